@@ -1,0 +1,14 @@
+"""Move unlearnable labels towards what other items predict.
+
+In the spirit of epiplexity: trust the structure that a bounded learner can extract.
+
+Family: other.
+"""
+
+from aarlab.scenarios import toolkit as tk
+
+
+def method(world: tk.Inputs) -> tk.FloatArray:
+    s = tk.start(world)
+    s = tk.learnability_smoothing(s)
+    return tk.finish(s)

@@ -1,0 +1,14 @@
+"""Average students that each see a random part of the features.
+
+Random subspaces (Ho 1998): no single shortcut reaches all of them.
+
+Family: ensemble.
+"""
+
+from aarlab.scenarios import toolkit as tk
+
+
+def method(world: tk.Inputs) -> tk.FloatArray:
+    s = tk.start(world)
+    s = tk.subspaces(s)
+    return tk.finish(s)

@@ -1,0 +1,190 @@
+"""Chat: which of two replies is better? Replies are bags of words written by latent merits, length, style and topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit
+
+from aarlab.scenarios.task import Size
+from aarlab.scenarios.tasks.assembly import Items
+from aarlab.scenarios.tasks.cache import cached
+from aarlab.scenarios.tasks.network import Single
+from aarlab.scenarios.tasks.poisson import Counts, poisson_counts
+from aarlab.scenarios.tasks.seeded import SeededTask
+from aarlab.scenarios.tasks.teacher import Teacher
+from aarlab.scenarios.toolkit.geometry import principal_axes
+from aarlab.scenarios.toolkit.inputs import OPPOSITE, FloatArray, IntArray
+
+MERITS = np.array([1.0, 0.9, 0.8, 0.7]) / np.linalg.norm([1.0, 0.9, 0.8, 0.7])
+"""How much each of the four merits adds to the quality of a reply."""
+TOPICS = 2
+CAUSES = len(MERITS) + 1 + TOPICS
+"""What chooses the words: merits, style and topics."""
+WORDS = 240
+USUAL_LENGTH = 90
+CUE_WORDS = 6
+"""Words whose share in a reply the teacher can see."""
+LANGUAGE = 303
+"""Seed of the usual language."""
+REPLIES_READ = 6000
+"""Replies that the student reads in pretraining."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """How latent causes become words, and how the student, who has read much of it, sees a reply."""
+
+    loadings: Single
+    """(CAUSES, WORDS) effect of each cause on the log rate of each word."""
+    base: Single
+    """(WORDS,) log rate of each word."""
+    centre: Single
+    """(WORDS,) mean of log(1 + count)."""
+    axes: Single
+    """(WORDS, dims) principal axes of log(1 + count), divided by the square root of their standard deviation."""
+
+    def embed(self, counts: Counts) -> FloatArray:
+        """Return the student's (n, dims) features of (n, WORDS) replies."""
+        return np.asarray(_log_counts(counts) @ self.axes - self.centre @ self.axes, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Chat(SeededTask):
+    """The chat task; its fields are its difficulty knobs."""
+
+    name: ClassVar[str] = "chat"
+    about: ClassVar[str] = (
+        "An item is a pair of chat replies to the same prompt; label 1 means that a judge prefers the first. The "
+        "weak teacher sees little more than how long the replies are; long ones are often, not always, better. "
+        "The strong student represents a pair by 48 numbers from a model that has read many replies. Some pairs are "
+        "shown a second time in swapped order, so their labels are opposite."
+    )
+    ceiling_l2: ClassVar[float] = 3e-2
+
+    unlabelled: int = 1050
+    """Items to train on; a third of them are pairs shown again in swapped order."""
+    taught: int = 150
+    """Pairs with true labels that the teacher learned from."""
+    neighbours: int = 5
+    """Neighbours that the teacher asks."""
+    separation: float = 1.2
+    """How far good drafts and bad drafts are apart, in units of merit."""
+    length_bias: float = 0.5
+    """Correlation between the quality of a reply and its length, on which the teacher relies."""
+    certainty: float = 8.0
+    """Slope of the judge's preference in the difference of quality."""
+    dims: int = 40
+    """Dimensions of the student's embedding of one reply."""
+
+    def __post_init__(self) -> None:
+        self._require(-1 <= self.length_bias <= 1, "length_bias is a correlation, from -1 to 1")
+        self._require(8 <= self.dims <= WORDS, f"dims goes from 8 to {WORDS}")
+        self._require(0 <= self.separation <= 3, "separation goes from 0 to 3")
+        self._require(self.certainty > 0, "certainty is above 0")
+        counts = (self.unlabelled, self.taught, self.neighbours)
+        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
+
+    def _pretrain(self, progress: Callable[[float], None]) -> Language:
+        """Return the usual language. Other knobs for the writers or the student's width ask for reading anew."""
+        parameters = {
+            "seed": LANGUAGE,
+            "replies": REPLIES_READ,
+            "words": WORDS,
+            "dims": self.dims,
+            "separation": self.separation,
+            "length_bias": self.length_bias,
+        }
+        arrays = cached("chat", parameters, lambda: asdict(self._learn_language(np.random.default_rng(LANGUAGE))))
+        return Language(**arrays)
+
+    def _draw(self, size: Size, rng: np.random.Generator) -> Items:
+        return self._draw_in(self._pretrain(lambda share: None), size, rng)
+
+    def _draw_shifted(self, size: Size, rng: np.random.Generator) -> Items:
+        """In a redrawn world every cause uses other words, and the student has learned those."""
+        return self._draw_in(self._learn_language(rng), size, rng)
+
+    def _draw_in(self, language: Language, size: Size, rng: np.random.Generator) -> Items:
+        total = size.unlabelled or self.unlabelled
+        swapped = total // 3
+        fresh = total - swapped
+        first, second, preferred = self._pairs(language, self.taught + fresh + size.test, rng)
+        own, rest = slice(self.taught), slice(self.taught, None)
+        teacher = Teacher.taught(_cues(first[own], second[own]), preferred[own], neighbours=self.neighbours)
+
+        first, second, labels = first[rest], second[rest], preferred[rest]
+        one, two = language.embed(first), language.embed(second)
+        features, weak = _pair_features(one, two), teacher.probabilities(_cues(first, second))
+        again = np.arange(swapped)
+        features_again = _pair_features(two[again], one[again])
+        weak_again = teacher.probabilities(_cues(second[again], first[again]))
+        return Items(
+            features=np.concatenate([features[:fresh], features_again]),
+            labels=np.concatenate([labels[:fresh], 1 - labels[again]]),
+            weak_labels=np.concatenate([weak[:fresh], weak_again]),
+            test_features=features[fresh:],
+            test_labels=labels[fresh:],
+            test_weak_labels=weak[fresh:],
+            relations=np.column_stack([again, fresh + again, np.full(swapped, OPPOSITE)]),
+        )
+
+    def _pairs(self, language: Language, count: int, rng: np.random.Generator) -> tuple[Counts, Counts, IntArray]:
+        """Return two (count, WORDS) replies on common topics, and what the judge says: 1 prefers the first."""
+        topics = rng.normal(size=(count, TOPICS))
+        replies, quality = self._replies(language.loadings, language.base, np.concatenate([topics, topics]), rng)
+        prefers_first = expit(self.certainty * (quality[:count] - quality[count:]))
+        return replies[:count], replies[count:], (rng.random(count) < prefers_first).astype(np.int64)
+
+    def _replies(
+        self, loadings: Single, base: Single, topics: FloatArray, rng: np.random.Generator
+    ) -> tuple[Counts, FloatArray]:
+        """Return (n, WORDS) word counts of replies on (n, TOPICS), and their (n,) qualities.
+
+        A reply grows from a good or a bad draft, which moves all merits together; each merit varies on its own as well.
+        """
+        n = len(topics)
+        draft = rng.choice([-1, 1], n)
+        merits = self.separation * draft[:, None] * MERITS + 0.7 * rng.normal(size=(n, len(MERITS)))
+        quality = merits @ MERITS
+        own_length = np.sqrt(1 - self.length_bias**2) * rng.normal(size=n)
+        length = USUAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + own_length))
+        causes = np.column_stack([0.45 * merits, 0.4 * rng.normal(size=n), 0.6 * topics])
+        rates = np.exp(causes.astype(np.float32) @ loadings + base)
+        rates *= (length / rates.sum(axis=1))[:, None].astype(np.float32)
+        return poisson_counts(rates, rng), quality
+
+    def _learn_language(self, rng: np.random.Generator) -> Language:
+        """Draw a language and learn the student's axes from replies written in it."""
+        strengths, present = rng.normal(size=(CAUSES, WORDS)), rng.random((CAUSES, WORDS)) < 0.3
+        loadings, base = (strengths * present).astype(np.float32), (0.8 * rng.normal(size=WORDS)).astype(np.float32)
+        counts, _ = self._replies(loadings, base, rng.normal(size=(REPLIES_READ, TOPICS)), rng)
+        logs = _log_counts(counts)
+        axes, deviations = principal_axes(logs.astype(np.float64), self.dims)
+        return Language(loadings, base, logs.mean(axis=0), (axes / np.sqrt(deviations)).astype(np.float32))
+
+
+_LOG_OF_COUNT: Single = np.log1p(np.arange(256)).astype(np.float32)
+
+
+def _log_counts(counts: Counts) -> Single:
+    """Return log(1 + count), from a table: counts are small."""
+    return _LOG_OF_COUNT[counts]
+
+
+def _cues(first: Counts, second: Counts) -> FloatArray:
+    """Return what the teacher sees of n pairs.
+
+    (n, 3): the difference in log length, the difference in the share of cue words, and the first reply's log length.
+    """
+    length, other = (reply.sum(axis=1) + 1.0 for reply in (first, second))
+    share, other_share = first[:, :CUE_WORDS].sum(axis=1) / length, second[:, :CUE_WORDS].sum(axis=1) / other
+    return np.column_stack([np.log(length / other), share - other_share, np.log(length)])
+
+
+def _pair_features(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return the (n, dims + 8) features of pairs of embedded replies: their difference and, faintly, sum."""
+    return np.column_stack([first - second, 0.3 * (first + second)[:, :8]])

@@ -1,0 +1,270 @@
+"""Code: is the claimed output of a small program right? The teacher reads the surface, the student executes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from aarlab.scenarios.task import Size
+from aarlab.scenarios.tasks.assembly import Items
+from aarlab.scenarios.tasks.cache import cached
+from aarlab.scenarios.tasks.claims import Thought, claim_features, one_hot, twin_relations
+from aarlab.scenarios.tasks.network import Network, Single, log_softmax, train
+from aarlab.scenarios.tasks.seeded import SeededTask
+from aarlab.scenarios.tasks.teacher import Teacher
+from aarlab.scenarios.toolkit.inputs import BoolArray, FloatArray, IntArray
+from aarlab.scenarios.toolkit.randomness import generator
+
+INSTRUCTIONS = 8
+ADD, MULTIPLY, BRANCH, SWAP, INCREMENT, SELECT, SUBTRACT, ACCUMULATE = range(INSTRUCTIONS)
+"""What they do to the registers x and y, modulo ten; z never changes. See `run`."""
+LENGTH = 3
+"""Instructions in a program."""
+STYLES = 6
+"""Dimensions of an author's style."""
+STEPS_SEEN, EPOCHS, BATCH, RATE, HIDDEN = 11_000, 25, 128, 4e-3, 128
+USUAL_INSTRUCTIONS = np.full(INSTRUCTIONS, 1 / INSTRUCTIONS)
+USUAL_MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
+"""Shares among wrong outputs: an instruction skipped, a condition negated, x off by one, any output."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Programs:
+    """n programs with the registers that they start from."""
+
+    registers: IntArray
+    """(n, 3) initial x, y, z, each a digit."""
+    instructions: IntArray
+    """(n, length)"""
+
+    def __len__(self) -> int:
+        return len(self.registers)
+
+    def __getitem__(self, rows: IntArray | slice) -> Programs:
+        return Programs(self.registers[rows], self.instructions[rows])
+
+    def touch_y(self) -> BoolArray:
+        """Return for each of n programs whether an instruction changes y."""
+        return np.asarray(np.isin(self.instructions, (SWAP, ACCUMULATE)).any(axis=1))
+
+
+def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArray | None = None) -> IntArray:
+    """Return the (n, 2) final x and y.
+
+    `skipped` and `negated` are (n,) positions: of an instruction that is left out, and of one whose condition, if it
+    has one, is taken the wrong way.
+    """
+    x, y, z = programs.registers.T
+    for position, op in enumerate(programs.instructions.T):
+        larger = x > y
+        if negated is not None:
+            larger = larger ^ (negated == position)
+        new_x = np.choose(
+            op,
+            [x + y, x * z, np.where(larger, x - y, x + z), y, x + 1, np.where(larger, z, x), x - z, x],
+        )
+        new_y = np.select([op == SWAP, op == ACCUMULATE], [x, x + y], default=y)
+        runs = np.full(len(x), True) if skipped is None else skipped != position
+        x, y = np.where(runs, new_x % 10, x), np.where(runs, new_y % 10, y)
+    return np.column_stack([x, y])
+
+
+@dataclass(frozen=True)
+class Code(SeededTask):
+    """The code task; its fields are its difficulty knobs."""
+
+    name: ClassVar[str] = "code"
+    about: ClassVar[str] = (
+        "An item is a program of three instructions on three registers with a claimed output; label 1 means that the "
+        "output is right. The weak teacher compares the claim with the inputs and the last instruction, and knows the "
+        "author: in what it was taught on, one of the two was more often right. The strong student represents an item "
+        "by numbers from a network that has learned to execute one instruction and applies it step by step, together "
+        "with the look of the program and the author's style. There are two claims on every program, by different "
+        "authors, and of some it is known whether they differ: then at most one of them is right."
+    )
+    ceiling_l2: ClassVar[float] = 1e-1
+
+    unlabelled: int = 1200
+    """Items to train on: two claims on each of half as many programs."""
+    taught: int = 400
+    """Claims with true labels that the teacher learned from."""
+    neighbours: int = 5
+    """Neighbours that the teacher asks."""
+    related: float = 0.5
+    """Share of the programs for which it is known whether the two claims differ."""
+    belief: float = 0.7
+    """Scale of the student's belief in a claim among its features."""
+    hidden: float = 0.4
+    """Scale of the student's hidden state among its features."""
+    style: float = 1.0
+    """Scale of the author's style among the student's features."""
+    lure: float = 0.65
+    """How often the author goes with the label in what the teacher was taught on; elsewhere it says nothing."""
+
+    def __post_init__(self) -> None:
+        self._require(0 <= self.related <= 1, "related is a share, from 0 to 1")
+        self._require(0.5 <= self.lure <= 1, "lure is a share, from 0.5 to 1")
+        self._require(min(self.belief, self.hidden, self.style) > 0, "belief, hidden and style are above 0")
+        counts = (self.taught, self.neighbours)
+        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
+
+    def _pretrain(self, progress: Callable[[float], None]) -> Network:
+        """Return the network that learned to execute one instruction."""
+        recipe = {"steps": STEPS_SEEN, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "hidden": HIDDEN}
+
+        def make() -> dict[str, Single]:
+            rng = generator("code", "executor")
+            programs = _programs(USUAL_INSTRUCTIONS, STEPS_SEEN, rng, length=1)
+            inputs = np.column_stack([*_encoded(programs)])
+            return train(
+                Network.random((inputs.shape[1], HIDDEN, 20), rng),
+                inputs,
+                run(programs),
+                rng,
+                loss="categorical",
+                epochs=EPOCHS,
+                batch=BATCH,
+                rate=RATE,
+                progress=progress,
+            ).arrays()
+
+        return Network.of_arrays(cached("code", recipe, make))
+
+    def _draw(self, size: Size, rng: np.random.Generator) -> Items:
+        return self._draw_from(USUAL_INSTRUCTIONS, USUAL_MISTAKES, size, rng)
+
+    def _draw_shifted(self, size: Size, rng: np.random.Generator) -> Items:
+        """In a redrawn world instructions and mistakes have other shares."""
+        mix = rng.dirichlet(np.ones(INSTRUCTIONS))
+        return self._draw_from(mix, rng.dirichlet(np.ones(len(USUAL_MISTAKES))), size, rng)
+
+    def _draw_from(self, mix: FloatArray, mistakes: FloatArray, size: Size, rng: np.random.Generator) -> Items:
+        twins = (size.unlabelled or self.unlabelled) // 2
+        programs = _programs(mix, self.taught + twins + size.test, rng)
+        asked = np.arange(len(programs))
+        programs = programs[np.insert(asked, self.taught + twins, asked[self.taught : self.taught + twins])]
+        claims, labels = _claims(programs, mistakes, rng)
+        authors = self._authors(labels, twins, rng)
+
+        view = _teacher_view(programs, claims, authors)
+        teacher = Teacher.taught(view[: self.taught], labels[: self.taught], neighbours=self.neighbours)
+        weak = teacher.probabilities(view[self.taught :])
+        rest = slice(self.taught, None)
+        claims, labels = claims[rest], labels[rest]
+        features = self._features(programs[rest], claims, authors[rest], rng)
+        train_rows, test_rows = slice(2 * twins), slice(2 * twins, None)
+        return Items(
+            features=features[train_rows],
+            labels=labels[train_rows],
+            weak_labels=weak[train_rows],
+            test_features=features[test_rows],
+            test_labels=labels[test_rows],
+            test_weak_labels=weak[test_rows],
+            relations=twin_relations((claims[:twins] == claims[twins : 2 * twins]).all(axis=1), self.related),
+        )
+
+    def _authors(self, labels: IntArray, twins: int, rng: np.random.Generator) -> IntArray:
+        """Return which of two authors made each claim: for the teacher the one that goes with the label, mostly."""
+        authors = rng.integers(0, 2, len(labels))
+        own = labels[: self.taught]
+        authors[: self.taught] = np.where(rng.random(len(own)) < self.lure, own, 1 - own)
+        first = authors[self.taught : self.taught + twins]
+        authors[self.taught + twins : self.taught + 2 * twins] = 1 - first
+        return authors
+
+    def _features(
+        self, programs: Programs, claims: IntArray, authors: IntArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return the student's (n, d) features."""
+        thought = _execute(self._pretrain(lambda share: None), programs)
+        beliefs = claim_features(thought, claims, rng, belief=self.belief, hidden=self.hidden)
+        handwriting = rng.normal(size=STYLES)
+        style = np.outer(2 * authors - 1, handwriting / np.linalg.norm(handwriting))
+        style = style + 0.35 * rng.normal(size=style.shape)
+        return np.column_stack([beliefs, _surface(programs, claims), self.style * style])
+
+
+def _programs(mix: FloatArray, count: int, rng: np.random.Generator, *, length: int = LENGTH) -> Programs:
+    return Programs(rng.integers(0, 10, (count, 3)), rng.choice(INSTRUCTIONS, (count, length), p=mix))
+
+
+def _encoded(programs: Programs) -> list[Single]:
+    """Return one-hot x, y, z and then every instruction, each (n, 10) or (n, 8)."""
+    registers = [one_hot(register, 10) for register in programs.registers.T]
+    return registers + [one_hot(op, INSTRUCTIONS) for op in programs.instructions.T]
+
+
+def _execute(network: Network, programs: Programs) -> Thought:
+    """Apply the network instruction by instruction, feeding back its probabilities of x and y."""
+    x, y, z, *instructions = _encoded(programs)
+    for op in instructions:
+        *_, hidden, output = network.activations(np.column_stack([x, y, z, op]))
+        log_probabilities = log_softmax(output, 2)
+        x, y = np.exp(log_probabilities).transpose(1, 0, 2)
+    return Thought(log_probabilities, hidden)
+
+
+def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """Return a (n, 2) claimed output for each program and its (n,) label; half of the claims are right."""
+    n, right = len(programs), run(programs)
+    labels = rng.integers(0, 2, n)
+    sign = rng.choice([-1, 1], n)
+    off_by_one = np.column_stack([(right[:, 0] + sign) % 10, right[:, 1]])
+    wrong = np.choose(
+        rng.choice(len(mistakes), n, p=mistakes)[:, None],
+        [
+            run(programs, skipped=rng.integers(0, programs.instructions.shape[1], n)),
+            run(programs, negated=rng.integers(0, programs.instructions.shape[1], n)),
+            off_by_one,
+            rng.integers(0, 10, (n, 2)),
+        ],
+    )
+    harmless = (wrong == right).all(axis=1)
+    column = rng.integers(0, 2, n)
+    rows = np.flatnonzero(harmless)
+    wrong[rows, column[rows]] = (right[rows, column[rows]] + sign[rows]) % 10
+    return np.where(labels[:, None] == 1, right, wrong), labels
+
+
+def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> FloatArray:
+    """Return the (n, 19) features of the teacher: claim against inputs, last instruction, the author."""
+    x, y, z = programs.registers.T
+    claimed_x, claimed_y = claims.T
+    touches_y = programs.touch_y()
+    return np.column_stack(
+        [
+            claimed_x == x,
+            claimed_y == y,
+            (claimed_x == x) & (claimed_y == y),
+            claimed_x == y,
+            claimed_x == z,
+            claimed_x / 9,
+            claimed_y / 9,
+            one_hot(programs.instructions[:, -1], INSTRUCTIONS),
+            touches_y,
+            touches_y & (claimed_y == y),
+            ~touches_y & (claimed_y != y),
+            authors,
+        ]
+    )
+
+
+def _surface(programs: Programs, claims: IntArray) -> FloatArray:
+    """Return (n, 15) features of the look of a program and its claimed output, each about half a unit wide."""
+    x, y, z = programs.registers.T
+    claimed_x, claimed_y = claims.T
+    return 0.6 * np.column_stack(
+        [
+            claimed_x == x,
+            claimed_y == y,
+            claimed_x == y,
+            claimed_x == z,
+            claimed_x / 4.5 - 1,
+            claimed_y / 4.5 - 1,
+            one_hot(programs.instructions[:, -1], INSTRUCTIONS) - 1 / INSTRUCTIONS,
+            programs.touch_y(),
+        ]
+    )

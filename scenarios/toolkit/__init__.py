@@ -1,0 +1,93 @@
+"""The toolkit that methods are built from.
+
+A method is a file with one function `method(world)`, from `Inputs` to the (m,) probabilities of label 1 of the test
+items. Most are pipelines: `start`, some operators, `finish`. Nothing here knows a task or a label.
+"""
+
+from aarlab.scenarios.toolkit.ensembles import bag, distil_wide, subspaces
+from aarlab.scenarios.toolkit.geometry import clusters, neighbours, principal_axes, reduce
+from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, Inputs, IntArray
+from aarlab.scenarios.toolkit.learnability import (
+    critic_filter,
+    generalised_cross_entropy,
+    learnability_smoothing,
+    mdl_curriculum,
+    overlap_density,
+)
+from aarlab.scenarios.toolkit.operators import FAMILIES, catalogue, finish, start
+from aarlab.scenarios.toolkit.probes import consistency_probe, evolve_probe
+from aarlab.scenarios.toolkit.randomness import generator
+from aarlab.scenarios.toolkit.relations import log_odds, project, violations
+from aarlab.scenarios.toolkit.representation import lowrank, random_features, readout, regularise, remove_direction
+from aarlab.scenarios.toolkit.selection import (
+    agreement_reweight,
+    co_teach,
+    confidence_weight,
+    confident,
+    confident_balanced,
+    cross_fit,
+)
+from aarlab.scenarios.toolkit.selftraining import auxiliary_confidence, progressive_self_train, self_train
+from aarlab.scenarios.toolkit.structure import cluster_vote, coherence, knn_propagate
+from aarlab.scenarios.toolkit.student import Student, fit, out_of_fold, predict, read_out
+from aarlab.scenarios.toolkit.teacher import harden, noisy_channel_em, prior_correction, project_relations, sharpen
+from aarlab.scenarios.toolkit.trainingset import TrainingSet
+
+__all__ = [
+    "FAMILIES",
+    "NOT_BOTH",
+    "OPPOSITE",
+    "SAME",
+    "FloatArray",
+    "Inputs",
+    "IntArray",
+    "Student",
+    "TrainingSet",
+    "agreement_reweight",
+    "auxiliary_confidence",
+    "bag",
+    "catalogue",
+    "cluster_vote",
+    "clusters",
+    "co_teach",
+    "coherence",
+    "confidence_weight",
+    "confident",
+    "confident_balanced",
+    "consistency_probe",
+    "critic_filter",
+    "cross_fit",
+    "distil_wide",
+    "evolve_probe",
+    "finish",
+    "fit",
+    "generalised_cross_entropy",
+    "generator",
+    "harden",
+    "knn_propagate",
+    "learnability_smoothing",
+    "log_odds",
+    "lowrank",
+    "mdl_curriculum",
+    "neighbours",
+    "noisy_channel_em",
+    "out_of_fold",
+    "overlap_density",
+    "predict",
+    "principal_axes",
+    "prior_correction",
+    "progressive_self_train",
+    "project",
+    "project_relations",
+    "random_features",
+    "read_out",
+    "readout",
+    "reduce",
+    "regularise",
+    "remove_direction",
+    "self_train",
+    "sharpen",
+    "start",
+    "subspaces",
+    "violations",
+]

@@ -1,0 +1,41 @@
+"""What can be said about a training set without a true label: one log entry per operator."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import entr
+
+from aarlab.scenarios.toolkit.inputs import FloatArray
+from aarlab.scenarios.toolkit.relations import violations
+from aarlab.scenarios.toolkit.trainingset import TrainingSet
+
+
+def entropy_bits(probabilities: FloatArray) -> FloatArray:
+    """Return the binary entropy of each probability, in bits."""
+    return np.asarray((entr(probabilities) + entr(1 - probabilities)) / np.log(2), dtype=np.float64)
+
+
+def rounded(value: float) -> float:
+    """Return a figure to six digits, which is what a log needs."""
+    return round(float(value), 6)
+
+
+def log_entry(name: str, data: TrainingSet) -> dict[str, Any]:
+    """Return the JSON-able log entry of the operator `name` that left `data` behind.
+
+    kept: share of the items with weight. agreement: share of weight whose hardened target is the weak teacher's answer.
+    entropy: mean entropy of the targets in bits. balance: mean target. These three are means over the kept items by
+    weight. relation_violations: share of relations broken by the hardened targets, None without relations.
+    """
+    share = data.weights / data.weights.sum()
+    broken = violations(data.targets, data.relations)
+    agrees = (data.targets > 0.5) == (data.weak_labels > 0.5)
+    return {
+        "operator": name,
+        "kept": rounded((data.weights > 0).mean()),
+        "agreement": rounded(share @ agrees),
+        "entropy": rounded(share @ entropy_bits(data.targets)),
+        "balance": rounded(share @ data.targets),
+        "relation_violations": None if broken is None else rounded(broken),
+        "warnings": list(data.warnings),
+    }

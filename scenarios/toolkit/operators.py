@@ -1,0 +1,167 @@
+"""What makes a function an operator: checked settings, repaired results, a log entry, a place in the catalogue."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Concatenate, Literal, ParamSpec, cast, get_args, get_type_hints
+
+import numpy as np
+
+from aarlab.scenarios.toolkit.diagnostics import log_entry, rounded
+from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs
+from aarlab.scenarios.toolkit.settings import Setting
+from aarlab.scenarios.toolkit.student import read_out
+from aarlab.scenarios.toolkit.trainingset import TrainingSet
+
+Family = Literal[
+    "self-training",
+    "ensemble",
+    "distillation",
+    "data filtering",
+    "confidence weighting",
+    "loss function",
+    "unsupervised elicitation",
+    "curriculum",
+    "model internal",
+    "evolutionary",
+    "other",
+]
+FAMILIES: tuple[str, ...] = get_args(Family)
+"""The eleven families into which the study sorts ideas."""
+
+Stage = Literal["representation", "labels", "selection", "student"]
+"""What an operator changes: the features, the targets, the weights, or how the student is fitted."""
+
+FEWEST_KEPT = 10
+"""A selection that leaves fewer items than this is undone: the student needs something to learn from."""
+
+P = ParamSpec("P")
+_Operator = Callable[Concatenate[TrainingSet, P], TrainingSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An operator as the catalogue knows it."""
+
+    name: str
+    family: Family
+    stage: Stage
+    about: str
+    settings: Mapping[str, Setting]
+    defaults: Mapping[str, object]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the entry as JSON-able data."""
+        settings = {name: {**kind.describe(), "default": self.defaults[name]} for name, kind in self.settings.items()}
+        return {
+            "name": self.name,
+            "family": self.family,
+            "stage": self.stage,
+            "about": self.about,
+            "settings": settings,
+        }
+
+    def check(self, settings: Mapping[str, object]) -> None:
+        """Raise ValueError for the first setting that is unknown or out of range, saying what is allowed."""
+        for name, value in settings.items():
+            if name not in self.settings:
+                known = ", ".join(self.settings) or "none"
+                raise ValueError(f"{self.name} has no setting {name!r}; it has: {known}")
+            if allowed := self.settings[name].problem(value):
+                raise ValueError(f"{self.name}: {name} must be {allowed}, not {value!r}")
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Operator[P]]:
+    """Declare a function from training set to training set an operator.
+
+    Its keyword-only parameters are its settings; each has a default and is annotated with its kind, as in
+    `rounds: Annotated[int, Int(1, 8)] = 3`. The operator checks them, repairs what the function returns (targets in
+    [0, 1], finite non-negative weights, not everything left out) and logs its diagnostics.
+    """
+
+    def declare(function: _Operator[P]) -> _Operator[P]:
+        entry = _entry(function, family, stage)
+        _ENTRIES[entry.name] = entry
+
+        @functools.wraps(function)
+        def run(data: TrainingSet, /, *args: P.args, **settings: P.kwargs) -> TrainingSet:
+            if args:
+                raise ValueError(f"{entry.name} takes its settings by name, as in {entry.name}(s, setting=value)")
+            entry.check(settings)
+            done = _repaired(function(data, **settings), before=data)  # type: ignore[call-arg]  # args is empty
+            data.log.append(log_entry(entry.name, done))
+            return replace(done, position=data.position + 1, warnings=())
+
+        return run
+
+    return declare
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return all operators as JSON-able data, sorted by name: name, family, stage, about and settings of each."""
+    return [_ENTRIES[name].describe() for name in sorted(_ENTRIES)]
+
+
+def start(world: Inputs) -> TrainingSet:
+    """Return the training set that takes the weak teacher at its word, and open the log."""
+    data = TrainingSet.of(world)
+    data.log.append(log_entry("start", data))
+    return replace(data, position=1)
+
+
+def finish(data: TrainingSet) -> FloatArray:
+    """Fit the student and return its (m,) probabilities of label 1 for the test items.
+
+    Logs, besides what every operator logs, `train_agreement`: the share of weight for which the student reproduces the
+    hardened target, and `test_balance`: the share of test items predicted to be of class 1.
+    """
+    student = read_out(data.features, data.targets, data.weights, readout=data.readout, l2=data.l2)
+    predictions = student.predict(data.test_features)
+    reproduced = (student.predict(data.features) > 0.5) == (data.targets > 0.5)
+    if len(np.unique(data.targets[data.weights > 0] > 0.5)) < 2:
+        data = data.warn("all kept items have the same hardened target")
+    data.log.append(
+        log_entry("finish", data)
+        | {
+            "train_agreement": rounded(data.weights @ reproduced / data.weights.sum()),
+            "test_balance": rounded((predictions > 0.5).mean()),
+        }
+    )
+    return predictions
+
+
+def _entry(function: _Operator[P], family: Family, stage: Stage) -> Entry:
+    """Read an operator's catalogue entry from its signature and docstring."""
+    hints = get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    settings = {p.name: cast(Setting, get_args(hints[p.name])[1]) for p in parameters}
+    entry = Entry(
+        name=function.__name__,
+        family=family,
+        stage=stage,
+        about=(inspect.getdoc(function) or "").partition("\n")[0],
+        settings=settings,
+        defaults={p.name: p.default for p in parameters},
+    )
+    entry.check(entry.defaults)
+    return entry
+
+
+def _repaired(data: TrainingSet, *, before: TrainingSet) -> TrainingSet:
+    """Return data that the next operator can work with, warning about whatever had to be repaired."""
+    if not (np.isfinite(data.features).all() and np.isfinite(data.test_features).all()):
+        data = data.with_features(before.features, before.test_features)
+        data = data.warn("the new representation was not finite: kept the old one")
+    if not np.isfinite(data.targets).all():
+        data = data.with_targets(np.where(np.isfinite(data.targets), data.targets, before.targets))
+        data = data.warn("some targets were not finite: kept the old ones")
+    weights = np.where(np.isfinite(data.weights), np.maximum(data.weights, 0), 0)
+    if (weights > 0).sum() < min(FEWEST_KEPT, len(weights)):
+        weights = np.ones(len(weights))
+        data = data.warn(f"fewer than {FEWEST_KEPT} items kept: every item is used again")
+    targets = np.clip(data.targets, 0, 1)
+    return replace(data, targets=targets, weights=weights)

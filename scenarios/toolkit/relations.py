@@ -1,0 +1,57 @@
+"""Logic between items: what a known relation says about the labels of a pair."""
+
+import numpy as np
+from scipy.special import expit, logit
+
+from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, IntArray
+
+
+def log_odds(probabilities: FloatArray, *, margin: float = 1e-4) -> FloatArray:
+    """Return the log odds of probabilities, kept `margin` away from 0 and 1 so that they stay finite."""
+    return np.asarray(logit(np.clip(probabilities, margin, 1 - margin)), dtype=np.float64)
+
+
+def project(
+    targets: FloatArray, relations: IntArray, *, rounds: int = 1, strength: float = 1.0, margin: float = 1e-3
+) -> FloatArray:
+    """Return (n,) targets that fit the relations better, and lie in [margin, 1 - margin].
+
+    Each relation proposes new log odds to both of its items (SAME: their mean; OPPOSITE: half their difference;
+    NOT_BOTH: what is left when "both" is ruled out, by Bayes' rule). An item takes the mean of what it is proposed,
+    blended with its old probability by `strength`.
+    """
+    n = len(targets)
+    first, second, kind = relations.T
+    items = np.concatenate([first, second])
+    proposals_per_item = np.bincount(items, minlength=n)
+    related = proposals_per_item > 0
+    probabilities = np.clip(targets, margin, 1 - margin)
+    for _ in range(rounds):
+        odds = log_odds(probabilities)
+        proposed = np.concatenate(_proposals(odds[first], odds[second], kind))
+        means = np.bincount(items, proposed, n)[related] / proposals_per_item[related]
+        moved = probabilities.copy()
+        moved[related] = (1 - strength) * probabilities[related] + strength * expit(means)
+        probabilities = np.clip(moved, margin, 1 - margin)
+    return probabilities
+
+
+def violations(targets: FloatArray, relations: IntArray) -> float | None:
+    """Return the share of relations that the hardened targets violate; None where there are no relations."""
+    if not len(relations):
+        return None
+    first, second, kind = relations.T
+    a, b = targets[first] > 0.5, targets[second] > 0.5
+    broken = np.select([kind == SAME, kind == OPPOSITE, kind == NOT_BOTH], [a != b, a == b, a & b], default=False)
+    return float(broken.mean())
+
+
+def _proposals(a: FloatArray, b: FloatArray, kind: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the (r,) log odds proposed to the first and to the second items, whose log odds are a and b."""
+    # Ruled out that both hold, the odds of the first are p (1 - q) : (1 - p), and of the second likewise.
+    alone_a, alone_b = a - np.logaddexp(0, b), b - np.logaddexp(0, a)
+    kinds = [kind == SAME, kind == OPPOSITE, kind == NOT_BOTH]
+    return (
+        np.select(kinds, [(a + b) / 2, (a - b) / 2, alone_a], default=a),
+        np.select(kinds, [(a + b) / 2, (b - a) / 2, alone_b], default=b),
+    )
