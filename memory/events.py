@@ -1,0 +1,260 @@
+"""What can happen in a run. One frozen record per kind of event; the run file's views are made from these definitions.
+
+A *stream* is the sequence of events of one agent (or of the team as a whole), numbered from 0. Events of one stream are in order; events of
+different streams of the same round happened side by side, so nothing may depend on their interleaving.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from aarlab.memory.messages import Json
+
+TEAM = "team"
+"""The stream of what happens to the team as a whole: rounds, publications, the close."""
+
+Role = Literal["researcher", "reviewer"]
+FindingType = Literal["hypothesis", "result", "insight", "error"]
+EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
+Fidelity = Literal["smoke", "pilot", "full"]
+Decider = Literal["agent", "structure", "reviewer", "person"]
+DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
+Panel = Literal["development", "final", "heldout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. Subclasses say what; `kind` is the name of their view in the run file."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief(Event):
+    """A researcher or reviewer was told who it is and what it may do."""
+
+    kind: ClassVar[str] = "briefs"
+    role: Role
+    model: str
+    """`provider/model` it thinks with."""
+    system: str
+    """Hash of the system prompt in `texts`."""
+    tools: str
+    """Hash of the tool definitions in `texts`."""
+    direction: str | None
+    """The direction it was given, None if it was given none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """A message was put before an agent: the opening of a round, or the results of its tools."""
+
+    kind: ClassVar[str] = "told"
+    role: Role
+    message: str
+    """Hash in `messages`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall(Event):
+    """A base model was asked and answered."""
+
+    kind: ClassVar[str] = "model_calls"
+    role: Role
+    model: str
+    """Id of the model as served."""
+    request: str
+    """Hash over the whole conversation and the tools offered."""
+    reply: str
+    """Hash in `messages`."""
+    stop_reason: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    """None: the price is not known."""
+    cost_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall(Event):
+    """A tool was used. Arguments and result stand in the messages before and after."""
+
+    kind: ClassVar[str] = "tool_calls"
+    tool_use_id: str
+    tool: str
+    ok: bool
+    summary: str
+    """One line for people."""
+    cost_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Event):
+    """Something was decided; realised autonomy counts by whom."""
+
+    kind: ClassVar[str] = "decisions"
+    decision: DecisionKind
+    choice: str
+    taken_by: Decider
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment(Event):
+    """A method was run by its researcher."""
+
+    kind: ClassVar[str] = "experiments"
+    id: str
+    path: str
+    """Workspace file that held the method."""
+    code: str
+    """Hash of the method's code in `texts`."""
+    fidelity: Fidelity
+    error: str | None
+    """What went wrong, None if it ran."""
+    pgr: float | None
+    """Mean over the worlds, two decimals; None after an error and for a smoke test."""
+    se: float | None
+    """Standard error of the mean over worlds; None for fewer than two worlds."""
+    log: list[dict[str, Any]]
+    """The training log, averaged over worlds: signals that need no label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Event):
+    """The evaluator's ledger: labels were consulted. Written by the evaluator's side, also for baselines and at the close."""
+
+    kind: ClassVar[str] = "evaluations"
+    subject: str
+    """Experiment id, finding id, or `baseline:NAME`."""
+    panel: Panel
+    code: str
+    """Hash of the method's code in `texts`."""
+    worlds: int
+    """Number of worlds scored; 0 if the method failed."""
+    pgr: float | None
+    se: float | None
+    transfer_acc: float | None
+    weak_acc: float | None
+    strong_acc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding(Event):
+    """A post on the board."""
+
+    kind: ClassVar[str] = "findings"
+    id: str
+    author: str
+    type: FindingType
+    title: str
+    body: str
+    family: str
+    """Method family, as the author declares it."""
+    experiment: str | None
+    """The experiment it reports on."""
+    code: str | None
+    """Hash of that experiment's method in `texts`."""
+    fidelity: Fidelity | None
+    pgr: float | None
+    se: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge(Event):
+    """How one thing on the board came from, or speaks about, another."""
+
+    kind: ClassVar[str] = "edges"
+    relation: EdgeKind
+    source: str
+    """The later: a finding; for a critique the agent who wrote it."""
+    target: str
+    """The earlier: a finding."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed(Event):
+    """A researcher took the method of another's finding into its workspace."""
+
+    kind: ClassVar[str] = "borrowed"
+    finding: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published(Event):
+    """A finding became visible to the other researchers."""
+
+    kind: ClassVar[str] = "publications"
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling(Event):
+    """The reviewer let a full run pass, or did not."""
+
+    kind: ClassVar[str] = "rulings"
+    code: str
+    """Hash of the method's code in `texts`."""
+    approved: bool
+    comment: str
+    cost_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileWritten(Event):
+    """A file of a researcher's workspace got new content."""
+
+    kind: ClassVar[str] = "files"
+    path: str
+    text: str
+    """Hash in `texts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookEntry(Event):
+    """A researcher wrote into its own notebook."""
+
+    kind: ClassVar[str] = "notebook"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nomination(Event):
+    """A researcher put one of its results forward for the final; its last nomination stands."""
+
+    kind: ClassVar[str] = "nominations"
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundBegan(Event):
+    """A slice of research time began for everybody."""
+
+    kind: ClassVar[str] = "rounds"
+    hours_each: float
+    """Research hours of each researcher at which the slice ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Event):
+    """The run came to its end and was scored."""
+
+    kind: ClassVar[str] = "closes"
+    best: str | None
+    """Id of the winning finding, None if no result could be scored."""
+    baseline: str | None
+    """`baseline:NAME` of the best baseline, on the same worlds."""
+    cost_hours: float
+    """Research hours of scoring the finalists again."""
+
+
+KINDS: tuple[type[Event], ...] = (
+    Brief, Told, ModelCall, ToolCall, Decision, Experiment, Evaluation, Finding, Edge, Borrowed, Published, Ruling,
+    FileWritten, NotebookEntry, Nomination, RoundBegan, Closed,
+)  # fmt: skip
+EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}

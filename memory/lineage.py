@@ -1,0 +1,36 @@
+"""Where ideas came from: the findings of a run and the edges between them as a networkx graph."""
+
+import networkx as nx
+
+from aarlab.memory.board import Board
+
+INHERITS = ("borrows", "refines", "replicates")
+"""Relations by which a finding has something from another; a critique only speaks about it."""
+
+
+def lineage(board: Board) -> "nx.MultiDiGraph[str]":
+    """Return a graph whose nodes are findings and whose edges lead from the later finding to the earlier one.
+
+    A critique leads from the agent who wrote it, a node of type "agent". Findings carry author, type, title, family, round, pgr (None where there is none); edges carry relation and text.
+    """
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    for post in board.posts():
+        finding = post.finding
+        graph.add_node(
+            finding.id, author=finding.author, type=finding.type, title=finding.title,
+            family=finding.family, round=post.round, pgr=finding.pgr,
+        )  # fmt: skip
+    for edge in (link.edge for link in board.links()):
+        if edge.source not in graph:
+            graph.add_node(edge.source, type="agent")
+        graph.add_edge(edge.source, edge.target, key=edge.relation, relation=edge.relation, text=edge.text)
+    return graph
+
+
+def sources(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:
+    """Return every finding that `finding` inherits from, nearest first."""
+    inherits = nx.DiGraph((a, b) for a, b, relation in graph.edges(keys=True) if relation in INHERITS)
+    if finding not in inherits:
+        return []
+    distance: dict[str, int] = nx.single_source_shortest_path_length(inherits, finding)
+    return sorted((node for node in distance if node != finding), key=lambda node: (distance[node], node))

@@ -1,0 +1,164 @@
+"""The words of a conversation: what passes between an agent and its base model, and what the run file keeps of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Literal
+
+Json = Any
+"""A value that survives `json.dumps` and `json.loads` unchanged."""
+
+Speaker = Literal["user", "assistant"]
+
+
+def canonical(value: Json) -> str:
+    """Return the one JSON text of a value: keys sorted, no spaces, no NaN. Hashes and digests are taken over it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(*parts: str) -> str:
+    """Return 32 hexadecimal digits that identify the texts `parts`, in this order."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(8))
+        digest.update(encoded)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Something said or thought aloud."""
+
+    text: str
+
+    def to_json(self) -> Json:
+        """Return the block as the wire format of the Messages API has it."""
+        return {"type": "text", "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A model's wish to use a tool."""
+
+    id: str
+    """Unique within a conversation."""
+    name: str
+    arguments: Mapping[str, Json]
+
+    def to_json(self) -> Json:
+        """Return the block as the wire format of the Messages API has it."""
+        return {"type": "tool_use", "id": self.id, "name": self.name, "input": dict(self.arguments)}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of it."""
+
+    tool_use_id: str
+    content: str
+    """JSON text."""
+    is_error: bool = False
+
+    def to_json(self) -> Json:
+        """Return the block as the wire format of the Messages API has it."""
+        block = {"type": "tool_result", "tool_use_id": self.tool_use_id, "content": self.content}
+        return {**block, "is_error": True} if self.is_error else block
+
+
+Block = Text | ToolUse | ToolResult
+
+
+def block_from_json(data: Mapping[str, Json]) -> Block:
+    """Read back what `to_json` wrote. Raises ValueError on a block of an unknown type."""
+    match data["type"]:
+        case "text":
+            return Text(data["text"])
+        case "tool_use":
+            return ToolUse(data["id"], data["name"], data["input"])
+        case "tool_result":
+            return ToolResult(data["tool_use_id"], data["content"], data.get("is_error", False))
+        case other:
+            raise ValueError(f"unknown block type {other!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    speaker: Speaker
+    blocks: tuple[Block, ...]
+
+    @property
+    def text(self) -> str:
+        """All that was said in words, tool uses and results left out."""
+        return "\n".join(block.text for block in self.blocks if isinstance(block, Text))
+
+    @property
+    def tool_uses(self) -> tuple[ToolUse, ...]:
+        """The tools asked for, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, ToolUse))
+
+    @property
+    def tool_results(self) -> tuple[ToolResult, ...]:
+        """The results handed back, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, ToolResult))
+
+    def to_json(self) -> Json:
+        """Return the message as the wire format of the Messages API has it."""
+        return {"role": self.speaker, "content": [block.to_json() for block in self.blocks]}
+
+
+def message_from_json(data: Mapping[str, Json]) -> Message:
+    """Read back what `Message.to_json` wrote."""
+    return Message(data["role"], tuple(block_from_json(block) for block in data["content"]))
+
+
+def user(text: str) -> Message:
+    """Return a message to the model in plain words."""
+    return Message("user", (Text(text),))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is shown it."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]
+    """JSON Schema of the arguments."""
+
+    def to_json(self) -> Json:
+        """Return the tool as the wire format of the Messages API has it."""
+        return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What one agent has been told and has said, from its system prompt on."""
+
+    system: str
+    messages: tuple[Message, ...]
+    head: str
+    """Hash over the whole of it, in order: two conversations are the same if and only if their heads are."""
+
+    @classmethod
+    def begin(cls, system: str) -> "Conversation":
+        """Return a conversation in which nothing has been said yet."""
+        return cls(system, (), content_hash(system))
+
+    def then(self, *messages: Message) -> "Conversation":
+        """Return the conversation with `messages` appended."""
+        head = self.head
+        for message in messages:
+            head = content_hash(head, canonical(message.to_json()))
+        return Conversation(self.system, self.messages + messages, head)

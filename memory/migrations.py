@@ -1,0 +1,98 @@
+"""The run file's schema: tiny append-only steps, applied in order when a file is opened for writing.
+
+Never change a step that has been released; add the next one. The number of applied steps is the file's `PRAGMA user_version`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+from aarlab.memory.events import KINDS, Event
+
+Migration = Callable[[Database], None]
+MIGRATIONS: list[Migration] = []
+
+
+class SchemaError(ValueError):
+    """The file is not a run file, or was written by a newer aarlab."""
+
+
+def migration(step: Migration) -> Migration:
+    """Append a step to the schema's history."""
+    MIGRATIONS.append(step)
+    return step
+
+
+@migration
+def m001_one_log_and_what_it_points_to(db: Database) -> None:
+    """Create the event log, the content store and the run's own row."""
+    db.executescript(
+        """
+        CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY,
+            aarlab_version TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            seed INTEGER NOT NULL,
+            scenario TEXT NOT NULL,      -- JSON: the resolved scenario
+            status TEXT NOT NULL,        -- running | done | stopped | failed
+            summary TEXT                 -- JSON: what `aarlab run --json` printed; NULL until the close
+        );
+        CREATE TABLE messages (
+            hash TEXT PRIMARY KEY,       -- of speaker and content; each message is stored once
+            speaker TEXT NOT NULL,       -- user | assistant
+            content TEXT NOT NULL        -- JSON list of blocks: text, tool_use, tool_result
+        ) WITHOUT ROWID;
+        CREATE TABLE texts (
+            hash TEXT PRIMARY KEY,       -- code of methods, system prompts, tool definitions
+            text TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY,      -- order of arrival; means nothing between streams of one round
+            stream TEXT NOT NULL,        -- the agent it happened to, or 'team'
+            ordinal INTEGER NOT NULL,    -- 0, 1, 2, ... within the stream
+            round INTEGER NOT NULL,      -- 0 is the briefing
+            hours REAL NOT NULL,         -- research hours the agent had used when it happened
+            kind TEXT NOT NULL,          -- names the view that shows it with columns
+            data TEXT NOT NULL,          -- JSON
+            at TEXT NOT NULL,            -- wall-clock time, UTC; in no digest
+            UNIQUE (stream, ordinal)
+        );
+        CREATE INDEX events_by_kind ON events (kind);
+        CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
+            BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+        CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+            BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+        """
+    )
+
+
+def migrate(db: Database) -> None:
+    """Bring the file to this version's schema and its views to this version's events.
+
+    Raises:
+        SchemaError: The file was written by a newer aarlab.
+    """
+    applied = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if applied > len(MIGRATIONS):
+        raise SchemaError(
+            f"the file has schema version {applied}, this aarlab knows {len(MIGRATIONS)}: install a newer aarlab to open it"
+        )
+    if applied == len(MIGRATIONS):
+        return
+    with db.atomic():
+        for step in MIGRATIONS[applied:]:
+            step(db)
+        for event in KINDS:
+            db.execute(f"DROP VIEW IF EXISTS {event.kind}")
+            db.execute(view_of(event))
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def view_of(event: type[Event]) -> str:
+    """Return the SQL of the view that shows one kind of event with a column for each of its fields."""
+    fields = ", ".join(f"json_extract(data, '$.{field.name}') AS {field.name}" for field in dataclasses.fields(event))
+    return (
+        f"CREATE VIEW {event.kind} AS SELECT id AS event, stream, ordinal, round, hours, {fields}, at "
+        f"FROM events WHERE kind = '{event.kind}'"
+    )
