@@ -1,0 +1,1 @@
+"""Base models: what an agent thinks with."""

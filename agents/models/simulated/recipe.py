@@ -1,0 +1,182 @@
+"""Methods as recipes: sequences of toolkit operators with their settings, written as Python and read back from it."""
+
+import ast
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Value = float | int | str | bool
+
+_METHOD = '''"""{title}"""
+
+from aarlab.scenarios import toolkit as tk
+
+
+def method(world):
+    s = tk.start(world)
+{steps}    return tk.finish(s)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of an operator, as the catalogue in the brief describes it."""
+
+    name: str
+    default: Value
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    whole: bool = False
+    options: tuple[Value, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, entry: Mapping[str, Any]) -> "Setting":
+        """Read a catalogue entry."""
+        if "options" in entry:
+            return cls(name, entry["default"], options=tuple(entry["options"]))
+        log, whole = entry["scale"] == "log", entry["kind"] == "int"
+        return cls(name, entry["default"], entry["low"], entry["high"], log, whole)
+
+    def unit(self, value: Value) -> float:
+        """Return where a value lies between the setting's ends, in [0, 1]; for options, its place in the list."""
+        if self.options:
+            return self.options.index(value) / (len(self.options) - 1) if value in self.options else 0.0
+        low, high, at = (math.log(x) if self.log else x for x in (self.low, self.high, max(float(value), 1e-12)))
+        return min(1.0, max(0.0, (at - low) / (high - low)))
+
+    def value(self, unit: float) -> Value:
+        """Return the value that lies at `unit`, to the digits a person would write."""
+        if self.options:
+            return self.options[min(int(unit * len(self.options)), len(self.options) - 1)]
+        low, high = (math.log(x) if self.log else x for x in (self.low, self.high))
+        exact = low + unit * (high - low)
+        exact = math.exp(exact) if self.log else exact
+        if self.whole:
+            return round(min(self.high, max(self.low, exact)))
+        return min(self.high, max(self.low, float(f"{exact:.2g}")))
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator of the toolkit."""
+
+    name: str
+    family: str
+    about: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operator with its settings chosen."""
+
+    operator: str
+    settings: tuple[tuple[str, Value], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.operator}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
+
+
+Recipe = tuple[Step, ...]
+"""What a method does, from the weak labels to the student."""
+
+
+class Toolbox:
+    """The operators a brief offers, and how to choose settings for them."""
+
+    def __init__(self, catalogue: Sequence[Mapping[str, Any]]) -> None:
+        """Read the catalogue as it stands in the brief."""
+        self.operators = {
+            entry["name"]: Operator(
+                entry["name"],
+                entry["family"],
+                entry["about"],
+                tuple(Setting.of(name, setting) for name, setting in entry["settings"].items()),
+            )
+            for entry in catalogue
+        }
+        self.names = tuple(self.operators)
+
+    def draw(self, name: str, rng: np.random.Generator) -> Step:
+        """Return a step with settings drawn evenly from their ranges."""
+        return Step(name, tuple((s.name, s.value(float(rng.random()))) for s in self.operators[name].settings))
+
+    def tune(self, step: Step, rng: np.random.Generator, width: float) -> Step:
+        """Return the step with some of its settings moved by about `width` of their range."""
+        chosen = dict(step.settings)
+        settings = self.operators[step.operator].settings
+        for setting in settings:
+            if rng.random() < 1 / max(1, len(settings)) + 0.2:
+                if setting.options:
+                    chosen[setting.name] = setting.value(float(rng.random()))
+                else:
+                    moved = setting.unit(chosen.get(setting.name, setting.default)) + width * float(rng.normal())
+                    chosen[setting.name] = setting.value(min(1.0, max(0.0, moved)))
+        return Step(step.operator, tuple((s.name, chosen.get(s.name, s.default)) for s in settings))
+
+    def units(self, step: Step) -> tuple[float, ...]:
+        """Return the step's settings as coordinates in [0, 1]."""
+        chosen = dict(step.settings)
+        return tuple(s.unit(chosen.get(s.name, s.default)) for s in self.operators[step.operator].settings)
+
+    def family(self, recipe: Recipe) -> str:
+        """Return the family a recipe belongs to: that of the operator which makes its labels last, else of its last
+        one.
+        """
+        labelling = [
+            s for s in recipe if self.operators[s.operator].family not in ("model internal", "loss function", "other")
+        ]
+        return self.operators[(labelling or recipe)[-1].operator].family if recipe else "other"
+
+
+def phrase(recipe: Recipe) -> str:
+    """Return the recipe in one line, as it is spoken of."""
+    return " > ".join(str(step) for step in recipe) or "the weak labels as they are"
+
+
+def title(recipe: Recipe) -> str:
+    """Return a short title: the operators without their settings."""
+    return ", then ".join(step.operator.replace("_", " ") for step in recipe) or "weak labels as they are"
+
+
+def write(recipe: Recipe) -> str:
+    """Return the method's Python code."""
+    steps = "".join(
+        f"    s = tk.{step.operator}({', '.join(['s', *(f'{name}={value!r}' for name, value in step.settings)])})\n"
+        for step in recipe
+    )
+    return _METHOD.format(title=textwrap.shorten(title(recipe).capitalize(), 100, placeholder=" ..."), steps=steps)
+
+
+@lru_cache(maxsize=4096)
+def read(code: str, toolbox: Toolbox) -> Recipe | None:
+    """Return the recipe of a method's code; None if the code is not a plain sequence of operators of the toolbox."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return None
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    calls.sort(key=lambda call: call.lineno)
+    steps = [_step(call, toolbox) for call in calls if _called(call) not in ("start", "finish")]
+    return None if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _step(call: ast.Call, toolbox: Toolbox) -> Step | None:
+    operator = toolbox.operators.get(_called(call))
+    if operator is None:
+        return None
+    try:
+        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except ValueError:
+        return None
+    return Step(operator.name, tuple((s.name, given.get(s.name, s.default)) for s in operator.settings))

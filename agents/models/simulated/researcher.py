@@ -1,0 +1,359 @@
+"""The simulated researcher: what it does next, given what it knows.
+
+It proposes by `search`, tries ideas cheaply before it pays for a full run, repairs what the training log shows
+broken, posts what it finds,
+reads and borrows what others found, and says where an idea came from. It uses the tools it is offered; where a stage
+is announced to it, it
+does what the stage is for.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.simulated import search, temperament
+from aarlab.agents.models.simulated.reading import METHOD, Idea, Known, Notes, Outcome, spoken, take_notes
+from aarlab.agents.models.simulated.recipe import Step, Toolbox, phrase, title, write
+from aarlab.memory.messages import Json, Message, Text, ToolUse, Usage
+from aarlab.memory.seeds import rng
+
+PILOT_SE = 0.2
+"""Standard error it credits a pilot with; the lab gives none for a single world."""
+STARTERS = 5
+"""How many of the methods to start from it reads."""
+MOST_TRIALS = 160
+"""How many trials it keeps in mind when it searches."""
+
+Call = tuple[str, dict[str, Json]]
+"""A tool by name, with its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What it says and which tools it uses."""
+
+    words: str
+    calls: tuple[Call, ...] = ()
+
+
+class SimulatedResearcher:
+    """A researcher as a search policy. Sees its request, answers with tool calls, and is the same for the same seed
+    and request.
+    """
+
+    def __init__(self, seed: int, agent: str) -> None:
+        """Open it for one agent of a run."""
+        self._seed, self._agent = seed, agent
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer the request."""
+        notes = take_notes(request)
+        mind = Mind(notes, temperament.draw(self._seed, self._agent, notes.brief.toolbox), self._seed, self._agent)
+        move = mind.next_move({tool.name for tool in request.tools})
+        return spoken_reply(move, notes.turn, "simulated/researcher")
+
+
+def spoken_reply(move: Move, turn: int, model: str) -> Reply:
+    """Return a move as a model's reply. Simulated models use no tokens and cost nothing."""
+    wishes = tuple(ToolUse(f"t{turn}.{i}", name, arguments) for i, (name, arguments) in enumerate(move.calls))
+    stop_reason = "tool_use" if wishes else "end_turn"
+    return Reply(Message("assistant", (Text(move.words), *wishes)), stop_reason, Usage(), model, 0.0)
+
+
+class Mind:
+    """One moment of thought."""
+
+    def __init__(self, notes: Notes, nature: temperament.Temperament, seed: int, agent: str) -> None:
+        """Think about `notes`; everything random is drawn from streams named by purpose and turn."""
+        self.notes, self.nature = notes, nature
+        self._name = (seed, agent)
+        self.toolbox = notes.brief.toolbox
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Return the random stream of this turn for a purpose."""
+        return rng(*self._name, purpose, self.notes.turn)
+
+    def next_move(self, tools: set[str]) -> Move:
+        """Return the first move that makes sense and that the tools at hand allow; with none, rest."""
+        for move in self._moves():
+            if all(name in tools for name, _ in move.calls):
+                return move
+        return Move("There is nothing more that I can do for now.")
+
+    def _moves(self) -> Iterator[Move]:
+        """Yield what could be done, most urgent first."""
+        notes, idea = self.notes, self.notes.idea
+        if idea and (done := self._report(idea)):
+            yield done
+        if idea and notes.stage == "analyse":
+            yield self._analysis(idea)
+        if notes.best_posted and notes.submitted != notes.best_posted[1] and notes.can_afford("share"):
+            score, finding = notes.best_posted
+            yield Move(
+                f"{finding} is my best so far, at {score:.2f}; it should stand for the final.",
+                (("submit", {"finding": finding}),),
+            )
+        if idea and not self._finished(idea):
+            yield from self._pursue(idea)
+        yield from self._look_around()
+        if notes.stage == "share":
+            return
+        yield from self._begin()
+
+    # -- an idea at hand ----------------------------------------------------------------------------------------
+
+    def _finished(self, idea: Idea) -> bool:
+        """Tell whether nothing is left to do for an idea."""
+        failed = any(outcome.error for outcome in idea.outcomes.values())
+        # What was rejected for want of a pilot gets one, and a second hearing.
+        rejected = idea.refused > ("pilot" not in idea.outcomes)
+        return idea.posted is not None or failed or rejected or self._unpromising(idea)
+
+    def _pursue(self, idea: Idea) -> Iterator[Move]:
+        """Yield the next step for an idea: announce, write, try cheaply, run in full; take notes where that is all
+        there is to do.
+        """
+        notes = self.notes
+        if not idea.written:
+            if idea.builds_on and (
+                unborrowed := [f for f in idea.builds_on if f in notes.known and f not in notes.borrowed]
+            ):
+                yield Move("I take the method that I build on.", tuple(("borrow", {"finding": f}) for f in unborrowed))
+            announce = (
+                notes.stage == "propose"
+                or rng(*self._name, "announce", len(notes.ideas)).random() < self.nature.openness
+            )
+            if idea.hypothesis is None and announce:
+                yield Move("Before testing it, I tell the others.", (self._hypothesis(idea),))
+            if notes.stage == "plan":
+                yield Move(
+                    "My plan.", (("write_notebook", {"text": f"Test {phrase(idea.recipe)} in full, once it runs."}),)
+                )
+            yield Move(
+                f"Now to write it down: {title(idea.recipe)}.",
+                (("write_file", {"path": METHOD, "text": write(idea.recipe)}),),
+            )
+        if self._wants_pilot(idea):
+            yield Move("A pilot first: one small world is cheap.", (self._run("pilot"),))
+        if "full" not in idea.outcomes and notes.can_afford("full"):
+            yield Move("It looks worth a full run.", (self._run("full"),))
+
+    def _write(self, idea: Idea) -> Iterator[Move]:
+        """Yield writing the method down, with the pilot in the same breath where there is one to run."""
+        call: Call = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
+        if self._wants_pilot(idea):
+            yield Move(f"I write it down and pilot it: {title(idea.recipe)}.", (call, self._run("pilot")))
+        yield Move(f"Now to write it down: {title(idea.recipe)}.", (call,))
+
+    def _wants_pilot(self, idea: Idea) -> bool:
+        rigorous = rng(*self._name, "pilot", len(self.notes.ideas)).random() < self.nature.rigour
+        return (
+            (rigorous or idea.refused > 0) and "pilot" not in idea.outcomes and self.notes.can_afford("pilot", "full")
+        )
+
+    def _run(self, fidelity: str) -> Call:
+        return "run_experiment", {"path": METHOD, "fidelity": fidelity}
+
+    def _unpromising(self, idea: Idea) -> bool:
+        """Tell whether the pilot, and all that is known, speak against paying for a full run."""
+        pilot = idea.outcomes.get("pilot")
+        if pilot is None or pilot.pgr is None or "full" in idea.outcomes:
+            return False
+        belief = search.Belief(self.trials(), self.toolbox)
+        mean, sd = belief.predict([idea.recipe])
+        tried = [trial.recipe for trial in self.trials() if trial.se < PILOT_SE]
+        best = float(belief.predict(tried)[0].max()) if tried else 0.0
+        # While nothing good is known, an idea has to promise more than most do.
+        return bool(mean[0] + self.nature.exploration * sd[0] < max(best, search.PRIOR_MEAN + search.PRIOR_SD))
+
+    def _report(self, idea: Idea) -> Move | None:
+        """Return the post about an idea that has been run in full, or has failed."""
+        notes = self.notes
+        if idea.posted is not None or not notes.can_afford("share"):
+            return None
+        outcome = idea.outcomes.get("full")
+        failed = next((o for o in idea.outcomes.values() if o.error is not None), None)
+        if failed is None and (outcome is None or outcome.pgr is None):
+            return None
+        post: dict[str, Json] = {"title": title(idea.recipe), "family": self.toolbox.family(idea.recipe)}
+        parents = [f for f in (*idea.builds_on, idea.hypothesis) if f]
+        if failed is not None:
+            post |= {"type": "error", "experiment": failed.id, "body": f"{phrase(idea.recipe)} failed: {failed.error}"}
+            words = "It failed; the others should know."
+        else:
+            assert outcome is not None
+            post |= {"type": "result", "experiment": outcome.id, "body": self._body(idea, outcome)}
+            words = f"PGR {outcome.pgr:.2f} over fresh worlds. I post it, whatever it is worth."
+        return Move(words, (("post_finding", {**post, "builds_on": parents}),))
+
+    def _body(self, idea: Idea, outcome: Outcome) -> str:
+        se = f" ± {outcome.se:.2f}" if outcome.se is not None else ""
+        lines = [f"{phrase(idea.recipe)}.", f"PGR {outcome.pgr:.2f}{se} in a full run ({outcome.id})."]
+        if (pilot := idea.outcomes.get("pilot")) and pilot.pgr is not None:
+            lines.append(f"The pilot had said {pilot.pgr:.2f}.")
+        if symptom := _symptom(outcome):
+            lines.append(f"The log shows that {symptom[1]}.")
+        return " ".join(lines)
+
+    def _hypothesis(self, idea: Idea) -> Call:
+        return "post_finding", {
+            "type": "hypothesis",
+            "title": title(idea.recipe),
+            "body": f"{phrase(idea.recipe)} should recover more of the gap than what we have.",
+            "family": self.toolbox.family(idea.recipe),
+            "builds_on": list(idea.builds_on),
+        }
+
+    def _analysis(self, idea: Idea) -> Move:
+        outcomes = [
+            f"{o.fidelity}: {o.error or (f'PGR {o.pgr:.2f}' if o.pgr is not None else 'it runs')}"
+            for o in idea.outcomes.values()
+        ]
+        return Move(
+            "What I learn from it.", (("write_notebook", {"text": f"{phrase(idea.recipe)}. {'; '.join(outcomes)}."}),)
+        )
+
+    # -- others -------------------------------------------------------------------------------------------------
+
+    def _look_around(self) -> Iterator[Move]:
+        """Yield reading what others found, the best first, and criticising what does not hold."""
+        notes = self.notes
+        unread = [f for f in notes.listed if f not in notes.known and notes.listed[f].get("pgr") is not None]
+        unread.sort(key=lambda f: -notes.listed[f]["pgr"])
+        wanted = unread[: self.nature.imitation - notes.read_this_round]
+        if wanted and notes.can_afford("read"):
+            yield Move("Let me see what the others found.", (("read_findings", {"findings": list(wanted)}),))
+        for known in notes.known.values():
+            if known.id not in notes.critiqued and (fault := self._fault(known)) and notes.can_afford("share"):
+                yield Move(f"I doubt {known.id}.", (("critique", {"finding": known.id, "text": fault}),))
+
+    def _fault(self, known: Known) -> str | None:
+        """Say what is wrong with a finding, judged by own results with the same recipe."""
+        for idea in self.notes.ideas:
+            own = idea.outcomes.get("full")
+            if own is None or own.pgr is None or own.se is None or idea.recipe != known.recipe or known.pgr is None:
+                continue
+            noise = (own.se**2 + (known.se or PILOT_SE) ** 2) ** 0.5
+            if abs(own.pgr - known.pgr) > 2 * noise:
+                both = f"the same recipe gave me {own.pgr:.2f} in full ({own.id}), not {known.pgr:.2f}"
+                return f"{both}: more than two standard errors apart."
+        return None
+
+    # -- the next idea ------------------------------------------------------------------------------------------
+
+    def _begin(self) -> Iterator[Move]:
+        """Yield the next idea: a repair of the last one if its log shows what is wrong, else what the search
+        proposes.
+        """
+        notes = self.notes
+        if not notes.can_afford("write", "full"):
+            return
+        if not notes.ideas and not notes.starters and notes.brief.starters:
+            chosen = self._starters()
+            yield Move("First what is known already.", tuple(("read_file", {"path": path}) for path in chosen))
+        idea = self._repair() or self._starter() or self._proposal()
+        words = spoken(phrase(idea.recipe), idea.builds_on, idea.repairs)
+        reason = "The log shows what was wrong; I repair it." if idea.repairs else "A new idea."
+        notes.ideas.append(idea)
+        for step in self._pursue(idea):
+            yield Move(f"{reason}\n{words}\n{step.words}", step.calls)
+
+    def _repair(self) -> Idea | None:
+        last = self.notes.idea
+        if last is None or last.repairs:
+            return None
+        outcome = last.outcomes.get("full") or last.outcomes.get("pilot")
+        if outcome is None or not (symptom := _symptom(outcome)):
+            return None
+        position, _, cure = symptom
+        if cure not in self.toolbox.operators or any(step.operator == cure for step in last.recipe):
+            return None
+        settings = tuple((s.name, s.default) for s in self.toolbox.operators[cure].settings)
+        steps = [*last.recipe[:position], Step(cure, settings), *last.recipe[position:]]
+        repaired = tuple(steps[: search.LONGEST])
+        if any(idea.recipe == repaired for idea in self.notes.ideas):
+            return None
+        return Idea(repaired, last.builds_on, repairs=last.repairs + 1)
+
+    def _starters(self) -> list[str]:
+        """Return the starting points to read: those whose names have to do with the direction, and what chance
+        brings.
+        """
+        draw, direction = self.rng("starters"), _stems(self.notes.brief.direction)
+        paths = self.notes.brief.starters
+        weights = np.array([1.0 + 3 * len(direction & _stems(path)) for path in paths])
+        return [
+            paths[i]
+            for i in draw.choice(len(paths), min(STARTERS, len(paths)), replace=False, p=weights / weights.sum())
+        ]
+
+    def _starter(self) -> Idea | None:
+        """Return the next starting point that has not been tried yet."""
+        tried = {idea.recipe for idea in self.notes.ideas} | {known.recipe for known in self.notes.known.values()}
+        return next((Idea(recipe) for recipe in self.notes.starters.values() if recipe and recipe not in tried), None)
+
+    def _proposal(self) -> Idea:
+        draw, nature = self.rng("propose"), self.nature
+        relevance = relevance_of(self.notes.brief.direction, self.toolbox)
+        appeal = {n: nature.taste[o.family] * (1 + 5 * relevance[n]) for n, o in self.toolbox.operators.items()}
+        known = [k for k in self.notes.known.values() if k.recipe is not None and k.pgr is not None]
+        pool = {idea.recipe: () for idea in self.notes.ideas if idea.outcomes} | {
+            k.recipe: (k.id,) for k in known if k.recipe is not None
+        }
+        loyal = bool(self.notes.brief.direction) and draw.random() < nature.loyalty
+        # What is explored late cannot be exploited any more.
+        left = max(0.0, 1 - self.notes.hours / self.notes.budget)
+        chosen, parent = search.propose(
+            self.trials(), list(pool), self.toolbox, appeal, draw,
+            exploration=nature.exploration * left, afresh=bool(draw.random() < nature.restlessness * left),
+            must_have={n for n, r in relevance.items() if r > 0.5} if loyal else set(),
+        )  # fmt: skip
+        return Idea(chosen, pool.get(parent, ()) if parent is not None else ())
+
+    def trials(self) -> list[search.Trial]:
+        """Return all results it knows, its own and those it has read; the latest if there are too many."""
+        trials: list[search.Trial] = []
+        for known in self.notes.known.values():
+            if known.recipe is not None and known.pgr is not None:
+                trials.append(search.Trial(known.recipe, known.pgr, known.se or PILOT_SE))
+        for idea in self.notes.ideas:
+            for outcome in idea.outcomes.values():
+                if outcome.pgr is not None:
+                    trials.append(search.Trial(idea.recipe, outcome.pgr, outcome.se or PILOT_SE))
+        return trials[-MOST_TRIALS:]
+
+
+def relevance_of(direction: str, toolbox: Toolbox) -> Mapping[str, float]:
+    """Return how much each operator has to do with a direction, in [0, 1]: word stems shared, rare ones counting
+    more.
+    """
+    bags = {name: _stems(f"{name} {o.family} {o.about}") for name, o in toolbox.operators.items()}
+    wanted = _stems(direction)
+    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in wanted}
+    raw = {name: sum(1 / rarity[stem] for stem in sorted(wanted & bag)) for name, bag in bags.items()}
+    most = max(raw.values()) or 1.0
+    return {name: value / most for name, value in raw.items()}
+
+
+_WORD = re.compile(r"[a-z]{4,}")
+
+
+def _stems(text: str) -> set[str]:
+    # Five letters stand for a word: coheres and coherence, select and selection. Short words carry no meaning here.
+    return {word[:5] for word in _WORD.findall(text.lower())}
+
+
+def _symptom(outcome: Outcome) -> tuple[int, str, str] | None:
+    """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
+    for position, entry in enumerate(outcome.log):
+        if entry.get("operator") in ("start", "finish"):
+            continue
+        if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:
+            return position, f"{entry['operator']} leaves one class with most of the labels", "prior_correction"
+        violations = entry.get("relation_violations")
+        if violations is not None and float(violations) > 0.25:
+            return position, f"after {entry['operator']} many relations are violated", "project_relations"
+    return None

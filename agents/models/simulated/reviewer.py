@@ -1,0 +1,63 @@
+"""The simulated reviewer: judges by what it is shown, and is better at what it can see than at guessing PGR."""
+
+import json
+import re
+from typing import Any
+
+from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.simulated.researcher import Move, spoken_reply
+
+_CASE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+_IGNORES_TEACHER = 0.5
+"""Agreement with the teacher at or below which a method has turned away from it."""
+
+
+class SimulatedReviewer:
+    """A reviewer with three questions: was it tried cheaply, does the log look sane, has it been done before?"""
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer the request."""
+        case: dict[str, Any] = json.loads(_CASE.findall(request.conversation.messages[-1].text)[-1])
+        asked_to_rule = any(tool.name == "approve" for tool in request.tools)
+        move = _rule(case) if asked_to_rule else _comment(case)
+        return spoken_reply(move, 0, "simulated/reviewer")
+
+
+def _rule(case: dict[str, Any]) -> Move:
+    if case["same_method_posted"]:
+        return _reject(f"this very method has been run in full: {case['same_method_posted'][0]}")
+    tried = [trial for trial in case["tried"] if trial["fidelity"] in ("smoke", "pilot")]
+    if not tried:
+        return _reject("it has not been tried cheaply: run a pilot first")
+    if tried[-1]["error"] is not None:
+        return _reject(f"the last try failed: {tried[-1]['error']}")
+    if doubt := _doubt(tried[-1]["log"]):
+        return _reject(doubt)
+    return Move(
+        "It was tried and the log looks sane.", (("approve", {"comment": "tried cheaply, nothing odd in the log"}),)
+    )
+
+
+def _reject(reason: str) -> Move:
+    return Move("Not yet.", (("reject", {"comment": reason}),))
+
+
+def _comment(case: dict[str, Any]) -> Move:
+    if case["log"] and (doubt := _doubt(case["log"])):
+        return Move("The log deserves a remark.", (("comment", {"comment": doubt}),))
+    if case.get("se") is not None and case["se"] > 0.06:
+        words = f"the standard error is {case['se']:.2f}: differences smaller than twice that mean little"
+        return Move("The claim is loose.", (("comment", {"comment": words}),))
+    return Move("Nothing to add.")
+
+
+def _doubt(log: list[dict[str, Any]]) -> str | None:
+    """Say what looks wrong in a training log."""
+    for entry in log:
+        if entry.get("warnings"):
+            return f"the log warns at {entry['operator']}: {entry['warnings'][0]}"
+        if float(entry.get("agreement", 1.0)) <= _IGNORES_TEACHER:
+            return f"after {entry['operator']} the targets agree with the teacher by chance only: is it used at all?"
+        if not 0.2 <= float(entry.get("balance", 0.5)) <= 0.8:
+            return f"after {entry['operator']} nearly all labels are of one class"
+    return None

@@ -1,0 +1,15 @@
+"""The prompts: Markdown files with `$placeholders`, filled in here."""
+
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template(files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8"))
+
+
+def render(template: str, **values: object) -> str:
+    """Return the prompt `template` filled in. Raises KeyError for a placeholder that is given no value."""
+    return _template(template).substitute({key: str(value) for key, value in values.items()}).strip()

@@ -1,0 +1,54 @@
+"""The researcher: what it is told at the start, at each round and at each stage."""
+
+from collections.abc import Mapping, Sequence
+
+from aarlab.agents.prompts import render
+
+
+def system_prompt(
+    *,
+    name: str,
+    team_size: int,
+    task: str,
+    task_about: str,
+    structure: Sequence[str],
+    direction: str | None,
+    hours: float,
+    round_hours: float,
+    costs: Mapping[str, float],
+    example: str,
+    starters: Sequence[str],
+    catalogue: str,
+) -> str:
+    """Return a researcher's system prompt. `structure` are the paragraphs that explain how the work is organised."""
+    return render(
+        "researcher",
+        name=name,
+        team_size=team_size,
+        task=task,
+        task_about=task_about,
+        structure="\n\n".join(structure),
+        direction=f"\n## Your direction\n\n{direction}\n" if direction else "",
+        hours=f"{hours:g}",
+        round_hours=f"{round_hours:g}",
+        costs="\n".join(f"- {step}: {cost:g}" for step, cost in costs.items()),
+        example=example.strip(),
+        starters=", ".join(f"`{path}`" for path in starters),
+        catalogue=catalogue,
+    )
+
+
+def round_opening(*, round: int, rounds: int, used: float, hours: float, until: float, news: str | None) -> str:
+    """Return the message that opens a round.
+
+    `news` is a JSON listing of what the others have published since the last round; None where nothing is shared.
+    """
+    words = "" if news is None else f"### New on the board\n\n```json\n{news}\n```"
+    return render(
+        "round", round=round, rounds=rounds, used=f"{used:.1f}", hours=f"{hours:g}", until=f"{until:g}", news=words
+    )
+
+
+def stage_opening(stage: str, **details: object) -> str:
+    """Return the message that opens a stage of a fixed workflow."""
+    return render(f"stages/{stage}", **details)

@@ -1,0 +1,74 @@
+"""The close: the top findings are scored again, the winner and the best baseline on the held-out panel."""
+
+from langgraph.runtime import Runtime
+
+from aarlab.graph.lab import Lab
+from aarlab.memory.board import Post
+from aarlab.memory.events import Closed, Panel
+from aarlab.scenarios import baselines
+from aarlab.tools.evaluator import Trial
+from aarlab.tools.experiment import ledger_entry
+
+SCREENED = 5
+"""Baselines that are scored on all worlds of the final, after all have been on a quarter of them."""
+
+
+async def close(state: object, runtime: Runtime[Lab]) -> None:
+    """Name the best finding and the best baseline on fresh worlds, then score both on worlds nobody has seen.
+
+    The best of many noisy development scores is too good to be true (winner's curse); a second scoring of the best few,
+    all on the same fresh worlds, takes most of that away.
+    """
+    lab = runtime.context
+    scoring = lab.scenario.scoring
+    standing = {post.finding.id: _code(lab, post) for post in finalists(lab)}
+    yardsticks = await _screened(lab)
+    methods = standing | yardsticks
+    final = await _score(lab, methods, "final", scoring.final_worlds)
+    ranked = _ranked(final)
+    best = next((name for name in ranked if name in standing), None)
+    yardstick = next((name for name in ranked if name in yardsticks), None)
+    winners = {name: methods[name] for name in (best, yardstick) if name is not None}
+    await _score(lab, winners, "heldout", scoring.heldout_worlds)
+    lab.record(Closed(best, yardstick, _hours(lab, len(standing))), round=lab.rounds + 1)
+
+
+async def _screened(lab: Lab) -> dict[str, str]:
+    """Return the code of the most promising baselines by name."""
+    all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
+    trials = await lab.evaluator.panel(all_of_them, "final", max(2, lab.scenario.scoring.final_worlds // 4))
+    return {name: all_of_them[name] for name in _ranked(trials)[:SCREENED]}
+
+
+def finalists(lab: Lab) -> list[Post]:
+    """Return the findings that are scored again: those submitted, best development score first, then the best of the
+    others.
+    """
+    submitted = set(lab.board.nominations().values())
+    ranked = sorted(lab.board.leaderboard(), key=lambda post: post.finding.id not in submitted)
+    different = {post.finding.code: post for post in reversed(ranked)}
+    return [post for post in ranked if different[post.finding.code] is post][: lab.scenario.scoring.finalists]
+
+
+async def _score(lab: Lab, methods: dict[str, str], panel: Panel, worlds: int) -> dict[str, Trial]:
+    trials = await lab.evaluator.panel(methods, panel, worlds) if methods else {}
+    for name, trial in trials.items():
+        lab.record(ledger_entry(name, panel, lab.file.store_text(methods[name]), trial), round=lab.rounds + 1)
+    return trials
+
+
+def _ranked(trials: dict[str, Trial]) -> list[str]:
+    """Return the names of what could be scored, best first."""
+    scores = {name: trial.measurement.pgr for name, trial in trials.items() if trial.measurement is not None}
+    return sorted(scores, key=lambda name: -scores[name])
+
+
+def _code(lab: Lab, post: Post) -> str:
+    assert post.finding.code is not None, "a result always has code"
+    return lab.file.text(post.finding.code)
+
+
+def _hours(lab: Lab, standing: int) -> float:
+    """Return the research hours of the second scoring: as many worlds cost as much as in a full experiment."""
+    scoring = lab.scenario.scoring
+    return standing * lab.scenario.costs.full * scoring.final_worlds / scoring.full_worlds

@@ -1,0 +1,110 @@
+"""The lab: what the nodes of the graphs work with. The graphs hold names and counters; the rest is here or in the run
+file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aarlab.agents.models.base import Model, Reply, Request
+from aarlab.graph.dials.dial import Blueprint
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.board import Board
+from aarlab.memory.events import TEAM, Brief, Event, ModelCall, Role, Told
+from aarlab.memory.messages import Conversation, Message, ToolResult, canonical
+from aarlab.memory.runfile import RunFile
+from aarlab.tools.bench import Bench
+from aarlab.tools.definition import Tool
+from aarlab.tools.evaluator import Evaluator
+
+REVIEWER = "reviewer"
+"""The reviewer's name and stream."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """A researcher at work: its bench, its base model and what has been said between them."""
+
+    bench: Bench
+    model: Model
+    model_name: str
+    conversation: Conversation
+    tools: Mapping[str, Tool]
+    """The tools it is offered, by name."""
+    direction: str | None
+    """The direction it was given."""
+    stage: str = ""
+    """Where it stands in a fixed workflow."""
+    repairs: int = 0
+    """How often it has been sent back to repair the method at hand."""
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    """What came of the last experiment that the lab ran for it."""
+
+    def brief(self) -> None:
+        """Record what the researcher is told and given at the start."""
+        file = self.bench.file
+        tools = file.store_text(canonical([tool.spec.to_json() for tool in self.tools.values()]))
+        system = file.store_text(self.conversation.system)
+        self.bench.record(Brief("researcher", self.model_name, system, tools, self.direction))
+        self.bench.decided("direction", self.direction or "free")
+
+    def tell(self, message: Message) -> None:
+        """Put a message before the researcher."""
+        self.conversation = self.conversation.then(message)
+        self.bench.record(Told("researcher", self.bench.file.store_message(message)))
+
+    def tell_results(self, results: list[ToolResult]) -> None:
+        """Hand back the results of its tools."""
+        self.tell(Message("user", tuple(results)))
+
+    async def think(self, offered: Mapping[str, Tool]) -> Message:
+        """Let the researcher think and answer, with these tools before it."""
+        request = Request(self.conversation, tuple(tool.spec for tool in offered.values()))
+        reply = await self.model.reply(request)
+        self.conversation = self.conversation.then(reply.message)
+        cost = self.bench.spend("think")
+        self.bench.record(call_of("researcher", request, reply, self.bench.file, cost_hours=cost))
+        return reply.message
+
+
+@dataclass(slots=True)
+class Lab:
+    """One run's team at work."""
+
+    scenario: Scenario
+    blueprint: Blueprint
+    file: RunFile
+    board: Board
+    evaluator: Evaluator
+    reviewer: Model | None
+    desks: dict[str, Desk]
+    """By researcher, in the order of the team."""
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds that the budget allows."""
+        budget = self.scenario.budget
+        return -int(-budget.hours // budget.round_hours)
+
+    def slice_end(self, round: int) -> float:
+        """Return the research hour at which a round's slice ends, for each researcher."""
+        return min(round * self.scenario.budget.round_hours, self.scenario.budget.hours)
+
+    def record(self, event: Event, *, round: int, stream: str = TEAM) -> None:
+        """Write an event that happened to the team, or to the reviewer, at the end of a round."""
+        self.file.append(stream, event, round=round, hours=self.slice_end(round))
+
+
+def call_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_hours: float) -> ModelCall:
+    """Return the record of a call of a base model."""
+    return ModelCall(
+        role=role,
+        model=reply.model,
+        request=request.hash,
+        reply=file.store_message(reply.message),
+        stop_reason=reply.stop_reason,
+        input_tokens=reply.usage.input_tokens,
+        output_tokens=reply.usage.output_tokens,
+        cost_usd=reply.cost_usd,
+        cost_hours=cost_hours,
+    )

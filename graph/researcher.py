@@ -1,0 +1,60 @@
+"""The researcher graph: what one researcher does in a slice of research time."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from aarlab.graph import stages
+from aarlab.graph.lab import Lab
+from aarlab.graph.structure import Structure
+from aarlab.graph.turn import REST, Slice, act, consult, think
+
+ResearcherGraph = CompiledStateGraph[Slice, Lab, Slice, Slice]
+
+
+def compile_researcher(structure: Structure) -> ResearcherGraph:
+    """Compile the researcher graph that the structure asks for.
+
+    autonomous:  think <-> act
+    staged:      propose -> plan -> implement -> smoke -> full run -> analyse -> share -> propose ...
+
+    Where full runs are gated, a node that consults the reviewer stands in front of them.
+    """
+    blueprint = structure.blueprint()
+    graph: StateGraph[Slice, Lab, Slice, Slice] = StateGraph(Slice, context_schema=Lab)
+    if blueprint.workflow == "staged":
+        _staged(graph, gated=blueprint.gated)
+    else:
+        _autonomous(graph, gated=blueprint.gated)
+    # No checkpoints inside a slice: its effects are in the run file, one by one.
+    return graph.compile(checkpointer=False, name="researcher")
+
+
+def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool) -> None:
+    graph.add_node("think", think)
+    graph.add_node("act", act)
+    graph.add_edge(START, "think")
+    after_act: dict[Hashable, str] = {"think": "think", REST: END}
+    after_think: dict[Hashable, str] = {"act": "act", REST: END}
+    if gated:
+        graph.add_node("consult", consult)
+        after_think["consult"] = "consult"
+        graph.add_conditional_edges("consult", _next, after_act)
+    graph.add_conditional_edges("think", _next, after_think)
+    graph.add_conditional_edges("act", _next, after_act)
+
+
+def _staged(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool) -> None:
+    route = stages.route(gated=gated)
+    for name, (node, _) in route.items():
+        graph.add_node(name, node)
+    # A slice goes on with the stage at which the last one ended.
+    graph.add_conditional_edges(START, _next, {name: name for name in route})
+    for name, (_, after) in route.items():
+        graph.add_conditional_edges(name, _next, {**{other: other for other in after}, REST: END})
+
+
+def _next(state: Slice) -> str:
+    return state["next"]

@@ -1,0 +1,139 @@
+"""One run, from a scenario to a scored and closed run file."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import aiosqlite
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from aarlab import __version__
+from aarlab.agents.models.registry import open_model
+from aarlab.agents.researcher import system_prompt
+from aarlab.graph.dials.directions import direction_of
+from aarlab.graph.lab import REVIEWER, Desk, Lab
+from aarlab.graph.scenario import Scenario
+from aarlab.graph.summary import summarise
+from aarlab.graph.team import compile_team
+from aarlab.memory.board import Board
+from aarlab.memory.messages import Conversation
+from aarlab.memory.runfile import Entry, RunFile
+from aarlab.scenarios import baselines, registry, toolkit
+from aarlab.scenarios.task import Task
+from aarlab.tools.bench import Bench
+from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.toolbox import TOOLS
+
+Progress = Callable[[str, float], None]
+
+
+def run_scenario(
+    scenario: Scenario,
+    path: Path,
+    *,
+    listeners: Sequence[Callable[[Entry], None]] = (),
+    progress: Progress | None = None,
+    sandbox: Literal["strict", "none"] = "strict",
+) -> dict[str, Any]:
+    """Run a scenario into a new run file and return the summary, which the file keeps too.
+
+    Args:
+        scenario: What to run.
+        path: The run file to make; its stem is the run's id.
+        listeners: Called with every event as it happens.
+        progress: Told about slow preparations: what, and the share done in [0, 1].
+        sandbox: Where methods run; see `aarlab.tools.sandbox`.
+
+    Raises:
+        FileExistsError: There is such a file already.
+        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
+
+    Whatever else ends the run early, KeyboardInterrupt included, passes through; the file then says so and keeps what
+    was done.
+    """
+    began = time.monotonic()
+    task = registry.task(scenario.task.name, scenario.task.knobs)
+    task.prepare(progress)
+    with (
+        Sandbox(sandbox) as box,
+        Evaluator(task, box, run_seed=scenario.seed, full_worlds=scenario.scoring.full_worlds) as evaluator,
+        RunFile.create(
+            path, run_id=path.stem, version=__version__, seed=scenario.seed, scenario=scenario.model_dump(mode="json")
+        ) as file,
+    ):
+        for listener in listeners:
+            file.on_event(listener)
+        try:
+            asyncio.run(_work(_lab(scenario, task, file, evaluator)))
+        except BaseException as error:
+            file.finish("stopped" if isinstance(error, KeyboardInterrupt) else "failed")
+            raise
+        summary = {**summarise(file), "wall_s": round(time.monotonic() - began, 2)}
+        file.finish("done", summary)
+        return summary
+
+
+async def _work(lab: Lab) -> None:
+    """Run the team graph, its checkpoints beside the events."""
+    # Autocommit: a transaction left open between two awaits would lock the file for the events written meanwhile.
+    async with aiosqlite.connect(lab.file.path, isolation_level=None) as connection:
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        await connection.execute("PRAGMA busy_timeout = 30000")
+        team = compile_team(lab.scenario.structure, AsyncSqliteSaver(connection))
+        await team.ainvoke(
+            {"round": 0, "agent": ""},
+            context=lab,
+            config={"configurable": {"thread_id": lab.file.path.stem}, "recursion_limit": 10 * lab.rounds + 100},
+            durability="async",
+        )
+
+
+def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator) -> Lab:
+    """Furnish the lab: a desk for each researcher, and a reviewer where the structure has one."""
+    blueprint = scenario.structure.blueprint()
+    board = Board(file)
+    names = [f"r{i + 1}" for i in range(scenario.team.researchers)]
+    starters = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
+    desks: dict[str, Desk] = {}
+    for i, name in enumerate(names):
+        direction = direction_of(i) if blueprint.distinct_directions else None
+        bench = Bench(
+            name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(starters)
+        )
+        if direction is not None:
+            bench.deciders["direction"] = "structure"
+        if blueprint.workflow == "staged":
+            bench.deciders |= {"next_step": "structure", "fidelity": "structure", "share": "structure"}
+        desks[name] = Desk(
+            bench=bench,
+            model=open_model(scenario.team.model, seed=scenario.seed, agent=name),
+            model_name=scenario.team.model,
+            conversation=Conversation.begin(_brief(scenario, task, name, direction, starters)),
+            tools={tool: TOOLS[tool] for tool in TOOLS if tool not in blueprint.withheld},
+            direction=direction,
+            stage="propose" if blueprint.workflow == "staged" else "",
+        )
+    needs_reviewer = "review" in blueprint.team_nodes
+    reviewer = open_model(scenario.team.reviewer, seed=scenario.seed, agent=REVIEWER) if needs_reviewer else None
+    return Lab(scenario, blueprint, file, board, evaluator, reviewer, desks)
+
+
+def _brief(scenario: Scenario, task: Task, name: str, direction: str | None, starters: Mapping[str, str]) -> str:
+    return system_prompt(
+        name=name,
+        team_size=scenario.team.researchers,
+        task=task.name,
+        task_about=task.about,
+        structure=scenario.structure.blueprint().explained,
+        direction=direction,
+        hours=scenario.budget.hours,
+        round_hours=scenario.budget.round_hours,
+        costs=scenario.costs.model_dump(),
+        example=starters["baselines/vanilla_soft.py"],
+        starters=list(starters),
+        catalogue="[\n" + ",\n".join(json.dumps(entry) for entry in toolkit.catalogue()) + "\n]",
+    )

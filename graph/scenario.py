@@ -1,0 +1,125 @@
+"""A scenario: everything that determines a run, apart from what live models say."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from aarlab.graph.structure import Structure
+from aarlab.scenarios import registry
+
+Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveHours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TaskChoice(_Section):
+    """What is researched."""
+
+    name: str = "chat"
+    """An embedded task; `aarlab tasks` lists them."""
+    knobs: dict[str, float | int | str] = {}
+    """Difficulty knobs of the task that differ from its defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, data: object) -> object:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _exists(self) -> "TaskChoice":
+        registry.task(self.name, self.knobs)
+        return self
+
+
+class Team(_Section):
+    """Who researches."""
+
+    researchers: Annotated[int, Field(ge=1, le=1000)] = 9
+    """How many researchers there are."""
+    model: str = "simulated/researcher"
+    """Base model of the researchers, `provider/model`."""
+    reviewer: str = "simulated/reviewer"
+    """Base model of the reviewer, where the structure has one."""
+
+    @field_validator("model", "reviewer")
+    @classmethod
+    def _names_a_model(cls, name: str) -> str:
+        from aarlab.agents.models.registry import check_name
+
+        check_name(name)
+        return name
+
+
+class Budget(_Section):
+    """How long they research."""
+
+    hours: PositiveHours = 24.0
+    """Research hours of each researcher."""
+    round_hours: PositiveHours = 2.0
+    """Length of a round: the slice of research time after which findings are shared."""
+
+    @model_validator(mode="after")
+    def _rounds_fit(self) -> "Budget":
+        if self.round_hours > self.hours:
+            raise ValueError(
+                f"round_hours ({self.round_hours:g}) is longer than the whole budget, hours ({self.hours:g})"
+            )
+        return self
+
+
+class Costs(_Section):
+    """Research hours that each kind of step takes."""
+
+    think: Hours = 0.1
+    """One call of the base model."""
+    read: Hours = 0.1
+    """Reading or searching the board, a finding, a notebook or a file."""
+    write: Hours = 0.1
+    """Writing a file or into the notebook."""
+    share: Hours = 0.1
+    """Posting, critiquing, nominating."""
+    review: Hours = 0.2
+    """Having a full run reviewed."""
+    smoke: Hours = 0.1
+    """A smoke test."""
+    pilot: Hours = 0.25
+    """A pilot: one small world."""
+    full: Hours = 2.0
+    """A full experiment."""
+
+    @model_validator(mode="after")
+    def _time_passes(self) -> "Costs":
+        if self.think <= 0:
+            raise ValueError("think must cost something, or an agent that only thinks would never come to its end")
+        return self
+
+
+class Scoring(_Section):
+    """How many fresh worlds stand behind each number."""
+
+    full_worlds: Annotated[int, Field(ge=2, le=1024)] = 8
+    """Worlds of a full experiment."""
+    finalists: Annotated[int, Field(ge=1, le=100)] = 3
+    """Findings scored again at the close before one is named best."""
+    final_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
+    """Fresh worlds of that second scoring."""
+    heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
+    """Worlds of the held-out panel, the same for every run."""
+
+
+class Scenario(_Section):
+    """One run, described."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "quickstart"
+    """Names the run's file."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Everything random is derived from it."""
+    task: TaskChoice = TaskChoice()
+    team: Team = Team()
+    structure: Structure = Structure()
+    budget: Budget = Budget()
+    costs: Costs = Costs()
+    scoring: Scoring = Scoring()

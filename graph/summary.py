@@ -1,0 +1,71 @@
+"""What a run came to, read from its file."""
+
+from typing import Any
+
+from aarlab.memory.board import Board
+from aarlab.memory.events import Borrowed, Closed, Edge, Evaluation, Experiment, Finding, ModelCall, RoundBegan
+from aarlab.memory.measures import entropy_bits, realised_autonomy, researchers
+from aarlab.memory.runfile import RunFile
+
+
+def summarise(file: RunFile) -> dict[str, Any]:
+    """Return the summary of a closed run, JSON-able: `aarlab run --json` prints it.
+
+    Hours are research hours of the whole team, the close included; cost_usd is None where the price of a call is not
+    known.
+    """
+    info = file.info()
+    counted = {kind: len(list(file.entries(kind))) for kind in (Finding, Borrowed, Experiment, Evaluation, RoundBegan)}
+    edges = [entry.event for entry in file.entries(Edge) if isinstance(entry.event, Edge)]
+    closed = next((entry.event for entry in file.entries(Closed) if isinstance(entry.event, Closed)), None)
+    scores = {
+        (e.event.subject, e.event.panel): e.event for e in file.entries(Evaluation) if isinstance(e.event, Evaluation)
+    }
+    best = Board(file).post(closed.best) if closed and closed.best else None
+    final = scores[best.finding.id, "final"] if best else None
+    heldout = scores[best.finding.id, "heldout"] if best else None
+    baseline = scores[closed.baseline, "heldout"] if closed and closed.baseline else None
+    return {
+        "run_id": info.run_id,
+        "file": str(file.path.resolve()),
+        "task": info.scenario["task"]["name"],
+        "structure": info.scenario["structure"],
+        "model": info.scenario["team"]["model"],
+        "seed": info.seed,
+        "rounds": counted[RoundBegan],
+        "hours": round(_hours_used(file) + (closed.cost_hours if closed else 0.0), 2),
+        "cost_usd": _cost(file),
+        "findings": counted[Finding],
+        "borrows": counted[Borrowed],
+        "critiques": sum(edge.relation == "critiques" for edge in edges),
+        "experiments": counted[Experiment],
+        "evaluations": counted[Evaluation],
+        "best": best and final and {
+            "finding": best.finding.id, "title": best.finding.title, "family": best.finding.family,
+            "pgr": final.pgr, "se": final.se,
+        },
+        "heldout": heldout and {"pgr": heldout.pgr, "se": heldout.se, "worlds": heldout.worlds},
+        "baseline": baseline and {"name": baseline.subject.removeprefix("baseline:"), "pgr": baseline.pgr},
+        "entropy_bits": _rounded(entropy_bits(file)),
+        "realised_autonomy": _rounded(realised_autonomy(file)),
+        "digest": file.digest(),
+    }  # fmt: skip
+
+
+def _hours_used(file: RunFile) -> float:
+    """Return the research hours that the researchers used, summed over the team."""
+    last = dict.fromkeys(researchers(file), 0.0)
+    for entry in file.entries():
+        if entry.stream in last:
+            last[entry.stream] = max(last[entry.stream], entry.hours)
+    return sum(last.values())
+
+
+def _cost(file: RunFile) -> float | None:
+    costs = [entry.event.cost_usd for entry in file.entries(ModelCall) if isinstance(entry.event, ModelCall)]
+    known = [cost for cost in costs if cost is not None]
+    return round(sum(known), 6) if len(known) == len(costs) else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,63 @@
+"""A researcher's bench: everything its tools work on, and its clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aarlab.memory.board import Board
+from aarlab.memory.events import Decider, Decision, DecisionKind, Event, FileWritten
+from aarlab.memory.runfile import RunFile
+from aarlab.tools.evaluator import Evaluator
+
+
+@dataclass(slots=True)
+class Bench:
+    """What one researcher works with during a run."""
+
+    agent: str
+    file: RunFile
+    board: Board
+    evaluator: Evaluator
+    costs: Mapping[str, float]
+    """Research hours of each kind of step."""
+    budget_hours: float
+    """Research hours this researcher has in all."""
+    hours: float = 0.0
+    """Research hours used so far."""
+    round: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    """The workspace: text by path."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Code hash of each borrowed method, to the finding it came from."""
+    tried: set[str] = field(default_factory=set)
+    """Code hashes this researcher has run before."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many findings and experiments have been numbered."""
+    deciders: dict[DecisionKind, Decider] = field(default_factory=dict)
+    """Who takes which decision where it is not the researcher itself."""
+
+    def record(self, event: Event) -> None:
+        """Write an event into this researcher's stream, at its present hour."""
+        self.file.append(self.agent, event, round=self.round, hours=self.hours)
+
+    def decided(self, decision: DecisionKind, choice: str) -> None:
+        """Record a decision; it was the researcher's own unless the structure has given it to somebody else."""
+        self.record(Decision(decision, choice, self.deciders.get(decision, "agent")))
+
+    def number(self, letter: str) -> str:
+        """Return the next identifier of a kind: `r3.f1`, `r3.f2`, ... for findings, `r3.e1`, ... for experiments."""
+        self.counts[letter] = self.counts.get(letter, 0) + 1
+        return f"{self.agent}.{letter}{self.counts[letter]}"
+
+    def spend(self, entry: str) -> float:
+        """Let the clock advance by an entry of the cost table and return the hours it took."""
+        self.hours += self.costs[entry]
+        return self.costs[entry]
+
+    def can_afford(self, entry: str) -> bool:
+        """Tell whether a step fits into what is left of the budget."""
+        return self.hours + self.costs[entry] <= self.budget_hours + 1e-9
+
+    def write(self, path: str, text: str) -> None:
+        """Put a file into the workspace."""
+        self.files[path] = text
+        self.record(FileWritten(path, self.file.store_text(text)))

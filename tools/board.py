@@ -1,0 +1,251 @@
+"""Tools of the idea board: read, search, post, borrow, critique, submit."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aarlab.memory.board import Post
+from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
+from aarlab.memory.messages import Json
+from aarlab.scenarios.toolkit import FAMILIES
+from aarlab.tools.bench import Bench
+from aarlab.tools.definition import Answer, Arguments, Tool, ToolError, priced
+
+_Limit = Annotated[int, Field(ge=1, le=50)]
+_Words = Annotated[str, Field(min_length=1, max_length=20_000)]
+_Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def listed(post: Post) -> dict[str, Json]:
+    """Return a post as one entry of a listing: everything but its body, code and log."""
+    finding = post.finding
+    entry: dict[str, Json] = {
+        "finding": finding.id,
+        "round": post.round,
+        "author": finding.author,
+        "type": finding.type,
+        "title": finding.title,
+        "family": finding.family,
+    }
+    if finding.fidelity is not None:
+        entry |= {"fidelity": finding.fidelity, "pgr": finding.pgr, "se": finding.se}
+    return entry
+
+
+def _visible(bench: Bench, finding: str) -> Post:
+    post = bench.board.post(finding, seen_by=bench.agent)
+    if post is None:
+        raise ToolError(f"there is no finding {finding!r} on the board as you see it; read_board lists what there is")
+    return post
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+class ReadBoard(Arguments):
+    """Arguments of read_board."""
+
+    type: FindingType | None = None
+    """Only findings of this type."""
+    order: Literal["newest", "best"] = "newest"
+    """Newest first, or best development PGR first."""
+    limit: _Limit = 20
+
+
+async def _read_board(bench: Bench, args: ReadBoard) -> Answer:
+    posts = bench.board.posts(seen_by=bench.agent, type=args.type)[::-1]
+    if args.order == "best":
+        posts.sort(key=lambda post: post.finding.pgr if post.finding.pgr is not None else float("-inf"), reverse=True)
+    return Answer({"findings": [listed(post) for post in posts[: args.limit]]}, f"{len(posts)} findings")
+
+
+class SearchBoard(Arguments):
+    """Arguments of search_board."""
+
+    query: _Words
+    """A few words."""
+    limit: _Limit = 10
+
+
+async def _search_board(bench: Bench, args: SearchBoard) -> Answer:
+    posts = bench.board.search(args.query, seen_by=bench.agent, limit=args.limit)
+    return Answer({"findings": [listed(post) for post in posts]}, f"{len(posts)} findings for {args.query!r}")
+
+
+class ReadFindings(Arguments):
+    """Arguments of read_findings."""
+
+    findings: Annotated[list[str], Field(min_length=1, max_length=10)]
+    """Their ids, as the board lists them."""
+
+
+async def _read_findings(bench: Bench, args: ReadFindings) -> Answer:
+    posts = [_visible(bench, finding) for finding in dict.fromkeys(args.findings)]
+    return Answer({"findings": [_read(bench, post) for post in posts]}, ", ".join(post.finding.id for post in posts))
+
+
+def _read(bench: Bench, post: Post) -> dict[str, Json]:
+    """Return all there is to a finding: what is listed, its body, its method and training log, and what others said."""
+    finding = post.finding
+    entry = {**listed(post), "body": finding.body}
+    if finding.code is not None:
+        entry["code"] = bench.file.text(finding.code)
+    # Others' remarks of this very round are not known to anybody but their authors yet.
+    links = [link for link in bench.board.links(of=finding.id) if link.by == bench.agent or link.round < bench.round]
+    entry["critiques"] = [
+        {"by": link.by, "text": link.edge.text} for link in links if link.edge.relation == "critiques"
+    ]
+    entry["builds_on"] = [link.edge.target for link in links if link.edge.source == finding.id]
+    return entry
+
+
+# -- writing ----------------------------------------------------------------------------------------------------
+
+
+class PostFinding(Arguments):
+    """Arguments of post_finding."""
+
+    type: FindingType
+    """A hypothesis to be tested, a result with its experiment, an insight, or an error others should know of."""
+    title: _Title
+    body: _Words
+    family: str = Field(json_schema_extra={"enum": list(FAMILIES)})
+    """Method family of the idea."""
+    experiment: str | None = None
+    """Id of the experiment of yours it reports on; a result must have one."""
+    builds_on: list[str] = Field(default=[], max_length=10)
+    """Ids of the findings it builds on."""
+
+
+async def _post_finding(bench: Bench, args: PostFinding) -> Answer:
+    if args.family not in FAMILIES:
+        raise ToolError(f"no family is called {args.family!r}; there are: {', '.join(FAMILIES)}")
+    experiment = _experiment(bench, args)
+    parents = [_visible(bench, parent).finding for parent in dict.fromkeys(args.builds_on)]
+    finding = Finding(
+        id=bench.number("f"),
+        author=bench.agent,
+        type=args.type,
+        title=args.title,
+        body=args.body,
+        family=args.family,
+        experiment=args.experiment,
+        code=experiment.code if experiment else None,
+        fidelity=experiment.fidelity if experiment else None,
+        pgr=experiment.pgr if experiment else None,
+        se=experiment.se if experiment else None,
+    )
+    bench.record(finding)
+    for parent in parents:
+        relation = _relation(bench, finding, parent)
+        bench.record(Edge(relation, finding.id, parent.id, ""))
+    bench.decided("share", f"{args.type} {finding.id}")
+    return Answer({"finding": finding.id}, f"{finding.id} ({args.type}): {args.title}")
+
+
+def _experiment(bench: Bench, args: PostFinding) -> Experiment | None:
+    """Return the experiment a post reports on, checked."""
+    if args.experiment is None:
+        if args.type == "result":
+            raise ToolError("a result needs the id of the experiment it reports on (experiment)")
+        return None
+    for entry in bench.file.entries(Experiment, stream=bench.agent):
+        if isinstance(entry.event, Experiment) and entry.event.id == args.experiment:
+            if args.type == "result" and entry.event.pgr is None:
+                raise ToolError(f"{args.experiment} has no score to report; post it as an error or an insight")
+            return entry.event
+    raise ToolError(f"you have no experiment {args.experiment!r}")
+
+
+def _relation(bench: Bench, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
+    """Tell how a finding stands to one it builds on: the same code, code borrowed and changed, or an idea taken
+    further.
+    """
+    if finding.code is not None and finding.code == parent.code and parent.author != bench.agent:
+        return "replicates"
+    return "borrows" if parent.id in bench.origins.values() else "refines"
+
+
+class Borrow(Arguments):
+    """Arguments of borrow."""
+
+    finding: str
+    """Id of another researcher's finding that has a method."""
+
+
+async def _borrow(bench: Bench, args: Borrow) -> Answer:
+    finding = _visible(bench, args.finding).finding
+    if finding.code is None:
+        raise ToolError(f"{finding.id} has no method to borrow: it is a {finding.type} without an experiment")
+    if finding.author == bench.agent:
+        raise ToolError(f"{finding.id} is your own; its method is in your workspace already")
+    path = f"borrowed/{finding.id}.py"
+    code = bench.file.text(finding.code)
+    bench.write(path, code)
+    bench.origins[finding.code] = finding.id
+    bench.record(Borrowed(finding.id, path))
+    bench.decided("parent", finding.id)
+    return Answer({"path": path, "code": code}, f"{finding.id} into {path}")
+
+
+class Critique(Arguments):
+    """Arguments of critique."""
+
+    finding: str
+    """Id of the finding."""
+    text: _Words
+    """What is wrong or missing, and how one could tell."""
+
+
+async def _critique(bench: Bench, args: Critique) -> Answer:
+    finding = _visible(bench, args.finding).finding
+    bench.record(Edge("critiques", bench.agent, finding.id, args.text))
+    return Answer({"critiqued": finding.id}, f"{finding.id}: {args.text}")
+
+
+class Submit(Arguments):
+    """Arguments of submit."""
+
+    finding: str
+    """Id of a result of yours that was run in full."""
+
+
+async def _submit(bench: Bench, args: Submit) -> Answer:
+    finding = _visible(bench, args.finding).finding
+    if finding.author != bench.agent or finding.type != "result" or finding.fidelity != "full":
+        raise ToolError(
+            f"{finding.id} cannot be submitted: only a result of your own, run in full, can stand for the final"
+        )
+    bench.record(Nomination(finding.id))
+    bench.decided("publish", finding.id)
+    return Answer({"submitted": finding.id}, f"{finding.id} stands for the final")
+
+
+BOARD_TOOLS: tuple[Tool, ...] = (
+    Tool("read_board", "List findings on the idea board.", ReadBoard, priced("read"), _read_board),
+    Tool("search_board", "Find findings by words.", SearchBoard, priced("read"), _search_board),
+    Tool(
+        "read_findings",
+        "Read findings in full: body, method, critiques, what they build on.",
+        ReadFindings,
+        priced("read"),
+        _read_findings,
+    ),
+    Tool("post_finding", "Post a finding on the idea board.", PostFinding, priced("share"), _post_finding),
+    Tool("borrow", "Take the method of another's finding into your workspace.", Borrow, priced("read"), _borrow),
+    Tool("critique", "Say what is wrong with a finding, or missing.", Critique, priced("share"), _critique),
+    Tool(
+        "submit",
+        "Put one of your results forward for the final: at the close the submitted results with the best development "
+        "scores are scored again on fresh worlds, and the winner on held-out worlds. Your last submission stands.",
+        Submit,
+        priced("share"),
+        _submit,
+    ),
+)
+
+
+def listing(posts: list[Post]) -> str:
+    """Return a listing of posts as JSON text, one a line."""
+    return "[\n" + ",\n".join(json.dumps(listed(post)) for post in posts) + "\n]" if posts else "[]"

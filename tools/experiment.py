@@ -1,0 +1,93 @@
+"""The experiment tool: run a method of the workspace on fresh worlds."""
+
+from aarlab.memory.events import Evaluation, Experiment, Fidelity, Panel
+from aarlab.memory.messages import Json
+from aarlab.tools.bench import Bench
+from aarlab.tools.definition import Answer, Arguments, Tool, ToolError
+from aarlab.tools.evaluator import Trial
+
+
+class RunExperiment(Arguments):
+    """Arguments of run_experiment."""
+
+    path: str
+    """Workspace file that defines `method(world)`."""
+    fidelity: Fidelity
+    """smoke: does it run at all, no score. pilot: one small world, cheap and noisy. full: fresh worlds of full size,
+    mean and SE.
+    """
+
+
+def code_at(bench: Bench, path: str) -> str:
+    """Return the code of a workspace file. Raises ToolError if there is no such file."""
+    if path not in bench.files:
+        raise ToolError(f"there is no file {path!r} in your workspace; there are: {', '.join(sorted(bench.files))}")
+    return bench.files[path]
+
+
+async def _run_experiment(bench: Bench, args: RunExperiment) -> Answer:
+    code = code_at(bench, args.path)
+    name = bench.number("e")
+    key = bench.file.store_text(code)
+    if key not in bench.tried:
+        bench.tried.add(key)
+        bench.decided("idea", args.path)
+    bench.decided("fidelity", f"{args.fidelity} of {args.path}")
+    trial = await bench.evaluator.experiment(code, args.fidelity, name=name)
+    measured = trial.measurement
+    experiment = Experiment(
+        id=name,
+        path=args.path,
+        code=key,
+        fidelity=args.fidelity,
+        error=trial.error,
+        pgr=measured.pgr if measured else None,
+        se=measured.se if measured else None,
+        log=trial.log,
+    )
+    if args.fidelity != "smoke":
+        bench.record(ledger_entry(name, "development", key, trial))
+    bench.record(experiment)
+    return Answer(_told(experiment, trial), _summary(experiment), ok=trial.error is None)
+
+
+def ledger_entry(subject: str, panel: Panel, code: str, trial: Trial) -> Evaluation:
+    """Return the evaluator's record of a trial."""
+    m = trial.measurement
+    if m is None:
+        return Evaluation(subject, panel, code, 0, None, None, None, None, None)
+    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, m.transfer_acc, m.weak_acc, m.strong_acc)
+
+
+def _told(experiment: Experiment, trial: Trial) -> dict[str, Json]:
+    """Return what the researcher is told of its experiment."""
+    told: dict[str, Json] = {"experiment": experiment.id, "path": experiment.path, "fidelity": experiment.fidelity}
+    if trial.error is not None:
+        return {**told, "error": trial.error, "log": trial.log}
+    if trial.measurement is not None:
+        told |= {"pgr": trial.measurement.pgr, "se": trial.measurement.se, "worlds": trial.measurement.worlds}
+    return {**told, "log": trial.log}
+
+
+def _summary(experiment: Experiment) -> str:
+    if experiment.error is not None:
+        return f"{experiment.fidelity} of {experiment.path} failed: {experiment.error}"
+    if experiment.pgr is None:
+        return f"{experiment.fidelity} of {experiment.path} ran"
+    se = "" if experiment.se is None else f" ± {experiment.se:.2f}"
+    return f"{experiment.fidelity} of {experiment.path}: PGR {experiment.pgr:.2f}{se}"
+
+
+def _price(args: RunExperiment) -> str:
+    return args.fidelity
+
+
+EXPERIMENT_TOOL = Tool(
+    "run_experiment",
+    "Run a method on fresh worlds. You are told its PGR with the standard error over worlds, and a training log: how "
+    "many items were kept, how far targets agree with the teacher, their entropy and balance, relations violated, "
+    "warnings.",
+    RunExperiment,
+    _price,
+    _run_experiment,
+)

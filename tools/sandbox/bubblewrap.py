@@ -1,0 +1,69 @@
+"""The outer wall: namespaces of its own and a file system that holds the view and nothing else, made by bubblewrap."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from aarlab.tools.sandbox.view import View
+
+ROOM = "/room"
+"""Where `aarlab` lies inside."""
+
+_LOADER_CACHE = Path("/etc/ld.so.cache")
+_MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")  # links into /usr on most systems
+
+
+def namespaces() -> list[str]:
+    """The command up to the file system: no network, no other processes, no powers but those the zygote needs."""
+    new = [f"--unshare-{kind}" for kind in ("pid", "net", "ipc", "uts", "cgroup-try")]
+    powers = ["--unshare-user"]
+    if os.getuid() == 0:  # the zygote gives each job a user of its own and ends what does not end by itself
+        kept = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL")
+        powers = ["--cap-drop", "ALL", *(word for power in kept for word in ("--cap-add", power))]
+    return [shutil.which("bwrap") or "bwrap", "--new-session", *new, *powers]
+
+
+def command(view: View, environment: Mapping[str, str]) -> list[str]:
+    """The command for a zygote that sees `view` and `environment` only; the interpreter's own command follows it."""
+    loader = [_LOADER_CACHE] if _LOADER_CACHE.exists() else []
+    trees = [(tree, tree) for tree in view.trees]
+    rest = [(path, path) for path in (view.interpreter, *view.packages, *loader)]
+    rest += [(source, Path(f"{ROOM}/aarlab/{place}")) for source, place in view.rooms]
+    return [
+        *namespaces(),
+        *_parents(target for _, target in trees + rest),
+        *(word for link in _MERGED if os.path.islink(link) for word in ("--symlink", os.readlink(link), link)),
+        *_binds(trees),
+        *(word for folder in view.hidden for word in ("--perms", "0755", "--tmpfs", str(folder))),
+        *_binds(rest),
+        *(word for folder in view.data for word in ("--tmpfs", str(folder))),
+        *(word for folder in view.hidden for word in ("--remount-ro", str(folder))),
+        *("--dev-bind", os.devnull, os.devnull, "--proc", "/proc", "--remount-ro", "/", "--chdir", "/", "--clearenv"),
+        *(word for name, value in environment.items() for word in ("--setenv", name, value)),
+    ]
+
+
+def _binds(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
+    """Words that show each source at its target, to be read only."""
+    return [word for source, target in pairs for word in ("--ro-bind", str(source), str(target))]
+
+
+def _parents(targets: Iterable[Path]) -> list[str]:
+    """Words that make the folders above `targets`; left to itself bubblewrap would close them to all other users."""
+    folders = {parent for target in targets for parent in target.parents if parent != Path("/")}
+    return [word for folder in sorted(folders) for word in ("--perms", "0755", "--dir", str(folder))]
+
+
+def trouble() -> str | None:
+    """What keeps bubblewrap from working here; None when nothing does."""
+    if shutil.which("bwrap") is None:
+        return "it is not installed"
+    probe = [*namespaces(), "--ro-bind", "/", "/", "--dev-bind", os.devnull, os.devnull, "--proc", "/proc", "true"]
+    try:
+        trial = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"it does not start: {error}"
+    words = trial.stderr.strip().splitlines() or ["it fails without a word"]
+    return words[-1] if trial.returncode else None

@@ -1,0 +1,119 @@
+"""System calls that Python has no function for, prctl, Landlock and seccomp, and one that it has: setrlimit."""
+
+import ctypes
+import os
+import resource
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+# <linux/prctl.h>, <linux/seccomp.h>
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_GET_SECCOMP = 21
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+
+# <asm-generic/unistd.h>: the same numbers on every architecture
+_SYS_LANDLOCK_CREATE_RULESET = 444
+_SYS_LANDLOCK_ADD_RULE = 445
+_SYS_LANDLOCK_RESTRICT_SELF = 446
+
+# <linux/landlock.h>
+_CREATE_RULESET_VERSION = 1
+_RULE_PATH_BENEATH = 1
+_READ_FILE = 1 << 2
+_READ_DIR = 1 << 3
+_NET_BIND_AND_CONNECT_TCP = 3
+_SCOPE_ABSTRACT_UNIX_AND_SIGNAL = 3
+_FILE_RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # how many rights on files each version knows; 16 from version 5 on
+
+
+def _checked(result: int, call: str) -> int:
+    """Return a system call's result, or raise OSError for it."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+    return result
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Ask for a signal when the parent's thread ends. A later change of user would undo this."""
+    _checked(_LIBC.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
+
+
+def forbid_tracing() -> None:
+    """Close this process's memory and /proc entries to other processes of the same user."""
+    _checked(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+
+
+def forbid_new_privileges() -> None:
+    """Make set-user-id programs powerless from here on; Landlock and seccomp ask for it."""
+    _checked(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+
+
+def lower_limit(kind: int, soft: int, hard: int) -> None:
+    """Set a resource limit, or leave it as it is where it is lower already: raising it would take privileges."""
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))
+
+
+def has_seccomp() -> bool:
+    """Whether the kernel knows seccomp."""
+    return int(_LIBC.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
+
+
+def restrict_system_calls(program: bytes) -> None:
+    """Install a BPF program that judges every system call from here on.
+
+    Args:
+        program: instructions of 8 bytes each, as `seccomp.compile_filter` makes them.
+    """
+    instructions = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+    _checked(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0), "prctl(PR_SET_SECCOMP)")
+
+
+def landlock_version() -> int:
+    """Landlock's ABI version, 0 where there is none."""
+    return max(0, int(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)))
+
+
+def landlock_ruleset(readable: Iterable[Path]) -> int:
+    """Make a ruleset that allows reading `readable` and nothing else, and return its descriptor.
+
+    It handles every right that the kernel's version knows: files (reading, writing, executing, truncating, device
+    ioctls), TCP from version 4, and from version 6 abstract unix sockets of, and signals to, processes outside. Paths
+    that do not exist are passed over.
+    """
+    version = landlock_version()
+    handled = struct.pack(
+        "QQQ",
+        (1 << _FILE_RIGHTS_OF_ABI.get(version, 16)) - 1,
+        _NET_BIND_AND_CONNECT_TCP if version >= 4 else 0,
+        _SCOPE_ABSTRACT_UNIX_AND_SIGNAL if version >= 6 else 0,
+    )
+    known = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = _checked(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, known, 0), "landlock_create_ruleset")
+    for path in readable:
+        try:
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
+        rule = struct.pack("=Qi", rights, place)
+        _checked(
+            _LIBC.syscall(_SYS_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0), f"landlock_add_rule {path}"
+        )
+        os.close(place)
+    return ruleset
+
+
+def landlock_restrict(ruleset: int) -> None:
+    """Bind this process to a ruleset, for good."""
+    _checked(_LIBC.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")

@@ -1,0 +1,79 @@
+"""Tools of the workspace and the notebook: a researcher's own files and notes."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from aarlab.memory.events import NotebookEntry
+from aarlab.tools.bench import Bench
+from aarlab.tools.definition import Answer, Arguments, Tool, ToolError, priced
+
+_Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-/]*$", max_length=200)]
+_Text = Annotated[str, Field(max_length=60_000)]
+
+
+class WriteFile(Arguments):
+    """Arguments of write_file."""
+
+    path: _Path
+    """Where: letters, digits, `_ . - /`."""
+    text: _Text
+    """The whole new content."""
+
+
+async def _write_file(bench: Bench, args: WriteFile) -> Answer:
+    bench.write(args.path, args.text)
+    lines = args.text.count("\n") + (not args.text.endswith("\n"))
+    return Answer({"path": args.path, "lines": lines}, f"{args.path}, {lines} lines")
+
+
+class ReadFile(Arguments):
+    """Arguments of read_file."""
+
+    path: str = ""
+    """Which file; empty for a list of the files there are."""
+
+
+async def _read_file(bench: Bench, args: ReadFile) -> Answer:
+    if not args.path:
+        return Answer({"files": sorted(bench.files)}, f"{len(bench.files)} files")
+    if args.path not in bench.files:
+        raise ToolError(
+            f"there is no file {args.path!r} in your workspace; there are: {', '.join(sorted(bench.files))}"
+        )
+    return Answer({"path": args.path, "text": bench.files[args.path]}, args.path)
+
+
+class WriteNotebook(Arguments):
+    """Arguments of write_notebook."""
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+    """What to remember."""
+
+
+async def _write_notebook(bench: Bench, args: WriteNotebook) -> Answer:
+    bench.record(NotebookEntry(args.text))
+    return Answer({"written": True}, args.text)
+
+
+class ReadNotebook(Arguments):
+    """Arguments of read_notebook."""
+
+
+async def _read_notebook(bench: Bench, args: ReadNotebook) -> Answer:
+    entries = [
+        {"round": entry.round, "hours": entry.hours, "text": entry.event.text}
+        for entry in bench.file.entries(NotebookEntry, stream=bench.agent)
+        if isinstance(entry.event, NotebookEntry)
+    ]
+    return Answer({"entries": entries}, f"{len(entries)} entries")
+
+
+WORKSPACE_TOOLS: tuple[Tool, ...] = (
+    Tool(
+        "write_file", "Write a file of your workspace, a method for instance.", WriteFile, priced("write"), _write_file
+    ),
+    Tool("read_file", "Read a file of your workspace, or list them.", ReadFile, priced("read"), _read_file),
+    Tool("write_notebook", "Write into your own notebook.", WriteNotebook, priced("write"), _write_notebook),
+    Tool("read_notebook", "Read your own notebook.", ReadNotebook, priced("read"), _read_notebook),
+)
