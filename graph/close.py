@@ -36,7 +36,7 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
 async def _screened(lab: Lab) -> dict[str, str]:
     """Return the code of the most promising baselines by name."""
     all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
-    trials = await lab.evaluator.panel(all_of_them, "final", max(2, lab.scenario.scoring.final_worlds // 4))
+    trials = await _score(lab, all_of_them, "final", max(2, lab.scenario.scoring.final_worlds // 4))
     return {name: all_of_them[name] for name in _ranked(trials)[:SCREENED]}
 
 

@@ -58,7 +58,7 @@ class Board:
                     self._nominations[entry.stream] = key
 
     def posts(self, *, seen_by: str | None = None, type: FindingType | None = None) -> list[Post]:
-        """Return posts ordered by round, author and number; only those `seen_by` may see, if given: published ones and its own."""
+        """Return posts ordered by round, author and number; for `seen_by`, only published ones and its own."""
         self._catch_up()
         posts = [
             post
@@ -78,7 +78,7 @@ class Board:
         return post
 
     def search(self, query: str, *, seen_by: str, limit: int = 10) -> list[Post]:
-        """Return the posts that share most words with `query`, best first; each shared word counts by how rare it is."""
+        """Return the posts that share most words with `query`, best first; rare words count more."""
         posts = self.posts(seen_by=seen_by)
         bags = [Counter(_WORD.findall(f"{p.finding.title} {p.finding.body} {p.finding.family}".lower())) for p in posts]
         rarity = Counter(word for bag in bags for word in bag)
@@ -107,5 +107,5 @@ class Board:
 
 
 def _natural(name: str) -> tuple[int | str, ...]:
-    """Sort key by which r2 comes before r10; identifiers of one shape only are compared with each other part by part."""
+    """Sort key by which r2 comes before r10."""
     return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))

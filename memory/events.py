@@ -1,7 +1,8 @@
 """What can happen in a run. One frozen record per kind of event; the run file's views are made from these definitions.
 
-A *stream* is the sequence of events of one agent (or of the team as a whole), numbered from 0. Events of one stream are in order; events of
-different streams of the same round happened side by side, so nothing may depend on their interleaving.
+A *stream* is the sequence of events of one agent (or of the team as a whole), numbered from 0. Events of one stream
+are in order; events of different streams of the same round happened side by side, so nothing may depend on their
+interleaving.
 """
 
 import dataclasses
@@ -125,7 +126,7 @@ class Experiment(Event):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(Event):
-    """The evaluator's ledger: labels were consulted. Written by the evaluator's side, also for baselines and at the close."""
+    """The evaluator's ledger: labels were consulted. Baselines and the close have their entries too."""
 
     kind: ClassVar[str] = "evaluations"
     subject: str

@@ -11,7 +11,8 @@ INHERITS = ("borrows", "refines", "replicates")
 def lineage(board: Board) -> "nx.MultiDiGraph[str]":
     """Return a graph whose nodes are findings and whose edges lead from the later finding to the earlier one.
 
-    A critique leads from the agent who wrote it, a node of type "agent". Findings carry author, type, title, family, round, pgr (None where there is none); edges carry relation and text.
+    A critique leads from the agent who wrote it, a node of type "agent". Findings carry author, type, title, family,
+    round, pgr (None where there is none); edges carry relation and text.
     """
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     for post in board.posts():

@@ -1,6 +1,7 @@
 """The run file's schema: tiny append-only steps, applied in order when a file is opened for writing.
 
-Never change a step that has been released; add the next one. The number of applied steps is the file's `PRAGMA user_version`.
+Never change a step that has been released; add the next one. The number of applied steps is the file's `PRAGMA
+user_version`.
 """
 
 import dataclasses
@@ -67,8 +68,8 @@ def m001_one_log_and_what_it_points_to(db: Database) -> None:
     )
 
 
-def migrate(db: Database) -> None:
-    """Bring the file to this version's schema and its views to this version's events.
+def schema_version(db: Database) -> int:
+    """Return the number of steps that have been applied to the file.
 
     Raises:
         SchemaError: The file was written by a newer aarlab.
@@ -76,8 +77,18 @@ def migrate(db: Database) -> None:
     applied = int(db.execute("PRAGMA user_version").fetchone()[0])
     if applied > len(MIGRATIONS):
         raise SchemaError(
-            f"the file has schema version {applied}, this aarlab knows {len(MIGRATIONS)}: install a newer aarlab to open it"
+            f"the file has schema version {applied}, this aarlab knows {len(MIGRATIONS)}: a newer aarlab opens it"
         )
+    return applied
+
+
+def migrate(db: Database) -> None:
+    """Bring the file to this version's schema and its views to this version's events.
+
+    Raises:
+        SchemaError: The file was written by a newer aarlab.
+    """
+    applied = schema_version(db)
     if applied == len(MIGRATIONS):
         return
     with db.atomic():

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from aarlab.memory.events import EVENT_TYPES, Event
 from aarlab.memory.messages import Json, Message, block_from_json, canonical, content_hash
-from aarlab.memory.migrations import SchemaError, migrate
+from aarlab.memory.migrations import SchemaError, migrate, schema_version
 
 Status = Literal["running", "done", "stopped", "failed"]
 
@@ -66,7 +66,8 @@ class RunFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = cls(path, sqlite3.connect(path, timeout=30.0, isolation_level=None))
         file._connection.execute("PRAGMA journal_mode = WAL")
-        # NORMAL loses nothing when the process dies, only (perhaps) the last moments when the machine does; FULL costs tenfold.
+        # NORMAL loses nothing when the process dies, only (perhaps) the last moments when the machine does; FULL
+        # costs tenfold.
         file._connection.execute("PRAGMA synchronous = NORMAL")
         migrate(file._db)
         row = {
@@ -87,20 +88,29 @@ class RunFile:
 
         Raises:
             FileNotFoundError: There is no such file.
-            SchemaError: It is not a run file, or its schema is not this version's.
+            SchemaError: It is not a run file, or was written by a newer aarlab.
         """
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
+        file = cls(path, connection)
         try:
-            known = connection.execute(
+            file._check_schema()
+        except SchemaError:
+            file.close()
+            raise
+        return file
+
+    def _check_schema(self) -> None:
+        try:
+            known = self._connection.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name IN ('runs', 'events')"
             ).fetchone()[0]
         except sqlite3.DatabaseError as error:
-            raise SchemaError(f"{path} is not a run file ({error})") from None
+            raise SchemaError(f"{self.path} is not a run file ({error})") from None
         if known != 2:
-            raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'events')")
-        return cls(path, connection)
+            raise SchemaError(f"{self.path} is not a run file (it has no tables 'runs' and 'events')")
+        schema_version(self._db)
 
     def close(self) -> None:
         """Close the connection. Everything appended is in the file already."""

@@ -1,7 +1,7 @@
 """Named random streams: every draw in a run comes from a stream named by its purpose.
 
-Streams named by purpose stay aligned between two runs for as long as the runs take the same decisions, and they never depend on the
-order in which concurrent work finishes.
+Streams named by purpose stay aligned between two runs for as long as the runs take the same decisions, and they never
+depend on the order in which concurrent work finishes.
 """
 
 from hashlib import blake2b
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def seed_of(*names: int | str) -> int:
-    """Return a 128-bit seed for the stream called `names`, for instance `seed_of(run_seed, "researcher-3", "propose", 17)`.
+    """Return a 128-bit seed for the stream called `names`, such as `seed_of(run_seed, "r3", "propose", 17)`.
 
     Ints and strings are kept apart (`1` and `"1"` name different streams) and so are their boundaries.
     """

@@ -91,6 +91,7 @@ def _read(bench: Bench, post: Post) -> dict[str, Json]:
     entry = {**listed(post), "body": finding.body}
     if finding.code is not None:
         entry["code"] = bench.file.text(finding.code)
+        entry["log"] = _log(bench, finding)
     # Others' remarks of this very round are not known to anybody but their authors yet.
     links = [link for link in bench.board.links(of=finding.id) if link.by == bench.agent or link.round < bench.round]
     entry["critiques"] = [
@@ -98,6 +99,12 @@ def _read(bench: Bench, post: Post) -> dict[str, Json]:
     ]
     entry["builds_on"] = [link.edge.target for link in links if link.edge.source == finding.id]
     return entry
+
+
+def _log(bench: Bench, finding: Finding) -> Json:
+    """Return the training log of the experiment that a finding reports on."""
+    logs = (e.event for e in bench.file.entries(Experiment, stream=finding.author) if isinstance(e.event, Experiment))
+    return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------

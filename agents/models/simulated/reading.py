@@ -90,6 +90,7 @@ class Known:
     recipe: Recipe | None
     pgr: float | None
     se: float | None
+    log: list[dict[str, Any]]
     critiques: int
 
 
@@ -114,6 +115,7 @@ class Notes:
     borrowed: set[str] = field(default_factory=set)
     critiqued: set[str] = field(default_factory=set)
     read_this_round: int = 0
+    critiqued_this_round: int = 0
     starters: dict[str, Recipe | None] = field(default_factory=dict)
     """Methods to start from that it has read, by path."""
     ideas: list[Idea] = field(default_factory=list)
@@ -172,7 +174,7 @@ def _note_words(notes: Notes, text: str) -> None:
     if used := _USED.search(text):
         notes.hours, notes.budget, notes.until = (float(number) for number in used.groups())
         notes.round += 1
-        notes.read_this_round = 0
+        notes.read_this_round = notes.critiqued_this_round = 0
         notes.stage = None
         for block in _JSON.findall(text):
             notes.listed.update({entry["finding"]: entry for entry in json.loads(block)})
@@ -206,6 +208,7 @@ def _note_result(notes: Notes, wish: ToolUse, told: dict[str, Any], *, is_error:
         case "borrow":
             notes.borrowed.add(wish.arguments["finding"])
         case "critique":
+            notes.critiqued_this_round += 1
             notes.critiqued.add(wish.arguments["finding"])
         case "post_finding" if idea:
             _note_post(notes, idea, wish, told["finding"])
@@ -234,6 +237,7 @@ def _note_finding(notes: Notes, told: dict[str, Any]) -> None:
         read(told["code"], notes.brief.toolbox) if "code" in told else None,
         told.get("pgr"),
         told.get("se"),
+        told.get("log", []),
         len(told["critiques"]),
     )
 

@@ -1,15 +1,14 @@
 """The simulated researcher: what it does next, given what it knows.
 
 It proposes by `search`, tries ideas cheaply before it pays for a full run, repairs what the training log shows
-broken, posts what it finds,
-reads and borrows what others found, and says where an idea came from. It uses the tools it is offered; where a stage
-is announced to it, it
-does what the stage is for.
+broken, posts what it finds, reads and borrows what others found, and says where an idea came from. It uses the tools
+it is offered; where a stage is announced to it, it does what the stage is for.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,8 @@ from aarlab.memory.seeds import rng
 
 PILOT_SE = 0.2
 """Standard error it credits a pilot with; the lab gives none for a single world."""
+LOOSE = 0.1
+"""Standard error from which on it does not take a score for a result."""
 STARTERS = 5
 """How many of the methods to start from it reads."""
 MOST_TRIALS = 160
@@ -132,10 +133,7 @@ class Mind:
                 yield Move(
                     "My plan.", (("write_notebook", {"text": f"Test {phrase(idea.recipe)} in full, once it runs."}),)
                 )
-            yield Move(
-                f"Now to write it down: {title(idea.recipe)}.",
-                (("write_file", {"path": METHOD, "text": write(idea.recipe)}),),
-            )
+            yield from self._write(idea)
         if self._wants_pilot(idea):
             yield Move("A pilot first: one small world is cheap.", (self._run("pilot"),))
         if "full" not in idea.outcomes and notes.can_afford("full"):
@@ -194,7 +192,7 @@ class Mind:
         lines = [f"{phrase(idea.recipe)}.", f"PGR {outcome.pgr:.2f}{se} in a full run ({outcome.id})."]
         if (pilot := idea.outcomes.get("pilot")) and pilot.pgr is not None:
             lines.append(f"The pilot had said {pilot.pgr:.2f}.")
-        if symptom := _symptom(outcome):
+        if symptom := _symptom(outcome.log):
             lines.append(f"The log shows that {symptom[1]}.")
         return " ".join(lines)
 
@@ -226,20 +224,28 @@ class Mind:
         wanted = unread[: self.nature.imitation - notes.read_this_round]
         if wanted and notes.can_afford("read"):
             yield Move("Let me see what the others found.", (("read_findings", {"findings": list(wanted)}),))
-        for known in notes.known.values():
-            if known.id not in notes.critiqued and (fault := self._fault(known)) and notes.can_afford("share"):
-                yield Move(f"I doubt {known.id}.", (("critique", {"finding": known.id, "text": fault}),))
+        candid = rng(*self._name, "candour", notes.round).random() < self.nature.candour
+        if candid and notes.critiqued_this_round == 0 and notes.can_afford("share"):
+            for known in notes.known.values():
+                if known.id not in notes.critiqued and not known.critiques and (fault := self._fault(known)):
+                    yield Move(f"I doubt {known.id}.", (("critique", {"finding": known.id, "text": fault}),))
+                    return
 
     def _fault(self, known: Known) -> str | None:
-        """Say what is wrong with a finding, judged by own results with the same recipe."""
+        """Say what is wrong with a finding, judged by own results with the same recipe, its noise and its log."""
+        if known.pgr is None or known.se is None:
+            return None
         for idea in self.notes.ideas:
             own = idea.outcomes.get("full")
-            if own is None or own.pgr is None or own.se is None or idea.recipe != known.recipe or known.pgr is None:
+            if own is None or own.pgr is None or own.se is None or idea.recipe != known.recipe:
                 continue
-            noise = (own.se**2 + (known.se or PILOT_SE) ** 2) ** 0.5
-            if abs(own.pgr - known.pgr) > 2 * noise:
-                both = f"the same recipe gave me {own.pgr:.2f} in full ({own.id}), not {known.pgr:.2f}"
-                return f"{both}: more than two standard errors apart."
+            if abs(own.pgr - known.pgr) > 2 * (own.se**2 + known.se**2) ** 0.5:
+                mine = f"The same recipe gave me {own.pgr:.2f} ± {own.se:.2f} in full ({own.id})"
+                return f"{mine}, not {known.pgr:.2f}: more than two standard errors apart."
+        if known.se >= LOOSE:
+            return f"With a standard error of {known.se:.2f} this is hardly a result yet; replicate it first."
+        if symptom := _symptom(known.log):
+            return f"The log shows that {symptom[1]}; what would {symptom[2]} do for it?"
         return None
 
     # -- the next idea ------------------------------------------------------------------------------------------
@@ -266,7 +272,7 @@ class Mind:
         if last is None or last.repairs:
             return None
         outcome = last.outcomes.get("full") or last.outcomes.get("pilot")
-        if outcome is None or not (symptom := _symptom(outcome)):
+        if outcome is None or not (symptom := _symptom(outcome.log)):
             return None
         position, _, cure = symptom
         if cure not in self.toolbox.operators or any(step.operator == cure for step in last.recipe):
@@ -346,9 +352,9 @@ def _stems(text: str) -> set[str]:
     return {word[:5] for word in _WORD.findall(text.lower())}
 
 
-def _symptom(outcome: Outcome) -> tuple[int, str, str] | None:
+def _symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
     """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
-    for position, entry in enumerate(outcome.log):
+    for position, entry in enumerate(log):
         if entry.get("operator") in ("start", "finish"):
             continue
         if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:

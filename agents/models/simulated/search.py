@@ -1,8 +1,8 @@
 """How a simulated researcher searches: what it believes of recipes, how it varies them, and which it tries next.
 
 The belief is a Gaussian process over recipes (Rasmussen and Williams 2006, chapter 2). Two recipes are alike as far
-as they share
-operators with like settings, and neighbouring pairs of operators: so it can learn what goes well after what.
+as they share operators with like settings, and neighbouring pairs of operators: so it can learn what goes well after
+what.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -70,10 +70,8 @@ def propose(
     """Return the recipe to try next, and the known recipe that it varies, if any.
 
     Thinks of many recipes, fresh ones and variations of the most promising ones known, and takes the one whose mean
-    plus
-    `exploration` standard deviations is highest (upper confidence bound; Srinivas et al. 2010). With `afresh`, it
-    varies
-    nothing known; with `must_have`, only recipes with at least one of those operators count.
+    plus `exploration` standard deviations is highest (upper confidence bound; Srinivas et al. 2010). With `afresh`,
+    it varies nothing known; with `must_have`, only recipes with at least one of those operators count.
     """
     belief = Belief(trials, toolbox)
     promising = [known[i] for i in np.argsort(-belief.predict(known)[0], kind="stable")[:PROMISING]]

@@ -25,6 +25,8 @@ class Temperament:
     """Chance that it pilots an idea before a full run: uniform on [0.6, 1]."""
     openness: float
     """Chance that it announces an idea as a hypothesis before testing it: uniform on [0, 0.3]."""
+    candour: float
+    """Chance in each round that it says so where it doubts a finding: uniform on [0, 0.5]."""
     loyalty: float
     """Chance that an idea has to have something to do with the direction it was given: uniform on [0.4, 0.9]."""
 
@@ -41,5 +43,6 @@ def draw(seed: int, agent: str, toolbox: Toolbox) -> Temperament:
         imitation=int(own.integers(4, 11)),
         rigour=float(own.uniform(0.6, 1.0)),
         openness=float(own.uniform(0.0, 0.3)),
+        candour=float(own.uniform(0.0, 0.5)),
         loyalty=float(own.uniform(0.4, 0.9)),
     )
