@@ -184,7 +184,7 @@ class Borrow(Arguments):
 async def _borrow(bench: Bench, args: Borrow) -> Answer:
     finding = _visible(bench, args.finding).finding
     if finding.code is None:
-        raise ToolError(f"{finding.id} has no method to borrow: it is a {finding.type} without an experiment")
+        raise ToolError(f"{finding.id} has no method to borrow: no experiment stands behind it")
     if finding.author == bench.agent:
         raise ToolError(f"{finding.id} is your own; its method is in your workspace already")
     path = f"borrowed/{finding.id}.py"

@@ -15,7 +15,7 @@ import numpy as np
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated import search, temperament
 from aarlab.agents.models.simulated.reading import METHOD, Idea, Known, Notes, Outcome, spoken, take_notes
-from aarlab.agents.models.simulated.recipe import Step, Toolbox, phrase, title, write
+from aarlab.agents.models.simulated.recipe import Recipe, Step, Toolbox, phrase, title, write
 from aarlab.memory.messages import Json, Message, Text, ToolUse, Usage
 from aarlab.memory.seeds import rng
 
@@ -147,25 +147,28 @@ class Mind:
         yield Move(f"Now to write it down: {title(idea.recipe)}.", (call,))
 
     def _wants_pilot(self, idea: Idea) -> bool:
+        """Tell whether to try an idea cheaply first: out of rigour, because it was asked to, or for want of promise."""
+        if "pilot" in idea.outcomes or not self.notes.can_afford("pilot", "full"):
+            return False
         rigorous = rng(*self._name, "pilot", len(self.notes.ideas)).random() < self.nature.rigour
-        return (
-            (rigorous or idea.refused > 0) and "pilot" not in idea.outcomes and self.notes.can_afford("pilot", "full")
-        )
+        return rigorous or idea.refused > 0 or not self._promising(idea.recipe)
 
     def _run(self, fidelity: str) -> Call:
         return "run_experiment", {"path": METHOD, "fidelity": fidelity}
 
     def _unpromising(self, idea: Idea) -> bool:
-        """Tell whether the pilot, and all that is known, speak against paying for a full run."""
-        pilot = idea.outcomes.get("pilot")
-        if pilot is None or pilot.pgr is None or "full" in idea.outcomes:
-            return False
-        belief = search.Belief(self.trials(), self.toolbox)
-        mean, sd = belief.predict([idea.recipe])
-        tried = [trial.recipe for trial in self.trials() if trial.se < PILOT_SE]
-        best = float(belief.predict(tried)[0].max()) if tried else 0.0
+        """Tell whether the pilot, and all else that is known, speak against paying for a full run."""
+        return "pilot" in idea.outcomes and "full" not in idea.outcomes and not self._promising(idea.recipe)
+
+    def _promising(self, recipe: Recipe) -> bool:
+        """Tell whether a recipe may well be better than the best of those run in full."""
+        trials = self.trials()
+        belief = search.Belief(trials, self.toolbox)
+        mean, sd = belief.predict([recipe])
+        in_full = [trial.recipe for trial in trials if trial.se < PILOT_SE]
+        best = float(belief.predict(in_full)[0].max()) if in_full else 0.0
         # While nothing good is known, an idea has to promise more than most do.
-        return bool(mean[0] + self.nature.exploration * sd[0] < max(best, search.PRIOR_MEAN + search.PRIOR_SD))
+        return bool(mean[0] + self.nature.exploration * sd[0] >= max(best, search.PRIOR_MEAN + search.PRIOR_SD))
 
     def _report(self, idea: Idea) -> Move | None:
         """Return the post about an idea that has been run in full, or has failed."""

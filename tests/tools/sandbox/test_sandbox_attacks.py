@@ -1,0 +1,93 @@
+"""Every attack fails with all layers on, succeeds with none, and each layer alone stops what it is there to stop."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+from sandbox_attacks import ATTACKS, Attack
+
+from aarlab.tools.sandbox import ALL_LAYERS, Job, Sandbox
+
+ROOT = os.getuid() == 0
+POSSIBLE = [attack for attack in ATTACKS if ROOT or not attack.by_root]
+
+each_attack = pytest.mark.parametrize("attack", POSSIBLE, ids=lambda attack: attack.name)
+
+
+@pytest.fixture(scope="module")
+def with_layers() -> Iterator[Callable[[frozenset[str]], Sandbox]]:
+    """Make sandboxes of chosen layers, each once."""
+    with ExitStack() as stack:
+        yield cache(lambda layers: stack.enter_context(Sandbox(layers=layers)))
+
+
+@each_attack
+def test_all_layers_together_stop_it(
+    attack: Attack, strict: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+):
+    outcome = strict.run(job(attack.code(targets)))
+    assert not attack.succeeded(outcome), outcome
+
+
+@each_attack
+def test_it_succeeds_where_nothing_stops_it(
+    attack: Attack, bare: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+):
+    outcome = bare.run(job(attack.code(targets)))
+    assert attack.succeeded(outcome), outcome
+
+
+@pytest.mark.long
+@each_attack
+def test_it_succeeds_with_just_its_layers_off(
+    attack: Attack,
+    with_layers: Callable[[frozenset[str]], Sandbox],
+    job: Callable[..., Job],
+    targets: dict[str, object],
+):
+    outcome = with_layers(ALL_LAYERS - attack.stopped_by - attack.stopped_without_root_by).run(
+        job(attack.code(targets))
+    )
+    assert attack.succeeded(outcome), outcome
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("layer", sorted(ALL_LAYERS if ROOT else ALL_LAYERS - {"uid"}))
+@each_attack
+def test_a_layer_alone_stops_what_it_is_for(
+    attack: Attack,
+    layer: str,
+    with_layers: Callable[[frozenset[str]], Sandbox],
+    job: Callable[..., Job],
+    targets: dict[str, object],
+):
+    outcome = with_layers(frozenset({layer})).run(job(attack.code(targets)))
+    assert attack.succeeded(outcome) == (layer not in attack.stopped_alone_by(ROOT)), outcome
+
+
+@pytest.mark.long
+@each_attack
+def test_without_bubblewrap_the_other_layers_stop_it(
+    attack: Attack,
+    with_layers: Callable[[frozenset[str]], Sandbox],
+    job: Callable[..., Job],
+    targets: dict[str, object],
+):
+    outcome = with_layers(ALL_LAYERS - {"bubblewrap"}).run(job(attack.code(targets)))
+    assert not attack.succeeded(outcome), outcome
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other system calls are those of 32-bit x86")
+def test_system_calls_by_another_door_are_refused(strict: Sandbox, bare: Sandbox, job: Callable[..., Job]):
+    code = """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page.write(b"\\x53\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\x5b\\xc3")  # push rbx; mov eax, 20; int 0x80; pop rbx; ret
+getpid = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+def method(world): return [getpid()]
+"""
+    if bare.run(job(code)).error is not None:
+        pytest.skip("this kernel knows no 32-bit system calls")
+    assert strict.run(job(code)).error == "ended by signal 31 (Bad system call)"

@@ -1,0 +1,145 @@
+"""What no layer protects is not there: memory, descriptors and environment that a job inherits hold no secrets."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aarlab
+from aarlab.tools.sandbox import Job, Outcome, Sandbox
+from aarlab.tools.sandbox.view import view
+
+SEARCH_MEMORY = """
+import ctypes, re
+
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without walls may open its own memory
+{planted}
+
+def method(world):
+    pattern = re.compile(b"MARK" + b"ER-[0-9a-f]{{16}}")  # in two parts, or it would find itself
+    found = set()
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+        for line in maps:
+            start, end = (int(edge, 16) for edge in line.split()[0].split("-"))
+            if " r" in line and "[v" not in line:
+                memory.seek(start)
+                found.update(pattern.findall(memory.read(end - start)))
+    return [len(found)]
+"""
+
+SEARCH_DESCRIPTORS = """
+import os
+
+def method(world):
+    found = 0
+    for descriptor in range(1024):
+        try:
+            found += b"the labels" in os.pread(descriptor, 1000, 0)
+        except OSError:
+            pass
+    return [found]
+"""
+
+SEARCH_ENVIRONMENT = """
+import ctypes, os, pathlib
+
+def method(world):
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+    texts = [*os.environ.values(), pathlib.Path("/proc/self/environ").read_text()]
+    return [sum("the labels" in text for text in texts)]
+"""
+
+
+def first(outcome: Outcome) -> float:
+    """The only prediction of a job that must not have failed."""
+    assert outcome.predictions is not None, outcome.error
+    return float(outcome.predictions[0])
+
+
+def in_this_process(code: str) -> float:
+    """What the same search finds where nothing is hidden."""
+    namespace: dict[str, Callable[[None], list[float]]] = {}
+    exec(code, namespace)
+    return namespace["method"](None)[0]
+
+
+def test_memory_holds_nothing_of_the_parent_or_of_earlier_jobs(bare: Sandbox, job: Callable[..., Job]):
+    earlier = job("marker = 'MARKER-fedcba9876543210'\ndef method(world): return [1]")
+    marked = np.frombuffer(b"MARKER-aaaabbbbccccdddd", np.uint8)
+    for _ in range(5):
+        assert first(bare.run(Job(earlier.code, {**earlier.inputs, "weak_labels": marked}, 1))) == 1
+    assert first(bare.run(job(SEARCH_MEMORY.format(planted="")))) == 0
+
+
+def test_the_search_of_memory_finds_what_is_there(bare: Sandbox, job: Callable[..., Job]):
+    assert first(bare.run(job(SEARCH_MEMORY.format(planted="marker = b'MARKER-fedcba9876543210'")))) == 1
+
+
+def test_descriptors_of_the_parent_are_closed(bare: Sandbox, job: Callable[..., Job]):
+    assert first(bare.run(job(SEARCH_DESCRIPTORS))) == 0
+    assert in_this_process(SEARCH_DESCRIPTORS) > 0
+
+
+def test_the_environment_is_empty_of_the_parents(bare: Sandbox, job: Callable[..., Job]):
+    assert first(bare.run(job(SEARCH_ENVIRONMENT))) == 0
+    assert in_this_process(SEARCH_ENVIRONMENT) > 0
+
+
+def test_the_view_holds_the_toolkit_and_no_task():
+    seen = view()
+    assert {place for _, place in seen.rooms} == {"__init__.py", "scenarios/toolkit", "tools/sandbox"}
+    readable = seen.readable()
+    toolkit = Path(sys.modules["aarlab.scenarios.toolkit"].__file__ or "").parent
+    assert toolkit in readable
+    tasks, elsewhere = (
+        [toolkit.parent / "task.py", toolkit.parent / "tasks"],
+        [Path(pytest.__file__), Path("/etc/passwd")],
+    )
+    for forbidden in tasks + elsewhere:
+        assert not any(forbidden.is_relative_to(path) for path in readable)
+    assert not any(path.is_relative_to(part) for path in (*seen.hidden, *seen.data) for part in readable)
+
+
+INSTALLED = """
+import sys
+from pathlib import Path
+import numpy as np
+import aarlab.scenarios
+from aarlab.tools.sandbox import ALL_LAYERS, Job, Sandbox
+
+assert Path(sys.prefix) in Path(aarlab.__file__).parents, aarlab.__file__
+tasks = next(iter(aarlab.scenarios.__path__)) + "/task.py"
+inputs = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
+for layers in (ALL_LAYERS, ALL_LAYERS - {"bubblewrap"}, ALL_LAYERS - {"landlock"}):
+    with Sandbox(layers=layers) as sandbox:
+        for code, fine in (
+            ("from aarlab.scenarios import toolkit; toolkit.catalogue()", True),
+            (f"open({tasks!r})", False),
+            ("import aarlab.scenarios.task", False),
+        ):
+            outcome = sandbox.run(Job(f"{code}\\ndef method(world): return [1]", inputs, 0))
+            assert (outcome.error is None) == fine, (layers, outcome)
+"""
+
+
+@pytest.mark.long
+def test_an_installed_package_hides_its_tasks_too(tmp_path: Path):
+    """As from a wheel, where the tasks lie in the same folder as numpy."""
+    environment = Path("/tmp") / f"aarlab-{os.getpid()}"
+    venv.create(environment, symlinks=True)
+    try:
+        site = next(environment.glob("lib/python*/site-packages"))
+        shutil.copytree(Path(aarlab.__file__).parent, site / "aarlab")
+        for room in ("scenarios", "tools"):
+            source = next(path for path in (Path(part) / room for part in aarlab.__path__) if path.is_dir())
+            shutil.copytree(source, site / "aarlab" / room, dirs_exist_ok=True)
+        (site / "libraries.pth").write_text(str(Path(np.__file__).parents[1]))
+        subprocess.run([environment / "bin" / "python", "-c", INSTALLED], cwd=tmp_path, check=True, timeout=120)
+    finally:
+        shutil.rmtree(environment)
