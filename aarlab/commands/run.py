@@ -1,0 +1,118 @@
+"""`aarlab run`: a team at work, from its briefing to the close."""
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import rich_click as click
+
+from aarlab.commands.shared import (
+    Status,
+    bad_input_explained,
+    json_option,
+    print_json,
+    refuse,
+    set_option,
+    stderr_console,
+    stdout_console,
+)
+
+if TYPE_CHECKING:
+    from aarlab.graph.scenario import Scenario
+
+Sandbox = Literal["strict", "none"]
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@set_option
+@click.option("--seed", metavar="N", help="The same as `--set seed=N`: everything random is derived from it.")
+@click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run file.")
+@click.option(
+    "--sandbox",
+    type=click.Choice(["strict", "none"]),
+    default="strict",
+    show_default=True,
+    help="Where methods run; `none` does not confine them and is for debugging only.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@json_option
+def run(
+    scenario: str | None,
+    settings: tuple[str, ...],
+    seed: str | None,
+    out: str,
+    sandbox: Sandbox,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Let a team of researchers work, and score what it found.
+
+    SCENARIO is a YAML file or the name of a shipped scenario (default: quickstart). Everything that happens is
+    recorded in one SQLite file, which `aarlab show` reads. Interrupted, a run keeps all that was done.
+    """
+    with bad_input_explained(as_json=as_json):
+        from aarlab.config import load_scenario
+
+        chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    path = _new_file(chosen, Path(out), as_json=as_json)
+    # A polite kill is a person's wish to stop, as Ctrl-C is.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    summary = {"status": "done", **_run(chosen, path, sandbox=sandbox, quiet=quiet)}
+    if as_json:
+        print_json(summary)
+    elif "digest" in summary:
+        _tell(summary)
+    sys.exit({"done": Status.DONE, "stopped": Status.STOPPED}.get(summary["status"], Status.FAILED))
+
+
+def _new_file(scenario: "Scenario", folder: Path, *, as_json: bool) -> Path:
+    """Return where the run goes, in a folder that is there."""
+    from aarlab.config import Fault
+    from aarlab.runs import new_run_path
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = f"a place where no folder can be made ({error.strerror or error})"
+        refuse([Fault(f"--out {folder}", None, found, "a folder that can be written to")], as_json=as_json)
+    return new_run_path(folder, scenario.name, scenario.seed).resolve()
+
+
+def _run(scenario: "Scenario", path: Path, *, sandbox: Sandbox, quiet: bool) -> dict[str, Any]:
+    """Run to the end, and return the summary, or what can be said instead."""
+    from aarlab.display import open_display
+    from aarlab.graph.run import run_scenario
+    from aarlab.tools.sandbox import SandboxUnavailable
+
+    stub = {"run_id": path.stem, "file": str(path)}
+    try:
+        if quiet:
+            return run_scenario(scenario, path, sandbox=sandbox)
+        with open_display(scenario, stderr_console()) as display:
+            return run_scenario(scenario, path, listeners=[display.see], progress=display.progress, sandbox=sandbox)
+    except KeyboardInterrupt:
+        _say_what_is_left("Stopped.", path)
+        return {**stub, "status": "stopped"}
+    except Exception as error:
+        if not isinstance(error, SandboxUnavailable):
+            traceback.print_exc()
+        _say_what_is_left(f"The run failed: {error}", path)
+        return {**stub, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+
+
+def _say_what_is_left(story: str, path: Path) -> None:
+    kept = f"What was done is kept: aarlab show {path}" if path.exists() else "Nothing had been done yet."
+    click.echo(f"{story}\n{kept}", err=True)
+
+
+def _tell(summary: dict[str, Any]) -> None:
+    from aarlab.memory.runfile import RunFile
+    from aarlab.summary import summary_text
+
+    console = stdout_console()
+    console.print()
+    with RunFile.read(Path(summary["file"])) as file:
+        console.print(summary_text(summary, file), crop=False)

@@ -1,0 +1,82 @@
+"""What the commands have in common: options, exit statuses, JSON on stdout, and how a mistake is told."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aarlab.config import Fault
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Status(IntEnum):
+    """Exit statuses."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    STOPPED = 3
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else there."
+    )(command)
+
+
+def set_option(command: Command) -> Command:
+    """Add `--set`."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="Set a field of the scenario, such as `budget.hours=12` or `structure.review=gate`; may be repeated.",
+    )(command)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print the one object of `--json`."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def stdout_console(width: int | None = None) -> "Console":
+    """Return the console for results."""
+    from rich.console import Console
+
+    return Console(width=width, highlight=False)
+
+
+def stderr_console() -> "Console":
+    """Return the console for progress and mistakes."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def bad_input_explained(*, as_json: bool) -> Iterator[None]:
+    """Turn a ConfigError into its explanation and exit status 2."""
+    from aarlab.config import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        refuse(error.faults, as_json=as_json)
+
+
+def refuse(faults: "Sequence[Fault]", *, as_json: bool) -> NoReturn:
+    """Say what is wrong with the input and leave with exit status 2."""
+    click.echo("\n\n".join(str(fault) for fault in faults), err=True)
+    if as_json:
+        print_json({"status": "bad input", "faults": [fault.to_json() for fault in faults]})
+    sys.exit(Status.BAD_INPUT)

@@ -1,0 +1,151 @@
+"""What pydantic found wrong, joined to the places in the file and to what would be right."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from aarlab.agents.models.registry import MODELS
+from aarlab.config.document import Document, Key
+from aarlab.config.faults import Fault, did_you_mean
+from aarlab.config.overrides import BARE_NAMES
+from aarlab.config.words import described, listed, shown
+from aarlab.graph.scenario import Scenario
+from aarlab.scenarios.registry import TASKS
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_NAMES: Mapping[Key, Mapping[str, Any]] = {
+    ("task", "name"): TASKS,
+    ("team", "model"): MODELS,
+    ("team", "reviewer"): MODELS,
+}
+"""Fields that hold a name, and the names there are."""
+
+
+def explain(error: ValidationError, document: Document) -> list[Fault]:
+    """Return one fault for each thing that is wrong, in the order of the file, overrides last."""
+    faults = _unknown_names(document)
+    for details in error.errors():
+        key = _blamed(details, document)
+        # A value that fits no arm of a union fails once for each arm.
+        faults.setdefault(key, _fault(key, details, document))
+    order = {key: rank for rank, key in enumerate(document.places)}
+    return [faults[key] for key in sorted(faults, key=lambda key: (order.get(_nearest(key, document), -1), key))]
+
+
+def _unknown_names(document: Document) -> dict[Key, Fault]:
+    """Return what is called by a name that does not exist, also where pydantic stopped at something else before."""
+    faults: dict[Key, Fault] = {}
+    for key, names in _NAMES.items():
+        section = document.data.get(key[0])
+        bare = isinstance(section, str) and BARE_NAMES.get(key[0]) == key[1]
+        said = section if bare else _value(key, document)
+        if isinstance(said, str) and said not in names:
+            blamed = key[:1] if bare else key
+            where, field = _where(blamed, document), ".".join(blamed)
+            faults[blamed] = Fault(where, field, shown(said), listed(names), did_you_mean(said, names))
+    return faults
+
+
+def _blamed(details: "ErrorDetails", document: Document) -> Key:
+    """Return the field that the error is about."""
+    key = tuple(str(part) for part in details["loc"])
+    if details["type"] == "value_error" and key == ("task",):
+        return _culprit_in_task(document)
+    # Below what was written stand only parts of our own: the arms of a union, the key that a bare name stands for.
+    nearest = _nearest(key, document)
+    return nearest if nearest and not isinstance(_value(nearest, document), dict) else key
+
+
+def _culprit_in_task(document: Document) -> Key:
+    """Return the part of the task section that names what does not exist, or the section."""
+    section = document.data.get("task", {})
+    name, knobs = (section, {}) if isinstance(section, str) else (section.get("name", "chat"), section.get("knobs", {}))
+    if name not in TASKS:
+        return ("task",) if isinstance(section, str) else ("task", "name")
+    for knob in knobs:
+        if knob not in TASKS[name].knobs:
+            return ("task", "knobs", str(knob))
+    return ("task",)
+
+
+def _fault(key: Key, details: "ErrorDetails", document: Document) -> Fault:
+    where, field = _where(key, document), ".".join(key) or None
+    field_info = _field(key)
+    if field_info is None:
+        known = _siblings(key, document)
+        found = "a key that does not exist here"
+        return Fault(where, field, found, listed(known), did_you_mean(key[-1], known))
+    value = _value(key, document)
+    if details["type"] == "value_error":
+        return Fault(where, field, str(details.get("ctx", {}).get("error", details["msg"])), None)
+    choices = get_args(_bare(key, field_info).annotation)
+    hint = (
+        did_you_mean(value, map(str, choices))
+        if details["type"] == "literal_error" and isinstance(value, str)
+        else None
+    )
+    return Fault(where, field, shown(value), _allowed(key, field_info), hint)
+
+
+def _allowed(key: Key, info: FieldInfo) -> str:
+    allowed = described(info.annotation, info.metadata)
+    if len(key) == 1 and key[0] in BARE_NAMES:
+        bare = _bare(key, info)
+        allowed = f"{described(bare.annotation, bare.metadata)}, or {allowed}"
+    return f"{allowed} ({info.description})" if info.description else allowed
+
+
+def _bare(key: Key, info: FieldInfo) -> FieldInfo:
+    """Return the field that a bare word in the place of a section stands for."""
+    inner = _field((*key, BARE_NAMES[key[0]])) if len(key) == 1 and key[0] in BARE_NAMES else None
+    return inner or info
+
+
+def _field(key: Key) -> FieldInfo | None:
+    """Return the definition of a field; None if there is no such field."""
+    info = FieldInfo(annotation=Scenario)
+    for part in key:
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if part not in annotation.model_fields:
+                return None
+            info = annotation.model_fields[part]
+        elif get_origin(annotation) is dict:
+            info = FieldInfo(annotation=get_args(annotation)[1])
+        else:
+            return None
+    return info
+
+
+def _siblings(key: Key, document: Document) -> list[str]:
+    """Return the keys that may stand where `key` stands."""
+    parent = _field(key[:-1])
+    annotation = parent.annotation if parent else None
+    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _value(key: Key, document: Document) -> Any:
+    value: Any = document.data
+    for part in key:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _nearest(key: Key, document: Document) -> Key:
+    """Return the longest part of `key`, from its start, that somebody wrote."""
+    return next((key[:length] for length in range(len(key), 0, -1) if key[:length] in document.places), ())
+
+
+def _where(key: Key, document: Document) -> str:
+    """Return where to look: a line or an override; for a section at odds with itself, the overrides in it."""
+    inside = [
+        place.where
+        for written, place in document.places.items()
+        if place.overridden and len(written) > len(key) and written[: len(key)] == key
+    ]
+    nearest = _nearest(key, document)
+    return listed(inside) if inside else document.places[nearest].where if nearest else document.name

@@ -1,0 +1,27 @@
+"""A run, or one agent's part of it, as one JSON object."""
+
+from dataclasses import asdict
+from typing import Any
+
+from aarlab.memory.events import ModelCall, Told
+from aarlab.memory.runfile import Entry, RunFile
+
+
+def run_as_json(file: RunFile, stream: str | None, round: int | None) -> dict[str, Any]:
+    """Return the run's own row, and the events of a stream, of one round only if `round` is given."""
+    run = {**asdict(file.info()), "file": str(file.path.resolve())}
+    if stream is None:
+        return run
+    entries = [entry for entry in file.entries(stream=stream) if round is None or entry.round == round]
+    return {"run_id": run["run_id"], "file": run["file"], "agent": stream, "events": [_event(file, e) for e in entries]}
+
+
+def _event(file: RunFile, entry: Entry) -> dict[str, Any]:
+    """Return an event with its place in the log, and the message it points to spelt out."""
+    event = {"round": entry.round, "hours": entry.hours, "kind": entry.event.kind, **entry.event.to_json()}
+    match entry.event:
+        case Told(message=key) | ModelCall(reply=key):
+            event["content"] = file.message(key).to_json()
+        case _:
+            pass
+    return event

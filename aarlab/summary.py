@@ -1,0 +1,131 @@
+"""A run's result in a person's words."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from aarlab.memory.board import Board
+from aarlab.memory.lineage import INHERITS
+from aarlab.memory.runfile import RunFile
+from aarlab.wording import counted, dollars_text, pgr_text, printable, shortened
+
+Summary = Mapping[str, Any]
+"""What `aarlab run --json` prints."""
+
+
+def summary_text(summary: Summary, file: RunFile) -> RenderableType:
+    """Return what came out, how it came about, and what to type next."""
+    board = Board(file)
+    parts: list[RenderableType] = [_outcome(summary)]
+    if summary["best"] is not None:
+        parts.append(_winner(summary, board))
+    parts.append(_figures(summary))
+    return Group(*(Padding(part, (0, 0, 1, 0), expand=False) for part in parts), *next_commands(summary, board))
+
+
+def next_commands(summary: Summary, board: Board) -> list[Text]:
+    """Return commands that go on from here, one a line. Print them uncropped, so that they can be copied whole."""
+    show = f"aarlab show {_short_path(Path(summary['file']))}"
+    commands = [(show, "the board and the team")]
+    winner = None if summary["best"] is None else board.post(summary["best"]["finding"])
+    if winner is not None:
+        commands.append((f"{show} --agent {winner.finding.author}", "the winner's conversation"))
+    if summary["structure"]["workflow"] != "staged":
+        staged = f"aarlab run --set structure=staged --seed {summary['seed']}"
+        commands.append((staged, "a team under a fixed workflow"))
+    commands.append((f"aarlab run --seed {summary['seed'] + 1}", "another team"))
+    return [
+        Text("Next", style="bold"),
+        *(
+            Text.assemble(f"  {command}", (f"  # {why}", "dim"), no_wrap=True, overflow="ignore")
+            for command, why in commands
+        ),
+    ]
+
+
+def _outcome(summary: Summary) -> Text:
+    heldout, baseline = summary["heldout"], summary["baseline"]
+    if heldout is None or heldout["pgr"] is None:
+        return Text("No result was scored: the team posted none that ran in full.", style="bold")
+    text = Text.assemble(
+        "The team reached a PGR of ",
+        (pgr_text(heldout["pgr"], heldout["se"]), "bold green"),
+        f" (standard error) on {heldout['worlds']} held-out worlds.",
+    )
+    if baseline is not None and baseline["pgr"] is not None:
+        ahead = heldout["pgr"] - baseline["pgr"]
+        # Told to two decimals, as the figures are.
+        gap = f"{abs(ahead):.2f}"
+        standing = "level with it" if gap == "0.00" else f"{'ahead' if ahead > 0 else 'behind'} by {gap}"
+        text.append(f"\nThe best fixed baseline on the same worlds, {baseline['name']}, reaches ")
+        text.append(pgr_text(baseline["pgr"]), "bold")
+        text.append(f": the team is {standing}.")
+    return text
+
+
+def _winner(summary: Summary, board: Board) -> Text:
+    best = summary["best"]
+    post = board.post(best["finding"])
+    text = Text.assemble(
+        "Winner: ", (best["finding"], "cyan"), f" “{shortened(best['title'], 100)}”, {printable(best['family'])}"
+    )
+    if post is not None:
+        text.append(f", posted by {post.finding.author} in round {post.round}")
+    text.append(f". It scored {pgr_text(best['pgr'], best['se'])} where the finalists were scored again.")
+    for line in ancestry(board, best["finding"]):
+        text.append(f"\n  {line}")
+    return text
+
+
+def ancestry(board: Board, finding: str, *, most: int = 6) -> list[str]:
+    """Return where a finding came from, a line for each step back, nearest first."""
+    lines: list[str] = []
+    seen, frontier = {finding}, [finding]
+    while frontier:
+        here = frontier.pop(0)
+        for link in board.links(of=here):
+            edge = link.edge
+            if edge.source != here or edge.relation not in INHERITS or edge.target in seen:
+                continue
+            seen.add(edge.target)
+            frontier.append(edge.target)
+            lines.append(f"{here} {edge.relation} {_named(board, edge.target)}")
+    if len(lines) > most:
+        return [*lines[:most], f"... and {len(lines) - most} steps further back"]
+    return lines or ["It was not taken from any other finding."]
+
+
+def _named(board: Board, finding: str) -> str:
+    post = board.post(finding)
+    return finding if post is None else f"{finding} “{shortened(post.finding.title, 60)}” ({post.finding.author})"
+
+
+def _figures(summary: Summary) -> RenderableType:
+    autonomy, entropy = summary["realised_autonomy"], summary["entropy_bits"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    kinds = ("finding", "borrow", "critique", "experiment", "evaluation")
+    grid.add_row("work", ", ".join(counted(summary[f"{kind}s"], kind) for kind in kinds))
+    spent = [
+        counted(summary["rounds"], "round"),
+        f"{summary['hours']:g} research hours",
+        dollars_text(summary["cost_usd"]),
+        f"{summary['wall_s']:.0f} s of yours",
+    ]
+    grid.add_row("spent", ", ".join(spent))
+    grid.add_row("autonomy", "–" if autonomy is None else f"{autonomy:.0%} of all decisions were taken by the agents")
+    grid.add_row("diversity", "–" if entropy is None else f"{entropy:.2f} bits of entropy over method families")
+    grid.add_row("recorded in", _short_path(Path(summary["file"])))
+    grid.add_row("digest", summary["digest"])
+    return grid
+
+
+def _short_path(path: Path) -> str:
+    """Return the path as a person here would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,59 @@
+"""Tiny runs, and the command line as a person has it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from aarlab.cli import main
+
+Done = subprocess.CompletedProcess[str]
+TINY = (
+    "budget.hours=6", "budget.round_hours=2", "team.researchers=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
+    "scoring.finalists=1", "scoring.heldout_worlds=2",
+)  # fmt: skip
+
+
+def _run(folder: Path, *arguments: str) -> Done:
+    command = [sys.executable, "-m", "aarlab", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=240)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Arguments that make a run small."""
+    return [part for setting in TINY for part in ("--set", setting)]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., Done]:
+    """The command line in a process of its own, in an empty folder, its output piped."""
+    return lambda *arguments: _run(tmp_path, *arguments)
+
+
+@pytest.fixture
+def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Done:
+    """What `aarlab run --json` of a small scenario left behind."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny)
+
+
+@pytest.fixture(scope="session")
+def summary(tiny_run: Done) -> dict[str, Any]:
+    """Its summary."""
+    assert tiny_run.returncode == 0, tiny_run.stderr
+    told: dict[str, Any] = json.loads(tiny_run.stdout)
+    return told

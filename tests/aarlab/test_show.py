@@ -1,0 +1,172 @@
+"""Reading a run: the order of a conversation, what is shortened, and text that must not steer the terminal."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from rich.console import Console
+
+from aarlab.config import ConfigError
+from aarlab.memory.events import Brief, Decision, ModelCall, RoundBegan, Ruling, Told, ToolCall
+from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, user
+from aarlab.memory.runfile import RunFile
+from aarlab.runs import find_run, new_run_path
+from aarlab.show import Reading, agent_named, conversation
+from aarlab.show.values import readable
+
+Aarlab = Callable[..., Result]
+
+
+def printed(*parts: Any, width: int = 100) -> str:
+    """Return what a pipe would get."""
+    console = Console(width=width, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part, crop=False)
+    return capture.get()
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> RunFile:
+    """A run in which r1 was briefed, told, thought, used a tool and heard what came of it."""
+    file = RunFile.create(tmp_path / "talk.db", run_id="talk", version="0", seed=1, scenario={})
+    say = file.store_message
+    use = ToolUse("u1", "run_experiment", {"path": "m.py", "fidelity": "pilot"})
+    answer = ToolResult("u1", json.dumps({"experiment": "r1.e1", "pgr": 0.3125, "log": []}))
+    brief = Brief(
+        "researcher", "simulated/researcher", file.store_text("You are r1."), file.store_text("[]"), "Look inside."
+    )
+    file.append("team", RoundBegan(4.0), round=1, hours=0.0)
+    file.append("r1", brief, round=0, hours=0.0)
+    file.append("r1", Told("researcher", say(user("## Round 1 of 1"))), round=1, hours=0.0)
+    reply = say(Message("assistant", (Text("A pilot first."), use)))
+    file.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 1200, 34, 0.5, 0.1), round=1, hours=0.1)
+    file.append("r1", ToolCall("u1", "run_experiment", True, "pilot of m.py: PGR 0.31", 0.25), round=1, hours=0.35)
+    file.append("r1", Told("researcher", say(Message("user", (answer,)))), round=1, hours=0.35)
+    return file
+
+
+def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunFile) -> None:
+    page = printed(*conversation(talk, "r1", None, Reading()))
+    in_order = [
+        "briefing", "r1 is briefed", "direction: Look inside.", "You are r1.", "round 1", "r1 is told", "Round 1 of 1",
+        "r1 thinks", "A pilot first.", "▸ run_experiment", "path m.py · fidelity pilot", "run_experiment answers",
+        "experiment r1.e1 · pgr 0.3125",
+    ]  # fmt: skip
+    places = [page.find(words) for words in in_order]
+    assert -1 not in places, page
+    assert places == sorted(places)
+
+
+def test_times_and_costs_stand_beside_what_they_were_for(talk: RunFile) -> None:
+    page = printed(*conversation(talk, "r1", None, Reading()))
+    assert "0.1 h  r1 thinks  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
+    assert "0.3 h  run_experiment answers  (0.2 h)" in page
+
+
+def test_one_round_is_shown_alone(talk: RunFile) -> None:
+    assert "r1 thinks" not in printed(*conversation(talk, "r1", 0, Reading()))
+    assert "briefed" not in printed(*conversation(talk, "r1", 1, Reading()))
+    assert "Nothing happened to r1 in round 5." in printed(*conversation(talk, "r1", 5, Reading()))
+
+
+def test_a_tool_call_whose_answer_never_came_is_shown(talk: RunFile) -> None:
+    reply = talk.store_message(Message("assistant", (ToolUse("u2", "submit", {"finding": "r1.f1"}),)))
+    talk.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 0, 0, None, 0.1), round=1, hours=0.45)
+    assert "▸ submit" in printed(*conversation(talk, "r1", None, Reading()))
+
+
+def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(talk: RunFile) -> None:
+    talk.append("r1", Decision("next_step", "smoke", "structure"), round=1, hours=0.4)
+    talk.append("r1", Decision("idea", "m.py", "agent"), round=1, hours=0.4)
+    talk.append("r1", ToolCall("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
+    talk.append("r1", Ruling("c", False, "No pilot yet.", 0.2), round=1, hours=0.7)
+    page = printed(*conversation(talk, "r1", None, Reading()))
+    assert "decided by the structure: next_step = smoke" in page
+    assert "idea = m.py" not in page
+    assert "the lab uses run_experiment" in page
+    assert "the reviewer rejects" in page
+    assert "No pilot yet." in page
+
+
+def test_agents_are_found_by_name_and_by_number(talk: RunFile) -> None:
+    assert agent_named(talk, "r1") == agent_named(talk, "1") == "r1"
+    with pytest.raises(ConfigError, match="no such agent"):
+        agent_named(talk, "r2")
+
+
+def test_what_agents_write_cannot_steer_the_terminal() -> None:
+    hostile = {"body": "\x1b]0;owned\x07\x1b[2J\x9b31m [bold]red[/] \u202etxt.exe"}
+    page = printed(readable(hostile, Reading()))
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(page)
+    assert "[bold]red[/]" in page
+
+
+def test_long_things_are_shortened_unless_asked_for() -> None:
+    value = {"text": "\n".join(f"line {i}" for i in range(50)), "rows": [{"x": i} for i in range(50)]}
+    short, full = printed(readable(value, Reading())), printed(readable(value, Reading(full=True)))
+    assert "line 9" in short
+    assert "line 10" not in short
+    assert "… 40 more lines (--full)" in short
+    assert "… 42 more rows (--full)" in short
+    assert "line 49" in full
+    assert "--full" not in full
+
+
+def test_records_become_a_table_where_it_fits_and_items_where_it_does_not() -> None:
+    log = [{"operator": "start", "agreement": 1.0, "kept": 1.0}, {"operator": "harden", "agreement": 0.75, "kept": 1.0}]
+    wide = printed(readable(log, Reading(width=100)))
+    narrow = printed(readable(log, Reading(width=40)), width=40)
+    assert "operator  agreement  kept" in wide
+    assert "- operator start" in narrow
+
+
+def test_code_is_highlighted_on_a_terminal_and_plain_in_a_pipe() -> None:
+    value = {"code": "def method(world):\n    return world.test\n"}
+    console = Console(width=80, force_terminal=True, color_system="standard")
+    with console.capture() as capture:
+        console.print(readable(value, Reading()))
+    assert "\x1b[" in capture.get()
+    assert "\x1b[" not in printed(readable(value, Reading()))
+
+
+def test_show_reads_the_overview_and_names_what_comes_next(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    done = aarlab("show", summary["file"])
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"{summary['run_id']}  done\n")
+    assert "held-out worlds" in done.stdout
+    assert f"aarlab show {summary['file']} --agent" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_the_newest_run_of_a_folder_is_shown(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    folder = str(Path(summary["file"]).parent)
+    assert aarlab("show", folder).stdout.splitlines()[0] == f"{summary['run_id']}  done"
+
+
+def test_a_conversation_comes_as_json_too(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    told = json.loads(aarlab("show", summary["file"], "--agent", "1", "--round", "1", "--json").stdout)
+    assert told["agent"] == "r1"
+    assert {event["round"] for event in told["events"]} == {1}
+    spoken = [event for event in told["events"] if event["kind"] == "model_calls"]
+    assert all(event["content"]["role"] == "assistant" for event in spoken)
+
+
+def test_runs_are_found_by_the_start_of_their_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("quick-seed1-a", "quick-seed2-b"):
+        RunFile.create(Path("runs") / f"{name}.db", run_id=name, version="0", seed=1, scenario={}).close()
+    Path("runs/notes.db").write_text("no run")
+    assert find_run("quick-seed2") == Path("runs/quick-seed2-b.db")
+    assert find_run(None) == find_run("runs")
+    with pytest.raises(ConfigError, match="the start of 2 runs"):
+        find_run("quick")
+    with pytest.raises(ConfigError, match="did you mean quick-seed2-b"):
+        find_run("quick-seed3-b")
+
+
+def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
+    assert len({new_run_path(tmp_path, "quick", 1) for _ in range(20)}) == 20

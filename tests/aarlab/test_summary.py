@@ -1,0 +1,83 @@
+"""A run's result in words: honest about what was reached, and about where the winner came from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from aarlab.memory.board import Board
+from aarlab.memory.events import Edge, EdgeKind, Finding
+from aarlab.memory.runfile import RunFile
+from aarlab.summary import ancestry, summary_text
+
+
+@pytest.fixture
+def family_tree(tmp_path: Path) -> RunFile:
+    """A board on which r3.f1 refines r2.f1, which borrows r1.f1, which came from nobody; r2 criticised r1.f1."""
+    file = RunFile.create(tmp_path / "tree.db", run_id="tree", version="0", seed=1, scenario={})
+    for author in ("r1", "r2", "r3"):
+        finding = Finding(
+            f"{author}.f1", author, "result", f"idea of {author}", "", "ensemble", "e", "c", "full", 0.5, 0.1
+        )
+        file.append(author, finding, round=1, hours=1.0)
+    edges: list[tuple[EdgeKind, str, str]] = [
+        ("refines", "r3.f1", "r2.f1"), ("borrows", "r2.f1", "r1.f1"), ("critiques", "r2", "r1.f1"),
+    ]  # fmt: skip
+    for relation, source, target in edges:
+        file.append(source[:2], Edge(relation, source, target, ""), round=1, hours=1.0)
+    return file
+
+
+def outcome(file: RunFile, *, width: int = 200, **changes: Any) -> str:
+    """Return what is printed of a summary that says this."""
+    summary = {
+        "run_id": "tree", "file": str(file.path), "task": "chat", "structure": {"workflow": "autonomous"}, "model": "m",
+        "seed": 7, "rounds": 1, "hours": 3.0, "cost_usd": 0.0, "findings": 3, "borrows": 1, "critiques": 1,
+        "experiments": 3, "evaluations": 9, "entropy_bits": 1.5, "realised_autonomy": 0.75, "digest": "", "wall_s": 2,
+        "best": {"finding": "r3.f1", "title": "idea of r3", "family": "ensemble", "pgr": 0.5, "se": 0.02},
+        "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": {"name": "two_cluster_vote", "pgr": 0.55},
+    }  # fmt: skip
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(summary_text(summary | changes, file), crop=False)
+    return capture.get()
+
+
+def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunFile) -> None:
+    told = outcome(family_tree)
+    assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in told
+    assert "two_cluster_vote, reaches 0.55: the team is ahead by 0.06." in told
+
+
+@pytest.mark.parametrize(
+    ("pgr", "standing"), [(0.4, "behind by 0.15"), (0.5501, "level with it"), (-1.0, "behind by 1.55")]
+)
+def test_a_team_that_is_not_ahead_is_told_so(family_tree: RunFile, pgr: float, standing: str) -> None:
+    told = outcome(family_tree, heldout={"pgr": pgr, "se": 0.1, "worlds": 64})
+    assert f"the team is {standing}." in told
+
+
+def test_a_run_without_a_result_says_so(family_tree: RunFile) -> None:
+    told = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
+    assert "No result was scored" in told
+    assert "Winner" not in told
+    assert "--agent" not in told
+
+
+def test_the_winner_is_followed_back_to_its_source(family_tree: RunFile) -> None:
+    assert ancestry(Board(family_tree), "r3.f1") == [
+        "r3.f1 refines r2.f1 “idea of r2” (r2)",
+        "r2.f1 borrows r1.f1 “idea of r1” (r1)",
+    ]
+    assert ancestry(Board(family_tree), "r1.f1") == ["It was not taken from any other finding."]
+
+
+def test_an_unknown_cost_is_not_nothing(family_tree: RunFile) -> None:
+    assert "cost unknown" in outcome(family_tree, cost_usd=None)
+    assert "$0.00" in outcome(family_tree)
+
+
+def test_commands_can_be_copied_whole(family_tree: RunFile) -> None:
+    lines = outcome(family_tree, width=40).splitlines()
+    assert any(line.startswith(f"  aarlab show {family_tree.path} --agent r3  # ") for line in lines)

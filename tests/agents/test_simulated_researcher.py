@@ -1,0 +1,127 @@
+"""The simulated researchers: pure functions of seed, name and request, who act through tools and know no structure."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from correspondence import STARTERS, ask, brief, correspond, first_request, opening, request
+
+from aarlab.agents.models import simulated
+from aarlab.agents.models.base import Model, Request
+from aarlab.agents.models.simulated.random import RandomSearch
+from aarlab.agents.models.simulated.reading import METHOD
+from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.graph.structure import DIALS, PRESETS
+from aarlab.memory.messages import Conversation
+from aarlab.scenarios import registry
+from aarlab.scenarios.task import SMOKE
+from aarlab.tools.toolbox import TOOLS
+
+Open = Callable[[int, str], Model]
+OPEN: dict[str, Open] = {"researcher": SimulatedResearcher, "random": RandomSearch}
+
+everybody = pytest.mark.parametrize("open_model", OPEN.values(), ids=OPEN)
+
+
+@everybody
+def test_a_reply_depends_on_seed_name_and_request_and_on_nothing_that_was_asked_before(open_model: Open) -> None:
+    asked = correspond(open_model(7, "r1"), turns=14)
+    for question, reply in reversed(asked):
+        assert ask(open_model(7, "r1"), question) == reply
+
+
+@everybody
+@pytest.mark.parametrize(("seed", "agent"), [(8, "r1"), (7, "r2")])
+def test_another_seed_or_another_name_is_another_researcher(open_model: Open, seed: int, agent: str) -> None:
+    said, other = (
+        [reply.message for _, reply in correspond(open_model(*who), turns=8)] for who in ((7, "r1"), (seed, agent))
+    )
+    assert said != other
+
+
+@everybody
+def test_it_acts_through_its_tools_and_with_arguments_that_they_take(open_model: Open) -> None:
+    wishes = [wish for _, reply in correspond(open_model(7, "r1"), turns=14) for wish in reply.message.tool_uses]
+    assert {"write_file", "run_experiment", "post_finding"} <= {wish.name for wish in wishes}
+    for wish in wishes:
+        TOOLS[wish.name].parse(wish.arguments)
+
+
+@everybody
+def test_no_two_tool_uses_of_a_conversation_have_the_same_id(open_model: Open) -> None:
+    wishes = [wish.id for _, reply in correspond(open_model(7, "r1"), turns=14) for wish in reply.message.tool_uses]
+    assert len(set(wishes)) == len(wishes)
+
+
+@everybody
+def test_it_uses_no_tool_that_it_is_not_offered(open_model: Open) -> None:
+    everything = first_request()
+    for tools in ((), everything.tools[:2], tuple(tool for tool in everything.tools if tool.name != "read_file")):
+        reply = ask(open_model(7, "r1"), Request(everything.conversation, tools))
+        assert {wish.name for wish in reply.message.tool_uses} <= {tool.name for tool in tools}
+
+
+@everybody
+def test_it_rests_when_its_time_is_up(open_model: Open) -> None:
+    late = request(Conversation.begin(brief()).then(opening(round=6, used=23.9)))
+    reply = ask(open_model(7, "r1"), late)
+    assert reply.message.tool_uses == ()
+    assert reply.stop_reason == "end_turn"
+
+
+@everybody
+def test_without_a_catalogue_it_says_what_it_needs(open_model: Open) -> None:
+    with pytest.raises(ValueError, match="needs the toolkit's catalogue in its system prompt"):
+        ask(open_model(7, "r1"), request(Conversation.begin("Hello.").then(opening())))
+
+
+@everybody
+def test_the_code_it_writes_runs(open_model: Open) -> None:
+    inputs = registry.task("chat").world(5, size=SMOKE).inputs
+    written = {
+        str(wish.arguments["text"])
+        for _, reply in correspond(open_model(7, "r1"), turns=20)
+        for wish in reply.message.tool_uses
+        if wish.name == "write_file" and wish.arguments["path"] == METHOD
+    }
+    assert len(written) > 1
+    for code in written:
+        namespace: dict[str, object] = {}
+        exec(code, namespace)
+        assert namespace["method"](inputs).shape == (len(inputs.test_features),)  # type: ignore[operator]
+
+
+def test_a_researcher_begins_with_what_is_known_already() -> None:
+    reply = ask(SimulatedResearcher(7, "r1"), first_request())
+    assert {wish.name for wish in reply.message.tool_uses} == {"read_file"}
+    assert {wish.arguments["path"] for wish in reply.message.tool_uses} <= STARTERS.keys()
+
+
+def test_the_random_control_learns_nothing_from_what_it_is_told() -> None:
+    for _, reply in correspond(RandomSearch(7, "r1"), turns=14):
+        assert {wish.name for wish in reply.message.tool_uses} <= {
+            "write_file", "run_experiment", "post_finding", "submit"
+        }  # fmt: skip
+
+
+def words_of(path: Path) -> Iterator[str]:
+    """Yield the words in the names and the texts of a module's code: not those of docstrings and comments."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        named = [getattr(node, field, None) for field in ("id", "arg", "attr", "name")]
+        said = [node.value] if isinstance(node, ast.Constant) and id(node) not in docstrings else []
+        for text in (*named, *said):
+            if isinstance(text, str):
+                yield from re.findall(r"[a-z]+", text.lower())
+
+
+@pytest.mark.parametrize("path", sorted(Path(simulated.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_no_simulated_model_knows_a_dial_or_a_preset(path: Path) -> None:
+    values = {value for dial in DIALS for value in dial.values} - {"none"}
+    structure = {"structure", "preset", "dial", *PRESETS, *values, *(dial.name for dial in DIALS)}
+    assert structure.isdisjoint(words_of(path))

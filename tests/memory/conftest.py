@@ -1,0 +1,15 @@
+"""A run file to write into."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aarlab.memory.runfile import RunFile
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[RunFile]:
+    """A new run file, open for writing."""
+    with RunFile.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={"name": "toy"}) as file:
+        yield file

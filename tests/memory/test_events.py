@@ -1,0 +1,86 @@
+"""Events: each can be written, read back, and looked at by the names of its fields."""
+
+import dataclasses
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aarlab.memory.events import EVENT_TYPES, KINDS, Event, Experiment
+from aarlab.memory.runfile import RunFile
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+# What SQLite, too, calls an integer.
+counts = st.integers(-(2**63), 2**63 - 1)
+st.register_type_strategy(float, numbers)
+st.register_type_strategy(int, counts)
+
+logs = st.lists(st.dictionaries(st.text(), st.text() | numbers | counts | st.lists(st.text(), max_size=2)), max_size=2)
+
+
+def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
+    return st.builds(kind, log=logs) if kind is Experiment else st.builds(kind)
+
+
+events = st.one_of([events_of(kind) for kind in KINDS])
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[RunFile]:
+    """A run file that all examples are written into, one after the other."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RunFile.create(Path(folder) / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file,
+    ):
+        yield file
+
+
+@given(event=events)
+def test_every_event_is_read_back_as_it_was_written(log: RunFile, event: Event) -> None:
+    written = log.append("r1", event, round=1, hours=0.5)
+    (read,) = log.entries(after=written.id - 1)
+    assert read == written
+    assert read.event == event
+    assert type(read.event) is type(event)
+
+
+def example(kind: type[Event]) -> Event:
+    """Return one event of a kind, its fields as different from one another as their types allow."""
+    return kind(*(sample(position, field) for position, field in enumerate(dataclasses.fields(kind))))
+
+
+def sample(position: int, field: "dataclasses.Field[Any]") -> object:
+    if field.name == "log":
+        return [{"operator": "start", "agreement": 0.75}]
+    of_type: dict[Any, object] = {bool: True, int: position, float: position + 0.5}
+    return of_type.get(field.type, f"text {position}")
+
+
+def shown(value: object) -> object:
+    """Return a field's value as a view shows it: a list as JSON; true and false as 1 and 0, their equals in Python."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_kind_of_event_has_a_view_with_its_fields_by_name(log: RunFile, kind: type[Event]) -> None:
+    event = example(kind)
+    entry = log.append("r2", event, round=3, hours=1.25)
+    with closing(sqlite3.connect(log.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        (row,) = connection.execute(f"SELECT * FROM {kind.kind} WHERE event = ?", (entry.id,))
+    names = [field.name for field in dataclasses.fields(kind)]
+    assert row.keys() == ["event", "stream", "ordinal", "round", "hours", *names, "at"]
+    assert (row["stream"], row["round"], row["hours"]) == ("r2", 3, 1.25)
+    assert [row[name] for name in names] == [shown(getattr(event, name)) for name in names]
+
+
+def test_every_kind_is_listed_once() -> None:
+    assert len(EVENT_TYPES) == len(KINDS)
+    assert {kind.__name__ for kind in KINDS} == {kind.__name__ for kind in Event.__subclasses__()}

@@ -1,0 +1,66 @@
+"""Lineage: whose idea was it first?"""
+
+import pytest
+
+from aarlab.memory.board import Board
+from aarlab.memory.events import Edge, EdgeKind, Finding
+from aarlab.memory.lineage import lineage, sources
+from aarlab.memory.runfile import RunFile
+
+FINDINGS = {
+    "r1.f1": "Bag", "r2.f1": "Bag it", "r3.f1": "Bag it twice", "r3.f2": "An aside", "r4.f1": "Bag it twice, again"
+}  # fmt: skip
+
+
+@pytest.fixture
+def family(file: RunFile) -> RunFile:
+    """r2 borrowed from r1; r3 refined that and an aside of its own; r4 replicated r3; r5 only criticised."""
+    for round, (finding, title) in enumerate(FINDINGS.items(), start=1):
+        author = finding.split(".")[0]
+        event = Finding(finding, author, "result", title, "", "ensemble", None, None, "full", 0.25, 0.1)
+        file.append(author, event, round=round, hours=1.0)
+    edges: list[tuple[EdgeKind, str, str]] = [
+        ("borrows", "r2.f1", "r1.f1"), ("refines", "r3.f1", "r2.f1"), ("refines", "r3.f1", "r3.f2"),
+        ("replicates", "r4.f1", "r3.f1"), ("critiques", "r5", "r1.f1"),
+    ]  # fmt: skip
+    for relation, source, target in edges:
+        file.append(source.split(".")[0], Edge(relation, source, target, "why"), round=4, hours=1.0)
+    return file
+
+
+def test_borrows_refinements_and_replications_are_followed_back_to_the_source_nearest_first(family: RunFile) -> None:
+    graph = lineage(Board(family))
+    assert sources(graph, "r4.f1") == ["r3.f1", "r2.f1", "r3.f2", "r1.f1"]
+    assert sources(graph, "r2.f1") == ["r1.f1"]
+
+
+def test_a_first_idea_has_no_source(family: RunFile) -> None:
+    graph = lineage(Board(family))
+    assert sources(graph, "r1.f1") == []
+    assert sources(graph, "r3.f2") == []
+
+
+def test_who_criticises_inherits_nothing(family: RunFile) -> None:
+    graph = lineage(Board(family))
+    assert graph.has_edge("r5", "r1.f1", key="critiques")
+    assert graph.nodes["r5"] == {"type": "agent"}
+    assert sources(graph, "r5") == []
+
+
+def test_nodes_and_edges_say_what_they_are(family: RunFile) -> None:
+    graph = lineage(Board(family))
+    assert graph.nodes["r2.f1"] == {
+        "author": "r2", "type": "result", "title": "Bag it", "family": "ensemble", "round": 2, "pgr": 0.25,
+    }  # fmt: skip
+    assert graph.edges["r2.f1", "r1.f1", "borrows"] == {"relation": "borrows", "text": "why"}
+
+
+def test_one_finding_may_stand_to_another_in_more_than_one_way(family: RunFile) -> None:
+    family.append("r2", Edge("critiques", "r2.f1", "r1.f1", "but"), round=4, hours=1.0)
+    graph = lineage(Board(family))
+    assert set(graph["r2.f1"]["r1.f1"]) == {"borrows", "critiques"}
+    assert sources(graph, "r2.f1") == ["r1.f1"]
+
+
+def test_a_board_without_findings_has_an_empty_lineage(file: RunFile) -> None:
+    assert len(lineage(Board(file))) == 0

@@ -1,0 +1,264 @@
+"""The run file: an append-only log, a store of what it points to, and a digest that tells equal runs."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aarlab.memory.events import Decision, Event, Experiment, NotebookEntry, Published, RoundBegan
+from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, user
+from aarlab.memory.migrations import MIGRATIONS, SchemaError
+from aarlab.memory.runfile import Entry, RunFile
+
+Make = Callable[..., RunFile]
+
+EXPERIMENT = Experiment("r1.e1", "method.py", "c0de", "full", None, 0.5, 0.25, [{"operator": "start"}])
+DECISION = Decision("next_step", "run_experiment", "agent")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make further run files, by name."""
+    files: list[RunFile] = []
+
+    def make(name: str | None = None, *, seed: int = 7) -> RunFile:
+        path = tmp_path / f"{name or len(files)}.db"
+        files.append(RunFile.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario={}))
+        return files[-1]
+
+    yield make
+    for file in files:
+        file.close()
+
+
+def write(file: RunFile, *entries: tuple[str, Event]) -> RunFile:
+    for stream, event in entries:
+        file.append(stream, event, round=1, hours=0.5)
+    return file
+
+
+def sql(file: RunFile, *statements: str) -> list[tuple[object, ...]]:
+    """Run statements on the file from outside and return the rows of the last."""
+    with closing(sqlite3.connect(file.path)) as connection, connection:
+        rows = [connection.execute(statement).fetchall() for statement in statements]
+    return rows[-1]
+
+
+# -- what is written stays ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE events SET hours = 0", "UPDATE events SET data = '{}'", "DELETE FROM events"]
+)
+def test_an_event_cannot_be_changed_or_taken_back(file: RunFile, change: str) -> None:
+    write(file, ("r1", DECISION))
+    with pytest.raises(sqlite3.IntegrityError, match="events are append-only"):
+        sql(file, change)
+    assert [entry.event for entry in file.entries()] == [DECISION]
+
+
+def test_each_stream_is_numbered_from_zero(file: RunFile) -> None:
+    write(file, ("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
+    assert [(entry.stream, entry.ordinal) for entry in file.entries()] == [("r1", 0), ("r2", 0), ("r1", 1)]
+
+
+def test_a_place_in_a_stream_is_taken_once(file: RunFile) -> None:
+    write(file, ("r1", DECISION))
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        sql(file, "INSERT INTO events SELECT NULL, stream, ordinal, round, hours, kind, data, at FROM events")
+
+
+def test_an_old_file_is_never_written_over(make: Make) -> None:
+    write(make("run"), ("r1", DECISION))
+    with pytest.raises(FileExistsError, match=r"run\.db exists already"):
+        make("run")
+
+
+def test_entries_can_be_had_by_kind_by_stream_and_from_where_one_left_off(file: RunFile) -> None:
+    first, second, third = (
+        file.append(stream, event, round=1, hours=0.0)
+        for stream, event in (("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
+    )
+    assert list(file.entries(Experiment)) == [third]
+    assert list(file.entries(Decision, Experiment)) == [first, second, third]
+    assert list(file.entries(stream="r1")) == [first, third]
+    assert list(file.entries(Decision, stream="r2")) == [second]
+    assert list(file.entries(after=first.id)) == [second, third]
+    assert list(file.entries(Published)) == []
+
+
+def test_hours_are_free_of_the_dust_of_adding_tenths(file: RunFile) -> None:
+    assert file.append("r1", DECISION, round=1, hours=0.1 + 0.2).hours == 0.3
+
+
+def test_listeners_hear_of_every_event_once_it_is_written(file: RunFile) -> None:
+    heard: list[Entry] = []
+    write(file, ("r1", DECISION))
+    file.on_event(heard.append)
+    write(file, ("r2", EXPERIMENT))
+    assert heard == list(file.entries(stream="r2"))
+
+
+def test_what_is_written_together_becomes_visible_together_or_not_at_all(file: RunFile) -> None:
+    with RunFile.read(file.path) as reader:
+        with file.atomic():
+            write(file, ("r1", DECISION), ("r1", EXPERIMENT))
+            assert list(reader.entries()) == []
+        assert len(list(reader.entries())) == 2
+
+
+# -- messages and texts ---------------------------------------------------------------------------------------------
+
+
+def test_messages_and_texts_are_stored_once(file: RunFile) -> None:
+    assert len({file.store_message(user("Begin.")) for _ in range(3)}) == 1
+    assert len({file.store_text("def method(world): ...") for _ in range(3)}) == 1
+    assert sql(file, "SELECT count(*) FROM messages") == [(1,)]
+    assert sql(file, "SELECT count(*) FROM texts") == [(1,)]
+
+
+def test_the_same_words_from_another_speaker_are_another_message(file: RunFile) -> None:
+    said = (Text("Begin."),)
+    assert file.store_message(Message("user", said)) != file.store_message(Message("assistant", said))
+
+
+def test_a_message_is_read_back_as_it_was_stored(file: RunFile) -> None:
+    wish = ToolUse("t1", "write_file", {"path": "method.py", "text": "ä\x00\n"})
+    for message in (Message("assistant", (Text("So."), wish)), Message("user", (ToolResult("t1", "{}", True),))):
+        assert file.message(file.store_message(message)) == message
+
+
+def test_a_text_is_read_back_as_it_was_stored(file: RunFile) -> None:
+    assert file.text(file.store_text("ä\x00\r\n")) == "ä\x00\r\n"
+
+
+def test_what_was_never_stored_is_missed_by_its_hash(file: RunFile) -> None:
+    with pytest.raises(KeyError, match="no message beef"):
+        file.message("beef")
+    with pytest.raises(KeyError, match="no text beef"):
+        file.text("beef")
+
+
+# -- the run's own row ----------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_running_until_it_is_finished(file: RunFile) -> None:
+    before = file.info()
+    assert (before.run_id, before.seed, before.scenario) == ("run", 7, {"name": "toy"})
+    assert (before.status, before.summary) == ("running", None)
+    file.finish("done", {"digest": file.digest()})
+    assert file.info() == dataclasses.replace(before, status="done", summary={"digest": file.digest()})
+
+
+# -- digest ---------------------------------------------------------------------------------------------------------
+
+streams = st.fixed_dictionaries(
+    {name: st.lists(st.builds(NotebookEntry, st.sampled_from("abc")), max_size=4) for name in ("r1", "r2", "team")}
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(streams, st.data())
+def test_the_digest_does_not_depend_on_which_stream_was_faster(
+    make: Make, streams: dict[str, list[NotebookEntry]], data: st.DataObject
+) -> None:
+    in_order = [(name, event) for name, events in streams.items() for event in events]
+    turns = data.draw(st.permutations([name for name, _ in in_order]))
+    waiting = {name: iter(events) for name, events in streams.items()}
+    interleaved = [(name, next(waiting[name])) for name in turns]
+    assert write(make(), *interleaved).digest() == write(make(), *in_order).digest()
+
+
+def test_the_digest_depends_on_the_order_within_a_stream(make: Make) -> None:
+    assert write(make(), ("r1", DECISION), ("r1", EXPERIMENT)).digest() != (
+        write(make(), ("r1", EXPERIMENT), ("r1", DECISION)).digest()
+    )
+
+
+def test_the_digest_does_not_depend_on_the_clock_or_on_the_name_of_the_run(make: Make) -> None:
+    then, now = (write(make(), ("r1", DECISION)) for _ in range(2))
+    sql(then, "DROP TRIGGER events_are_never_changed", "UPDATE events SET at = '1970-01-01T00:00:00.000+00:00'")
+    now.finish("done", {"wall_s": 12.5})
+    assert next(then.entries()).at.startswith("1970")
+    assert then.info().run_id != now.info().run_id
+    assert then.digest() == now.digest()
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Experiment)])
+def test_the_digest_changes_with_every_field_of_an_event(make: Make, field: str) -> None:
+    something_else: Any = "something else"
+    changed = dataclasses.replace(EXPERIMENT, **{field: something_else})
+    assert write(make(), ("r1", changed)).digest() != write(make(), ("r1", EXPERIMENT)).digest()
+
+
+@pytest.mark.parametrize(
+    ("stream", "event", "round", "hours"),
+    [
+        ("r2", DECISION, 1, 0.5),
+        ("r1", RoundBegan(4.0), 1, 0.5),
+        ("r1", DECISION, 2, 0.5),
+        ("r1", DECISION, 1, 0.6),
+    ],
+    ids=["stream", "kind", "round", "hours"],
+)
+def test_the_digest_changes_with_the_place_of_an_event(
+    make: Make, stream: str, event: Event, round: int, hours: float
+) -> None:
+    moved = make()
+    moved.append(stream, event, round=round, hours=hours)
+    assert moved.digest() != write(make(), ("r1", DECISION)).digest()
+
+
+# -- opening for reading --------------------------------------------------------------------------------------------
+
+
+def test_a_run_can_be_read_while_it_is_being_written(file: RunFile) -> None:
+    with RunFile.read(file.path) as reader:
+        for count in range(1, 4):
+            write(file, ("r1", DECISION))
+            assert len(list(reader.entries())) == count
+            assert reader.digest() == file.digest()
+        assert reader.info().status == "running"
+
+
+def test_a_reader_cannot_write(file: RunFile) -> None:
+    with RunFile.read(file.path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        write(reader, ("r1", DECISION))
+
+
+def test_a_file_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere\.db"):
+        RunFile.read(tmp_path / "nowhere.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"just some notes\n" * 100], ids=["empty", "notes"])
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.db"
+    path.write_bytes(content)
+    with pytest.raises(SchemaError, match=r"notes\.db is not a run file"):
+        RunFile.read(path)
+
+
+def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    with pytest.raises(SchemaError, match=r"other\.db is not a run file \(it has no tables 'runs' and 'events'\)"):
+        RunFile.read(path)
+
+
+def test_a_file_of_a_newer_schema_is_refused_with_the_remedy(file: RunFile) -> None:
+    sql(file, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(SchemaError, match=rf"schema version {len(MIGRATIONS) + 1}, .* a newer aarlab opens it"):
+        RunFile.read(file.path)
+
+
+def test_a_file_says_which_schema_it_has(file: RunFile) -> None:
+    assert sql(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
