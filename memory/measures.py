@@ -29,19 +29,24 @@ def shannon_bits(labels: Iterable[str]) -> float:
 
 
 def entropy_bits(file: RunFile) -> float | None:
-    """Return the Shannon entropy (bits) of method families over active researchers, averaged over rounds.
+    """Return the Shannon entropy (bits) of method families over researchers, averaged over rounds.
 
-    A researcher is active in a round in which it posted a finding with code; the last of these says which family it
-    was at. Rounds with fewer than five active researchers are left out, in a team of fewer than five those with fewer
-    than two (after Wen et al., 2026, who count over steps). None if no round counts.
+    At the end of a round each researcher stands for the family of its latest finding that has code; whoever has posted
+    none yet does not count. Rounds in which fewer than five count are left out, in a team of fewer than five those in
+    which fewer than two do (after Wen et al., 2026, who count over steps). None if no round is left.
     """
-    family: dict[int, dict[str, str]] = defaultdict(dict)
+    posted: dict[int, dict[str, str]] = defaultdict(dict)
     for entry in file.entries(Finding):
         if isinstance(entry.event, Finding) and entry.event.code is not None:
-            family[entry.round][entry.event.author] = entry.event.family
+            posted[entry.round][entry.event.author] = entry.event.family
     least = FEWEST_ACTIVE if len(researchers(file)) >= FEWEST_ACTIVE else 2
-    counted = [shannon_bits(active.values()) for active in family.values() if len(active) >= least]
-    return math.fsum(counted) / len(counted) if counted else None
+    standing: dict[str, str] = {}
+    entropies: list[float] = []
+    for round_ in range(1, max(posted, default=0) + 1):
+        standing |= posted[round_]
+        if len(standing) >= least:
+            entropies.append(shannon_bits(standing.values()))
+    return math.fsum(entropies) / len(entropies) if entropies else None
 
 
 def realised_autonomy(file: RunFile) -> float | None:

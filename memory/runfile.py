@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -164,6 +164,9 @@ class RunFile:
         self._connection.execute(
             "UPDATE runs SET status = ?, summary = ?", (status, None if summary is None else canonical(summary))
         )
+        # Out of WAL mode, so that the run is one file again; while somebody reads along it stays as it is.
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA journal_mode = DELETE")
 
     def on_event(self, listener: Callable[[Entry], None]) -> None:
         """Call `listener` with every entry appended from now on."""

@@ -15,7 +15,7 @@ METHOD = "method.py"
 """The workspace file a simulated researcher keeps its method in."""
 
 _JSON = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
-_USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour ([\d.]+)")
+_USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
 _STARTER = re.compile(r"`(baselines/\w+\.py)`")

@@ -23,6 +23,8 @@ PILOT_SE = 0.2
 """Standard error it credits a pilot with; the lab gives none for a single world."""
 LOOSE = 0.1
 """Standard error from which on it does not take a score for a result."""
+TO_THE_END = ("full", "think", "share", "think", "share")
+"""Steps for which there must be time before a full run is begun: to run it, post it and submit it."""
 STARTERS = 5
 """How many of the methods to start from it reads."""
 MOST_TRIALS = 160
@@ -136,7 +138,7 @@ class Mind:
             yield from self._write(idea)
         if self._wants_pilot(idea):
             yield Move("A pilot first: one small world is cheap.", (self._run("pilot"),))
-        if "full" not in idea.outcomes and notes.can_afford("full"):
+        if "full" not in idea.outcomes and notes.can_afford(*TO_THE_END):
             yield Move("It looks worth a full run.", (self._run("full"),))
 
     def _write(self, idea: Idea) -> Iterator[Move]:
@@ -148,7 +150,7 @@ class Mind:
 
     def _wants_pilot(self, idea: Idea) -> bool:
         """Tell whether to try an idea cheaply first: out of rigour, because it was asked to, or for want of promise."""
-        if "pilot" in idea.outcomes or not self.notes.can_afford("pilot", "full"):
+        if "pilot" in idea.outcomes or not self.notes.can_afford("pilot", *TO_THE_END):
             return False
         rigorous = rng(*self._name, "pilot", len(self.notes.ideas)).random() < self.nature.rigour
         return rigorous or idea.refused > 0 or not self._promising(idea.recipe)
@@ -258,7 +260,7 @@ class Mind:
         proposes.
         """
         notes = self.notes
-        if not notes.can_afford("write", "full"):
+        if not notes.can_afford("write", *TO_THE_END):
             return
         if not notes.ideas and not notes.starters and notes.brief.starters:
             chosen = self._starters()
