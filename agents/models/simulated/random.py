@@ -1,9 +1,9 @@
 """The control: random search over the same toolkit, through the same tools and at the same cost, without learning."""
 
 from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.simulated.move import Move, spoken_reply
 from aarlab.agents.models.simulated.reading import METHOD, Notes, spoken, take_notes
 from aarlab.agents.models.simulated.recipe import phrase, title, write
-from aarlab.agents.models.simulated.researcher import Move, spoken_reply
 from aarlab.agents.models.simulated.search import random_recipe
 from aarlab.memory.seeds import rng
 

@@ -5,18 +5,17 @@ broken, posts what it finds, reads and borrows what others found, and says where
 it is offered; where a stage is announced to it, it does what the stage is for.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated import search, temperament
+from aarlab.agents.models.simulated.glance import relevance_of, stems, symptom_of
+from aarlab.agents.models.simulated.move import Call, Move, spoken_reply
 from aarlab.agents.models.simulated.reading import METHOD, Idea, Known, Notes, Outcome, spoken, take_notes
-from aarlab.agents.models.simulated.recipe import Recipe, Step, Toolbox, phrase, title, write
-from aarlab.memory.messages import Json, Message, Text, ToolUse, Usage
+from aarlab.agents.models.simulated.recipe import Recipe, Step, phrase, title, write
+from aarlab.memory.messages import Json
 from aarlab.memory.seeds import rng
 
 PILOT_SE = 0.2
@@ -29,17 +28,6 @@ STARTERS = 5
 """How many of the methods to start from it reads."""
 MOST_TRIALS = 160
 """How many trials it keeps in mind when it searches."""
-
-Call = tuple[str, dict[str, Json]]
-"""A tool by name, with its arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What it says and which tools it uses."""
-
-    words: str
-    calls: tuple[Call, ...] = ()
 
 
 class SimulatedResearcher:
@@ -57,13 +45,6 @@ class SimulatedResearcher:
         mind = Mind(notes, temperament.draw(self._seed, self._agent, notes.brief.toolbox), self._seed, self._agent)
         move = mind.next_move({tool.name for tool in request.tools})
         return spoken_reply(move, notes.turn, "simulated/researcher")
-
-
-def spoken_reply(move: Move, turn: int, model: str) -> Reply:
-    """Return a move as a model's reply. Simulated models use no tokens and cost nothing."""
-    wishes = tuple(ToolUse(f"t{turn}.{i}", name, arguments) for i, (name, arguments) in enumerate(move.calls))
-    stop_reason = "tool_use" if wishes else "end_turn"
-    return Reply(Message("assistant", (Text(move.words), *wishes)), stop_reason, Usage(), model, 0.0)
 
 
 class Mind:
@@ -197,7 +178,7 @@ class Mind:
         lines = [f"{phrase(idea.recipe)}.", f"PGR {outcome.pgr:.2f}{se} in a full run ({outcome.id})."]
         if (pilot := idea.outcomes.get("pilot")) and pilot.pgr is not None:
             lines.append(f"The pilot had said {pilot.pgr:.2f}.")
-        if symptom := _symptom(outcome.log):
+        if symptom := symptom_of(outcome.log):
             lines.append(f"The log shows that {symptom[1]}.")
         return " ".join(lines)
 
@@ -249,7 +230,7 @@ class Mind:
                 return f"{mine}, not {known.pgr:.2f}: more than two standard errors apart."
         if known.se >= LOOSE:
             return f"With a standard error of {known.se:.2f} this is hardly a result yet; replicate it first."
-        if symptom := _symptom(known.log):
+        if symptom := symptom_of(known.log):
             return f"The log shows that {symptom[1]}; what would {symptom[2]} do for it?"
         return None
 
@@ -277,7 +258,7 @@ class Mind:
         if last is None or last.repairs:
             return None
         outcome = last.outcomes.get("full") or last.outcomes.get("pilot")
-        if outcome is None or not (symptom := _symptom(outcome.log)):
+        if outcome is None or not (symptom := symptom_of(outcome.log)):
             return None
         position, _, cure = symptom
         if cure not in self.toolbox.operators or any(step.operator == cure for step in last.recipe):
@@ -293,9 +274,9 @@ class Mind:
         """Return the starting points to read: those whose names have to do with the direction, and what chance
         brings.
         """
-        draw, direction = self.rng("starters"), _stems(self.notes.brief.direction)
+        draw, direction = self.rng("starters"), stems(self.notes.brief.direction)
         paths = self.notes.brief.starters
-        weights = np.array([1.0 + 3 * len(direction & _stems(path)) for path in paths])
+        weights = np.array([1.0 + 3 * len(direction & stems(path)) for path in paths])
         return [
             paths[i]
             for i in draw.choice(len(paths), min(STARTERS, len(paths)), replace=False, p=weights / weights.sum())
@@ -335,36 +316,3 @@ class Mind:
                 if outcome.pgr is not None:
                     trials.append(search.Trial(idea.recipe, outcome.pgr, outcome.se or PILOT_SE))
         return trials[-MOST_TRIALS:]
-
-
-def relevance_of(direction: str, toolbox: Toolbox) -> Mapping[str, float]:
-    """Return how much each operator has to do with a direction, in [0, 1]: word stems shared, rare ones counting
-    more.
-    """
-    bags = {name: _stems(f"{name} {o.family} {o.about}") for name, o in toolbox.operators.items()}
-    wanted = _stems(direction)
-    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in wanted}
-    raw = {name: sum(1 / rarity[stem] for stem in sorted(wanted & bag)) for name, bag in bags.items()}
-    most = max(raw.values()) or 1.0
-    return {name: value / most for name, value in raw.items()}
-
-
-_WORD = re.compile(r"[a-z]{4,}")
-
-
-def _stems(text: str) -> set[str]:
-    # Five letters stand for a word: coheres and coherence, select and selection. Short words carry no meaning here.
-    return {word[:5] for word in _WORD.findall(text.lower())}
-
-
-def _symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
-    """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
-    for position, entry in enumerate(log):
-        if entry.get("operator") in ("start", "finish"):
-            continue
-        if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:
-            return position, f"{entry['operator']} leaves one class with most of the labels", "prior_correction"
-        violations = entry.get("relation_violations")
-        if violations is not None and float(violations) > 0.25:
-            return position, f"after {entry['operator']} many relations are violated", "project_relations"
-    return None

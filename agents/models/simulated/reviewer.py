@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.simulated.researcher import Move, spoken_reply
+from aarlab.agents.models.simulated.move import Move, spoken_reply
 
 _CASE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 _IGNORES_TEACHER = 0.5

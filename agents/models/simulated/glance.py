@@ -1,0 +1,40 @@
+"""What a simulated researcher tells at a glance: what a direction points at, and what a training log shows broken."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aarlab.agents.models.simulated.recipe import Toolbox
+
+
+def relevance_of(direction: str, toolbox: Toolbox) -> Mapping[str, float]:
+    """Return how much each operator has to do with a direction, in [0, 1]: word stems shared, rare ones counting
+    more.
+    """
+    bags = {name: stems(f"{name} {o.family} {o.about}") for name, o in toolbox.operators.items()}
+    wanted = stems(direction)
+    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in wanted}
+    raw = {name: sum(1 / rarity[stem] for stem in sorted(wanted & bag)) for name, bag in bags.items()}
+    most = max(raw.values()) or 1.0
+    return {name: value / most for name, value in raw.items()}
+
+
+_WORD = re.compile(r"[a-z]{4,}")
+
+
+def stems(text: str) -> set[str]:
+    # Five letters stand for a word: coheres and coherence, select and selection. Short words carry no meaning here.
+    return {word[:5] for word in _WORD.findall(text.lower())}
+
+
+def symptom_of(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
+    """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
+    for position, entry in enumerate(log):
+        if entry.get("operator") in ("start", "finish"):
+            continue
+        if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:
+            return position, f"{entry['operator']} leaves one class with most of the labels", "prior_correction"
+        violations = entry.get("relation_violations")
+        if violations is not None and float(violations) > 0.25:
+            return position, f"after {entry['operator']} many relations are violated", "project_relations"
+    return None
