@@ -1,11 +1,14 @@
 """The control: random search over the same toolkit, through the same tools and at the same cost, without learning."""
 
+from collections.abc import Iterator
+
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.simulated.move import Move, spoken_reply
-from aarlab.agents.models.simulated.reading import METHOD, Notes, spoken, take_notes
-from aarlab.agents.models.simulated.recipe import phrase, title, write
+from aarlab.agents.models.simulated import temperament
+from aarlab.agents.models.simulated.move import Call, Move, spoken_reply
+from aarlab.agents.models.simulated.reading import METHOD, Idea, take_notes
+from aarlab.agents.models.simulated.recipe import write
+from aarlab.agents.models.simulated.researcher import Mind
 from aarlab.agents.models.simulated.search import random_recipe
-from aarlab.memory.seeds import rng
 
 
 class RandomSearch:
@@ -18,30 +21,32 @@ class RandomSearch:
     async def reply(self, request: Request) -> Reply:
         """Answer the request."""
         notes = take_notes(request)
-        return spoken_reply(self._move(notes), notes.turn, "simulated/random")
+        nature = temperament.draw(self._seed, self._agent, notes.brief.toolbox)
+        move = RandomMind(notes, nature, self._seed, self._agent).next_move({tool.name for tool in request.tools})
+        return spoken_reply(move, notes.turn, "simulated/random")
 
-    def _move(self, notes: Notes) -> Move:
-        toolbox = notes.brief.toolbox
-        idea = notes.idea
-        if idea and "full" in idea.outcomes and idea.posted is None and notes.can_afford("share"):
-            outcome = idea.outcomes["full"]
-            post = {
-                "type": "result" if outcome.error is None else "error",
-                "title": title(idea.recipe),
-                "body": f"{phrase(idea.recipe)}.",
-                "family": toolbox.family(idea.recipe),
-                "experiment": outcome.id,
-            }
-            return Move("Drawn at random, run in full.", (("post_finding", post),))
-        if notes.best_posted and notes.submitted != notes.best_posted[1] and notes.can_afford("share"):
-            return Move("The best so far.", (("submit", {"finding": notes.best_posted[1]}),))
-        if not notes.can_afford("write", "full"):
-            return Move("No time is left for another full run.")
-        even = dict.fromkeys(toolbox.names, 1.0)
-        recipe = random_recipe(toolbox, even, rng(self._seed, self._agent, "draw", notes.turn))
-        # Both at once: what is drawn is run, whatever it is.
-        calls = (
-            ("write_file", {"path": METHOD, "text": write(recipe)}),
-            ("run_experiment", {"path": METHOD, "fidelity": "full"}),
-        )
-        return Move(spoken(phrase(recipe), (), 0), calls)
+
+class RandomMind(Mind):
+    """A mind without learning: it reads nothing, tries nothing cheaply unless it has to, and draws blindly."""
+
+    def look_around(self) -> Iterator[Move]:
+        """Look at nothing."""
+        yield from ()
+
+    def next_idea(self) -> Idea:
+        """Draw a recipe, each operator as likely as any other."""
+        return Idea(random_recipe(self.toolbox, dict.fromkeys(self.toolbox.names, 1.0), self.rng("draw")))
+
+    def announces(self, idea: Idea) -> bool:
+        """Announce an idea only where the work is organised so."""
+        return self.notes.stage == "propose"
+
+    def wants_pilot(self, idea: Idea) -> bool:
+        """Pilot an idea only where a full run of it was refused without."""
+        return idea.refused > 0 and super().wants_pilot(idea)
+
+    def write(self, idea: Idea) -> Iterator[Move]:
+        """Yield writing the method down and running it in full in the same breath."""
+        call: Call = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
+        yield Move("Drawn at random, run in full.", (call, self.run("full")))
+        yield Move("Drawn at random.", (call,))

@@ -82,7 +82,7 @@ class Mind:
             )
         if idea and not self._finished(idea):
             yield from self._pursue(idea)
-        yield from self._look_around()
+        yield from self.look_around()
         if notes.stage == "share":
             return
         yield from self._begin()
@@ -106,37 +106,39 @@ class Mind:
                 unborrowed := [f for f in idea.builds_on if f in notes.known and f not in notes.borrowed]
             ):
                 yield Move("I take the method that I build on.", tuple(("borrow", {"finding": f}) for f in unborrowed))
-            announce = (
-                notes.stage == "propose"
-                or rng(*self._name, "announce", len(notes.ideas)).random() < self.nature.openness
-            )
-            if idea.hypothesis is None and announce:
+            if idea.hypothesis is None and self.announces(idea):
                 yield Move("Before testing it, I tell the others.", (self._hypothesis(idea),))
             if notes.stage == "plan":
                 yield Move(
                     "My plan.", (("write_notebook", {"text": f"Test {phrase(idea.recipe)} in full, once it runs."}),)
                 )
-            yield from self._write(idea)
-        if self._wants_pilot(idea):
-            yield Move("A pilot first: one small world is cheap.", (self._run("pilot"),))
+            yield from self.write(idea)
+        if self.wants_pilot(idea):
+            yield Move("A pilot first: one small world is cheap.", (self.run("pilot"),))
         if "full" not in idea.outcomes and notes.can_afford(*TO_THE_END):
-            yield Move("It looks worth a full run.", (self._run("full"),))
+            yield Move("It looks worth a full run.", (self.run("full"),))
 
-    def _write(self, idea: Idea) -> Iterator[Move]:
+    def announces(self, idea: Idea) -> bool:
+        """Tell whether to announce an idea as a hypothesis before it is tested."""
+        open_enough = rng(*self._name, "announce", len(self.notes.ideas)).random() < self.nature.openness
+        return open_enough or self.notes.stage == "propose"
+
+    def write(self, idea: Idea) -> Iterator[Move]:
         """Yield writing the method down, with the pilot in the same breath where there is one to run."""
         call: Call = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
-        if self._wants_pilot(idea):
-            yield Move(f"I write it down and pilot it: {title(idea.recipe)}.", (call, self._run("pilot")))
+        if self.wants_pilot(idea):
+            yield Move(f"I write it down and pilot it: {title(idea.recipe)}.", (call, self.run("pilot")))
         yield Move(f"Now to write it down: {title(idea.recipe)}.", (call,))
 
-    def _wants_pilot(self, idea: Idea) -> bool:
+    def wants_pilot(self, idea: Idea) -> bool:
         """Tell whether to try an idea cheaply first: out of rigour, because it was asked to, or for want of promise."""
         if "pilot" in idea.outcomes or not self.notes.can_afford("pilot", *TO_THE_END):
             return False
         rigorous = rng(*self._name, "pilot", len(self.notes.ideas)).random() < self.nature.rigour
         return rigorous or idea.refused > 0 or not self._promising(idea.recipe)
 
-    def _run(self, fidelity: str) -> Call:
+    def run(self, fidelity: str) -> Call:
+        """Return the call that runs the method at a fidelity."""
         return "run_experiment", {"path": METHOD, "fidelity": fidelity}
 
     def _unpromising(self, idea: Idea) -> bool:
@@ -202,9 +204,12 @@ class Mind:
 
     # -- others -------------------------------------------------------------------------------------------------
 
-    def _look_around(self) -> Iterator[Move]:
-        """Yield reading what others found, the best first, and criticising what does not hold."""
+    def look_around(self) -> Iterator[Move]:
+        """Yield reading what is known, and what others found, the best first; and criticising what does not hold."""
         notes = self.notes
+        if not notes.ideas and not notes.starters and notes.brief.starters and notes.can_afford("write", *TO_THE_END):
+            calls: tuple[Call, ...] = tuple(("read_file", {"path": path}) for path in self._starters())
+            yield Move("First what is known already.", calls)
         unread = [f for f in notes.listed if f not in notes.known and notes.listed[f].get("pgr") is not None]
         unread.sort(key=lambda f: -notes.listed[f]["pgr"])
         wanted = unread[: self.nature.imitation - notes.read_this_round]
@@ -237,21 +242,20 @@ class Mind:
     # -- the next idea ------------------------------------------------------------------------------------------
 
     def _begin(self) -> Iterator[Move]:
-        """Yield the next idea: a repair of the last one if its log shows what is wrong, else what the search
-        proposes.
-        """
+        """Yield the first step of the next idea, with the idea put into words."""
         notes = self.notes
         if not notes.can_afford("write", *TO_THE_END):
             return
-        if not notes.ideas and not notes.starters and notes.brief.starters:
-            chosen = self._starters()
-            yield Move("First what is known already.", tuple(("read_file", {"path": path}) for path in chosen))
-        idea = self._repair() or self._starter() or self._proposal()
+        idea = self.next_idea()
         words = spoken(phrase(idea.recipe), idea.builds_on, idea.repairs)
         reason = "The log shows what was wrong; I repair it." if idea.repairs else "A new idea."
         notes.ideas.append(idea)
         for step in self._pursue(idea):
             yield Move(f"{reason}\n{words}\n{step.words}", step.calls)
+
+    def next_idea(self) -> Idea:
+        """Return the idea to work on next: a repair of the last, something published, or what the search proposes."""
+        return self._repair() or self._starter() or self._proposal()
 
     def _repair(self) -> Idea | None:
         last = self.notes.idea
