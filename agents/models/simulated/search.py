@@ -55,6 +55,14 @@ class Belief:
         variance = PRIOR_SD**2 - np.einsum("ij,jk,ik->i", cross, self._inverse, cross)
         return PRIOR_MEAN + cross @ self._weights, np.sqrt(np.maximum(variance, 1e-6))
 
+    def imagine(self, recipes: Sequence[Recipe], rng: np.random.Generator, scale: float) -> FloatArray:
+        """Return one joint draw of the recipes' PGR from the belief, its deviations from the mean times `scale`."""
+        marks = _marks(recipes, self._toolbox)
+        cross = PRIOR_SD**2 * _alike(marks, self._tried)
+        covariance = PRIOR_SD**2 * _alike(marks, marks) - cross @ self._inverse @ cross.T
+        deviations = rng.multivariate_normal(np.zeros(len(recipes)), covariance, method="eigh", check_valid="ignore")
+        return PRIOR_MEAN + cross @ self._weights + scale * deviations
+
 
 def propose(
     trials: Sequence[Trial],
@@ -69,9 +77,10 @@ def propose(
 ) -> tuple[Recipe, Recipe | None]:
     """Return the recipe to try next, and the known recipe that it varies, if any.
 
-    Thinks of many recipes, fresh ones and variations of the most promising ones known, and takes the one whose mean
-    plus `exploration` standard deviations is highest (upper confidence bound; Srinivas et al. 2010). With `afresh`,
-    it varies nothing known; with `must_have`, only recipes with at least one of those operators count.
+    Thinks of many recipes, fresh ones and variations of the most promising ones known, imagines from what it believes
+    how each would do, and takes the best (Thompson sampling, which keeps a team that knows the same things from all
+    trying the same one; Kandasamy et al. 2018). `exploration` scales what it imagines around what it expects; with
+    `afresh`, it varies nothing known; with `must_have`, only recipes with at least one of those operators count.
     """
     belief = Belief(trials, toolbox)
     promising = [known[i] for i in np.argsort(-belief.predict(known)[0], kind="stable")[:PROMISING]]
@@ -85,8 +94,8 @@ def propose(
         else:
             candidates.append((random_recipe(toolbox, appeal, rng), None))
     fitting = [c for c in candidates if not must_have or any(step.operator in must_have for step in c[0])] or candidates
-    mean, sd = belief.predict([recipe for recipe, _ in fitting])
-    return fitting[int(np.argmax(mean + exploration * sd))]
+    imagined = belief.imagine([recipe for recipe, _ in fitting], rng, exploration)
+    return fitting[int(np.argmax(imagined))]
 
 
 def random_recipe(toolbox: Toolbox, appeal: Mapping[str, float], rng: np.random.Generator) -> Recipe:

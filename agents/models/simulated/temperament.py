@@ -16,7 +16,7 @@ class Temperament:
     model shares it.
     """
     exploration: float
-    """How many standard deviations of doubt it credits an idea with: uniform on [0.5, 1.5]."""
+    """How far it imagines around what it expects, in standard deviations: uniform on [0.5, 1.5]."""
     restlessness: float
     """Chance that it starts afresh instead of building on what is known: uniform on [0.1, 0.4]."""
     imitation: int
