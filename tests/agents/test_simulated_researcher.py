@@ -122,6 +122,7 @@ def words_of(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(Path(simulated.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
 def test_no_simulated_model_knows_a_dial_or_a_preset(path: Path) -> None:
-    values = {value for dial in DIALS for value in dial.values} - {"none"}
+    # Two values are words of every day.
+    values = {value for dial in DIALS for value in dial.values} - {"none", "open"}
     structure = {"structure", "preset", "dial", *PRESETS, *values, *(dial.name for dial in DIALS)}
     assert structure.isdisjoint(words_of(path))

@@ -24,7 +24,15 @@ TINY: dict[str, Any] = {
     "team": {"researchers": 2},
     "budget": {"hours": 4, "round_hours": 2},
     "costs": {"think": 0.05, "read": 0.02, "write": 0.02, "share": 0.02, "smoke": 0.05, "pilot": 0.1, "full": 0.5},
-    "scoring": {"full_worlds": 2, "finalists": 2, "final_worlds": 2, "heldout_worlds": 3},
+    "scoring": {
+        "full_worlds": 2,
+        "finalists": 2,
+        "final_worlds": 2,
+        "heldout_worlds": 3,
+        "redrawn_worlds": 2,
+        "transfer_worlds": 0,
+        "cap": 1,
+    },
 }
 """Two researchers for two rounds, with full runs cheap enough for several of them in each."""
 
@@ -33,19 +41,23 @@ COMBINATIONS: list[Dials] = [
     for values in itertools.product(*(dial.values for dial in DIALS))
 ]
 ALWAYS: list[Dials] = [
-    {"workflow": "autonomous", "directions": "distinct", "sharing": "synced", "review": "none"},
-    {"workflow": "autonomous", "directions": "none", "sharing": "none", "review": "gate"},
-    {"workflow": "staged", "directions": "distinct", "sharing": "synced", "review": "advisory"},
+    {
+        "workflow": "autonomous",
+        "directions": "distinct",
+        "sharing": "synced",
+        "review": "none",
+        "evaluation": "guarded",
+    },
+    {"workflow": "autonomous", "directions": "none", "sharing": "none", "review": "gate", "evaluation": "capped"},
+    {"workflow": "staged", "directions": "distinct", "sharing": "synced", "review": "advisory", "evaluation": "open"},
 ]
-"""Between them these have every value of every dial; the other combinations run among the long tests."""
+"""Between them these have every value of every dial; the other combinations run, guarded, among the long tests."""
 
 
 def structures(**dials: str) -> pytest.MarkDecorator:
     """Run a test on a run of every structure whose dials stand like this."""
-    wanted = [c for c in COMBINATIONS if dials.items() <= c.items()]
-    params = [
-        pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in wanted
-    ]
+    wanted = [c for c in COMBINATIONS if dials.items() <= c.items() and (c in ALWAYS or c["evaluation"] == "guarded")]
+    params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in wanted]
     return pytest.mark.parametrize("run", params, indirect=True)
 
 
@@ -89,10 +101,10 @@ def scenario(**changes: Any) -> Scenario:
     return Scenario.model_validate({**TINY, **changes})
 
 
-def run(scenario: Scenario, path: Path) -> Run:
+def run(scenario: Scenario, path: Path, **options: Any) -> Run:
     """Run a scenario, in the strict sandbox where it can be had: its walls are not what is tested here."""
     try:
-        summary = run_scenario(scenario, path)
+        summary = run_scenario(scenario, path, **options)
     except SandboxUnavailable:
-        summary = run_scenario(scenario, path, sandbox="none")
+        summary = run_scenario(scenario, path, sandbox="none", **options)
     return Run(scenario, summary, RunFile.read(path))

@@ -1,5 +1,8 @@
 """Structure is compiled: the dials decide which nodes, edges and tools there are."""
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
@@ -17,11 +20,11 @@ def structure(dials: Dials | str = "autonomous") -> Structure:
     return Structure.model_validate(dials)
 
 
-def nodes(graph: "CompiledStateGraph[object]") -> set[str]:
+def nodes(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[str]:
     return set(graph.get_graph().nodes) - {"__start__", "__end__"}
 
 
-def edges(graph: "CompiledStateGraph[object]") -> set[tuple[str, str]]:
+def edges(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[tuple[str, str]]:
     return {(edge.source, edge.target) for edge in graph.get_graph().edges}
 
 
@@ -43,7 +46,7 @@ def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
     path = ["research", *between_rounds, "next_round"]
     assert nodes(team) == {"brief", "close", *path}
     assert edges(team) == {
-        ("__start__", "brief"), ("brief", "research"), *zip(path, path[1:], strict=False),
+        ("__start__", "brief"), ("brief", "research"), *pairwise(path),
         ("next_round", "research"), ("next_round", "close"), ("close", "__end__"),
     }  # fmt: skip
 
@@ -58,7 +61,7 @@ def test_a_bound_researcher_goes_from_stage_to_stage() -> None:
     graph = compile_researcher(structure("staged"))
     assert nodes(graph) == STAGES
     order = ["propose", "plan", "implement", "smoke", "full_run", "analyse", "share", "propose"]
-    assert set(zip(order, order[1:], strict=False)) <= edges(graph)
+    assert set(pairwise(order)) <= edges(graph)
 
 
 def test_a_gate_stands_in_front_of_every_full_run() -> None:

@@ -28,8 +28,8 @@ def make_evaluator(sandbox: Sandbox) -> Iterator[Callable[..., Evaluator]]:
     """Make evaluators of chat, two worlds to a full experiment."""
     made: list[Evaluator] = []
 
-    def make(*, run_seed: int, box: Sandbox = sandbox) -> Evaluator:
-        made.append(Evaluator(registry.task("chat"), box, run_seed=run_seed, full_worlds=2))
+    def make(*, run_seed: int, box: Sandbox = sandbox, open_book: bool = False) -> Evaluator:
+        made.append(Evaluator(registry.task("chat"), box, run_seed=run_seed, full_worlds=2, open_book=open_book))
         return made[-1]
 
     yield make

@@ -10,11 +10,11 @@ import pytest
 from lab_hands import VANILLA
 
 from aarlab.memory.events import Fidelity
-from aarlab.memory.seeds import seed_of
 from aarlab.scenarios import registry
 from aarlab.scenarios.task import FULL, PILOT, SMOKE, Size, World
 from aarlab.tools.evaluator import Evaluator, Trial
 from aarlab.tools.sandbox import Job, Outcome, Sandbox
+from aarlab.tools.worldseeds import WorldSeeds
 
 Make = Callable[..., Evaluator]
 
@@ -105,7 +105,7 @@ def test_no_label_goes_into_the_sandbox(sandbox: Sandbox, make_evaluator: Make, 
 
 def world_of(number: int, size: Size = FULL) -> World:
     """Return a world of experiment r1.e1 of run 7, drawn as the evaluator draws it."""
-    return registry.task("chat").world(seed_of("development", 7, "r1.e1", number), size=size)
+    return registry.task("chat").world(WorldSeeds.of(7).experiment("r1.e1", number), size=size)
 
 
 # -- what comes of it -----------------------------------------------------------------------------------------------

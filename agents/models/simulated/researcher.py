@@ -120,8 +120,8 @@ class Mind:
 
     def announces(self, idea: Idea) -> bool:
         """Tell whether to announce an idea as a hypothesis before it is tested."""
-        open_enough = rng(*self._name, "announce", len(self.notes.ideas)).random() < self.nature.openness
-        return open_enough or self.notes.stage == "propose"
+        tells = rng(*self._name, "announce", len(self.notes.ideas)).random() < self.nature.openness
+        return tells or self.notes.stage == "propose"
 
     def write(self, idea: Idea) -> Iterator[Move]:
         """Yield writing the method down, with the pilot in the same breath where there is one to run."""

@@ -61,7 +61,7 @@ class Belief:
         cross = PRIOR_SD**2 * _alike(marks, self._tried)
         covariance = PRIOR_SD**2 * _alike(marks, marks) - cross @ self._inverse @ cross.T
         deviations = rng.multivariate_normal(np.zeros(len(recipes)), covariance, method="eigh", check_valid="ignore")
-        return PRIOR_MEAN + cross @ self._weights + scale * deviations
+        return np.asarray(PRIOR_MEAN + cross @ self._weights + scale * deviations)
 
 
 def propose(

@@ -1,0 +1,126 @@
+"""The close: the best are scored again on fresh worlds, and the summary says what the events say."""
+
+from team_runs import Run, structures
+
+from aarlab.memory.events import (
+    Borrowed,
+    Closed,
+    Decision,
+    Edge,
+    Evaluation,
+    Experiment,
+    Finding,
+    Nomination,
+    RoundBegan,
+)
+from aarlab.scenarios import baselines
+
+BASELINE = "baseline:"
+
+
+def scores(run: Run, panel: str) -> dict[str, Evaluation]:
+    """Return the last evaluation of each subject on a panel."""
+    return {event.subject: event for event in run.of(Evaluation) if event.panel == panel}
+
+
+@structures()
+def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_final(run: Run) -> None:
+    results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full"}
+    standing = [subject for subject in scores(run, "final") if not subject.startswith(BASELINE)]
+    assert len(standing) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
+    assert set(standing) <= results.keys()
+    last = {entry.stream: entry.event.finding for entry in run.placed(Nomination)}
+    submitted = {results[finding].code for finding in last.values()}
+    codes = {results[finding].code for finding in standing}
+    assert codes <= submitted or submitted <= codes
+
+
+@structures()
+def test_finalists_are_scored_on_all_worlds_of_the_final(run: Run) -> None:
+    scoring = run.scenario.scoring
+    finalists = [e for subject, e in scores(run, "final").items() if not subject.startswith(BASELINE)]
+    assert all(event.worlds == scoring.final_worlds for event in finalists)
+
+
+@structures()
+def test_every_baseline_is_measured_on_the_final_too(run: Run) -> None:
+    measured = {subject.removeprefix(BASELINE) for subject in scores(run, "final") if subject.startswith(BASELINE)}
+    assert measured == set(baselines.load())
+
+
+@structures()
+def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: Run) -> None:
+    (closed,) = run.of(Closed)
+    final = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
+    team = {subject: pgr for subject, pgr in final.items() if not subject.startswith(BASELINE)}
+    assert closed.best is not None
+    assert team[closed.best] == max(team.values())
+    assert closed.baseline is not None
+    assert closed.baseline.startswith(BASELINE)
+
+
+@structures()
+def test_the_winner_and_the_best_baseline_meet_on_the_heldout_worlds_and_nobody_else_does(run: Run) -> None:
+    (closed,) = run.of(Closed)
+    heldout = scores(run, "heldout")
+    assert heldout.keys() == {closed.best, closed.baseline}
+    assert {event.worlds for event in heldout.values()} == {run.scenario.scoring.heldout_worlds}
+
+
+@structures()
+def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
+    last = max(entry.round for entry in run.placed(RoundBegan))
+    for entry in run.placed(Evaluation):
+        assert (entry.event.panel == "development") == (entry.round <= last)
+        assert (entry.event.panel == "development") == (entry.stream in run.researchers)
+
+
+@structures()
+def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> None:
+    scoring, (closed,) = run.scenario.scoring, run.of(Closed)
+    finalists = sum(not subject.startswith(BASELINE) for subject in scores(run, "final"))
+    runs = finalists * scoring.final_worlds / scoring.full_worlds
+    assert closed.cost_hours == runs * run.scenario.costs.full
+
+
+# -- the summary ----------------------------------------------------------------------------------------------------
+
+
+@structures()
+def test_the_summary_counts_what_the_events_count(run: Run) -> None:
+    told = run.summary
+    for key, kind in (
+        ("findings", Finding), ("borrows", Borrowed), ("experiments", Experiment), ("evaluations", Evaluation),
+        ("rounds", RoundBegan),
+    ):  # fmt: skip
+        assert told[key] == len(run.of(kind)), key
+    assert told["critiques"] == sum(edge.relation == "critiques" for edge in run.of(Edge))
+    takers = [event.taken_by for event in run.of(Decision)]
+    assert told["realised_autonomy"] == round(takers.count("agent") / len(takers), 4)
+
+
+@structures()
+def test_the_summarys_hours_are_everybodys_and_the_closes(run: Run) -> None:
+    (closed,) = run.of(Closed)
+    own = [max(entry.hours for entry in run.entries if entry.stream == name) for name in run.researchers]
+    assert run.summary["hours"] == round(sum(own) + closed.cost_hours, 2)
+
+
+@structures()
+def test_the_summarys_scores_are_those_of_the_ledger(run: Run) -> None:
+    (closed,) = run.of(Closed)
+    final, heldout = scores(run, "final"), scores(run, "heldout")
+    told, best = run.summary, closed.best
+    assert told["best"]["finding"] == best
+    assert (told["best"]["pgr"], told["best"]["se"]) == (final[best].pgr, final[best].se)
+    assert told["heldout"] == {"pgr": heldout[best].pgr, "se": heldout[best].se, "worlds": heldout[best].worlds}
+    assert f"{BASELINE}{told['baseline']['name']}" == closed.baseline
+    assert told["baseline"]["pgr"] == heldout[closed.baseline].pgr
+
+
+@structures()
+def test_the_summary_is_kept_in_the_file(run: Run) -> None:
+    info = run.file.info()
+    assert info.status == "done"
+    assert info.summary == run.summary
+    assert run.summary["digest"] == run.file.digest()

@@ -1,0 +1,70 @@
+"""The record of a run: from its file alone, every question that a model was asked can be put again."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from team_runs import Run, structures
+
+from aarlab.agents.models.base import Request
+from aarlab.agents.models.registry import open_model
+from aarlab.graph import stages
+from aarlab.memory.events import Brief, Decision, ModelCall, Told
+from aarlab.memory.messages import Conversation, Message, ToolSpec
+
+STAGES = {stage.name: stage for stage in (stages.PROPOSE, stages.PLAN, stages.IMPLEMENT, stages.ANALYSE, stages.SHARE)}
+
+
+def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
+    """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
+    (brief,) = run.of(Brief, stream=name)
+    given = tuple(_tool(tool) for tool in json.loads(run.file.text(brief.tools)))
+    conversation, offered = Conversation.begin(run.file.text(brief.system)), given
+    for event in run.of(Told, ModelCall, Decision, stream=name):
+        match event:
+            case Told(role="researcher", message=message):
+                conversation = conversation.then(run.file.message(message))
+            case Decision(decision="next_step", choice=stage) if stage in STAGES:
+                offered = tuple(tool for tool in given if tool.name in STAGES[stage].tools)
+            case ModelCall(role="researcher"):
+                answer = run.file.message(event.reply)
+                yield Request(conversation, offered), event, answer
+                conversation = conversation.then(answer)
+
+
+def _tool(data: dict[str, Any]) -> ToolSpec:
+    return ToolSpec(data["name"], data["description"], data["input_schema"])
+
+
+@structures()
+def test_what_a_model_was_shown_can_be_told_from_the_file_to_the_byte(run: Run) -> None:
+    for name in run.researchers:
+        asked = list(questions(run, name))
+        assert asked
+        assert [request.hash for request, _, _ in asked] == [event.request for _, event, _ in asked]
+
+
+@structures()
+def test_a_simulated_researcher_who_is_asked_again_says_the_same(run: Run) -> None:
+    for name in run.researchers:
+        for request, _, answer in list(questions(run, name))[::-4]:
+            model = open_model(run.scenario.team.model, seed=run.scenario.seed, agent=name)
+            assert asyncio.run(model.reply(request)).message == answer
+
+
+@structures()
+def test_each_message_is_stored_once_however_often_it_is_part_of_a_request(run: Run) -> None:
+    told = [event.message for event in run.of(Told)] + [event.reply for event in run.of(ModelCall)]
+    ((stored,),) = run.file._connection.execute("SELECT count(*) FROM messages")
+    assert stored == len(set(told))
+
+
+@structures()
+def test_every_use_of_a_tool_is_answered(run: Run) -> None:
+    for name in run.researchers:
+        *_, (request, _, _) = questions(run, name)
+        messages = request.conversation.messages
+        for said, heard in pairwise(messages):
+            assert [wish.id for wish in said.tool_uses] == [result.tool_use_id for result in heard.tool_results]
