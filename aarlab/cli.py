@@ -3,7 +3,9 @@
 import rich_click as click
 
 from aarlab import __version__
+from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import models, tasks
+from aarlab.commands.doctor import doctor
 from aarlab.commands.run import run
 from aarlab.commands.show import show
 from aarlab.commands.structure import structure
@@ -33,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (run, show, structure, tasks, models, validate):
+for command in (run, show, structure, baselines, tasks, models, validate, doctor):
     main.add_command(command)

@@ -57,9 +57,7 @@ def test_the_run_file_opens_with_any_sqlite_tool(summary: dict[str, Any]) -> Non
     assert count == summary["findings"]
 
 
-@pytest.mark.parametrize(
-    "command", [("tasks",), ("models",), ("structure",), ("structure", "staged"), ("validate",)], ids=" ".join
-)
+@pytest.mark.parametrize("command", [("models",), ("structure",), ("structure", "staged"), ("validate",)], ids=" ".join)
 def test_json_is_the_only_thing_on_stdout(aarlab: Aarlab, command: tuple[str, ...]) -> None:
     done = aarlab(*command, "--json")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -89,6 +87,20 @@ def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
         ("run", "--set", "nothing=1"),
         ("run", "--sandbox", "soft"),
         ("run", "--out", "/dev/null/runs"),
+        ("baselines",),
+        ("baselines", "chatt"),
+        ("baselines", "chat", "--seeds", "1"),
+        ("baselines", "chat", "--seeds", "many"),
+        ("baselines", "chat", "--sort", "luck"),
+        ("baselines", "chat", "--sandbox", "soft"),
+        ("baselines", "chat", "--out", "."),
+        ("baselines", "chat", "--out", "nowhere/table.csv"),
+        ("baselines", "chat", "--out", "/dev/null/table.csv"),
+        ("baselines", "chat", "--set", "task=math"),
+        ("baselines", "chat", "--set", "budget.hours=3"),
+        ("baselines", "chat", "--set", "task.knobs.lenght_bias=0"),
+        ("baselines", "chat", "--set", "task.knobs.length_bias=2"),
+        ("tasks", "chess"),
         ("structure", "stagd"),
         ("structure", "--set", "structure.review=gat"),
         ("validate", "nowhere.yaml"),
