@@ -1,11 +1,14 @@
-"""The close: the top findings are scored again, the winner and the best baseline on the held-out panel."""
+"""The close: the top findings are scored again, the winner and the best baseline on worlds nobody has seen."""
+
+import asyncio
 
 from langgraph.runtime import Runtime
 
 from aarlab.graph.lab import Lab
 from aarlab.memory.board import Post
 from aarlab.memory.events import Closed, Panel
-from aarlab.scenarios import baselines
+from aarlab.scenarios import baselines, registry
+from aarlab.scenarios.task import Task
 from aarlab.tools.evaluator import Trial
 from aarlab.tools.experiment import ledger_entry
 
@@ -14,10 +17,10 @@ SCREENED = 5
 
 
 async def close(state: object, runtime: Runtime[Lab]) -> None:
-    """Name the best finding and the best baseline on fresh worlds, then score both on worlds nobody has seen.
+    """Name the best finding and the best baseline on fresh worlds, then score both on held-out and redrawn worlds.
 
     The best of many noisy development scores is too good to be true (winner's curse); a second scoring of the best few,
-    all on the same fresh worlds, takes most of that away.
+    all on the same fresh worlds, takes most of that away. The best finding is tried on the other tasks too.
     """
     lab = runtime.context
     scoring = lab.scenario.scoring
@@ -30,6 +33,9 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     yardstick = next((name for name in ranked if name in yardsticks), None)
     winners = {name: methods[name] for name in (best, yardstick) if name is not None}
     await _score(lab, winners, "heldout", scoring.heldout_worlds)
+    await _score(lab, winners, "redrawn", scoring.redrawn_worlds)
+    if best is not None and scoring.transfer_worlds > 0:
+        await _transfer(lab, {best: methods[best]})
     lab.record(Closed(best, yardstick, _hours(lab, len(standing))), round=lab.rounds + 1)
 
 
@@ -50,10 +56,22 @@ def finalists(lab: Lab) -> list[Post]:
     return [post for post in ranked if different[post.finding.code] is post][: lab.scenario.scoring.finalists]
 
 
-async def _score(lab: Lab, methods: dict[str, str], panel: Panel, worlds: int) -> dict[str, Trial]:
-    trials = await lab.evaluator.panel(methods, panel, worlds) if methods else {}
+async def _transfer(lab: Lab, methods: dict[str, str]) -> None:
+    """Score methods, as they are, on every other task with its default knobs."""
+    for name, task in registry.TASKS.items():
+        if name != lab.scenario.task.name:
+            await asyncio.to_thread(task.prepare, lab.progress)
+            await _score(lab, methods, "transfer", lab.scenario.scoring.transfer_worlds, task)
+
+
+async def _score(
+    lab: Lab, methods: dict[str, str], panel: Panel, worlds: int, task: Task | None = None
+) -> dict[str, Trial]:
+    """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
+    trials = await lab.evaluator.panel(methods, panel, worlds, task=task) if methods and worlds else {}
     for name, trial in trials.items():
-        lab.record(ledger_entry(name, panel, lab.file.store_text(methods[name]), trial), round=lab.rounds + 1)
+        code, other = lab.file.store_text(methods[name]), None if task is None else task.name
+        lab.record(ledger_entry(name, panel, code, trial, other), round=lab.rounds + 1)
     return trials
 
 

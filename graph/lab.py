@@ -13,6 +13,7 @@ from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Brief, Event, ModelCall, Role, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, canonical
 from aarlab.memory.runfile import RunFile
+from aarlab.scenarios.task import Progress
 from aarlab.tools.bench import Bench
 from aarlab.tools.definition import Tool
 from aarlab.tools.evaluator import Evaluator
@@ -79,6 +80,8 @@ class Lab:
     reviewer: Model | None
     desks: dict[str, Desk]
     """By researcher, in the order of the team."""
+    progress: Progress | None = None
+    """Told about slow preparations."""
 
     @property
     def rounds(self) -> int:

@@ -22,13 +22,12 @@ from aarlab.memory.board import Board
 from aarlab.memory.messages import Conversation
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.scenarios import baselines, registry, toolkit
-from aarlab.scenarios.task import Task
+from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.experiment import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.sandbox import Sandbox
 from aarlab.tools.toolbox import TOOLS
-
-Progress = Callable[[str, float], None]
 
 
 def run_scenario(
@@ -60,7 +59,7 @@ def run_scenario(
     task.prepare(progress)
     with (
         Sandbox(sandbox) as box,
-        Evaluator(task, box, run_seed=scenario.seed, full_worlds=scenario.scoring.full_worlds) as evaluator,
+        _evaluator(scenario, task, box) as evaluator,
         RunFile.create(
             path, run_id=path.stem, version=__version__, seed=scenario.seed, scenario=scenario.model_dump(mode="json")
         ) as file,
@@ -68,11 +67,11 @@ def run_scenario(
         for listener in listeners:
             file.on_event(listener)
         try:
-            asyncio.run(_work(_lab(scenario, task, file, evaluator)))
+            asyncio.run(_work(_lab(scenario, task, file, evaluator, progress)))
         except BaseException as error:
             file.finish("stopped" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
-        summary = {**summarise(file), "wall_s": round(time.monotonic() - began, 2)}
+        summary = {**summarise(file), "status": "done", "wall_s": round(time.monotonic() - began, 2)}
         file.finish("done", summary)
         return summary
 
@@ -92,18 +91,34 @@ async def _work(lab: Lab) -> None:
         )
 
 
-def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator) -> Lab:
+def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox) -> Evaluator:
+    scoring = scenario.scoring
+    return Evaluator(
+        task,
+        sandbox,
+        run_seed=scenario.seed,
+        full_worlds=scoring.full_worlds,
+        secret=scoring.secret,
+        open_book=scenario.structure.blueprint().evaluation == "open",
+    )
+
+
+def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, progress: Progress | None) -> Lab:
     """Furnish the lab: a desk for each researcher, and a reviewer where the structure has one."""
     blueprint = scenario.structure.blueprint()
     board = Board(file)
     names = [f"r{i + 1}" for i in range(scenario.team.researchers)]
     starters = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
+    cap = scenario.scoring.cap
+    tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(blueprint.evaluation, cap=cap)}
     desks: dict[str, Desk] = {}
     for i, name in enumerate(names):
         direction = direction_of(i) if blueprint.distinct_directions else None
         bench = Bench(
             name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(starters)
         )
+        if blueprint.evaluation == "capped":
+            bench.cap = cap
         if direction is not None:
             bench.deciders["direction"] = "structure"
         if blueprint.workflow == "staged":
@@ -113,13 +128,13 @@ def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator) ->
             model=open_model(scenario.team.model, seed=scenario.seed, agent=name),
             model_name=scenario.team.model,
             conversation=Conversation.begin(_brief(scenario, task, name, direction, starters)),
-            tools={tool: TOOLS[tool] for tool in TOOLS if tool not in blueprint.withheld},
+            tools={name: tool for name, tool in tools.items() if name not in blueprint.withheld},
             direction=direction,
             stage="propose" if blueprint.workflow == "staged" else "",
         )
     needs_reviewer = "review" in blueprint.team_nodes
     reviewer = open_model(scenario.team.reviewer, seed=scenario.seed, agent=REVIEWER) if needs_reviewer else None
-    return Lab(scenario, blueprint, file, board, evaluator, reviewer, desks)
+    return Lab(scenario, blueprint, file, board, evaluator, reviewer, desks, progress)
 
 
 def _brief(scenario: Scenario, task: Task, name: str, direction: str | None, starters: Mapping[str, str]) -> str:

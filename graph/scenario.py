@@ -108,6 +108,17 @@ class Scoring(_Section):
     """Fresh worlds of that second scoring."""
     heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
     """Worlds of the held-out panel, the same for every run."""
+    redrawn_worlds: Annotated[int, Field(ge=0, le=1024)] = 32
+    """Worlds of the redrawn panel, whose task is shifted, the same for every run; 0 leaves it out."""
+    transfer_worlds: Annotated[int, Field(ge=0, le=1024)] = 8
+    """Worlds of each other task that the winner is tried on, the same for every run; 0 leaves them out."""
+    cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Full experiments that each researcher may have scored where the structure caps them."""
+    secret: str = ""
+    """Mixed into the seed of every world. Whoever knows this code can compute the worlds of a seed it can guess, labels
+    and all, and those of the common panels without guessing. Where researchers might, set something long and random;
+    runs that are to be compared share it.
+    """
 
 
 class Scenario(_Section):

@@ -5,17 +5,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from aarlab.graph.dials import directions, review, sharing, workflow
+from aarlab.graph.dials import directions, evaluation, review, sharing, workflow
 from aarlab.graph.dials.dial import Blueprint, Dial
 
-DIALS: tuple[Dial, ...] = (workflow.DIAL, directions.DIAL, review.DIAL, sharing.DIAL)
+DIALS: tuple[Dial, ...] = (workflow.DIAL, directions.DIAL, review.DIAL, sharing.DIAL, evaluation.DIAL)
 """In the order in which they draw: review stands before publish in the team graph."""
 
+_FREE: Mapping[str, str] = {
+    "workflow": "autonomous", "directions": "distinct", "sharing": "synced", "review": "none", "evaluation": "guarded"
+}  # fmt: skip
 PRESETS: Mapping[str, Mapping[str, str]] = {
-    "autonomous": {"workflow": "autonomous", "directions": "distinct", "sharing": "synced", "review": "none"},
-    "undirected": {"workflow": "autonomous", "directions": "none", "sharing": "synced", "review": "none"},
-    "reviewed": {"workflow": "autonomous", "directions": "distinct", "sharing": "synced", "review": "gate"},
-    "staged": {"workflow": "staged", "directions": "distinct", "sharing": "synced", "review": "none"},
+    "autonomous": _FREE,
+    "undirected": {**_FREE, "directions": "none"},
+    "reviewed": {**_FREE, "review": "gate"},
+    "staged": {**_FREE, "workflow": "staged"},
 }
 """From the least structure to the most."""
 
@@ -31,6 +34,7 @@ class Structure(BaseModel):
     directions: Literal["none", "distinct"] = "distinct"
     sharing: Literal["none", "synced"] = "synced"
     review: Literal["none", "advisory", "gate"] = "none"
+    evaluation: Literal["guarded", "capped", "open"] = "guarded"
 
     @model_validator(mode="before")
     @classmethod

@@ -12,18 +12,19 @@ def summarise(file: RunFile) -> dict[str, Any]:
     """Return the summary of a closed run, JSON-able: `aarlab run --json` prints it.
 
     Hours are research hours of the whole team, the close included; cost_usd is None where the price of a call is not
-    known.
+    known. Held-out, redrawn and transfer scores are the winner's; redrawn is None and transfer empty where the scenario
+    leaves them out.
     """
     info = file.info()
     counted = {kind: len(list(file.entries(kind))) for kind in (Finding, Borrowed, Experiment, Evaluation, RoundBegan)}
     edges = [entry.event for entry in file.entries(Edge) if isinstance(entry.event, Edge)]
     closed = next((entry.event for entry in file.entries(Closed) if isinstance(entry.event, Closed)), None)
-    scores = {
-        (e.event.subject, e.event.panel): e.event for e in file.entries(Evaluation) if isinstance(e.event, Evaluation)
-    }
+    ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
+    scores = {(e.subject, e.panel): e for e in ledger}
     best = Board(file).post(closed.best) if closed and closed.best else None
     final = scores[best.finding.id, "final"] if best else None
     heldout = scores[best.finding.id, "heldout"] if best else None
+    redrawn = scores.get((best.finding.id, "redrawn")) if best else None
     baseline = scores[closed.baseline, "heldout"] if closed and closed.baseline else None
     return {
         "run_id": info.run_id,
@@ -44,12 +45,18 @@ def summarise(file: RunFile) -> dict[str, Any]:
             "finding": best.finding.id, "title": best.finding.title, "family": best.finding.family,
             "pgr": final.pgr, "se": final.se,
         },
-        "heldout": heldout and {"pgr": heldout.pgr, "se": heldout.se, "worlds": heldout.worlds},
+        "heldout": heldout and _score(heldout),
+        "redrawn": redrawn and _score(redrawn),
+        "transfer": {e.task: _score(e) for e in ledger if e.panel == "transfer"},
         "baseline": baseline and {"name": baseline.subject.removeprefix("baseline:"), "pgr": baseline.pgr},
         "entropy_bits": _rounded(entropy_bits(file)),
         "realised_autonomy": _rounded(realised_autonomy(file)),
         "digest": file.digest(),
     }  # fmt: skip
+
+
+def _score(evaluation: Evaluation) -> dict[str, float | None]:
+    return {"pgr": evaluation.pgr, "se": evaluation.se, "worlds": evaluation.worlds}
 
 
 def _hours_used(file: RunFile) -> float:

@@ -20,7 +20,7 @@ EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
-Panel = Literal["development", "final", "heldout"]
+Panel = Literal["development", "final", "heldout", "redrawn", "transfer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Experiment(Event):
     error: str | None
     """What went wrong, None if it ran."""
     pgr: float | None
-    """Mean over the worlds, two decimals; None after an error and for a smoke test."""
+    """Mean over the worlds, as it was told; None after an error and for a smoke test."""
     se: float | None
     """Standard error of the mean over worlds; None for fewer than two worlds."""
     log: list[dict[str, Any]]
@@ -126,7 +126,10 @@ class Experiment(Event):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(Event):
-    """The evaluator's ledger: labels were consulted. Baselines and the close have their entries too."""
+    """The evaluator's ledger: labels were consulted, for whom the stream says, how often the number of entries.
+
+    Baselines and the close have their entries too.
+    """
 
     kind: ClassVar[str] = "evaluations"
     subject: str
@@ -141,6 +144,10 @@ class Evaluation(Event):
     transfer_acc: float | None
     weak_acc: float | None
     strong_acc: float | None
+    shuffled_pgr: float | None = None
+    """What is left of `pgr` when the teacher's labels are shuffled; None where that was not tried."""
+    task: str | None = None
+    """The other task it was transferred to; None: it is the run's own."""
 
 
 @dataclass(frozen=True, slots=True)

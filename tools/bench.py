@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aarlab.memory.board import Board
-from aarlab.memory.events import Decider, Decision, DecisionKind, Event, FileWritten
+from aarlab.memory.events import Decider, Decision, DecisionKind, Event, Experiment, FileWritten
 from aarlab.memory.runfile import RunFile
 from aarlab.tools.evaluator import Evaluator
 
@@ -34,6 +34,8 @@ class Bench:
     """How many findings and experiments have been numbered."""
     deciders: dict[DecisionKind, Decider] = field(default_factory=dict)
     """Who takes which decision where it is not the researcher itself."""
+    cap: int | None = None
+    """Full experiments it may have scored; None: as many as it has hours for."""
 
     def record(self, event: Event) -> None:
         """Write an event into this researcher's stream, at its present hour."""
@@ -56,6 +58,15 @@ class Bench:
     def can_afford(self, entry: str) -> bool:
         """Tell whether a step fits into what is left of the budget."""
         return self.hours + self.costs[entry] <= self.budget_hours + 1e-9
+
+    @property
+    def full_experiments_left(self) -> int | None:
+        """Number of full experiments that it may still have scored; None where that is not limited."""
+        if self.cap is None:
+            return None
+        mine = (entry.event for entry in self.file.entries(Experiment, stream=self.agent))
+        scored = [e for e in mine if isinstance(e, Experiment) and e.fidelity == "full" and e.pgr is not None]
+        return max(0, self.cap - len(scored))
 
     def write(self, path: str, text: str) -> None:
         """Put a file into the workspace."""

@@ -5,17 +5,20 @@ answers mean and SE.
 import asyncio
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from aarlab.memory.events import Fidelity, Panel
-from aarlab.memory.seeds import seed_of
-from aarlab.scenarios.task import FULL, PILOT, SMOKE, Size, Task, World
+from aarlab.scenarios.task import FULL, PILOT, SMOKE, FloatArray, Size, Task, World
 from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.tools.teachercheck import checked_worlds, shuffled
+from aarlab.tools.worldseeds import WorldSeeds
+
+_T = TypeVar("_T")
 
 _SIZES: Mapping[Fidelity, Size] = {"smoke": SMOKE, "pilot": PILOT, "full": FULL}
 
@@ -31,6 +34,10 @@ class Measurement:
     transfer_acc: float
     weak_acc: float
     strong_acc: float
+    shuffled_pgr: float | None
+    """What is left of `pgr` when the teacher's labels are shuffled; None where that was not tried, or the method failed
+    then. See `teachercheck`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,31 @@ class Trial:
 class Evaluator:
     """Runs methods on worlds of one task. Callers choose neither seeds nor worlds."""
 
-    def __init__(self, task: Task, sandbox: Sandbox, *, run_seed: int, full_worlds: int) -> None:
-        """Evaluate on `task`, running code in `sandbox`; the worlds of a full experiment number `full_worlds`."""
+    def __init__(
+        self,
+        task: Task,
+        sandbox: Sandbox,
+        *,
+        run_seed: int,
+        full_worlds: int,
+        secret: str = "",
+        open_book: bool = False,
+    ) -> None:
+        """Make the evaluator of a run.
+
+        Args:
+            task: What to evaluate on.
+            sandbox: Where code runs.
+            run_seed: The run's seed; with the secret it determines every world.
+            full_worlds: Number of worlds of a full experiment.
+            secret: See `WorldSeeds`.
+            open_book: Score pilots and full experiments alike on one fixed world of the run, and tell all digits: what
+                leaks then is what this mode is for.
+        """
         self._task = task
         self._sandbox = sandbox
-        self._run_seed = run_seed
+        self._seeds = WorldSeeds.of(run_seed, secret)
+        self._open_book = open_book
         self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": 1, "full": full_worlds}
         # One thread of linear algebra everywhere: sums in a fixed order, the same bits on any number of cores.
         self._threads = threadpool_limits(1)
@@ -67,40 +94,61 @@ class Evaluator:
         self._threads.restore_original_limits()
 
     async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> Trial:
-        """Run a method on fresh development worlds. `name` must be unique in the run: it makes the worlds fresh.
+        """Run a method on development worlds: fresh ones, unless the book is open.
 
-        Scores are rounded to two decimals, for they are told to agents.
+        A full experiment is also run on some of its worlds with the teacher's labels shuffled: see `teachercheck`.
+        Scores are rounded to two decimals, for they are told to agents. `name` must be unique in the run: it makes the
+        worlds fresh.
         """
-        seeds = [seed_of("development", self._run_seed, name, i) for i in range(self._worlds[fidelity])]
-        runs = await self._each(seeds, lambda seed: self._run([code], seed, _SIZES[fidelity]))
-        trial = _trial([run[0] for run in runs], digits=2)
+        fixed = self._open_book and fidelity != "smoke"
+        size = FULL if fixed else _SIZES[fidelity]
+        seeds = [self._seeds.fixed()] if fixed else self._fresh(name, self._worlds[fidelity])
+        checked = seeds[: checked_worlds(len(seeds))] if fidelity == "full" else []
+        runs = await self._each(
+            seeds, lambda seed: self._try(code, self._task.world(seed, size=size), shuffle=seed in checked)
+        )
+        trial = _trial(runs, digits=None if fixed else 2)
         return Trial(trial.error, trial.log, None) if fidelity == "smoke" else trial
 
-    async def panel(self, methods: Mapping[str, str], panel: Panel, worlds: int) -> dict[str, Trial]:
-        """Run several methods, code by name, on the same full worlds: those of the run's `final`, or the common
-        `heldout` panel.
+    async def panel(
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+    ) -> dict[str, Trial]:
+        """Run several methods, code by name, on the same full worlds.
+
+        The worlds of the `final` are the run's own; the other panels are the same for every run, so that runs can be
+        compared on them. `task` is another task than the run's, for `transfer`.
         """
-        # The held-out panel is the same for every run, so that runs can be compared on it.
-        own = () if panel == "heldout" else (self._run_seed,)
-        seeds = [seed_of(panel, *own, i) for i in range(worlds)]
-        codes = list(methods.values())
-        runs = await self._each(seeds, lambda seed: self._run(codes, seed, FULL))
+        chosen = task or self._task
+
+        def work(seed: int) -> list[_Run]:
+            world = chosen.world(seed, redrawn=panel == "redrawn")
+            return [self._try(code, world) for code in methods.values()]
+
+        runs = await self._each([self._seeds.panel(panel, i) for i in range(worlds)], work)
         return {name: _trial([run[i] for run in runs], digits=4) for i, name in enumerate(methods)}
 
-    async def _each(self, seeds: Sequence[int], work: Any) -> list[list["_Run"]]:
+    def _fresh(self, name: str, worlds: int) -> list[int]:
+        return [self._seeds.experiment(name, i) for i in range(worlds)]
+
+    async def _each(self, seeds: Sequence[int], work: Callable[[int], _T]) -> list[_T]:
+        """Work on the worlds of several seeds at a time; the results are in the order of the seeds."""
         loop = asyncio.get_running_loop()
         return list(await asyncio.gather(*(loop.run_in_executor(self._pool, work, seed) for seed in seeds)))
 
-    def _run(self, codes: Sequence[str], seed: int, size: Size) -> list["_Run"]:
-        """Build one world and run each method on it."""
-        world = self._task.world(seed, size=size)
-        return [self._run_one(code, world) for code in codes]
+    def _try(self, code: str, world: World, *, shuffle: bool = False) -> "_Run":
+        """Run a method on a world and, if wanted, again with the teacher's labels shuffled."""
+        run = self._run(code, world, world.inputs.weak_labels)
+        if shuffle and run.error is None:
+            again = self._run(code, world, shuffled(world.inputs))
+            return replace(run, lost_pgr=run.pgr - again.pgr if again.error is None else None)
+        return run
 
-    def _run_one(self, code: str, world: World) -> "_Run":
+    def _run(self, code: str, world: World, weak_labels: FloatArray) -> "_Run":
+        """Run a method in the sandbox, and score what it predicts."""
         inputs = world.inputs
         arrays = {
             "features": inputs.features,
-            "weak_labels": inputs.weak_labels,
+            "weak_labels": weak_labels,
             "test_features": inputs.test_features,
             "relations": inputs.relations,
         }
@@ -124,24 +172,35 @@ class _Run:
     transfer_acc: float = 0.0
     weak_acc: float = 0.0
     strong_acc: float = 0.0
+    lost_pgr: float | None = None
+    """How much of `pgr` was lost when the teacher's labels were shuffled."""
 
 
-def _trial(runs: Sequence[_Run], *, digits: int) -> Trial:
-    """Summarise the runs of one method; the first error, in the order of the worlds, speaks for all."""
+def _trial(runs: Sequence[_Run], *, digits: int | None) -> Trial:
+    """Summarise the runs of one method, its PGR rounded to so many digits or, with None, not at all.
+
+    The first error, in the order of the worlds, speaks for all.
+    """
     for run in runs:
         if run.error is not None:
             return Trial(run.error, run.log, None)
     scores = [run.pgr for run in runs]
     se = statistics.stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else None
+    lost = [run.lost_pgr for run in runs if run.lost_pgr is not None]
     measurement = Measurement(
         worlds=len(runs),
-        pgr=round(statistics.fmean(scores), digits),
-        se=None if se is None else round(se, digits),
+        pgr=_rounded(statistics.fmean(scores), digits),
+        se=None if se is None else _rounded(se, digits),
         transfer_acc=round(statistics.fmean(run.transfer_acc for run in runs), 4),
         weak_acc=round(statistics.fmean(run.weak_acc for run in runs), 4),
         strong_acc=round(statistics.fmean(run.strong_acc for run in runs), 4),
+        shuffled_pgr=round(statistics.fmean(scores) - statistics.fmean(lost), 4) if lost else None,
     )
     return Trial(None, _averaged([run.log for run in runs]), measurement)
+
+
+def _rounded(value: float, digits: int | None) -> float:
+    return value if digits is None else round(value, digits)
 
 
 def _averaged(logs: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -1,10 +1,16 @@
-"""The experiment tool: run a method of the workspace on fresh worlds."""
+"""The experiment tool: run a method of the workspace on worlds that the evaluator draws."""
+
+from dataclasses import replace
+from typing import Literal
 
 from aarlab.memory.events import Evaluation, Experiment, Fidelity, Panel
 from aarlab.memory.messages import Json
 from aarlab.tools.bench import Bench
 from aarlab.tools.definition import Answer, Arguments, Tool, ToolError
 from aarlab.tools.evaluator import Trial
+
+EvaluationMode = Literal["guarded", "capped", "open"]
+"""How experiments are scored: on fresh worlds, on fresh worlds a few times, or exactly on one fixed world."""
 
 
 class RunExperiment(Arguments):
@@ -13,9 +19,7 @@ class RunExperiment(Arguments):
     path: str
     """Workspace file that defines `method(world)`."""
     fidelity: Fidelity
-    """smoke: does it run at all, no score. pilot: one small world, cheap and noisy. full: fresh worlds of full size,
-    mean and SE.
-    """
+    """smoke: does it run at all, no score. pilot: a cheap first impression. full: what a result is reported from."""
 
 
 def code_at(bench: Bench, path: str) -> str:
@@ -27,6 +31,11 @@ def code_at(bench: Bench, path: str) -> str:
 
 async def _run_experiment(bench: Bench, args: RunExperiment) -> Answer:
     code = code_at(bench, args.path)
+    if args.fidelity == "full" and bench.full_experiments_left == 0:
+        raise ToolError(
+            f"you have had {bench.cap} full experiments scored, and nobody gets more than that here; pilots and smoke "
+            "tests are still open to you"
+        )
     name = bench.number("e")
     key = bench.file.store_text(code)
     if key not in bench.tried:
@@ -48,15 +57,19 @@ async def _run_experiment(bench: Bench, args: RunExperiment) -> Answer:
     if args.fidelity != "smoke":
         bench.record(ledger_entry(name, "development", key, trial))
     bench.record(experiment)
-    return Answer(_told(experiment, trial), _summary(experiment), ok=trial.error is None)
+    told = _told(experiment, trial)
+    if bench.cap is not None:
+        told["full_experiments_left"] = bench.full_experiments_left
+    return Answer(told, _summary(experiment), ok=trial.error is None)
 
 
-def ledger_entry(subject: str, panel: Panel, code: str, trial: Trial) -> Evaluation:
-    """Return the evaluator's record of a trial."""
+def ledger_entry(subject: str, panel: Panel, code: str, trial: Trial, task: str | None = None) -> Evaluation:
+    """Return the evaluator's record of a trial; `task` if it was on another task than the run's."""
     m = trial.measurement
     if m is None:
-        return Evaluation(subject, panel, code, 0, None, None, None, None, None)
-    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, m.transfer_acc, m.weak_acc, m.strong_acc)
+        return Evaluation(subject, panel, code, 0, None, None, None, None, None, task=task)
+    accuracies = (m.transfer_acc, m.weak_acc, m.strong_acc)
+    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, *accuracies, m.shuffled_pgr, task)
 
 
 def _told(experiment: Experiment, trial: Trial) -> dict[str, Json]:
@@ -82,12 +95,30 @@ def _price(args: RunExperiment) -> str:
     return args.fidelity
 
 
+_LOG = (
+    "You also get a training log: how many items were kept, how far targets agree with the teacher, their entropy and "
+    "balance, relations violated, warnings."
+)
 EXPERIMENT_TOOL = Tool(
     "run_experiment",
-    "Run a method on fresh worlds. You are told its PGR with the standard error over worlds, and a training log: how "
-    "many items were kept, how far targets agree with the teacher, their entropy and balance, relations violated, "
-    "warnings.",
+    "Run a method on fresh worlds: a pilot on a single small one, which is noisy, a full experiment on several of full "
+    f"size. You are told its PGR, and for a full experiment the standard error over worlds. {_LOG}",
     RunExperiment,
     _price,
     _run_experiment,
 )
+
+
+def experiment_tool(evaluation: EvaluationMode, *, cap: int) -> Tool:
+    """Return the tool as it is described under a mode of evaluation, with at most `cap` full experiments if capped."""
+    match evaluation:
+        case "guarded":
+            return EXPERIMENT_TOOL
+        case "capped":
+            limit = f"You may have {cap} full experiments scored in all; those that fail are not counted."
+            return replace(EXPERIMENT_TOOL, description=f"{EXPERIMENT_TOOL.description} {limit}")
+        case "open":
+            where = (
+                "Run a method on the one world of this lab, on which everything is scored. You are told its exact PGR."
+            )
+            return replace(EXPERIMENT_TOOL, description=f"{where} {_LOG}")

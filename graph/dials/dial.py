@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aarlab.tools.experiment import EvaluationMode
+
 Workflow = Literal["autonomous", "staged"]
 
 
@@ -19,6 +21,8 @@ class Blueprint:
     """Nodes of the team graph between `research` and the next round, in order."""
     gated: bool = False
     """Whether a reviewer must approve each full run."""
+    evaluation: EvaluationMode = "guarded"
+    """How experiments are scored."""
     withheld: set[str] = field(default_factory=set)
     """Tools that researchers do not get."""
     explained: list[str] = field(default_factory=list)
