@@ -25,6 +25,7 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     lab = runtime.context
     scoring = lab.scenario.scoring
     standing = {post.finding.id: _code(lab, post) for post in finalists(lab)}
+    lab.report("scoring baselines and finalists again", 0.0)
     yardsticks = await _screened(lab)
     methods = standing | yardsticks
     final = await _score(lab, methods, "final", scoring.final_worlds)
@@ -32,10 +33,13 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     best = next((name for name in ranked if name in standing), None)
     yardstick = next((name for name in ranked if name in yardsticks), None)
     winners = {name: methods[name] for name in (best, yardstick) if name is not None}
+    lab.report("scoring the winner on held-out worlds", 0.4)
     await _score(lab, winners, "heldout", scoring.heldout_worlds)
+    lab.report("scoring the winner on redrawn worlds and other tasks", 0.7)
     await _score(lab, winners, "redrawn", scoring.redrawn_worlds)
     if best is not None and scoring.transfer_worlds > 0:
         await _transfer(lab, {best: methods[best]})
+    lab.report("closed", 1.0)
     lab.record(Closed(best, yardstick, _hours(lab, len(standing))), round=lab.rounds + 1)
 
 

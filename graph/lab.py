@@ -93,6 +93,11 @@ class Lab:
         """Return the research hour at which a round's slice ends, for each researcher."""
         return min(round * self.scenario.budget.round_hours, self.scenario.budget.hours)
 
+    def report(self, doing: str, share: float) -> None:
+        """Tell whoever watches what is being done and the share of it that is done, in [0, 1]."""
+        if self.progress is not None:
+            self.progress(doing, share)
+
     def record(self, event: Event, *, round: int, stream: str = TEAM) -> None:
         """Write an event that happened to the team, or to the reviewer, at the end of a round."""
         self.file.append(stream, event, round=round, hours=self.slice_end(round))

@@ -55,6 +55,8 @@ def run_scenario(
     was done.
     """
     began = time.monotonic()
+    if path.exists():
+        raise FileExistsError(f"{path} exists already")
     task = registry.task(scenario.task.name, scenario.task.knobs)
     task.prepare(progress)
     with (
