@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from sklearn import config_context
-from sklearn.neighbors import KNeighborsClassifier
+from scipy.spatial.distance import cdist
 
 from aarlab.scenarios.toolkit.inputs import FloatArray, IntArray
+
+_TIE = 1e-9
+"""What a place further back in the teaching adds to a squared distance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teacher:
     """k nearest neighbours on standardised features. Its mistakes have structure, as those of a small model do."""
 
-    _model: KNeighborsClassifier
+    _taught: FloatArray
+    _labels: IntArray
+    _neighbours: int
     _mean: FloatArray
     _deviation: FloatArray
 
@@ -24,12 +28,16 @@ class Teacher:
     def taught(cls, features: FloatArray, labels: IntArray, *, neighbours: int) -> Self:
         """Teach it on (n, f) features and their (n,) true labels in {0, 1}."""
         mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-2
-        model = KNeighborsClassifier(min(neighbours, len(features)), algorithm="brute")
-        return cls(model.fit((features - mean) / deviation, labels), mean, deviation)
+        return cls((features - mean) / deviation, labels, min(neighbours, len(features)), mean, deviation)
 
     def probabilities(self, features: FloatArray) -> FloatArray:
-        """Return the (n,) probabilities of label 1: the neighbours' vote with half a vote added to either side."""
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            near = self._model.kneighbors((features - self._mean) / self._deviation, return_distance=False)
-        votes = self._model._y[near].sum(axis=1)
-        return np.asarray((votes + 0.5) / (near.shape[1] + 1), dtype=np.float64)
+        """Return the (n,) probabilities of label 1: the neighbours' vote with half a vote added to either side.
+
+        Of several that are equally near, those taught first are asked.
+        """
+        apart = cdist((features - self._mean) / self._deviation, self._taught, "sqeuclidean")
+        # Left to a library, ties are broken as its threads happen to share the work: another world on another machine.
+        apart += _TIE * np.arange(len(self._taught))
+        near = np.argpartition(apart, self._neighbours - 1, axis=1)[:, : self._neighbours]
+        votes = self._labels[near].sum(axis=1)
+        return np.asarray((votes + 0.5) / (self._neighbours + 1), dtype=np.float64)
