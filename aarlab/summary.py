@@ -18,6 +18,9 @@ Summary = Mapping[str, Any]
 """What `aarlab run --json` prints."""
 
 
+_HANDED_OVER = {0: "never changed hands", 1: "changed hands once", 2: "changed hands twice"}
+
+
 def summary_text(summary: Summary, file: RunFile) -> RenderableType:
     """Return what came out, how it came about, and what to type next."""
     board = Board(file)
@@ -106,7 +109,6 @@ def _named(board: Board, finding: str) -> str:
 
 
 def _figures(summary: Summary) -> RenderableType:
-    autonomy, entropy = summary["realised_autonomy"], summary["entropy_bits"]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
@@ -119,11 +121,55 @@ def _figures(summary: Summary) -> RenderableType:
         f"{summary['wall_s']:.0f} s of yours",
     ]
     grid.add_row("spent", ", ".join(spent))
-    grid.add_row("autonomy", "–" if autonomy is None else f"{autonomy:.0%} of all decisions were taken by the agents")
-    grid.add_row("diversity", "–" if entropy is None else f"{entropy:.2f} bits of entropy over method families")
+    for name, words in (("climb", _climb), ("autonomy", _autonomy), ("diversity", _diversity), ("exchange", _exchange)):
+        grid.add_row(name, words(summary) or "–")
+    breaches = summary["structure_breaches"]
+    grid.add_row(
+        "structure", "; ".join(map(printable, breaches)) if breaches else "what happened is what was configured"
+    )
     grid.add_row("recorded in", _short_path(Path(summary["file"])))
     grid.add_row("digest", summary["digest"])
     return grid
+
+
+# Summaries in the files of earlier versions lack some of what follows.
+
+
+def _climb(summary: Summary) -> str:
+    climb = summary.get("development_pgr")
+    if not climb or climb["whole"] is None:
+        return ""
+    points = ", ".join(pgr_text(climb[point]) for point in ("quarter", "half", "whole"))
+    return f"best development PGR {points} after a quarter, half and all of the budget"
+
+
+def _autonomy(summary: Summary) -> str:
+    overall = summary["realised_autonomy"]
+    if overall is None:
+        return ""
+    shared = [(name, share) for name, share in summary.get("autonomy_by_kind", {}).items() if share < 1]
+    exceptions = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in shared)
+    return f"{overall:.0%} of all decisions were taken by the agents{exceptions and f' ({exceptions})'}"
+
+
+def _diversity(summary: Summary) -> str:
+    parts = []
+    if (bits := summary["entropy_bits"]) is not None:
+        interval = summary.get("entropy_interval")
+        resampled = interval and f" ({interval[0]:.2f} to {interval[1]:.2f} in resampled teams)"
+        parts.append(f"{bits:.2f} bits of entropy over method families{resampled or ''}")
+    if (novelty := summary.get("novelty")) is not None:
+        parts.append(f"novelty {novelty:.2f}")
+    return ", ".join(parts)
+
+
+def _exchange(summary: Summary) -> str:
+    parts = []
+    if (repeated := summary.get("repeated_share")) is not None:
+        parts.append(f"{repeated:.0%} of full experiments had been run before")
+    if (depth := summary.get("borrow_depth")) is not None:
+        parts.append(f"the winner's idea {_HANDED_OVER.get(depth, f'changed hands {depth} times')}")
+    return ", ".join(parts)
 
 
 def _short_path(path: Path) -> str:

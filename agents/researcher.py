@@ -1,5 +1,6 @@
 """The researcher: what it is told at the start, at each round and at each stage."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from aarlab.agents.prompts import render
@@ -38,15 +39,31 @@ def system_prompt(
     )
 
 
-def round_opening(*, round: int, rounds: int, used: float, hours: float, until: float, news: str | None) -> str:
+def round_opening(
+    *, round: int, rounds: int, used: float, hours: float, until: float, news: str | None, note: str = ""
+) -> str:
     """Return the message that opens a round.
 
     `news` is a JSON listing of what the others have published since the last round; None where nothing is shared.
+    `note` is what the overseer has to say.
     """
+    from_above = f"### From the overseer\n\n{note}" if note else ""
     words = "" if news is None else f"### New on the board\n\n```json\n{news}\n```"
     return render(
-        "round", round=round, rounds=rounds, used=f"{used:.1f}", hours=f"{hours:g}", until=f"{until:g}", news=words
+        "round",
+        round=round,
+        rounds=rounds,
+        used=f"{used:.1f}",
+        hours=f"{hours:g}",
+        until=f"{until:g}",
+        news=words,
+        note=from_above,
     )
+
+
+def assignment(number: int, text: str, details: Mapping[str, object]) -> str:
+    """Return the message that tells a researcher what to try next."""
+    return render("assignment", number=number, text=text, details=json.dumps(details, indent=1))
 
 
 def stage_opening(stage: str, **details: object) -> str:

@@ -11,15 +11,15 @@ from aarlab.graph.dials.dial import Blueprint
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Brief, Event, ModelCall, Role, Told
-from aarlab.memory.messages import Conversation, Message, ToolResult, canonical
+from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, canonical
 from aarlab.memory.runfile import RunFile
 from aarlab.scenarios.task import Progress
 from aarlab.tools.bench import Bench
 from aarlab.tools.definition import Tool
 from aarlab.tools.evaluator import Evaluator
 
-REVIEWER = "reviewer"
-"""The reviewer's name and stream."""
+REVIEWER, OVERSEER, PLANNER = "reviewer", "overseer", "planner"
+"""Names, and streams, of those who are not researchers."""
 
 
 @dataclass(slots=True)
@@ -29,11 +29,19 @@ class Desk:
     bench: Bench
     model: Model
     model_name: str
-    conversation: Conversation
     tools: Mapping[str, Tool]
     """The tools it is offered, by name."""
-    direction: str | None
+    direction: str | None = None
     """The direction it was given."""
+    hears: list[str] | None = None
+    """Whose findings reach it; None: everybody's, where findings are shared at all."""
+    conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
+    assigned: bool = False
+    """Whether an assignment is open."""
+    assignments: int = 0
+    """How many it has been given."""
+    first: str = "think"
+    """The node with which it begins: a thought, an assignment, or the first stage of a fixed workflow."""
     stage: str = ""
     """Where it stands in a fixed workflow."""
     repairs: int = 0
@@ -41,12 +49,13 @@ class Desk:
     outcome: Mapping[str, Any] = field(default_factory=dict)
     """What came of the last experiment that the lab ran for it."""
 
-    def brief(self) -> None:
-        """Record what the researcher is told and given at the start."""
+    def brief(self, system: str) -> None:
+        """Begin the conversation, and record what the researcher is told and given at the start."""
         file = self.bench.file
+        self.conversation = Conversation.begin(system)
         tools = file.store_text(canonical([tool.spec.to_json() for tool in self.tools.values()]))
-        system = file.store_text(self.conversation.system)
-        self.bench.record(Brief("researcher", self.model_name, system, tools, self.direction))
+        key = file.store_text(system)
+        self.bench.record(Brief("researcher", self.model_name, key, tools, self.direction, self.hears))
         self.bench.decided("direction", self.direction or "free")
 
     def tell(self, message: Message) -> None:
@@ -57,6 +66,14 @@ class Desk:
     def tell_results(self, results: list[ToolResult]) -> None:
         """Hand back the results of its tools."""
         self.tell(Message("user", tuple(results)))
+
+    def delivers(self, wishes: tuple[ToolUse, ...], results: list[ToolResult]) -> bool:
+        """Close the open assignment if a finding with an experiment has been posted, and tell whether it was."""
+        for wish, result in zip(wishes, results, strict=True):
+            if wish.name == "post_finding" and wish.arguments.get("experiment") and not result.is_error:
+                self.assigned = False
+                return True
+        return False
 
     async def think(self, offered: Mapping[str, Tool]) -> Message:
         """Let the researcher think and answer, with these tools before it."""
@@ -78,6 +95,8 @@ class Lab:
     board: Board
     evaluator: Evaluator
     reviewer: Model | None
+    overseer: Model | None
+    planner: Model | None
     desks: dict[str, Desk]
     """By researcher, in the order of the team."""
     progress: Progress | None = None

@@ -7,6 +7,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from aarlab.graph import stages
+from aarlab.graph.assign import assign
 from aarlab.graph.lab import Lab
 from aarlab.graph.structure import Structure
 from aarlab.graph.turn import REST, Slice, act, consult, think
@@ -20,23 +21,31 @@ def compile_researcher(structure: Structure) -> ResearcherGraph:
     autonomous:  think <-> act
     staged:      propose -> plan -> implement -> smoke -> full run -> analyse -> share -> propose ...
 
-    Where full runs are gated, a node that consults the reviewer stands in front of them.
+    Where full runs are gated, a node that consults the reviewer stands in front of them; where ideas are assigned, a
+    node that does so stands before the work on each.
     """
     blueprint = structure.blueprint()
+    assigned = bool(blueprint.assigners)
     graph: StateGraph[Slice, Lab, Slice, Slice] = StateGraph(Slice, context_schema=Lab)
     if blueprint.workflow == "staged":
-        _staged(graph, gated=blueprint.gated)
+        _staged(graph, gated=blueprint.gated, assigned=assigned)
     else:
-        _autonomous(graph, gated=blueprint.gated)
+        _autonomous(graph, gated=blueprint.gated, assigned=assigned)
     # No checkpoints inside a slice: its effects are in the run file, one by one.
     return graph.compile(checkpointer=False, name="researcher")
 
 
-def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool) -> None:
+def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: bool) -> None:
     graph.add_node("think", think)
     graph.add_node("act", act)
-    graph.add_edge(START, "think")
     after_act: dict[Hashable, str] = {"think": "think", REST: END}
+    if assigned:
+        graph.add_node("assign", assign)
+        graph.add_edge(START, "assign")
+        graph.add_edge("assign", "think")
+        after_act["assign"] = "assign"
+    else:
+        graph.add_edge(START, "think")
     after_think: dict[Hashable, str] = {"act": "act", REST: END}
     if gated:
         graph.add_node("consult", consult)
@@ -46,8 +55,8 @@ def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool) -> None
     graph.add_conditional_edges("act", _next, after_act)
 
 
-def _staged(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool) -> None:
-    route = stages.route(gated=gated)
+def _staged(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: bool) -> None:
+    route = stages.route(gated=gated, assigned=assigned)
     for name, (node, _) in route.items():
         graph.add_node(name, node)
     # A slice goes on with the stage at which the last one ended.

@@ -1,9 +1,8 @@
 """One run, from a scenario to a scored and closed run file."""
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,17 +10,19 @@ import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from aarlab import __version__
+from aarlab.agents.models.base import Model
 from aarlab.agents.models.registry import open_model
-from aarlab.agents.researcher import system_prompt
+from aarlab.graph.dials.dial import deciders, first_step
 from aarlab.graph.dials.directions import direction_of
-from aarlab.graph.lab import REVIEWER, Desk, Lab
+from aarlab.graph.dials.topology import hearing
+from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
+from aarlab.graph.librarian import librarian_of
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.summary import summarise
 from aarlab.graph.team import compile_team
 from aarlab.memory.board import Board
-from aarlab.memory.messages import Conversation
 from aarlab.memory.runfile import Entry, RunFile
-from aarlab.scenarios import baselines, registry, toolkit
+from aarlab.scenarios import baselines, registry
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Evaluator
@@ -106,51 +107,40 @@ def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox) -> Evaluator:
 
 
 def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, progress: Progress | None) -> Lab:
-    """Furnish the lab: a desk for each researcher, and a reviewer where the structure has one."""
-    blueprint = scenario.structure.blueprint()
-    board = Board(file)
-    names = [f"r{i + 1}" for i in range(scenario.team.researchers)]
+    """Furnish the lab: a desk for each researcher, and the other roles that the structure has."""
+    structure, team = scenario.structure, scenario.team
+    blueprint = structure.blueprint()
+    hears = hearing(structure.topology, structure.topology_parameters, team.names, scenario.seed)
+    board = Board(file, hears)
+
+    def opened(name: str, agent: str) -> Model:
+        return open_model(name, seed=scenario.seed, agent=agent, temperament=team.temperament)
+
     starters = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
     cap = scenario.scoring.cap
     tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(blueprint.evaluation, cap=cap)}
     desks: dict[str, Desk] = {}
-    for i, name in enumerate(names):
-        direction = direction_of(i) if blueprint.distinct_directions else None
+    for i, name in enumerate(team.names):
         bench = Bench(
             name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(starters)
         )
-        if blueprint.evaluation == "capped":
-            bench.cap = cap
-        if direction is not None:
-            bench.deciders["direction"] = "structure"
-        if blueprint.workflow == "staged":
-            bench.deciders |= {"next_step": "structure", "fidelity": "structure", "share": "structure"}
-        desks[name] = Desk(
+        bench.cap = cap if blueprint.evaluation == "capped" else None
+        bench.deciders = deciders(blueprint)
+        desk = desks[name] = Desk(
             bench=bench,
-            model=open_model(scenario.team.model, seed=scenario.seed, agent=name),
-            model_name=scenario.team.model,
-            conversation=Conversation.begin(_brief(scenario, task, name, direction, starters)),
-            tools={name: tool for name, tool in tools.items() if name not in blueprint.withheld},
-            direction=direction,
-            stage="propose" if blueprint.workflow == "staged" else "",
+            model=opened(team.model, name),
+            model_name=team.model,
+            tools={tool: tools[tool] for tool in tools if tool not in blueprint.withheld},
+            direction=direction_of(i) if blueprint.distinct_directions else None,
+            hears=None if hears is None else [other for other in team.names if other in hears[name]],
+            first=first_step(blueprint),
         )
-    needs_reviewer = "review" in blueprint.team_nodes
-    reviewer = open_model(scenario.team.reviewer, seed=scenario.seed, agent=REVIEWER) if needs_reviewer else None
-    return Lab(scenario, blueprint, file, board, evaluator, reviewer, desks, progress)
-
-
-def _brief(scenario: Scenario, task: Task, name: str, direction: str | None, starters: Mapping[str, str]) -> str:
-    return system_prompt(
-        name=name,
-        team_size=scenario.team.researchers,
-        task=task.name,
-        task_about=task.about,
-        structure=scenario.structure.blueprint().explained,
-        direction=direction,
-        hours=scenario.budget.hours,
-        round_hours=scenario.budget.round_hours,
-        costs=scenario.costs.model_dump(),
-        example=starters["baselines/vanilla_soft.py"],
-        starters=list(starters),
-        catalogue="[\n" + ",\n".join(json.dumps(entry) for entry in toolkit.catalogue()) + "\n]",
-    )
+        if structure.sharing == "query":
+            bench.librarian = librarian_of(desk, opened(team.librarian, f"{name} librarian"))
+    return Lab(
+        scenario, blueprint, file, board, evaluator,
+        reviewer=opened(team.reviewer, REVIEWER) if "review" in blueprint.team_nodes else None,
+        overseer=opened(team.overseer, OVERSEER) if structure.oversight != "none" else None,
+        planner=opened(team.model, PLANNER) if structure.planned else None,
+        desks=desks, progress=progress,
+    )  # fmt: skip

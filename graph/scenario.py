@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from aarlab.graph.dials.topology import hearing
 from aarlab.graph.structure import Structure
 from aarlab.scenarios import registry
 
@@ -43,13 +44,32 @@ class Team(_Section):
     """Base model of the researchers, `provider/model`."""
     reviewer: str = "simulated/reviewer"
     """Base model of the reviewer, where the structure has one."""
+    librarian: str = "simulated/librarian"
+    """Base model of the librarian, where the structure has one."""
+    overseer: str = "simulated/overseer"
+    """Who oversees, where the structure has somebody."""
+    temperament: str = "varied"
+    """Distribution from which simulated researchers draw their temperaments."""
 
-    @field_validator("model", "reviewer")
+    @property
+    def names(self) -> list[str]:
+        """The researchers' names, r1, r2 and so on."""
+        return [f"r{i + 1}" for i in range(self.researchers)]
+
+    @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
     def _names_a_model(cls, name: str) -> str:
         from aarlab.agents.models.registry import check_name
 
         check_name(name)
+        return name
+
+    @field_validator("temperament")
+    @classmethod
+    def _names_a_distribution(cls, name: str) -> str:
+        from aarlab.agents.models.registry import check_temperament
+
+        check_temperament(name)
         return name
 
 
@@ -79,6 +99,8 @@ class Costs(_Section):
     """Reading or searching the board, a finding, a notebook or a file."""
     write: Hours = 0.1
     """Writing a file or into the notebook."""
+    ask: Hours = 0.2
+    """Asking the librarian."""
     share: Hours = 0.1
     """Posting, critiquing, nominating."""
     review: Hours = 0.2
@@ -134,3 +156,8 @@ class Scenario(_Section):
     budget: Budget = Budget()
     costs: Costs = Costs()
     scoring: Scoring = Scoring()
+
+    @model_validator(mode="after")
+    def _topology_fits_the_team(self) -> "Scenario":
+        hearing(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
+        return self

@@ -7,6 +7,7 @@ from typing import Protocol
 from langgraph.runtime import Runtime
 
 from aarlab.agents.researcher import stage_opening
+from aarlab.graph.assign import assign
 from aarlab.graph.lab import Desk, Lab
 from aarlab.graph.turn import REST, Slice, Step, rule, time_left
 from aarlab.memory.messages import ToolUse, user
@@ -50,13 +51,14 @@ class Stage:
             wishes = (await desk.think(offered)).tool_uses
             results = [await use(desk.bench, wish, offered) for wish in wishes]
             if results:
+                desk.delivers(wishes, results)
                 desk.tell_results(results)
             done = {w.name for w, result in zip(wishes, results, strict=True) if not result.is_error}
             if self.delivers in done or (self.delivers is None and not wishes):
                 return _on(desk, state, self.then)
             if not time_left(desk, state):
                 return _on(desk, state, self.name)
-        return _on(desk, state, "propose" if self.delivers else self.then)
+        return _on(desk, state, PROPOSE.name if self.delivers else self.then)
 
 
 PROPOSE = Stage("propose", (*_LOOKING, "borrow", "critique", "post_finding"), "post_finding", "plan")
@@ -66,22 +68,26 @@ ANALYSE = Stage("analyse", ("read_notebook", "write_notebook"), "write_notebook"
 SHARE = Stage("share", ("post_finding", "submit", "critique"), None, "propose")
 
 
-def route(*, gated: bool) -> dict[str, tuple[Node, tuple[str, ...]]]:
-    """Return the nodes of the staged workflow in order, each with the nodes that may come after it."""
+def route(*, gated: bool, assigned: bool) -> dict[str, tuple[Node, tuple[str, ...]]]:
+    """Return the nodes of the staged workflow in order, each with the nodes that may come after it.
+
+    Where ideas are `assigned`, an assignment stands in the place of a proposal.
+    """
     gate = "consult" if gated else "full_run"
+    first = "assign" if assigned else "propose"
     nodes: dict[str, tuple[Node, tuple[str, ...]]] = {
-        "propose": (PROPOSE, ("propose", "plan")),
-        "plan": (PLAN, ("implement", "propose")),
-        "implement": (IMPLEMENT, ("smoke", "propose")),
+        first: (assign, ("plan",)) if assigned else (PROPOSE, ("propose", "plan")),
+        "plan": (PLAN, ("implement", first)),
+        "implement": (IMPLEMENT, ("smoke", first)),
         "smoke": (_smoke(gate), ("implement", gate, "analyse")),
     }
     if gated:
-        nodes["consult"] = (_consult, ("full_run", "propose"))
+        nodes["consult"] = (_consult, ("full_run", first))
     return {
         **nodes,
         "full_run": (_full_run, ("analyse",)),
-        "analyse": (ANALYSE, ("share", "propose")),
-        "share": (SHARE, ("propose",)),
+        "analyse": (ANALYSE, ("share", first)),
+        "share": (SHARE, (first,)),
     }
 
 
@@ -144,5 +150,5 @@ def _details(stage: str, desk: Desk) -> dict[str, str]:
 
 def _on(desk: Desk, state: Slice, stage: str) -> Step:
     """Go on to a stage, in this slice if there is time, else in the next."""
-    desk.stage = stage
-    return {"next": stage if time_left(desk, state) else REST}
+    desk.stage = desk.first if stage == PROPOSE.name else stage
+    return {"next": desk.stage if time_left(desk, state) else REST}

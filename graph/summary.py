@@ -1,10 +1,21 @@
 """What a run came to, read from its file."""
 
+from dataclasses import asdict
 from typing import Any
 
+from aarlab.graph.measures import mean_novelty
+from aarlab.graph.realised import breaches
 from aarlab.memory.board import Board
 from aarlab.memory.events import Borrowed, Closed, Edge, Evaluation, Experiment, Finding, ModelCall, RoundBegan
-from aarlab.memory.measures import entropy_bits, realised_autonomy, researchers
+from aarlab.memory.measures import (
+    autonomy_by_kind,
+    borrow_depth,
+    development_pgr,
+    entropy,
+    realised_autonomy,
+    repeats,
+    researchers,
+)
 from aarlab.memory.runfile import RunFile
 
 
@@ -13,7 +24,8 @@ def summarise(file: RunFile) -> dict[str, Any]:
 
     Hours are research hours of the whole team, the close included; cost_usd is None where the price of a call is not
     known. Held-out, redrawn and transfer scores are the winner's; redrawn is None and transfer empty where the scenario
-    leaves them out.
+    leaves them out. `structure_breaches` says in sentences where what happened is not what was configured. Every other
+    measure is None where there was nothing to measure; `docs/measures.md` defines them.
     """
     info = file.info()
     counted = {kind: len(list(file.entries(kind))) for kind in (Finding, Borrowed, Experiment, Evaluation, RoundBegan)}
@@ -26,6 +38,7 @@ def summarise(file: RunFile) -> dict[str, Any]:
     heldout = scores[best.finding.id, "heldout"] if best else None
     redrawn = scores.get((best.finding.id, "redrawn")) if best else None
     baseline = scores[closed.baseline, "heldout"] if closed and closed.baseline else None
+    diversity, climb = entropy(file), development_pgr(file)
     return {
         "run_id": info.run_id,
         "file": str(file.path.resolve()),
@@ -49,8 +62,15 @@ def summarise(file: RunFile) -> dict[str, Any]:
         "redrawn": redrawn and _score(redrawn),
         "transfer": {e.task: _score(e) for e in ledger if e.panel == "transfer"},
         "baseline": baseline and {"name": baseline.subject.removeprefix("baseline:"), "pgr": baseline.pgr},
-        "entropy_bits": _rounded(entropy_bits(file)),
+        "development_pgr": {point: _rounded(pgr) for point, pgr in asdict(climb).items()},
+        "entropy_bits": diversity and _rounded(diversity.bits),
+        "entropy_interval": diversity and [_rounded(end) for end in diversity.interval],
+        "novelty": _rounded(mean_novelty(file)),
+        "borrow_depth": borrow_depth(file).winner,
+        "repeated_share": _rounded(repeats(file).share),
         "realised_autonomy": _rounded(realised_autonomy(file)),
+        "autonomy_by_kind": {kind: _rounded(share) for kind, share in autonomy_by_kind(file).items()},
+        "structure_breaches": breaches(file),
         "digest": file.digest(),
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The team graph: rounds of research, what happens between them, and the close.
 
-START -> brief -> research (one Send per researcher) -> [review] -> [publish] -> next_round -> (research | close) -> END
+START -> [plan] -> brief -> research (one Send per researcher) -> [review] -> [publish | release] -> [oversee] ->
+next_round -> (research | close) -> END
 """
 
 from itertools import pairwise
@@ -14,15 +15,17 @@ from langgraph.types import Send
 
 from aarlab.agents import reviewer
 from aarlab.agents.researcher import round_opening
+from aarlab.graph.briefing import briefing
 from aarlab.graph.close import close
 from aarlab.graph.lab import REVIEWER, Desk, Lab, call_of
+from aarlab.graph.oversee import note_for, oversee, release, stopped, whole
+from aarlab.graph.plan import plan
 from aarlab.graph.researcher import ResearcherGraph, compile_researcher
 from aarlab.graph.structure import Structure
 from aarlab.graph.turn import Slice, time_left
-from aarlab.memory.board import Post
-from aarlab.memory.events import Edge, Experiment, Published, RoundBegan, Told
-from aarlab.memory.messages import Json, user
-from aarlab.tools.board import listed, listing
+from aarlab.memory.events import Edge, Published, RoundBegan, Told
+from aarlab.memory.messages import user
+from aarlab.tools.board import listing
 
 
 class Team(TypedDict):
@@ -45,7 +48,7 @@ def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] |
     """Compile the team graph that the structure asks for."""
     blueprint = structure.blueprint()
     researcher = compile_researcher(structure)
-    nodes = {"review": review, "publish": publish}
+    nodes: dict[str, Any] = {"review": review, "publish": publish, "release": release, "oversee": oversee}
     graph: StateGraph[Team, Lab, Team, Team] = StateGraph(Team, context_schema=Lab)
     graph.add_node("brief", brief)
     graph.add_node("research", _research(researcher))
@@ -54,7 +57,10 @@ def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] |
         graph.add_node(name, nodes[name])
     graph.add_node("next_round", next_round)
     graph.add_node("close", close)
-    graph.add_edge(START, "brief")
+    if structure.planned:
+        graph.add_node("plan", plan)
+        graph.add_edge("plan", "brief")
+    graph.add_edge(START, "plan" if structure.planned else "brief")
     graph.add_conditional_edges("brief", _everybody, ["research"])
     for before, after in pairwise(path):
         graph.add_edge(before, after)
@@ -66,7 +72,7 @@ def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] |
 async def brief(state: Team, runtime: Runtime[Lab]) -> Round:
     """Everybody is told who they are and what they may do."""
     for desk in runtime.context.desks.values():
-        desk.brief()
+        desk.brief(briefing(runtime.context, desk))
     return {"round": _begin(runtime.context, 1)}
 
 
@@ -77,7 +83,7 @@ def _research(researcher: ResearcherGraph) -> Any:
         desk.bench.round = state["round"]
         until = lab.slice_end(state["round"])
         desk.tell(user(_opening(lab, desk)))
-        beginning: Slice = {"agent": state["agent"], "until": until, "next": desk.stage or "think"}
+        beginning: Slice = {"agent": state["agent"], "until": until, "next": desk.stage or desk.first}
         if time_left(desk, beginning):
             await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
 
@@ -90,7 +96,7 @@ async def review(state: Team, runtime: Runtime[Lab]) -> None:
     assert lab.reviewer is not None, "a review was compiled without a reviewer"
     for post in lab.board.posts():
         if post.round == state["round"]:
-            request = reviewer.ask_about_finding(post.finding.author, _case(lab, post))
+            request = reviewer.ask_about_finding(post.finding.author, whole(lab, post))
             reply = await lab.reviewer.reply(request)
             heard = Told("reviewer", lab.file.store_message(request.conversation.messages[0]))
             said = call_of("reviewer", request, reply, lab.file, cost_hours=0.0)
@@ -111,7 +117,7 @@ async def publish(state: Team, runtime: Runtime[Lab]) -> None:
 async def next_round(state: Team, runtime: Runtime[Lab]) -> Round:
     """The next slice of research time begins, or the budget is spent and the round stays the last."""
     lab = runtime.context
-    if state["round"] >= lab.rounds:
+    if state["round"] >= lab.rounds or stopped(lab):
         return {"round": lab.rounds + 1}
     return {"round": _begin(lab, state["round"] + 1)}
 
@@ -133,7 +139,7 @@ def _opening(lab: Lab, desk: Desk) -> str:
     """Return the message that opens the round for one researcher."""
     bench = desk.bench
     news = None
-    if "publish" in lab.blueprint.team_nodes:
+    if lab.blueprint.news:
         others = [post for post in lab.board.posts(seen_by=bench.agent) if post.finding.author != bench.agent]
         news = listing([post for post in others if post.round == bench.round - 1])
     return round_opening(
@@ -143,19 +149,5 @@ def _opening(lab: Lab, desk: Desk) -> str:
         hours=bench.budget_hours,
         until=lab.slice_end(bench.round),
         news=news,
+        note=note_for(lab, bench.round),
     )
-
-
-def _case(lab: Lab, post: Post) -> dict[str, Json]:
-    """Return what the reviewer is shown of a finding."""
-    finding = post.finding
-    log: Json = next(
-        (
-            e.event.log
-            for e in lab.file.entries(Experiment)
-            if isinstance(e.event, Experiment) and e.event.id == finding.experiment
-        ),
-        None,
-    )
-    code = lab.file.text(finding.code) if finding.code else None
-    return {**listed(post), "body": finding.body, "method": code, "log": log}

@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 from aarlab.agents import reviewer
 from aarlab.graph.lab import Desk, Lab, call_of
 from aarlab.memory.events import Experiment, Ruling, Told
-from aarlab.memory.messages import Json, ToolUse
+from aarlab.memory.messages import Json, ToolResult, ToolUse
 from aarlab.tools.experiment import EXPERIMENT_TOOL
 from aarlab.tools.toolbox import use
 
@@ -56,8 +56,8 @@ async def think(state: Slice, runtime: Runtime[Lab]) -> Step:
 async def act(state: Slice, runtime: Runtime[Lab]) -> Step:
     """Its tools are used, one after the other."""
     desk = runtime.context.desks[state["agent"]]
-    desk.tell_results([await use(desk.bench, wish, desk.tools) for wish in desk.conversation.messages[-1].tool_uses])
-    return {"next": "think" if time_left(desk, state) else REST}
+    results = [await use(desk.bench, wish, desk.tools) for wish in desk.conversation.messages[-1].tool_uses]
+    return _handed_back(runtime.context, desk, results, state)
 
 
 async def consult(state: Slice, runtime: Runtime[Lab]) -> Step:
@@ -72,8 +72,16 @@ async def consult(state: Slice, runtime: Runtime[Lab]) -> Step:
             refused = None if ruling.approved else f"the reviewer rejected this full run: {ruling.comment}"
         results.append(await use(desk.bench, wish, desk.tools, refused=refused))
         desk.bench.deciders.pop("fidelity", None)
+    return _handed_back(lab, desk, results, state)
+
+
+def _handed_back(lab: Lab, desk: Desk, results: list[ToolResult], state: Slice) -> Step:
+    """Hand back the results of the tools, and go on."""
+    delivered = desk.delivers(desk.conversation.messages[-1].tool_uses, results)
     desk.tell_results(results)
-    return {"next": "think" if time_left(desk, state) else REST}
+    if not time_left(desk, state):
+        return {"next": REST}
+    return {"next": "assign" if delivered and lab.blueprint.assigners else "think"}
 
 
 async def rule(lab: Lab, desk: Desk, path: str) -> Ruling:

@@ -14,7 +14,7 @@ from aarlab.memory.messages import Json
 TEAM = "team"
 """The stream of what happens to the team as a whole: rounds, publications, the close."""
 
-Role = Literal["researcher", "reviewer"]
+Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner"]
 FindingType = Literal["hypothesis", "result", "insight", "error"]
 EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
@@ -48,6 +48,8 @@ class Brief(Event):
     """Hash of the tool definitions in `texts`."""
     direction: str | None
     """The direction it was given, None if it was given none."""
+    hears: list[str] | None = None
+    """The researchers whose findings reach it; None: everybody's do, or nobody's if nothing is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,44 @@ class Ruling(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Plan(Event):
+    """Something the base model wrote before the work began: an idea of the pool, or a direction."""
+
+    kind: ClassVar[str] = "plans"
+    id: str
+    text: str
+    families: list[str]
+    """Method families that a direction points at, as its author says; empty for an idea."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment(Event):
+    """A researcher was told what to try next."""
+
+    kind: ClassVar[str] = "assignments"
+    number: int
+    text: str
+    idea: str | None
+    """The idea of the pool; None if evolution chose."""
+    parent: str | None
+    """The finding to be changed; None for an idea of the pool, or where nothing is known yet."""
+    mutation: str | None
+    """tune, insert, remove, replace or cross; None for an idea of the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oversight(Event):
+    """A person was asked, and decided."""
+
+    kind: ClassVar[str] = "oversights"
+    action: Literal["proceed", "stop", "release"]
+    findings: list[str]
+    """Released findings."""
+    note: str
+    """For the team; empty if there was nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileWritten(Event):
     """A file of a researcher's workspace got new content."""
 
@@ -263,6 +303,6 @@ class Closed(Event):
 
 KINDS: tuple[type[Event], ...] = (
     Brief, Told, ModelCall, ToolCall, Decision, Experiment, Evaluation, Finding, Edge, Borrowed, Published, Ruling,
-    FileWritten, NotebookEntry, Nomination, RoundBegan, Closed,
+    Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan, Closed,
 )  # fmt: skip
 EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}

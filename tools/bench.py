@@ -1,6 +1,6 @@
 """A researcher's bench: everything its tools work on, and its clock."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from aarlab.memory.board import Board
@@ -34,6 +34,8 @@ class Bench:
     """How many findings and experiments have been numbered."""
     deciders: dict[DecisionKind, Decider] = field(default_factory=dict)
     """Who takes which decision where it is not the researcher itself."""
+    librarian: Callable[[str], Awaitable[tuple[str, list[str]]]] | None = None
+    """Answers a question in words, with the findings it means; None where there is no librarian."""
     cap: int | None = None
     """Full experiments it may have scored; None: as many as it has hours for."""
 

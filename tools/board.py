@@ -1,6 +1,7 @@
-"""Tools of the idea board: read, search, post, borrow, critique, submit."""
+"""Tools of the idea board: read, search, ask, post, borrow, critique, submit."""
 
 import json
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -71,6 +72,54 @@ class SearchBoard(Arguments):
 async def _search_board(bench: Bench, args: SearchBoard) -> Answer:
     posts = bench.board.search(args.query, seen_by=bench.agent, limit=args.limit)
     return Answer({"findings": [listed(post) for post in posts]}, f"{len(posts)} findings for {args.query!r}")
+
+
+class GrepBoard(Arguments):
+    """Arguments of grep_board."""
+
+    pattern: _Words
+    """A regular expression; upper and lower case are the same."""
+    limit: _Limit = 20
+
+
+_LONGEST_PATTERN = 200
+
+
+async def _grep_board(bench: Bench, args: GrepBoard) -> Answer:
+    if len(args.pattern) > _LONGEST_PATTERN or re.search(r"[+*}]\)*[+*{]", args.pattern):
+        raise ToolError("a pattern has at most 200 characters, and no repetition of a repetition: it might never end")
+    try:
+        pattern = re.compile(args.pattern, re.IGNORECASE)
+    except re.error as error:
+        raise ToolError(f"{args.pattern!r} is not a regular expression: {error}") from None
+    matches = [
+        {"finding": post.finding.id, "line": line.strip()[:200]}
+        for post in bench.board.posts(seen_by=bench.agent)
+        for line in _lines(bench, post)
+        if pattern.search(line[:1000])
+    ]
+    return Answer({"matches": matches[: args.limit]}, f"{len(matches)} lines for {args.pattern!r}")
+
+
+def _lines(bench: Bench, post: Post) -> list[str]:
+    finding = post.finding
+    code = bench.file.text(finding.code) if finding.code is not None else ""
+    return [finding.title, *finding.body.splitlines(), *code.splitlines()]
+
+
+class AskLibrarian(Arguments):
+    """Arguments of ask_librarian."""
+
+    question: _Words
+    """What you want to know, in words."""
+
+
+async def _ask_librarian(bench: Bench, args: AskLibrarian) -> Answer:
+    assert bench.librarian is not None, "the tool was offered without a librarian"
+    words, findings = await bench.librarian(args.question)
+    posts = [post for f in dict.fromkeys(findings) if (post := bench.board.post(f, seen_by=bench.agent)) is not None]
+    told: dict[str, Json] = {"answer": words, "findings": [_read(bench, post) for post in posts]}
+    return Answer(told, f"{args.question!r}: {', '.join(post.finding.id for post in posts) or 'nothing'}")
 
 
 class ReadFindings(Arguments):
@@ -232,6 +281,14 @@ async def _submit(bench: Bench, args: Submit) -> Answer:
 BOARD_TOOLS: tuple[Tool, ...] = (
     Tool("read_board", "List findings on the idea board.", ReadBoard, priced("read"), _read_board),
     Tool("search_board", "Find findings by words.", SearchBoard, priced("read"), _search_board),
+    Tool(
+        "grep_board",
+        "Find lines of findings, their methods included, by a regular expression.",
+        GrepBoard,
+        priced("read"),
+        _grep_board,
+    ),
+    Tool("ask_librarian", "Ask the librarian what has been found.", AskLibrarian, priced("ask"), _ask_librarian),
     Tool(
         "read_findings",
         "Read findings in full: body, method, critiques, what they build on.",

@@ -37,6 +37,9 @@ Sandbox = Literal["strict", "none"]
     show_default=True,
     help="Where methods run; `none` does not confine them and is for debugging only.",
 )
+@click.option(
+    "--strict-structure", is_flag=True, help="Fail where what happened is not what the structure says; see the summary."
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(
@@ -45,6 +48,7 @@ def run(
     seed: str | None,
     out: str,
     sandbox: Sandbox,
+    strict_structure: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -65,6 +69,9 @@ def run(
         print_json(summary)
     elif "digest" in summary:
         _tell(summary)
+    if strict_structure and (breaches := summary.get("structure_breaches")):
+        click.echo("The structure was not kept:\n" + "\n".join(f"  {breach}" for breach in breaches), err=True)
+        sys.exit(Status.FAILED)
     sys.exit({"done": Status.DONE, "stopped": Status.STOPPED}.get(summary["status"], Status.FAILED))
 
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @set_option
 @click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source, in Markdown.")
+@click.option("--compare", nargs=2, metavar="A B", help="Show only what differs between two presets.")
 @json_option
-def structure(name: str | None, settings: tuple[str, ...], mermaid: bool, as_json: bool) -> None:
+def structure(
+    name: str | None, settings: tuple[str, ...], mermaid: bool, compare: tuple[str, str] | None, as_json: bool
+) -> None:
     """Show where the dials of a structure stand, and the graphs that it is compiled to.
 
     NAME is a preset; without it the presets are listed. Turn a dial with `--set structure.review=gate`.
@@ -33,10 +36,15 @@ def structure(name: str | None, settings: tuple[str, ...], mermaid: bool, as_jso
     from aarlab.config.faults import did_you_mean
     from aarlab.graph.structure import PRESETS
 
-    if name is not None and name not in PRESETS:
-        refuse(
-            [Fault("structure", None, f"{name!r}", ", ".join(PRESETS), did_you_mean(name, PRESETS))], as_json=as_json
-        )
+    if compare and (name is not None or settings or mermaid):
+        refuse([Fault("--compare", None, "another structure beside the two", "two presets alone")], as_json=as_json)
+    for preset in (*([name] if name is not None else []), *(compare or ())):
+        if preset not in PRESETS:
+            known = Fault("structure", None, f"{preset!r}", ", ".join(PRESETS), did_you_mean(preset, PRESETS))
+            refuse([known], as_json=as_json)
+    if compare:
+        _compare(*compare, as_json=as_json)
+        return
     if name is None and not settings:
         _list_presets(as_json=as_json)
         return
@@ -61,6 +69,39 @@ def _compiled(chosen: "Structure") -> dict[str, Any]:
     return {"team": compile_team(chosen).get_graph(), "researcher": compile_researcher(chosen).get_graph()}
 
 
+def _compare(a: str, b: str, *, as_json: bool) -> None:
+    """Print what differs between two presets: dials, and nodes and edges of the graphs."""
+    from aarlab.graph.structure import DIALS, PRESETS, Structure
+
+    dials = {dial.name: (PRESETS[a][dial.name], PRESETS[b][dial.name]) for dial in DIALS}
+    differing = {name: values for name, values in dials.items() if values[0] != values[1]}
+    ways = [_ways(_compiled(Structure.model_validate(preset))) for preset in (a, b)]
+    only = {a: sorted(ways[0] - ways[1]), b: sorted(ways[1] - ways[0])}
+    if as_json:
+        told = {name: dict(zip((a, b), values, strict=True)) for name, values in differing.items()}
+        print_json({"dials": told, "graphs": only})
+        return
+    console = stdout_console()
+    if not differing:
+        console.print(f"{a} and {b} are the same.")
+    for name, (left, right) in differing.items():
+        console.print(f"[bold cyan]{name}[/]: {left} in {a}, {right} in {b}")
+    for preset, lines in only.items():
+        if lines:
+            console.print(f"[bold]only in {preset}[/]")
+            for line in lines:
+                console.print(f"  {line}", highlight=False)
+
+
+def _ways(graphs: dict[str, Any]) -> set[str]:
+    """Return every edge as a line."""
+    return {
+        f"{which} graph: {_label(edge.source)} {'⇢' if edge.conditional else '→'} {_label(edge.target)}"
+        for which, graph in graphs.items()
+        for edge in graph.edges
+    }
+
+
 def _list_presets(*, as_json: bool) -> None:
     from aarlab.graph.structure import DIALS, PRESETS
 
@@ -72,10 +113,12 @@ def _list_presets(*, as_json: bool) -> None:
 
     table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
     table.add_column("preset", style="bold cyan")
-    for dial in DIALS:
-        table.add_column(dial.name)
+    table.add_column("the dials that do not stand where they do in the first")
+    first = next(iter(PRESETS.values()))
     for name, dials in PRESETS.items():
-        table.add_row(name, *(dials[dial.name] for dial in DIALS))
+        turned = [f"{dial.name} {dials[dial.name]}" for dial in DIALS if dials[dial.name] != first[dial.name]]
+        shown = turned or [f"{dial.name} {first[dial.name]}" for dial in DIALS]
+        table.add_row(name, ", ".join(shown))
     console = stdout_console()
     console.print(table)
     console.print("See one with [bold]aarlab structure NAME[/], run it with [bold]aarlab run --set structure=NAME[/].")

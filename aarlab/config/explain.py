@@ -21,6 +21,8 @@ _NAMES: Mapping[Key, Mapping[str, Any]] = {
     ("task", "name"): TASKS,
     ("team", "model"): MODELS,
     ("team", "reviewer"): MODELS,
+    ("team", "librarian"): MODELS,
+    ("team", "overseer"): MODELS,
 }
 """Fields that hold a name, and the names there are."""
 

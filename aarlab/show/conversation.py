@@ -1,8 +1,11 @@
 """One agent's conversation, in order: brief, thought, tool call, result, with research hours and costs."""
 
+import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markdown import Markdown
@@ -10,29 +13,61 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from aarlab.memory.events import Brief, Decision, ModelCall, Ruling, Told, ToolCall
+from aarlab.memory.events import (
+    TEAM,
+    Assignment,
+    Borrowed,
+    Brief,
+    Decision,
+    Edge,
+    Evaluation,
+    Event,
+    Experiment,
+    FileWritten,
+    Finding,
+    ModelCall,
+    Nomination,
+    NotebookEntry,
+    RoundBegan,
+    Ruling,
+    Told,
+    ToolCall,
+)
+from aarlab.memory.measures import researchers
 from aarlab.memory.messages import ToolResult, ToolUse
 from aarlab.memory.runfile import Entry, RunFile
-from aarlab.show.reading import Reading
-from aarlab.show.values import left_out, readable, readable_json
+from aarlab.show.reading import Reading, structure_line
+from aarlab.show.values import left_out, one_line, readable, readable_json
 from aarlab.wording import hours_text, printable, shortened
 
-_BRIEF_LINES = 14
+_SECTION_LINES = 16
+"""Lines of each section of a brief: what its end says, such as how the work is organised, matters as much."""
 _TOLD_LINES = 20
+_SECTION = re.compile(r"^(?=## )", re.MULTILINE)
+_HASH = re.compile(r"[0-9a-f]{32}")
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _JSON_FENCE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TOLD_ELSEWHERE: tuple[type[Event], ...] = (
+    Assignment, Borrowed, Edge, Evaluation, Experiment, FileWritten, Finding, Nomination, NotebookEntry,
+)  # fmt: skip
+"""What stands in an agent's stream beside the messages, calls and answers that tell it already."""
 
 
 def conversation(file: RunFile, agent: str, round: int | None, reading: Reading) -> Iterator[RenderableType]:
     """Yield what was said to and by an agent, of one round only if `round` is given."""
-    speaker = _Speaker(file, agent, reading)
+    speaker = _Speaker(file, agent, reading, is_researcher=agent in researchers(file))
+    last_round = sum(1 for _ in file.entries(RoundBegan))
     shown_round = -1
+    if (structure := structure_line(file)).plain:
+        yield structure
     for entry in file.entries(stream=agent):
         if round is not None and entry.round != round:
             continue
         if entry.round != shown_round:
             shown_round = entry.round
             yield Text()
-            yield Rule(Text("briefing" if shown_round == 0 else f"round {shown_round}", style="bold"), style="dim")
+            name = f"round {shown_round}" if shown_round <= last_round else "the close"
+            yield Rule(Text(name if shown_round else "briefing", style="bold"), style="dim")
         yield from speaker.tell(entry)
     if shown_round < 0:
         yield Text(f"Nothing happened to {agent}" + ("." if round is None else f" in round {round}."))
@@ -45,6 +80,7 @@ class _Speaker:
     file: RunFile
     agent: str
     reading: Reading
+    is_researcher: bool
     waiting: dict[str, ToolUse] = field(default_factory=dict)
     """Tool uses by id."""
     used: dict[str, tuple[ToolCall, float]] = field(default_factory=dict)
@@ -67,36 +103,75 @@ class _Speaker:
                 verdict = ("approves", "green") if ruling.approved else ("rejects", "red")
                 yield _head(entry.hours, f"the reviewer {verdict[0]}", hours_text(ruling.cost_hours), verdict[1])
                 yield _indented(Text(printable(ruling.comment)))
-            case Decision(taken_by=decider) as decision if decider != "agent" and decision.decision != "direction":
-                words = (
-                    f"decided by the {decider}: {decision.decision} = {shortened(decision.choice, self.reading.width)}"
-                )
-                yield _indented(Text(words, style="dim"))
+            case Decision(taken_by=decider) as decision:
+                if self.is_researcher and (decider == "agent" or decision.decision == "direction"):
+                    return
+                kind, choice = decision.decision.replace("_", " "), shortened(decision.choice, self.reading.width)
+                yield _indented(Text(f"decided by the {decider}: {kind}: {choice}", style="dim"))
+            case event if self.agent == TEAM or not isinstance(event, _TOLD_ELSEWHERE):
+                yield from self._anything(event, entry)
             case _:
                 pass
+
+    def _anything(self, event: Event, entry: Entry) -> Iterator[RenderableType]:
+        """Tell an event by its name and fields, whatever they are."""
+        name = _CAPITAL.sub(" ", type(event).__name__).lower()
+        fields = {key: self._spelt_out(value) for key, value in event.to_json().items() if value not in (None, "", [])}
+        hours = fields.pop("cost_hours", None)
+        aside = "" if hours is None else hours_text(hours)
+        line = one_line(fields)
+        if line is not None and len(line) + len(name) + len(aside) < self.reading.width - 16:
+            # Many of these come in rows; on a line each they can be skimmed.
+            yield Text.assemble(_head_text(entry.hours, name, aside, "blue"), f"  {line}")
+            return
+        yield _head(entry.hours, name, aside, "blue")
+        yield _indented(readable(fields, self.reading))
+
+    def _spelt_out(self, value: Any) -> Any:
+        """Return what the run file keeps under a hash in place of the hash."""
+        if not (isinstance(value, str) and _HASH.fullmatch(value)):
+            return value
+        for kept in (self.file.text, lambda key: self.file.message(key).text):
+            with suppress(KeyError):
+                text = kept(value)
+                return text if self.reading.full else shortened(text.strip().partition("\n")[0], self.reading.width)
+        return value
+
+    def _speaks_aside(self, role: str) -> bool:
+        """Whether somebody else is asked on a researcher's behalf, such as a reviewer about its plan.
+
+        What comes of it is told where it matters: as a ruling, or as a tool's answer.
+        """
+        return self.is_researcher and role != "researcher"
 
     def _brief(self, brief: Brief) -> Iterator[RenderableType]:
         yield _head(0.0, f"{self.agent} is briefed", f"{brief.role}, {brief.model}", "magenta")
         if brief.direction is not None:
             yield _indented(Text.assemble(("direction: ", "dim"), printable(brief.direction)))
-        yield self._prose(self.file.text(brief.system), _BRIEF_LINES)
+        if brief.hears is not None:
+            yield _indented(Text.assemble(("hears: ", "dim"), ", ".join(brief.hears) or "nobody"))
+        tools = [printable(str(tool["name"])) for tool in json.loads(self.file.text(brief.tools))]
+        yield _indented(Text.assemble(("tools: ", "dim"), ", ".join(tools) or "none"))
+        for section in _SECTION.split(self.file.text(brief.system)):
+            yield Padding(self._prose(section, _SECTION_LINES), (1, 0, 0, 0), expand=False)
 
     def _told(self, told: Told, entry: Entry) -> Iterator[RenderableType]:
         message = self.file.message(told.message)
-        # What the reviewer is shown of a researcher's plan is the plan again; its ruling says the rest.
-        if told.role == "reviewer" and self.agent != "reviewer":
+        aside = self._speaks_aside(told.role)
+        if aside and not self.reading.full:
             return
         if message.text:
-            yield _head(entry.hours, f"{self.agent} is told", "", "magenta")
+            yield _head(entry.hours, f"the {told.role} is told" if aside else f"{self.agent} is told", "", "magenta")
             yield self._prose(message.text, _TOLD_LINES)
         for result in message.tool_results:
             yield from self._result(result, entry)
 
     def _spoken(self, call: ModelCall, entry: Entry) -> Iterator[RenderableType]:
-        if call.role == "reviewer" and self.agent != "reviewer":
+        aside = self._speaks_aside(call.role)
+        if aside and not self.reading.full:
             return
         reply = self.file.message(call.reply)
-        yield _head(entry.hours, f"{self.agent} thinks", _price(call), "cyan")
+        yield _head(entry.hours, f"the {call.role} thinks" if aside else f"{self.agent} thinks", _price(call), "cyan")
         if reply.text:
             yield _indented(Text(printable(reply.text.strip())))
         for use in reply.tool_uses:
@@ -133,11 +208,16 @@ class _Speaker:
 
 
 def _head(hours: float, what: str, aside: str, style: str) -> RenderableType:
-    """Return the line that opens a step: when, who does what, and what it took."""
+    """Return the line that opens a step, set off from the step before."""
+    return Padding(_head_text(hours, what, aside, style), (1, 0, 0, 0), expand=False)
+
+
+def _head_text(hours: float, what: str, aside: str, style: str) -> Text:
+    """Return when, who does what, and what it took."""
     text = Text.assemble((f"{hours:5.1f} h  ", "dim"), (what, f"bold {style}"))
     if aside:
         text.append(f"  ({aside})", "dim")
-    return Padding(text, (1, 0, 0, 0), expand=False)
+    return text
 
 
 def _indented(part: RenderableType, columns: int = 0) -> RenderableType:

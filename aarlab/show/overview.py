@@ -1,6 +1,6 @@
 """A run on one page: what came out, the board's best, the team, and how to read on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich import box
 from rich.console import RenderableType
@@ -9,8 +9,9 @@ from rich.text import Text
 
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation
+from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
 from aarlab.memory.runfile import RunFile
-from aarlab.show.reading import Reading
+from aarlab.show.reading import Reading, structure_line
 from aarlab.summary import summary_text
 from aarlab.tally import Tally
 from aarlab.wording import counted, pgr_text, shortened
@@ -25,11 +26,11 @@ def overview(file: RunFile, reading: Reading) -> Iterator[RenderableType]:
     scenario = info.scenario
     yield Text.assemble((info.run_id, "bold"), (f"  {info.status}", "green" if info.status == "done" else "yellow"))
     yield Text(
-        f"{scenario['task']['name']}, structure {scenario['structure']['preset']}, "
-        f"{counted(len(tally.researchers), 'researcher')} ({scenario['team']['model']}), seed {info.seed}, "
-        f"begun {info.created_at[:16].replace('T', ' ')} UTC",
+        f"{scenario['task']['name']}, {counted(len(tally.researchers), 'researcher')} ({scenario['team']['model']}), "
+        f"seed {info.seed}, begun {info.created_at[:16].replace('T', ' ')} UTC",
         style="dim",
     )
+    yield structure_line(file)
     yield Text()
     if info.summary is not None and "digest" in info.summary:
         yield summary_text({**info.summary, "file": str(file.path.resolve())}, file)
@@ -39,6 +40,7 @@ def overview(file: RunFile, reading: Reading) -> Iterator[RenderableType]:
         yield Text(f"Not closed: {spent}; nothing was scored on held-out worlds.")
     yield from _leaderboard(file, reading)
     yield from _team(tally, reading)
+    yield from _decisions(file)
     yield Text.assemble("Read on with ", ("--agent NAME", "cyan"), " and ", ("--round N", "cyan"), ".")
 
 
@@ -98,8 +100,38 @@ def _team(tally: Tally, reading: Reading) -> Iterator[RenderableType]:
     yield Text()
 
 
-def _ruled_table(title: str) -> Table:
+def _decisions(file: RunFile) -> Iterator[RenderableType]:
+    """Yield who took how many decisions of each kind, and the agents' share over the rounds."""
+    taken, autonomy = decisions(file), autonomy_by_kind(file)
+    if not taken:
+        return
+    takers = sorted({taker for _, taker in taken}, key=lambda taker: (taker != "agent", taker))
+    table = _ruled_table("Decisions", expand=False)
+    table.add_column("of", style="cyan", no_wrap=True)
+    for taker in takers:
+        table.add_column(f"by {taker}", justify="right")
+    table.add_column("autonomy", justify="right", style="green")
+    for kind, share in autonomy.items():
+        table.add_row(kind.replace("_", " "), *(str(taken.get((kind, t), "")) for t in takers), f"{share:.0%}")
+    totals = (str(sum(count for (_, taker), count in taken.items() if taker == t)) for t in takers)
+    table.add_row("all", *totals, f"{realised_autonomy(file):.0%}", style="bold")
+    yield table
+    yield Text(f"Realised autonomy by round, 0 being the briefing: {_over_rounds(autonomy_by_round(file))}.")
+    yield Text()
+
+
+def _over_rounds(shares: Mapping[int, float]) -> str:
+    """Return percentages with the rounds they hold for, equal neighbours together."""
+    spells: list[tuple[int, int, str]] = []
+    for round_, share in shares.items():
+        told = f"{share:.0%}"
+        begun = spells.pop()[0] if spells and spells[-1][2] == told else round_
+        spells.append((begun, round_, told))
+    return ", ".join(f"{told} in {first if first == last else f'{first}–{last}'}" for first, last, told in spells)
+
+
+def _ruled_table(title: str, *, expand: bool = True) -> Table:
     return Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False,
-        padding=(0, 1, 0, 0), expand=True,
+        padding=(0, 1, 0, 0), expand=expand,
     )  # fmt: skip

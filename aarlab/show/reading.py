@@ -1,11 +1,17 @@
 """How a person wants to read, and whom."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_letters
+from typing import Any
+
+from rich.text import Text
 
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
+from aarlab.graph.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import TEAM
 from aarlab.memory.runfile import RunFile
+from aarlab.wording import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,37 @@ class Reading:
         return "\n".join(rows[:lines]), len(rows) - lines
 
 
+def structure_line(file: RunFile) -> Text:
+    """Return where the dials of a run stood, then options that were set; nothing for a run that names no structure."""
+    structure = file.info().scenario.get("structure", {})
+    dials = [dial.name for dial in DIALS if dial.name in structure]
+    usual = {name: field.get_default(call_default_factory=True) for name, field in Structure.model_fields.items()}
+    options = [
+        name for name, value in structure.items() if name not in (*dials, "preset") and value != usual.get(name, ...)
+    ]
+    told = [f"{name.replace('_', ' ')} {_setting(structure[name])}" for name in (*dials, *options)]
+    if not told:
+        return Text()
+    preset = printable(str(structure.get("preset", "")))
+    turned = {name: structure[name] for name in dials}.items() - PRESETS.get(preset, {}).items()
+    name = f"{preset} with dials turned" if turned else preset
+    return Text.assemble(("structure ", "dim"), (name, "bold"), (f": {', '.join(told)}", "dim"))
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={part}" for key, part in value.items())
+    return printable(str(value))
+
+
 def agents_of(file: RunFile) -> list[str]:
-    """Return the agents to whom something happened, in the order in which it first did."""
-    return list(dict.fromkeys(entry.stream for entry in file.entries() if entry.stream != TEAM))
+    """Return the agents to whom something happened, in the order in which it first did, and the team as a whole."""
+    streams = list(dict.fromkeys(entry.stream for entry in file.entries()))
+    return sorted(streams, key=lambda stream: stream == TEAM)
 
 
 def agent_named(file: RunFile, name: str) -> str:
-    """Return the agent that a person means: by name, or a researcher by number.
+    """Return the agent that a person means: by name, or a researcher by number; `team` is what happened to all.
 
     Raises:
         ConfigError: The run has no such agent.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich import box
@@ -26,8 +27,8 @@ _ON_A_LINE = 120
 _IN_A_CELL = 30
 """Characters of a value that stands in a table."""
 _FIRST = (
-    "error", "finding", "experiment", "operator", "type", "title", "path", "fidelity", "pgr", "se", "worlds", "author",
-    "round", "family",
+    "error", "id", "number", "action", "subject", "panel", "finding", "experiment", "operator", "type", "title", "path",
+    "fidelity", "pgr", "se", "worlds", "author", "round", "family",
 )  # fmt: skip
 _EMPTY: tuple[Any, ...] = (None, [], {})
 
@@ -56,6 +57,14 @@ def readable(value: Any, reading: Reading) -> RenderableType:
             return _words(str(value), reading)
 
 
+def one_line(value: Mapping[str, Any]) -> str | None:
+    """Return an object's fields on one line; None if one of them is too long for that."""
+    keys = _in_order(value)
+    if not all(_is_short(value[key], _ON_A_LINE) for key in keys):
+        return None
+    return " · ".join(f"{_label(key)} {_short(value[key])}" for key in keys)
+
+
 def left_out(count: int, noun: str) -> Iterator[RenderableType]:
     """Yield the notice that something was shortened, if it was."""
     if count > 0:
@@ -70,14 +79,19 @@ def _fields(value: Mapping[str, Any], reading: Reading) -> Iterator[RenderableTy
     for key in keys:
         if key not in short:
             yield Text(f"{_label(key)}:", style="dim")
-            yield Padding(readable(value[key], reading), (0, 0, 0, 2), expand=False)
+            yield Padding(readable(value[key], _further_in(reading)), (0, 0, 0, 2), expand=False)
+
+
+def _further_in(reading: Reading) -> Reading:
+    """Return the reading for what stands two columns further to the right."""
+    return replace(reading, width=reading.width - 2)
 
 
 def _items(value: Sequence[Any], reading: Reading) -> Iterator[RenderableType]:
     shown = _first_of(value, reading)
     for item in shown:
         grid = Table.grid(padding=(0, 1))
-        grid.add_row("-", readable(item, reading))
+        grid.add_row("-", readable(item, _further_in(reading)))
         yield grid
     yield from left_out(len(value) - len(shown), "item")
 

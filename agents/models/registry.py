@@ -15,8 +15,10 @@ class ModelInfo:
     about: str
     needs: str
     """What must be there for it to work: a key, a server, or nothing."""
-    open: Callable[[int, str], Model]
-    """Opens it for one agent, given the run's seed and the agent's name; models that cannot be seeded ignore both."""
+    open: Callable[[int, str, str], Model]
+    """Opens it for one agent, given the run's seed, the agent's name and the name of a distribution of temperaments;
+    models that cannot be seeded, or have no temperament, ignore them.
+    """
 
 
 class UnknownModel(ValueError):
@@ -24,22 +26,34 @@ class UnknownModel(ValueError):
 
 
 # Imported inside, so that naming a model does not load what thinking with it needs.
-def _researcher(seed: int, agent: str) -> Model:
+def _researcher(seed: int, agent: str, temperament: str) -> Model:
     from aarlab.agents.models.simulated.researcher import SimulatedResearcher
 
-    return SimulatedResearcher(seed, agent)
+    return SimulatedResearcher(seed, agent, temperament)
 
 
-def _random(seed: int, agent: str) -> Model:
+def _random(seed: int, agent: str, temperament: str) -> Model:
     from aarlab.agents.models.simulated.random import RandomSearch
 
-    return RandomSearch(seed, agent)
+    return RandomSearch(seed, agent, temperament)
 
 
-def _reviewer(seed: int, agent: str) -> Model:
+def _reviewer(seed: int, agent: str, temperament: str) -> Model:
     from aarlab.agents.models.simulated.reviewer import SimulatedReviewer
 
     return SimulatedReviewer()
+
+
+def _librarian(seed: int, agent: str, temperament: str) -> Model:
+    from aarlab.agents.models.simulated.librarian import SimulatedLibrarian
+
+    return SimulatedLibrarian()
+
+
+def _overseer(seed: int, agent: str, temperament: str) -> Model:
+    from aarlab.agents.models.simulated.overseer import SimulatedOverseer
+
+    return SimulatedOverseer()
 
 
 _BUILT_IN = (
@@ -61,6 +75,18 @@ _BUILT_IN = (
         "nothing",
         _reviewer,
     ),
+    ModelInfo(
+        "simulated/librarian",
+        "Answers from the findings it is shown: the best scores, or what shares most words with the question.",
+        "nothing",
+        _librarian,
+    ),
+    ModelInfo(
+        "simulated/overseer",
+        "Lets the work go on unless half the time brought no result; releases what has an experiment and a sane log.",
+        "nothing",
+        _overseer,
+    ),
 )
 
 MODELS: Mapping[str, ModelInfo] = MappingProxyType({model.name: model for model in _BUILT_IN})
@@ -73,7 +99,18 @@ def check_name(name: str) -> None:
         raise UnknownModel(f"no base model is called {name!r}; there are: {', '.join(MODELS)}")
 
 
-def open_model(name: str, *, seed: int, agent: str) -> Model:
-    """Open a base model for one agent of a run. Raises UnknownModel."""
+def check_temperament(name: str) -> None:
+    """Raise UnknownTemperament, a ValueError that names those there are, unless there is such a distribution."""
+    from aarlab.agents.models.simulated.temperament import distribution
+
+    distribution(name)
+
+
+def open_model(name: str, *, seed: int, agent: str, temperament: str = "varied") -> Model:
+    """Open a base model for one agent of a run, its temperament drawn from a named distribution if it has one.
+
+    Raises UnknownModel, and UnknownTemperament.
+    """
     check_name(name)
-    return MODELS[name].open(seed, agent)
+    check_temperament(temperament)
+    return MODELS[name].open(seed, agent, temperament)

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aarlab.memory.events import Decider, DecisionKind
 from aarlab.tools.experiment import EvaluationMode
 
 Workflow = Literal["autonomous", "staged"]
+Assigner = Literal["pool", "evolution"]
 
 
 @dataclass(slots=True)
@@ -17,8 +19,12 @@ class Blueprint:
     """Shape of the researcher graph."""
     distinct_directions: bool = False
     """Whether each researcher is given a direction of its own."""
+    assigners: list[Assigner] = field(default_factory=list)
+    """Who gives researchers their next idea, the first that has one; nobody: they choose it themselves."""
     team_nodes: list[str] = field(default_factory=list)
     """Nodes of the team graph between `research` and the next round, in order."""
+    news: bool = False
+    """Whether a round opens with what the others have published."""
     gated: bool = False
     """Whether a reviewer must approve each full run."""
     evaluation: EvaluationMode = "guarded"
@@ -27,6 +33,23 @@ class Blueprint:
     """Tools that researchers do not get."""
     explained: list[str] = field(default_factory=list)
     """Paragraphs of the brief: they explain the structure, they do not make it."""
+
+
+def deciders(blueprint: Blueprint) -> dict[DecisionKind, Decider]:
+    """Return who takes which decision, where it is not the researcher itself."""
+    taken: set[DecisionKind] = set()
+    if blueprint.distinct_directions or "pool" in blueprint.assigners:
+        taken.add("direction")
+    if blueprint.assigners:
+        taken |= {"idea", "parent"}
+    if blueprint.workflow == "staged":
+        taken |= {"next_step", "fidelity", "share"}
+    return dict.fromkeys(sorted(taken), "structure")
+
+
+def first_step(blueprint: Blueprint) -> str:
+    """Return the node with which a researcher begins."""
+    return "assign" if blueprint.assigners else "propose" if blueprint.workflow == "staged" else "think"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,31 @@
-"""Sharing: do researchers see what the others found?"""
+"""Sharing: do researchers see what the others found, and do they browse it, ask for it, or search it?"""
 
 from aarlab.graph.dials.dial import Blueprint, Dial
 
-_NONE = "You work alone: nobody reads your findings before the close, and you cannot read theirs."
-_SYNCED = (
-    "All findings of all researchers are synced into your lab between rounds: each round opens with what is new, and "
-    "you can browse the board, read a finding with its method, borrow it and critique it."
-)
-_NEEDS_OTHERS = ("search_board", "borrow", "critique")
+_EXPLAINED = {
+    "none": "You work alone: nobody reads your findings before the close, and you cannot read theirs.",
+    "synced": "All findings that reach you are synced into your lab between rounds: each round opens with what is new, "
+    "and you can browse the board, search its text, read a finding with its method, borrow it and critique it.",
+    "query": "Findings are kept by a librarian. Ask it in words for what others have found; it answers with the "
+    "findings that it thinks you mean, which you can borrow and critique.",
+    "keyword": "Findings can be searched by keywords; what a search finds can be read, borrowed and critiqued.",
+}
+_OTHERS = {"read_board", "read_findings", "borrow", "critique", "grep_board", "ask_librarian", "search_board"}
+"""Tools by which findings of others can be reached."""
+_OFFERED = {
+    "none": {"read_board", "read_findings"},  # they show its own findings
+    "synced": {"read_board", "read_findings", "grep_board", "borrow", "critique"},
+    "query": {"ask_librarian", "borrow", "critique"},
+    "keyword": {"search_board", "read_findings", "borrow", "critique"},
+}
 
 
 def _draw(value: str, blueprint: Blueprint) -> None:
-    if value == "synced":
+    if value != "none":
         blueprint.team_nodes.append("publish")
-        blueprint.explained.append(_SYNCED)
-    else:
-        blueprint.withheld.update(_NEEDS_OTHERS)
-        blueprint.explained.append(_NONE)
+    blueprint.news = value == "synced"
+    blueprint.withheld |= _OTHERS - _OFFERED[value]
+    blueprint.explained.append(_EXPLAINED[value])
 
 
 DIAL = Dial(
@@ -24,7 +33,9 @@ DIAL = Dial(
     claim="findings synced to everybody help most: they surface what nobody would have searched for",
     values={
         "none": "each researcher sees its own findings only",
-        "synced": "all findings reach everybody between rounds",
+        "synced": "all findings are put before everybody between rounds, to be browsed",
+        "query": "a librarian agent is asked in words",
+        "keyword": "findings are found by searching for words",
     },
     draw=_draw,
 )

@@ -102,6 +102,9 @@ def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
         ("baselines", "chat", "--set", "task.knobs.length_bias=2"),
         ("tasks", "chess"),
         ("structure", "stagd"),
+        ("structure", "--compare", "staged", "autonomus"),
+        ("structure", "staged", "--compare", "staged", "reviewed"),
+        ("structure", "--set", "structure={sharing: none, topology: ring}"),
         ("structure", "--set", "structure.review=gat"),
         ("validate", "nowhere.yaml"),
         ("show",),
@@ -130,6 +133,14 @@ def test_a_file_that_is_no_run_is_refused(aarlab: Aarlab, tmp_path: Path) -> Non
 
 def test_structure_lists_the_presets(aarlab: Aarlab) -> None:
     assert json.loads(aarlab("structure", "--json").stdout)["presets"].keys() == PRESETS.keys()
+
+
+def test_comparing_two_structures_shows_what_differs_and_nothing_else(aarlab: Aarlab) -> None:
+    told = json.loads(aarlab("structure", "--compare", "autonomous", "reviewed", "--json").stdout)
+    assert told["dials"] == {"review": {"autonomous": "none", "reviewed": "gate"}}
+    assert "researcher graph: think ⇢ consult" in told["graphs"]["reviewed"]
+    assert "researcher graph: think ⇢ act" not in told["graphs"]["reviewed"]
+    assert "are the same" in aarlab("structure", "--compare", "staged", "staged").stdout
 
 
 def test_structure_draws_what_the_dials_ask_for(aarlab: Aarlab) -> None:

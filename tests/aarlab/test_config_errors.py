@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from aarlab.agents.models.registry import MODELS
 from aarlab.config import ConfigError, load_scenario
 
 
@@ -55,10 +56,10 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
         ),
         (
             "team:\n  model: simulated/reseacher\n",
-            """
+            f"""
             my.yaml:2: team.model
               found    'simulated/reseacher'
-              allowed  simulated/researcher, simulated/random, simulated/reviewer
+              allowed  {", ".join(MODELS)}
               did you mean simulated/researcher?
             """,
         ),

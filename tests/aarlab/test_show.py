@@ -10,7 +10,23 @@ from click.testing import Result
 from rich.console import Console
 
 from aarlab.config import ConfigError
-from aarlab.memory.events import Brief, Decision, ModelCall, RoundBegan, Ruling, Told, ToolCall
+from aarlab.graph.structure import Structure
+from aarlab.memory import measures
+from aarlab.memory.events import (
+    Borrowed,
+    Brief,
+    Closed,
+    Decision,
+    Evaluation,
+    ModelCall,
+    NotebookEntry,
+    Oversight,
+    Published,
+    RoundBegan,
+    Ruling,
+    Told,
+    ToolCall,
+)
 from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, user
 from aarlab.memory.runfile import RunFile
 from aarlab.runs import find_run, new_run_path
@@ -85,11 +101,97 @@ def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(tal
     talk.append("r1", ToolCall("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
     talk.append("r1", Ruling("c", False, "No pilot yet.", 0.2), round=1, hours=0.7)
     page = printed(*conversation(talk, "r1", None, Reading()))
-    assert "decided by the structure: next_step = smoke" in page
-    assert "idea = m.py" not in page
+    assert "decided by the structure: next step: smoke" in page
+    assert "idea: m.py" not in page
     assert "the lab uses run_experiment" in page
     assert "the reviewer rejects" in page
     assert "No pilot yet." in page
+
+
+def test_the_structure_stands_above_every_conversation(tmp_path: Path) -> None:
+    scenario = {"structure": Structure.model_validate("staged").model_dump() | {"option": {"k": 2}}}
+    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
+    (line,) = printed(*conversation(file, "r1", None, Reading()), width=400).splitlines()[:1]
+    assert line.startswith("structure staged: workflow staged, directions distinct, ")
+    assert line.endswith("evaluation guarded, option k=2")
+
+
+def test_a_structure_that_is_no_preset_is_not_passed_off_as_one(tmp_path: Path) -> None:
+    structure = Structure.model_validate({"preset": "staged", "review": "gate"}).model_dump()
+    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={"structure": structure})
+    page = printed(*conversation(file, "r1", None, Reading()), width=400)
+    assert page.startswith("structure staged with dials turned: workflow staged, ")
+
+
+def test_whom_a_researcher_hears_stands_in_its_briefing(tmp_path: Path) -> None:
+    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    for name, hears in (("r1", ["r2", "r3"]), ("r2", []), ("r3", None)):
+        brief = Brief("researcher", "m", file.store_text("Hello."), file.store_text("[]"), None, hears)
+        file.append(name, brief, round=0, hours=0.0)
+    one, two, three = (printed(*conversation(file, name, None, Reading())) for name in ("r1", "r2", "r3"))
+    assert "hears: r2, r3" in one
+    assert "hears: nobody" in two
+    assert "hears" not in three
+
+
+def test_the_brief_names_the_tools_and_shows_the_beginning_of_each_section(tmp_path: Path) -> None:
+    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    system = "You are r1.\n\n## Methods\n\n" + "a line\n\n" * 40 + "## How the work is organised\n\nIn stages.\n"
+    tools = file.store_text('[{"name": "read_board"}, {"name": "ask_librarian"}]')
+    file.append("r1", Brief("researcher", "m", file.store_text(system), tools, None), round=0, hours=0.0)
+    page = printed(*conversation(file, "r1", None, Reading()))
+    assert "tools: read_board, ask_librarian" in page
+    assert "more lines (--full)" in page
+    assert "In stages." in page
+
+
+def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunFile) -> None:
+    recipe = talk.store_text("Flour.\nWater.")
+    scored = Evaluation("r1.e1", "final", recipe, 8, None, None, None, None, None)
+    talk.append("team", scored, round=1, hours=1.0)
+    talk.append("team", Oversight("release", ["r1.f1", "r2.f1"], "Go on."), round=1, hours=1.0)
+    page = printed(*conversation(talk, "team", None, Reading()))
+    assert "  1.0 h  evaluation  subject r1.e1 · panel final · worlds 8 · code Flour.\n" in page
+    assert "  1.0 h  oversight  action release · findings r1.f1, r2.f1 · note Go on.\n" in page
+    assert "Water." in printed(*conversation(talk, "team", None, Reading(full=True)))
+
+
+def test_what_tools_leave_behind_is_not_told_twice(talk: RunFile) -> None:
+    before = printed(*conversation(talk, "r1", None, Reading()))
+    talk.append("r1", Borrowed("r2.f1", "borrowed/r2.f1.py"), round=1, hours=0.4)
+    talk.append("r1", NotebookEntry("Remember."), round=1, hours=0.4)
+    assert printed(*conversation(talk, "r1", None, Reading())) == before
+
+
+def test_what_happened_to_the_whole_team_can_be_read_too(talk: RunFile) -> None:
+    talk.append("team", Published("r1.f1"), round=1, hours=4.0)
+    talk.append("team", Closed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
+    page = printed(*conversation(talk, agent_named(talk, "team"), None, Reading()))
+    assert "published  finding r1.f1" in page
+    assert "the close" in page
+    assert "closed  (1.5 h)  baseline baseline:bagging" in page
+
+
+def test_who_is_asked_on_a_researchers_behalf_is_heard_in_full_only(talk: RunFile) -> None:
+    asked = talk.store_message(user("May r1 run this?"))
+    reply = talk.store_message(Message("assistant", (Text("It may."),)))
+    talk.append("r1", Told("reviewer", asked), round=1, hours=0.5)
+    talk.append("r1", ModelCall("reviewer", "m", "h", reply, "end", 0, 0, None, 0.2), round=1, hours=0.7)
+    assert "It may." not in printed(*conversation(talk, "r1", None, Reading()))
+    full = printed(*conversation(talk, "r1", None, Reading(full=True)))
+    assert "the reviewer is told" in full
+    assert "the reviewer thinks" in full
+    assert "It may." in full
+
+
+def test_decisions_are_told_by_kind_and_taker_and_over_rounds(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    page = aarlab("show", summary["file"]).stdout
+    file = RunFile.read(Path(summary["file"]))
+    for (kind, _), count in measures.decisions(file).items():
+        row = next(line for line in page.splitlines() if line.strip().startswith(kind.replace("_", " ")))
+        assert str(count) in row.split()
+        assert f"{summary['autonomy_by_kind'][kind]:.0%}" in row
+    assert "Realised autonomy by round, 0 being the briefing: 0% in 0, 100% in 1–3." in page
 
 
 def test_agents_are_found_by_name_and_by_number(talk: RunFile) -> None:
@@ -122,6 +224,16 @@ def test_records_become_a_table_where_it_fits_and_items_where_it_does_not() -> N
     narrow = printed(readable(log, Reading(width=40)), width=40)
     assert "operator  agreement  kept" in wide
     assert "- operator start" in narrow
+
+
+def test_nothing_is_cut_off_however_deep_it_stands() -> None:
+    log = [{"operator": f"op{i}", "agreement": 0.123, "balance": 0.456, "entropy": 0.789} for i in range(3)]
+    deep = {"new": [{"finding": "r1.f1", "outer": {"text": "x\n" * 3, "inner": {"body": "y\n" * 3, "log": log}}}] * 2}
+    for width in range(50, 80):
+        # A conversation stands nine columns further in than the page.
+        page = printed(readable(deep, Reading(width=width)), width=width - 9)
+        assert page.count("0.789") == 6
+        assert "…" not in page
 
 
 def test_code_is_highlighted_on_a_terminal_and_plain_in_a_pipe() -> None:

@@ -1,5 +1,6 @@
 """A run's result in words: honest about what was reached, and about where the winner came from."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def outcome(file: RunFile, *, width: int = 200, **changes: Any) -> str:
         "run_id": "tree", "file": str(file.path), "task": "chat", "structure": {"workflow": "autonomous"}, "model": "m",
         "seed": 7, "rounds": 1, "hours": 3.0, "cost_usd": 0.0, "findings": 3, "borrows": 1, "critiques": 1,
         "experiments": 3, "evaluations": 9, "entropy_bits": 1.5, "realised_autonomy": 0.75, "digest": "", "wall_s": 2,
+        "structure_breaches": [],
         "best": {"finding": "r3.f1", "title": "idea of r3", "family": "ensemble", "pgr": 0.5, "se": 0.02},
         "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": {"name": "two_cluster_vote", "pgr": 0.55},
     }  # fmt: skip
@@ -76,6 +78,26 @@ def test_the_winner_is_followed_back_to_its_source(family_tree: RunFile) -> None
 def test_an_unknown_cost_is_not_nothing(family_tree: RunFile) -> None:
     assert "cost unknown" in outcome(family_tree, cost_usd=None)
     assert "$0.00" in outcome(family_tree)
+
+
+def test_measures_of_the_team_stand_in_a_line_each(family_tree: RunFile) -> None:
+    told = outcome(
+        family_tree,
+        development_pgr={"quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2},
+        autonomy_by_kind={"direction": 0.0, "fidelity": 0.5, "next_step": 1.0}, entropy_interval=[0.5, 1.25],
+        novelty=0.3, repeated_share=0.25, borrow_depth=2,
+    )  # fmt: skip
+    assert "best development PGR –, 0.40, 0.50 after a quarter, half and all of the budget" in told
+    assert "75% of all decisions were taken by the agents (direction 0%, fidelity 50%)" in told
+    assert "1.50 bits of entropy over method families (0.50 to 1.25 in resampled teams), novelty 0.30" in told
+    assert "25% of full experiments had been run before, the winner's idea changed hands twice" in told
+
+
+def test_what_was_not_measured_is_left_out(family_tree: RunFile) -> None:
+    nothing = {"quarter": None, "half": None, "whole": None, "mean": 0.0}
+    told = outcome(family_tree, development_pgr=nothing, entropy_bits=None, novelty=None, repeated_share=None)
+    for name in ("climb", "diversity", "exchange"):
+        assert re.search(rf"^{name} +– *$", told, re.MULTILINE)
 
 
 def test_commands_can_be_copied_whole(family_tree: RunFile) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.agents.researcher import round_opening, system_prompt
-from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, user
+from aarlab.memory.messages import Conversation, Message, ToolResult, ToolSpec, ToolUse, user
 from aarlab.scenarios import baselines, toolkit
 from aarlab.tools.toolbox import TOOLS
 
 COSTS = {
-    "think": 0.1, "read": 0.1, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25, "full": 2.0
+    "think": 0.1, "read": 0.1, "write": 0.1, "share": 0.1, "ask": 0.2, "review": 0.2, "smoke": 0.1,
+    "pilot": 0.25, "full": 2.0,
 }  # fmt: skip
 STARTERS = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
 LOG = [{"operator": "start", "agreement": 1.0, "balance": 0.5}, {"operator": "finish"}]
@@ -60,21 +61,57 @@ def correspond(model: Model, turns: int, *, direction: str | None = None) -> lis
     return said
 
 
+class Lab:
+    """A lab that is content with everything, in front of one researcher."""
+
+    def __init__(self, model: Model, *said: Message, pgr: float = 0.2, system: str | None = None) -> None:
+        """Brief the researcher, open the first round, and say something more."""
+        self.model = model
+        self.conversation = Conversation.begin(system or brief()).then(opening(), *said)
+        self.pgr = pgr
+        self.done: list[tuple[str, Mapping[str, Any]]] = []
+        """The tools it has used, in order."""
+        self._turns = 0
+
+    def tell(self, *said: Message) -> None:
+        """Put messages before the researcher."""
+        self.conversation = self.conversation.then(*said)
+
+    def turn(self, *tools: str, answers: Mapping[str, Mapping[str, Any]] | None = None) -> Reply:
+        """Let it think once, with some tools or all of them, and answer what it asks for."""
+        offered = tuple(tool.spec for name, tool in TOOLS.items() if not tools or name in tools)
+        extra = tuple(ToolSpec(name, "", {}) for name in tools if name not in TOOLS)
+        reply = ask(self.model, Request(self.conversation, (*offered, *extra)))
+        self._turns += 1
+        self.done += [(wish.name, wish.arguments) for wish in reply.message.tool_uses]
+        results = tuple(self._answer(wish, answers or {}) for wish in reply.message.tool_uses)
+        self.tell(reply.message, *([Message("user", results)] if results else []))
+        return reply
+
+    def _answer(self, wish: ToolUse, answers: Mapping[str, Mapping[str, Any]]) -> ToolResult:
+        told = answers.get(wish.name) or _told(wish.name, wish.arguments, f"{self._turns}", self.pgr)
+        return ToolResult(wish.id, json.dumps({**told, "hours": round(0.1 * self._turns, 2)}))
+
+
 def _result(wish: ToolUse, turn: int) -> ToolResult:
     told = _told(wish.name, wish.arguments, f"{turn}-{wish.id}") | {"hours": round(0.1 * turn, 2)}
     return ToolResult(wish.id, json.dumps(told))
 
 
-def _told(tool: str, arguments: Mapping[str, Any], unique: str) -> dict[str, Any]:
+def _told(tool: str, arguments: Mapping[str, Any], unique: str, pgr: float = 0.2) -> dict[str, Any]:
     match tool:
         case "read_file":
             return {"path": arguments["path"], "text": STARTERS[arguments["path"]]}
         case "write_file":
             return {"path": arguments["path"], "lines": 9}
         case "run_experiment":
-            score = {"pgr": 0.2, "se": 0.02, "worlds": 8}
+            score = {"pgr": pgr, "se": 0.02, "worlds": 8}
             return {"experiment": f"r1.e{unique}", "log": LOG, **arguments, **score}
         case "post_finding":
             return {"finding": f"r1.f{unique}"}
+        case "read_findings" | "search_board" | "ask_librarian":
+            return {"findings": []}
+        case "grep_board":
+            return {"matches": []}
         case _:
             return {}

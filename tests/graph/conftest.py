@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from team_runs import Dials, Run, scenario
+from team_runs import Dials, Run, complete, scenario
 from team_runs import run as run_once
 
 
@@ -17,7 +17,7 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Dials
     def run_of(dials: Dials) -> Run:
         name = "-".join(dials.values())
         if name not in made:
-            made[name] = run_once(scenario(structure=dials), folder / f"{name}.db")
+            made[name] = run_once(scenario(structure=complete(dials)), folder / f"{name}.db")
         return made[name]
 
     yield run_of

@@ -1,6 +1,7 @@
 """Whole runs of small teams, and the structures they are asked for."""
 
 import itertools
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure import DIALS
+from aarlab.graph.structure import DIALS, Structure
 from aarlab.memory.events import Event
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.tools.sandbox import SandboxUnavailable
@@ -22,7 +24,7 @@ Dials = Mapping[str, str]
 TINY: dict[str, Any] = {
     "seed": 7,
     "team": {"researchers": 2},
-    "budget": {"hours": 4, "round_hours": 2},
+    "budget": {"hours": 3, "round_hours": 1.5},
     "costs": {"think": 0.05, "read": 0.02, "write": 0.02, "share": 0.02, "smoke": 0.05, "pilot": 0.1, "full": 0.5},
     "scoring": {
         "full_worlds": 2,
@@ -36,27 +38,70 @@ TINY: dict[str, Any] = {
 }
 """Two researchers for two rounds, with full runs cheap enough for several of them in each."""
 
-COMBINATIONS: list[Dials] = [
-    dict(zip([dial.name for dial in DIALS], values, strict=True))
-    for values in itertools.product(*(dial.values for dial in DIALS))
-]
+Pair = frozenset[tuple[str, str]]
+
+
+def allowed(dials: Dials) -> bool:
+    """Tell whether these values do not contradict each other."""
+    try:
+        Structure.model_validate(dials)
+    except ValidationError:
+        return False
+    return True
+
+
+def covering() -> list[Dials]:
+    """Return structures that between them have every allowed pair of values of two dials (greedily, from a seed)."""
+    draw = random.Random(7)
+    singles = [(dial.name, value) for dial in DIALS for value in dial.values]
+    missing = {frozenset(p) for p in itertools.combinations(singles, 2) if p[0][0] != p[1][0] and allowed(dict(p))}
+    chosen: list[Dials] = []
+    while missing:
+        must = sorted(sorted(pair) for pair in missing)[0]
+        thought_of = [_drawn(dict(must), draw) for _ in range(60)]
+        best = max((dials for dials in thought_of if allowed(dials)), key=lambda dials: len(_pairs(dials) & missing))
+        missing -= _pairs(best)
+        chosen.append(best)
+    return chosen
+
+
+def _drawn(fixed: Dials, draw: random.Random) -> dict[str, str]:
+    return {dial.name: fixed.get(dial.name) or draw.choice(list(dial.values)) for dial in DIALS}
+
+
+def _pairs(dials: Dials) -> set[Pair]:
+    return {frozenset(pair) for pair in itertools.combinations(dials.items(), 2)}
+
+
+def complete(dials: Dials) -> dict[str, Any]:
+    """Return dials with the parameters that some of their values need."""
+    parameters = {
+        "networkx": {"generator": "path_graph"},
+        "file": {"path": str(Path(__file__).parent / "pair.edgelist")},
+    }
+    topology = dials.get("topology", "complete")
+    return {**dials, **({"topology_parameters": parameters[topology]} if topology in parameters else {})}
+
+
+def _row(*values: str) -> Dials:
+    return dict(zip([dial.name for dial in DIALS], values, strict=True))
+
+
 ALWAYS: list[Dials] = [
-    {
-        "workflow": "autonomous",
-        "directions": "distinct",
-        "sharing": "synced",
-        "review": "none",
-        "evaluation": "guarded",
-    },
-    {"workflow": "autonomous", "directions": "none", "sharing": "none", "review": "gate", "evaluation": "capped"},
-    {"workflow": "staged", "directions": "distinct", "sharing": "synced", "review": "advisory", "evaluation": "open"},
+    _row("autonomous", "distinct", "self", "none", "synced", "complete", "none", "guarded"),
+    _row("autonomous", "none", "self", "gate", "none", "complete", "checkpoint", "capped"),
+    _row("staged", "distinct", "evolutionary", "advisory", "synced", "ring", "gate", "open"),
+    _row("suggested", "pool", "self", "none", "query", "islands", "none", "guarded"),
+    _row("staged", "pool", "evolutionary", "gate", "keyword", "star", "none", "guarded"),
 ]
-"""Between them these have every value of every dial; the other combinations run, guarded, among the long tests."""
+"""Between them these have nearly every value of every dial."""
+COMBINATIONS: list[Dials] = [*ALWAYS, *(dials for dials in covering() if dials not in ALWAYS)]
+"""Every pair of values of two dials; those beyond the first few run among the long tests."""
 
 
 def structures(**dials: str) -> pytest.MarkDecorator:
     """Run a test on a run of every structure whose dials stand like this."""
-    wanted = [c for c in COMBINATIONS if dials.items() <= c.items() and (c in ALWAYS or c["evaluation"] == "guarded")]
+    wanted = [c for c in COMBINATIONS if dials.items() <= c.items()]
     params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in wanted]
     return pytest.mark.parametrize("run", params, indirect=True)
 

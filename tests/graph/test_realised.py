@@ -1,9 +1,13 @@
 """The structure that was asked for is the structure that was there: read from what happened, not from the prompts."""
 
+import re
+
 from team_runs import Run, structures
 
 from aarlab.graph.dials.directions import DIRECTIONS
+from aarlab.graph.realised import breaches
 from aarlab.memory.events import (
+    Assignment,
     Borrowed,
     Brief,
     Decision,
@@ -11,6 +15,8 @@ from aarlab.memory.events import (
     Experiment,
     Finding,
     ModelCall,
+    Oversight,
+    Plan,
     Published,
     Ruling,
     Told,
@@ -18,6 +24,7 @@ from aarlab.memory.events import (
 )
 
 REVIEWER = "reviewer"
+FINDING = re.compile(r"\br\d+\.f\d+\b")
 
 # -- workflow -------------------------------------------------------------------------------------------------------
 
@@ -57,7 +64,7 @@ def test_in_a_fixed_workflow_every_full_run_follows_a_smoke_test_of_the_same_cod
 @structures(directions="distinct")
 def test_each_researcher_has_a_direction_of_its_own(run: Run) -> None:
     given = [event.direction for event in run.of(Brief)]
-    assert given == list(DIRECTIONS[: len(run.researchers)])
+    assert given == list(DIRECTIONS)[: len(run.researchers)]
     assert {event.taken_by for event in run.of(Decision) if event.decision == "direction"} == {"structure"}
 
 
@@ -87,12 +94,16 @@ def test_where_nothing_is_shared_no_finding_comes_from_anothers(run: Run) -> Non
     assert all(event.source.split(".")[0] == event.target.split(".")[0] for event in edges)
 
 
-@structures(sharing="synced")
-def test_every_finding_is_published_once_in_the_round_it_was_posted_in(run: Run) -> None:
+@structures()
+def test_every_shared_finding_is_published_once_in_the_round_it_was_posted_in(run: Run) -> None:
     posted = {entry.event.id: entry.round for entry in run.placed(Finding)}
     published = [(entry.event.finding, entry.round) for entry in run.placed(Published)]
     assert posted
-    assert sorted(published) == sorted(posted.items())
+    assert len(published) == len(set(published))
+    assert set(published) <= set(posted.items())
+    structure = run.scenario.structure
+    if structure.sharing != "none" and structure.oversight != "gate":
+        assert set(published) == set(posted.items())
 
 
 @structures(sharing="synced")
@@ -108,8 +119,11 @@ def test_others_findings_are_heard_of_in_the_next_round_and_not_before(run: Run)
 def test_a_round_opens_with_what_the_others_posted_in_the_last(run: Run) -> None:
     for name in run.researchers:
         opening = next(e for e in run.placed(Told, stream=name) if e.round == 2)
-        news = {e.event.id for e in run.placed(Finding) if e.round == 1 and e.event.author != name}
-        assert run.findings_named_in(opening.event.message) == news
+        (brief,) = run.of(Brief, stream=name)
+        authors = set(run.researchers if brief.hears is None else brief.hears) - {name}
+        news = {e.event.finding for e in run.placed(Published) if e.round == 1}
+        told, *_ = run.words(opening.event.message).split("### From the overseer")
+        assert set(FINDING.findall(told)) == {f for f in news if f.split(".")[0] in authors}
 
 
 # -- review ---------------------------------------------------------------------------------------------------------
@@ -119,7 +133,7 @@ def test_a_round_opens_with_what_the_others_posted_in_the_last(run: Run) -> None
 def test_without_review_there_is_no_reviewer(run: Run) -> None:
     assert run.of(Ruling) == []
     assert all(entry.stream != REVIEWER for entry in run.entries)
-    assert {event.role for event in run.of(ModelCall)} == {"researcher"}
+    assert "reviewer" not in {event.role for event in run.of(ModelCall)}
 
 
 @structures(review="advisory")
@@ -143,7 +157,6 @@ def test_nothing_runs_in_full_that_the_reviewer_has_not_approved(run: Run) -> No
 
 @structures(review="gate")
 def test_a_full_run_behind_a_gate_is_the_reviewers_decision(run: Run) -> None:
-    assert run.of(Ruling)
     takers = {e.taken_by for e in run.of(Decision) if e.decision == "fidelity" and "full" in e.choice}
     assert takers <= {"reviewer", "structure"}
 
@@ -159,3 +172,69 @@ def test_tools_that_the_structure_withholds_are_never_offered(run: Run) -> None:
         assert not any(f'"name":"{tool}"' in offered for tool in withheld)
     used = {event.tool for event in run.of(ToolCall) if event.ok}
     assert used.isdisjoint(withheld)
+
+
+# -- assignments, topology, oversight -------------------------------------------------------------------------------
+
+
+@structures(selection="self")
+def test_who_chooses_for_itself_is_assigned_nothing_but_ideas_of_a_pool(run: Run) -> None:
+    if run.scenario.structure.directions != "pool":
+        assert run.of(Assignment, Plan) == []
+    assert all(event.parent is None for event in run.of(Assignment))
+
+
+@structures(directions="pool")
+def test_a_pool_is_written_before_the_work_and_dealt_in_turn(run: Run) -> None:
+    plans = run.placed(Plan)
+    assert len(plans) == 4 * len(run.researchers)
+    assert {entry.round for entry in plans} == {0}
+    for place, name in enumerate(run.researchers):
+        dealt = [event.idea for event in run.of(Assignment, stream=name) if event.idea is not None]
+        assert dealt[:4] == [f"p{place + 1 + len(run.researchers) * i}" for i in range(len(dealt[:4]))]
+
+
+@structures(selection="evolutionary")
+def test_evolution_gives_a_parent_that_reaches_the_researcher_and_the_structure_takes_the_decision(run: Run) -> None:
+    for name in run.researchers:
+        (brief,) = run.of(Brief, stream=name)
+        heard = set(run.researchers if brief.hears is None else brief.hears)
+        reach = {name} if run.scenario.structure.sharing == "none" else heard | {name}
+        parents = [event.parent for event in run.of(Assignment, stream=name) if event.parent is not None]
+        assert {parent.split(".")[0] for parent in parents} <= reach
+    takers = {event.taken_by for event in run.of(Decision) if event.decision in ("idea", "parent")}
+    assert takers <= {"structure"}
+
+
+@structures()
+def test_a_new_assignment_follows_a_finding_with_an_experiment_on_the_last(run: Run) -> None:
+    for name in run.researchers:
+        given = posted = 0
+        for event in run.of(Assignment, Finding, stream=name):
+            if isinstance(event, Assignment):
+                assert posted >= given
+                given += 1
+            elif event.experiment is not None:
+                posted += 1
+
+
+@structures(oversight="gate")
+def test_what_is_shared_is_what_the_overseer_released(run: Run) -> None:
+    released = [finding for event in run.of(Oversight) for finding in event.findings]
+    assert {event.finding for event in run.of(Published)} <= set(released)
+    assert {d.taken_by for d in run.of(Decision) if d.choice.endswith(("released", "kept back"))} <= {"person"}
+
+
+@structures()
+def test_nobody_hears_of_what_does_not_reach_it(run: Run) -> None:
+    for name in run.researchers:
+        (brief,) = run.of(Brief, stream=name)
+        if brief.hears is not None:
+            messages = [event.message for event in run.of(Told, stream=name)]
+            heard = {finding.split(".")[0] for message in messages for finding in run.findings_named_in(message)}
+            assert heard <= {name, *brief.hears}
+
+
+@structures()
+def test_the_check_at_the_close_finds_nothing_to_object_to(run: Run) -> None:
+    assert breaches(run.file) == []

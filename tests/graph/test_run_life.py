@@ -51,7 +51,7 @@ class Exhausted:
 def test_a_run_that_is_cut_short_says_how_and_keeps_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
 ) -> None:
-    def open_exhausted(seed: int, agent: str) -> Model:
+    def open_exhausted(seed: int, agent: str, temperament: str) -> Model:
         return Exhausted(seed, agent, error)
 
     info = registry.ModelInfo("test/exhausted", "gives up", "nothing", open_exhausted)

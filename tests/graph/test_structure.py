@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
-from team_runs import COMBINATIONS, Dials
+from team_runs import COMBINATIONS, Dials, complete
 
+from aarlab.graph.dials import sharing
 from aarlab.graph.researcher import compile_researcher
 from aarlab.graph.structure import DIALS, PRESETS, Structure
 from aarlab.graph.team import compile_team
@@ -17,7 +18,7 @@ STAGES = {"propose", "plan", "implement", "smoke", "full_run", "analyse", "share
 
 
 def structure(dials: Dials | str = "autonomous") -> Structure:
-    return Structure.model_validate(dials)
+    return Structure.model_validate(dials if isinstance(dials, str) else complete(dials))
 
 
 def nodes(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[str]:
@@ -77,22 +78,66 @@ def test_an_advisory_reviewer_is_no_gate() -> None:
         assert nodes(compile_researcher(structure({"workflow": workflow, "review": "advisory"}))) == expected
 
 
-def test_who_works_alone_has_no_tools_for_others_findings() -> None:
-    alone, together = (structure({"sharing": value}).blueprint() for value in ("none", "synced"))
-    assert alone.withheld == {"search_board", "borrow", "critique"}
-    assert together.withheld == set()
+def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
+    tools = {"read_board", "read_findings", "grep_board", "ask_librarian", "search_board", "borrow", "critique"}
+    offered = {value: tools - structure({"sharing": value}).blueprint().withheld for value in sharing.DIAL.values}
+    assert offered["none"] == {"read_board", "read_findings"}
+    assert offered["synced"] == {"read_board", "read_findings", "grep_board", "borrow", "critique"}
+    assert offered["query"] == {"ask_librarian", "borrow", "critique"}
+    assert offered["keyword"] == {"search_board", "read_findings", "borrow", "critique"}
+
+
+@pytest.mark.parametrize(
+    "dials",
+    [{"directions": "pool"}, {"selection": "evolutionary"}, {"directions": "pool", "selection": "evolutionary"}],
+)
+def test_where_ideas_are_assigned_an_assignment_stands_before_the_work(dials: Dials) -> None:
+    free, bound = (compile_researcher(structure({**dials, "workflow": w})) for w in ("autonomous", "staged"))
+    assert {("__start__", "assign"), ("assign", "think"), ("act", "assign")} <= edges(free)
+    assert {("assign", "plan"), ("share", "assign")} <= edges(bound)
+    assert "propose" not in nodes(bound)
+
+
+def test_what_the_model_writes_in_advance_is_written_before_the_briefing() -> None:
+    for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_by": "model"}):
+        assert {("__start__", "plan"), ("plan", "brief")} <= edges(compile_team(structure(dials)))
+
+
+def test_oversight_asks_after_the_round_or_in_the_place_of_publishing() -> None:
+    checkpoint, gate = (compile_team(structure({"oversight": value})) for value in ("checkpoint", "gate"))
+    assert {("publish", "oversee"), ("oversee", "next_round")} <= edges(checkpoint)
+    assert "release" in nodes(gate)
+    assert "publish" not in nodes(gate)
+
+
+def test_a_suggested_workflow_is_the_free_graph_with_other_words() -> None:
+    free, advised = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
+    assert edges(compile_researcher(free)) == edges(compile_researcher(advised))
+    assert free.blueprint().explained != advised.blueprint().explained
 
 
 @pytest.mark.parametrize("dials", COMBINATIONS, ids=lambda dials: "-".join(dials.values()))
-def test_every_combination_of_dials_compiles(dials: Dials) -> None:
+def test_every_pair_of_values_compiles(dials: Dials) -> None:
     asked = structure(dials)
     assert nodes(compile_team(asked)) >= {"brief", "research", "next_round", "close"}
-    assert nodes(compile_researcher(asked)) >= ({"think"} if dials["workflow"] == "autonomous" else STAGES)
+    researcher = nodes(compile_researcher(asked))
+    assert researcher >= (STAGES - {"propose"} if dials["workflow"] == "staged" else {"think"})
 
 
-def test_every_combination_is_explained_in_words_of_its_own() -> None:
-    told = ["\n".join(structure(dials).blueprint().explained) for dials in COMBINATIONS]
-    assert len(set(told)) == len(COMBINATIONS)
+@pytest.mark.parametrize(
+    ("dials", "words"),
+    [
+        ({"sharing": "none", "topology": "ring"}, ("sharing", "topology")),
+        ({"sharing": "none", "oversight": "gate"}, ("sharing", "oversight")),
+        ({"directions_by": "model", "directions": "none"}, ("directions_by", "directions")),
+        ({"pool_ideas": 5}, ("pool_ideas", "directions")),
+        ({"topology_parameters": {"k": 3}}, ("topology_parameters", "topology")),
+    ],
+)
+def test_a_contradiction_is_refused_with_both_fields_named(dials: dict[str, Any], words: tuple[str, str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Structure.model_validate(dials)
+    assert all(word in str(refused.value) for word in words)
 
 
 # -- presets --------------------------------------------------------------------------------------------------------

@@ -8,14 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarlab.memory.events import Brief, Decider, Decision, Experiment, Finding
-from aarlab.memory.measures import entropy_bits, frontier, realised_autonomy, shannon_bits
+from aarlab.memory.events import (
+    Brief,
+    Closed,
+    Decider,
+    Decision,
+    DecisionKind,
+    Edge,
+    EdgeKind,
+    Experiment,
+    Fidelity,
+    Finding,
+    Published,
+)
+from aarlab.memory.measures import (
+    Repeats,
+    autonomy_by_kind,
+    autonomy_by_round,
+    borrow_depth,
+    borrow_depths,
+    by_hour,
+    critique_uptake,
+    decisions,
+    development_pgr,
+    entropy,
+    entropy_bits,
+    frontier,
+    realised_autonomy,
+    repeats,
+    shannon_bits,
+)
 from aarlab.memory.runfile import RunFile
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> RunFile:
-    return RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    scenario = {"budget": {"hours": 8.0}}
+    return RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
 
 
 def brief(file: RunFile, researchers: int) -> None:
@@ -73,6 +102,223 @@ def test_autonomy_is_the_agents_share_of_decisions(file: RunFile) -> None:
     for taker in takers:
         file.append("r0", Decision("next_step", "x", taker), round=1, hours=0.0)
     assert realised_autonomy(file) == 0.5
+
+
+def decide(file: RunFile, *taken: tuple[int, DecisionKind, Decider]) -> None:
+    for round_, kind, taker in taken:
+        file.append("r0", Decision(kind, "x", taker), round=round_, hours=0.0)
+
+
+def test_autonomy_is_told_by_kind_and_by_round_too(file: RunFile) -> None:
+    decide(file, (0, "direction", "structure"), (1, "next_step", "agent"), (1, "next_step", "agent"))
+    decide(file, (2, "next_step", "agent"), (2, "fidelity", "reviewer"), (2, "publish", "person"))
+    assert autonomy_by_kind(file) == {"direction": 0.0, "fidelity": 0.0, "next_step": 1.0, "publish": 0.0}
+    assert autonomy_by_round(file) == {0: 0.0, 1: 1.0, 2: pytest.approx(1 / 3)}
+    assert decisions(file)["next_step", "agent"] == 3
+    assert sum(decisions(file).values()) == 6
+
+
+def test_the_interval_of_the_entropy_is_the_same_whenever_it_is_asked_for(file: RunFile) -> None:
+    brief(file, 9)
+    post(file, 1, "aaaabbbcc")
+    first = entropy(file)
+    assert first is not None
+    assert entropy(file) == first
+    low, high = first.interval
+    assert 0 < low < high <= math.log2(3)
+
+
+def test_a_team_of_one_mind_leaves_nothing_to_chance(file: RunFile) -> None:
+    brief(file, 9)
+    post(file, 1, "a" * 9)
+    measured = entropy(file)
+    assert measured is not None
+    assert (measured.bits, measured.interval) == (0.0, (0.0, 0.0))
+
+
+def test_the_interval_of_a_diverse_team_lies_below_its_entropy_as_the_page_warns(file: RunFile) -> None:
+    brief(file, 9)
+    post(file, 1, "abcdefghi")
+    measured = entropy(file)
+    assert measured is not None
+    assert measured.bits == pytest.approx(math.log2(9))
+    assert measured.interval[1] < measured.bits
+
+
+def test_families_may_be_given_by_whoever_has_read_the_code(file: RunFile) -> None:
+    brief(file, 2)
+    for name, family in (("r0", "a"), ("r1", "b")):
+        finding = Finding(f"{name}.f1", name, "result", "", "", family, "e", "c", "full", 0.1, 0.1)
+        file.append(name, finding, round=1, hours=1.0)
+    assert entropy_bits(file) == 1.0
+    read = entropy(file, {"r0.f1": "a", "r1.f1": "a"})
+    assert read is not None
+    assert read.bits == 0.0
+
+
+def run(
+    file: RunFile, stream: str, hours: float, pgr: float | None, *, code: str = "c", fidelity: Fidelity = "full"
+) -> None:
+    """Let a researcher run an experiment; rounds take two hours."""
+    experiment = Experiment("e", "m.py", code, fidelity, None, pgr, None, [])
+    file.append(stream, experiment, round=math.ceil(hours / 2), hours=hours)
+
+
+def test_progress_is_told_at_points_of_the_budget(file: RunFile) -> None:
+    brief(file, 2)
+    run(file, "r0", 6.0, 0.6)
+    run(file, "r1", 2.0, 0.2)
+    run(file, "r1", 3.0, 0.1)
+    run(file, "r0", 1.0, 0.9, fidelity="pilot")
+    climb = development_pgr(file)
+    assert (climb.quarter, climb.half, climb.whole) == (0.2, 0.2, 0.6)
+    assert climb.mean == pytest.approx((2 * 0 + 4 * 0.2 + 2 * 0.6) / 8)
+
+
+def test_a_method_that_is_worse_than_the_teacher_is_no_progress_over_time(file: RunFile) -> None:
+    brief(file, 1)
+    run(file, "r0", 4.0, -0.5)
+    climb = development_pgr(file)
+    assert (climb.quarter, climb.half, climb.whole, climb.mean) == (None, -0.5, -0.5, 0.0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 32), st.integers(-20, 100)), max_size=12),
+    st.integers(1, 32),
+    st.integers(-20, 100),
+)
+def test_one_more_experiment_never_lowers_progress(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]], quarter_hours: int, percent: int
+) -> None:
+    path = tmp_path_factory.mktemp("climb") / "run.db"
+    with RunFile.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}}) as file:
+        brief(file, 1)
+        for quarters, pgr in runs:
+            run(file, "r0", quarters / 4, pgr / 100)
+        before = development_pgr(file)
+        run(file, "r0", quarter_hours / 4, percent / 100)
+        after = development_pgr(file)
+    assert after.mean >= before.mean - 1e-12
+    assert after.mean <= max([0.0, percent / 100, *(pgr / 100 for _, pgr in runs)]) + 1e-12
+    assert before.whole is None or (after.whole is not None and after.whole >= before.whole)
+
+
+def found(file: RunFile, name: str, *, round: int, code: str | None = "c", published: bool = True) -> None:
+    """Let the author whose name a finding starts with post it, for all to see at the round's end."""
+    author = name.partition(".")[0]
+    finding = Finding(name, author, "result", "", "", "ensemble", "e", code, "full", 0.1, 0.1)
+    file.append(author, finding, round=round, hours=2.0 * round)
+    if published:
+        file.append("team", Published(name), round=round, hours=2.0 * round)
+
+
+def link(file: RunFile, relation: EdgeKind, source: str, target: str, *, round: int) -> None:
+    file.append(source.partition(".")[0], Edge(relation, source, target, ""), round=round, hours=2.0 * round)
+
+
+def test_an_idea_is_as_deep_as_it_changed_hands(file: RunFile) -> None:
+    brief(file, 3)
+    for round_, name in enumerate(["r0.f1", "r1.f1", "r1.f2", "r2.f1", "r0.f2"], 1):
+        found(file, name, round=round_)
+    link(file, "borrows", "r1.f1", "r0.f1", round=2)
+    link(file, "refines", "r1.f2", "r1.f1", round=3)
+    link(file, "replicates", "r2.f1", "r1.f2", round=4)
+    link(file, "borrows", "r2.f1", "r0.f1", round=4)
+    link(file, "critiques", "r0", "r2.f1", round=5)
+    assert borrow_depths(file) == {"r0.f1": 0, "r1.f1": 1, "r1.f2": 1, "r2.f1": 2, "r0.f2": 0}
+    assert (borrow_depth(file).winner, borrow_depth(file).mean) == (None, pytest.approx(4 / 5))
+    file.append("team", Closed("r2.f1", None, 0.0), round=6, hours=8.0)
+    assert borrow_depth(file).winner == 2
+
+
+def test_a_critique_is_taken_up_by_a_changed_method_that_came_after_it(file: RunFile) -> None:
+    brief(file, 3)
+    found(file, "r0.f1", round=1, code="a")
+    found(file, "r1.f1", round=1, code="b")
+    found(file, "r1.f9", round=1, code=None)
+    link(file, "critiques", "r1", "r0.f1", round=2)
+    link(file, "critiques", "r2", "r1.f9", round=2)
+    found(file, "r2.f1", round=2, code="z")
+    link(file, "refines", "r2.f1", "r0.f1", round=2)
+    assert (critique_uptake(file).critiques, critique_uptake(file).by_anybody) == (1, 0), "r2 had not read it yet"
+    found(file, "r2.f2", round=3, code="a")
+    link(file, "replicates", "r2.f2", "r0.f1", round=3)
+    assert critique_uptake(file).by_anybody == 0, "nothing was changed"
+    found(file, "r0.f2", round=3, code="a2")
+    link(file, "refines", "r0.f2", "r0.f1", round=3)
+    told = critique_uptake(file)
+    assert (told.by_author, told.by_anybody, told.share) == (1, 1, 1.0)
+
+
+def test_the_critic_may_act_on_its_own_critique_at_once(file: RunFile) -> None:
+    brief(file, 2)
+    found(file, "r0.f1", round=1, code="a")
+    link(file, "critiques", "r1", "r0.f1", round=2)
+    found(file, "r1.f1", round=2, code="b")
+    link(file, "refines", "r1.f1", "r0.f1", round=2)
+    told = critique_uptake(file)
+    assert (told.by_author, told.by_anybody) == (0, 1)
+
+
+def test_what_nobody_criticised_shows_how_much_would_have_happened_anyway(file: RunFile) -> None:
+    brief(file, 2)
+    for name, code in (("r0.f1", "a"), ("r0.f2", "b"), ("r0.f3", None)):
+        found(file, name, round=1, code=code)
+    assert critique_uptake(file).share is None
+    assert critique_uptake(file).base_rate == 0.0
+    found(file, "r1.f1", round=2, code="c")
+    link(file, "borrows", "r1.f1", "r0.f1", round=2)
+    assert critique_uptake(file).base_rate == pytest.approx(1 / 3)
+
+
+def test_work_is_repeated_by_oneself_in_sight_or_out_of_sight(file: RunFile) -> None:
+    brief(file, 4)
+    assert repeats(file).share is None
+    run(file, "r0", 1.0, 0.3)
+    run(file, "r1", 2.0, 0.3)
+    found(file, "r0.f1", round=1)
+    run(file, "r2", 4.0, None)
+    run(file, "r0", 4.0, 0.4)
+    run(file, "r3", 5.0, 0.4, fidelity="pilot")
+    run(file, "r3", 6.0, 0.4, code="another")
+    assert repeats(file) == Repeats(full=5, own=1, visible=1, unseen=1)
+    assert repeats(file).share == pytest.approx(3 / 5)
+
+
+def test_a_finding_that_was_not_published_was_not_in_sight(file: RunFile) -> None:
+    brief(file, 2)
+    run(file, "r0", 1.0, 0.3)
+    found(file, "r0.f1", round=1, published=False)
+    run(file, "r1", 4.0, 0.3)
+    assert repeats(file) == Repeats(full=2, own=0, visible=0, unseen=1)
+
+
+def test_a_finding_of_somebody_whom_one_does_not_hear_was_not_in_sight(file: RunFile) -> None:
+    heard: dict[str, list[str] | None] = {"r0": None, "r1": ["r2"], "r2": ["r0", "r1"]}
+    for name, hears in heard.items():
+        file.append(name, Brief("researcher", "m", "", "", None, hears), round=0, hours=0.0)
+    run(file, "r0", 1.0, 0.3)
+    found(file, "r0.f1", round=1)
+    run(file, "r1", 4.0, 0.3)
+    run(file, "r2", 4.0, 0.3)
+    assert repeats(file) == Repeats(full=3, own=0, visible=1, unseen=1)
+
+
+def test_who_was_computed_first_makes_no_difference(tmp_path: Path) -> None:
+    """Two logs of the same happenings, in which the researchers' events arrived in another order."""
+    files = []
+    for order in (("r0", "r1"), ("r1", "r0")):
+        path = tmp_path / f"{order[0]}.db"
+        file = RunFile.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}})
+        brief(file, 2)
+        for name in order:
+            run(file, name, 2.0, 0.1 if name == "r0" else 0.2)
+            found(file, f"{name}.f1", round=1, published=False)
+        files.append(file)
+    one, other = files
+    assert [entry.stream for entry in by_hour(one, Experiment)] == ["r0", "r1"]
+    for measure in (entropy, frontier, development_pgr, borrow_depths, repeats, critique_uptake):
+        assert measure(one) == measure(other)
 
 
 def test_the_frontier_is_in_team_hours_and_counts_full_runs_only(file: RunFile) -> None:

@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator
 
-from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.simulated import temperament
-from aarlab.agents.models.simulated.move import Call, Move, spoken_reply
-from aarlab.agents.models.simulated.reading import METHOD, Idea, take_notes
-from aarlab.agents.models.simulated.recipe import write
-from aarlab.agents.models.simulated.researcher import Mind
+from aarlab.agents.models.simulated.mind import Mind
+from aarlab.agents.models.simulated.move import Call, Move
+from aarlab.agents.models.simulated.notes import Idea, Notes
+from aarlab.agents.models.simulated.reading import METHOD
+from aarlab.agents.models.simulated.recipe import Recipe, Toolbox, write
+from aarlab.agents.models.simulated.researcher import SimulatedResearcher
 from aarlab.agents.models.simulated.search import random_recipe
 
 
-class RandomSearch:
-    """Draws a method evenly from the catalogue, runs it in full, posts it, and submits the best it has seen."""
+class RandomSearch(SimulatedResearcher):
+    """Draws a method evenly from the catalogue, runs it in full, posts it, and submits the best it has seen; plans for
+    others as blindly.
+    """
 
-    def __init__(self, seed: int, agent: str) -> None:
-        """Open it for one agent of a run."""
-        self._seed, self._agent = seed, agent
+    name = "simulated/random"
 
-    async def reply(self, request: Request) -> Reply:
-        """Answer the request."""
-        notes = take_notes(request)
-        nature = temperament.draw(self._seed, self._agent, notes.brief.toolbox)
-        move = RandomMind(notes, nature, self._seed, self._agent).next_move({tool.name for tool in request.tools})
-        return spoken_reply(move, notes.turn, "simulated/random")
+    def mind(self, notes: Notes) -> Mind:
+        """Return the moment of thought about `notes`."""
+        return RandomMind(notes, self.nature(notes.brief.toolbox), self._seed, self._agent)
+
+    def appeal(self, toolbox: Toolbox) -> dict[str, float]:
+        """Return one for every operator."""
+        return dict.fromkeys(toolbox.names, 1.0)
 
 
 class RandomMind(Mind):
@@ -37,6 +38,10 @@ class RandomMind(Mind):
         """Draw a recipe, each operator as likely as any other."""
         return Idea(random_recipe(self.toolbox, dict.fromkeys(self.toolbox.names, 1.0), self.rng("draw")))
 
+    def choose(self, recipes: list[Recipe]) -> Recipe:
+        """Draw one."""
+        return recipes[int(self.rng("choose").integers(len(recipes)))]
+
     def announces(self, idea: Idea) -> bool:
         """Announce an idea only where the work is organised so."""
         return self.notes.stage == "propose"
@@ -44,6 +49,10 @@ class RandomMind(Mind):
     def wants_pilot(self, idea: Idea) -> bool:
         """Pilot an idea only where a full run of it was refused without."""
         return idea.refused > 0 and super().wants_pilot(idea)
+
+    def tells(self, idea: Idea) -> bool:
+        """Post whatever comes out."""
+        return True
 
     def write(self, idea: Idea) -> Iterator[Move]:
         """Yield writing the method down and running it in full in the same breath."""

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 Value = float | int | str | bool
 
+_MENTION = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 _METHOD = '''"""{title}"""
 
 from aarlab.scenarios import toolkit as tk
@@ -167,6 +169,22 @@ def read(code: str, toolbox: Toolbox) -> Recipe | None:
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
+def spelled(phrase: str, toolbox: Toolbox) -> Recipe | None:
+    """Return the recipe that a line such as `harden() > bag(members=4)` spells out; None if it spells out none."""
+    return read("\n".join(f"tk.{step}" for step in phrase.split(" > ")), toolbox) or None
+
+
+def mentioned(text: str, toolbox: Toolbox) -> Recipe:
+    """Return the recipe that free words come to: the operators they name, in this order, with the settings given."""
+    found = (
+        step
+        for name, settings in _MENTION.findall(text)
+        if name in toolbox.operators
+        for step in spelled(f"{name}({settings})", toolbox) or spelled(f"{name}()", toolbox) or ()
+    )
+    return tuple(found)
+
+
 def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
@@ -176,7 +194,7 @@ def _step(call: ast.Call, toolbox: Toolbox) -> Step | None:
     if operator is None:
         return None
     try:
-        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        given = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
     except ValueError:
         return None
     return Step(operator.name, tuple((s.name, given.get(s.name, s.default)) for s in operator.settings))

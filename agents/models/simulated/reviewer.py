@@ -5,11 +5,10 @@ import re
 from typing import Any
 
 from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.simulated.glance import fault_of
 from aarlab.agents.models.simulated.move import Move, spoken_reply
 
 _CASE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
-_IGNORES_TEACHER = 0.5
-"""Agreement with the teacher at or below which a method has turned away from it."""
 
 
 class SimulatedReviewer:
@@ -31,7 +30,7 @@ def _rule(case: dict[str, Any]) -> Move:
         return _reject("it has not been tried cheaply: run a pilot first")
     if tried[-1]["error"] is not None:
         return _reject(f"the last try failed: {tried[-1]['error']}")
-    if doubt := _doubt(tried[-1]["log"]):
+    if doubt := fault_of(tried[-1]["log"]):
         return _reject(doubt)
     return Move(
         "It was tried and the log looks sane.", (("approve", {"comment": "tried cheaply, nothing odd in the log"}),)
@@ -43,21 +42,9 @@ def _reject(reason: str) -> Move:
 
 
 def _comment(case: dict[str, Any]) -> Move:
-    if case["log"] and (doubt := _doubt(case["log"])):
+    if case["log"] and (doubt := fault_of(case["log"])):
         return Move("The log deserves a remark.", (("comment", {"comment": doubt}),))
     if case.get("se") is not None and case["se"] > 0.06:
         words = f"the standard error is {case['se']:.2f}: differences smaller than twice that mean little"
         return Move("The claim is loose.", (("comment", {"comment": words}),))
     return Move("Nothing to add.")
-
-
-def _doubt(log: list[dict[str, Any]]) -> str | None:
-    """Say what looks wrong in a training log."""
-    for entry in log:
-        if entry.get("warnings"):
-            return f"the log warns at {entry['operator']}: {entry['warnings'][0]}"
-        if float(entry.get("agreement", 1.0)) <= _IGNORES_TEACHER:
-            return f"after {entry['operator']} the targets agree with the teacher by chance only: is it used at all?"
-        if not 0.2 <= float(entry.get("balance", 0.5)) <= 0.8:
-            return f"after {entry['operator']} nearly all labels are of one class"
-    return None

@@ -65,7 +65,7 @@ class Belief:
 
 
 def propose(
-    trials: Sequence[Trial],
+    belief: Belief,
     known: Sequence[Recipe],
     toolbox: Toolbox,
     appeal: Mapping[str, float],
@@ -82,7 +82,6 @@ def propose(
     trying the same one; Kandasamy et al. 2018). `exploration` scales what it imagines around what it expects; with
     `afresh`, it varies nothing known; with `must_have`, only recipes with at least one of those operators count.
     """
-    belief = Belief(trials, toolbox)
     promising = [known[i] for i in np.argsort(-belief.predict(known)[0], kind="stable")[:PROMISING]]
     candidates: list[tuple[Recipe, Recipe | None]] = []
     for i in range(CANDIDATES):
@@ -109,25 +108,54 @@ def vary(
     """Return a neighbour of the recipe: settings tuned, a step put in, taken out, replaced or moved, or a cross with
     another.
     """
-    steps = list(recipe)
-    where = int(rng.integers(len(steps))) if steps else 0
-    match str(
+    kind = str(
         rng.choice(["tune", "insert", "remove", "replace", "move", "cross"], p=[0.35, 0.2, 0.1, 0.15, 0.05, 0.15])
-    ):
+    )
+    if kind == "move" and len(recipe) > 1:
+        steps = list(recipe)
+        step = steps.pop(int(rng.integers(len(steps))))
+        steps.insert(int(rng.integers(len(steps) + 1)), step)
+        return tuple(steps)
+    if kind == "cross" and others:
+        return change("cross", recipe, toolbox, rng, partner=others[int(rng.integers(len(others)))])
+    operator = _pick(toolbox, appeal, rng) if kind in ("insert", "replace") else None
+    if kind not in ("tune", "remove", "replace") or not recipe or (kind == "remove" and len(recipe) == 1):
+        return change("insert", recipe, toolbox, rng, operator=operator or _pick(toolbox, appeal, rng))
+    return change(kind, recipe, toolbox, rng, other=operator)
+
+
+def change(
+    kind: str,
+    recipe: Recipe,
+    toolbox: Toolbox,
+    rng: np.random.Generator,
+    *,
+    operator: str | None = None,
+    other: str | None = None,
+    partner: Recipe = (),
+) -> Recipe:
+    """Return the recipe with one change of a kind (tune, insert, remove, replace or cross).
+
+    Tunes, inserts or removes `operator`, puts `other` in its place, or joins the recipe's first steps with the last
+    ones of `partner`. Place, cut and settings are drawn at random, and so is the step to change where `operator` is not
+    one of the recipe's. What cannot be done leaves the recipe as it is.
+    """
+    steps = list(recipe)
+    places = [i for i, step in enumerate(steps) if step.operator == operator] or list(range(len(steps)))
+    where = places[int(rng.integers(len(places)))] if places else 0
+    match kind:
         case "tune" if steps:
             steps[where] = toolbox.tune(steps[where], rng, width=0.2)
-        case "remove" if len(steps) > 1:
+        case "insert" if operator is not None and operator in toolbox.operators:
+            steps.insert(int(rng.integers(len(steps) + 1)), toolbox.draw(operator, rng))
+        case "remove" if steps:
             del steps[where]
-        case "replace" if steps:
-            steps[where] = toolbox.draw(_pick(toolbox, appeal, rng), rng)
-        case "move" if len(steps) > 1:
-            step = steps.pop(where)
-            steps.insert(int(rng.integers(len(steps) + 1)), step)
-        case "cross" if others:
-            other = others[int(rng.integers(len(others)))]
-            steps = [*steps[: where + 1], *other[int(rng.integers(len(other) + 1)) :]]
+        case "replace" if steps and other is not None and other in toolbox.operators:
+            steps[where] = toolbox.draw(other, rng)
+        case "cross" if partner:
+            steps = [*steps[: where + 1], *partner[int(rng.integers(len(partner))) :]]
         case _:
-            steps.insert(int(rng.integers(len(steps) + 1)), toolbox.draw(_pick(toolbox, appeal, rng), rng))
+            pass
     return tuple(steps[:LONGEST])
 
 

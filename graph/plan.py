@@ -1,0 +1,60 @@
+"""What the base model writes before the work begins: a pool of ideas, or a direction for each researcher."""
+
+from langgraph.runtime import Runtime
+
+from aarlab.agents import planner
+from aarlab.agents.models.base import Request
+from aarlab.graph.briefing import catalogue
+from aarlab.graph.lab import PLANNER, Lab, call_of
+from aarlab.memory.events import Plan, Told
+from aarlab.memory.messages import Conversation, Message, ToolResult, user
+from aarlab.scenarios import registry
+from aarlab.scenarios.toolkit import FAMILIES
+
+IDEAS_EACH = 4
+"""Ideas in the pool for each researcher, where the scenario does not say how many."""
+
+
+async def plan(state: object, runtime: Runtime[Lab]) -> None:
+    """Ask the base model for what the structure wants in advance, and hand it to the lab."""
+    lab, structure = runtime.context, runtime.context.scenario.structure
+    team = len(lab.desks)
+    if structure.directions == "pool":
+        count = structure.pool_ideas or IDEAS_EACH * team
+        written = await _written(lab, "ideas", count, critiques=structure.pool_critiques)
+    else:
+        written = await _written(lab, "directions", team, critiques=0)
+    for number, (text, families) in enumerate(written, start=1):
+        known = [family for family in families if family in FAMILIES]
+        lab.record(Plan(f"p{number}", text, known), round=0)
+    if structure.directions != "pool":
+        for i, desk in enumerate(lab.desks.values()):
+            desk.direction = written[i % len(written)][0]
+
+
+async def _written(lab: Lab, what: planner.What, count: int, *, critiques: int) -> list[tuple[str, list[str]]]:
+    scenario = lab.scenario
+    assert lab.planner is not None, "a plan was compiled without a planner"
+    conversation = Conversation.begin(
+        planner.system_prompt(
+            team_size=scenario.team.researchers,
+            task=scenario.task.name,
+            task_about=registry.task(scenario.task.name, scenario.task.knobs).about,
+            catalogue=catalogue(),
+            families=", ".join(FAMILIES),
+        )
+    )
+    asked: Message = user(planner.request_for(what, count))
+    for critique in range(critiques + 1):
+        conversation = conversation.then(asked)
+        lab.record(Told("planner", lab.file.store_message(asked)), round=0, stream=PLANNER)
+        request = Request(conversation, (planner.TOOLS[what],))
+        reply = await lab.planner.reply(request)
+        lab.record(call_of("planner", request, reply, lab.file, cost_hours=0.0), round=0, stream=PLANNER)
+        written = planner.written(reply, what)
+        conversation = conversation.then(reply.message)
+        if critique < critiques:
+            done = tuple(ToolResult(wish.id, "written", is_error=False) for wish in reply.message.tool_uses)
+            again = user(planner.request_for(what, count, again=True))
+            asked = Message("user", (*done, *again.blocks))
+    return written

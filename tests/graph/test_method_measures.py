@@ -1,0 +1,108 @@
+"""Measures of methods and ideas, read from their code and words."""
+
+from pathlib import Path
+
+import pytest
+
+from aarlab.graph.measures import (
+    complexity_by_round,
+    family_agreement,
+    ideas,
+    mean_novelty,
+    method_families,
+    similarity_by_round,
+)
+from aarlab.memory.events import Brief, Finding
+from aarlab.memory.runfile import RunFile
+
+METHOD = (
+    "from aarlab.scenarios import toolkit as tk\n"
+    "def method(world):\n    s = tk.start(world)\n{}    return tk.finish(s)\n"
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> RunFile:
+    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    for name in ("r1", "r2", "r3"):
+        file.append(name, Brief("researcher", "m", "", "", None), round=0, hours=0.0)
+    return file
+
+
+def post(
+    file: RunFile, name: str, *operators: str, round: int = 1, hours: float = 1.0, family: str = "other", says: str = ""
+) -> None:
+    """Post a finding whose method uses these operators; without any it has no method."""
+    code = METHOD.format("".join(f"    s = tk.{name}\n" for name in operators)) if operators else None
+    author = name.partition(".")[0]
+    key = None if code is None else file.store_text(code)
+    finding = Finding(name, author, "result", says, "", family, None, key, None, None, None)
+    file.append(author, finding, round=round, hours=hours)
+
+
+def test_a_family_is_declared_and_found(file: RunFile) -> None:
+    assert family_agreement(file) is None
+    post(file, "r1.f1", "bag(s)", family="ensemble")
+    post(file, "r2.f1", "bag(s)", "regularise(s)", family="distillation")
+    post(file, "r3.f1", family="curriculum")
+    assert [(f.declared, f.found) for f in method_families(file)] == [
+        ("ensemble", "ensemble"), ("distillation", "ensemble"),
+    ]  # fmt: skip
+    assert family_agreement(file) == 0.5
+
+
+def test_complexity_is_told_by_round(file: RunFile) -> None:
+    post(file, "r1.f1", "bag(s)")
+    post(file, "r2.f1", "bag(s)", "harden(s)", "sharpen(s)")
+    post(file, "r3.f1", "bag(s", round=2)
+    post(file, "r1.f2", "bag(s)", round=3)
+    first, last = complexity_by_round(file)
+    assert (first.round, first.findings, first.operators, first.lines) == (1, 2, 2.0, 6.0)
+    assert (last.round, last.operators) == (3, 1.0)
+
+
+def test_novelty_is_distance_from_the_nearest_idea_before(file: RunFile) -> None:
+    assert mean_novelty(file) is None
+    post(file, "r1.f1", "bag(s)", says="many students vote", hours=1.0)
+    post(file, "r2.f1", "bag(s)", says="many students vote", hours=2.0)
+    post(file, "r3.f1", "evolve_probe(s)", says="search a direction", hours=3.0)
+    first, copy, new = ideas(file)
+    assert (first.novelty, first.nearest) == (None, None)
+    assert copy.novelty == pytest.approx(0)
+    assert copy.nearest == "r1.f1"
+    assert (new.novelty, new.nearest) == (1.0, None)
+    assert mean_novelty(file) == pytest.approx(0.5)
+
+
+def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunFile) -> None:
+    post(file, "r1.f1", "bag(s, members=5)", "harden(s)", says="bag", hours=1.0)
+    post(file, "r1.f2", "bag(s, members=9)", "harden(s)", says="bag", hours=2.0)
+    post(file, "r1.f3", "bag(s, members=9)", "coherence(s)", says="bag", hours=3.0)
+    _, tuned, changed = ideas(file)
+    assert tuned.novelty == pytest.approx(0)
+    assert changed.novelty is not None
+    assert 0.1 < changed.novelty < 1
+
+
+def test_saying_what_one_is_about_to_do_makes_nothing_less_new(file: RunFile) -> None:
+    post(file, "r1.f1", "bag(s)", says="vote", hours=1.0)
+    post(file, "r2.f1", says="evolve a probe", hours=1.5)
+    post(file, "r2.f2", "evolve_probe(s)", says="evolve a probe", hours=2.0)
+    assert mean_novelty(file) == 1.0
+
+
+def test_similarity_compares_different_authors_of_one_round(file: RunFile) -> None:
+    post(file, "r1.f1", "bag(s)", says="vote")
+    post(file, "r1.f2", "bag(s)", says="vote")
+    assert similarity_by_round(file) == {}
+    post(file, "r2.f1", "bag(s)", says="vote")
+    post(file, "r3.f1", "bag(s)", says="vote", round=2)
+    post(file, "r1.f3", "evolve_probe(s)", says="search", round=2)
+    assert similarity_by_round(file) == {1: pytest.approx(1), 2: 0.0}
+
+
+def test_wordless_ideas_are_not_alike(file: RunFile) -> None:
+    for name in ("r1.f1", "r2.f1"):
+        post(file, name, "nothing(s)", says="7 8 9")
+    assert similarity_by_round(file) == {1: 0.0}
+    assert mean_novelty(file) == 1.0
