@@ -110,7 +110,7 @@ class Costs(_Section):
     pilot: Hours = 0.25
     """A pilot: one small world."""
     full: Hours = 2.0
-    """A full experiment."""
+    """A full experiment; one that fails at once costs the share of its worlds that were tried."""
 
     @model_validator(mode="after")
     def _time_passes(self) -> "Costs":

@@ -52,10 +52,11 @@ class Bench:
         self.counts[letter] = self.counts.get(letter, 0) + 1
         return f"{self.agent}.{letter}{self.counts[letter]}"
 
-    def spend(self, entry: str) -> float:
-        """Let the clock advance by an entry of the cost table and return the hours it took."""
-        self.hours += self.costs[entry]
-        return self.costs[entry]
+    def spend(self, entry: str, *, share: float = 1.0) -> float:
+        """Let the clock advance by (a share of) an entry of the cost table and return the hours it took."""
+        hours = self.costs[entry] * share
+        self.hours += hours
+        return hours
 
     def can_afford(self, entry: str) -> bool:
         """Tell whether a step fits into what is left of the budget."""

@@ -29,6 +29,8 @@ class Answer:
     summary: str
     """One line for people."""
     ok: bool = True
+    work: float = 1.0
+    """Share of its price that the use takes: less where a part of the work was not done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class Trial:
     error: str | None
     log: list[dict[str, Any]]
     measurement: Measurement | None
+    work: float = 1.0
+    """Share of the planned worlds that the method was run on, in (0, 1]."""
 
 
 class Evaluator:
@@ -96,19 +98,23 @@ class Evaluator:
     async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> Trial:
         """Run a method on development worlds: fresh ones, unless the book is open.
 
-        A full experiment is also run on some of its worlds with the teacher's labels shuffled: see `teachercheck`.
-        Scores are rounded to two decimals, for they are told to agents. `name` must be unique in the run: it makes the
-        worlds fresh.
+        A method that fails on the first world is not run on the others. A full experiment is also run on some of its
+        worlds with the teacher's labels shuffled: see `teachercheck`. Scores are rounded to two decimals, for they are
+        told to agents. `name` must be unique in the run: it makes the worlds fresh.
         """
         fixed = self._open_book and fidelity != "smoke"
         size = FULL if fixed else _SIZES[fidelity]
         seeds = [self._seeds.fixed()] if fixed else self._fresh(name, self._worlds[fidelity])
         checked = seeds[: checked_worlds(len(seeds))] if fidelity == "full" else []
-        runs = await self._each(
-            seeds, lambda seed: self._try(code, self._task.world(seed, size=size), shuffle=seed in checked)
-        )
-        trial = _trial(runs, digits=None if fixed else 2)
-        return Trial(trial.error, trial.log, None) if fidelity == "smoke" else trial
+
+        def work(seed: int) -> _Run:
+            return self._try(code, self._task.world(seed, size=size), shuffle=seed in checked)
+
+        runs = await self._each(seeds[:1], work)
+        if runs[0].error is None:
+            runs += await self._each(seeds[1:], work)
+        trial = replace(_trial(runs, digits=None if fixed else 2), work=len(runs) / len(seeds))
+        return replace(trial, measurement=None) if fidelity == "smoke" else trial
 
     async def panel(
         self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None

@@ -1,4 +1,7 @@
-"""The experiment tool: run a method of the workspace on worlds that the evaluator draws."""
+"""The experiment tool: run a method of the workspace on worlds that the evaluator draws.
+
+It costs what work was done: a full experiment that fails on its first world costs one world.
+"""
 
 from dataclasses import replace
 from typing import Literal
@@ -60,7 +63,7 @@ async def _run_experiment(bench: Bench, args: RunExperiment) -> Answer:
     told = _told(experiment, trial)
     if bench.cap is not None:
         told["full_experiments_left"] = bench.full_experiments_left
-    return Answer(told, _summary(experiment), ok=trial.error is None)
+    return Answer(told, _summary(experiment), ok=trial.error is None, work=trial.work)
 
 
 def ledger_entry(subject: str, panel: Panel, code: str, trial: Trial, task: str | None = None) -> Evaluation:

@@ -38,7 +38,7 @@ async def use(bench: Bench, wish: ToolUse, offered: Mapping[str, Tool], *, refus
         entry = wanted
     except ToolError as error:
         answer = Answer({"error": str(error)}, str(error), ok=False)
-    cost = bench.spend(entry) if entry is not None else 0.0
+    cost = bench.spend(entry, share=answer.work) if entry is not None else 0.0
     bench.record(ToolCall(wish.id, wish.name, answer.ok, " ".join(answer.summary.split())[:300], cost))
     told: dict[str, Json] = {**answer.content, "hours": round(bench.hours, 2)}
     return ToolResult(wish.id, canonical(told), is_error=not answer.ok)

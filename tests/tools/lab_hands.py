@@ -13,7 +13,8 @@ from aarlab.tools.evaluator import Evaluator
 from aarlab.tools.toolbox import TOOLS, use
 
 COSTS = {
-    "think": 0.1, "read": 0.1, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25, "full": 2.0
+    "think": 0.1, "read": 0.1, "ask": 0.2, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25,
+    "full": 2.0,
 }  # fmt: skip
 
 VANILLA = """

@@ -1,7 +1,7 @@
 """The experiment tool: what a researcher is told of a method that runs, and of one that does not."""
 
 import pytest
-from lab_hands import VANILLA, Lab
+from lab_hands import COSTS, VANILLA, Lab
 
 from aarlab.memory.events import Decision, Evaluation, Experiment
 
@@ -63,6 +63,14 @@ def test_a_file_that_is_not_there_cannot_be_run(lab: Lab) -> None:
     told = r1.refused("run_experiment", path="method.py", fidelity="full")
     assert "there is no file 'method.py' in your workspace" in told
     assert (r1.events(Experiment), r1.bench.hours) == ([], 0.0)
+
+
+def test_a_full_run_that_fails_at_once_costs_the_one_world_it_was_tried_on(lab: Lab) -> None:
+    r1 = lab["r1"]
+    r1.use("write_file", path="method.py", text="def method(world): pass")
+    before = r1.bench.hours
+    r1.refused("run_experiment", path="method.py", fidelity="full")
+    assert r1.bench.hours - before == pytest.approx(COSTS["full"] / 2)
 
 
 def test_a_full_run_tells_score_error_and_log_and_no_accuracy(lab: Lab) -> None:
