@@ -16,6 +16,7 @@ from aarlab.commands.shared import (
     print_json,
     stderr_console,
     stdout_console,
+    stop_politely,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def baselines(
     """Run every shipped baseline on fresh worlds of TASK, and tell how much of the gap each recovers."""
     with bad_input_explained(as_json=as_json):
         chosen = _checked(task, settings, seeds, out)
+    stop_politely()
     told = _result(chosen, seeds, sandbox, sort, as_json=as_json)
     if as_json:
         print_json(told)

@@ -1,6 +1,5 @@
 """`aarlab run`: a team at work, from its briefing to the close."""
 
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -17,6 +16,7 @@ from aarlab.commands.shared import (
     set_option,
     stderr_console,
     stdout_console,
+    stop_politely,
 )
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def run(
 
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
     path = _new_file(chosen, Path(out), as_json=as_json)
-    # A polite kill is a person's wish to stop, as Ctrl-C is.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    stop_politely()
     summary = {"status": "done", **_run(chosen, path, sandbox=sandbox, quiet=quiet)}
     if as_json:
         print_json(summary)

@@ -1,6 +1,7 @@
 """What the commands have in common: options, exit statuses, JSON on stdout, and how a mistake is told."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,18 @@ class Status(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     STOPPED = 3
+
+
+def stop_politely() -> None:
+    """Take a polite kill for a person's wish to stop, as Ctrl-C is."""
+
+    def stop(*_: object) -> None:
+        # Started in the background by a shell, it has been told to ignore Ctrl-C, but not this.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def json_option(command: Command) -> Command:

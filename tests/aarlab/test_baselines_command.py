@@ -122,7 +122,8 @@ def test_a_turned_knob_makes_other_worlds(aarlab: Aarlab, told: dict[str, Any]) 
 
 
 @pytest.mark.long
-def test_a_person_who_stops_it_gets_no_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_a_person_who_stops_it_gets_no_table(tmp_path: Path, wish: signal.Signals) -> None:
     options = ["chat", "--seeds", "400", "--json", "--out", "table.csv"]
     screen, terminal = pty.openpty()
     with subprocess.Popen(
@@ -130,7 +131,7 @@ def test_a_person_who_stops_it_gets_no_table(tmp_path: Path) -> None:
     ) as running:
         os.close(terminal)
         drawn = read_until(screen, f"{len(baselines.load())} methods on 400".encode())
-        running.send_signal(signal.SIGINT)
+        running.send_signal(wish)
         drained, _ = running.communicate(timeout=30)
         os.close(screen)
     assert running.returncode == 3, drawn
