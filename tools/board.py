@@ -1,7 +1,6 @@
 """Tools of the idea board: read, search, ask, post, borrow, critique, submit."""
 
 import json
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -77,26 +76,19 @@ async def _search_board(bench: Bench, args: SearchBoard) -> Answer:
 class GrepBoard(Arguments):
     """Arguments of grep_board."""
 
-    pattern: _Words
-    """A regular expression; upper and lower case are the same."""
+    pattern: Annotated[str, Field(min_length=1, max_length=200)]
+    """The text to look for, to the letter; upper and lower case are the same."""
     limit: _Limit = 20
 
 
-_LONGEST_PATTERN = 200
-
-
 async def _grep_board(bench: Bench, args: GrepBoard) -> Answer:
-    if len(args.pattern) > _LONGEST_PATTERN or re.search(r"[+*}]\)*[+*{]", args.pattern):
-        raise ToolError("a pattern has at most 200 characters, and no repetition of a repetition: it might never end")
-    try:
-        pattern = re.compile(args.pattern, re.IGNORECASE)
-    except re.error as error:
-        raise ToolError(f"{args.pattern!r} is not a regular expression: {error}") from None
+    # No regular expressions: one that never ends would hold up the whole lab.
+    wanted = args.pattern.casefold()
     matches = [
         {"finding": post.finding.id, "line": line.strip()[:200]}
         for post in bench.board.posts(seen_by=bench.agent)
         for line in _lines(bench, post)
-        if pattern.search(line[:1000])
+        if wanted in line.casefold()
     ]
     return Answer({"matches": matches[: args.limit]}, f"{len(matches)} lines for {args.pattern!r}")
 
@@ -283,7 +275,7 @@ BOARD_TOOLS: tuple[Tool, ...] = (
     Tool("search_board", "Find findings by words.", SearchBoard, priced("read"), _search_board),
     Tool(
         "grep_board",
-        "Find lines of findings, their methods included, by a regular expression.",
+        "Find the lines of findings, their methods included, that have this text in them.",
         GrepBoard,
         priced("read"),
         _grep_board,

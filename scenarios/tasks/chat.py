@@ -153,7 +153,9 @@ class Chat(SeededTask):
         own_length = np.sqrt(1 - self.length_bias**2) * rng.normal(size=n)
         length = USUAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + own_length))
         causes = np.column_stack([0.45 * merits, 0.4 * rng.normal(size=n), 0.6 * topics])
-        rates = np.exp(causes.astype(np.float32) @ loadings + base)
+        rates = causes.astype(np.float32) @ loadings
+        rates += base
+        np.exp(rates, out=rates)
         rates *= (length / rates.sum(axis=1))[:, None].astype(np.float32)
         return poisson_counts(rates, rng), quality
 
@@ -172,7 +174,7 @@ _LOG_OF_COUNT: Single = np.log1p(np.arange(256)).astype(np.float32)
 
 def _log_counts(counts: Counts) -> Single:
     """Return log(1 + count), from a table: counts are small."""
-    return _LOG_OF_COUNT[counts]
+    return _LOG_OF_COUNT.take(counts)
 
 
 def _cues(first: Counts, second: Counts) -> FloatArray:

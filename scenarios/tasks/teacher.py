@@ -38,6 +38,9 @@ class Teacher:
         apart = cdist((features - self._mean) / self._deviation, self._taught, "sqeuclidean")
         # Left to a library, ties are broken as its threads happen to share the work: another world on another machine.
         apart += _TIE * np.arange(len(self._taught))
-        near = np.argpartition(apart, self._neighbours - 1, axis=1)[:, : self._neighbours]
-        votes = self._labels[near].sum(axis=1)
+        row, votes = np.arange(len(apart)), np.zeros(len(apart), dtype=np.int64)
+        for _ in range(self._neighbours):  # for a few neighbours several times as fast as a partition
+            nearest = apart.argmin(axis=1)
+            votes += self._labels[nearest]
+            apart[row, nearest] = np.inf
         return np.asarray((votes + 0.5) / (self._neighbours + 1), dtype=np.float64)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from lab_hands import VANILLA, Lab
+from lab_hands import COSTS, VANILLA, Lab
 
 from aarlab.memory.events import Borrowed, Decision, Edge, EdgeKind, Finding, Nomination
 
@@ -213,3 +213,34 @@ def test_a_pilot_an_insight_and_anothers_result_cannot_stand_for_the_final(lab: 
     for finding in ("r1.f1", "r2.f1", "r2.f2"):
         assert f"{finding} cannot be submitted: only a result of your own" in r2.refused("submit", finding=finding)
     assert lab.board.nominations() == {}
+
+
+# -- other ways to others' findings ---------------------------------------------------------------------------------
+
+
+def test_grep_finds_lines_of_words_and_methods_and_only_what_reaches_the_reader(lab: Lab) -> None:
+    r1, r2 = lab["r1"], lab["r2"]
+    shown = r1.post(type="insight", body="First line.\nThe Teacher errs (a+)+ near the border.")
+    lab.next_round()
+    r1.post(type="insight", body="The teacher is not published yet.")
+    assert r2.use("grep_board", pattern="teacher")["matches"] == [
+        {"finding": shown, "line": "The Teacher errs (a+)+ near the border."}
+    ]
+    assert len(r2.use("grep_board", pattern="(a+)+")["matches"]) == 1
+    assert len(r1.use("grep_board", pattern="teacher")["matches"]) == 2
+
+
+def test_the_librarian_is_asked_in_words_and_can_only_hand_out_what_reaches_the_asker(lab: Lab) -> None:
+    r1, r2 = lab["r1"], lab["r2"]
+    shown = r1.post(type="insight")
+    lab.next_round()
+    hidden = r1.post(type="insight")
+
+    async def librarian(question: str) -> tuple[str, list[str]]:
+        return f"You asked: {question}", [hidden, shown, "r9.f9"]
+
+    r2.bench.librarian = librarian
+    told = r2.use("ask_librarian", question="What helps?")
+    assert told["answer"] == "You asked: What helps?"
+    assert [finding["finding"] for finding in told["findings"]] == [shown]
+    assert r2.bench.hours == COSTS["ask"]
