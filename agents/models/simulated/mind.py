@@ -8,10 +8,12 @@ or advice is put before it, it does what they ask for.
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
 from aarlab.agents.models.simulated import others, search
+from aarlab.agents.models.simulated.belief import PRIOR_MEAN, PRIOR_SD, Belief, Trial
 from aarlab.agents.models.simulated.glance import relevance_of, stems, symptom_of
 from aarlab.agents.models.simulated.move import Call, Move
 from aarlab.agents.models.simulated.notes import Assignment, Idea, Notes, Outcome
@@ -25,9 +27,9 @@ PILOT_SE = 0.2
 """Standard error it credits a pilot with; the lab gives none for a single world."""
 TO_THE_END = ("full", "think", "share", "think", "share")
 """Steps for which there must be time before a full run is begun: to run it, post it and submit it."""
-STARTERS = 5
-"""How many of the methods to start from it reads."""
-MOST_TRIALS = 160
+STARTERS, STARTERS_TRIED = 5, 2
+"""How many of the methods to start from it reads, and tries before anything else; the others have to compete."""
+MOST_TRIALS = 120
 """How many trials it keeps in mind when it searches."""
 WAYS = 24
 """How many ways of carrying out an assignment it thinks of."""
@@ -52,7 +54,7 @@ class Mind:
         """Return the random stream of this turn for a purpose."""
         return rng(*self._name, purpose, self.notes.turn)
 
-    def _inclined(self, trait: float, purpose: str, ordinal: int | None = None) -> bool:
+    def inclined(self, trait: float, purpose: str, ordinal: int | None = None) -> bool:
         """Tell whether it does something that it does with a chance, decided once for each idea."""
         number = len(self.notes.ideas) if ordinal is None else ordinal
         return bool(rng(*self._name, purpose, number).random() < trait)
@@ -71,8 +73,8 @@ class Mind:
         if report:
             # In one breath with what comes next, where that does not wait for an answer.
             if notes.stage is None and notes.assignment is None:
-                for begun in self._begin():
-                    yield Move(f"{report.words}\n{begun.words}", (*report.calls, *begun.calls))
+                for after in chain(self.look_around(), self._begin()):
+                    yield Move(f"{report.words}\n{after.words}", (*report.calls, *after.calls))
             yield report
         if idea and (notes.stage == "analyse" or self._takes_notes(idea)):
             yield self._analysis(idea)
@@ -123,7 +125,7 @@ class Mind:
     def announces(self, idea: Idea) -> bool:
         """Tell whether to announce an idea as a hypothesis before it is tested."""
         return self.notes.stage == "propose" or (
-            idea.assignment is None and self._inclined(self.nature.openness, "announce")
+            idea.assignment is None and self.inclined(self.nature.openness, "announce")
         )
 
     def write(self, idea: Idea) -> Iterator[Move]:
@@ -137,7 +139,7 @@ class Mind:
 
     def _advised(self, step: str) -> bool:
         """Tell whether it was advised to take a step, and takes advice with this idea."""
-        return step in self.notes.brief.advice and self._inclined(self.nature.compliance, "comply")
+        return step in self.notes.brief.advice and self.inclined(self.nature.compliance, "comply")
 
     def _tests_first(self, idea: Idea) -> bool:
         return not idea.outcomes and self._advised("smoke") and self.notes.can_afford("smoke", *TO_THE_END)
@@ -147,7 +149,9 @@ class Mind:
         if "pilot" in idea.outcomes or not self.notes.can_afford("pilot", *TO_THE_END):
             return False
         asked_to = idea.refused > 0 or self._advised("pilot")
-        return asked_to or self._inclined(self.nature.rigour, "pilot") or not self._promising(idea.recipe)
+        if not asked_to and any(trial.recipe == idea.recipe for trial in self.trials):
+            return False
+        return asked_to or self.inclined(self.nature.rigour, "pilot") or not self.promising(idea.recipe)
 
     def run(self, fidelity: str) -> Call:
         """Return the call that runs the method at a fidelity."""
@@ -155,15 +159,19 @@ class Mind:
 
     def _unpromising(self, idea: Idea) -> bool:
         """Tell whether the pilot, and all else that is known, speak against paying for a full run."""
-        return "pilot" in idea.outcomes and "full" not in idea.outcomes and not self._promising(idea.recipe)
+        return "pilot" in idea.outcomes and "full" not in idea.outcomes and not self.promising(idea.recipe)
 
-    def _promising(self, recipe: Recipe) -> bool:
+    def promising(self, recipe: Recipe) -> bool:
         """Tell whether a recipe may well be better than the best of those run in full."""
         mean, sd = self.belief.predict([recipe])
+        return bool(mean[0] + self.nature.exploration * sd[0] >= self._best_in_full)
+
+    @cached_property
+    def _best_in_full(self) -> float:
+        """What the best of those run in full is believed to score."""
         in_full = [trial.recipe for trial in self.trials if trial.se < PILOT_SE]
-        best = float(self.belief.predict(in_full)[0].max()) if in_full else 0.0
         # While nothing good is known, an idea has to promise more than most do.
-        return bool(mean[0] + self.nature.exploration * sd[0] >= max(best, search.PRIOR_MEAN + search.PRIOR_SD))
+        return float(max([PRIOR_MEAN + PRIOR_SD, *(self.belief.predict(in_full)[0] if in_full else ())]))
 
     # -- what came of it ----------------------------------------------------------------------------------------
 
@@ -198,7 +206,7 @@ class Mind:
     def tells(self, idea: Idea) -> bool:
         """Tell whether it posts an idea even though it went badly: because it has to, is advised to, or is honest."""
         asked_to = idea.assignment is not None or self.notes.stage is not None or self._advised("share")
-        return asked_to or self._inclined(self.nature.honesty, "tell")
+        return asked_to or self.inclined(self.nature.honesty, "tell")
 
     def _body(self, idea: Idea, outcome: Outcome) -> str:
         se = f" ± {outcome.se:.2f}" if outcome.se is not None else ""
@@ -243,11 +251,11 @@ class Mind:
         if unread and notes.assignment is None and notes.can_afford("write", *TO_THE_END):
             calls: tuple[Call, ...] = tuple(("read_file", {"path": path}) for path in self._starters())
             yield Move("First what is known already.", calls)
-        if self._inclined(self.nature.curiosity, "look", notes.round):
+        if self.inclined(self.nature.curiosity, "look", notes.round):
             yield from others.look_for(notes)
         if reading := others.read_on(notes, self.nature.imitation):
             yield reading
-        if self._inclined(self.nature.candour, "candour", notes.round):
+        if self.inclined(self.nature.candour, "candour", notes.round):
             yield from others.doubts(notes)
 
     # -- the next idea ------------------------------------------------------------------------------------------
@@ -265,7 +273,7 @@ class Mind:
 
     def next_idea(self) -> Idea:
         """Return the idea to work on next: a repair of the last, something published, or what the search proposes."""
-        return self._repair() or self._starter() or self._proposal()
+        return self._repair() or self._starter() or self._persist() or self._proposal()
 
     def _assigned(self, assignment: Assignment) -> Idea:
         """Return an idea that carries out an assignment: where and how is chosen by what it believes."""
@@ -314,9 +322,18 @@ class Mind:
         settings = tuple((s.name, s.default) for s in self.toolbox.operators[cure].settings)
         steps = [*last.recipe[:position], Step(cure, settings), *last.recipe[position:]]
         repaired = tuple(steps[: search.LONGEST])
-        if any(idea.recipe == repaired for idea in self.notes.ideas):
+        # Not everything that can be mended is worth it.
+        if any(idea.recipe == repaired for idea in self.notes.ideas) or not self.promising(repaired):
             return None
         return Idea(repaired, last.builds_on, repairs=last.repairs + 1)
+
+    def _persist(self) -> Idea | None:
+        """Return another variation of the idea that has just disappointed, if it is stubborn about it."""
+        last = self.notes.idea
+        stays = self.inclined(self.nature.stubbornness, "stay")
+        if last is None or not last.recipe or "full" in last.outcomes or not stays:
+            return None
+        return Idea(search.change("tune", last.recipe, self.toolbox, self.rng("stay")), last.builds_on)
 
     def _starters(self) -> list[str]:
         """Return the starting points to read: those whose names have to do with the direction, and what chance
@@ -331,43 +348,55 @@ class Mind:
         ]
 
     def _starter(self) -> Idea | None:
-        """Return the next starting point that has not been tried yet."""
+        """Return a starting point to try, for as long as it has tried nothing else but few of them."""
+        untried = self._untried_starters()
+        return Idea(untried[0]) if untried and len(self.notes.ideas) < STARTERS_TRIED else None
+
+    def _untried_starters(self) -> list[Recipe]:
         tried = {idea.recipe for idea in self.notes.ideas} | {known.recipe for known in self.notes.known.values()}
-        return next((Idea(recipe) for recipe in self.notes.starters.values() if recipe and recipe not in tried), None)
+        return [recipe for recipe in self.notes.starters.values() if recipe and recipe not in tried]
 
     def _proposal(self) -> Idea:
-        draw, nature = self.rng("propose"), self.nature
-        direction = self.notes.brief.direction
-        appeal = appeal_of(nature, direction, self.toolbox)
-        known = [k for k in self.notes.known.values() if k.recipe is not None and k.pgr is not None]
-        starts = {idea.recipe: () for idea in self.notes.ideas if idea.outcomes} | {
-            k.recipe: (k.id,) for k in known if k.recipe is not None
-        }
+        """Return what the search proposes: a new recipe, or one that has been piloted and deserves more."""
+        draw, nature, direction = self.rng("propose"), self.nature, self.notes.brief.direction
+        sources = self._sources()
+        done = {trial.recipe for trial in self.trials if trial.se < PILOT_SE}
+        piloted = [recipe for recipe in sources if recipe not in done]
+        if piloted and not self.notes.can_afford("write", "pilot", "think", *TO_THE_END):
+            # Time for one more full run and for no more pilots: the best there is.
+            best = piloted[int(np.argmax(self.belief.predict(piloted)[0]))]
+            return Idea(best, sources[best])
         loyal = bool(direction) and draw.random() < nature.loyalty
         relevance = relevance_of(direction, self.toolbox)
         # What is explored late cannot be exploited any more.
         left = max(0.0, 1 - self.notes.hours / self.notes.budget)
         chosen, parent = search.propose(
-            self.belief, list(starts), self.toolbox, appeal, draw,
+            self.belief, list(sources), self.toolbox, appeal_of(nature, direction, self.toolbox), draw,
             exploration=nature.exploration * left, afresh=bool(draw.random() < nature.restlessness * left),
             must_have={n for n, r in relevance.items() if r > 0.5} if loyal else set(),
+            as_they_are=[*self._untried_starters(), *filter(self.promising, piloted)], done=done,
         )  # fmt: skip
-        return Idea(chosen, starts.get(parent, ()) if parent is not None else ())
+        return Idea(chosen, sources.get(parent, ()) if parent is not None else ())
+
+    def _sources(self) -> dict[Recipe, tuple[str, ...]]:
+        """Return the recipes of which it knows a score, with the findings that one who uses them builds on."""
+        own = {idea.recipe: () for idea in self.notes.ideas if idea.best_known}
+        return own | {k.recipe: (k.id,) for k in self.notes.known.values() if k.recipe and k.pgr is not None}
 
     @cached_property
-    def belief(self) -> search.Belief:
+    def belief(self) -> Belief:
         """What it believes of recipes."""
-        return search.Belief(self.trials, self.toolbox)
+        return Belief(self.trials, self.toolbox, skill=self.nature.skill)
 
     @cached_property
-    def trials(self) -> list[search.Trial]:
+    def trials(self) -> list[Trial]:
         """All results it knows, its own and those it has read; the latest if there are too many."""
-        trials: list[search.Trial] = []
+        trials: list[Trial] = []
         for known in self.notes.known.values():
             if known.recipe is not None and known.pgr is not None:
-                trials.append(search.Trial(known.recipe, known.pgr, known.se or PILOT_SE))
+                trials.append(Trial(known.recipe, known.pgr, known.se or PILOT_SE, known.log))
         for idea in self.notes.ideas:
             for outcome in idea.outcomes.values():
                 if outcome.pgr is not None:
-                    trials.append(search.Trial(idea.recipe, outcome.pgr, outcome.se or PILOT_SE))
+                    trials.append(Trial(idea.recipe, outcome.pgr, outcome.se or PILOT_SE, outcome.log))
         return trials[-MOST_TRIALS:]

@@ -104,6 +104,7 @@ class Toolbox:
             for entry in catalogue
         }
         self.names = tuple(self.operators)
+        self.index = {name: i for i, name in enumerate(self.names)}
 
     def draw(self, name: str, rng: np.random.Generator) -> Step:
         """Return a step with settings drawn evenly from their ranges."""

@@ -45,17 +45,17 @@ class Distribution:
     """How good the taste of the team's base model is, in [-1, 1]: the correlation, over families, of how much they
     appeal with how well they do on average (`STANDING`). Drawn once a run, for a team on one base model shares it.
     """
-    exploration: Range = (0.5, 1.5)
+    exploration: Range = (0.3, 1.0)
     """How far it imagines around what it expects, in standard deviations."""
     restlessness: Range = (0.1, 0.4)
     """Chance that it starts afresh instead of building on what is known."""
-    imitation: Range = (4, 16)
+    imitation: Range = (6, 20)
     """How many findings of others it reads in a round, the best first."""
     curiosity: Range = (0.5, 1.0)
     """Chance in each round that it looks for findings by words or by question, where that can be done."""
     rigour: Range = (0.6, 1.0)
     """Chance that it pilots an idea before a full run."""
-    stubbornness: Range = (0.0, 0.3)
+    stubbornness: Range = (0.0, 0.15)
     """Chance that it goes on with an idea that disappoints, by another variation of the same."""
     honesty: Range = (0.5, 1.0)
     """Chance that it posts what went badly: a failure, a result below its best, an idea it gives up."""
@@ -85,7 +85,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
         "cautious": replace(
             _VARIED,
             about="Pilots everything, reads much, stays near what is known.",
-            exploration=(0.2, 0.8),
+            exploration=(0.1, 0.4),
             restlessness=(0.0, 0.15),
             imitation=(10, 24),
             rigour=(0.9, 1.0),
@@ -93,7 +93,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
         "bold": replace(
             _VARIED,
             about="Tries what is far from anything known, reads little, often goes straight to a full run.",
-            exploration=(1.2, 2.0),
+            exploration=(1.0, 1.8),
             restlessness=(0.3, 0.6),
             imitation=(2, 6),
             rigour=(0.1, 0.5),
