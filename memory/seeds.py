@@ -14,7 +14,8 @@ def seed_of(*names: int | str) -> int:
 
     Ints and strings are kept apart (`1` and `"1"` name different streams) and so are their boundaries.
     """
-    text = "\x1f".join(f"{type(name).__name__}:{name}" for name in names)
+    # Doubled inside a name, the separator cannot be mistaken for a boundary, behind which there is always a type.
+    text = "\x1f".join(f"{type(name).__name__}:{name}".replace("\x1f", "\x1f\x1f") for name in names)
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
 
 

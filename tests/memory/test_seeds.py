@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from aarlab.memory.seeds import rng, seed_of
 
-names = st.lists(st.integers() | st.text(), min_size=1, max_size=4)
+# Besides any text, what a boundary between names looks like inside.
+texts = st.text() | st.lists(st.sampled_from(["\x1f", "str:", "int:", "1"]), max_size=6).map("".join)
+names = st.lists(st.integers(0, 3) | st.integers() | texts, min_size=1, max_size=4)
 
 
 def kinds(stream: list[int | str]) -> list[tuple[str, int | str]]:
@@ -24,6 +26,11 @@ def test_a_number_and_its_digits_name_different_streams() -> None:
 
 def test_names_are_kept_apart_where_they_meet() -> None:
     assert len({seed_of("ab"), seed_of("a", "b"), seed_of("", "ab"), seed_of("ab", ""), seed_of("b", "a")}) == 5
+
+
+def test_a_name_that_looks_like_two_is_one() -> None:
+    assert seed_of("a\x1fstr:b") != seed_of("a", "b")
+    assert seed_of("a\x1f", "b") != seed_of("a\x1f\x1fstr:b")
 
 
 def test_a_seed_is_the_same_in_every_process_and_version() -> None:
