@@ -24,6 +24,8 @@ SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 """Rows and columns by which the denoiser sees each image shifted."""
 STUDENTS = 6
 """Runs of pretraining; each world has the student of one, so that no single run's luck decides the task."""
+SMALLEST_WIDTH = 24
+"""A narrower student may represent all images alike."""
 EPOCHS, BATCH, RATE = 24, 128, 3e-3
 
 
@@ -52,8 +54,9 @@ class Digits(SeededTask):
     """Noise that the student learned to remove, in units of full brightness."""
 
     def __post_init__(self) -> None:
-        counts = (self.taught, self.neighbours, self.width)
+        counts = (self.taught, self.neighbours)
         self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
+        self._require(self.width >= SMALLEST_WIDTH, f"width is {SMALLEST_WIDTH} or more")
         self._require(0 <= self.noise <= 2, "noise goes from 0 to 2")
         images = len(_images()[0])
         self._require(self.taught + _fresh(self.unlabelled) <= images - 100, f"of {images} images 100 are for testing")

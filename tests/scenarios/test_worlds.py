@@ -172,6 +172,7 @@ def test_a_knob_that_does_not_exist_is_answered_with_those_that_do() -> None:
         ("math", {"related": -0.1}),
         ("code", {"lure": 0.2}),
         ("digits", {"taught": 1700}),
+        ("digits", {"width": 2}),
     ],
 )
 def test_a_knob_refuses_what_it_cannot_be_turned_to(name: str, knobs: dict[str, float | int | str]) -> None:
