@@ -145,7 +145,7 @@ def _same(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArray[np.boo
     """Return (left, right) whether recipes are the same."""
     numbers = {recipe: i for i, recipe in enumerate(dict.fromkeys((*left, *right)))}
     one, other = (np.array([numbers[recipe] for recipe in side], dtype=np.int64) for side in (left, right))
-    return np.asarray(one[:, None] == other[None])
+    return np.asarray(one[:, None] == other[None], dtype=np.bool_)
 
 
 @lru_cache(maxsize=20_000)

@@ -69,15 +69,14 @@ class Mind:
     def _moves(self) -> Iterator[Move]:
         """Yield what could be done, most urgent first."""
         notes, idea = self.notes, self.notes.idea
-        report = self._report(idea) if idea else None
-        if report:
+        if idea and (notes.stage == "analyse" or self._takes_notes(idea)):
+            yield self._analysis(idea)
+        if idea and (report := self._report(idea)):
             # In one breath with what comes next, where that does not wait for an answer.
             if notes.stage is None and notes.assignment is None:
                 for after in chain(self.look_around(), self._begin()):
                     yield Move(f"{report.words}\n{after.words}", (*report.calls, *after.calls))
             yield report
-        if idea and (notes.stage == "analyse" or self._takes_notes(idea)):
-            yield self._analysis(idea)
         if notes.best_posted and notes.submitted != notes.best_posted[1] and notes.can_afford("share"):
             score, finding = notes.best_posted
             yield Move(
@@ -171,7 +170,7 @@ class Mind:
         """What the best of those run in full is believed to score."""
         in_full = [trial.recipe for trial in self.trials if trial.se < PILOT_SE]
         # While nothing good is known, an idea has to promise more than most do.
-        return float(max([PRIOR_MEAN + PRIOR_SD, *(self.belief.predict(in_full)[0] if in_full else ())]))
+        return max(PRIOR_MEAN + PRIOR_SD, float(self.belief.predict(in_full)[0].max(initial=-np.inf)))
 
     # -- what came of it ----------------------------------------------------------------------------------------
 
@@ -251,7 +250,8 @@ class Mind:
         if unread and notes.assignment is None and notes.can_afford("write", *TO_THE_END):
             calls: tuple[Call, ...] = tuple(("read_file", {"path": path}) for path in self._starters())
             yield Move("First what is known already.", calls)
-        if self.inclined(self.nature.curiosity, "look", notes.round):
+        # Who is told the news has less reason to look for more.
+        if self.inclined(self.nature.curiosity * (0.2 if notes.news_this_round else 1.0), "look", notes.round):
             yield from others.look_for(notes)
         if reading := others.read_on(notes, self.nature.imitation):
             yield reading

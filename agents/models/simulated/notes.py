@@ -129,6 +129,8 @@ class Notes:
     critiqued: set[str] = field(default_factory=set)
     read_this_round: int = 0
     critiqued_this_round: int = 0
+    news_this_round: bool = False
+    """Whether this round opened with findings of others."""
     asked_this_round: int = 0
     """How often it has looked for findings by words or by question in this round."""
     starters: dict[str, Recipe | None] = field(default_factory=dict)

@@ -115,12 +115,13 @@ def _note_words(notes: Notes, text: str) -> None:
         notes.hours, notes.budget, notes.until = (float(number) for number in used.groups())
         notes.round += 1
         notes.read_this_round = notes.critiqued_this_round = notes.asked_this_round = 0
-        notes.stage = None
+        notes.stage, notes.news_this_round = None, False
     if stage := _STAGE.search(text):
         notes.stage = stage[1]
     for block in _JSON.findall(text):
         match json.loads(block):
             case list(entries):
+                notes.news_this_round = bool(entries)
                 _note_listed(notes, entries)
             case {"assignment": int()} as assigned:
                 notes.assignment = _assignment(assigned)

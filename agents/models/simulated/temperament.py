@@ -52,7 +52,9 @@ class Distribution:
     imitation: Range = (6, 20)
     """How many findings of others it reads in a round, the best first."""
     curiosity: Range = (0.5, 1.0)
-    """Chance in each round that it looks for findings by words or by question, where that can be done."""
+    """Chance in each round that it looks for findings by question, by words or by text, where that can be done; a
+    fifth of it in a round that opens with news.
+    """
     rigour: Range = (0.6, 1.0)
     """Chance that it pilots an idea before a full run."""
     stubbornness: Range = (0.0, 0.15)
