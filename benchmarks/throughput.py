@@ -189,7 +189,9 @@ def _cold_rate(*, worlds: int) -> float:
 
 def _run_team() -> Meter:
     """Let a team on the instant model work through its hours."""
-    instant = registry.ModelInfo("benchmark/instant", "takes no time", "nothing", lambda seed, agent, temperament: Instant(agent))
+    instant = registry.ModelInfo(
+        "benchmark/instant", "takes no time", "nothing", lambda seed, agent, temperament: Instant(agent)
+    )
     registry.MODELS = {**registry.MODELS, instant.name: instant}
     costs = {"think": 0.1, "write": 0.1}
     scenario = Scenario.model_validate(

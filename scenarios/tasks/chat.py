@@ -182,7 +182,7 @@ def _cues(first: Counts, second: Counts) -> FloatArray:
 
     (n, 3): the difference in log length, the difference in the share of cue words, and the first reply's log length.
     """
-    length, other = (reply.sum(axis=1) + 1.0 for reply in (first, second))
+    length, other = (reply.sum(axis=1, dtype=np.uint16) + 1.0 for reply in (first, second))
     share, other_share = first[:, :CUE_WORDS].sum(axis=1) / length, second[:, :CUE_WORDS].sum(axis=1) / other
     return np.column_stack([np.log(length / other), share - other_share, np.log(length)])
 

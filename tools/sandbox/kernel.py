@@ -1,6 +1,7 @@
 """System calls that Python has no function for, prctl, Landlock and seccomp, and one that it has: setrlimit."""
 
 import ctypes
+import mmap
 import os
 import resource
 import struct
@@ -21,6 +22,10 @@ _SECCOMP_MODE_FILTER = 2
 _SYS_LANDLOCK_CREATE_RULESET = 444
 _SYS_LANDLOCK_ADD_RULE = 445
 _SYS_LANDLOCK_RESTRICT_SELF = 446
+
+# <asm-generic/mman-common.h>
+_MADV_COLLAPSE = 25
+_HUGE_PAGE = 1 << 21
 
 # <linux/landlock.h>
 _CREATE_RULESET_VERSION = 1
@@ -77,6 +82,35 @@ def restrict_system_calls(program: bytes) -> None:
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
     _checked(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0), "prctl(PR_SET_SECCOMP)")
+
+
+def gather_memory() -> None:
+    """Move this process's private memory into huge pages, where the kernel can (from Linux 6.1 on).
+
+    A fork copies, and its end clears, one entry for each page: with fewer pages both take half the time.
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        place, rights, _, _, inode, *_ = line.split()
+        if rights == "rw-p" and inode == "0":
+            begin, end = (int(address, 16) for address in place.split("-"))
+            begin, end = -(-begin // _HUGE_PAGE) * _HUGE_PAGE, end // _HUGE_PAGE * _HUGE_PAGE
+            if begin < end:  # whatever comes of it: with small pages all works as well
+                _LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)
+
+
+def map_privately(descriptor: int) -> "ctypes.Array[ctypes.c_char]":
+    """Map a whole file into memory for as long as this process lives: what is written there stays here.
+
+    Python's own mmap would keep the file open, and hold its pages only as long as somebody refers to it.
+    """
+    size = os.fstat(descriptor).st_size
+    _LIBC.mmap.restype, zero = ctypes.c_void_p, ctypes.c_long(0)
+    place = _LIBC.mmap(
+        None, ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, descriptor, zero
+    )
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), f"mmap: {os.strerror(ctypes.get_errno())}")
+    return (ctypes.c_char * size).from_address(place)
 
 
 def landlock_version() -> int:

@@ -1,6 +1,6 @@
 """How jobs and answers travel: a JSON line followed by arrays. Never a pickle in either direction.
 
-A job comes from the trusted side and is read by numpy's own reader. An answer was written by a process that ran
+A job comes from the trusted side. An answer was written by a process that ran
 untrusted code: whatever its bytes are, `decode_answer` returns or raises `BadAnswer`, in time and memory proportional
 to their number.
 """
@@ -16,8 +16,10 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aarlab.tools.sandbox import kernel
 from aarlab.tools.sandbox.job import Job
 
+_ALIGNED = 64
 _DEEPEST = 8
 _LONGEST_ERROR = 2000
 _MOST_SIDES = 3
@@ -59,15 +61,25 @@ class Ending:
 def seal_job(job: Job) -> int:
     """Write a job to an anonymous file that nobody can change any more, and return its descriptor.
 
+    A JSON line comes first, with code, seed and where each array lies; the arrays follow, aligned as numpy likes it.
+
     Raises:
         ValueError: an input is an object array.
     """
-    names = list(job.inputs)
+    arrays = {name: np.ascontiguousarray(array) for name, array in job.inputs.items()}
+    if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
+        raise ValueError(f"inputs of a job are plain arrays, and these hold objects: {', '.join(objects)}")
+    places, end = [], 0
+    for name, array in arrays.items():
+        places.append((name, array.dtype.str, array.shape, end))
+        end += _aligned(array.nbytes)
+    head = json.dumps({"code": job.code, "seed": operator.index(job.seed), "inputs": places}).encode()
     descriptor = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(descriptor, "wb", closefd=False) as file:
-        file.write(json.dumps({"code": job.code, "seed": operator.index(job.seed), "inputs": names}).encode() + b"\n")
-        for name in names:
-            np.save(file, np.asarray(job.inputs[name]), allow_pickle=False)
+        file.write(head.ljust(_aligned(len(head) + 1) - 1) + b"\n")
+        for array in arrays.values():
+            file.write(array)
+            file.write(bytes(_aligned(array.nbytes) - array.nbytes))
     fcntl.fcntl(
         descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
     )
@@ -75,11 +87,25 @@ def seal_job(job: Job) -> int:
 
 
 def unseal_job(descriptor: int) -> Job:
-    """Read a job that `seal_job` wrote, and close the descriptor. Its limits are not in it: the zygote has those."""
+    """Read a job that `seal_job` wrote, and close the descriptor. Its limits are not in it: the zygote has those.
+
+    The arrays are the file itself, mapped: pages that the method only reads are never copied, and what it writes
+    nobody else sees.
+    """
     os.lseek(descriptor, 0, os.SEEK_SET)
     with open(descriptor, "rb") as file:
         head = json.loads(file.readline())
-        return Job(head["code"], {name: np.load(file, allow_pickle=False) for name in head["inputs"]}, head["seed"])
+        first = file.tell()
+        memory = kernel.map_privately(descriptor)
+    inputs: dict[str, NDArray[Any]] = {
+        name: np.ndarray(shape, dtype, memory, first + place) for name, dtype, shape, place in head["inputs"]
+    }
+    return Job(head["code"], inputs, head["seed"])
+
+
+def _aligned(size: int) -> int:
+    """Return the next size at which an array may begin."""
+    return -(-size // _ALIGNED) * _ALIGNED
 
 
 def encode_answer(predictions: NDArray[np.float64] | None, log: list[Any], error: str | None) -> bytes:

@@ -72,6 +72,7 @@ def serve(control: socket.socket) -> NoReturn:
         raise RuntimeError(f"{threads} threads before the first fork")
     gc.collect()
     gc.freeze()
+    kernel.gather_memory()
     control.send(b"ready")
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
