@@ -20,7 +20,8 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     """Name the best finding and the best baseline on fresh worlds, then score both on held-out and redrawn worlds.
 
     The best of many noisy development scores is too good to be true (winner's curse); a second scoring of the best few,
-    all on the same fresh worlds, takes most of that away. The best finding is tried on the other tasks too.
+    all on the same fresh worlds, takes most of that away. The best finding is tried on the other tasks too. On the
+    held-out worlds those are scored as well that led earlier: how fast a team got where it got.
     """
     lab = runtime.context
     scoring = lab.scenario.scoring
@@ -33,14 +34,17 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     best = next((name for name in ranked if name in standing), None)
     yardstick = next((name for name in ranked if name in yardsticks), None)
     winners = {name: methods[name] for name in (best, yardstick) if name is not None}
+    led = [leader(lab, share * lab.scenario.budget.hours) for share in (0.25, 0.5)]
+    leaders = {post.finding.id: _code(lab, post) for post in led if post is not None}
     lab.report("scoring the winner on held-out worlds", 0.4)
-    await _score(lab, winners, "heldout", scoring.heldout_worlds)
+    await _score(lab, winners | leaders, "heldout", scoring.heldout_worlds)
     lab.report("scoring the winner on redrawn worlds and other tasks", 0.7)
     await _score(lab, winners, "redrawn", scoring.redrawn_worlds)
     if best is not None and scoring.transfer_worlds > 0:
         await _transfer(lab, {best: methods[best]})
     lab.report("closed", 1.0)
-    lab.record(Closed(best, yardstick, _hours(lab, len(standing))), round=lab.rounds + 1)
+    quarter, half = (None if post is None else post.finding.id for post in led)
+    lab.record(Closed(best, yardstick, _hours(lab, len(standing)), quarter, half), round=lab.rounds + 1)
 
 
 async def _screened(lab: Lab) -> dict[str, str]:
@@ -58,6 +62,11 @@ def finalists(lab: Lab) -> list[Post]:
     ranked = sorted(lab.board.leaderboard(), key=lambda post: post.finding.id not in submitted)
     different = {post.finding.code: post for post in reversed(ranked)}
     return [post for post in ranked if different[post.finding.code] is post][: lab.scenario.scoring.finalists]
+
+
+def leader(lab: Lab, hours: float) -> Post | None:
+    """Return the finding that led by development score when every researcher had used so many hours, if any did."""
+    return next((post for post in lab.board.leaderboard() if post.hours <= hours), None)
 
 
 async def _transfer(lab: Lab, methods: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from aarlab.memory.runfile import RunFile
 def summarise(file: RunFile) -> dict[str, Any]:
     """Return the summary of a closed run, JSON-able: `aarlab run --json` prints it.
 
+    `heldout_pgr` tells what had been reached at a quarter, half and all of the budget, on the held-out worlds.
     Hours are research hours of the whole team, the close included; cost_usd is None where the price of a call is not
     known. Held-out, redrawn and transfer scores are the winner's; redrawn is None and transfer empty where the scenario
     leaves them out. `structure_breaches` says in sentences where what happened is not what was configured. Every other
@@ -33,6 +34,7 @@ def summarise(file: RunFile) -> dict[str, Any]:
     closed = next((entry.event for entry in file.entries(Closed) if isinstance(entry.event, Closed)), None)
     ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
     scores = {(e.subject, e.panel): e for e in ledger}
+    led = {e.subject: e.pgr for e in ledger if e.panel == "heldout"}
     best = Board(file).post(closed.best) if closed and closed.best else None
     final = scores[best.finding.id, "final"] if best else None
     heldout = scores[best.finding.id, "heldout"] if best else None
@@ -59,6 +61,11 @@ def summarise(file: RunFile) -> dict[str, Any]:
             "pgr": final.pgr, "se": final.se,
         },
         "heldout": heldout and _score(heldout),
+        "heldout_pgr": {
+            "quarter": led[closed.quarter] if closed and closed.quarter else None,
+            "half": led[closed.half] if closed and closed.half else None,
+            "whole": heldout and heldout.pgr,
+        },
         "redrawn": redrawn and _score(redrawn),
         "transfer": {e.task: _score(e) for e in ledger if e.panel == "transfer"},
         "baseline": baseline and {"name": baseline.subject.removeprefix("baseline:"), "pgr": baseline.pgr},

@@ -299,6 +299,10 @@ class Closed(Event):
     """`baseline:NAME` of the best baseline, on the same worlds."""
     cost_hours: float
     """Research hours of scoring the finalists again."""
+    quarter: str | None = None
+    """The finding that led by development score when a quarter of the budget was used; None if there was none."""
+    half: str | None = None
+    """The same when half of it was used."""
 
 
 KINDS: tuple[type[Event], ...] = (

@@ -61,11 +61,25 @@ def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: 
 
 
 @structures()
-def test_the_winner_and_the_best_baseline_meet_on_the_heldout_worlds_and_nobody_else_does(run: Run) -> None:
+def test_the_winner_and_the_best_baseline_meet_those_that_led_on_the_heldout_worlds_and_nobody_else(run: Run) -> None:
     (closed,) = run.of(Closed)
     heldout = scores(run, "heldout")
-    assert heldout.keys() == {closed.best, closed.baseline} - {None}
+    assert heldout.keys() == {closed.best, closed.baseline, closed.quarter, closed.half} - {None}
     assert {event.worlds for event in heldout.values()} == {run.scenario.scoring.heldout_worlds}
+
+
+@structures()
+def test_those_that_led_had_the_best_development_score_by_then(run: Run) -> None:
+    (closed,) = run.of(Closed)
+    for share, leader in ((0.25, closed.quarter), (0.5, closed.half)):
+        until = share * run.scenario.budget.hours
+        by_then = {
+            entry.event.id: entry.event.pgr
+            for entry in run.placed(Finding)
+            if entry.event.type == "result" and entry.event.fidelity == "full" and entry.hours <= until
+        }
+        assert (leader is None) == (not by_then)
+        assert leader is None or by_then[leader] == max(by_then.values())
 
 
 @structures()
@@ -120,6 +134,11 @@ def test_the_summarys_scores_are_those_of_the_ledger(run: Run) -> None:
     assert told["best"]["finding"] == best
     assert (told["best"]["pgr"], told["best"]["se"]) == (final[best].pgr, final[best].se)
     assert told["heldout"] == {"pgr": heldout[best].pgr, "se": heldout[best].se, "worlds": heldout[best].worlds}
+    led = {
+        point: finding and heldout[finding].pgr
+        for point, finding in (("quarter", closed.quarter), ("half", closed.half))
+    }
+    assert told["heldout_pgr"] == {**led, "whole": heldout[best].pgr}
 
 
 @structures()

@@ -98,7 +98,7 @@ def gather_memory() -> None:
                 _LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)
 
 
-def map_privately(descriptor: int) -> "ctypes.Array[ctypes.c_char]":
+def map_privately(descriptor: int) -> memoryview:
     """Map a whole file into memory for as long as this process lives: what is written there stays here.
 
     Python's own mmap would keep the file open, and hold its pages only as long as somebody refers to it.
@@ -110,7 +110,7 @@ def map_privately(descriptor: int) -> "ctypes.Array[ctypes.c_char]":
     )
     if place == ctypes.c_void_p(-1).value:
         raise OSError(ctypes.get_errno(), f"mmap: {os.strerror(ctypes.get_errno())}")
-    return (ctypes.c_char * size).from_address(place)
+    return memoryview((ctypes.c_char * size).from_address(place)).cast("B")
 
 
 def landlock_version() -> int:

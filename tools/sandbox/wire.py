@@ -78,7 +78,7 @@ def seal_job(job: Job) -> int:
     with open(descriptor, "wb", closefd=False) as file:
         file.write(head.ljust(_aligned(len(head) + 1) - 1) + b"\n")
         for array in arrays.values():
-            file.write(array)
+            file.write(array.data)
             file.write(bytes(_aligned(array.nbytes) - array.nbytes))
     fcntl.fcntl(
         descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
