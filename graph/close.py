@@ -13,7 +13,7 @@ from aarlab.tools.evaluator import Trial
 from aarlab.tools.experiment import ledger_entry
 
 SCREENED = 5
-"""Baselines that are scored on all worlds of the final, after all have been on a quarter of them."""
+"""Baselines that are scored on all worlds of the screening, after all have been on a quarter of them."""
 
 
 async def close(state: object, runtime: Runtime[Lab]) -> None:
@@ -29,10 +29,8 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     lab.report("scoring baselines and finalists again", 0.0)
     yardsticks = await _screened(lab)
     methods = standing | yardsticks
-    final = await _score(lab, methods, "final", scoring.final_worlds)
-    ranked = _ranked(final)
-    best = next((name for name in ranked if name in standing), None)
-    yardstick = next((name for name in ranked if name in yardsticks), None)
+    best = _best(await _score(lab, standing, "final", scoring.final_worlds))
+    yardstick = _best(await _score(lab, yardsticks, "screening", scoring.final_worlds))
     winners = {name: methods[name] for name in (best, yardstick) if name is not None}
     led = [leader(lab, share * lab.scenario.budget.hours) for share in (0.25, 0.5)]
     leaders = {post.finding.id: _code(lab, post) for post in led if post is not None}
@@ -48,9 +46,9 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
 
 
 async def _screened(lab: Lab) -> dict[str, str]:
-    """Return the code of the most promising baselines by name."""
+    """Return the code of the most promising baselines by name: the same for every run, whose team has no part in it."""
     all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
-    trials = await _score(lab, all_of_them, "final", max(2, lab.scenario.scoring.final_worlds // 4))
+    trials = await _score(lab, all_of_them, "screening", max(2, lab.scenario.scoring.final_worlds // 4))
     return {name: all_of_them[name] for name in _ranked(trials)[:SCREENED]}
 
 
@@ -86,6 +84,11 @@ async def _score(
         code, other = lab.file.store_text(methods[name]), None if task is None else task.name
         lab.record(ledger_entry(name, panel, code, trial, other), round=lab.rounds + 1)
     return trials
+
+
+def _best(trials: dict[str, Trial]) -> str | None:
+    """Return the name of the best of what could be scored."""
+    return next(iter(_ranked(trials)), None)
 
 
 def _ranked(trials: dict[str, Trial]) -> list[str]:

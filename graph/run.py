@@ -28,6 +28,7 @@ from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Evaluator
 from aarlab.tools.experiment import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.scorecache import ScoreCache
 from aarlab.tools.toolbox import TOOLS
 
 
@@ -38,6 +39,7 @@ def run_scenario(
     listeners: Sequence[Callable[[Entry], None]] = (),
     progress: Progress | None = None,
     sandbox: Literal["strict", "none"] = "strict",
+    cache: bool = True,
 ) -> dict[str, Any]:
     """Run a scenario into a new run file and return the summary, which the file keeps too.
 
@@ -47,6 +49,8 @@ def run_scenario(
         listeners: Called with every event as it happens.
         progress: Told about slow preparations: what, and the share done in [0, 1].
         sandbox: Where methods run; see `aarlab.tools.sandbox`.
+        cache: Use scores on common panels that have been measured on this machine before, and keep new ones. They are
+            the same either way.
 
     Raises:
         FileExistsError: There is such a file already.
@@ -62,7 +66,7 @@ def run_scenario(
     task.prepare(progress)
     with (
         Sandbox(sandbox) as box,
-        _evaluator(scenario, task, box) as evaluator,
+        _evaluator(scenario, task, box, cache=cache) as evaluator,
         RunFile.create(
             path, run_id=path.stem, version=__version__, seed=scenario.seed, scenario=scenario.model_dump(mode="json")
         ) as file,
@@ -94,7 +98,7 @@ async def _work(lab: Lab) -> None:
         )
 
 
-def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox) -> Evaluator:
+def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool) -> Evaluator:
     scoring = scenario.scoring
     return Evaluator(
         task,
@@ -103,6 +107,7 @@ def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox) -> Evaluator:
         full_worlds=scoring.full_worlds,
         secret=scoring.secret,
         open_book=scenario.structure.blueprint().evaluation == "open",
+        cache=ScoreCache.open() if cache else None,
     )
 
 

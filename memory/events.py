@@ -20,7 +20,7 @@ EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
-Panel = Literal["development", "final", "heldout", "redrawn", "transfer"]
+Panel = Literal["development", "screening", "final", "heldout", "redrawn", "transfer"]
 
 
 @dataclass(frozen=True, slots=True)

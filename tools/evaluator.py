@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from aarlab.memory.events import Fidelity, Panel
 from aarlab.scenarios.task import FULL, PILOT, SMOKE, FloatArray, Size, Task, World
 from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.tools.scorecache import ScoreCache, key_of
 from aarlab.tools.teachercheck import checked_worlds, shuffled
 from aarlab.tools.worldseeds import WorldSeeds
 
@@ -42,7 +43,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of running a method: an error, or a training log and, except for smoke tests, a measurement."""
+    """What came of running a method: an error, or a training log and, except for smoke tests, a measurement.
+
+    A measurement that was found in a cache comes without the log.
+    """
 
     error: str | None
     log: list[dict[str, Any]]
@@ -63,6 +67,7 @@ class Evaluator:
         full_worlds: int,
         secret: str = "",
         open_book: bool = False,
+        cache: ScoreCache | None = None,
     ) -> None:
         """Make the evaluator of a run.
 
@@ -74,11 +79,13 @@ class Evaluator:
             secret: See `WorldSeeds`.
             open_book: Score pilots and full experiments alike on one fixed world of the run, and tell all digits: what
                 leaks then is what this mode is for.
+            cache: Where scores on panels are kept that are the same for every run; None measures everything anew.
         """
         self._task = task
         self._sandbox = sandbox
         self._seeds = WorldSeeds.of(run_seed, secret)
         self._open_book = open_book
+        self._cache = cache
         self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": 1, "full": full_worlds}
         # One thread of linear algebra everywhere: sums in a fixed order, the same bits on any number of cores.
         self._threads = threadpool_limits(1)
@@ -91,8 +98,10 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """Stop the worker threads; worlds waiting to be evaluated are dropped."""
+        """Stop the worker threads, and close the cache; worlds waiting to be evaluated are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._cache is not None:
+            self._cache.close()
         self._threads.restore_original_limits()
 
     async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> Trial:
@@ -122,16 +131,27 @@ class Evaluator:
         """Run several methods, code by name, on the same full worlds.
 
         The worlds of the `final` are the run's own; the other panels are the same for every run, so that runs can be
-        compared on them. `task` is another task than the run's, for `transfer`.
+        compared on them, and what has been measured there once need not be measured again. `task` is another task than
+        the run's, for `transfer`.
         """
-        chosen = task or self._task
+        chosen, redrawn = task or self._task, panel == "redrawn"
+        seeds = [self._seeds.panel(panel, i) for i in range(worlds)]
+        cache = None if panel == "final" else self._cache
+        keys = {name: key_of(chosen, seeds, redrawn=redrawn, code=code) for name, code in methods.items()}
+        found = {name: cache.find(key) for name, key in keys.items()} if cache else {}
+        known = {name: Trial(None, [], Measurement(**fields)) for name, fields in found.items() if fields is not None}
+        new = {name: code for name, code in methods.items() if name not in known}
 
         def work(seed: int) -> list[_Run]:
-            world = chosen.world(seed, redrawn=panel == "redrawn")
-            return [self._try(code, world) for code in methods.values()]
+            world = chosen.world(seed, redrawn=redrawn)
+            return [self._try(code, world) for code in new.values()]
 
-        runs = await self._each([self._seeds.panel(panel, i) for i in range(worlds)], work)
-        return {name: _trial([run[i] for run in runs], digits=4) for i, name in enumerate(methods)}
+        runs = await self._each(seeds if new else [], work)
+        trials = known | {name: _trial([run[i] for run in runs], digits=4) for i, name in enumerate(new)}
+        for name in new:
+            if cache and (measurement := trials[name].measurement) is not None:
+                cache.keep(keys[name], measurement)
+        return {name: trials[name] for name in methods}
 
     def _fresh(self, name: str, worlds: int) -> list[int]:
         return [self._seeds.experiment(name, i) for i in range(worlds)]

@@ -40,6 +40,11 @@ Sandbox = Literal["strict", "none"]
 @click.option(
     "--strict-structure", is_flag=True, help="Fail where what happened is not what the structure says; see the summary."
 )
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    help="Measure everything anew, also what has been measured on worlds common to all runs.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(
@@ -49,6 +54,7 @@ def run(
     out: str,
     sandbox: Sandbox,
     strict_structure: bool,
+    no_cache: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -63,7 +69,7 @@ def run(
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
     path = _new_file(chosen, Path(out), as_json=as_json)
     stop_politely()
-    summary = {"status": "done", **_run(chosen, path, sandbox=sandbox, quiet=quiet)}
+    summary = {"status": "done", **_run(chosen, path, sandbox=sandbox, cache=not no_cache, quiet=quiet)}
     if as_json:
         print_json(summary)
     elif "digest" in summary:
@@ -87,7 +93,7 @@ def _new_file(scenario: "Scenario", folder: Path, *, as_json: bool) -> Path:
     return new_run_path(folder, scenario.name, scenario.seed).resolve()
 
 
-def _run(scenario: "Scenario", path: Path, *, sandbox: Sandbox, quiet: bool) -> dict[str, Any]:
+def _run(scenario: "Scenario", path: Path, *, sandbox: Sandbox, cache: bool, quiet: bool) -> dict[str, Any]:
     """Run to the end, and return the summary, or what can be said instead."""
     from aarlab.display import open_display
     from aarlab.graph.run import run_scenario
@@ -96,9 +102,11 @@ def _run(scenario: "Scenario", path: Path, *, sandbox: Sandbox, quiet: bool) -> 
     stub = {"run_id": path.stem, "file": str(path)}
     try:
         if quiet:
-            return run_scenario(scenario, path, sandbox=sandbox)
+            return run_scenario(scenario, path, sandbox=sandbox, cache=cache)
         with open_display(scenario, stderr_console()) as display:
-            return run_scenario(scenario, path, listeners=[display.see], progress=display.progress, sandbox=sandbox)
+            return run_scenario(
+                scenario, path, listeners=[display.see], progress=display.progress, sandbox=sandbox, cache=cache
+            )
     except KeyboardInterrupt:
         _say_what_is_left("Stopped.", path)
         return {**stub, "status": "stopped"}

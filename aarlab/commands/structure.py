@@ -1,5 +1,6 @@
 """`aarlab structure`: the dials of a structure, and the graphs that are compiled from it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -23,10 +24,16 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @set_option
 @click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source, in Markdown.")
+@click.option("--png", metavar="FILE", help="Draw the graphs into a picture (needs Graphviz).")
 @click.option("--compare", nargs=2, metavar="A B", help="Show only what differs between two presets.")
 @json_option
 def structure(
-    name: str | None, settings: tuple[str, ...], mermaid: bool, compare: tuple[str, str] | None, as_json: bool
+    name: str | None,
+    settings: tuple[str, ...],
+    mermaid: bool,
+    png: str | None,
+    compare: tuple[str, str] | None,
+    as_json: bool,
 ) -> None:
     """Show where the dials of a structure stand, and the graphs that it is compiled to.
 
@@ -36,7 +43,7 @@ def structure(
     from aarlab.config.faults import did_you_mean
     from aarlab.graph.structure import PRESETS
 
-    if compare and (name is not None or settings or mermaid):
+    if compare and (name is not None or settings or mermaid or png):
         refuse([Fault("--compare", None, "another structure beside the two", "two presets alone")], as_json=as_json)
     for preset in (*([name] if name is not None else []), *(compare or ())):
         if preset not in PRESETS:
@@ -45,20 +52,38 @@ def structure(
     if compare:
         _compare(*compare, as_json=as_json)
         return
-    if name is None and not settings:
+    if name is None and not settings and not png:
         _list_presets(as_json=as_json)
         return
     with bad_input_explained(as_json=as_json):
         chosen = load_scenario(None, [*settings, *([f"structure={name}"] if name else [])]).structure
     graphs = _compiled(chosen)
+    if png:
+        _draw(graphs, Path(png), as_json=as_json)
     if as_json:
         sources = {which: graph.draw_mermaid() for which, graph in graphs.items()}
-        print_json({"name": name, "dials": chosen.model_dump(mode="json", exclude={"preset"}), "mermaid": sources})
+        told = {"name": name, "dials": chosen.model_dump(mode="json", exclude={"preset"}), "mermaid": sources}
+        print_json(told | ({"png": png} if png else {}))
     elif mermaid:
         for which, graph in graphs.items():
             click.echo(f"## {which} graph\n\n```mermaid\n{graph.draw_mermaid().rstrip()}\n```\n")
+    elif png:
+        click.echo(f"The graphs are drawn in {png}.")
     else:
         _show(chosen, graphs, stdout_console())
+
+
+def _draw(graphs: dict[str, Any], path: Path, *, as_json: bool) -> None:
+    from aarlab.config import Fault
+    from aarlab.drawing import NoGraphviz, draw_png
+
+    try:
+        draw_png(graphs, path)
+    except NoGraphviz as error:
+        refuse([Fault("--png", None, str(error), "`--mermaid`, which needs nothing")], as_json=as_json)
+    except OSError as error:
+        found = f"a file that cannot be written ({error.strerror or error})"
+        refuse([Fault(f"--png {path}", None, found, "a file in a folder that can be written to")], as_json=as_json)
 
 
 def _compiled(chosen: "Structure") -> dict[str, Any]:
@@ -95,8 +120,10 @@ def _compare(a: str, b: str, *, as_json: bool) -> None:
 
 def _ways(graphs: dict[str, Any]) -> set[str]:
     """Return every edge as a line."""
+    from aarlab.drawing import label
+
     return {
-        f"{which} graph: {_label(edge.source)} {'⇢' if edge.conditional else '→'} {_label(edge.target)}"
+        f"{which} graph: {label(edge.source)} {'⇢' if edge.conditional else '→'} {label(edge.target)}"
         for which, graph in graphs.items()
         for edge in graph.edges
     }
@@ -129,6 +156,7 @@ def _show(chosen: "Structure", graphs: dict[str, Any], console: "Console") -> No
     from rich.table import Table
     from rich.text import Text
 
+    from aarlab.drawing import lines
     from aarlab.graph.structure import DIALS
 
     table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
@@ -142,28 +170,7 @@ def _show(chosen: "Structure", graphs: dict[str, Any], console: "Console") -> No
     console.print(table)
     for which, graph in graphs.items():
         console.print(Text(f"{which} graph", style="bold"))
-        for line in drawn(graph):
+        for line in lines(graph):
             console.print(Text(f"  {line}"))
         console.print()
-    console.print("As Mermaid source: [bold]--mermaid[/].")
-
-
-def drawn(graph: Any) -> list[str]:
-    """Return a graph as lines for the terminal, one for each node: where it leads, with ⇢ where that depends."""
-    targets: dict[str, list[Any]] = {}
-    for edge in graph.edges:
-        targets.setdefault(edge.source, []).append(edge)
-    # In the order of their definition; the end is drawn last, wherever it could be reached first.
-    order = sorted(graph.nodes, key=lambda node: node == "__end__")
-    width = max((len(_label(node)) for node in order if node in targets), default=0)
-    lines = []
-    for node in order:
-        if node in targets:
-            edges = sorted(targets[node], key=lambda edge: order.index(edge.target))
-            ways = "   ".join(f"{'⇢' if edge.conditional else '→'} {_label(edge.target)}" for edge in edges)
-            lines.append(f"{_label(node):<{width}} {ways}")
-    return lines
-
-
-def _label(node: str) -> str:
-    return {"__start__": "START", "__end__": "END"}.get(node, node)
+    console.print("As Mermaid source: [bold]--mermaid[/], as a picture: [bold]--png FILE[/].")

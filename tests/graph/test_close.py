@@ -26,7 +26,7 @@ def scores(run: Run, panel: str) -> dict[str, Evaluation]:
 @structures()
 def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_final(run: Run) -> None:
     results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full"}
-    standing = [subject for subject in scores(run, "final") if not subject.startswith(BASELINE)]
+    standing = list(scores(run, "final"))
     assert len(standing) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
     assert set(standing) <= results.keys()
     last = {entry.stream: entry.event.finding for entry in run.placed(Nomination)}
@@ -38,21 +38,18 @@ def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_fina
 @structures()
 def test_finalists_are_scored_on_all_worlds_of_the_final(run: Run) -> None:
     scoring = run.scenario.scoring
-    finalists = [e for subject, e in scores(run, "final").items() if not subject.startswith(BASELINE)]
-    assert all(event.worlds == scoring.final_worlds for event in finalists)
+    assert all(event.worlds == scoring.final_worlds for event in scores(run, "final").values())
 
 
 @structures()
-def test_every_baseline_is_measured_on_the_final_too(run: Run) -> None:
-    measured = {subject.removeprefix(BASELINE) for subject in scores(run, "final") if subject.startswith(BASELINE)}
-    assert measured == set(baselines.load())
+def test_every_baseline_is_screened(run: Run) -> None:
+    assert {subject.removeprefix(BASELINE) for subject in scores(run, "screening")} == set(baselines.load())
 
 
 @structures()
 def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: Run) -> None:
     (closed,) = run.of(Closed)
-    final = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
-    team = {subject: pgr for subject, pgr in final.items() if not subject.startswith(BASELINE)}
+    team = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
     # Where nothing was run in full, nobody wins.
     assert (closed.best is None) == (not team)
     assert closed.best is None or team[closed.best] == max(team.values())
@@ -93,8 +90,7 @@ def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
 @structures()
 def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> None:
     scoring, (closed,) = run.scenario.scoring, run.of(Closed)
-    finalists = sum(not subject.startswith(BASELINE) for subject in scores(run, "final"))
-    runs = finalists * scoring.final_worlds / scoring.full_worlds
+    runs = len(scores(run, "final")) * scoring.final_worlds / scoring.full_worlds
     assert closed.cost_hours == runs * run.scenario.costs.full
 
 

@@ -20,7 +20,9 @@ if sys.argv[3] == "one core":
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 
-print(run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]))["digest"])
+scenario = Scenario.model_validate(json.loads(sys.argv[1]))
+# On one core it measures everything anew, whatever has been measured before.
+print(run_scenario(scenario, Path(sys.argv[2]), cache=sys.argv[3] != "one core")["digest"])
 """
 
 pytestmark = pytest.mark.long
@@ -40,7 +42,7 @@ def digest_of(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize("structure", ALWAYS, ids=lambda dials: "-".join(dials.values()))
-def test_a_run_is_the_same_in_another_process_and_on_one_core(
+def test_a_run_is_the_same_in_another_process_and_on_one_core_and_without_what_was_measured_before(
     digest_of: Callable[..., str], run_of: Callable[[Dials], Run], structure: Dials
 ) -> None:
     here = run_of(structure).summary["digest"]

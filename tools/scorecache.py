@@ -1,0 +1,86 @@
+"""Scores on the panels that are the same for every run, kept on disk: the same code on the same worlds scores the same.
+
+What is kept is what the evaluator measured; no method can reach it. The key holds all that a score depends on, the
+sources of the worlds and the toolkit and the versions of what they compute with included, so that a score is found
+again only where it would come out again to the last digit (on a processor of the same kind).
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+import aarlab.scenarios.toolkit
+from aarlab.memory.messages import canonical
+from aarlab.scenarios.task import Task
+from aarlab.scenarios.tasks.cache import folder
+
+_COMPUTED_WITH = ("numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCache:
+    """Scores by what they depend on. For the thread that opened it; a file that cannot be used is done without."""
+
+    _database: Database | None
+
+    @classmethod
+    def open(cls) -> Self:
+        """Open the cache in the folder of pretrained weights."""
+        path = folder() / f"scores-{_fingerprint()}.db"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # what a crash of the machine loses is measured again
+            connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, score TEXT)")
+        except (OSError, sqlite3.Error):
+            return cls(None)
+        return cls(Database(connection))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._database is not None:
+            self._database.close()
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        """Return the fields of the measurement kept under a key, None if there is none."""
+        with suppress(sqlite3.Error, json.JSONDecodeError):
+            for row in self._database.query("SELECT score FROM scores WHERE key = ?", [key]) if self._database else ():
+                return dict(json.loads(row["score"]))
+        return None
+
+    def keep(self, key: str, measurement: Any) -> None:
+        """Keep a measurement, a dataclass of plain numbers."""
+        with suppress(sqlite3.Error):
+            if self._database is not None:
+                self._database.execute(
+                    "INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
+                )
+
+
+def key_of(task: Task, seeds: Sequence[int], *, redrawn: bool, code: str) -> str:
+    """Return the key of a method's score on the full worlds of these seeds."""
+    said = canonical([task.name, dict(task.knobs), [str(seed) for seed in seeds], redrawn, code])
+    return hashlib.blake2b(said.encode(), digest_size=20).hexdigest()
+
+
+@cache
+def _fingerprint() -> str:
+    """Return a hash over everything but the key that a score depends on."""
+    found = hashlib.blake2b(platform.python_version().encode(), digest_size=8)
+    for name in _COMPUTED_WITH:
+        found.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    sources = Path(aarlab.scenarios.toolkit.__file__).parents[1]
+    for path in sorted(sources.rglob("*.py")):
+        found.update(str(path.relative_to(sources)).encode() + path.read_bytes())
+    return found.hexdigest()
