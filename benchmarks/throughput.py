@@ -199,7 +199,7 @@ def _run_team() -> Meter:
             "team": {"researchers": RESEARCHERS, "model": instant.name},
             "costs": costs,
             "budget": {"hours": CALLS * sum(costs.values()), "round_hours": CALLS_A_ROUND * sum(costs.values())},
-            "scoring": {"full_worlds": 2, "final_worlds": 2, "heldout_worlds": 2},
+            "scoring": {"full_worlds": 2, "final_worlds": 2, "screening_worlds": 2, "heldout_worlds": 2},
         }
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
     yardsticks = await _screened(lab)
     methods = standing | yardsticks
     best = _best(await _score(lab, standing, "final", scoring.final_worlds))
-    yardstick = _best(await _score(lab, yardsticks, "screening", scoring.final_worlds))
+    yardstick = _best(await _score(lab, yardsticks, "screening", scoring.screening_worlds))
     winners = {name: methods[name] for name in (best, yardstick) if name is not None}
     led = [leader(lab, share * lab.scenario.budget.hours) for share in (0.25, 0.5)]
     leaders = {post.finding.id: _code(lab, post) for post in led if post is not None}
@@ -48,7 +48,7 @@ async def close(state: object, runtime: Runtime[Lab]) -> None:
 async def _screened(lab: Lab) -> dict[str, str]:
     """Return the code of the most promising baselines by name: the same for every run, whose team has no part in it."""
     all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
-    trials = await _score(lab, all_of_them, "screening", max(2, lab.scenario.scoring.final_worlds // 4))
+    trials = await _score(lab, all_of_them, "screening", max(2, lab.scenario.scoring.screening_worlds // 4))
     return {name: all_of_them[name] for name in _ranked(trials)[:SCREENED]}
 
 

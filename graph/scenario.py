@@ -127,7 +127,9 @@ class Scoring(_Section):
     finalists: Annotated[int, Field(ge=1, le=100)] = 3
     """Findings scored again at the close before one is named best."""
     final_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
-    """Fresh worlds of that second scoring, and as many, common to all runs, on which the best baseline is chosen."""
+    """Fresh worlds of that second scoring."""
+    screening_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
+    """Worlds, the same for every run, on which the best fixed baseline is chosen."""
     heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
     """Worlds of the held-out panel, the same for every run."""
     redrawn_worlds: Annotated[int, Field(ge=0, le=1024)] = 32

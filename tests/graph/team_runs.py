@@ -30,6 +30,7 @@ TINY: dict[str, Any] = {
         "full_worlds": 2,
         "finalists": 2,
         "final_worlds": 2,
+        "screening_worlds": 2,
         "heldout_worlds": 3,
         "redrawn_worlds": 2,
         "transfer_worlds": 0,
