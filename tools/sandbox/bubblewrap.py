@@ -6,13 +6,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from aarlab.tools.sandbox.view import View
-
-ROOM = "/room"
-"""Where `aarlab` lies inside."""
-
-_LOADER_CACHE = Path("/etc/ld.so.cache")
-_MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")  # links into /usr on most systems
+from aarlab.tools.sandbox.view import MERGED, View
 
 
 def namespaces() -> list[str]:
@@ -27,17 +21,14 @@ def namespaces() -> list[str]:
 
 def command(view: View, environment: Mapping[str, str]) -> list[str]:
     """The command for a zygote that sees `view` and `environment` only; the interpreter's own command follows it."""
-    loader = [_LOADER_CACHE] if _LOADER_CACHE.exists() else []
     trees = [(tree, tree) for tree in view.trees]
-    rest = [(path, path) for path in (view.interpreter, *view.packages, *loader)]
-    rest += [(source, Path(f"{ROOM}/aarlab/{place}")) for source, place in view.rooms]
     return [
         *namespaces(),
-        *_parents(target for _, target in trees + rest),
-        *(word for link in _MERGED if os.path.islink(link) for word in ("--symlink", os.readlink(link), link)),
+        *_parents(target for _, target in trees + view.pieces),
+        *(word for link in MERGED if os.path.islink(link) for word in ("--symlink", os.readlink(link), link)),
         *_binds(trees),
         *(word for folder in view.hidden for word in ("--perms", "0755", "--tmpfs", str(folder))),
-        *_binds(rest),
+        *_binds(view.pieces),
         *(word for folder in view.data for word in ("--tmpfs", str(folder))),
         *(word for folder in view.hidden for word in ("--remount-ro", str(folder))),
         *("--dev-bind", os.devnull, os.devnull, "--proc", "/proc", "--remount-ro", "/", "--chdir", "/", "--clearenv"),

@@ -1,4 +1,4 @@
-"""The layers of the strict mode: what each is for, whether this machine has it, and what to do where it has not."""
+"""The layers of the sandbox: what each is for, whether this machine has it, and what to do where it has not."""
 
 import os
 import sys
@@ -9,12 +9,15 @@ from typing import Literal
 from aarlab.tools.sandbox import bubblewrap, kernel, seccomp
 from aarlab.tools.sandbox.job import SandboxUnavailable
 
-Mode = Literal["strict", "none"]
+Mode = Literal["strict", "docker", "none"]
 
 BUBBLEWRAP, LANDLOCK, SECCOMP, RLIMITS, UID = "bubblewrap", "landlock", "seccomp", "rlimits", "uid"
 
 ALL_LAYERS = frozenset({BUBBLEWRAP, LANDLOCK, SECCOMP, RLIMITS, UID})
-"""Every layer by name. The wall-clock deadline is none of them: it is always on."""
+"""Every layer of the strict mode by name. The wall-clock deadline is none of them: it is always on."""
+
+CONTAINER = "container"
+"""The docker mode's layer, in the place of bubblewrap and of users: nobody in a container has powers to give up."""
 
 _SCOPING_LANDLOCK = 6  # the first version that keeps signals and abstract unix sockets inside, as bubblewrap does
 
@@ -43,18 +46,27 @@ def layers() -> list[Layer]:
     return [probe() for probe in _PROBES]
 
 
-def available(wanted: frozenset[str]) -> frozenset[str]:
-    """Those of the wanted layers that the strict mode will have on.
+def available(mode: Mode, wanted: frozenset[str]) -> frozenset[str]:
+    """The layers that a mode will have on, of those that are wanted.
+
+    Landlock is among those of the docker mode where the kernel has it; whether the engine lets it through, the zygote
+    will find out.
 
     Raises:
-        SandboxUnavailable: a wanted layer that the strict mode cannot do without is not there.
+        SandboxUnavailable: a wanted layer that the mode cannot do without is not there.
     """
+    if mode == "none":
+        return wanted & {RLIMITS}
     offered = {layer.name: layer for layer in layers()}
-    for name in sorted(wanted & _required()):
+    required = _required() if mode == "strict" else {SECCOMP, RLIMITS}
+    for name in sorted(wanted & required):
         if not offered[name].available:
             raise SandboxUnavailable(
-                f"no strict sandbox: {name}: {offered[name].reason}. Remedy: {offered[name].remedy}."
+                f"no {mode} sandbox: {name}: {offered[name].reason}. Remedy: {offered[name].remedy}."
             )
+    if mode == "docker":
+        optional = {LANDLOCK} if kernel.landlock_version() else set()
+        return frozenset({CONTAINER}) | wanted & (required | optional)
     return frozenset(name for name in wanted if offered[name].available)
 
 

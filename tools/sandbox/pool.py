@@ -10,12 +10,12 @@ import threading
 import time
 from io import FileIO
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, get_args
 
 import numpy as np
 
 from aarlab.tools.sandbox import wire
-from aarlab.tools.sandbox.defence import ALL_LAYERS, RLIMITS, Mode, available
+from aarlab.tools.sandbox.defence import ALL_LAYERS, Mode, available
 from aarlab.tools.sandbox.job import Job, Limits, Outcome, SandboxUnavailable
 from aarlab.tools.sandbox.spawn import Zygote
 from aarlab.tools.sandbox.view import view
@@ -42,22 +42,24 @@ class Sandbox:
     error.
 
     Args:
-        mode: `"strict"`, or `"none"` for code that is trusted: then only resource limits and the deadline hold, and
-            the code can read and do whatever this user can.
-        layers: which layers of the strict mode to put on. All, except in tests that show what each is good for.
+        mode: `"strict"`; `"docker"` for a container of Docker's or Podman's in place of namespaces and users of our
+            own; or `"none"` for code that is trusted: then only resource limits and the deadline hold, and the code can
+            read and do whatever this user can.
+        layers: which layers of the strict mode to put on, and of the docker mode inside the container. All, except in
+            tests that show what each is good for.
 
     Attributes:
         mode: as given.
         layers: names of the layers that are on.
 
     Raises:
-        SandboxUnavailable: the strict mode cannot be had on this machine, or the zygote does not start.
+        SandboxUnavailable: the mode cannot be had on this machine, or the zygote does not start.
         ValueError: an unknown mode or layer.
     """
 
     def __init__(self, mode: Mode = "strict", *, layers: frozenset[str] = ALL_LAYERS) -> None:
-        if mode not in ("strict", "none"):
-            raise ValueError(f"there is no sandbox mode {mode!r}: use 'strict' or, by name, 'none'")
+        if mode not in get_args(Mode):
+            raise ValueError(f"there is no sandbox mode {mode!r}: use 'strict', 'docker' or, by name, 'none'")
         if sys.platform != "linux":
             raise SandboxUnavailable(
                 "the sandbox exists on Linux only. Remedy: use a Linux machine or virtual machine."
@@ -65,12 +67,13 @@ class Sandbox:
         if unknown := layers - ALL_LAYERS:
             raise ValueError(f"there are no layers {sorted(unknown)}: only {sorted(ALL_LAYERS)}")
         self.mode = mode
-        self.layers = available(layers) if mode == "strict" else layers & {RLIMITS}
+        self._wanted = available(mode, layers)
         self._view = view()
         self._lock = threading.Lock()
         self._deaths = 0
         self._closed = False
-        self._zygote: Zygote | None = Zygote(self.layers, self._view)
+        self._zygote: Zygote | None = Zygote(self._wanted, self._view)
+        self.layers = self._zygote.layers
         if (error := self.run(_NOTHING).error) is not None:
             self.close()
             raise SandboxUnavailable(f"the sandbox does not work here: {error}")
@@ -124,7 +127,7 @@ class Sandbox:
             if self._deaths >= _DEATHS_IN_A_ROW:
                 raise SandboxUnavailable(f"the sandbox died {self._deaths} times in a row: what ends its processes?")
             if self._zygote is None:
-                self._zygote = Zygote(self.layers, self._view)
+                self._zygote = Zygote(self._wanted, self._view)
             # An error means that it is dead: then nobody holds the report's other end, and whoever reads it will know.
             with contextlib.suppress(OSError):
                 self._zygote.order(limits, next(_NUMBERS), descriptors)

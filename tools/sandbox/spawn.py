@@ -10,10 +10,11 @@ import struct
 import subprocess
 from typing import Final
 
-from aarlab.tools.sandbox import bubblewrap, seccomp, wire
-from aarlab.tools.sandbox.defence import BUBBLEWRAP, SECCOMP
+from aarlab.tools.sandbox import bubblewrap, seccomp
+from aarlab.tools.sandbox.container import CONTROL, Container, complaint
+from aarlab.tools.sandbox.defence import BUBBLEWRAP, CONTAINER, SECCOMP
 from aarlab.tools.sandbox.job import Limits, SandboxUnavailable
-from aarlab.tools.sandbox.view import View
+from aarlab.tools.sandbox.view import ROOM, View
 
 _BOOT = """
 import sys
@@ -39,12 +40,16 @@ _PYTHON_OPTIONS = ("-S", "-s", "-P", "-B")  # no site packages, no user packages
 _START_TIMEOUT_S = 120.0
 
 
+def _python(seen: View, control: int, front_door: str) -> list[str]:
+    """The command that becomes a zygote on the control socket; `front_door` is the folder that holds `aarlab`."""
+    return [str(seen.interpreter), *_PYTHON_OPTIONS, "-c", _BOOT, str(control), *seen.search_path, front_door]
+
+
 def _start(walls: bool, seen: View, control: int) -> "subprocess.Popen[bytes]":
     """Start a zygote's process with its end of the control socket, inside bubblewrap's walls or without them."""
-    python = [str(seen.interpreter), *_PYTHON_OPTIONS, "-c", _BOOT, str(control)]
-    places = [*seen.search_path, bubblewrap.ROOM if walls else seen.front_door]
+    python = _python(seen, control, ROOM if walls else seen.front_door)
     return subprocess.Popen(
-        [*(bubblewrap.command(seen, _ENVIRONMENT) if walls else []), *python, *places],
+        [*(bubblewrap.command(seen, _ENVIRONMENT) if walls else []), *python],
         env=_ENVIRONMENT | {"PATH": os.defpath},
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -56,50 +61,55 @@ def _start(walls: bool, seen: View, control: int) -> "subprocess.Popen[bytes]":
 
 
 class Zygote:
-    """A running zygote process, seen from its parent."""
+    """A running zygote process, seen from its parent.
+
+    Attributes:
+        layers: names of the layers that it puts on.
+    """
 
     def __init__(self, on: frozenset[str], seen: View) -> None:
-        walls = BUBBLEWRAP in on
-        settings = {
-            "layers": sorted(on),
-            "readable": [
-                *map(str, seen.readable()),
-                *([f"{bubblewrap.ROOM}/aarlab/scenarios/toolkit"] if walls else []),
-            ],
-            "system_calls": seccomp.compile_filter().hex() if SECCOMP in on else "",
-        }
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # tells us its process id as it is out here
-        with theirs:
-            self._process = _start(walls, seen, theirs.fileno())
+        self._container = Container(seen, _python(seen, CONTROL, ROOM), _ENVIRONMENT) if CONTAINER in on else None
+        if self._container is not None:
+            self._control, self._process = self._container.control, self._container.process
+        else:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._process = _start(BUBBLEWRAP in on, seen, theirs.fileno())
         try:
-            self._handle = self._greet(json.dumps(settings).encode())
+            self.layers, self._handle = self._greet(_settings(on, seen))
         except OSError as trouble:
             raise SandboxUnavailable(f"the sandbox does not start: {self._last_words() or trouble}") from trouble
         if self._process.stderr is not None:
             self._process.stderr.close()
 
-    def _greet(self, settings: bytes) -> int:
-        """Send the settings, wait until the libraries are loaded, and return a handle (pidfd) on the zygote proper."""
+    def _greet(self, settings: bytes) -> tuple[frozenset[str], int]:
+        """Send the settings, wait until the libraries are loaded, and learn about the zygote proper.
+
+        Returns:
+            The layers that it puts on, and a handle (pidfd) on it.
+        """
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # tells us its process id as it is out here
         ourselves = os.pidfd_open(os.getpid())
         try:
             socket.send_fds(self._control, [settings], [ourselves])
         finally:
             os.close(ourselves)
         self._control.settimeout(_START_TIMEOUT_S)
-        message, ancillary, _, _ = self._control.recvmsg(16, socket.CMSG_SPACE(struct.calcsize("3i")))
+        message, ancillary, _, _ = self._control.recvmsg(1024, socket.CMSG_SPACE(struct.calcsize("3i")))
         self._control.settimeout(None)
-        if message != b"ready":
+        if not message:
             raise ConnectionError("it ended while it loaded the libraries")
         process, _, _ = struct.unpack("3i", ancillary[0][2])
-        return os.pidfd_open(process)
+        return frozenset(json.loads(message)), os.pidfd_open(process)
 
     def _last_words(self) -> str:
         """End a zygote that did not start, and return the last line that it wrote."""
         self._control.close()
+        if self._container is not None:
+            return self._container.last_words()
         self._process.kill()
         _, errors = self._process.communicate()
-        return wire.printable(errors.decode(errors="replace").strip().rpartition("\n")[2])
+        return complaint(errors)
 
     def order(self, limits: Limits, number: int, descriptors: list[int]) -> None:
         """Have a job run; OSError when the zygote is gone."""
@@ -112,7 +122,21 @@ class Zygote:
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            if self._container is not None:
+                self._container.kill()
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             self._process.wait()
         os.close(self._handle)
+
+
+def _settings(on: frozenset[str], seen: View) -> bytes:
+    """What a zygote has to know before it loads anything."""
+    behind_a_wall = on & {BUBBLEWRAP, CONTAINER}
+    settings = {
+        "layers": sorted(on),
+        "readable": [*map(str, seen.readable()), *([f"{ROOM}/aarlab/scenarios/toolkit"] if behind_a_wall else [])],
+        "system_calls": seccomp.compile_filter().hex() if SECCOMP in on else "",
+    }
+    return json.dumps(settings).encode()

@@ -16,6 +16,13 @@ from pathlib import Path
 
 from aarlab.tools.sandbox.job import SandboxUnavailable
 
+ROOM = "/room"
+"""Where `aarlab` lies behind a wall that has a file system of its own."""
+
+MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")
+"""Links into /usr on most systems; behind such a wall they have to be made again."""
+
+_LOADER_CACHE = Path("/etc/ld.so.cache")
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _SITE_FOLDERS = ("site-packages", "dist-packages", "python*/site-packages", "python*/dist-packages")
@@ -47,6 +54,13 @@ class View:
     def front_door(self) -> str:
         """The folder that holds `aarlab`."""
         return str(self.rooms[0][0].parent.parent)
+
+    @property
+    def pieces(self) -> list[tuple[Path, Path]]:
+        """What has to be shown besides `trees`, or is hidden in them, each with where a wall shows it."""
+        loader = [_LOADER_CACHE] if _LOADER_CACHE.exists() else []
+        as_here = [(path, path) for path in (self.interpreter, *self.packages, *loader)]
+        return as_here + [(source, Path(f"{ROOM}/aarlab/{place}")) for source, place in self.rooms]
 
     def readable(self) -> list[Path]:
         """The view as the largest folders and files that hold nothing hidden."""

@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 import numpy as np
 
 from aarlab.tools.sandbox import kernel, worker
-from aarlab.tools.sandbox.defence import LANDLOCK
+from aarlab.tools.sandbox.defence import CONTAINER, LANDLOCK
 from aarlab.tools.sandbox.job import Limits
 from aarlab.tools.sandbox.wire import Ending
 from aarlab.tools.sandbox.worker import Lockdown
@@ -60,6 +60,8 @@ def serve(control: socket.socket) -> NoReturn:
     _settle()
     _preload()
     layers = frozenset(settings["layers"])
+    if CONTAINER in layers and not kernel.landlock_version():  # an engine that keeps Landlock out is wall enough
+        layers -= {LANDLOCK}
     lockdown = Lockdown(
         layers=layers,
         ruleset=kernel.landlock_ruleset(map(Path, settings["readable"])) if LANDLOCK in layers else None,
@@ -73,7 +75,7 @@ def serve(control: socket.socket) -> NoReturn:
     gc.collect()
     gc.freeze()
     kernel.gather_memory()
-    control.send(b"ready")
+    control.send(json.dumps(sorted(layers)).encode())
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)

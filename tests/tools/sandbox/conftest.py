@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aarlab.scenarios import task
-from aarlab.tools.sandbox import Job, Limits, Outcome, Sandbox
+from aarlab.tools.sandbox import Job, Limits, Outcome, Sandbox, SandboxUnavailable
 
 if sys.platform != "linux":
     pytest.skip("the sandbox exists on Linux only", allow_module_level=True)
@@ -26,6 +26,17 @@ Run = Callable[..., Outcome]
 def strict() -> Iterator[Sandbox]:
     """The strict sandbox with every layer that there is."""
     with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Sandbox]:
+    """The docker mode's sandbox with every layer that there is, where an engine works."""
+    try:
+        sandbox = Sandbox("docker")
+    except SandboxUnavailable as reason:
+        pytest.skip(str(reason))
+    with sandbox:
         yield sandbox
 
 

@@ -225,9 +225,9 @@ def test_strict_mode_is_refused_with_a_remedy_where_a_layer_is_missing(monkeypat
     assert any(layer.name == "seccomp" and not layer.available and layer.remedy for layer in layers())
 
 
-@pytest.mark.parametrize("mode", ["docker", "", "STRICT"])
+@pytest.mark.parametrize("mode", ["podman", "", "STRICT"])
 def test_an_unknown_mode_is_refused(mode: str):
-    with pytest.raises(ValueError, match="use 'strict' or, by name, 'none'"):
+    with pytest.raises(ValueError, match="use 'strict', 'docker' or, by name, 'none'"):
         Sandbox(mode)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,189 @@
+"""The docker mode: the same attacks fail, the same methods answer the same, and no container is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sandbox_attacks import ATTACKS, BUBBLEWRAP, Attack
+from sandbox_processes import eventually
+
+from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
+from aarlab.tools.sandbox.container import engine
+from aarlab.tools.sandbox.view import view
+
+FINE = "def method(world): return [1]"
+ENDLESS = "while True: pass"
+
+each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+
+
+def containers(of: int) -> list[str]:
+    """The names of a process's containers, whatever their state."""
+    command = [engine().command, "ps", "--all", "--filter", f"name=aarlab-{of}-", "--format", "{{.Names}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def kill_container(name: str) -> None:
+    subprocess.run([engine().command, "kill", name], stdout=subprocess.DEVNULL, check=True)
+
+
+@pytest.fixture(scope="module")
+def alone(docker: Sandbox) -> Iterator[Sandbox]:
+    """A container whose jobs put no layer on, of a parent with secrets in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("http_proxy", "http://name:password@proxy")
+        patch.setenv("SECRET", "these are the labels")
+        with Sandbox("docker", layers=frozenset()) as sandbox:
+            yield sandbox
+
+
+@each_attack
+def test_in_a_container_all_layers_together_stop_it(
+    attack: Attack, docker: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+):
+    outcome = docker.run(job(attack.code(targets)))
+    assert not attack.succeeded(outcome), outcome
+
+
+@pytest.mark.long
+def test_the_container_alone_stops_all_that_bubblewrap_does_and_becoming_root(
+    alone: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+):
+    stopped = {attack.name for attack in ATTACKS if not attack.succeeded(alone.run(job(attack.code(targets))))}
+    assert stopped == {a.name for a in ATTACKS if BUBBLEWRAP in a.stopped_by} | {"become root again"}
+
+
+SURROUNDINGS = """
+import ctypes, os
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without its own layers may read its own entries of /proc
+
+def writable(folder):
+    try:
+        return os.open(folder + "/new", os.O_CREAT | os.O_WRONLY) >= 0
+    except OSError:
+        return False
+
+def method(world):
+    world.log.append({
+        "environment": [*os.environ, *(word.split("=")[0] for word in open("/proc/self/environ").read().split("\\0"))],
+        "powers": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
+        "packages": sorted(name for folder in HIDDEN for name in os.listdir(folder)),
+        "data": [name for folder in DATA for name in os.listdir(folder)],
+        "writable": [folder for _, folder, *_ in map(str.split, open("/proc/mounts")) if writable(folder)],
+    })
+    return [os.getuid()]
+"""
+
+
+def test_a_container_shows_the_view_without_powers_places_to_write_or_the_environment_of_anybody(
+    alone: Sandbox, job: Callable[..., Job]
+):
+    seen = view()
+    places = f"HIDDEN, DATA = {[*map(str, seen.hidden)]}, {[*map(str, seen.data)]}"
+    outcome = alone.run(job(places + SURROUNDINGS))
+    assert outcome.predictions is not None, outcome.error
+    assert outcome.predictions.tolist() == [65534]
+    (found,) = outcome.log
+    assert "PYTHONHASHSEED" in found["environment"]
+    assert not {"SECRET", "http_proxy", "PATH", "HOME", "HOSTNAME", "container"} & set(found["environment"])
+    assert {int(powers, 16) for powers in found["powers"]} == {0}
+    assert found["packages"] == sorted(package.name for package in seen.packages if package.parent in seen.hidden)
+    assert found["data"] == []
+    assert found["writable"] == ["/dev/mqueue"], "which takes a system call that seccomp refuses"
+
+
+def test_what_a_method_answers_does_not_depend_on_the_mode(docker: Sandbox, bare: Sandbox, job: Callable[..., Job]):
+    code = """
+import numpy as np
+from aarlab.scenarios import toolkit as tk
+def method(world):
+    order = np.array([hash(str(number)) % 1000 for number in range(20)])  # as careless as it gets
+    return tk.finish(tk.confident(tk.start(world))) + np.random.random(20) + order
+"""
+    here, there = docker.run(job(code)), bare.run(job(code))
+    assert here.error is None
+    assert here.predictions is not None
+    np.testing.assert_array_equal(here.predictions, there.predictions)
+    assert here.log == there.log
+
+
+def test_limits_hold_in_a_container(docker: Sandbox, job: Callable[..., Job]):
+    assert docker.run(job(ENDLESS, wall_s=0.3)).error == "stopped after 0.3 s"
+    assert docker.run(job(ENDLESS, cpu_s=1)).error == "used more than 1 s of processor time"
+    large = docker.run(job("def method(world): return [0] * 10_000", result_bytes=1000)).error
+    assert large is not None
+    assert large.startswith("result too large")
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("docker")
+def test_a_container_that_is_killed_costs_the_jobs_in_it_and_no_other(job: Callable[..., Job]):
+    others = containers(os.getpid())
+    with Sandbox("docker") as sandbox, ThreadPoolExecutor(2) as threads:
+        (name,) = set(containers(os.getpid())) - set(others)
+        flying = [threads.submit(sandbox.run, job(ENDLESS)) for _ in range(2)]
+        kill_container(name)
+        assert {future.result().error for future in flying} == {"the sandbox ended before the method did"}
+        assert sandbox.run(job(FINE)).error is None
+        assert name not in containers(os.getpid())
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("docker")
+def test_closing_leaves_neither_container_nor_files_nor_descriptors(
+    job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    before, descriptors = containers(os.getpid()), os.listdir("/proc/self/fd")
+    with ThreadPoolExecutor(1) as thread:
+        with Sandbox("docker") as sandbox:
+            assert sandbox.run(job(FINE)).error is None
+            flying = thread.submit(sandbox.run, job(ENDLESS))
+            assert len(containers(os.getpid())) == len(before) + 1
+            assert list(tmp_path.iterdir()) != []
+        assert flying.result().error == "the sandbox ended before the method did"
+    assert set(containers(os.getpid())) == set(before)
+    assert list(tmp_path.iterdir()) == []
+    assert os.listdir("/proc/self/fd") == descriptors
+
+
+PARENT = """
+import numpy as np
+from aarlab.tools.sandbox import Job, Sandbox
+
+inputs = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
+sandbox = Sandbox("docker")
+print("running", flush=True)
+sandbox.run(Job("while True: pass", inputs, 0))
+"""
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_killed_parent_takes_its_container_along(tmp_path: Path):
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "running\n"
+        assert len(containers(parent.pid)) == 1
+        parent.send_signal(signal.SIGKILL)
+    assert eventually(lambda: containers(parent.pid) == [])
+    assert eventually(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_where_no_engine_works_it_is_said_of_each_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    unwilling = tmp_path / "docker"
+    unwilling.write_text("#!/bin/sh\necho 'Is the daemon running?' >&2\necho \"See 'docker --help'.\" >&2\nexit 1\n")
+    unwilling.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        SandboxUnavailable, match=r"docker: Is the daemon running\?; podman: it is not installed\. Remedy"
+    ):
+        Sandbox("docker")
