@@ -12,8 +12,10 @@ from aarlab import __version__
 from aarlab.agents.models.registry import MODELS
 from aarlab.comparison import cores
 from aarlab.runs import DEFAULT_FOLDER
+from aarlab.scenarios.task import Progress
 from aarlab.scenarios.tasks import cache
-from aarlab.tools.sandbox import Layer, Sandbox, SandboxUnavailable, layers
+from aarlab.tools.sandbox import Layer, Mode, Sandbox, SandboxUnavailable, layers
+from aarlab.tools.sandbox.container import engine
 
 _KEY = re.compile(r"\b[A-Z][A-Z0-9_]*_KEY\b")
 
@@ -39,6 +41,10 @@ class Health:
     """Of the sandbox, outermost first."""
     sandbox_trouble: str | None
     """Why the strict sandbox does not start, with the remedy; None where it does."""
+    docker_trouble: str | None
+    """Why the docker mode's sandbox does not start, with the remedy; None where it does. No run needs it by default."""
+    engine: str | None
+    """The command of the container engine that the docker mode uses; None where it does not start."""
     system: str
     """Operating system and kernel."""
     versions: Mapping[str, str | None]
@@ -61,11 +67,17 @@ class Health:
         return [*sandbox, *missing, *runs]
 
 
-def examine() -> Health:
-    """Look at everything. The sandbox is started once, which takes about a second."""
+def examine(progress: Progress) -> Health:
+    """Look at everything. The sandbox is started once in either mode, which takes a few seconds."""
+    progress("trying the strict sandbox", 0.0)
+    sandbox_trouble = _sandbox_trouble("strict")
+    progress("trying the docker sandbox", 0.5)
+    docker_trouble = _sandbox_trouble("docker")
     return Health(
         layers=tuple(layers()),
-        sandbox_trouble=_sandbox_trouble(),
+        sandbox_trouble=sandbox_trouble,
+        docker_trouble=docker_trouble,
+        engine=engine().command if docker_trouble is None else None,
         system=platform.platform(terse=True),
         versions={"Python": platform.python_version(), "aarlab": __version__, **_dependencies()},
         cores=cores(),
@@ -91,9 +103,9 @@ def folder(path: Path) -> Folder:
     return Folder(path, len(sizes), sum(sizes), trouble)
 
 
-def _sandbox_trouble() -> str | None:
+def _sandbox_trouble(mode: Mode) -> str | None:
     try:
-        Sandbox("strict").close()
+        Sandbox(mode).close()
     except SandboxUnavailable as error:
         return str(error)
     return None

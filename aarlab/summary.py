@@ -51,6 +51,11 @@ def next_commands(summary: Summary, board: Board) -> list[Text]:
     ]
 
 
+def sandbox_text(mode: str | None) -> str | None:
+    """Return what is to be said about where methods ran; None where that was the strict sandbox, or is not known."""
+    return {"docker": "docker: methods ran in a container", "none": "none: methods were not confined"}.get(mode or "")
+
+
 def _outcome(summary: Summary) -> Text:
     heldout, baseline = summary["heldout"], summary["baseline"]
     if heldout is None or heldout["pgr"] is None:
@@ -127,6 +132,8 @@ def _figures(summary: Summary) -> RenderableType:
     grid.add_row(
         "structure", "; ".join(map(printable, breaches)) if breaches else "what happened is what was configured"
     )
+    if (confined := sandbox_text(summary.get("sandbox"))) is not None:
+        grid.add_row("sandbox", confined)
     grid.add_row("recorded in", _short_path(Path(summary["file"])))
     grid.add_row("digest", summary["digest"])
     return grid

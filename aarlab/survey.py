@@ -9,7 +9,7 @@ from aarlab.comparison import Mean, compare
 from aarlab.scenarios import baselines
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.evaluator import Evaluator
-from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.sandbox import Mode, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,19 @@ class Survey:
         return self.strong_acc.mean - self.weak_acc.mean
 
 
-def survey(tasks: Sequence[Task], *, worlds: int, progress: Progress) -> dict[str, Survey]:
+def survey(tasks: Sequence[Task], *, worlds: int, progress: Progress, sandbox: Mode) -> dict[str, Survey]:
     """Return how tasks are, by name, after a full experiment of `worlds` worlds on each.
 
     Raises:
-        SandboxUnavailable: There is no strict sandbox to do an experiment in.
+        SandboxUnavailable: There is no such sandbox to do an experiment in.
     """
     surveys = {}
-    with Sandbox("strict") as sandbox:
+    with Sandbox(sandbox) as box:
         for number, task in enumerate(tasks):
             task.prepare(progress)
             progress("measuring", number / len(tasks))
-            seen = compare(task, {}, sandbox, worlds=worlds)
-            surveys[task.name] = Survey(seen.weak_acc, seen.strong_acc, _experiment_ms(task, sandbox, worlds))
+            seen = compare(task, {}, box, worlds=worlds)
+            surveys[task.name] = Survey(seen.weak_acc, seen.strong_acc, _experiment_ms(task, box, worlds))
     return surveys
 
 

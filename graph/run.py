@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -27,7 +27,7 @@ from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Evaluator
 from aarlab.tools.experiment import EXPERIMENT_TOOL, experiment_tool
-from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.sandbox import Mode, Sandbox
 from aarlab.tools.scorecache import ScoreCache
 from aarlab.tools.toolbox import TOOLS
 
@@ -38,7 +38,7 @@ def run_scenario(
     *,
     listeners: Sequence[Callable[[Entry], None]] = (),
     progress: Progress | None = None,
-    sandbox: Literal["strict", "none"] = "strict",
+    sandbox: Mode = "strict",
     cache: bool = True,
 ) -> dict[str, Any]:
     """Run a scenario into a new run file and return the summary, which the file keeps too.
@@ -48,7 +48,7 @@ def run_scenario(
         path: The run file to make; its stem is the run's id.
         listeners: Called with every event as it happens.
         progress: Told about slow preparations: what, and the share done in [0, 1].
-        sandbox: Where methods run; see `aarlab.tools.sandbox`.
+        sandbox: Where methods run; see `aarlab.tools.sandbox`. The file keeps the mode.
         cache: Use scores on common panels that have been measured on this machine before, and keep new ones. They are
             the same either way.
 
@@ -68,7 +68,12 @@ def run_scenario(
         Sandbox(sandbox) as box,
         _evaluator(scenario, task, box, cache=cache) as evaluator,
         RunFile.create(
-            path, run_id=path.stem, version=__version__, seed=scenario.seed, scenario=scenario.model_dump(mode="json")
+            path,
+            run_id=path.stem,
+            version=__version__,
+            seed=scenario.seed,
+            scenario=scenario.model_dump(mode="json"),
+            sandbox=sandbox,
         ) as file,
     ):
         for listener in listeners:

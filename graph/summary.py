@@ -48,6 +48,7 @@ def summarise(file: RunFile) -> dict[str, Any]:
         "structure": info.scenario["structure"],
         "model": info.scenario["team"]["model"],
         "seed": info.seed,
+        "sandbox": info.sandbox,
         "rounds": counted[RoundBegan],
         "hours": round(_hours_used(file) + (closed.cost_hours if closed else 0.0), 2),
         "cost_usd": _cost(file),

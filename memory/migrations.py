@@ -68,6 +68,12 @@ def m001_one_log_and_what_it_points_to(db: Database) -> None:
     )
 
 
+@migration
+def m002_where_methods_ran(db: Database) -> None:
+    """Add the mode of the sandbox to the run's own row: strict, docker or none; NULL in runs of before."""
+    db.execute("ALTER TABLE runs ADD COLUMN sandbox TEXT")
+
+
 def schema_version(db: Database) -> int:
     """Return the number of steps that have been applied to the file.
 

@@ -45,6 +45,8 @@ class RunInfo:
     scenario: Json
     status: Status
     summary: Json
+    sandbox: str | None = None
+    """Mode of the sandbox in which methods ran; None where it was not recorded."""
 
 
 class RunFile:
@@ -59,7 +61,9 @@ class RunFile:
         self._listeners: list[Callable[[Entry], None]] = []
 
     @classmethod
-    def create(cls, path: Path, *, run_id: str, version: str, seed: int, scenario: Json) -> "RunFile":
+    def create(
+        cls, path: Path, *, run_id: str, version: str, seed: int, scenario: Json, sandbox: str | None = None
+    ) -> "RunFile":
         """Make a new run file. Raises FileExistsError rather than touch an old one."""
         if path.exists():
             raise FileExistsError(f"{path} exists already")
@@ -78,6 +82,7 @@ class RunFile:
             "scenario": canonical(scenario),
             "status": "running",
             "summary": None,
+            "sandbox": sandbox,
         }
         file._db.table("runs").insert(row)
         return file
@@ -177,10 +182,11 @@ class RunFile:
     def info(self) -> RunInfo:
         """Return the run's own row."""
         columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary"
-        row = self._connection.execute(f"SELECT {columns} FROM runs").fetchone()
-        run_id, version, created_at, seed, scenario, status, summary = row
+        sandbox = "sandbox" if "sandbox" in self._db.table("runs").columns_dict else "NULL"  # older files do not say
+        row = self._connection.execute(f"SELECT {columns}, {sandbox} FROM runs").fetchone()
+        run_id, version, created_at, seed, scenario, status, summary, mode = row
         told = None if summary is None else json.loads(summary)
-        return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told)
+        return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode)
 
     def entries(self, *kinds: type[Event], stream: str | None = None, after: int = 0) -> Iterator[Entry]:
         """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given."""

@@ -5,15 +5,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import rich_click as click
 
 from aarlab.commands.shared import (
+    SandboxMode,
     Status,
     bad_input_explained,
     json_option,
     print_json,
+    sandbox_option,
     stderr_console,
     stdout_console,
     stop_politely,
@@ -48,13 +50,7 @@ _SORTINGS: Mapping[str, Callable[[Row], Any]] = {
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Turn a knob: `task.knobs.KNOB=VALUE`; repeatable."
 )
-@click.option(
-    "--sandbox",
-    type=click.Choice(["strict", "none"]),
-    default="strict",
-    show_default=True,
-    help="Where methods run; `none` does not confine them and is for debugging only.",
-)
+@sandbox_option
 @click.option(
     "--sort", type=click.Choice(list(_SORTINGS)), default="pgr", show_default=True, help="Order of the table."
 )
@@ -64,7 +60,7 @@ def baselines(
     task: str,
     seeds: int,
     settings: tuple[str, ...],
-    sandbox: Literal["strict", "none"],
+    sandbox: SandboxMode,
     sort: str,
     out: Path | None,
     as_json: bool,
@@ -122,9 +118,7 @@ def _out_faults(out: Path | None) -> "list[Fault]":
     return [Fault(f"--out {out}", None, found, "a file that can be written to")]
 
 
-def _result(
-    chosen: "TaskChoice", seeds: int, sandbox: Literal["strict", "none"], sort: str, *, as_json: bool
-) -> dict[str, Any]:
+def _result(chosen: "TaskChoice", seeds: int, sandbox: SandboxMode, sort: str, *, as_json: bool) -> dict[str, Any]:
     """Return what `--json` prints, or leave with the reason why there is nothing to tell."""
     from aarlab.comparison import NoWorlds
     from aarlab.scenarios import registry
@@ -160,7 +154,7 @@ def _leave(told: Mapping[str, Any], status: Status, *, as_json: bool) -> NoRetur
     sys.exit(status)
 
 
-def _compared(task: "Task", seeds: int, sandbox: Literal["strict", "none"]) -> "Comparison":
+def _compared(task: "Task", seeds: int, sandbox: SandboxMode) -> "Comparison":
     from aarlab.comparison import compare
     from aarlab.scenarios import baselines as shipped
     from aarlab.tools.sandbox import Sandbox

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from aarlab.commands.shared import json_option, print_json, refuse, stderr_console, stdout_console
+from aarlab.commands.shared import (
+    SandboxMode,
+    json_option,
+    print_json,
+    refuse,
+    sandbox_option,
+    stderr_console,
+    stdout_console,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,8 +25,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="[TASK]", required=False)
+@sandbox_option
 @json_option
-def tasks(name: str | None, as_json: bool) -> None:
+def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
     """List the tasks, with the gap to recover and the cost of an experiment; or show one TASK and its knobs.
 
     Gap and cost are measured here and now, on a few worlds.
@@ -32,11 +41,11 @@ def tasks(name: str | None, as_json: bool) -> None:
         refuse([Fault("TASK", None, repr(name), ", ".join(TASKS), did_you_mean(name, TASKS))], as_json=as_json)
     chosen = [task for task in TASKS.values() if name in (None, task.name)]
     worlds = Scoring().full_worlds
-    surveys = _surveyed(chosen, worlds)
+    surveys = _surveyed(chosen, worlds, sandbox)
     hours = Costs().model_dump(include={"smoke", "pilot", "full"})
     if as_json:
         listed = [_told(task, surveys.get(task.name)) for task in chosen]
-        print_json({"tasks": listed, "worlds": worlds, "research_hours": hours})
+        print_json({"tasks": listed, "worlds": worlds, "sandbox": sandbox, "research_hours": hours})
         return
     console = stdout_console()
     console.print(_table(chosen, surveys) if name is None else _portrait(chosen[0], surveys.get(name)))
@@ -49,7 +58,7 @@ def tasks(name: str | None, as_json: bool) -> None:
         console.print("Turn a knob with [bold]--set task.knobs.KNOB=VALUE[/].")
 
 
-def _surveyed(chosen: "Sequence[Task]", worlds: int) -> "dict[str, Survey]":
+def _surveyed(chosen: "Sequence[Task]", worlds: int, sandbox: SandboxMode) -> "dict[str, Survey]":
     """Return what the tasks are like; nothing where no experiment can be done, after having said why."""
     from aarlab.survey import survey
     from aarlab.tools.sandbox import SandboxUnavailable
@@ -57,7 +66,7 @@ def _surveyed(chosen: "Sequence[Task]", worlds: int) -> "dict[str, Survey]":
 
     try:
         with Waiting(stderr_console(), patience_s=2.0) as waiting:
-            return survey(chosen, worlds=worlds, progress=waiting)
+            return survey(chosen, worlds=worlds, progress=waiting, sandbox=sandbox)
     except SandboxUnavailable as error:
         click.echo(f"Nothing was measured: {error}", err=True)
         return {}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from aarlab.commands.shared import Status, json_option, print_json, stdout_console
+from aarlab.commands.shared import Status, json_option, print_json, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,8 +21,10 @@ def doctor(as_json: bool) -> None:
     Exit status: 0 where a run in the strict sandbox can work, 1 where it cannot.
     """
     from aarlab.health import examine
+    from aarlab.waiting import Waiting
 
-    health = examine()
+    with Waiting(stderr_console()) as waiting:
+        health = examine(waiting)
     if as_json:
         print_json(_told(health))
     else:
@@ -38,6 +40,7 @@ def _told(health: "Health") -> dict[str, Any]:
             {"name": layer.name, "on": layer.available, "reason": layer.reason, "remedy": layer.remedy}
             for layer in health.layers
         ],
+        "docker": {"on": health.docker_trouble is None, "engine": health.engine, "trouble": health.docker_trouble},
         "system": health.system,
         "versions": dict(health.versions),
         "cores": health.cores,
@@ -101,6 +104,7 @@ def _rest(health: "Health") -> "Table":
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("strict sandbox", "does not start" if health.sandbox_trouble else "starts and runs a job")
+    grid.add_row("docker sandbox", Text(health.docker_trouble or f"starts and runs a job, with {health.engine}"))
     grid.add_row("system", f"{health.system}, {counted(health.cores, 'core')}")
     versions = [f"{name} {found or 'missing'}" for name, found in health.versions.items()]
     grid.add_row("versions", Text(", ".join(versions)))

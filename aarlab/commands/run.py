@@ -3,16 +3,18 @@
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from aarlab.commands.shared import (
+    SandboxMode,
     Status,
     bad_input_explained,
     json_option,
     print_json,
     refuse,
+    sandbox_option,
     set_option,
     stderr_console,
     stdout_console,
@@ -22,21 +24,13 @@ from aarlab.commands.shared import (
 if TYPE_CHECKING:
     from aarlab.graph.scenario import Scenario
 
-Sandbox = Literal["strict", "none"]
-
 
 @click.command()
 @click.argument("scenario", required=False)
 @set_option
 @click.option("--seed", metavar="N", help="The same as `--set seed=N`: everything random is derived from it.")
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run file.")
-@click.option(
-    "--sandbox",
-    type=click.Choice(["strict", "none"]),
-    default="strict",
-    show_default=True,
-    help="Where methods run; `none` does not confine them and is for debugging only.",
-)
+@sandbox_option
 @click.option(
     "--strict-structure", is_flag=True, help="Fail where what happened is not what the structure says; see the summary."
 )
@@ -52,7 +46,7 @@ def run(
     settings: tuple[str, ...],
     seed: str | None,
     out: str,
-    sandbox: Sandbox,
+    sandbox: SandboxMode,
     strict_structure: bool,
     no_cache: bool,
     quiet: bool,
@@ -93,7 +87,7 @@ def _new_file(scenario: "Scenario", folder: Path, *, as_json: bool) -> Path:
     return new_run_path(folder, scenario.name, scenario.seed).resolve()
 
 
-def _run(scenario: "Scenario", path: Path, *, sandbox: Sandbox, cache: bool, quiet: bool) -> dict[str, Any]:
+def _run(scenario: "Scenario", path: Path, *, sandbox: SandboxMode, cache: bool, quiet: bool) -> dict[str, Any]:
     """Run to the end, and return the summary, or what can be said instead."""
     from aarlab.display import open_display
     from aarlab.graph.run import run_scenario

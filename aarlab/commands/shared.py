@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args
 
 import rich_click as click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from aarlab.config import Fault
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SandboxMode = Literal["strict", "docker", "none"]
+"""What `aarlab.tools.sandbox` calls Mode; said again, because a command line has to be there before numpy is."""
 
 
 class Status(IntEnum):
@@ -54,6 +57,18 @@ def set_option(command: Command) -> Command:
         multiple=True,
         metavar="PATH=VALUE",
         help="Set a field of the scenario, such as `budget.hours=12` or `structure.review=gate`; may be repeated.",
+    )(command)
+
+
+def sandbox_option(command: Command) -> Command:
+    """Add `--sandbox`."""
+    return click.option(
+        "--sandbox",
+        type=click.Choice(get_args(SandboxMode)),
+        default="strict",
+        show_default=True,
+        help="Where methods run: `docker` confines them in a container of Docker or Podman; `none` does not confine "
+        "them and is for debugging only.",
     )(command)
 
 

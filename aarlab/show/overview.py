@@ -12,7 +12,7 @@ from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
 from aarlab.memory.runfile import RunFile
 from aarlab.show.reading import Reading, structure_line
-from aarlab.summary import summary_text
+from aarlab.summary import sandbox_text, summary_text
 from aarlab.tally import Tally
 from aarlab.wording import counted, pgr_text, shortened
 
@@ -38,6 +38,8 @@ def overview(file: RunFile, reading: Reading) -> Iterator[RenderableType]:
     else:
         spent = f"round {tally.round}, {tally.hours_each:.1f} research hours each"
         yield Text(f"Not closed: {spent}; nothing was scored on held-out worlds.")
+        if (confined := sandbox_text(info.sandbox)) is not None:
+            yield Text(f"Sandbox {confined}.")
     yield from _leaderboard(file, reading)
     yield from _team(tally, reading)
     yield from _decisions(file)

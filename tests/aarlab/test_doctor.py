@@ -8,14 +8,14 @@ import pytest
 from click.testing import Result
 
 from aarlab.health import folder, keys_in
-from aarlab.tools.sandbox import ALL_LAYERS, Sandbox, SandboxUnavailable, layers
+from aarlab.tools.sandbox import ALL_LAYERS, Mode, Sandbox, SandboxUnavailable, layers
 
 Aarlab = Callable[..., Result]
 
 
-def strict_works() -> bool:
+def works(mode: Mode) -> bool:
     try:
-        Sandbox("strict").close()
+        Sandbox(mode).close()
     except SandboxUnavailable:
         return False
     return True
@@ -25,7 +25,8 @@ def test_the_exit_status_is_whether_a_strict_run_can_work(aarlab: Aarlab, monkey
     monkeypatch.setenv("ANTHROPIC_API_KEY", "hunter2")
     done = aarlab("doctor", "--json")
     told = json.loads(done.stdout)
-    assert told["ready"] == (done.exit_code == 0) == strict_works()
+    assert told["ready"] == (done.exit_code == 0) == works("strict")
+    assert told["docker"]["on"] == works("docker") == (told["docker"]["trouble"] is None)
     assert done.stderr == ""
     assert "hunter2" not in done.stdout
     assert {layer["name"] for layer in told["layers"]} == ALL_LAYERS

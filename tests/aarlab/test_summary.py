@@ -46,6 +46,12 @@ def outcome(file: RunFile, *, width: int = 200, **changes: Any) -> str:
     return capture.get()
 
 
+def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunFile) -> None:
+    assert "sandbox" not in outcome(family_tree, sandbox="strict")
+    assert "sandbox      none: methods were not confined" in outcome(family_tree, sandbox="none")
+    assert "sandbox      docker: methods ran in a container" in outcome(family_tree, sandbox="docker")
+
+
 def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunFile) -> None:
     told = outcome(family_tree)
     assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in told

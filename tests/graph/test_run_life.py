@@ -62,6 +62,7 @@ def test_a_run_that_is_cut_short_says_how_and_keeps_what_was_done(
     with RunFile.read(tmp_path / "run.db") as file:
         assert file.info().status == status
         assert file.info().summary is None
+        assert file.info().sandbox == "none"
         assert len(list(file.entries(ModelCall))) == 4
 
 

@@ -156,6 +156,16 @@ def test_a_run_is_running_until_it_is_finished(file: RunFile) -> None:
     assert file.info() == dataclasses.replace(before, status="done", summary={"digest": file.digest()})
 
 
+def test_a_run_remembers_where_its_methods_ran_and_one_of_before_that_was_kept_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    RunFile.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
+    with RunFile.read(path) as file:
+        assert file.info().sandbox == "none"
+        sql(file, "ALTER TABLE runs DROP COLUMN sandbox", "PRAGMA user_version = 1")
+    with RunFile.read(path) as file:
+        assert file.info().sandbox is None
+
+
 # -- digest ---------------------------------------------------------------------------------------------------------
 
 streams = st.fixed_dictionaries(

@@ -39,7 +39,7 @@ def alone(docker: Sandbox) -> Iterator[Sandbox]:
     """A container whose jobs put no layer on, of a parent with secrets in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://name:password@proxy")
-        patch.setenv("SECRET", "these are the labels")
+        patch.setenv("CONTAINER_SECRET", "these are the labels")
         with Sandbox("docker", layers=frozenset()) as sandbox:
             yield sandbox
 
@@ -92,7 +92,7 @@ def test_a_container_shows_the_view_without_powers_places_to_write_or_the_enviro
     assert outcome.predictions.tolist() == [65534]
     (found,) = outcome.log
     assert "PYTHONHASHSEED" in found["environment"]
-    assert not {"SECRET", "http_proxy", "PATH", "HOME", "HOSTNAME", "container"} & set(found["environment"])
+    assert not {"CONTAINER_SECRET", "http_proxy", "PATH", "HOME", "HOSTNAME", "container"} & set(found["environment"])
     assert {int(powers, 16) for powers in found["powers"]} == {0}
     assert found["packages"] == sorted(package.name for package in seen.packages if package.parent in seen.hidden)
     assert found["data"] == []
