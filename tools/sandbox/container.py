@@ -5,6 +5,7 @@ mounted from this machine, to be read only. A job's contents do not pass through
 knocks at a socket that is mounted, too, and from there on is given descriptors, like one without a container.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -31,7 +32,8 @@ CONTROL: Final = 3
 
 _ENGINES: Final = ("docker", "podman")  # the same words mean the same to both
 _DOOR: Final = f"{ROOM}/door"
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0  # for an engine's answer, and for a container to start
+_CLOSE_S = 5.0
 
 # An engine passes on proxies and whatever else it is configured to. A program that is executed anew has none of it.
 _KNOCK: Final = f"""
@@ -139,7 +141,13 @@ class Container:
         knock = [str(view.interpreter), "-I", "-S", "-B", "-c", _KNOCK, json.dumps([command, environment])]
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             door = self._scratch / "door"
-            listener.bind(str(door))
+            try:
+                listener.bind(str(door))
+            except OSError as trouble:
+                shutil.rmtree(self._scratch)
+                raise SandboxUnavailable(
+                    f"no docker sandbox: no socket at {door}: {trouble}. Remedy: set TMPDIR to a shorter path."
+                ) from trouble
             door.chmod(0o666)  # nobody else on this machine gets as far as its folder
             listener.listen(1)
             self.process = self._start(view, door, knock)
@@ -181,6 +189,8 @@ class Container:
 
     def last_words(self) -> str:
         """End a container that did not start well, and return what it complained about."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its complaint may still be on the way
+            self.process.wait(_CLOSE_S)
         self.kill()
         _, errors = self.process.communicate()
         return complaint(errors)

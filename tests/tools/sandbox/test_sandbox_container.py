@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from sandbox_processes import eventually
 
 from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
 from aarlab.tools.sandbox.container import engine
+from aarlab.tools.sandbox.defence import CONTAINER
+from aarlab.tools.sandbox.spawn import Zygote
 from aarlab.tools.sandbox.view import view
 
 FINE = "def method(world): return [1]"
@@ -128,7 +131,7 @@ def test_a_container_that_is_killed_costs_the_jobs_in_it_and_no_other(job: Calla
     others = containers(os.getpid())
     with Sandbox("docker") as sandbox, ThreadPoolExecutor(2) as threads:
         (name,) = set(containers(os.getpid())) - set(others)
-        flying = [threads.submit(sandbox.run, job(ENDLESS)) for _ in range(2)]
+        flying = [threads.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600)) for _ in range(2)]
         kill_container(name)
         assert {future.result().error for future in flying} == {"the sandbox ended before the method did"}
         assert sandbox.run(job(FINE)).error is None
@@ -146,7 +149,7 @@ def test_closing_leaves_neither_container_nor_files_nor_descriptors(
     with ThreadPoolExecutor(1) as thread:
         with Sandbox("docker") as sandbox:
             assert sandbox.run(job(FINE)).error is None
-            flying = thread.submit(sandbox.run, job(ENDLESS))
+            flying = thread.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600))
             assert len(containers(os.getpid())) == len(before) + 1
             assert list(tmp_path.iterdir()) != []
         assert flying.result().error == "the sandbox ended before the method did"
@@ -157,12 +160,12 @@ def test_closing_leaves_neither_container_nor_files_nor_descriptors(
 
 PARENT = """
 import numpy as np
-from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.tools.sandbox import Job, Limits, Sandbox
 
 inputs = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
 sandbox = Sandbox("docker")
 print("running", flush=True)
-sandbox.run(Job("while True: pass", inputs, 0))
+sandbox.run(Job("while True: pass", inputs, 0, Limits(wall_s=600, cpu_s=600)))
 """
 
 
@@ -187,3 +190,26 @@ def test_where_no_engine_works_it_is_said_of_each_with_a_remedy(tmp_path: Path, 
         SandboxUnavailable, match=r"docker: Is the daemon running\?; podman: it is not installed\. Remedy"
     ):
         Sandbox("docker")
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_folder_for_which_no_socket_can_be_made_is_refused_and_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (deep := tmp_path / ("deep" * 30)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(SandboxUnavailable, match=r"AF_UNIX path too long\. Remedy: set TMPDIR"):
+        Sandbox("docker")
+    assert list(deep.iterdir()) == []
+
+
+@pytest.mark.usefixtures("docker")
+def test_what_keeps_a_container_from_starting_is_passed_on_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = containers(os.getpid())
+    with pytest.raises(SandboxUnavailable, match=r"the container does not start: .*there-is-no-python"):
+        Zygote(frozenset({CONTAINER}), replace(view(), interpreter=tmp_path / "there-is-no-python"))
+    assert containers(os.getpid()) == before
+    assert list(tmp_path.iterdir()) == []
