@@ -3,6 +3,7 @@
 import rich_click as click
 
 from aarlab import __version__
+from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import models, tasks
 from aarlab.commands.doctor import doctor
@@ -35,5 +36,5 @@ def main() -> None:
     """
 
 
-for command in (run, show, structure, baselines, tasks, models, validate, doctor):
+for command in (run, show, ablate, structure, baselines, tasks, models, validate, doctor):
     main.add_command(command)

@@ -40,6 +40,7 @@ def run_scenario(
     progress: Progress | None = None,
     sandbox: Mode = "strict",
     cache: bool = True,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Run a scenario into a new run file and return the summary, which the file keeps too.
 
@@ -51,6 +52,7 @@ def run_scenario(
         sandbox: Where methods run; see `aarlab.tools.sandbox`. The file keeps the mode.
         cache: Use scores on common panels that have been measured on this machine before, and keep new ones. They are
             the same either way.
+        threads: Worlds that are evaluated at a time; None: one for each core. It changes nothing but the time.
 
     Raises:
         FileExistsError: There is such a file already.
@@ -66,7 +68,7 @@ def run_scenario(
     task.prepare(progress)
     with (
         Sandbox(sandbox) as box,
-        _evaluator(scenario, task, box, cache=cache) as evaluator,
+        _evaluator(scenario, task, box, cache=cache, threads=threads) as evaluator,
         RunFile.create(
             path,
             run_id=path.stem,
@@ -103,7 +105,9 @@ async def _work(lab: Lab) -> None:
         )
 
 
-def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool) -> Evaluator:
+def _evaluator(
+    scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool, threads: int | None
+) -> Evaluator:
     scoring = scenario.scoring
     return Evaluator(
         task,
@@ -113,6 +117,7 @@ def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool)
         secret=scoring.secret,
         open_book=scenario.structure.blueprint().evaluation == "open",
         cache=ScoreCache.open() if cache else None,
+        threads=threads,
     )
 
 

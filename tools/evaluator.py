@@ -68,6 +68,7 @@ class Evaluator:
         secret: str = "",
         open_book: bool = False,
         cache: ScoreCache | None = None,
+        threads: int | None = None,
     ) -> None:
         """Make the evaluator of a run.
 
@@ -80,6 +81,7 @@ class Evaluator:
             open_book: Score pilots and full experiments alike on one fixed world of the run, and tell all digits: what
                 leaks then is what this mode is for.
             cache: Where scores on panels are kept that are the same for every run; None measures everything anew.
+            threads: Worlds to work on at a time; None: one for each core.
         """
         self._task = task
         self._sandbox = sandbox
@@ -89,7 +91,7 @@ class Evaluator:
         self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": 1, "full": full_worlds}
         # One thread of linear algebra everywhere: sums in a fixed order, the same bits on any number of cores.
         self._threads = threadpool_limits(1)
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="evaluator")
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="evaluator")
 
     def __enter__(self) -> Self:
         return self

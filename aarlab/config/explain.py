@@ -27,13 +27,19 @@ _NAMES: Mapping[Key, Mapping[str, Any]] = {
 """Fields that hold a name, and the names there are."""
 
 
-def explain(error: ValidationError, document: Document) -> list[Fault]:
-    """Return one fault for each thing that is wrong, in the order of the file, overrides last."""
-    faults = _unknown_names(document)
+def explain(error: ValidationError, document: Document, model: type[BaseModel] = Scenario) -> list[Fault]:
+    """Return one fault for each thing that is wrong, in the order of the file, overrides last.
+
+    Args:
+        error: What pydantic found.
+        document: What it found it in.
+        model: What the document was to be.
+    """
+    faults = _unknown_names(document) if model is Scenario else {}
     for details in error.errors():
         key = _blamed(details, document)
         # A value that fits no arm of a union fails once for each arm.
-        faults.setdefault(key, _fault(key, details, document))
+        faults.setdefault(key, _fault(key, details, document, model))
     order = {key: rank for rank, key in enumerate(document.places)}
     return [faults[key] for key in sorted(faults, key=lambda key: (order.get(_nearest(key, document), -1), key))]
 
@@ -74,58 +80,58 @@ def _culprit_in_task(document: Document) -> Key:
     return ("task",)
 
 
-def _fault(key: Key, details: "ErrorDetails", document: Document) -> Fault:
+def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[BaseModel]) -> Fault:
     where, field = _where(key, document), ".".join(key) or None
-    field_info = _field(key)
+    field_info = _field(key, model)
     if field_info is None:
-        known = _siblings(key, document)
+        known = _siblings(key, model)
         found = "a key that does not exist here"
         return Fault(where, field, found, listed(known), did_you_mean(key[-1], known))
     value = _value(key, document)
     if details["type"] == "value_error":
         return Fault(where, field, str(details.get("ctx", {}).get("error", details["msg"])), None)
-    choices = get_args(_bare(key, field_info).annotation)
+    choices = get_args(_bare(key, field_info, model).annotation)
     hint = (
         did_you_mean(value, map(str, choices))
         if details["type"] == "literal_error" and isinstance(value, str)
         else None
     )
-    return Fault(where, field, shown(value), _allowed(key, field_info), hint)
+    return Fault(where, field, shown(value), _allowed(key, field_info, model), hint)
 
 
-def _allowed(key: Key, info: FieldInfo) -> str:
+def _allowed(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
     allowed = described(info.annotation, info.metadata)
     if len(key) == 1 and key[0] in BARE_NAMES:
-        bare = _bare(key, info)
+        bare = _bare(key, info, model)
         allowed = f"{described(bare.annotation, bare.metadata)}, or {allowed}"
     return f"{allowed} ({info.description})" if info.description else allowed
 
 
-def _bare(key: Key, info: FieldInfo) -> FieldInfo:
+def _bare(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:
     """Return the field that a bare word in the place of a section stands for."""
-    inner = _field((*key, BARE_NAMES[key[0]])) if len(key) == 1 and key[0] in BARE_NAMES else None
+    inner = _field((*key, BARE_NAMES[key[0]]), model) if len(key) == 1 and key[0] in BARE_NAMES else None
     return inner or info
 
 
-def _field(key: Key) -> FieldInfo | None:
+def _field(key: Key, model: type[BaseModel]) -> FieldInfo | None:
     """Return the definition of a field; None if there is no such field."""
-    info = FieldInfo(annotation=Scenario)
+    info = FieldInfo(annotation=model)
     for part in key:
         annotation = info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             if part not in annotation.model_fields:
                 return None
             info = annotation.model_fields[part]
-        elif get_origin(annotation) is dict:
-            info = FieldInfo(annotation=get_args(annotation)[1])
+        elif get_origin(annotation) in (dict, list):
+            info = FieldInfo(annotation=get_args(annotation)[-1])
         else:
             return None
     return info
 
 
-def _siblings(key: Key, document: Document) -> list[str]:
+def _siblings(key: Key, model: type[BaseModel]) -> list[str]:
     """Return the keys that may stand where `key` stands."""
-    parent = _field(key[:-1])
+    parent = _field(key[:-1], model)
     annotation = parent.annotation if parent else None
     return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
 

@@ -10,7 +10,8 @@ from aarlab.config.document import Document, Key, Place, parse_value
 from aarlab.config.faults import ConfigError, Fault
 from aarlab.config.words import shown
 
-_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+"""A field's path, such as `budget.hours`."""
 
 BARE_NAMES: Mapping[str, str] = {"structure": "preset", "task": "name"}
 """Sections that may be given as one word, and the key which that word stands for."""
@@ -37,7 +38,7 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
     for setting in sorted(set(settings)):
         path, equals, text = setting.partition("=")
         said, path = f"--set {setting}", path.strip()
-        if not equals or not _PATH.fullmatch(path):
+        if not equals or not PATH.fullmatch(path):
             faults.append(Fault(said, None, shown(setting), "a field's path, = and a value, such as budget.hours=12"))
             continue
         try:
@@ -45,10 +46,15 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
         except ValueError as error:
             faults.append(Fault(said, path, f"{shown(text)}, which is not a YAML value: {error}", None))
     overrides.sort(key=lambda override: override.key)
-    faults += [_conflict(a, b) for a, b in combinations(overrides, 2) if _contradict(a, b)]
+    faults += conflicts(overrides)
     if faults:
         raise ConfigError(faults)
     return overrides
+
+
+def conflicts(overrides: Sequence[Override]) -> list[Fault]:
+    """Return what cannot be meant together among overrides that are sorted by path."""
+    return [_conflict(a, b) for a, b in combinations(overrides, 2) if _contradict(a, b)]
 
 
 def apply(overrides: Sequence[Override], document: Document) -> Document:

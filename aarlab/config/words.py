@@ -1,13 +1,19 @@
 """Values and types in a person's words."""
 
 import types
-from collections.abc import Iterable
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 _LONGEST = 60
+_PLAIN: Mapping[Any, str] = {
+    int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "nothing",
+    Any: "a value",
+}  # fmt: skip
 
 
 def shown(value: Any) -> str:
@@ -41,9 +47,16 @@ def described(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return " or ".join(dict.fromkeys(kinds.get(arm) or described(arm) for arm in get_args(annotation)))
     if origin is dict:
         return f"a section in which each key has {described(get_args(annotation)[1])}"
+    if origin is Annotated:
+        inner = [each.metadata if isinstance(each, FieldInfo) else [each] for each in annotation.__metadata__]
+        return described(annotation.__origin__, chain.from_iterable(inner))
+    if origin is list:
+        return f"a list, each item {described(get_args(annotation)[0])}"
+    if origin is tuple:
+        return f"a list of {listed(map(described, get_args(annotation)))}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"a section with some of the keys {listed(annotation.model_fields)}"
-    plain = {int: "a whole number", float: "a number", str: "a word"}.get(annotation, str(annotation))
+    plain = _PLAIN.get(annotation, str(annotation))
     limits = [limit for limit in map(_limit, metadata) if limit]
     return f"{plain} {' and '.join(limits)}" if limits else plain
 

@@ -1,0 +1,89 @@
+"""What an ablation has cost, and whether it may go on: one budget for all its runs, whoever does them."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aarlab.ablation.folder import Folder, spent_in
+from aarlab.ablation.plan import Ablation, PlannedRun
+from aarlab.ablation.work import News
+
+_SCAN_S = 5.0
+"""Seconds between two looks at what other processes have spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What model calls came to."""
+
+    cost_usd: float | None = 0.0
+    """None: the price of a call is not known."""
+    tokens: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Spent((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
+
+
+class Books:
+    """Adds up what is in the run files, those of broken-off attempts and of other processes included.
+
+    The run files are the only books there are, so nothing can be forgotten by a process that is killed.
+    """
+
+    def __init__(self, ablation: Ablation, runs: Sequence[PlannedRun], folder: Folder) -> None:
+        self._ablation = ablation
+        self._runs = runs
+        self._folder = folder
+        self._known: dict[tuple[Path, int, int], Spent] = {}
+        self._scanned_at = float("-inf")
+        self._in_files = Spent()
+
+    def look_again(self) -> None:
+        """Look at the files the next time, however short ago they were looked at."""
+        self._scanned_at = float("-inf")
+
+    def over(self, at_work: Mapping[str, News]) -> str | None:
+        """Return which limit has been reached, in a sentence; None if the work may go on.
+
+        Args:
+            at_work: The last news of each run that is at work in this process.
+        """
+        limit_usd, limit_tokens = self._ablation.budget_usd, self._ablation.budget_tokens
+        if limit_usd is None and limit_tokens is None:
+            return None
+        spent = self.spent(at_work)
+        if limit_usd is not None and spent.cost_usd is None:
+            return "budget_usd cannot be kept: the price of a model call is not known (budget_tokens can)"
+        if limit_usd is not None and spent.cost_usd is not None and spent.cost_usd >= limit_usd:
+            return f"budget_usd is used up: ${spent.cost_usd:.2f} of ${limit_usd:.2f}"
+        if limit_tokens is not None and spent.tokens >= limit_tokens:
+            return f"budget_tokens is used up: {spent.tokens:,} of {limit_tokens:,} tokens"
+        return None
+
+    def spent(self, at_work: Mapping[str, News]) -> Spent:
+        """Return what all runs have cost, those at work by their last news."""
+        if time.monotonic() - self._scanned_at >= _SCAN_S:
+            self._in_files = self._sum(path for run in self._runs for path in self._files(run, run.stem in at_work))
+            self._scanned_at = time.monotonic()
+        return sum((Spent(news.cost_usd, news.tokens) for news in at_work.values()), self._in_files)
+
+    def _files(self, run: PlannedRun, at_work: bool) -> list[Path]:
+        """Return the files of a run, that in which this process is at work excepted."""
+        own = self._folder.draft(run) if at_work else None
+        return [path for path in (self._folder.finished(run), *self._folder.begun(run)) if path != own]
+
+    def _sum(self, paths: Iterable[Path]) -> Spent:
+        total = Spent()
+        for path in paths:
+            try:
+                status = path.stat()
+            except OSError:
+                # Not there, or moved to its place just now.
+                continue
+            key = (path, status.st_mtime_ns, status.st_size)
+            if key not in self._known:
+                self._known[key] = Spent(*spent_in(path))
+            total += self._known[key]
+        return total

@@ -1,0 +1,91 @@
+"""The work on an ablation: which run is next, what becomes of those that fail, and when it is over."""
+
+import sqlite3
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from aarlab.ablation.books import Books
+from aarlab.ablation.folder import Folder
+from aarlab.ablation.plan import PlannedRun
+from aarlab.ablation.work import News, Task
+from aarlab.ablation.workers import Workers
+
+_PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the work on an ablation ended."""
+
+    status: Literal["done", "failed", "stopped"]
+    """`done` also where single runs failed for good."""
+    why: str | None = None
+
+
+class Watcher(Protocol):
+    """Somebody who wants to know how it goes on."""
+
+    def begun(self, run: PlannedRun) -> None:
+        """Take in that a run has begun."""
+
+    def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
+        """Take in what is new about a run; `again`: it failed and will be tried again."""
+
+
+def execute(
+    runs: Sequence[PlannedRun],
+    folder: Folder,
+    workers: Workers,
+    books: Books,
+    watcher: Watcher,
+    *,
+    retries: int,
+    sandbox: Literal["strict", "none"],
+) -> Ending:
+    """Do all of the runs, and return how that ended; whatever the ending, nobody is at work any more.
+
+    What is not finished then is begun anew the next time: a run depends on its seed alone, so nothing but time is lost.
+    """
+    waiting = deque(runs)
+    at_work: dict[str, tuple[PlannedRun, News]] = {}
+    failures: Counter[str] = Counter()
+    try:
+        while waiting or at_work:
+            if (why := books.over({stem: news for stem, (_, news) in at_work.items()})) is not None:
+                return Ending("stopped", why)
+            while waiting and workers.free():
+                run = waiting.popleft()
+                try:
+                    folder.begin(run)
+                except (OSError, sqlite3.Error) as error:
+                    return Ending("failed", f"{folder.root} cannot be written to: {error}")
+                workers.begin(_task(run, folder, sandbox))
+                at_work[run.stem] = (run, News(run.stem, "progress"))
+                watcher.begun(run)
+            for news in workers.news(_PATIENCE_S):
+                run = at_work[news.run][0]
+                if news.kind == "progress":
+                    at_work[news.run] = (run, news)
+                else:
+                    del at_work[news.run]
+                    books.look_again()
+                failures[run.stem] += news.kind == "failed"
+                again = news.kind == "failed" and failures[run.stem] <= retries
+                watcher.told(run, news, again=again)
+                if news.kind == "no room":
+                    return Ending("failed", f"{folder.root} cannot be written to: {news.error}")
+                if again:
+                    waiting.append(run)
+                elif news.kind == "failed":
+                    folder.failed(run, news.error or "")
+        return Ending("done")
+    finally:
+        workers.close()
+
+
+def _task(run: PlannedRun, folder: Folder, sandbox: Literal["strict", "none"]) -> Task:
+    scenario = run.scenario.model_dump(mode="json")
+    draft, target = folder.draft(run).resolve(), folder.finished(run).resolve()
+    return Task(run.stem, scenario, str(draft), str(target), sandbox)

@@ -1,0 +1,114 @@
+"""An ablation's runs as plain records, read from its folder."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aarlab.ablation.folder import Folder
+from aarlab.ablation.load import load_ablation
+from aarlab.ablation.plan import Ablation, PlannedRun
+from aarlab.memory.measures import autonomy_by_round, entropy, frontier
+from aarlab.memory.migrations import SchemaError
+from aarlab.memory.runfile import RunFile
+
+Curve = tuple[tuple[float, float], ...]
+"""Points (cumulative team hours, value), in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One planned run of an ablation and what came of it, as its run file tells."""
+
+    arm: str
+    seed: int
+    key: str
+    """Hash of the resolved scenario and seed; names the file."""
+    path: Path
+    """Its file: where it is, or where it will be."""
+    status: Literal["done", "stopped", "failed", "missing"]
+    """`stopped`: begun and not finished, which one that is at work now looks like, too."""
+    error: str | None
+    """Why it failed, or why its file cannot be read."""
+    scenario: Mapping[str, Any]
+    """Resolved."""
+    summary: Mapping[str, Any]
+    """What `aarlab run --json` prints; empty unless the run is done."""
+    frontier: Curve
+    """Best development PGR so far, at each improvement."""
+    entropy: Curve
+    """Bits of entropy over method families, at the end of each round that counts."""
+    autonomy: Curve
+    """Realised autonomy, in [0, 1], round by round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """An ablation with its records, arms in the order of the file, seeds ascending."""
+
+    ablation: Ablation
+    folder: Path | None
+    records: tuple[Record, ...]
+
+
+def open_ablation(folder: str | Path) -> Results:
+    """Return what is in an ablation's folder, whether it is finished or not.
+
+    Raises:
+        ConfigError: There is no readable `ablation.yaml` in it.
+    """
+    place = Folder(Path(folder))
+    plan = load_ablation(place.file)
+    runs = sorted(plan.runs, key=lambda run: [arm.name for arm in plan.arms].index(run.arm))
+    return Results(plan.ablation, place.root, tuple(read_record(run, place) for run in runs))
+
+
+def read_record(run: PlannedRun, place: Folder) -> Record:
+    """Return what came of a planned run."""
+    path = place.finished(run)
+    if path.exists():
+        try:
+            return _of_finished(run, path)
+        except (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError) as error:
+            return _without_result(run, path, "failed", f"its file cannot be read: {error}")
+    error_told, draft = place.error_of(run), place.draft(run)
+    if error_told is not None:
+        return _without_result(run, draft, "failed", error_told)
+    if draft.exists():
+        return _without_result(run, draft, "stopped", None)
+    return _without_result(run, path, "missing", None)
+
+
+def _of_finished(run: PlannedRun, path: Path) -> Record:
+    with RunFile.read(path) as file:
+        info = file.info()
+        if info.status != "done" or info.summary is None:
+            raise ValueError(f"it says that the run is {info.status}")
+        budget, team = run.scenario.budget, run.scenario.team.researchers
+
+        def hours(round_: int) -> float:
+            return team * min(round_ * budget.round_hours, budget.hours)
+
+        diversity = entropy(file)
+        return Record(
+            arm=run.arm,
+            seed=run.seed,
+            key=run.key,
+            path=path,
+            status="done",
+            error=None,
+            scenario=run.scenario.model_dump(mode="json"),
+            # The file may have been moved since.
+            summary={**info.summary, "file": str(path.resolve())},
+            frontier=tuple(frontier(file)),
+            entropy=tuple((hours(each.round), each.bits) for each in diversity.rounds) if diversity else (),
+            autonomy=tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
+        )
+
+
+def _without_result(
+    run: PlannedRun, path: Path, status: Literal["stopped", "failed", "missing"], error: str | None
+) -> Record:
+    scenario = run.scenario.model_dump(mode="json")
+    return Record(run.arm, run.seed, run.key, path, status, error, scenario, {}, (), (), ())

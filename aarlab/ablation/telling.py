@@ -1,0 +1,153 @@
+"""An ablation in a person's words: the plan before it starts, and what came out by arm."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from aarlab.ablation.conduct import State
+from aarlab.ablation.measures import MEASURES, measured
+from aarlab.ablation.pace import time_text
+from aarlab.ablation.plan import Arm, Plan
+from aarlab.config.words import shown
+from aarlab.wording import counted
+
+
+def plan_json(state: State, *, jobs: int) -> dict[str, Any]:
+    """Return the plan, and how much of it is done, as `--dry-run --json` prints it."""
+    plan = state.plan
+    return {
+        "status": "planned",
+        "ablation": plan.ablation.model_dump(mode="json"),
+        "folder": str(state.folder.root),
+        "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
+        "runs": {"planned": len(plan.runs), "of_this_process": len(state.runs), "done": len(state.done)},
+        "jobs": jobs,
+        "seconds": state.pace.seconds_left(state.waiting, [], jobs),
+        "cost_usd": cost_left(state),
+    }
+
+
+def plan_text(state: State, *, jobs: int) -> RenderableType:
+    """Return what is going to be done, what differs between the arms, and what it will take."""
+    plan = state.plan
+    ablation = plan.ablation
+    head = Text.assemble((f"{ablation.name}: ", "bold"), ablation.question or "no question is asked")
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", style="cyan")
+    table.add_column("sets")
+    table.add_column("research hours", justify="right")
+    for arm in plan.arms:
+        sets = ", ".join(f"{path}: {_value(value)}" for path, value in arm.settings.items())
+        table.add_row(arm.name, sets or Text("nothing: the scenario as it is", style="dim"), f"{_hours(arm):g}")
+    return Group(head, Text(), table, *(Text(line) for line in _plan_lines(state, jobs)))
+
+
+def _plan_lines(state: State, jobs: int) -> list[str]:
+    plan, ablation = state.plan, state.plan.ablation
+    seeds = len(plan.runs) // len(plan.arms)
+    measures = ", ".join(MEASURES.get(measure, measure) for measure in ablation.measures)
+    runs = f"{counted(len(plan.arms), 'arm')} x {counted(seeds, 'seed')} = {counted(len(plan.runs), 'run')}"
+    if len(state.runs) < len(plan.runs):
+        runs += f", {len(state.runs)} of them in this shard"
+    seconds, cost = state.pace.seconds_left(state.waiting, [], jobs), cost_left(state)
+    if not state.waiting:
+        time = "none: all of them are done"
+    elif seconds is None:
+        time = "not known before the first run is done"
+    else:
+        time = f"about {time_text(seconds)} with --jobs {jobs}, by the runs that are done"
+    limits = [f"${ablation.budget_usd:g}"] if ablation.budget_usd is not None else []
+    limits += [f"{ablation.budget_tokens:,} tokens"] if ablation.budget_tokens is not None else []
+    lines = [
+        f"runs         {runs}, {len(state.done)} done",
+        f"measures     {measures}",
+        f"comparisons  {'; '.join(f'{arm} with {other}' for arm, other in ablation.comparisons or ()) or 'none'}",
+        f"time         {time}",
+        f"cost         {'not known before the first run is done' if cost is None else f'about ${cost:.2f}'}"
+        + (f"; at most {' and '.join(limits)} for all runs together" if limits else ""),
+        f"folder       {state.folder.root}",
+    ]
+    if len({_hours(arm) for arm in plan.arms}) > 1:
+        lines.append("Arms differ in research hours: they are not compared at equal compute.")
+    return lines
+
+
+def cost_left(state: State) -> float | None:
+    """Return the dollars that the waiting runs will cost, by those that are done; None where that is not known."""
+    if all(_is_free(arm) for arm in state.plan.arms):
+        return 0.0
+    costs = [measured(info.summary, "cost_usd") for info in state.done.values() if isinstance(info.summary, Mapping)]
+    known = [cost for cost in costs if cost is not None]
+    return statistics.fmean(known) * len(state.waiting) if known and len(known) == len(costs) else None
+
+
+def table_json(state: State) -> list[dict[str, Any]]:
+    """Return the primary measure by arm: runs, mean and standard error of the mean over runs."""
+    primary = state.plan.ablation.measures[0]
+    return [
+        {"name": arm.name, "n": len(values), "measure": primary, "mean": _mean(values), "se": _se(values)}
+        for arm, values in _by_arm(state, primary)
+    ]
+
+
+def table_text(state: State) -> RenderableType:
+    """Return the primary measure by arm as a table, with the best fixed baseline below for comparison."""
+    primary = state.plan.ablation.measures[0]
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", style="cyan")
+    table.add_column("n", justify="right")
+    table.add_column(MEASURES.get(primary, primary), justify="right")
+    table.add_column("SE", justify="right")
+    for arm, values in _by_arm(state, primary):
+        table.add_row(arm.name, str(len(values)), _figure(_mean(values)), _figure(_se(values)))
+    if primary == "heldout.pgr":
+        baseline = [value for _, values in _by_arm(state, "baseline.pgr") for value in values]
+        table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _figure(_mean(baseline)), "")
+    return table
+
+
+def _by_arm(state: State, measure: str) -> list[tuple[Arm, list[float]]]:
+    values: dict[str, list[float]] = {arm.name: [] for arm in state.plan.arms}
+    for run in state.runs:
+        info = state.done.get(run.stem)
+        value = measured(info.summary, measure) if info is not None and isinstance(info.summary, Mapping) else None
+        if value is not None:
+            values[run.arm].append(value)
+    return [(arm, values[arm.name]) for arm in state.plan.arms]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _se(values: Sequence[float]) -> float | None:
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _hours(arm: Arm) -> float:
+    """Return the research hours of an arm's team."""
+    return arm.scenario.budget.hours * arm.scenario.team.researchers
+
+
+def _is_free(arm: Arm) -> bool:
+    team = arm.scenario.team
+    return all(name.startswith("simulated/") for name in (team.model, team.reviewer, team.librarian, team.overseer))
+
+
+def _value(value: Any) -> str:
+    return str(value) if isinstance(value, str) else shown(value)
+
+
+def remaining(plan: Plan, state: State) -> int:
+    """Return how many runs of the whole ablation are not in this folder."""
+    return sum(not state.folder.finished(run).exists() for run in plan.runs)

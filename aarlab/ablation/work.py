@@ -1,0 +1,112 @@
+"""One run of an ablation, from a task to a finished file: what a worker does."""
+
+import errno
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aarlab.ablation.folder import publish
+from aarlab.graph.run import run_scenario
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import ModelCall, RoundBegan
+from aarlab.memory.runfile import Entry
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_SQLITE_FULL = ("database or disk is full", "disk I/O error", "readonly database", "unable to open database file")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker is given to do."""
+
+    run: str
+    """The run's id."""
+    scenario: dict[str, Any]
+    """Resolved, as JSON."""
+    draft: str
+    """Path of the file to write."""
+    target: str
+    """Path that it is moved to when it is finished."""
+    sandbox: Literal["strict", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a worker tells of its run."""
+
+    run: str
+    kind: Literal["progress", "done", "failed", "no room"]
+    """`no room`: its file could not be written, which would happen to any other run, too."""
+    share: float = 0.0
+    """Of the rounds that are over, in [0, 1]."""
+    cost_usd: float | None = 0.0
+    """Dollars so far; None as soon as the price of a call is not known."""
+    tokens: int = 0
+    """Tokens so far, in and out."""
+    summary: dict[str, Any] | None = None
+    """Of a run that is done."""
+    error: str | None = None
+
+
+def work(task: Task, tell: Callable[[News], None]) -> None:
+    """Do one run on one core and tell how far it is, and how it ended. Raises nothing but what ends the process."""
+    scenario = Scenario.model_validate(task.scenario)
+    watch = _Watch(task.run, scenario, tell)
+    draft, target = Path(task.draft), Path(task.target)
+    try:
+        summary = run_scenario(scenario, draft, listeners=[watch.see], sandbox=task.sandbox, threads=1)
+        publish(draft, target)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        tell(watch.news("no room" if _no_room(error) else "failed", error=told))
+    else:
+        tell(watch.news("done", summary={**summary, "file": str(target.resolve())}))
+
+
+class _Watch:
+    """Sees the events of a run and tells how far it is: at each round, and whenever something was paid for."""
+
+    def __init__(self, run: str, scenario: Scenario, tell: Callable[[News], None]) -> None:
+        self._run, self._tell = run, tell
+        self._rounds = -int(-scenario.budget.hours // scenario.budget.round_hours)
+        self._round = 0
+        self._cost_usd: float | None = 0.0
+        self._tokens = 0
+
+    def see(self, entry: Entry) -> None:
+        """Take in an event."""
+        match entry.event:
+            case RoundBegan():
+                self._round = entry.round
+            case ModelCall() as call if call.cost_usd != 0 or call.input_tokens + call.output_tokens > 0:
+                known = self._cost_usd is not None and call.cost_usd is not None
+                self._cost_usd = (self._cost_usd or 0.0) + (call.cost_usd or 0.0) if known else None
+                self._tokens += call.input_tokens + call.output_tokens
+            case _:
+                return
+        self._tell(self.news("progress"))
+
+    def news(self, kind: Literal["progress", "done", "failed", "no room"], **more: Any) -> News:
+        """Return what there is to tell."""
+        share = max(self._round - 1, 0) / self._rounds
+        return News(self._run, kind, share, self._cost_usd, self._tokens, **more)
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether something could not be written, by what an error says or what stands behind it."""
+    for each in _behind(error):
+        if isinstance(each, OSError) and each.errno in _FULL:
+            return True
+        if isinstance(each, sqlite3.OperationalError) and any(sign in str(each) for sign in _SQLITE_FULL):
+            return True
+    return False
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    causes = [error.__cause__, error.__context__, *(error.exceptions if isinstance(error, BaseExceptionGroup) else ())]
+    for cause in causes:
+        if cause is not None:
+            yield from _behind(cause)

@@ -1,0 +1,36 @@
+"""A worker: a process that takes tasks from its standard input and tells how they go on its standard output.
+
+Lines of JSON both ways. It is a program of its own, and not a child that imports its parent's main module, so that an
+ablation can be started from a script or a notebook as it is.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+
+from aarlab.ablation.work import News, Task, work
+from aarlab.tools.sandbox.kernel import die_with_parent
+
+
+def main() -> None:
+    """Work until there are no more tasks."""
+    # Whoever started this worker decides when it ends: by ending, for one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        return
+    # What a library prints must not be taken for news.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def tell(news: News) -> None:
+        print(json.dumps(asdict(news)), file=answers, flush=True)
+
+    for line in sys.stdin:
+        work(Task(**json.loads(line)), tell)
+
+
+if __name__ == "__main__":
+    main()

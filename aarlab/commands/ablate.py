@@ -1,0 +1,211 @@
+"""`aarlab ablate`: what did the structure do? Arms x seeds in one folder, gone on with by the same command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import rich_click as click
+
+from aarlab.commands.shared import (
+    Status,
+    bad_input_explained,
+    json_option,
+    print_json,
+    refuse,
+    stderr_console,
+    stdout_console,
+    stop_politely,
+)
+
+if TYPE_CHECKING:
+    from aarlab.ablation.conduct import State
+    from aarlab.ablation.execute import Ending
+    from aarlab.ablation.plan import Plan, Shard
+
+
+@click.command()
+@click.argument("ablation")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a field of the ablation, such as `seeds=20`, or of the scenario that its arms have in common, such as "
+    "`budget.hours=4`; may be repeated.",
+)
+@click.option("--out", metavar="DIR", help="Folder of the ablation.  [default: ablations/NAME]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Runs at a time, each on one core.  [default: all cores]"
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes, and do nothing.")
+@click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
+@click.option(
+    "--sandbox",
+    type=click.Choice(["strict", "none"]),
+    default="strict",
+    show_default=True,
+    help="Where methods run; `none` does not confine them and is for debugging only.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@json_option
+def ablate(
+    ablation: str,
+    settings: tuple[str, ...],
+    out: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    shard: str | None,
+    sandbox: Literal["strict", "none"],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run every arm of an ablation under every seed.
+
+    ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models.
+    Runs that are done are kept: started again, whatever ended it, the command goes on where it was. Unfinished runs
+    begin anew, and come to the same. Several machines can share the work with `--shard`, in one folder or in several
+    whose `runs/` are copied together.
+    """
+    with bad_input_explained(as_json=as_json):
+        from aarlab.ablation.load import load_ablation
+
+        plan = load_ablation(ablation, settings)
+    share = _shard(shard, as_json=as_json)
+    root = Path(out or f"ablations/{plan.ablation.name}")
+    at_a_time = jobs or _cores()
+    with bad_input_explained(as_json=as_json):
+        from aarlab.ablation.conduct import look
+
+        state = look(plan, root, share)
+    if dry_run:
+        _tell_plan(state, at_a_time, as_json=as_json)
+        return
+    stop_politely()
+    with bad_input_explained(as_json=as_json):
+        ending = _conduct(plan, root, share, at_a_time, sandbox, quiet=quiet)
+    with bad_input_explained(as_json=as_json):
+        state = look(plan, root, share)
+    failures = _failures(state)
+    told = _result(state, ending, failures)
+    if as_json:
+        print_json(told)
+    else:
+        _tell(state, ending, failures, [ablation, *_again(settings, out, jobs, shard)])
+    statuses = {"done": Status.FAILED if failures else Status.DONE, "stopped": Status.STOPPED}
+    sys.exit(statuses.get(ending.status, Status.FAILED))
+
+
+def _shard(text: str | None, *, as_json: bool) -> "Shard":
+    from aarlab.ablation.plan import Shard
+    from aarlab.config import Fault
+
+    try:
+        return Shard() if text is None else Shard.parse(text)
+    except ValueError as error:
+        refuse([Fault(f"--shard {text}", None, str(error), "I/N with I from 1 to N, such as 1/4")], as_json=as_json)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _conduct(
+    plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: Literal["strict", "none"], *, quiet: bool
+) -> "Ending":
+    from rich.console import Console
+
+    from aarlab.ablation.conduct import conduct
+    from aarlab.ablation.display import Display
+    from aarlab.ablation.execute import Ending
+    from aarlab.tools.sandbox import SandboxUnavailable
+    from aarlab.waiting import Waiting
+
+    console = Console(quiet=True) if quiet else stderr_console()
+    try:
+        with Waiting(console) as waiting:
+            return conduct(
+                plan, root, lambda state: Display(state, console, jobs=jobs).shown(),
+                jobs=jobs, shard=shard, sandbox=sandbox, preparing=waiting,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        return Ending("stopped", "stopped by you")
+    except SandboxUnavailable as error:
+        return Ending("failed", str(error))
+
+
+def _failures(state: "State") -> list[dict[str, Any]]:
+    """Return the runs that failed, and why."""
+    return [
+        {"arm": run.arm, "seed": run.seed, "file": str(state.folder.draft(run)), "error": error}
+        for run in state.waiting
+        if (error := state.folder.error_of(run)) is not None
+    ]
+
+
+def _result(state: "State", ending: "Ending", failures: list[dict[str, Any]]) -> dict[str, Any]:
+    from aarlab.ablation.telling import remaining, table_json
+
+    status = "failed" if failures and ending.status == "done" else ending.status
+    return {
+        "status": status,
+        "why": ending.why,
+        "name": state.plan.ablation.name,
+        "folder": str(state.folder.root.resolve()),
+        "runs": {
+            "planned": len(state.plan.runs),
+            "of_this_process": len(state.runs),
+            "done": len(state.done),
+            "failed": len(failures),
+            "missing_in_folder": remaining(state.plan, state),
+        },
+        "arms": table_json(state),
+        "failures": failures,
+    }
+
+
+def _tell_plan(state: "State", jobs: int, *, as_json: bool) -> None:
+    from aarlab.ablation.telling import plan_json, plan_text
+
+    if as_json:
+        print_json(plan_json(state, jobs=jobs))
+    else:
+        stdout_console().print(plan_text(state, jobs=jobs))
+
+
+def _tell(state: "State", ending: "Ending", failures: list[dict[str, Any]], again: list[str]) -> None:
+    from rich.text import Text
+
+    from aarlab.ablation.telling import remaining, table_text
+    from aarlab.wording import printable
+
+    console = stdout_console()
+    console.print(table_text(state))
+    console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are done, in {state.folder.root}."))
+    for failure in failures:
+        story = f"{failure['arm']}, seed {failure['seed']} failed: {printable(failure['error'])}"
+        console.print(Text(story, style="red"), soft_wrap=True)
+    if ending.why is not None:
+        console.print(Text(f"It ended early: {ending.why}.", style="yellow"), soft_wrap=True)
+    console.print(Text("\nNext", style="bold"))
+    if len(state.done) < len(state.runs):
+        _print_command(console, ["aarlab", "ablate", *again], "go on where it was")
+    elif left := remaining(state.plan, state):
+        console.print(f"  {left} runs of other shards are not in this folder yet: copy their runs/ into it")
+    _print_command(console, ["aarlab", "report", str(state.folder.root)], "what came out, with intervals")
+
+
+def _print_command(console: Any, words: list[str], why: str) -> None:
+    import shlex
+
+    from rich.text import Text
+
+    console.print(Text.assemble(f"  {shlex.join(words)}", (f"  # {why}", "dim")), crop=False, soft_wrap=True)
+
+
+def _again(settings: tuple[str, ...], out: str | None, jobs: int | None, shard: str | None) -> list[str]:
+    """Return the options with which the command goes on."""
+    words = [word for setting in settings for word in ("--set", setting)]
+    for option, value in (("--out", out), ("--jobs", jobs), ("--shard", shard)):
+        words += [option, str(value)] if value is not None else []
+    return words
