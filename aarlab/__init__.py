@@ -1,7 +1,22 @@
-"""aarlab: how much structure should automated researchers be given?"""
+"""aarlab: how much structure should automated researchers be given?
 
+The same from Python as from the command line:
+
+    from aarlab import Scenario, Ablation, run, ablate, open_run, open_ablation
+
+Each is imported when it is first asked for, so that `import aarlab` costs nothing.
+"""
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aarlab.ablation.plan import Ablation
+    from aarlab.ablation.records import open_ablation
+    from aarlab.graph.scenario import Scenario
+    from aarlab.python import ablate, open_run, run
 
 # In a checkout the rooms (agents/, graph/, ...) stand beside this package; in a wheel they lie inside it.
 _checkout = Path(__file__).resolve().parent.parent
@@ -13,4 +28,19 @@ try:
 except PackageNotFoundError:  # pragma: no cover - only when run from a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__"]
+__all__ = ["Ablation", "Scenario", "__version__", "ablate", "open_ablation", "open_run", "run"]
+
+_HOMES = {
+    "Ablation": "aarlab.ablation.plan",
+    "Scenario": "aarlab.graph.scenario",
+    "ablate": "aarlab.python",
+    "open_ablation": "aarlab.ablation.records",
+    "open_run": "aarlab.python",
+    "run": "aarlab.python",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -16,7 +16,9 @@ from aarlab.config.explain import explain
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
 from aarlab.config.load import find_scenario
 from aarlab.config.overrides import Override, apply, parse_overrides
+from aarlab.config.shipped import shipped_scenarios
 from aarlab.config.words import listed, shown
+from aarlab.graph.scenario import Scenario
 
 _SET_MAPS: Mapping[str, int] = {"arms": 2, "grid": 1}
 """Sections whose keys are dotted paths, and how many parts stand before such a path."""
@@ -70,6 +72,21 @@ def find_ablation(source: str | Path) -> Path:
     if not path.exists():
         raise ConfigError([Fault(str(source), None, "no such file", allowed, did_you_mean(path.stem, shipped))])
     return path
+
+
+def is_ablation(source: str) -> bool:
+    """Whether a name or a file is that of an ablation, and not of a scenario.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    if source in shipped_ablations():
+        return True
+    return source not in shipped_scenarios() and Path(source).is_file() and _says_ablation(read_document(Path(source)))
+
+
+def _says_ablation(document: Document) -> bool:
+    return bool(document.data.keys() & (Ablation.model_fields.keys() - Scenario.model_fields.keys()))
 
 
 def _planned(document: Document, common: Sequence[Override], folder: Path) -> Plan:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.messages import canonical, content_hash
@@ -47,6 +47,14 @@ class Ablation(BaseModel):
     """Tokens, in and out, that the whole ablation may use; left out: no limit."""
     retries: Annotated[int, Field(ge=0, le=100)] = 1
     """How often a run that failed is tried again."""
+
+    @field_validator("scenario", mode="before")
+    @classmethod
+    def _as_fields(cls, scenario: object) -> object:
+        """A scenario that was made in Python stands for its fields, but for those that say which run it is."""
+        if not isinstance(scenario, Scenario):
+            return scenario
+        return scenario.model_dump(mode="json", exclude_unset=True, exclude={"name", "seed"})
 
 
 @dataclass(frozen=True, slots=True)

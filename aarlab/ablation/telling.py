@@ -36,46 +36,65 @@ def plan_json(state: State, *, jobs: int) -> dict[str, Any]:
 def plan_text(state: State, *, jobs: int) -> RenderableType:
     """Return what is going to be done, what differs between the arms, and what it will take."""
     plan = state.plan
-    ablation = plan.ablation
-    head = Text.assemble((f"{ablation.name}: ", "bold"), ablation.question or "no question is asked")
+    head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question is asked")
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
     table.add_column("sets")
-    table.add_column("research hours", justify="right")
     for arm in plan.arms:
         sets = ", ".join(f"{path}: {_value(value)}" for path, value in arm.settings.items())
-        table.add_row(arm.name, sets or Text("nothing: the scenario as it is", style="dim"), f"{_hours(arm):g}")
-    return Group(head, Text(), table, *(Text(line) for line in _plan_lines(state, jobs)))
+        table.add_row(arm.name, sets or Text("nothing: the scenario as it is", style="dim"))
+    grid = Table.grid(padding=(0, 2))
+    for label, line in _plan_lines(state, jobs).items():
+        grid.add_row(Text(label, style="dim"), line)
+    return Group(head, table, grid)
 
 
-def _plan_lines(state: State, jobs: int) -> list[str]:
+def _plan_lines(state: State, jobs: int) -> dict[str, str]:
+    """Return what there is to know before it starts, each with its label."""
     plan, ablation = state.plan, state.plan.ablation
     seeds = len(plan.runs) // len(plan.arms)
-    measures = ", ".join(MEASURES.get(measure, measure) for measure in ablation.measures)
     runs = f"{counted(len(plan.arms), 'arm')} x {counted(seeds, 'seed')} = {counted(len(plan.runs), 'run')}"
     if len(state.runs) < len(plan.runs):
         runs += f", {len(state.runs)} of them in this shard"
-    seconds, cost = state.pace.seconds_left(state.waiting, [], jobs), cost_left(state)
+    hours = sorted({_hours(arm) for arm in plan.arms})
+    return {
+        "runs": f"{runs}, {len(state.done)} done",
+        "compute": f"{hours[0]:g} research hours of the team in each run"
+        if len(hours) == 1
+        else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms are not compared at equal compute",
+        "measures": "; ".join(MEASURES.get(measure, measure) for measure in ablation.measures),
+        "comparisons": _comparisons(plan),
+        "time": _time(state, jobs),
+        "cost": _cost(state),
+        "folder": str(state.folder.root),
+    }
+
+
+def _comparisons(plan: Plan) -> str:
+    pairs = plan.ablation.comparisons or []
+    first = plan.arms[0].name
+    if pairs == [[arm.name, first] for arm in plan.arms[1:]]:
+        return f"every arm with {first}"
+    return "; ".join(f"{arm} with {other}" for arm, other in pairs) or "none"
+
+
+def _time(state: State, jobs: int) -> str:
+    seconds = state.pace.seconds_left(state.waiting, [], jobs)
     if not state.waiting:
-        time = "none: all of them are done"
-    elif seconds is None:
-        time = "not known before the first run is done"
-    else:
-        time = f"about {time_text(seconds)} with --jobs {jobs}, by the runs that are done"
+        return "none: all runs are done"
+    if seconds is None:
+        return "not known before the first run is done"
+    return f"about {time_text(seconds)} with --jobs {jobs}, by the runs that are done"
+
+
+def _cost(state: State) -> str:
+    ablation, cost = state.plan.ablation, cost_left(state)
     limits = [f"${ablation.budget_usd:g}"] if ablation.budget_usd is not None else []
     limits += [f"{ablation.budget_tokens:,} tokens"] if ablation.budget_tokens is not None else []
-    lines = [
-        f"runs         {runs}, {len(state.done)} done",
-        f"measures     {measures}",
-        f"comparisons  {'; '.join(f'{arm} with {other}' for arm, other in ablation.comparisons or ()) or 'none'}",
-        f"time         {time}",
-        f"cost         {'not known before the first run is done' if cost is None else f'about ${cost:.2f}'}"
-        + (f"; at most {' and '.join(limits)} for all runs together" if limits else ""),
-        f"folder       {state.folder.root}",
-    ]
-    if len({_hours(arm) for arm in plan.arms}) > 1:
-        lines.append("Arms differ in research hours: they are not compared at equal compute.")
-    return lines
+    at_most = f"; at most {' and '.join(limits)} for all runs together" if limits else ""
+    if cost is None:
+        return f"not known before the first run is done{at_most}"
+    return f"${cost:.2f}{at_most}"
 
 
 def cost_left(state: State) -> float | None:

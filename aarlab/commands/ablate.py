@@ -1,6 +1,5 @@
 """`aarlab ablate`: what did the structure do? Arms x seeds in one folder, gone on with by the same command."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,6 @@ from aarlab.commands.shared import (
     bad_input_explained,
     json_option,
     print_json,
-    refuse,
     stderr_console,
     stdout_console,
     stop_politely,
@@ -68,16 +66,15 @@ def ablate(
     whose `runs/` are copied together.
     """
     with bad_input_explained(as_json=as_json):
+        from aarlab.ablation.conduct import look
         from aarlab.ablation.load import load_ablation
+        from aarlab.comparison import cores
 
         plan = load_ablation(ablation, settings)
-    share = _shard(shard, as_json=as_json)
-    root = Path(out or f"ablations/{plan.ablation.name}")
-    at_a_time = jobs or _cores()
-    with bad_input_explained(as_json=as_json):
-        from aarlab.ablation.conduct import look
-
+        share = _shard(shard)
+        root = Path(out or f"ablations/{plan.ablation.name}")
         state = look(plan, root, share)
+    at_a_time = jobs or cores()
     if dry_run:
         _tell_plan(state, at_a_time, as_json=as_json)
         return
@@ -96,18 +93,15 @@ def ablate(
     sys.exit(statuses.get(ending.status, Status.FAILED))
 
 
-def _shard(text: str | None, *, as_json: bool) -> "Shard":
+def _shard(text: str | None) -> "Shard":
     from aarlab.ablation.plan import Shard
-    from aarlab.config import Fault
+    from aarlab.config import ConfigError, Fault
 
     try:
         return Shard() if text is None else Shard.parse(text)
     except ValueError as error:
-        refuse([Fault(f"--shard {text}", None, str(error), "I/N with I from 1 to N, such as 1/4")], as_json=as_json)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        allowed = "I/N with I from 1 to N, such as 1/4"
+        raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
 
 
 def _conduct(

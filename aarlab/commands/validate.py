@@ -1,6 +1,8 @@
-"""`aarlab validate`: what a scenario comes to, without running it."""
+"""`aarlab validate`: what a scenario or an ablation comes to, without running it."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rich_click as click
 
@@ -8,30 +10,60 @@ from aarlab.commands.shared import bad_input_explained, json_option, print_json,
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("file", required=False)
 @set_option
 @json_option
-def validate(scenario: str | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Check a scenario and print it with every field filled in.
+def validate(file: str | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Check a scenario or an ablation, and print it with every field filled in.
 
-    SCENARIO is a YAML file or the name of a shipped scenario (default: quickstart).
+    FILE is a YAML file or the name of a shipped scenario (default: quickstart) or ablation.
     """
     with bad_input_explained(as_json=as_json):
-        from aarlab.config import load_scenario
+        from aarlab.ablation.load import is_ablation
 
-        resolved = load_scenario(scenario, settings)
+        if file is not None and is_ablation(file):
+            _validate_ablation(file, settings, as_json=as_json)
+        else:
+            _validate_scenario(file, settings, as_json=as_json)
+
+
+def _validate_scenario(file: str | None, settings: Sequence[str], *, as_json: bool) -> None:
+    from aarlab.config import load_scenario
+
+    resolved = load_scenario(file, settings)
     fields = resolved.model_dump(mode="json")
     if as_json:
         print_json({"status": "valid", "scenario": fields})
         return
+    _print_yaml(fields)
+    rounds = math.ceil(resolved.budget.hours / resolved.budget.round_hours)
+    stdout_console().print(
+        f"Valid: {resolved.team.researchers} researchers on {resolved.task.name}, "
+        f"{resolved.budget.hours:g} research hours each in {rounds} rounds."
+    )
+
+
+def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> None:
+    from aarlab.ablation.load import load_ablation
+    from aarlab.wording import counted
+
+    plan = load_ablation(file, settings)
+    fields = plan.ablation.model_dump(mode="json")
+    arms = {arm.name: arm.scenario.model_dump(mode="json", exclude={"name", "seed"}) for arm in plan.arms}
+    if as_json:
+        print_json({"status": "valid", "ablation": fields, "arms": arms})
+        return
+    _print_yaml(fields)
+    stdout_console().print(
+        f"Valid: {counted(len(plan.arms), 'arm')}, {counted(len(plan.runs), 'run')}. "
+        f"What differs between them: aarlab ablate {file} --dry-run",
+        soft_wrap=True,
+    )
+
+
+def _print_yaml(fields: Mapping[str, Any]) -> None:
     from rich.syntax import Syntax
 
     from aarlab.config.document import yaml_text
 
-    console = stdout_console()
-    console.print(Syntax(yaml_text(fields), "yaml", theme="ansi_dark", background_color="default"))
-    rounds = math.ceil(resolved.budget.hours / resolved.budget.round_hours)
-    console.print(
-        f"Valid: {resolved.team.researchers} researchers on {resolved.task.name}, "
-        f"{resolved.budget.hours:g} research hours each in {rounds} rounds."
-    )
+    stdout_console().print(Syntax(yaml_text(fields), "yaml", theme="ansi_dark", background_color="default"))

@@ -1,0 +1,101 @@
+"""The commands `run` and `ablate` as functions: `from aarlab import run, ablate, open_run`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from aarlab.ablation.conduct import conduct
+from aarlab.ablation.display import Display
+from aarlab.ablation.load import load_ablation, plan_of
+from aarlab.ablation.plan import Ablation, Shard
+from aarlab.ablation.records import Results, open_ablation
+from aarlab.comparison import cores
+from aarlab.config import load_scenario
+from aarlab.graph.run import run_scenario
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.runfile import RunFile
+from aarlab.runs import DEFAULT_FOLDER, find_run, new_run_path
+
+
+def run(
+    scenario: Scenario | str | Path | None = None,
+    *,
+    settings: Sequence[str] = (),
+    out: str | Path = DEFAULT_FOLDER,
+    sandbox: Literal["strict", "none"] = "strict",
+) -> dict[str, Any]:
+    """Let a team work, and return the summary that `aarlab run --json` prints; its `file` can be opened.
+
+    Args:
+        scenario: A scenario, a YAML file or the name of a shipped scenario; None means quickstart.
+        settings: Overrides as for `--set`, such as `budget.hours=4`; not for a scenario that was made in Python.
+        out: Folder for the run file.
+        sandbox: Where methods run; `none` does not confine them.
+
+    Raises:
+        ConfigError: What is asked for cannot be used.
+        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
+    """
+    if isinstance(scenario, Scenario):
+        if settings:
+            raise ValueError("settings are for files; make the scenario as you want it")
+        chosen = scenario
+    else:
+        chosen = load_scenario(scenario, settings)
+    return run_scenario(chosen, new_run_path(Path(out), chosen.name, chosen.seed).resolve(), sandbox=sandbox)
+
+
+def open_run(run: str | Path | None = None) -> RunFile:
+    """Open a run file for reading: a path, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
+
+    Raises:
+        ConfigError: There is none.
+        SchemaError: It is not a run file.
+    """
+    return RunFile.read(find_run(None if run is None else str(run)))
+
+
+def ablate(
+    ablation: Ablation | str | Path,
+    *,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    shard: str = "1/1",
+    sandbox: Literal["strict", "none"] = "strict",
+    progress: bool = True,
+) -> Results:
+    """Do what is still to be done of an ablation, and return its records, those of failed runs among them.
+
+    Args:
+        ablation: An ablation, a YAML file or the name of a shipped ablation.
+        settings: Overrides as for `--set`, such as `seeds=20`; not for an ablation that was made in Python.
+        out: Its folder; None: `ablations/NAME`. What is finished there already is kept.
+        jobs: Runs at a time, each on one core; None: as many as there are cores.
+        shard: `i/n`: only the i-th of n equal shares of the runs.
+        sandbox: Where methods run; `none` does not confine them.
+        progress: Whether to show on stderr how it goes on.
+
+    Raises:
+        ConfigError: What is asked for cannot be used, or the folder is another ablation's, or in use.
+        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
+        OSError: The folder can no longer be written to. What was finished is kept.
+    """
+    if isinstance(ablation, Ablation):
+        if settings:
+            raise ValueError("settings are for files; make the ablation as you want it")
+        plan = plan_of(ablation)
+    else:
+        plan = load_ablation(ablation, settings)
+    root = Path(out or f"ablations/{plan.ablation.name}")
+    at_a_time = jobs or cores()
+    console = Console(stderr=True, highlight=False, quiet=not progress)
+    ending = conduct(
+        plan, root, lambda state: Display(state, console, jobs=at_a_time).shown(),
+        jobs=at_a_time, shard=Shard.parse(shard), sandbox=sandbox,
+    )  # fmt: skip
+    if ending.status == "failed":
+        raise OSError(ending.why)
+    return open_ablation(root)
