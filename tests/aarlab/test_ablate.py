@@ -1,0 +1,398 @@
+"""`aarlab ablate`: all runs come to what they come to alone, whatever happens in between, and nothing done is lost."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aarlab.ablation.books import Books
+from aarlab.ablation.execute import Ending, execute
+from aarlab.ablation.folder import Folder
+from aarlab.ablation.load import load_ablation
+from aarlab.ablation.plan import Plan, PlannedRun, Shard
+from aarlab.ablation.records import Results, open_ablation
+from aarlab.ablation.work import News, Task, work
+from aarlab.agents.models import registry
+from aarlab.agents.models.base import Model, ModelError, Reply, Request
+from aarlab.config import ConfigError, load_scenario
+from aarlab.graph.run import run_scenario
+from aarlab.memory.events import ModelCall
+from aarlab.memory.runfile import RunFile
+
+Aarlab = Callable[..., Result]
+
+SMALL = (
+    "team.researchers=2", "budget.hours=4", "budget.round_hours=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
+    "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.redrawn_worlds=0", "scoring.transfer_worlds=0",
+)  # fmt: skip
+
+FILE = """
+name: pair
+question: Does a fixed workflow hurt?
+scenario: quickstart
+arms:
+  free: {}
+  bound: {structure: staged}
+seeds: 1
+controls: false
+"""
+
+
+def arguments(file: Path, out: Path, *more: str) -> list[str]:
+    """Return the command line that works on a tiny ablation."""
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    return ["ablate", str(file), "--out", str(out), *settings, *more]
+
+
+def started(file: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
+    """Start it in a process of its own."""
+    command = [sys.executable, "-m", "aarlab", *arguments(file, out, *more)]
+    pipes: Mapping[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **pipes)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each finished run by its file's name."""
+    found = {}
+    for path in (folder / "runs").glob("*.db"):
+        with RunFile.read(path) as file:
+            found[path.stem] = file.digest()
+    return found
+
+
+def until(condition: Callable[[], bool], running: "subprocess.Popen[str]") -> None:
+    """Wait for something that a process does."""
+    for _ in range(2400):
+        if condition():
+            return
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ablation of two arms and one seed."""
+    path = tmp_path_factory.mktemp("file") / "pair.yaml"
+    path.write_text(FILE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """Its folder after an undisturbed start, and what was told meanwhile."""
+    out = tmp_path_factory.mktemp("whole") / "pair"
+    with started(file, out, "--json", "--jobs", "2") as running:
+        told, heard = running.communicate(timeout=240)
+    return out, subprocess.CompletedProcess([], running.returncode, told, heard)
+
+
+@pytest.fixture
+def copy(whole: tuple[Path, Any], tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(whole[0], tmp_path / "pair"))
+
+
+@pytest.fixture(scope="session")
+def plan(file: Path) -> Plan:
+    """What belongs to it."""
+    return load_ablation(file, SMALL)
+
+
+def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Any]) -> None:
+    folder, done = whole
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["status"], told["runs"]["planned"], told["runs"]["done"]) == ("done", 2, 2)
+    assert [(arm["name"], arm["n"]) for arm in told["arms"]] == [("free", 1), ("bound", 1)]
+    assert "[2 of 2]" in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["ablation.yaml", "locks", "runs", "unfinished"]
+    assert list((folder / "unfinished").iterdir()) == []
+
+
+def test_a_run_in_an_ablation_is_the_run_by_itself(whole: tuple[Path, Any], plan: Plan, tmp_path: Path) -> None:
+    free = plan.runs[0]
+    alone = run_scenario(free.scenario, tmp_path / "alone.db", sandbox="none")
+    assert digests(whole[0])[free.stem] == alone["digest"]
+    assert free.scenario == load_scenario(None, [*SMALL, "name=free"])
+
+
+def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Any], plan: Plan) -> None:
+    results: Results = open_ablation(whole[0])
+    assert [(record.arm, record.seed, record.status) for record in results.records] == [
+        ("free", 1, "done"),
+        ("bound", 1, "done"),
+    ]
+    assert results.ablation == plan.ablation
+    for record, run in zip(results.records, plan.runs, strict=True):
+        with RunFile.read(record.path) as opened:
+            assert record.summary["digest"] == opened.digest()
+        assert record.summary["file"] == str(record.path.resolve())
+        assert record.scenario == run.scenario.model_dump(mode="json")
+        assert record.autonomy[-1][0] == pytest.approx(8)
+        assert record.frontier[-1][1] == record.summary["development_pgr"]["whole"]
+
+
+def test_started_again_it_has_nothing_to_do(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*.db")}
+    done = aarlab(*arguments(file, copy))
+    assert done.exit_code == 0, done.stderr
+    assert "2 of 2 runs are done" in done.stdout
+    assert f"aarlab report {copy}" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.db")} == before
+
+
+def test_runs_are_found_in_another_folder_by_what_they_are(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    (copy / "ablation.yaml").unlink()
+    more = json.loads(aarlab(*arguments(file, copy, "--dry-run", "--json", "--set", "seeds=3")).stdout)
+    assert more["runs"] == {"planned": 6, "of_this_process": 6, "done": 2}
+    assert more["seconds"] > 0
+
+
+def test_a_folder_of_another_ablation_is_refused_with_the_difference(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    before = (copy / "ablation.yaml").read_text()
+    done = aarlab(*arguments(file, copy, "--set", "seeds=3", "--set", "arms.bound.structure.review=gate"))
+    assert done.exit_code == 2
+    assert '    + arms.bound.structure.review: "gate"\n' in done.stderr
+    assert "    - seeds: 1\n    + seeds: 3\n" in done.stderr
+    assert (copy / "ablation.yaml").read_text() == before
+
+
+def test_limits_may_change_from_one_start_to_the_next(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    assert aarlab(*arguments(file, copy, "--set", "budget_usd=3", "--set", "retries=0")).exit_code == 0
+    assert load_ablation(copy / "ablation.yaml").ablation.budget_usd == 3
+
+
+@pytest.mark.parametrize("damage", ["not a database", "cut short", "another run"])
+def test_a_damaged_run_file_is_refused_and_left_alone(aarlab: Aarlab, file: Path, copy: Path, damage: str) -> None:
+    free, bound = sorted((copy / "runs").glob("*.db"), reverse=True)
+    match damage:
+        case "not a database":
+            free.write_text("these are notes, and they are long enough to be looked at\n" * 20)
+        case "cut short":
+            free.write_bytes(free.read_bytes()[:6000])
+        case _:
+            shutil.copy(bound, free)
+    before = free.read_bytes()
+    done = aarlab(*arguments(file, copy))
+    assert done.exit_code == 2
+    assert f"mv {free} {free}.damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert free.read_bytes() == before
+    damaged, sound = open_ablation(copy).records
+    assert sound.status == "done"
+    if damage != "another run":
+        assert damaged.status == "failed"
+        assert "cannot be read" in str(damaged.error)
+
+
+def test_two_processes_on_one_folder_are_refused_unless_they_are_shards(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    with Folder(copy).held(Shard(1, 2)):
+        for options in ((), ("--shard", "1/2"), ("--shard", "2/3")):
+            done = aarlab(*arguments(file, copy, *options))
+            assert done.exit_code == 2
+            assert f"process {os.getpid()} on " in done.stderr
+        assert aarlab(*arguments(file, copy, "--shard", "2/2")).exit_code == 0
+    assert aarlab(*arguments(file, copy)).exit_code == 0
+
+
+@pytest.mark.parametrize("out", ["/dev/null/x", "/dev/null"])
+def test_a_place_that_cannot_be_written_to_is_refused(aarlab: Aarlab, file: Path, out: str) -> None:
+    done = aarlab(*arguments(file, Path(out)))
+    assert done.exit_code == 2
+    assert f"--out {out}" in done.stderr
+
+
+class HereAndNow:
+    """Does each task in this process, as soon as it is given."""
+
+    def __init__(self) -> None:
+        self._told: list[News] = []
+
+    def free(self) -> bool:
+        """Whether the last task has been told of."""
+        return not self._told
+
+    def begin(self, task: Task) -> None:
+        """Do it."""
+        work(task, self._told.append)
+
+    def news(self, patience_s: float) -> list[News]:
+        """Return what was told."""
+        told, self._told = self._told, []
+        return told
+
+    def close(self) -> None:
+        """There is nobody to end."""
+
+
+class Heard:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.endings: list[tuple[str, bool]] = []
+
+    def begun(self, run: PlannedRun) -> None:
+        """Take in that a run has begun."""
+
+    def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
+        """Take in an ending."""
+        if news.kind != "progress":
+            self.endings.append((news.kind, again))
+
+
+class Costly:
+    """A base model whose answers cost a quarter of a dollar and do not come after the third."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer, three times."""
+        from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+
+        self.answers += 1
+        if self.answers > 3:
+            raise ModelError("the model is overloaded")
+        reply = await SimulatedResearcher(1, "r1").reply(request)
+        return Reply(reply.message, reply.stop_reason, reply.usage, reply.model, 0.25)
+
+
+@pytest.fixture
+def costly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make it a base model that can be named."""
+
+    def opened(seed: int, agent: str, temperament: str) -> Model:
+        return Costly()
+
+    info = registry.ModelInfo("test/costly", "costs", "nothing", opened)
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
+    monkeypatch.setattr("aarlab.config.explain.MODELS", registry.MODELS)
+
+
+def worked_on(file: Path, out: Path, *settings: str) -> tuple[Ending, list[tuple[str, bool]], Folder]:
+    """Do an ablation in this process, and return how it ended, how its runs did, and its folder."""
+    plan = load_ablation(file, [*SMALL, "team.model=test/costly", *settings])
+    folder, heard = Folder(out), Heard()
+    folder.prepare(plan)
+    books = Books(plan.ablation, plan.runs, folder)
+    retries = plan.ablation.retries
+    ending = execute(plan.runs, folder, HereAndNow(), books, heard, retries=retries, sandbox="none")
+    return ending, heard.endings, folder
+
+
+@pytest.mark.usefixtures("costly")
+def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path: Path) -> None:
+    ending, endings, folder = worked_on(file, tmp_path / "out", "arms={only: {}}")
+    assert ending == Ending("done")
+    assert endings == [("failed", True), ("failed", False)]
+    (record,) = open_ablation(folder.root).records
+    assert (record.status, record.summary) == ("failed", {})
+    assert record.error == "ModelError: the model is overloaded"
+    with RunFile.read(record.path) as kept:
+        assert len(list(kept.entries(ModelCall))) == 6
+
+
+@pytest.mark.usefixtures("costly")
+def test_the_budget_counts_attempts_that_failed_and_holds_from_one_start_to_the_next(
+    file: Path, tmp_path: Path
+) -> None:
+    ending, endings, folder = worked_on(file, tmp_path / "out", "arms={only: {}}", "budget_usd=2.8", "retries=5")
+    assert ending == Ending("stopped", "budget_usd is used up: $3.00 of $2.80")
+    assert len(endings) == 2
+    again, none, _ = worked_on(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
+    assert (again, none) == (Ending("stopped", "budget_usd is used up: $3.00 of $3.00"), [])
+    more, one, _ = worked_on(file, folder.root, "arms={only: {}}", "budget_usd=3.2", "retries=5")
+    assert (more.why, len(one)) == ("budget_usd is used up: $4.50 of $3.20", 1)
+
+
+@pytest.mark.usefixtures("costly")
+def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file: Path, copy: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        (copy / "ablation.yaml").unlink()
+        ending, endings, _ = worked_on(file, copy)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert endings == [("no room", False)]
+    assert ending.status == "failed"
+    assert f"{copy} cannot be written to" in str(ending.why)
+    assert len(digests(copy)) == 2
+
+
+@pytest.mark.long
+def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
+    file: Path, whole: tuple[Path, Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "pair"
+    drafts, done = out / "unfinished", out / "runs"
+
+    def found_something() -> bool:
+        for path in drafts.glob("*.db"):
+            try:
+                with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+                    return bool(connection.execute("SELECT count(*) FROM findings").fetchone()[0])
+            except sqlite3.Error:
+                pass
+        return False
+
+    points: list[Callable[[], bool]] = [
+        lambda: any(drafts.glob("*.db")),
+        found_something,
+        lambda: any(drafts.glob("*-journal")) or any(done.glob("*.db")),
+    ]
+    for reached in points:
+        with started(file, out, "--jobs", "1") as running:
+            until(reached, running)
+            running.send_signal(signal.SIGKILL)
+        assert digests(out).items() <= digests(whole[0]).items()
+    with started(file, out, "--jobs", "2", "--quiet") as last:
+        told, heard = last.communicate(timeout=240)
+    assert (last.returncode, heard) == (0, ""), told
+    assert digests(out) == digests(whole[0])
+    assert list(drafts.iterdir()) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_person_it_says_how_to_go_on(file: Path, tmp_path: Path, wish: signal.Signals) -> None:
+    with started(file, tmp_path / "pair", "--jobs", "2") as running:
+        until(lambda: len(list(tmp_path.glob("pair/unfinished/*.db"))) == 2, running)
+        running.send_signal(wish)
+        told, complaints = running.communicate(timeout=60)
+    assert running.returncode == 3, complaints
+    assert "0 of 2 runs are done" in told
+    assert f"aarlab ablate {file} " in told
+    statuses = [record.status for record in open_ablation(tmp_path / "pair").records]
+    assert statuses == ["stopped", "stopped"]
+
+
+@pytest.mark.long
+def test_a_worker_that_dies_costs_one_attempt(file: Path, whole: tuple[Path, Any], tmp_path: Path) -> None:
+    out = tmp_path / "pair"
+    with started(file, out, "--jobs", "1", "--set", "arms={free: {}}") as running:
+        until(lambda: any(out.glob("unfinished/*.db")), running)
+        (worker,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
+        _, heard = running.communicate(timeout=240)
+    assert running.returncode == 0, heard
+    assert "free, seed 1 failed and will be tried again: its process ended early (signal 9)" in heard
+    assert digests(out).items() <= digests(whole[0]).items()
+    assert len(digests(out)) == 1
+
+
+def test_a_folder_that_is_no_ablation_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        open_ablation(tmp_path)

@@ -1,0 +1,325 @@
+"""What an ablation file comes to, and what a person is told about one that cannot be used."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aarlab.ablation.load import load_ablation, plan_of, shipped_ablations
+from aarlab.ablation.plan import CONTROL, Ablation, Plan, Shard
+from aarlab.ablation.schema import ablation_schema
+from aarlab.config import ConfigError
+from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure import PRESETS
+
+TWO = """
+    name: two
+    scenario: {budget: {hours: 8}}
+    arms:
+      free: {}
+      bound: {structure: staged, structure.review: gate}
+    seeds: 3
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
+    """Return the plan of a file of this content, called `my.yaml`."""
+    monkeypatch.chdir(tmp_path)
+
+    def plan(text: str, *overrides: str) -> Plan:
+        Path("my.yaml").write_text(dedent(text).lstrip("\n"))
+        return load_ablation("my.yaml", overrides)
+
+    return plan
+
+
+@pytest.fixture
+def complaint(plan: Callable[..., Plan]) -> Callable[..., str]:
+    """Return what is said about a file of this content."""
+
+    def complaint(text: str, *overrides: str) -> str:
+        with pytest.raises(ConfigError) as raised:
+            plan(text, *overrides)
+        return str(raised.value)
+
+    return complaint
+
+
+def test_arms_and_seeds_make_runs_seed_by_seed_with_the_control_last(plan: Callable[..., Plan]) -> None:
+    runs = plan(TWO).runs
+    assert [(run.arm, run.seed) for run in runs[:4]] == [("free", 1), ("bound", 1), (CONTROL, 1), ("free", 2)]
+    assert len(runs) == 9
+    bound = runs[1].scenario
+    assert (bound.structure.workflow, bound.structure.review, bound.budget.hours) == ("staged", "gate", 8)
+
+
+def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., Plan]) -> None:
+    first, _, control = plan(TWO).arms
+    team = first.scenario.team.model_copy(update={"model": "simulated/random"})
+    assert control.scenario == first.scenario.model_copy(update={"team": team, "name": "random-search"})
+    assert [arm.name for arm in plan(TWO, "controls=false").arms] == ["free", "bound"]
+    already = plan("name: x\narms: {learns: {}, draws: {team.model: simulated/random}}")
+    assert [arm.name for arm in already.arms] == ["learns", "draws"]
+
+
+def test_a_grid_is_every_combination_and_multiplies_named_arms(plan: Callable[..., Plan]) -> None:
+    grid = "name: x\ncontrols: false\ngrid: {structure.directions: [none, pool], team.researchers: [2, 3]}\n"
+    names = [arm.name for arm in plan(grid).arms]
+    assert names == [f"directions={d}, researchers={n}" for d in ("none", "pool") for n in (2, 3)]
+    both = plan(f"{grid}arms: {{free: {{}}, bound: {{structure: staged}}}}")
+    assert [arm.name for arm in both.arms] == [f"{arm}, {point}" for arm in ("free", "bound") for point in names]
+    last = both.arms[-1].scenario
+    assert (last.structure.workflow, last.structure.directions, last.team.researchers) == ("staged", "pool", 3)
+
+
+def test_overrides_reach_the_ablation_its_arms_its_grid_and_the_scenario(plan: Callable[..., Plan]) -> None:
+    changed = plan(
+        TWO, "seeds=[5, 2]", "arms.free.structure.review=advisory", "arms.new={costs.full: 1}", "budget.hours=4",
+        "grid.task=[chat, math]", "scenario.team.researchers=2", "name=other",
+    )  # fmt: skip
+    assert changed.ablation.name == "other"
+    assert [run.seed for run in changed.runs[:: len(changed.arms)]] == [2, 5]
+    free, new = changed.arms[0].scenario, changed.arms[4].scenario
+    assert (free.structure.review, free.budget.hours, free.team.researchers) == ("advisory", 4, 2)
+    assert (changed.arms[4].name, new.costs.full) == ("new, task=chat", 1)
+
+
+def test_a_scenario_is_found_by_name_or_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "ablations"
+    folder.mkdir()
+    (folder / "base.yaml").write_text("name: base\nseed: 77\nbudget: {hours: 6}\n")
+    (folder / "mine.yaml").write_text("name: mine\nscenario: base.yaml\narms: {a: {}}\nseeds: 2\n")
+    monkeypatch.chdir(tmp_path)
+    runs = load_ablation("ablations/mine.yaml").runs
+    assert {(run.scenario.budget.hours, run.seed) for run in runs} == {(6, 1), (6, 2)}
+    named = load_ablation("ablations/mine.yaml", ["scenario=quickstart"])
+    assert {run.scenario.budget.hours for run in named.runs} == {16}
+
+
+def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: Callable[..., Plan]) -> None:
+    def stems(*overrides: str) -> set[str]:
+        return {run.stem for run in plan(TWO, *overrides).runs}
+
+    assert len(stems()) == 9
+    assert stems() < stems("seeds=4", "arms.more.structure=scripted", "measures=[entropy_bits]", "question=Why?")
+    assert not stems() & stems("budget.hours=4")
+
+
+@given(shards=st.integers(1, 12), seeds=st.integers(1, 9))
+def test_shards_have_no_run_in_common_and_all_runs_between_them(shards: int, seeds: int) -> None:
+    whole = plan_of(Ablation(name="x", arms={"a": {}, "b": {"structure": "staged"}}, seeds=seeds))
+    parts = [whole.runs_of(Shard(i + 1, shards)) for i in range(shards)]
+    assert sorted(run.stem for part in parts for run in part) == sorted(run.stem for run in whole.runs)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("name", shipped_ablations())
+def test_a_shipped_ablation_is_sound_and_compares_at_equal_compute(name: str) -> None:
+    plan = load_ablation(name)
+    assert plan.ablation.name == name
+    assert plan.ablation.question.endswith("?")
+    assert len({arm.scenario.budget.hours * arm.scenario.team.researchers for arm in plan.arms}) == 1
+    assert {arm.scenario.scoring.heldout_worlds for arm in plan.arms} == {32}
+    assert {"simulated/random"} < {arm.scenario.team.model for arm in plan.arms}
+
+
+def test_autonomy_has_the_presets_and_dials_has_every_dial() -> None:
+    assert [arm.name for arm in load_ablation("autonomy").arms] == [*PRESETS, CONTROL]
+    free, *others = [arm.scenario.structure for arm in load_ablation("dials").arms[:-1]]
+    turned = [{dial for dial in PRESETS["autonomous"] if getattr(arm, dial) != getattr(free, dial)} for arm in others]
+    assert all(len(dials) == 1 for dials in turned)
+    assert set().union(*turned) == set(PRESETS["autonomous"])
+
+
+def test_the_shipped_schema_is_that_of_this_version() -> None:
+    shipped = shipped_ablations()["autonomy"].parent / "schema.json"
+    assert json.loads(shipped.read_text()) == ablation_schema(), "python -m aarlab.ablation.schema > schema.json"
+
+
+def test_the_schema_knows_every_field_that_an_arm_can_set() -> None:
+    fields = ablation_schema()["$defs"]["Settings"]["properties"]
+    assert {"structure", "structure.review", "task.name", "budget.hours", "scoring.cap", "team.model"} <= fields.keys()
+    assert not {"seed", "name"} & fields.keys()
+
+
+def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., Plan]) -> None:
+    made = Ablation(
+        name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}).model_dump(exclude_unset=True,
+        exclude={"seed"}), arms={"free": {}, "bound": {"structure": "staged", "structure.review": "gate"}}, seeds=3,
+    )  # fmt: skip
+    assert [run.stem for run in plan_of(made).runs] == [run.stem for run in plan(TWO).runs]
+    from_scenario = Ablation(name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}),
+                             arms=made.arms, seeds=3)  # type: ignore[arg-type]  # fmt: skip
+    assert plan_of(from_scenario) == plan_of(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "name: x\narms:\n  a: {}\n  b:\n    structure.revew: gate\n",
+            """
+            my.yaml:5: structure.revew (arm b)
+              found    a key that does not exist here
+              allowed  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_by, pool_ideas, pool_critiques, topology_parameters, checkpoint_rounds
+              did you mean review?
+            """,  # noqa: E501
+        ),
+        (
+            "name: x\narms:\n  a: {}\n  b:\n    structure.sharing: none\n    structure.topology: ring\n",
+            """
+            my.yaml:5, my.yaml:6: structure (arm b)
+              found    sharing none and topology ring contradict each other: nobody hears anybody
+            """,
+        ),
+        (
+            "name: x\nscenario:\n  budget: {hours: 0}\narms: {a: {}, b: {structure: staged}}\n",
+            """
+            my.yaml:3: budget.hours
+              found    0
+              allowed  a number greater than 0 (Research hours of each researcher.)
+            """,
+        ),
+        (
+            "name: x\narms: {a: {budget: {hours: 3}, budget.hours: 4}}\ncontrols: false\n",
+            """
+            my.yaml:2: budget.hours (arm a)
+              found    a contradiction to my.yaml:2
+              allowed  a section as a whole, or its fields one by one
+            """,
+        ),
+        (
+            "name: x\narms:\n  a: {}\n  b: {seed: 4}\n",
+            """
+            my.yaml:4: arms.b.seed
+              found    a field that arms do not set
+              allowed  `seeds` of the ablation: all arms run under the same
+            """,
+        ),
+        (
+            "name: x\nscenario: {seed: 4}\narms: {a: {}}\n",
+            """
+            my.yaml:2: scenario.seed
+              found    a field that says which run a scenario is; in an ablation the arm and the seeds do
+              allowed  `seeds`
+            """,
+        ),
+        (
+            "name: x\narms: {a: {}}\nseeds: [1, 2, 1]\n",
+            """
+            my.yaml:3: seeds
+              found    1 more than once
+              allowed  at least one seed, each of them once
+            """,
+        ),
+        (
+            "name: x\narms: {a: {}, b: {structure: staged}}\ncomparisons: [[b, zz]]\n",
+            """
+            my.yaml:3: comparisons
+              found    'zz'
+              allowed  a, b, random search
+            """,
+        ),
+        (
+            "name: x\n",
+            """
+            my.yaml
+              found    no arms
+              allowed  `arms`, by name what each sets, or a `grid`, or both
+            """,
+        ),
+        (
+            "name: x\narms: {a b: {}, a-b: {structure: staged}}\n",
+            """
+            my.yaml:2
+              found    two arms whose files would bear the same name: 'a b' and 'a-b'
+              allowed  names that differ in letters or digits
+            """,
+        ),
+        (
+            "name: x\narms: {a: {}, random search: {structure: staged}}\n",
+            """
+            my.yaml:2: arms.random search
+              found    the name of the arm that is added as a control
+              allowed  another name, or `controls: false`
+            """,
+        ),
+        (
+            "name: x\ngrid: {team.researchers: [3, 3]}\n",
+            """
+            my.yaml:2: grid.team.researchers
+              found    a value twice
+              allowed  a list of different values
+            """,
+        ),
+        (
+            "name: x\narms: {a: {team.researchers: 3}}\ngrid: {team.researchers: [3, 4]}\n",
+            """
+            my.yaml:2: arms.a.team.researchers
+              found    a contradiction to grid.team.researchers (my.yaml:3)
+              allowed  a field in the arms or in the grid
+            """,
+        ),
+        (
+            "name: x\narms: {a: {}}\nsedes: 3\nseeds: three\n",
+            """
+            my.yaml:3: sedes
+              found    a key that does not exist here
+              allowed  name, question, scenario, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              did you mean seeds?
+
+            my.yaml:4: seeds
+              found    'three'
+              allowed  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (How many seeds (5 means 1 to 5), or which. All arms run under the same seeds.)
+            """,  # noqa: E501
+        ),
+        (
+            "arms: {a: 3}\n",
+            """
+            my.yaml: name
+              found    nothing
+              allowed  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Names the folder of its runs.)
+
+            my.yaml:1: arms.a
+              found    3
+              allowed  a section in which each key has a value
+            """,
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_place_and_its_arm(complaint: Callable[..., str], text: str, told: str) -> None:
+    assert complaint(text) == dedent(told).strip("\n")
+
+
+def test_an_override_of_an_arm_is_named_where_it_is_at_fault(complaint: Callable[..., str]) -> None:
+    told = complaint(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
+    assert told[0].startswith("--set measures=[heldout.prg]: measures\n  found    'heldout.prg'\n")
+    assert told[0].endswith("did you mean heldout.pgr?")
+    assert told[1].startswith("--set arms.free.structure.review=gat: structure.review (arm free and 1 more)\n")
+
+
+def test_what_differs_is_shown_before_it_starts_and_nothing_is_written(
+    aarlab: Callable[..., Result], tmp_path: Path
+) -> None:
+    shown = aarlab("ablate", "reviewer", "--dry-run", "--set", "seeds=4").stdout
+    assert "7 arms x 4 seeds = 28 runs, 0 done" in shown
+    assert "structure.workflow: staged, structure.review: gate" in shown
+    assert "50 research hours of the team in each run" in shown
+    told = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
+    assert (told["status"], told["runs"]["planned"], told["cost_usd"]) == ("planned", 140, 0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_validate_accepts_ablations(aarlab: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(dedent(TWO))
+    assert "Valid: 3 arms, 9 runs." in aarlab("validate", "my.yaml").stdout
+    told = json.loads(aarlab("validate", "dials", "--json", "--set", "budget.hours=2").stdout)
+    assert told["arms"]["review gate"]["structure"]["review"] == "gate"
+    assert told["arms"]["autonomous"]["budget"]["hours"] == 2
+    assert aarlab("validate", "my.yaml", "--set", "seeds=0").exit_code == 2
