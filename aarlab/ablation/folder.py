@@ -27,6 +27,8 @@ from aarlab.memory.runfile import RunFile, RunInfo
 
 _LIMITS = ("budget_usd", "budget_tokens", "retries")
 """Fields that change how far an ablation gets, not what it is: they may change from one start to the next."""
+_HALF = ".half"
+"""Ending of a file that is being made, to be moved to its place in one step."""
 _BESIDE = ("-wal", "-shm", "-journal")
 """Files that SQLite keeps beside one that is open or was left open."""
 
@@ -169,7 +171,7 @@ class Folder:
 
 def publish(draft: Path, target: Path) -> None:
     """Move a run file to its place in one step, as one whole file, whoever else is reading the draft."""
-    half = target.with_name(f".{target.name}.{os.getpid()}")
+    half = draft.with_suffix(_HALF)
     half.unlink(missing_ok=True)
     with closing(sqlite3.connect(draft, timeout=30.0, isolation_level=None)) as connection:
         connection.execute("VACUUM INTO ?", (str(half),))
@@ -181,6 +183,7 @@ def publish(draft: Path, target: Path) -> None:
 
 def remove(draft: Path) -> None:
     """Delete a run file with all that SQLite keeps beside it."""
+    draft.with_suffix(_HALF).unlink(missing_ok=True)
     for ending in (*_BESIDE, ""):
         draft.with_name(draft.name + ending).unlink(missing_ok=True)
 

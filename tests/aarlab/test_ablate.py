@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -9,12 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from aarlab.ablation.books import Books
 from aarlab.ablation.execute import Ending, execute
@@ -25,6 +27,7 @@ from aarlab.ablation.records import Results, open_ablation
 from aarlab.ablation.work import News, Task, work
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
+from aarlab.cli import main
 from aarlab.config import ConfigError, load_scenario
 from aarlab.graph.run import run_scenario
 from aarlab.memory.events import ModelCall
@@ -55,11 +58,16 @@ def arguments(file: Path, out: Path, *more: str) -> list[str]:
     return ["ablate", str(file), "--out", str(out), *settings, *more]
 
 
-def started(file: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
-    """Start it in a process of its own."""
+@contextmanager
+def started(file: Path, out: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start it in a process of its own, which is over at the end."""
     command = [sys.executable, "-m", "aarlab", *arguments(file, out, *more)]
     pipes: Mapping[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **pipes)
+    with subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **pipes) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -90,16 +98,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """Its folder after an undisturbed start, and what was told meanwhile."""
     out = tmp_path_factory.mktemp("whole") / "pair"
-    with started(file, out, "--json", "--jobs", "2") as running:
-        told, heard = running.communicate(timeout=240)
-    return out, subprocess.CompletedProcess([], running.returncode, told, heard)
+    return out, CliRunner().invoke(main, arguments(file, out, "--json", "--jobs", "2"))
 
 
 @pytest.fixture
-def copy(whole: tuple[Path, Any], tmp_path: Path) -> Path:
+def copy(whole: tuple[Path, Result], tmp_path: Path) -> Path:
     """A copy of that folder."""
     return Path(shutil.copytree(whole[0], tmp_path / "pair"))
 
@@ -110,9 +116,9 @@ def plan(file: Path) -> Plan:
     return load_ablation(file, SMALL)
 
 
-def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Any]) -> None:
+def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Result]) -> None:
     folder, done = whole
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["status"], told["runs"]["planned"], told["runs"]["done"]) == ("done", 2, 2)
     assert [(arm["name"], arm["n"]) for arm in told["arms"]] == [("free", 1), ("bound", 1)]
@@ -121,14 +127,14 @@ def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Any]
     assert list((folder / "unfinished").iterdir()) == []
 
 
-def test_a_run_in_an_ablation_is_the_run_by_itself(whole: tuple[Path, Any], plan: Plan, tmp_path: Path) -> None:
+def test_a_run_in_an_ablation_is_the_run_by_itself(whole: tuple[Path, Result], plan: Plan, tmp_path: Path) -> None:
     free = plan.runs[0]
     alone = run_scenario(free.scenario, tmp_path / "alone.db", sandbox="none")
     assert digests(whole[0])[free.stem] == alone["digest"]
     assert free.scenario == load_scenario(None, [*SMALL, "name=free"])
 
 
-def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Any], plan: Plan) -> None:
+def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan: Plan) -> None:
     results: Results = open_ablation(whole[0])
     assert [(record.arm, record.seed, record.status) for record in results.records] == [
         ("free", 1, "done"),
@@ -313,8 +319,6 @@ def test_the_budget_counts_attempts_that_failed_and_holds_from_one_start_to_the_
     assert len(endings) == 2
     again, none, _ = worked_on(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
     assert (again, none) == (Ending("stopped", "budget_usd is used up: $3.00 of $3.00"), [])
-    more, one, _ = worked_on(file, folder.root, "arms={only: {}}", "budget_usd=3.2", "retries=5")
-    assert (more.why, len(one)) == ("budget_usd is used up: $4.50 of $3.20", 1)
 
 
 @pytest.mark.usefixtures("costly")
@@ -334,7 +338,7 @@ def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file:
 
 @pytest.mark.long
 def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
-    file: Path, whole: tuple[Path, Any], tmp_path: Path
+    file: Path, whole: tuple[Path, Result], tmp_path: Path
 ) -> None:
     out = tmp_path / "pair"
     drafts, done = out / "unfinished", out / "runs"
@@ -348,49 +352,51 @@ def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
                 pass
         return False
 
-    points: list[Callable[[], bool]] = [
+    # As a run begins, in its midst, and as it is moved to its place.
+    for reached in (
         lambda: any(drafts.glob("*.db")),
         found_something,
-        lambda: any(drafts.glob("*-journal")) or any(done.glob("*.db")),
-    ]
-    for reached in points:
+        lambda: any(drafts.glob("*.half")) or any(done.glob("*")),
+    ):
         with started(file, out, "--jobs", "1") as running:
             until(reached, running)
             running.send_signal(signal.SIGKILL)
         assert digests(out).items() <= digests(whole[0]).items()
-    with started(file, out, "--jobs", "2", "--quiet") as last:
-        told, heard = last.communicate(timeout=240)
-    assert (last.returncode, heard) == (0, ""), told
+    with started(file, out, "--jobs", "1") as running:
+        until(lambda: any(drafts.glob("*.db")), running)
+        (worker,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        os.kill(int(worker), signal.SIGKILL)
+        _, heard = running.communicate(timeout=240)
+    assert running.returncode == 0, heard
+    assert "failed and will be tried again: its process ended early (signal 9)" in heard
     assert digests(out) == digests(whole[0])
     assert list(drafts.iterdir()) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_person_it_says_how_to_go_on(file: Path, tmp_path: Path, wish: signal.Signals) -> None:
-    with started(file, tmp_path / "pair", "--jobs", "2") as running:
-        until(lambda: len(list(tmp_path.glob("pair/unfinished/*.db"))) == 2, running)
-        running.send_signal(wish)
+def test_stopped_by_a_person_it_says_how_to_go_on(file: Path, tmp_path: Path) -> None:
+    with started(file, tmp_path / "pair", "--jobs", "1") as running:
+        until(lambda: any(tmp_path.glob("pair/unfinished/*.db")), running)
+        running.send_signal(signal.SIGTERM)
         told, complaints = running.communicate(timeout=60)
     assert running.returncode == 3, complaints
     assert "0 of 2 runs are done" in told
     assert f"aarlab ablate {file} " in told
-    statuses = [record.status for record in open_ablation(tmp_path / "pair").records]
-    assert statuses == ["stopped", "stopped"]
+    assert sorted(record.status for record in open_ablation(tmp_path / "pair").records) == ["missing", "stopped"]
 
 
-@pytest.mark.long
-def test_a_worker_that_dies_costs_one_attempt(file: Path, whole: tuple[Path, Any], tmp_path: Path) -> None:
-    out = tmp_path / "pair"
-    with started(file, out, "--jobs", "1", "--set", "arms={free: {}}") as running:
-        until(lambda: any(out.glob("unfinished/*.db")), running)
-        (worker,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-        os.kill(int(worker), signal.SIGKILL)
-        _, heard = running.communicate(timeout=240)
-    assert running.returncode == 0, heard
-    assert "free, seed 1 failed and will be tried again: its process ended early (signal 9)" in heard
-    assert digests(out).items() <= digests(whole[0]).items()
-    assert len(digests(out)) == 1
+def test_the_example_in_the_documentation_runs(
+    copy: Path, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(copy.parent)
+    shutil.copytree(copy, "ablations/workflow")
+    shutil.copy("ablations/workflow/ablation.yaml", "workflow.yaml")
+    exec(compile(example, "docs/ablations.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["free", "1"], ["bound", "1"]]
+    assert lines[2] == f"done {digests(copy)[next(run for run in digests(copy) if run.startswith('free'))]}"
 
 
 def test_a_folder_that_is_no_ablation_is_refused(tmp_path: Path) -> None:
