@@ -1,7 +1,7 @@
 """An ablation from its plan to its finished runs."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,7 +63,7 @@ def conduct(
     jobs: int,
     shard: Shard = Shard(),  # noqa: B008 - it is frozen
     sandbox: Literal["strict", "none"] = "strict",
-    preparing: Progress | None = None,
+    preparing: AbstractContextManager[Progress | None] = nullcontext(),  # noqa: B008 - it has no state
 ) -> Ending:
     """Do what is still to be done in an ablation's folder.
 
@@ -74,7 +74,7 @@ def conduct(
         jobs: How many runs are done at a time, each on one core.
         shard: The share of the runs that this process does.
         sandbox: Where methods run.
-        preparing: Told about slow preparations.
+        preparing: Opens something that is told about slow preparations.
 
     Raises:
         ConfigError: The folder belongs to another ablation, is in use, or has files that cannot be read.
@@ -89,7 +89,8 @@ def conduct(
         folder.prepare(plan)
         if not state.waiting:
             return Ending("done")
-        _prepare([run.scenario for run in state.waiting], sandbox, preparing)
+        with preparing as progress:
+            _prepare([run.scenario for run in state.waiting], sandbox, progress)
         books = Books(plan.ablation, plan.runs, folder)
         with watch(state) as watcher:
             return execute(

@@ -14,7 +14,7 @@ from aarlab.ablation.measures import measured
 from aarlab.ablation.pace import time_text
 from aarlab.ablation.plan import PlannedRun
 from aarlab.ablation.work import News
-from aarlab.wording import dollars_text, pgr_text, shortened
+from aarlab.wording import dollars_text, pgr_text, printable, shortened
 
 _LONGEST_ARM = 40
 
@@ -47,8 +47,11 @@ class Display:
         with self._bars:
             yield self
 
-    def begun(self, run: PlannedRun) -> None:
+    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
         """Take in that a run has begun."""
+        if paid_before:
+            why = "a run of a live model cannot be taken up where it was. What it had cost stays in the books"
+            self._print(f"{run.arm}, seed {run.seed} begins anew: {why}.", style="yellow")
         self._waiting.pop(run.stem, None)
         self._at_work[run.stem] = (run, News(run.stem, "progress"))
         self._draw(run.arm)
@@ -100,4 +103,4 @@ class Display:
         self._bars.update(self._all, now=self._outlook())
 
     def _print(self, line: str, style: str = "") -> None:
-        self._bars.console.print(Text(line, style=style), soft_wrap=True)
+        self._bars.console.print(Text(printable(line), style=style), soft_wrap=True)

@@ -27,8 +27,8 @@ class Ending:
 class Watcher(Protocol):
     """Somebody who wants to know how it goes on."""
 
-    def begun(self, run: PlannedRun) -> None:
-        """Take in that a run has begun."""
+    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
+        """Take in that a run has begun; `paid_before`: anew, after an attempt that cost something."""
 
     def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
         """Take in what is new about a run; `again`: it failed and will be tried again."""
@@ -58,12 +58,12 @@ def execute(
             while waiting and workers.free():
                 run = waiting.popleft()
                 try:
-                    folder.begin(run)
+                    paid_before = folder.begin(run)
                 except (OSError, sqlite3.Error) as error:
                     return Ending("failed", f"{folder.root} cannot be written to: {error}")
                 workers.begin(_task(run, folder, sandbox))
                 at_work[run.stem] = (run, News(run.stem, "progress"))
-                watcher.begun(run)
+                watcher.begun(run, paid_before=paid_before)
             for news in workers.news(_PATIENCE_S):
                 run = at_work[news.run][0]
                 if news.kind == "progress":

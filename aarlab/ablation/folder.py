@@ -154,14 +154,20 @@ class Folder:
             found = f"a place that cannot be written to ({(error.strerror or str(error)).lower()})"
             raise ConfigError([Fault(f"--out {self.root}", None, found, "a folder on a disk with room")]) from None
 
-    def begin(self, run: PlannedRun) -> None:
-        """Make room for a new attempt: what an earlier one left is deleted or, if it was paid for, set aside."""
+    def begin(self, run: PlannedRun) -> bool:
+        """Make room for a new attempt: what an earlier one left is deleted or, if it was paid for, set aside.
+
+        Returns:
+            Whether something was set aside.
+        """
         draft = self.draft(run)
         self._error(run).unlink(missing_ok=True)
-        if draft.exists() and spent_in(draft) != (0.0, 0):
+        paid = draft.exists() and spent_in(draft) != (0.0, 0)
+        if paid:
             earlier = len(self.begun(run))
             publish(draft, draft.with_name(f"{run.stem}.attempt{earlier}.db"))
         remove(draft)
+        return paid
 
     def failed(self, run: PlannedRun, error: str) -> None:
         """Write down why a run failed."""

@@ -117,11 +117,10 @@ def _conduct(
 
     console = Console(quiet=True) if quiet else stderr_console()
     try:
-        with Waiting(console) as waiting:
-            return conduct(
-                plan, root, lambda state: Display(state, console, jobs=jobs).shown(),
-                jobs=jobs, shard=shard, sandbox=sandbox, preparing=waiting,
-            )  # fmt: skip
+        return conduct(
+            plan, root, lambda state: Display(state, console, jobs=jobs).shown(),
+            jobs=jobs, shard=shard, sandbox=sandbox, preparing=Waiting(console),
+        )  # fmt: skip
     except KeyboardInterrupt:
         return Ending("stopped", "stopped by you")
     except SandboxUnavailable as error:

@@ -248,9 +248,11 @@ class Heard:
 
     def __init__(self) -> None:
         self.endings: list[tuple[str, bool]] = []
+        self.anew = 0
 
-    def begun(self, run: PlannedRun) -> None:
+    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
         """Take in that a run has begun."""
+        self.anew += paid_before
 
     def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
         """Take in an ending."""
