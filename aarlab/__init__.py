@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aarlab.ablation.plan import Ablation
     from aarlab.ablation.records import open_ablation
+    from aarlab.api import ablate, open_run, run
     from aarlab.graph.scenario import Scenario
-    from aarlab.python import ablate, open_run, run
 
 # In a checkout the rooms (agents/, graph/, ...) stand beside this package; in a wheel they lie inside it.
 _checkout = Path(__file__).resolve().parent.parent
@@ -33,10 +33,10 @@ __all__ = ["Ablation", "Scenario", "__version__", "ablate", "open_ablation", "op
 _HOMES = {
     "Ablation": "aarlab.ablation.plan",
     "Scenario": "aarlab.graph.scenario",
-    "ablate": "aarlab.python",
+    "ablate": "aarlab.api",
     "open_ablation": "aarlab.ablation.records",
-    "open_run": "aarlab.python",
-    "run": "aarlab.python",
+    "open_run": "aarlab.api",
+    "run": "aarlab.api",
 }
 
 

@@ -11,7 +11,7 @@ from aarlab.ablation.books import Books
 from aarlab.ablation.execute import Ending, Watcher, execute
 from aarlab.ablation.folder import Folder
 from aarlab.ablation.pace import Pace
-from aarlab.ablation.plan import Plan, PlannedRun, Shard
+from aarlab.ablation.plan import ALL, Plan, PlannedRun, Shard
 from aarlab.ablation.workers import LocalWorkers
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.runfile import RunInfo
@@ -61,9 +61,9 @@ def conduct(
     watch: Callable[[State], AbstractContextManager[Watcher]],
     *,
     jobs: int,
-    shard: Shard = Shard(),  # noqa: B008 - it is frozen
+    shard: Shard = ALL,
     sandbox: Literal["strict", "none"] = "strict",
-    preparing: AbstractContextManager[Progress | None] = nullcontext(),  # noqa: B008 - it has no state
+    preparing: AbstractContextManager[Progress] | None = None,
 ) -> Ending:
     """Do what is still to be done in an ablation's folder.
 
@@ -81,15 +81,14 @@ def conduct(
         SandboxUnavailable: This machine cannot run the sandbox that was asked for.
         KeyboardInterrupt: A person stopped it. What was finished is kept.
     """
-    look(plan, root, shard)
     folder = Folder(root)
+    folder.check(plan)
     with folder.held(shard):
-        # Once more, now that nobody else can change it.
         state = look(plan, root, shard)
         folder.prepare(plan)
         if not state.waiting:
             return Ending("done")
-        with preparing as progress:
+        with preparing or nullcontext() as progress:
             _prepare([run.scenario for run in state.waiting], sandbox, progress)
         books = Books(plan.ablation, plan.runs, folder)
         with watch(state) as watcher:

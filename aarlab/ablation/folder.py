@@ -216,6 +216,10 @@ def _take(descriptor: int, path: Path) -> None:
         found = f"an ablation at work: {holder} has {share} in hand"
         allowed = "one process at a time, or one for each shard of the same cut: --shard 1/2, --shard 2/2"
         raise ConfigError([Fault(str(path.parent.parent), None, found, allowed)]) from None
+    except OSError as error:
+        found = f"a place where files cannot be locked ({(error.strerror or str(error)).lower()})"
+        allowed = "a folder on a file system with locks"
+        raise ConfigError([Fault(f"--out {path.parent.parent}", None, found, allowed)]) from None
 
 
 def _info(run: PlannedRun, path: Path, version: str) -> RunInfo:

@@ -132,6 +132,10 @@ class Shard:
         return f"{self.number}/{self.of}"
 
 
+ALL = Shard()
+"""All of the runs, in one process."""
+
+
 def slug(arm: str) -> str:
     """Return an arm's name as a file can have it."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", arm).strip("-")

@@ -60,7 +60,8 @@ def open_ablation(folder: str | Path) -> Results:
     """
     place = Folder(Path(folder))
     plan = load_ablation(place.file)
-    runs = sorted(plan.runs, key=lambda run: [arm.name for arm in plan.arms].index(run.arm))
+    place_of = {arm.name: i for i, arm in enumerate(plan.arms)}
+    runs = sorted(plan.runs, key=lambda run: place_of[run.arm])
     return Results(plan.ablation, place.root, tuple(read_record(run, place) for run in runs))
 
 

@@ -167,6 +167,6 @@ def _value(value: Any) -> str:
     return str(value) if isinstance(value, str) else shown(value)
 
 
-def remaining(plan: Plan, state: State) -> int:
+def remaining(state: State) -> int:
     """Return how many runs of the whole ablation are not in this folder."""
-    return sum(not state.folder.finished(run).exists() for run in plan.runs)
+    return sum(not state.folder.finished(run).exists() for run in state.plan.runs)

@@ -14,12 +14,12 @@ from aarlab.ablation.work import News, Task, work
 from aarlab.tools.sandbox.kernel import die_with_parent
 
 
-def main() -> None:
-    """Work until there are no more tasks."""
+def main(employer: int) -> None:
+    """Work until there are no more tasks, or until the process that gives them is gone."""
     # Whoever started this worker decides when it ends: by ending, for one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(signal.SIGKILL)
-    if os.getppid() != int(sys.argv[1]):
+    if os.getppid() != employer:
         return
     # What a library prints must not be taken for news.
     answers = os.fdopen(os.dup(1), "w")
@@ -30,7 +30,3 @@ def main() -> None:
 
     for line in sys.stdin:
         work(Task(**json.loads(line)), tell)
-
-
-if __name__ == "__main__":
-    main()

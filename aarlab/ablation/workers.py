@@ -12,6 +12,14 @@ from typing import IO, Protocol
 
 from aarlab.ablation.work import News, Task
 
+# It finds its modules where its employer does, whatever lies in the folder in which it is started.
+_BOOT = """
+import sys
+sys.path[:] = sys.argv[2:]
+from aarlab.ablation.worker import main
+main(int(sys.argv[1]))
+"""
+
 
 class Workers(Protocol):
     """Those who do the runs of an ablation."""
@@ -90,7 +98,7 @@ class LocalWorkers:
     def _employ(self) -> _Worker:
         complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed where its worker is mourned
         process = subprocess.Popen(
-            [sys.executable, "-m", "aarlab.ablation.worker", str(os.getpid())],
+            [sys.executable, "-P", "-c", _BOOT, str(os.getpid()), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

@@ -94,11 +94,11 @@ def ablate(
 
 
 def _shard(text: str | None) -> "Shard":
-    from aarlab.ablation.plan import Shard
+    from aarlab.ablation.plan import ALL, Shard
     from aarlab.config import ConfigError, Fault
 
     try:
-        return Shard() if text is None else Shard.parse(text)
+        return ALL if text is None else Shard.parse(text)
     except ValueError as error:
         allowed = "I/N with I from 1 to N, such as 1/4"
         raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
@@ -150,7 +150,7 @@ def _result(state: "State", ending: "Ending", failures: list[dict[str, Any]]) ->
             "of_this_process": len(state.runs),
             "done": len(state.done),
             "failed": len(failures),
-            "missing_in_folder": remaining(state.plan, state),
+            "missing_in_folder": remaining(state),
         },
         "arms": table_json(state),
         "failures": failures,
@@ -183,7 +183,7 @@ def _tell(state: "State", ending: "Ending", failures: list[dict[str, Any]], agai
     console.print(Text("\nNext", style="bold"))
     if len(state.done) < len(state.runs):
         _print_command(console, ["aarlab", "ablate", *again], "go on where it was")
-    elif left := remaining(state.plan, state):
+    elif left := remaining(state):
         console.print(f"  {left} runs of other shards are not in this folder yet: copy their runs/ into it")
     _print_command(console, ["aarlab", "report", str(state.folder.root)], "what came out, with intervals")
 
