@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
@@ -17,6 +17,7 @@ from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.runfile import RunFile
 from aarlab.runs import DEFAULT_FOLDER, find_run, new_run_path
+from aarlab.tools.sandbox import Mode
 
 
 def run(
@@ -24,7 +25,7 @@ def run(
     *,
     settings: Sequence[str] = (),
     out: str | Path = DEFAULT_FOLDER,
-    sandbox: Literal["strict", "none"] = "strict",
+    sandbox: Mode = "strict",
 ) -> dict[str, Any]:
     """Let a team work, and return the summary that `aarlab run --json` prints; its `file` can be opened.
 
@@ -64,7 +65,7 @@ def ablate(
     out: str | Path | None = None,
     jobs: int | None = None,
     shard: str = "1/1",
-    sandbox: Literal["strict", "none"] = "strict",
+    sandbox: Mode = "strict",
     progress: bool = True,
 ) -> Results:
     """Do what is still to be done of an ablation, and return its records, those of failed runs among them.

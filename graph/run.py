@@ -105,9 +105,7 @@ async def _work(lab: Lab) -> None:
         )
 
 
-def _evaluator(
-    scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool, threads: int | None
-) -> Evaluator:
+def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool, threads: int | None) -> Evaluator:
     scoring = scenario.scoring
     return Evaluator(
         task,

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from aarlab import __version__
 from aarlab.ablation.books import Books
@@ -17,7 +16,7 @@ from aarlab.graph.scenario import Scenario
 from aarlab.memory.runfile import RunInfo
 from aarlab.scenarios import registry
 from aarlab.scenarios.task import Progress
-from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.sandbox import Mode, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def conduct(
     *,
     jobs: int,
     shard: Shard = ALL,
-    sandbox: Literal["strict", "none"] = "strict",
+    sandbox: Mode = "strict",
     preparing: AbstractContextManager[Progress] | None = None,
 ) -> Ending:
     """Do what is still to be done in an ablation's folder.
@@ -98,7 +97,7 @@ def conduct(
             )  # fmt: skip
 
 
-def _prepare(scenarios: list[Scenario], sandbox: Literal["strict", "none"], progress: Progress | None) -> None:
+def _prepare(scenarios: list[Scenario], sandbox: Mode, progress: Progress | None) -> None:
     """See that the sandbox works, and train the tasks' networks once, rather than in every worker."""
     with Sandbox(sandbox):
         pass

@@ -11,6 +11,7 @@ from aarlab.ablation.folder import Folder
 from aarlab.ablation.plan import PlannedRun
 from aarlab.ablation.work import News, Task
 from aarlab.ablation.workers import Workers
+from aarlab.tools.sandbox import Mode
 
 _PATIENCE_S = 1.0
 
@@ -42,7 +43,7 @@ def execute(
     watcher: Watcher,
     *,
     retries: int,
-    sandbox: Literal["strict", "none"],
+    sandbox: Mode,
 ) -> Ending:
     """Do all of the runs, and return how that ended; whatever the ending, nobody is at work any more.
 
@@ -85,7 +86,7 @@ def execute(
         workers.close()
 
 
-def _task(run: PlannedRun, folder: Folder, sandbox: Literal["strict", "none"]) -> Task:
+def _task(run: PlannedRun, folder: Folder, sandbox: Mode) -> Task:
     scenario = run.scenario.model_dump(mode="json")
     draft, target = folder.draft(run).resolve(), folder.finished(run).resolve()
     return Task(run.stem, scenario, str(draft), str(target), sandbox)

@@ -12,6 +12,7 @@ from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import ModelCall, RoundBegan
 from aarlab.memory.runfile import Entry
+from aarlab.tools.sandbox import Mode
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SQLITE_FULL = ("database or disk is full", "disk I/O error", "readonly database", "unable to open database file")
@@ -29,7 +30,7 @@ class Task:
     """Path of the file to write."""
     target: str
     """Path that it is moved to when it is finished."""
-    sandbox: Literal["strict", "none"]
+    sandbox: Mode
 
 
 @dataclass(frozen=True, slots=True)

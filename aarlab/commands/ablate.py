@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from aarlab.commands.shared import (
+    SandboxMode,
     Status,
     bad_input_explained,
     json_option,
     print_json,
+    sandbox_option,
     stderr_console,
     stdout_console,
     stop_politely,
@@ -38,13 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes, and do nothing.")
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
-@click.option(
-    "--sandbox",
-    type=click.Choice(["strict", "none"]),
-    default="strict",
-    show_default=True,
-    help="Where methods run; `none` does not confine them and is for debugging only.",
-)
+@sandbox_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def ablate(
@@ -54,7 +50,7 @@ def ablate(
     jobs: int | None,
     dry_run: bool,
     shard: str | None,
-    sandbox: Literal["strict", "none"],
+    sandbox: SandboxMode,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -104,9 +100,7 @@ def _shard(text: str | None) -> "Shard":
         raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
 
 
-def _conduct(
-    plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: Literal["strict", "none"], *, quiet: bool
-) -> "Ending":
+def _conduct(plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: SandboxMode, *, quiet: bool) -> "Ending":
     from rich.console import Console
 
     from aarlab.ablation.conduct import conduct
