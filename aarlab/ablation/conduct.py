@@ -62,6 +62,7 @@ def conduct(
     jobs: int,
     shard: Shard = ALL,
     sandbox: Mode = "strict",
+    cache: bool = True,
     preparing: AbstractContextManager[Progress] | None = None,
 ) -> Ending:
     """Do what is still to be done in an ablation's folder.
@@ -73,6 +74,7 @@ def conduct(
         jobs: How many runs are done at a time, each on one core.
         shard: The share of the runs that this process does.
         sandbox: Where methods run.
+        cache: Use scores on common worlds that have been measured before; they are the same either way.
         preparing: Opens something that is told about slow preparations.
 
     Raises:
@@ -93,7 +95,7 @@ def conduct(
         with watch(state) as watcher:
             return execute(
                 state.waiting, folder, LocalWorkers(jobs), books, watcher,
-                retries=plan.ablation.retries, sandbox=sandbox,
+                retries=plan.ablation.retries, sandbox=sandbox, cache=cache,
             )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ def execute(
     *,
     retries: int,
     sandbox: Mode,
+    cache: bool,
 ) -> Ending:
     """Do all of the runs, and return how that ended; whatever the ending, nobody is at work any more.
 
@@ -62,7 +63,7 @@ def execute(
                     paid_before = folder.begin(run)
                 except (OSError, sqlite3.Error) as error:
                     return Ending("failed", f"{folder.root} cannot be written to: {error}")
-                workers.begin(_task(run, folder, sandbox))
+                workers.begin(_task(run, folder, sandbox, cache=cache))
                 at_work[run.stem] = (run, News(run.stem, "progress"))
                 watcher.begun(run, paid_before=paid_before)
             for news in workers.news(_PATIENCE_S):
@@ -86,7 +87,7 @@ def execute(
         workers.close()
 
 
-def _task(run: PlannedRun, folder: Folder, sandbox: Mode) -> Task:
+def _task(run: PlannedRun, folder: Folder, sandbox: Mode, *, cache: bool) -> Task:
     scenario = run.scenario.model_dump(mode="json")
     draft, target = folder.draft(run).resolve(), folder.finished(run).resolve()
-    return Task(run.stem, scenario, str(draft), str(target), sandbox)
+    return Task(run.stem, scenario, str(draft), str(target), sandbox, cache)

@@ -31,6 +31,8 @@ class Task:
     target: str
     """Path that it is moved to when it is finished."""
     sandbox: Mode
+    cache: bool = True
+    """Use scores on common worlds that have been measured before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def work(task: Task, tell: Callable[[News], None]) -> None:
     watch = _Watch(task.run, scenario, tell)
     draft, target = Path(task.draft), Path(task.target)
     try:
-        summary = run_scenario(scenario, draft, listeners=[watch.see], sandbox=task.sandbox, threads=1)
+        summary = run_scenario(
+            scenario, draft, listeners=[watch.see], sandbox=task.sandbox, cache=task.cache, threads=1
+        )
         publish(draft, target)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"

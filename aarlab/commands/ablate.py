@@ -11,6 +11,7 @@ from aarlab.commands.shared import (
     Status,
     bad_input_explained,
     json_option,
+    no_cache_option,
     print_json,
     sandbox_option,
     stderr_console,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes, and do nothing.")
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
 @sandbox_option
+@no_cache_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def ablate(
@@ -51,6 +53,7 @@ def ablate(
     dry_run: bool,
     shard: str | None,
     sandbox: SandboxMode,
+    no_cache: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -76,7 +79,7 @@ def ablate(
         return
     stop_politely()
     with bad_input_explained(as_json=as_json):
-        ending = _conduct(plan, root, share, at_a_time, sandbox, quiet=quiet)
+        ending = _conduct(plan, root, share, at_a_time, sandbox, cache=not no_cache, quiet=quiet)
     with bad_input_explained(as_json=as_json):
         state = look(plan, root, share)
     failures = _failures(state)
@@ -100,7 +103,9 @@ def _shard(text: str | None) -> "Shard":
         raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
 
 
-def _conduct(plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: SandboxMode, *, quiet: bool) -> "Ending":
+def _conduct(
+    plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: SandboxMode, *, cache: bool, quiet: bool
+) -> "Ending":
     from rich.console import Console
 
     from aarlab.ablation.conduct import conduct
@@ -113,7 +118,7 @@ def _conduct(plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: Sandb
     try:
         return conduct(
             plan, root, lambda state: Display(state, console, jobs=jobs).shown(),
-            jobs=jobs, shard=shard, sandbox=sandbox, preparing=Waiting(console),
+            jobs=jobs, shard=shard, sandbox=sandbox, cache=cache, preparing=Waiting(console),
         )  # fmt: skip
     except KeyboardInterrupt:
         return Ending("stopped", "stopped by you")

@@ -12,6 +12,7 @@ from aarlab.commands.shared import (
     Status,
     bad_input_explained,
     json_option,
+    no_cache_option,
     print_json,
     refuse,
     sandbox_option,
@@ -34,11 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--strict-structure", is_flag=True, help="Fail where what happened is not what the structure says; see the summary."
 )
-@click.option(
-    "--no-cache",
-    is_flag=True,
-    help="Measure everything anew, also what has been measured on worlds common to all runs.",
-)
+@no_cache_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(

@@ -72,6 +72,15 @@ def sandbox_option(command: Command) -> Command:
     )(command)
 
 
+def no_cache_option(command: Command) -> Command:
+    """Add `--no-cache`."""
+    return click.option(
+        "--no-cache",
+        is_flag=True,
+        help="Measure everything anew, also what has been measured before on worlds common to all runs.",
+    )(command)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print the one object of `--json`."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))

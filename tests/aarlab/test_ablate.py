@@ -296,7 +296,7 @@ def worked_on(file: Path, out: Path, *settings: str) -> tuple[Ending, list[tuple
     folder.prepare(plan)
     books = Books(plan.ablation, plan.runs, folder)
     retries = plan.ablation.retries
-    ending = execute(plan.runs, folder, HereAndNow(), books, heard, retries=retries, sandbox="none")
+    ending = execute(plan.runs, folder, HereAndNow(), books, heard, retries=retries, sandbox="none", cache=True)
     return ending, heard.endings, folder
 
 
