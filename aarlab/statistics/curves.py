@@ -1,0 +1,64 @@
+"""Curves over runs: means with bands, areas, and performance profiles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aarlab.statistics.estimates import FloatArray, tails, weights
+
+Steps = Sequence[tuple[float, float]]
+"""(x, y) of a step function, x ascending: y holds from x on."""
+
+_FOR_BANDS = 2000
+"""Resamples behind a band: its edges are drawn, not quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The mean of curves at (points,) places, with a pointwise interval."""
+
+    x: FloatArray
+    mean: FloatArray
+    low: FloatArray
+    """Lower end of the pointwise 95 % interval; the mean itself for a single curve."""
+    high: FloatArray
+    runs: int
+
+
+def best_so_far(steps: Steps, at: FloatArray) -> FloatArray:
+    """Return the height of a step function at (points,) places: 0 before its first step, and never below 0.
+
+    Until something beats it the weak teacher itself stands, with a PGR of 0.
+    """
+    if not steps:
+        return np.zeros(len(at))
+    places, heights = np.array(steps, dtype=np.float64).T
+    reached = np.concatenate([[0.0], np.maximum(np.maximum.accumulate(heights), 0.0)])
+    return np.asarray(reached[np.searchsorted(places, at, side="right")])
+
+
+def area(steps: Steps, end: float) -> float:
+    """Return the area under the best so far from 0 to `end`, divided by `end`: its mean over time."""
+    edges = np.array([0.0, *sorted({x for x, _ in steps if 0 < x < end}), end])
+    return float((best_so_far(steps, edges[:-1]) * np.diff(edges)).sum() / end)
+
+
+def band(x: FloatArray, curves: FloatArray) -> Band:
+    """Return the mean of (runs, points) curves, with the percentile bootstrap over runs, expanded as all intervals."""
+    n = len(curves)
+    mean = curves.mean(axis=0)
+    if n < 2:
+        return Band(x, mean, mean, mean, n)
+    low, high = np.quantile(weights(n)[:_FOR_BANDS] @ curves, tails(n), axis=0)
+    return Band(x, mean, low, high, n)
+
+
+def profile(values: Sequence[float] | FloatArray, thresholds: FloatArray) -> Band:
+    """Return the performance profile: the share of (n,) runs above each of (points,) thresholds.
+
+    Source: Agarwal et al. (2021), after Dolan and More (2002). Profiles of two arms that do not cross: one is better at
+    every level, not only on average.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    return band(thresholds, (sample[:, None] > thresholds[None, :]).astype(np.float64))

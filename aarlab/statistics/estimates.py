@@ -1,0 +1,135 @@
+"""Estimates over runs with percentile bootstrap intervals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from aarlab.memory.seeds import rng
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+
+LEVEL = 0.95
+"""Level of every interval."""
+RESAMPLES = 10_000
+"""Resamples behind an interval."""
+FEWEST = 10
+"""Runs below which an interval should not be relied on: see the measured coverage in `docs/statistics.md`."""
+
+Interval = tuple[float, float]
+
+Statistic = Callable[[FloatArray], FloatArray]
+"""Takes an array of values to the statistic along its last axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure over runs."""
+
+    value: float
+    interval: Interval | None
+    """95 % interval; None for a single run, which says nothing about others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the runs of one arm stand in one measure."""
+
+    n: int
+    """Runs that have the measure."""
+    mean: Estimate
+    median: Estimate
+    iqm: Estimate
+    """Interquartile mean: the mean of the middle half of the runs."""
+    spread: float | None
+    """Standard deviation over runs; None for a single run."""
+
+
+def mean(values: FloatArray) -> FloatArray:
+    """Return the mean along the last axis."""
+    return np.asarray(values.mean(axis=-1))
+
+
+def median(values: FloatArray) -> FloatArray:
+    """Return the median along the last axis."""
+    return np.asarray(np.median(values, axis=-1))
+
+
+def interquartile_mean(values: FloatArray) -> FloatArray:
+    """Return the mean of what is left along the last axis without a quarter (rounded down) at either end.
+
+    Source: Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice; the same as
+    `scipy.stats.trim_mean(values, 0.25)`.
+    """
+    n = values.shape[-1]
+    cut = n // 4
+    return np.asarray(np.sort(values, axis=-1)[..., cut : n - cut].mean(axis=-1))
+
+
+def estimate(statistic: Statistic, values: Sequence[float] | FloatArray) -> Estimate:
+    """Return a statistic of (n,) values, n at least 1, with its bootstrap interval over them."""
+    sample = np.asarray(values, dtype=np.float64)
+    return Estimate(float(statistic(sample)), interval(statistic(sample[draws(len(sample))]), len(sample)))
+
+
+def standing(values: Sequence[float] | FloatArray) -> Standing:
+    """Return how (n,) runs of an arm stand, n at least 1."""
+    sample = np.asarray(values, dtype=np.float64)
+    return Standing(
+        n=len(sample),
+        mean=estimate(mean, sample),
+        median=estimate(median, sample),
+        iqm=estimate(interquartile_mean, sample),
+        spread=float(sample.std(ddof=1)) if len(sample) > 1 else None,
+    )
+
+
+def interval(resampled: FloatArray, n: int, freedom: int | None = None) -> Interval | None:
+    """Return the expanded percentile interval of a statistic over (resamples,) samples drawn with replacement.
+
+    Few values drawn with replacement spread less than they should, and their spread is itself uncertain; so percentiles
+    further out are taken, `Phi(-sqrt(n / (n - 1)) * t)` with t the 97.5 % point of Student's distribution. At n = 10
+    these are the 0.9 and 99.1 instead of the 2.5 and 97.5 % points, and with growing n the difference vanishes. Source:
+    Hesterberg (2015), What teachers should know about the bootstrap, section on the expanded percentile interval.
+
+    Args:
+        resampled: The statistic of each resample.
+        n: Values in the sample; in the smaller one, if there are two.
+        freedom: Degrees of freedom of the spread; n - 1 if left out.
+
+    Returns:
+        None for n < 2.
+    """
+    if n < 2:
+        return None
+    low, high = np.quantile(resampled, tails(n, freedom))
+    return float(low), float(high)
+
+
+@cache
+def tails(n: int, freedom: int | None = None) -> Interval:
+    """Return which quantiles of the resamples are the ends of an interval; see `interval`."""
+    reach = (n / (n - 1)) ** 0.5 * stats.t.ppf((1 + LEVEL) / 2, n - 1 if freedom is None else freedom)
+    return float(stats.norm.cdf(-reach)), float(stats.norm.cdf(reach))
+
+
+@lru_cache(maxsize=4)
+def draws(n: int, sample: str = "") -> IntArray:
+    """Return (RESAMPLES, n) indices drawn with replacement: for a sample of a name and size always the same ones."""
+    drawn = rng("bootstrap", sample, n).integers(n, size=(RESAMPLES, n), dtype=np.int32)
+    drawn.flags.writeable = False
+    return drawn
+
+
+@lru_cache(maxsize=4)
+def weights(n: int, sample: str = "") -> FloatArray:
+    """Return (RESAMPLES, n): how often each value was drawn, over n. Times the values it gives the resampled means."""
+    drawn = draws(n, sample)
+    rows = np.arange(len(drawn), dtype=np.int64)[:, None] * n
+    counts = np.bincount((rows + drawn).ravel(), minlength=len(drawn) * n).reshape(len(drawn), n) / n
+    counts.flags.writeable = False
+    return np.asarray(counts)

@@ -1,0 +1,70 @@
+"""PGR regressed on realised autonomy, between arms and within them.
+
+Runs of one arm share a structure, and with it nearly all of their autonomy: they are no independent evidence about
+what autonomy does. So between arms the arm counts once, however many runs it has. What such a line cannot show: whether
+autonomy or anything else that the arms differ in made the difference.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from aarlab.statistics.estimates import LEVEL, FloatArray, Interval
+
+FEWEST_ARMS = 3
+"""Arms below which a line between them has no interval."""
+
+Points = Mapping[str, Sequence[tuple[float, float]]]
+"""(x, y) of each run, by arm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A line through points."""
+
+    slope: float
+    """PGR for a whole unit of autonomy, from none to all."""
+    intercept: float | None
+    """PGR at no autonomy; None within arms, where each has its own."""
+    interval: Interval
+    """95 % interval of the slope, by Student's distribution."""
+    units: int
+    """What was counted: arms, or runs."""
+
+
+def between_arms(points: Points) -> Slope | None:
+    """Return the line through the means of the arms, each counted once; None for fewer than three of different x.
+
+    Source: Donald and Lang (2007), Inference with difference-in-differences and other panel data: with few groups whose
+    members share the regressor, groups are the observations and n - 2 their degrees of freedom.
+    """
+    means = np.array([np.mean(runs, axis=0) for _, runs in sorted(points.items()) if runs]).reshape(-1, 2)
+    if len(means) < FEWEST_ARMS or np.ptp(means[:, 0]) == 0:
+        return None
+    line = stats.linregress(means[:, 0], means[:, 1])
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(means) - 2)) * float(line.stderr)
+    slope = float(line.slope)
+    return Slope(slope, float(line.intercept), (slope - reach, slope + reach), len(means))
+
+
+def within_arms(points: Points) -> Slope | None:
+    """Return the common slope of runs around the means of their arms: ordinary least squares with an effect per arm.
+
+    It asks whether runs that came out freer than others of the same arm came out better; with chance on both sides,
+    this is no effect of structure. None where the runs do not vary within arms or are too few.
+    """
+    arms = [np.asarray(runs, dtype=np.float64) for _, runs in sorted(points.items()) if len(runs) > 1]
+    if not arms:
+        return None
+    centred: FloatArray = np.concatenate([runs - runs.mean(axis=0) for runs in arms])
+    x, y = centred[:, 0], centred[:, 1]
+    freedom = len(centred) - len(arms) - 1
+    total = float(x @ x)
+    if freedom < 1 or max(float(np.ptp(runs[:, 0])) for runs in arms) == 0:
+        return None
+    slope = float(x @ y) / total
+    error = (float(((y - slope * x) ** 2).sum()) / freedom / total) ** 0.5
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    return Slope(slope, None, (slope - reach, slope + reach), len(centred))
