@@ -7,6 +7,8 @@ from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import models, tasks
 from aarlab.commands.doctor import doctor
+from aarlab.commands.power import power
+from aarlab.commands.report import report
 from aarlab.commands.run import run
 from aarlab.commands.show import show
 from aarlab.commands.structure import structure
@@ -36,5 +38,5 @@ def main() -> None:
     """
 
 
-for command in (run, show, ablate, structure, baselines, tasks, models, validate, doctor):
+for command in (run, show, ablate, report, power, structure, baselines, tasks, models, validate, doctor):
     main.add_command(command)

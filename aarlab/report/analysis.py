@@ -1,0 +1,242 @@
+"""Everything a report says, as numbers: made once from an ablation's records, told in several forms."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from aarlab.ablation.measures import MEASURES, measured
+from aarlab.ablation.records import Results
+from aarlab.report.arms import Arm, Spent, arms_of, spent
+from aarlab.report.files import Facts, facts_of
+from aarlab.report.temperaments import Sensitivity, sensitivity
+from aarlab.statistics import (
+    ALPHA,
+    Band,
+    Difference,
+    Estimate,
+    Slope,
+    Standing,
+    band,
+    best_so_far,
+    between_arms,
+    compare,
+    estimate,
+    holm,
+    mean,
+    noise_floor,
+    profile,
+    smallest_difference,
+    standing,
+    within_arms,
+)
+
+POINTS = 97
+"""Places at which a climb is drawn."""
+Progress = Callable[[str, float], None]
+"""Told what is worked on, and the share done in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One planned comparison in one measure."""
+
+    difference: Difference
+    p_holm: float | None
+    """p, adjusted for all planned comparisons in this measure."""
+    smallest: float | None
+    """Smallest difference that so many runs show, with a chance of 0.8, in a comparison by itself."""
+    strictest: float | None
+    """The same where it has to pass the strictest step of the correction."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is a difference, after correction."""
+        return self.p_holm is not None and self.p_holm < ALPHA
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One measure over all arms."""
+
+    measure: str
+    standings: Mapping[str, Standing]
+    """By arm; arms without a run that has the measure are absent."""
+    compared: tuple[Compared, ...]
+    """The planned comparisons, in order, of arms that have the measure."""
+
+    @property
+    def words(self) -> str:
+        """What is measured."""
+        return MEASURES.get(self.measure, self.measure)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What came of an ablation."""
+
+    results: Results
+    arms: tuple[Arm, ...]
+    outcomes: tuple[Outcome, ...]
+    """The primary measure first."""
+    facts: Mapping[tuple[str, int], Facts]
+    """By arm and seed, of the runs that are done and whose files can be read."""
+    spent: Mapping[str, Spent]
+    panels: Mapping[str, Mapping[str, Estimate]]
+    """Mean PGR by arm and panel: development, held-out, redrawn, and `transfer to TASK`."""
+    panel_error: Mapping[str, float]
+    """By arm, the standard error of a run's held-out PGR that comes from the worlds; the mean over its runs."""
+    over_baseline: Mapping[str, Estimate]
+    """By arm, held-out PGR minus that of the best fixed baseline, chosen and scored on the same worlds."""
+    baseline: Estimate | None
+    """Held-out PGR of the best fixed baseline, over all runs."""
+    climbs: Mapping[str, Band]
+    """Best development PGR so far over the team's research hours, by arm."""
+    entropies: Mapping[str, Band]
+    """Entropy of families over the team's research hours, by arm."""
+    profiles: Mapping[str, Band]
+    """Share of runs above each value of the primary measure, by arm."""
+    autonomy: Mapping[str, tuple[tuple[float, float], ...]]
+    """(realised autonomy, primary measure) of each run, by arm."""
+    between: Slope | None
+    within: Slope | None
+    noise: Mapping[str, float]
+    """How far two arms like this one stand apart by chance, in the primary measure."""
+    repeated: tuple[tuple[str, str], ...]
+    """Arms of the same configuration."""
+    sensitivity: tuple[Sensitivity, ...]
+
+    @property
+    def primary(self) -> Outcome:
+        """The measure that the result is about."""
+        return self.outcomes[0]
+
+
+def analyse(results: Results, progress: Progress = lambda label, share: None) -> Analysis:
+    """Return the analysis of an ablation, of the runs that are done."""
+    # One thread of linear algebra: sums in a fixed order, the same bits on any number of cores.
+    with threadpool_limits(1):
+        return _analysed(results, progress)
+
+
+def _analysed(results: Results, progress: Progress) -> Analysis:
+    arms = arms_of(results)
+    facts: dict[tuple[str, int], Facts] = {}
+    for number, record in enumerate(results.records):
+        if record.status == "done" and (told := facts_of(record)):
+            facts[record.arm, record.seed] = told
+        progress("reading run files", 0.5 * (number + 1) / len(results.records))
+    pairs = comparisons(results, arms)
+    outcomes = []
+    for number, measure in enumerate(results.ablation.measures):
+        outcomes.append(_outcome(measure, arms, pairs))
+        progress("comparing arms", 0.5 + 0.4 * (number + 1) / len(results.ablation.measures))
+    primary = results.ablation.measures[0]
+    values = {arm.name: list(arm.values(primary).values()) for arm in arms}
+    points = {arm.name: _against_autonomy(arm, primary) for arm in arms}
+    baselines = [pgr for arm in arms for r in arm.done if (pgr := measured(r.summary, "baseline.pgr")) is not None]
+    progress("drawing curves", 0.95)
+    return Analysis(
+        results=results,
+        arms=arms,
+        outcomes=tuple(outcomes),
+        facts=facts,
+        spent={arm.name: used for arm in arms if (used := spent(arm))},
+        panels={arm.name: _panels(arm) for arm in arms},
+        panel_error={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
+        over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
+        baseline=estimate(mean, baselines) if baselines else None,
+        climbs={arm.name: climb for arm in arms if (climb := _climb(arm))},
+        entropies={arm.name: course for arm in arms if (course := _course(arm))},
+        profiles=_profiles(values),
+        autonomy=points,
+        between=between_arms(points),
+        within=within_arms(points),
+        noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
+        repeated=_repeated(arms),
+        sensitivity=sensitivity(arms, primary),
+    )  # fmt: skip
+
+
+def comparisons(results: Results, arms: Sequence[Arm]) -> list[tuple[str, str]]:
+    """Return the planned comparisons: those of the file, or every arm against the first."""
+    planned = [(arm, against) for arm, against in results.ablation.comparisons or ()]
+    return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
+
+
+def _outcome(measure: str, arms: Sequence[Arm], pairs: Sequence[tuple[str, str]]) -> Outcome:
+    values = {arm.name: found for arm in arms if (found := arm.values(measure))}
+    differences = [compare(a, values[a], b, values[b]) for a, b in pairs if a in values and b in values]
+    adjusted = holm([difference.p for difference in differences])
+    compared = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
+    return Outcome(measure, {name: standing(list(runs.values())) for name, runs in values.items()}, tuple(compared))
+
+
+def _compared(difference: Difference, p_holm: float | None, planned: int) -> Compared:
+    n, spread = difference.n, difference.spread
+    if n < 2 or not spread:
+        return Compared(difference, p_holm, None, None)
+    smallest = [smallest_difference(n, spread, paired=difference.paired, alpha=a) for a in (ALPHA, ALPHA / planned)]
+    return Compared(difference, p_holm, *smallest)
+
+
+def _panels(arm: Arm) -> dict[str, Estimate]:
+    tasks = dict.fromkeys(task for record in arm.done for task in record.summary.get("transfer") or {})
+    paths = {
+        "development": "development_pgr.whole",
+        "held-out": "heldout.pgr",
+        "redrawn": "redrawn.pgr",
+        **{f"transfer to {task}": f"transfer.{task}.pgr" for task in tasks},
+    }
+    return {panel: estimate(mean, list(runs.values())) for panel, path in paths.items() if (runs := arm.values(path))}
+
+
+def _over_baseline(arm: Arm) -> list[float]:
+    team, baseline = arm.values("heldout.pgr"), arm.values("baseline.pgr")
+    return [team[seed] - baseline[seed] for seed in team if seed in baseline]
+
+
+def _climb(arm: Arm) -> Band | None:
+    if not arm.done or arm.budget_hours is None:
+        return None
+    at = np.linspace(0.0, arm.budget_hours, POINTS)
+    return band(at, np.stack([best_so_far(record.frontier, at) for record in arm.done]))
+
+
+def _course(arm: Arm) -> Band | None:
+    """Return the entropy over time, at the rounds in which at least half of the runs have one."""
+    curves = [dict(record.entropy) for record in arm.done if record.entropy]
+    places = sorted({hours for curve in curves for hours in curve})
+    kept = [hours for hours in places if 2 * sum(hours in curve for curve in curves) >= len(arm.done)]
+    if not kept:
+        return None
+    # How many runs there are varies from round to round, so each has a band of its own.
+    slices = [band(np.array([x]), np.array([[curve[x]] for curve in curves if x in curve])) for x in kept]
+    mean, low, high = (np.concatenate([getattr(part, edge) for part in slices]) for edge in ("mean", "low", "high"))
+    return Band(np.array(kept), mean, low, high, len(curves))
+
+
+def _profiles(values: Mapping[str, Sequence[float]]) -> dict[str, Band]:
+    everything = [value for runs in values.values() for value in runs]
+    if not everything:
+        return {}
+    low, high = min(everything), max(everything)
+    margin = 0.05 * (high - low) or 0.05
+    thresholds = np.linspace(low - margin, high + margin, POINTS)
+    return {name: profile(runs, thresholds) for name, runs in values.items() if runs}
+
+
+def _against_autonomy(arm: Arm, primary: str) -> tuple[tuple[float, float], ...]:
+    autonomy, outcome = arm.values("realised_autonomy"), arm.values(primary)
+    return tuple((autonomy[seed], outcome[seed]) for seed in sorted(outcome) if seed in autonomy)
+
+
+def _repeated(arms: Sequence[Arm]) -> tuple[tuple[str, str], ...]:
+    """Return pairs of arms of the same configuration, each with the first of its kind."""
+    pairs = []
+    for number, arm in enumerate(arms):
+        same = next((other.name for other in arms[:number] if arm.scenario and other.scenario == arm.scenario), None)
+        if same is not None:
+            pairs.append((same, arm.name))
+    return tuple(pairs)

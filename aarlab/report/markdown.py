@@ -1,0 +1,81 @@
+"""A report as Markdown: for the terminal, a repository or an issue. No figures, the same words and numbers."""
+
+from collections.abc import Iterator, Sequence
+
+from aarlab.report.analysis import Analysis
+from aarlab.report.arms import compute_sentence
+from aarlab.report.readable import (
+    arms_table,
+    design_table,
+    differences_table,
+    over_baseline_table,
+    panels_table,
+    spent_table,
+)
+from aarlab.report.reproduce import command, versions_sentence
+from aarlab.report.sentences import (
+    cautions,
+    controls_sentence,
+    design_sentences,
+    result_sentence,
+    slope_sentence,
+    temperament_sentence,
+    title_line,
+)
+from aarlab.report.tables import Table, shown, tables
+
+
+def markdown(analysis: Analysis) -> str:
+    """Return the report as Markdown."""
+    return "\n\n".join(part for part in _parts(analysis) if part) + "\n"
+
+
+def _parts(analysis: Analysis) -> Iterator[str]:
+    yield f"**{_plain(title_line(analysis))}**"
+    yield f"# {_plain(analysis.results.ablation.question) or 'What did the structure do?'}"
+    yield _plain(result_sentence(analysis))
+    yield _plain(controls_sentence(analysis) or "")
+    if warned := cautions(analysis):
+        yield f"## Before you believe it\n\n{_items(warned)}"
+    yield f"## What was compared\n\n{_table(design_table(analysis))}\n\n{_plain(compute_sentence(analysis.arms))}"
+    for outcome in analysis.outcomes:
+        if outcome.standings:
+            yield f"## {_plain(outcome.words[0].upper() + outcome.words[1:])}"
+            yield _table(differences_table(outcome))
+            yield _table(arms_table(outcome))
+            if outcome is analysis.primary:
+                yield _items(design_sentences(analysis))
+    if any(analysis.panels.values()):
+        yield f"## Development, held-out, redrawn, transfer\n\n{_table(panels_table(analysis))}"
+        yield _table(over_baseline_table(analysis))
+    lines = [slope_sentence(analysis.between, kind="between"), slope_sentence(analysis.within, kind="within")]
+    yield f"## Realised autonomy\n\n{_items([*lines, temperament_sentence(analysis) or ''])}"
+    yield f"## What it took\n\n{_table(spent_table(analysis))}"
+    troubles = [table for table in tables(analysis) if table.name in ("left_out", "breaches", "suspicions")]
+    yield "\n\n".join(["## What went wrong", *(f"{_plain(table.title)}:\n\n{_table(table)}" for table in troubles)])
+    yield f"## To reproduce it\n\n```bash\n{command(analysis)}\n```\n\n{_plain(versions_sentence(analysis))}"
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    head = f"| {' | '.join(_cell(column.replace('_', ' ')) for column in table.columns)} |"
+    rule = f"|{'|'.join('---' if _is_text(table, place) else '---:' for place in range(len(table.columns)))}|"
+    return "\n".join([head, rule, *(f"| {' | '.join(_cell(shown(cell)) for cell in row)} |" for row in table.rows)])
+
+
+def _is_text(table: Table, place: int) -> bool:
+    return any(isinstance(row[place], str) for row in table.rows)
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {_plain(line)}" for line in lines if line)
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Return text on one line whose angle brackets and backticks are no markup."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("`", "'")

@@ -1,0 +1,98 @@
+"""Tables as people read them: a figure and its interval in one cell, few columns."""
+
+from aarlab.report.analysis import Analysis, Outcome
+from aarlab.report.tables import Cell, Table
+from aarlab.statistics import Estimate
+
+
+def design_table(analysis: Analysis) -> Table:
+    """Return the arms, what differs between them, and how many runs there are."""
+    rows = []
+    for place, arm in enumerate(analysis.arms):
+        differs = ", ".join(f"{path} = {value}" for path, value in arm.differs.items())
+        rows.append((arm.name, differs or ("the base" if place == 0 else "nothing"), len(arm.done), len(arm.records)))
+    return Table("design", "What was compared", ("arm", "what differs from the first", "done", "planned"), tuple(rows))
+
+
+def differences_table(outcome: Outcome) -> Table:
+    """Return the planned comparisons in one measure."""
+    rows: list[tuple[Cell, ...]] = []
+    for compared in outcome.compared:
+        d = compared.difference
+        ratio = None if d.pairing is None else d.pairing.variance_ratio
+        runs = f"{d.n} {'pairs' if d.paired else 'each'}"
+        ps = (p_value(d.p), p_value(compared.p_holm))
+        rows.append((
+            f"{d.arm} \N{MINUS SIGN} {d.against}", runs, figure(d.mean, sign="+"), figure(d.median, sign="+"),
+            figure(d.ahead, digits=2), *ps, compared.smallest, ratio,
+        ))  # fmt: skip
+    columns = (
+        "comparison", "runs", "mean (95 %)", "median (95 %)", "P(ahead) (95 %)", "p", "p, Holm", "smallest shown",
+        "variance ratio",
+    )  # fmt: skip
+    return Table("differences", "Planned comparisons", columns, tuple(rows))
+
+
+def arms_table(outcome: Outcome) -> Table:
+    """Return how the arms stand in one measure."""
+    rows = [
+        (name, s.n, figure(s.mean), figure(s.median), figure(s.iqm), s.spread) for name, s in outcome.standings.items()
+    ]
+    columns = ("arm", "runs", "mean (95 %)", "median (95 %)", "interquartile mean (95 %)", "SD over runs")
+    return Table("arms", "Arms", columns, tuple(rows))
+
+
+def over_baseline_table(analysis: Analysis) -> Table:
+    """Return how far each arm is above the best fixed baseline."""
+    rows = [(name, figure(over, sign="+")) for name, over in analysis.over_baseline.items()]
+    return Table("over_baseline", "", ("arm", "held-out PGR above the best fixed baseline (95 %)"), tuple(rows))
+
+
+def panels_table(analysis: Analysis) -> Table:
+    """Return each arm's mean PGR by panel, a panel a column."""
+    panels = list(dict.fromkeys(panel for scores in analysis.panels.values() for panel in scores))
+    rows = [
+        (arm, *(figure(scores[panel], digits=2) if panel in scores else None for panel in panels))
+        for arm, scores in analysis.panels.items()
+        if scores
+    ]
+    return Table("panels", "PGR by panel", ("arm", *panels), tuple(rows))
+
+
+def spent_table(analysis: Analysis) -> Table:
+    """Return what the runs of each arm used."""
+    rows = [
+        (
+            name, used.runs, used.budget_hours, used.hours.value, used.experiments.value, used.evaluations.value,
+            "unknown" if used.cost_usd is None else f"${used.cost_usd:.2f}", used.wall_hours,
+        )
+        for name, used in analysis.spent.items()
+    ]  # fmt: skip
+    columns = (
+        "arm", "runs", "budget, team hours", "used, a run", "experiments, a run", "evaluations, a run",
+        "dollars in all", "clock hours in all",
+    )  # fmt: skip
+    return Table("spent", "What it took", columns, tuple(rows))
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value as one writes it."""
+    if p is None:
+        return "\N{EN DASH}"
+    return "< .001" if p < 0.001 else "1" if p >= 0.9995 else f"{p:.3f}".removeprefix("0")
+
+
+def figure(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str:
+    """Return a figure with its interval."""
+    value = number(estimate.value, digits, sign)
+    if estimate.interval is None:
+        return value
+    low, high = (number(end, digits, sign) for end in estimate.interval)
+    return f"{value} ({low} to {high})"
+
+
+def number(value: float, digits: int = 3, sign: str = "") -> str:
+    """Return a number to so many decimals with a minus sign that is one; what rounds to zero has no sign."""
+    rounded = round(value, digits) or 0.0
+    told = f"{rounded:{sign if rounded else ''}.{digits}f}"
+    return told.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,195 @@
+"""The tables of a report: the same rows for the page, for Markdown and as CSV."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aarlab.ablation.measures import measured
+from aarlab.report.analysis import Analysis
+from aarlab.statistics import Estimate
+
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns. Numbers are exact; whoever shows them rounds."""
+
+    name: str
+    """Names the CSV file."""
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def frame(self) -> Any:
+        """Return it as a pandas frame. Raises ImportError where pandas is not installed."""
+        import pandas
+
+        return pandas.DataFrame(list(self.rows), columns=list(self.columns))
+
+
+def tables(analysis: Analysis) -> list[Table]:
+    """Return all tables of a report; one that would be empty is left out."""
+    made = [
+        _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
+        _spent(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
+        _climbs(analysis),
+    ]  # fmt: skip
+    return [table for table in made if table.rows]
+
+
+def write_csv(table: Table, folder: Path) -> Path:
+    """Write a table into a folder and return the file. Raises OSError."""
+    path = folder / f"{table.name}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+    return path
+
+
+def _runs(analysis: Analysis) -> Table:
+    measures = [outcome.measure for outcome in analysis.outcomes]
+    shared = [m for m in ("heldout.pgr", "heldout.se", "realised_autonomy", "hours", "cost_usd") if m not in measures]
+    columns = ("arm", "seed", "status", "digest", *measures, *shared, "file")
+    rows = [
+        (
+            record.arm, record.seed, record.status, record.summary.get("digest"),
+            *(measured(record.summary, measure) for measure in [*measures, *shared]), record.path.name,
+        )
+        for arm in analysis.arms for record in arm.records
+    ]  # fmt: skip
+    return Table("runs", "Every run", columns, tuple(rows))
+
+
+def _arms(analysis: Analysis) -> Table:
+    columns = (
+        "measure", "arm", "runs", "mean", "mean_low", "mean_high", "median", "median_low", "median_high", "iqm",
+        "iqm_low", "iqm_high", "sd", "noise_floor",
+    )  # fmt: skip
+    rows = [
+        (
+            outcome.measure, name, standing.n, *_ends(standing.mean), *_ends(standing.median), *_ends(standing.iqm),
+            standing.spread, analysis.noise.get(name) if outcome is analysis.primary else None,
+        )
+        for outcome in analysis.outcomes for name, standing in outcome.standings.items()
+    ]  # fmt: skip
+    return Table("arms", "Arms", columns, tuple(rows))
+
+
+def _differences(analysis: Analysis) -> Table:
+    columns = (
+        "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "median", "median_low",
+        "median_high", "p_ahead", "p_ahead_low", "p_ahead_high", "p", "p_holm", "smallest_shown",
+        "smallest_shown_corrected", "seed_correlation", "variance_ratio",
+    )  # fmt: skip
+    rows = []
+    for outcome in analysis.outcomes:
+        for compared in outcome.compared:
+            d = compared.difference
+            pairing = (None, None) if d.pairing is None else (d.pairing.correlation, d.pairing.variance_ratio)
+            rows.append((
+                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean), *_ends(d.median),
+                *_ends(d.ahead), d.p, compared.p_holm, compared.smallest, compared.strictest, *pairing,
+            ))  # fmt: skip
+    return Table("differences", "Planned comparisons", columns, tuple(rows))
+
+
+def _over_baseline(analysis: Analysis) -> Table:
+    rows = [(name, *_ends(over)) for name, over in analysis.over_baseline.items()]
+    columns = ("arm", "difference", "low", "high")
+    return Table("over_baseline", "Held-out PGR above the best fixed baseline", columns, tuple(rows))
+
+
+def _panels(analysis: Analysis) -> Table:
+    rows = [(arm, panel, *_ends(pgr)) for arm, panels in analysis.panels.items() for panel, pgr in panels.items()]
+    return Table("panels", "PGR by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows))
+
+
+def _spent(analysis: Analysis) -> Table:
+    columns = ("arm", "runs", "budget_hours", "hours", "experiments", "evaluations", "cost_usd", "wall_hours")
+    rows = [
+        (
+            name, used.runs, used.budget_hours, used.hours.value, used.experiments.value, used.evaluations.value,
+            used.cost_usd, used.wall_hours,
+        )
+        for name, used in analysis.spent.items()
+    ]  # fmt: skip
+    return Table(
+        "spent",
+        "What runs used: hours, experiments and evaluations a run; dollars and clock in all",
+        columns,
+        tuple(rows),
+    )
+
+
+def _sensitivity(analysis: Analysis) -> Table:
+    rows = [
+        (difference.arm, difference.against, temperament, difference.n, *_ends(difference.mean))
+        for one in analysis.sensitivity
+        for temperament, difference in one.differences
+    ]
+    columns = ("arm", "against", "temperament", "runs", "difference", "low", "high")
+    return Table("temperaments", "The same difference under several temperaments", columns, tuple(rows))
+
+
+def _suspicions(analysis: Analysis) -> Table:
+    rows = []
+    for arm in analysis.arms:
+        facts = [found for record in arm.records if (found := analysis.facts.get((arm.name, record.seed)))]
+        if facts:
+            winners = sum(fact.winner_suspected for fact in facts)
+            rows.append((arm.name, sum(f.checked for f in facts), sum(f.suspected for f in facts), winners))
+    columns = ("arm", "experiments_checked", "kept_score_with_shuffled_teacher", "winners_among_them")
+    return Table("suspicions", "Methods that may ignore their teacher", columns, tuple(rows))
+
+
+def _breaches(analysis: Analysis) -> Table:
+    rows = [
+        (arm.name, record.seed, breach)
+        for arm in analysis.arms
+        for record in arm.done
+        for breach in record.summary.get("structure_breaches") or ()
+    ]
+    return Table("breaches", "Where the structure was not kept", ("arm", "seed", "what happened"), tuple(rows))
+
+
+def _left_out(analysis: Analysis) -> Table:
+    primary = analysis.primary.measure
+    rows: list[tuple[Cell, ...]] = []
+    for arm in analysis.arms:
+        has = arm.values(primary)
+        for record in arm.records:
+            if record.status != "done":
+                rows.append((arm.name, record.seed, record.status, record.error or "", record.path.name))
+            elif record.seed not in has:
+                why = f"it has no {analysis.primary.words}"
+                rows.append((arm.name, record.seed, "done", why, record.path.name))
+    return Table("left_out", "Failed, unfinished and left out", ("arm", "seed", "status", "why", "file"), tuple(rows))
+
+
+def _climbs(analysis: Analysis) -> Table:
+    columns = ("arm", "team_hours", "development_pgr", "low", "high")
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(float(value) for value in point))
+        for name, climb in analysis.climbs.items()
+        for point in zip(climb.x, climb.mean, climb.low, climb.high, strict=True)
+    ]
+    return Table("climbs", "Best development PGR over the team's research hours", columns, tuple(rows))
+
+
+def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
+    return (estimate.value, *(estimate.interval or (None, None)))
+
+
+def shown(cell: Cell) -> str:
+    """Return a cell as people read it: three decimals, or as few digits as say it."""
+    match cell:
+        case None:
+            return "–"
+        case float():
+            told = f"{cell:.1g}" if 0 < abs(cell) < 0.0005 else f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
+            return told.replace("-", "\N{MINUS SIGN}", 1)
+        case _:
+            return str(cell)

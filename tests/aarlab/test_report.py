@@ -1,0 +1,293 @@
+"""What a report says is what its runs say: in words, in numbers, in every form."""
+
+import csv
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import pytest
+from click.testing import Result
+from invented import ARMS, record, results, run_file
+
+from aarlab.ablation.records import Record, Results
+from aarlab.report import analyse, markdown, tables
+from aarlab.report.page import page
+from aarlab.report.sentences import (
+    cautions,
+    controls_sentence,
+    design_sentences,
+    result_sentence,
+    temperament_sentence,
+    title_line,
+)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)  # fmt: skip
+
+
+def changed(given: Results, change: Callable[[Record], Record]) -> Results:
+    return replace(given, records=tuple(change(one) for one in given.records))
+
+
+def claude(one: Record) -> Record:
+    team = {**one.scenario["team"], "model": "anthropic/claude-x"}
+    return replace(one, scenario={**one.scenario, "team": team})
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_planted_difference_is_told_with_its_interval_and_the_rest_is_not_called_one() -> None:
+    told = result_sentence(analyse(results()))
+    found = re.match(
+        r"Among simulated researchers staged came out lower than free in held-out PGR: (\S+) "
+        r"\(95 % interval (\S+) to (\S+); 12 pairs, p < \.001 after correction\); "
+        r"2 other planned comparisons show none\.$",
+        told.replace("\N{MINUS SIGN}", "-"),
+    )
+    assert found, told
+    difference, low, high = (float(part) for part in found.groups())
+    assert low < difference < high < -0.1
+
+
+def test_where_nothing_differs_the_sentence_says_so_and_how_blind_the_design_is() -> None:
+    told = result_sentence(analyse(results(effects={})))
+    assert told.startswith("None of 3 planned comparisons shows a difference in held-out PGR among simulated")
+    assert re.search(r"less than 0\.0\d+ would likely have gone unseen\.$", told)
+
+
+def test_a_simulated_policy_is_called_one_in_the_title_and_never_named_after_a_language_model() -> None:
+    given = results(seeds=3)
+    assert "simulated researchers, not a language model" in title_line(analyse(given))
+    half = changed(given, lambda one: claude(one) if one.arm == "free" else one)
+    assert "partly simulated" in title_line(analyse(half))
+    live = changed(results(seeds=3, arms={"free": {}, "staged": {"structure": "staged"}}), claude)
+    assert title_line(analyse(live)) == "invented: anthropic/claude-x"
+    assert "among simulated" not in result_sentence(analyse(live)).lower()
+    assert "simulated researchers, not a language model" in page(analyse(given)).split("</title>")[0]
+
+
+def test_what_a_reader_must_know_first_stands_first() -> None:
+    given = results(seeds=6)
+    lost = {("staged", 2): "missing", ("staged", 3): "failed"}
+    given = changed(given, lambda one: replace(one, status=lost.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
+    given = changed(
+        given,
+        lambda one: record(one.arm, one.seed, None, ARMS["free"]) if (one.arm, one.seed) == ("free", 1) else one,
+    )
+    told = cautions(analyse(given))
+    assert told[0].startswith("2 of 24 planned runs are not done.")
+    assert told[1].startswith("Every arm has fewer than 10 runs.")
+    assert told[2].startswith("1 of 6 runs of free ended without held-out PGR")
+    left_out = next(table for table in tables(analyse(given)) if table.name == "left_out")
+    assert [row[:3] for row in left_out.rows] == [
+        ("free", 1, "done"),
+        ("staged", 2, "missing"),
+        ("staged", 3, "failed"),
+    ]
+
+
+def test_enough_runs_of_kept_structures_give_no_reason_for_caution() -> None:
+    assert cautions(analyse(results())) == []
+
+
+def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
+    arms = {
+        "short": {"budget": {"hours": 4}},
+        "long": {"budget": {"hours": 16}},
+        "long again": {"budget": {"hours": 16}},
+    }
+    told = cautions(analyse(results(arms=arms)))
+    assert told[0].startswith(
+        "Budgets were not equal: from 36 research hours for the whole team in short to 144 in long."
+    )
+    assert told[1] == "long and long again are the same configuration: what differs between them is noise."
+
+
+def test_controls_are_told_by_who_is_ahead_of_the_best_fixed_baseline() -> None:
+    told = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
+    assert told is not None
+    assert "reaches 0.40 (0.40 to 0.40)" in told
+    assert told.endswith("Ahead of it: free, random search; not told apart from it: scripted; behind it: staged.")
+
+
+def test_the_design_tells_what_it_could_show_what_pairing_gained_and_how_far_chance_goes() -> None:
+    told = " ".join(design_sentences(analyse(results())))
+    for expected in (r"12 pairs show with a chance of 80 %: 0\.0\d+ in a single comparison", r"correlation \S+ \(",
+                     r"two arms like free .* differ by more than 0\.0\d+"):  # fmt: skip
+        assert re.search(expected, told), told
+
+
+def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
+    arms = {
+        f"{structure} {temperament}": {"structure": structure, "team": {"temperament": temperament}}
+        for structure in ("autonomous", "staged") for temperament in ("bold", "cautious")
+    }  # fmt: skip
+    effects = {"staged bold": -0.2, "staged cautious": 0.2}
+    analysis = analyse(results(arms=arms, effects=effects))
+    (found,) = analysis.sensitivity
+    assert [name for name, _ in found.differences] == ["bold", "cautious"]
+    assert [(d.arm, d.against) for _, d in found.differences] == [
+        ("staged bold", "autonomous bold"), ("staged cautious", "autonomous cautious"),
+    ]  # fmt: skip
+    assert temperament_sentence(analysis) == "Of 1 difference tried under several temperaments, 1 changes sign."
+    assert "was not tried" in (temperament_sentence(analyse(results(seeds=3))) or "")
+
+
+def test_the_secret_of_the_worlds_is_in_no_report() -> None:
+    arms = {"free": {"scoring": {"secret": "hushhush"}}, "staged": {"structure": "staged"}}
+    given = results(seeds=3, arms=arms)
+    described = given.ablation.model_copy(update={"arms": {"free": {"scoring.secret": "hushhush"}, "staged": {}}})
+    analysis = analyse(replace(given, ablation=described))
+    assert "hushhush" not in page(analysis) + markdown(analysis)
+    assert "(not shown)" in page(analysis)
+
+
+def test_names_from_a_file_are_text_on_the_page_and_no_markup() -> None:
+    arms = {"<b>free</b>": {}, "</script><script>alert(1)</script>": {"structure": "staged"}}
+    told = page(analyse(results(seeds=3, arms=arms)))
+    body = told[told.index("<body>") :]
+    assert "<b>free" not in body
+    assert "<script>alert" not in body
+
+
+def test_a_page_asks_for_nothing_from_outside() -> None:
+    told = page(analyse(results(seeds=3)))
+    without_plotly = re.sub(r"<script>.*?</script>", "", told, count=1, flags=re.DOTALL)
+    assert not re.search(r"(src|href)\s*=|@import|url\(", without_plotly)
+    assert '"format": "svg"' in told
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Run files of two structures under two seeds."""
+    folder = tmp_path_factory.mktemp("runs")
+    scores = {("autonomous", 1): 0.5, ("autonomous", 2): 0.62, ("staged", 1): 0.41, ("staged", 2): 0.44}
+    return [
+        run_file(folder / f"{structure}-{seed}.db", seed=seed, structure=structure, pgr=pgr, free=seed + 1)
+        for (structure, seed), pgr in scores.items()
+    ]
+
+
+def asked(path: Path, query: str) -> Any:
+    with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+        return connection.execute(query).fetchone()[0]
+
+
+def heldout(path: Path) -> float:
+    """Read the winner's held-out PGR from the ledger, not from the summary."""
+    query = "SELECT pgr FROM evaluations WHERE panel = 'heldout' AND subject = (SELECT best FROM closes)"
+    return float(asked(path, query))
+
+
+def test_numbers_equal_those_recomputed_from_the_run_files(
+    aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path
+) -> None:
+    done = aarlab("report", "--json", "--out", str(tmp_path / "r.html"), *map(str, small_runs))
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    values = {path.stem: heldout(path) for path in small_runs}
+    free, staged = ([values[f"{structure}-{seed}"] for seed in (1, 2)] for structure in ("autonomous", "staged"))
+    assert told["arms"]["autonomous"]["mean"]["value"] == pytest.approx(fmean(free), abs=1e-6)
+    assert told["arms"]["staged"]["spread"] == pytest.approx(stdev(staged), abs=1e-6)
+    (compared,) = told["comparisons"]
+    assert compared["mean"]["value"] == pytest.approx(fmean(staged) - fmean(free), abs=1e-6)
+
+    table = list(csv.DictReader((tmp_path / "r-tables" / "runs.csv").read_text().splitlines()))
+    for row, path in zip(table, small_runs, strict=True):
+        assert float(row["heldout.pgr"]) == pytest.approx(values[path.stem], abs=1e-6)
+        autonomy = asked(path, "SELECT avg(taken_by = 'agent') FROM decisions")
+        assert float(row["realised_autonomy"]) == pytest.approx(autonomy, abs=1e-4)
+    shown = (tmp_path / "r.html").read_text()
+    shown = shown[shown.index("<body>") :]
+    assert f"<td class=i>{fmean(free):.3f} (" in shown
+    assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in shown
+
+
+def test_the_area_under_a_climb_is_that_of_the_summary(small_runs: list[Path]) -> None:
+    from aarlab.report import results_from
+    from aarlab.statistics import area
+
+    for one in results_from(small_runs).records:
+        assert area(one.frontier, 2 * 24.0) == pytest.approx(one.summary["development_pgr"]["mean"], abs=1e-3)
+
+
+def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_arm_of_their_own(
+    small_runs: list[Path], tmp_path: Path
+) -> None:
+    from aarlab.config import ConfigError
+    from aarlab.report import results_from
+
+    told = results_from([small_runs[0].parent])
+    assert [one.arm for one in told.records] == ["autonomous", "autonomous", "staged", "staged"]
+    copy = shutil.copy(small_runs[0], tmp_path / "copy.db")
+    with pytest.raises(ConfigError, match="the same run as"):
+        results_from([*small_runs, copy])
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE runs SET summary = json_set(summary, '$.digest', 'another')")
+    connection.close()
+    again = results_from([*small_runs, copy])
+    assert [one.arm for one in again.records][-1] == "autonomous (again, 2)"
+    assert "are the same configuration" in " ".join(cautions(analyse(again)))
+
+
+def test_what_cannot_be_reported_is_refused_before_anything_is_written(
+    aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path
+) -> None:
+    run = str(small_runs[0])
+    (tmp_path / "no.db").write_text("no run")
+    refused = {
+        ("report", str(tmp_path / "nowhere")): "no such file or folder",
+        ("report", str(tmp_path / "no.db")): "is not a run file",
+        ("report", run, "--out", run): "another ending",
+        ("report", run, "--out", str(tmp_path / "away" / "r.html")): "which is not a folder",
+    }
+    for arguments, reason in refused.items():
+        done = aarlab(*arguments)
+        assert (done.exit_code, reason in done.stderr) == (2, True), done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"no.db"}
+
+
+@pytest.mark.parametrize("form", ["md", "csv"])
+def test_words_and_tables_do_without_plotly(
+    process: Callable[..., "subprocess.CompletedProcess[str]"], small_runs: list[Path], tmp_path: Path, form: str
+) -> None:
+    (tmp_path / "plotly.py").write_text("raise ImportError('there is no plotly here')")
+    done = process("report", "--format", form, "--out", f"r{'.md' if form == 'md' else ''}", *map(str, small_runs))
+    assert done.returncode == 0, done.stderr
+    if form == "md":
+        assert "| staged \N{MINUS SIGN} autonomous | 2 pairs |" in (tmp_path / "r.md").read_text()
+    else:
+        assert {"runs.csv", "arms.csv", "differences.csv"} <= {path.name for path in (tmp_path / "r").iterdir()}
+
+
+# -- the page in a browser -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
+def test_the_page_shows_its_figures_in_a_browser_without_a_network(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page(analyse(results())))
+    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000"]
+    done = subprocess.run([*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120)
+    figures = re.findall(r'<figure id="([\w-]+)"[^>]*>(.*?)</figure>', done.stdout, re.DOTALL)
+    assert [name for name, _ in figures] == [
+        "figure-forest", "figure-runs", "figure-profiles", "figure-panels", "figure-forest-entropy_bits",
+        "figure-climbs", "figure-entropies", "figure-autonomy",
+    ]  # fmt: skip
+    assert all('class="main-svg"' in drawn for _, drawn in figures)
