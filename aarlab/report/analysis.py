@@ -93,6 +93,8 @@ class Analysis:
     """Held-out PGR of the best fixed baseline, over all runs."""
     climbs: Mapping[str, Band]
     """Best development PGR so far over the team's research hours, by arm."""
+    checkpoints: Mapping[str, Mapping[str, Estimate]]
+    """Held-out PGR of what led at a quarter, half and all of the budget, by arm and point."""
     entropies: Mapping[str, Band]
     """Entropy of families over the team's research hours, by arm."""
     profiles: Mapping[str, Band]
@@ -148,6 +150,7 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
         baseline=estimate(mean, baselines) if baselines else None,
         climbs={arm.name: climb for arm in arms if (climb := _climb(arm))},
+        checkpoints={arm.name: points for arm in arms if (points := _checkpoints(arm))},
         entropies={arm.name: course for arm in arms if (course := _course(arm))},
         profiles=_profiles(values),
         autonomy=points,
@@ -202,6 +205,11 @@ def _climb(arm: Arm) -> Band | None:
         return None
     at = np.linspace(0.0, arm.budget_hours, POINTS)
     return band(at, np.stack([best_so_far(record.frontier, at) for record in arm.done]))
+
+
+def _checkpoints(arm: Arm) -> dict[str, Estimate]:
+    points = {point: list(arm.values(f"heldout_pgr.{point}").values()) for point in ("quarter", "half", "whole")}
+    return {point: estimate(mean, scores) for point, scores in points.items() if scores}
 
 
 def _course(arm: Arm) -> Band | None:

@@ -6,6 +6,7 @@ from aarlab.report.analysis import Analysis
 from aarlab.report.arms import compute_sentence
 from aarlab.report.readable import (
     arms_table,
+    checkpoints_table,
     design_table,
     differences_table,
     over_baseline_table,
@@ -48,6 +49,8 @@ def _parts(analysis: Analysis) -> Iterator[str]:
     if any(analysis.panels.values()):
         yield f"## Development, held-out, redrawn, transfer\n\n{_table(panels_table(analysis))}"
         yield _table(over_baseline_table(analysis))
+    if analysis.checkpoints:
+        yield f"## Over the budget\n\n{_table(checkpoints_table(analysis))}"
     lines = [slope_sentence(analysis.between, kind="between"), slope_sentence(analysis.within, kind="within")]
     yield f"## Realised autonomy\n\n{_items([*lines, temperament_sentence(analysis) or ''])}"
     yield f"## What it took\n\n{_table(spent_table(analysis))}"

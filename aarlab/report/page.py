@@ -11,6 +11,7 @@ from aarlab.report.analysis import Analysis, Outcome
 from aarlab.report.arms import compute_sentence
 from aarlab.report.readable import (
     arms_table,
+    checkpoints_table,
     design_table,
     differences_table,
     over_baseline_table,
@@ -135,7 +136,7 @@ def _courses(analysis: Analysis) -> Iterator[str]:
             f"Best development PGR so far over the research hours of the whole team, mean over runs; grey is {first}. "
             "It shows how teams climb, not what they reached: that is the held-out PGR."
         )
-        yield "</section>"
+        yield _table(checkpoints_table(analysis)) + "</section>"
     if analysis.entropies:
         yield "<section><h2>Diversity over research hours</h2>"
         yield _figure("entropies", figures.courses(analysis.entropies, hours, "entropy, bits"))

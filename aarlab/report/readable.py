@@ -42,6 +42,17 @@ def arms_table(outcome: Outcome) -> Table:
     return Table("arms", "Arms", columns, tuple(rows))
 
 
+def checkpoints_table(analysis: Analysis) -> Table:
+    """Return the held-out PGR of what led at a quarter, half and all of the budget."""
+    points = ("quarter", "half", "whole")
+    rows = [
+        (arm, *(figure(reached[point]) if point in reached else None for point in points))
+        for arm, reached in analysis.checkpoints.items()
+    ]
+    columns = ("arm", *(f"held-out PGR at {words}" for words in ("a quarter", "half", "the end")))
+    return Table("checkpoints", "Held-out PGR over the budget", columns, tuple(rows))
+
+
 def over_baseline_table(analysis: Analysis) -> Table:
     """Return how far each arm is above the best fixed baseline."""
     rows = [(name, figure(over, sign="+")) for name, over in analysis.over_baseline.items()]

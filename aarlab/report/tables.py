@@ -34,7 +34,7 @@ def tables(analysis: Analysis) -> list[Table]:
     made = [
         _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
         _spent(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
-        _climbs(analysis),
+        _climbs(analysis), _checkpoints(analysis),
     ]  # fmt: skip
     return [table for table in made if table.rows]
 
@@ -177,6 +177,12 @@ def _climbs(analysis: Analysis) -> Table:
         for point in zip(climb.x, climb.mean, climb.low, climb.high, strict=True)
     ]
     return Table("climbs", "Best development PGR over the team's research hours", columns, tuple(rows))
+
+
+def _checkpoints(analysis: Analysis) -> Table:
+    rows = [(arm, point, *_ends(pgr)) for arm, points in analysis.checkpoints.items() for point, pgr in points.items()]
+    title = "Held-out PGR of what led at a quarter, half and all of the budget"
+    return Table("checkpoints", title, ("arm", "point", "pgr", "low", "high"), tuple(rows))
 
 
 def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:

@@ -36,6 +36,7 @@ def record(arm: str, seed: int, pgr: float | None, scenario: Mapping[str, Any], 
         "transfer": {"math": {"pgr": 0.1, "se": 0.05, "worlds": 8}},
         "baseline": {"name": "two_cluster_vote", "pgr": 0.4},
         "development_pgr": {"quarter": 0.1, "half": 0.3, "whole": reached, "mean": 0.25},
+        "heldout_pgr": {"quarter": 0.05, "half": 0.25, "whole": pgr},
         "entropy_bits": 1.5, "realised_autonomy": autonomy, "structure_breaches": [],
     }  # fmt: skip
     return Record(

@@ -145,6 +145,14 @@ def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
     assert "was not tried" in (temperament_sentence(analyse(results(seeds=3))) or "")
 
 
+def test_what_led_at_parts_of_the_budget_is_told_by_its_held_out_score() -> None:
+    analysis = analyse(results())
+    reached = analysis.checkpoints["free"]
+    assert {point: round(reached[point].value, 4) for point in ("quarter", "half")} == {"quarter": 0.05, "half": 0.25}
+    assert reached["whole"].value == pytest.approx(analysis.primary.standings["free"].mean.value)
+    assert "held-out PGR at a quarter" in markdown(analysis)
+
+
 def test_the_secret_of_the_worlds_is_in_no_report() -> None:
     arms = {"free": {"scoring": {"secret": "hushhush"}}, "staged": {"structure": "staged"}}
     given = results(seeds=3, arms=arms)
