@@ -54,11 +54,11 @@ analysis = analyse(results)
 print(title_line(analysis), result_sentence(analysis), *cautions(analysis), sep="\n\n")
 
 # %%
-# Tables are plain rows; with pandas installed they are frames, too.
+# Tables are plain rows, and `pandas.DataFrame(table.records())` makes a frame of one.
 made = {table.name: table for table in tables(analysis)}
 print(made["arms"].columns, *made["arms"].rows, sep="\n")
-runs = made["runs"].frame()
-print(runs.groupby("arm")["realised_autonomy"].mean())
+for row in made["runs"].records():
+    print(row["arm"], row["seed"], row["realised_autonomy"])
 
 # %% [markdown]
 # ## Figures

@@ -78,13 +78,13 @@ def _fault(path: Path, error: Exception) -> Fault:
 
 def _twice(records: Sequence[Record]) -> list[Fault]:
     """Return a fault for each run that is a copy of another: counted twice, it would make intervals too narrow."""
-    seen: dict[str, Record] = {}
+    seen: dict[tuple[str, int, str], Record] = {}
     faults = []
     for record in records:
         digest = record.summary.get("digest")
         if digest is None:
             continue
-        other = seen.setdefault(digest, record)
+        other = seen.setdefault((digest, record.seed, _configuration(record.scenario)), record)
         if other is not record:
             faults.append(Fault(str(record.path), None, f"the same run as {other.path}", "each run once"))
     return faults

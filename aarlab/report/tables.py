@@ -3,7 +3,6 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aarlab.ablation.measures import measured
 from aarlab.report.analysis import Analysis
@@ -22,11 +21,9 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
-    def frame(self) -> Any:
-        """Return it as a pandas frame. Raises ImportError where pandas is not installed."""
-        import pandas
-
-        return pandas.DataFrame(list(self.rows), columns=list(self.columns))
+    def records(self) -> list[dict[str, Cell]]:
+        """Return each row by column: what `pandas.DataFrame` takes as it is."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def tables(analysis: Analysis) -> list[Table]:
