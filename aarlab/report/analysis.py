@@ -150,7 +150,7 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
         baseline=estimate(mean, baselines) if baselines else None,
         climbs={arm.name: climb for arm in arms if (climb := _climb(arm))},
-        checkpoints={arm.name: points for arm in arms if (points := _checkpoints(arm))},
+        checkpoints={arm.name: reached for arm in arms if (reached := _checkpoints(arm))},
         entropies={arm.name: course for arm in arms if (course := _course(arm))},
         profiles=_profiles(values),
         autonomy=points,
