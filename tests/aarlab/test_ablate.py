@@ -101,7 +101,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """Its folder after an undisturbed start, and what was told meanwhile."""
     out = tmp_path_factory.mktemp("whole") / "pair"
-    return out, CliRunner().invoke(main, arguments(file, out, "--json", "--jobs", "2"))
+    done = CliRunner().invoke(main, arguments(file, out, "--json", "--jobs", "2"))
+    assert done.exit_code == 0, done.stderr
+    return out, done
 
 
 @pytest.fixture
