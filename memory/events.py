@@ -80,6 +80,49 @@ class ModelCall(Event):
     cost_usd: float | None
     """None: the price is not known."""
     cost_hours: float
+    cache_read_tokens: int = 0
+    """Of the input: what came from the provider's cache."""
+    cache_written_tokens: int = 0
+    """Of the input: what was put into the provider's cache."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the fields as JSON values. Where there is no cache nothing is said about it."""
+        fields = Event.to_json(self)
+        return {name: value for name, value in fields.items() if value or not name.startswith("cache_")}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall(Event):
+    """A base model was asked in vain, and asked again or given up. What is known of the cost has been paid."""
+
+    kind: ClassVar[str] = "failed_calls"
+    role: Role
+    model: str
+    """`provider/model` that was asked."""
+    fault: str
+    """What went wrong."""
+    input_tokens: int
+    """Of a stream that broke off: what it said before."""
+    output_tokens: int
+    cost_usd: float | None
+    """None: the price is not known."""
+    waited_s: float
+    """Seconds that were waited before the next attempt; 0 if there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached(Event):
+    """A budget, or the patience with a provider, came to its end, and with it somebody's work."""
+
+    kind: ClassVar[str] = "limits"
+    field: str
+    """The scenario's field, such as `budget.usd`."""
+    agent: str
+    """Whose call it was that could not be made."""
+    ends_run: bool
+    """Whether the whole run ends with it; else only this researcher's work does."""
+    told: str
+    """The sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +349,8 @@ class Closed(Event):
 
 
 KINDS: tuple[type[Event], ...] = (
-    Brief, Told, ModelCall, ToolCall, Decision, Experiment, Evaluation, Finding, Edge, Borrowed, Published, Ruling,
-    Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan, Closed,
+    Brief, Told, ModelCall, FailedCall, LimitReached, ToolCall, Decision, Experiment, Evaluation, Finding, Edge,
+    Borrowed, Published, Ruling, Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan,
+    Closed,
 )  # fmt: skip
 EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}

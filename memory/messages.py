@@ -11,6 +11,11 @@ Json = Any
 
 Speaker = Literal["user", "assistant"]
 
+INVALID_INPUT = "INVALID_JSON"
+"""The one argument of a tool use whose input was not JSON; its value is what the model wrote. Providers that want an
+object sent back get it like this, and the tool answers that it cannot be read.
+"""
+
 
 def canonical(value: Json) -> str:
     """Return the one JSON text of a value: keys sorted, no spaces, no NaN. Hashes and digests are taken over it."""
@@ -36,6 +41,30 @@ class Text:
     def to_json(self) -> Json:
         """Return the block as the wire format of the Messages API has it."""
         return {"type": "text", "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """What a model thought before it spoke. Those who thought it get it back unchanged; nobody else is shown it."""
+
+    text: str
+    signature: str = ""
+    """The provider's seal, without which it takes nothing back; empty where there is none."""
+
+    def to_json(self) -> Json:
+        """Return the block as the wire format of the Messages API has it."""
+        return {"type": "thinking", "thinking": self.text, "signature": self.signature}
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenThinking:
+    """Thinking that the provider hands out encrypted."""
+
+    data: str
+
+    def to_json(self) -> Json:
+        """Return the block as the wire format of the Messages API has it."""
+        return {"type": "redacted_thinking", "data": self.data}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +96,7 @@ class ToolResult:
         return {**block, "is_error": True} if self.is_error else block
 
 
-Block = Text | ToolUse | ToolResult
+Block = Text | Thinking | HiddenThinking | ToolUse | ToolResult
 
 
 def block_from_json(data: Mapping[str, Json]) -> Block:
@@ -75,6 +104,10 @@ def block_from_json(data: Mapping[str, Json]) -> Block:
     match data["type"]:
         case "text":
             return Text(data["text"])
+        case "thinking":
+            return Thinking(data["thinking"], data["signature"])
+        case "redacted_thinking":
+            return HiddenThinking(data["data"])
         case "tool_use":
             return ToolUse(data["id"], data["name"], data["input"])
         case "tool_result":
@@ -92,8 +125,13 @@ class Message:
 
     @property
     def text(self) -> str:
-        """All that was said in words, tool uses and results left out."""
+        """All that was said in words; thinking, tool uses and results left out."""
         return "\n".join(block.text for block in self.blocks if isinstance(block, Text))
+
+    @property
+    def thinking(self) -> str:
+        """All that was thought in words that can be read."""
+        return "\n".join(block.text for block in self.blocks if isinstance(block, Thinking))
 
     @property
     def tool_uses(self) -> tuple[ToolUse, ...]:
@@ -139,7 +177,18 @@ class Usage:
     """Tokens of one model call."""
 
     input_tokens: int = 0
+    """All that was read, from a cache or not."""
     output_tokens: int = 0
+    """All that was written, thinking included."""
+    cache_read_tokens: int = 0
+    """Of the input: what came from the provider's cache."""
+    cache_written_tokens: int = 0
+    """Of the input: what was put into the provider's cache."""
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, read and written."""
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def m001_one_log_and_what_it_points_to(db: Database) -> None:
         CREATE TABLE messages (
             hash TEXT PRIMARY KEY,       -- of speaker and content; each message is stored once
             speaker TEXT NOT NULL,       -- user | assistant
-            content TEXT NOT NULL        -- JSON list of blocks: text, tool_use, tool_result
+            content TEXT NOT NULL        -- JSON list of blocks: text, thinking, tool_use, tool_result
         ) WITHOUT ROWID;
         CREATE TABLE texts (
             hash TEXT PRIMARY KEY,       -- code of methods, system prompts, tool definitions

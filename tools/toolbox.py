@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aarlab.memory.events import ToolCall
-from aarlab.memory.messages import Json, ToolResult, ToolUse, canonical
+from aarlab.memory.messages import INVALID_INPUT, Json, ToolResult, ToolUse, canonical
 from aarlab.tools.bench import Bench
 from aarlab.tools.board import BOARD_TOOLS
 from aarlab.tools.definition import Answer, Tool, ToolError
@@ -28,6 +28,8 @@ async def use(bench: Bench, wish: ToolUse, offered: Mapping[str, Tool], *, refus
             raise ToolError(f"there is no tool {wish.name!r} here; there are: {', '.join(offered)}")
         if refused is not None:
             raise ToolError(refused)
+        if INVALID_INPUT in wish.arguments:
+            raise ToolError(f"the input of {wish.name} was not a JSON object; it may have been cut off. Write it again")
         tool = offered[wish.name]
         arguments = tool.parse(wish.arguments)
         wanted = tool.price(arguments)
