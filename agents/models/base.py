@@ -1,13 +1,55 @@
-"""The one protocol that every base model speaks: messages and tools in, a message and its cost out."""
+"""The one protocol that every base model speaks: messages and tools in, a message and its cost out.
+
+Everything a provider needs is here and in `registry`; `docs/providers.md` shows how one is written.
+"""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from aarlab.memory.messages import Conversation, Message, ToolSpec, Usage, canonical, content_hash
 
 
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An attempt to have an answer that came to nothing."""
+
+    fault: str
+    """What went wrong, for people."""
+    usage: Usage
+    """What is known of the tokens it took."""
+    cost_usd: float | None
+    """None: the price is not known."""
+    waited_s: float
+    """Seconds that were waited before the next attempt; 0 if there was none."""
+
+
 class ModelError(RuntimeError):
-    """A base model could not answer. The message says what happened and what to do."""
+    """A base model could not answer, and asking again would not help. The message says what happened and what to do."""
+
+
+class TemporaryError(ModelError):
+    """A base model could not answer this time. Asking again may help."""
+
+    def __init__(self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
+        """Take what went wrong, the seconds the provider asks to wait, and what is known of the tokens it took."""
+        super().__init__(fault)
+        self.retry_after_s = retry_after_s
+        self.usage = usage or Usage()
+        self.cost_usd: float | None = 0.0
+        """What is known of the price; filled in where the books are kept."""
+
+
+class TooLong(ModelError):
+    """The conversation no longer fits into the model's context."""
+
+
+class Unavailable(ModelError):
+    """A base model did not answer for so long that it was given up."""
+
+    def __init__(self, story: str, *, model: str, agent: str, failed: tuple[FailedAttempt, ...]) -> None:
+        """Take what to tell people, who was asked by whom, and the attempts that failed."""
+        super().__init__(story)
+        self.model, self.agent, self.failed = model, agent, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +71,41 @@ class Reply:
 
     message: Message
     stop_reason: str
-    """`tool_use` or `end_turn`, or what else ended it."""
+    """`tool_use` or `end_turn`, or what else ended it: `max_tokens`, `refusal`."""
     usage: Usage
     model: str
     """Id of the model as served."""
     cost_usd: float | None
-    """None: the price is not known."""
+    """None: the model does not know; then it is reckoned from the usage, where the price is known."""
+    failed: tuple[FailedAttempt, ...] = ()
+    """The attempts that came to nothing before this one."""
 
 
 class Model(Protocol):
-    """A base model, opened for one agent."""
+    """A base model, opened for one agent. One that holds connections has a method `async aclose()` besides."""
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request. Raises ModelError where no answer can be had."""
+        """Answer the request.
+
+        Raises:
+            TemporaryError: This time there is no answer, for a reason that passes.
+            ModelError: There is no answer to be had.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a live base model is asked; simulated ones have no use for it."""
+
+    max_tokens: int = 8192
+    """Most tokens of one answer, thinking included."""
+    effort: str | None = None
+    """How hard it should try, in the provider's words; None: the provider's default."""
+    thinking: Literal["default", "adaptive"] | int = "default"
+    """Whether it thinks before it speaks: as it does by default, when it sees fit, or for at most so many tokens."""
+    timeout_s: float = 600.0
+    """Seconds for one answer, from the first byte sent to the last received."""
+    base_url: str | None = None
+    """Where it is served; None: the provider's own address."""
+    text_tools: bool = False
+    """Whether tools are offered and used in plain text, for models without a native form."""

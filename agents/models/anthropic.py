@@ -1,0 +1,225 @@
+"""Claude, by the official SDK: streamed, its prefix cached, its thinking kept."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aarlab.agents.models.base import Reply, Request, Serving, TemporaryError
+from aarlab.agents.models.faults import Garbled, translated
+from aarlab.agents.models.wire import tool_input, whole_characters
+from aarlab.memory.messages import (
+    Block,
+    HiddenThinking,
+    Json,
+    Message,
+    Text,
+    Thinking,
+    ToolUse,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+_KEY = "ANTHROPIC_API_KEY"
+_CACHED: Json = {"type": "ephemeral"}
+_CONNECT_S = 20.0
+
+
+class Claude:
+    """A Claude model, as one agent's base model."""
+
+    def __init__(self, model: str, serving: Serving) -> None:
+        """Take the model's id as the API has it, and how to ask it."""
+        self._model, self._serving = model, serving
+        self._opened: AsyncAnthropic | None = None
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer the request.
+
+        Raises:
+            TemporaryError: This time there is no answer, for a reason that passes.
+            ModelError: There is no answer to be had.
+        """
+        import anthropic
+
+        draft = _Draft()
+        with translated(anthropic, model=f"anthropic/{self._model}", key=_KEY, spent=lambda: draft.usage):
+            async with asyncio.timeout(self._serving.timeout_s):
+                stream: Any = await self._client().messages.create(**body(request, self._model, self._serving))
+                async with stream:
+                    async for event in stream:
+                        draft.take(event)
+        return draft.reply()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    def _client(self) -> "AsyncAnthropic":
+        if self._opened is None:
+            import anthropic
+            import httpx2
+
+            self._opened = anthropic.AsyncAnthropic(
+                api_key=os.environ.get(_KEY),
+                base_url=self._serving.base_url,
+                # Whoever opened this asks again; see `retry`.
+                max_retries=0,
+                timeout=httpx2.Timeout(self._serving.timeout_s, connect=_CONNECT_S),
+            )
+        return self._opened
+
+
+def body(request: Request, model: str, serving: Serving) -> dict[str, Any]:
+    """Return what is sent.
+
+    The provider caches the longest prefix that it has seen before, up to a mark: tools and system prompt are one, what
+    was said until the last turn is another, the last turn is the next one's.
+    """
+    system = request.conversation.system
+    messages = sent(request.conversation.messages)
+    for message in [message for message in messages if message["role"] == "user"][-2:]:
+        message["content"][-1] = {**message["content"][-1], "cache_control": _CACHED}
+    asked: dict[str, Any] = {
+        "model": model,
+        "max_tokens": serving.max_tokens,
+        "messages": messages,
+        "tools": [tool.to_json() for tool in request.tools],
+        "stream": True,
+    }
+    if system:
+        asked["system"] = [{"type": "text", "text": system, "cache_control": _CACHED}]
+    if serving.effort is not None:
+        asked["output_config"] = {"effort": serving.effort}
+    if serving.thinking == "adaptive":
+        asked["thinking"] = {"type": "adaptive"}
+    elif serving.thinking != "default":
+        asked["thinking"] = {"type": "enabled", "budget_tokens": serving.thinking}
+    return asked
+
+
+def sent(messages: Sequence[Message]) -> list[dict[str, Json]]:
+    """Return the messages as the API takes them: without what is empty, and without thinking that nobody has sealed."""
+    listed = []
+    for message in messages:
+        blocks = [block for block in message.blocks if _is_taken(block)]
+        # Thinking alone is not an answer, and the API does not take it for one.
+        if any(not isinstance(block, Thinking | HiddenThinking) for block in blocks):
+            listed.append({"role": message.speaker, "content": [block.to_json() for block in blocks]})
+    return listed
+
+
+def _is_taken(block: Block) -> bool:
+    match block:
+        case Text(text=text):
+            return bool(text.strip())
+        case Thinking(signature=signature):
+            return bool(signature)
+        case _:
+            return True
+
+
+@dataclass(slots=True)
+class _Part:
+    """A content block while it arrives."""
+
+    kind: str
+    text: str = ""
+    signature: str = ""
+    id: str = ""
+    name: str = ""
+
+    def block(self) -> Block:
+        match self.kind:
+            case "thinking":
+                return Thinking(whole_characters(self.text), self.signature)
+            case "redacted_thinking":
+                return HiddenThinking(self.text)
+            case "tool_use":
+                return ToolUse(self.id, self.name, tool_input(self.text))
+            case _:
+                return Text(whole_characters(self.text))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer while it arrives."""
+
+    model: str = ""
+    stop_reason: str | None = None
+    parts: dict[int, _Part] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Tokens, by the names that the API gives them."""
+
+    @property
+    def usage(self) -> Usage:
+        """What the call is known to have taken."""
+        read, written = (self.counts.get(f"cache_{kind}_input_tokens", 0) for kind in ("read", "creation"))
+        plain, output = (self.counts.get(f"{way}_tokens", 0) for way in ("input", "output"))
+        return Usage(plain + read + written, output, read, written)
+
+    def take(self, event: Any) -> None:
+        """Take in the next event. Raises Garbled if it makes no sense."""
+        try:
+            match event.type:
+                case "message_start":
+                    self.model = event.message.model
+                    self._count(event.message.usage)
+                case "content_block_start":
+                    self.parts[event.index] = _begun(event.content_block)
+                case "content_block_delta":
+                    self._add(self.parts[event.index], event.delta)
+                case "message_delta":
+                    self.stop_reason = event.delta.stop_reason
+                    self._count(event.usage)
+                case _:
+                    pass
+        except (AttributeError, KeyError, TypeError) as error:
+            raise Garbled(f"{type(error).__name__} in an event of the stream: {error}") from None
+
+    def reply(self) -> Reply:
+        """Return the whole answer. Raises TemporaryError if the stream ended before the answer did."""
+        if self.stop_reason is None:
+            raise TemporaryError("the stream broke off", usage=self.usage)
+        blocks = [self.parts[index].block() for index in sorted(self.parts)]
+        if self.stop_reason == "refusal":
+            # What was refused must not be done, and a use of a tool without a result is not taken back.
+            blocks = [block for block in blocks if not isinstance(block, ToolUse)]
+        return Reply(Message("assistant", tuple(blocks)), self.stop_reason, self.usage, self.model, cost_usd=None)
+
+    def _count(self, usage: Any) -> None:
+        told = {name: getattr(usage, name, None) for name in _COUNTED}
+        self.counts |= {name: count for name, count in told.items() if count is not None}
+
+    @staticmethod
+    def _add(part: _Part, delta: Any) -> None:
+        match delta.type:
+            case "text_delta":
+                part.text += delta.text
+            case "thinking_delta":
+                part.text += delta.thinking
+            case "input_json_delta":
+                part.text += delta.partial_json
+            case "signature_delta":
+                part.signature += delta.signature
+            case _:
+                pass
+
+
+_COUNTED = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+
+
+def _begun(block: Any) -> _Part:
+    match block.type:
+        case "tool_use":
+            return _Part("tool_use", id=block.id, name=block.name)
+        case "redacted_thinking":
+            return _Part("redacted_thinking", text=block.data)
+        case "thinking":
+            return _Part("thinking", text=block.thinking, signature=block.signature or "")
+        case _:
+            return _Part("text", text=block.text)

@@ -1,0 +1,150 @@
+"""What tokens cost: one dated table, `prices.yaml`, and files that go before it. What is in neither has no price."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aarlab.memory.messages import Usage
+
+_MILLION = 1_000_000
+_SNAPSHOT = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PriceFileError(ValueError):
+    """A file of prices cannot be read. The message says where and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in US dollars for a million."""
+
+    input: float
+    output: float
+    cache_read: float
+    cache_write: float
+    above: int | None = None
+    """Tokens of a prompt above which all tokens of the request cost what stands in `long`; None: never."""
+    long: "Price | None" = None
+
+    def cost_usd(self, usage: Usage) -> float:
+        """Return what a call cost."""
+        rates = self._rates(usage.input_tokens)
+        plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_written_tokens
+        dollars = (
+            plain * rates.input
+            + usage.cache_read_tokens * rates.cache_read
+            + usage.cache_written_tokens * rates.cache_write
+            + usage.output_tokens * rates.output
+        )
+        return dollars / _MILLION
+
+    def most_usd(self, usage: Usage) -> float:
+        """Return the most that a call of so many tokens can cost: with nothing cached, and all of it to be cached."""
+        rates = self._rates(usage.input_tokens)
+        dollars = usage.input_tokens * max(rates.input, rates.cache_write) + usage.output_tokens * rates.output
+        return dollars / _MILLION
+
+    def _rates(self, prompt: int) -> "Price":
+        return self.long if self.long is not None and self.above is not None and prompt > self.above else self
+
+
+FREE = Price(0.0, 0.0, 0.0, 0.0)
+"""Of what runs here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices by model name, each with the day on which it was looked up."""
+
+    prices: Mapping[str, tuple[Price, date | None]]
+
+    def price(self, name: str) -> Price | None:
+        """Return the price of `provider/model`; None if it is not known."""
+        found = self.prices.get(name) or self.prices.get(_SNAPSHOT.sub("", name))
+        return found[0] if found else None
+
+    def as_of(self, name: str) -> date | None:
+        """Return the day on which the price of `provider/model` was looked up; None if that is not known."""
+        found = self.prices.get(name) or self.prices.get(_SNAPSHOT.sub("", name))
+        return found[1] if found else None
+
+
+class _Rates(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None
+    cache_write: Dollars | None = None
+
+
+class _Entry(_Rates):
+    above: Annotated[int, Field(ge=0)] | None = None
+    long: _Rates | None = None
+
+
+class _Provider(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: date | None = None
+    source: str = ""
+    models: dict[str, _Entry]
+
+
+@cache
+def shipped_prices() -> PriceTable:
+    """Return the table that comes with aarlab."""
+    return _read(files(__package__).joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
+
+
+def read_prices(path: Path) -> PriceTable:
+    """Return the table in a file.
+
+    Raises:
+        PriceFileError: There is no such file, or it does not hold prices.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise PriceFileError(f"{path} cannot be read: {reason}") from None
+    return _read(text, str(path))
+
+
+def _read(text: str, name: str) -> PriceTable:
+    # Slow to load, and only here.
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        content = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise PriceFileError(f"{name} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise PriceFileError(f"{name} holds no providers; see agents/models/prices.yaml for the form")
+    prices: dict[str, tuple[Price, date | None]] = {}
+    for provider, section in content.items():
+        try:
+            checked = _Provider.model_validate(section)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise PriceFileError(f"{name}: {provider}: {faults}") from None
+        prices |= {f"{provider}/{model}": (_price(entry), checked.as_of) for model, entry in checked.models.items()}
+    return PriceTable(prices)
+
+
+def _price(rates: _Rates) -> Price:
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    long = _price(rates.long) if isinstance(rates, _Entry) and rates.long is not None else None
+    above = rates.above if isinstance(rates, _Entry) else None
+    return Price(rates.input, rates.output, read, write, above, long)

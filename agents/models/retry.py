@@ -1,0 +1,102 @@
+"""The one place where a base model is asked again. Providers say what failed; here it is decided what that means.
+
+What passes (rate limits, overload, timeouts, streams that break off, a server's own errors) is tried again, after the
+time the server asks for or one that doubles with each attempt, until patience runs out. What does not pass is not.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request, TemporaryError, Unavailable
+from aarlab.memory.seeds import rng
+
+Announce = Callable[[str, float], None]
+"""Told that a model is waited for: what is said, and the share of the patience that is used up, in [0, 1]; 1 when it
+has answered after all.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a provider is waited for."""
+
+    total_s: float = 1800.0
+    """Seconds from the first failure of a request until it is given up."""
+    first_s: float = 1.0
+    """Seconds before the second attempt, where the server does not name a time; doubled with each attempt."""
+    most_s: float = 120.0
+    """Most seconds between two attempts, whatever the server asks for."""
+
+
+class Patient:
+    """A base model that is asked again where that may help."""
+
+    def __init__(
+        self, model: Model, name: str, patience: Patience, *, seed: int, agent: str, announce: Announce | None = None
+    ) -> None:
+        """Ask `model`, called `name`, on behalf of `agent`. Seed and agent set the scatter of the waiting times."""
+        self._model, self._name, self._agent, self._patience = model, name, agent, patience
+        # Scattered, so that a team that failed together does not come back together.
+        self._scatter = rng(seed, agent, "retry")
+        self._announce = announce
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer the request.
+
+        Raises:
+            Unavailable: There was no answer for longer than patience lasts.
+            ModelError: There is no answer to be had.
+        """
+        failed: list[FailedAttempt] = []
+        try:
+            reply: Reply = await AsyncRetrying(
+                retry=retry_if_exception_type(TemporaryError),
+                wait=self._wait,
+                stop=self._stop,
+                before_sleep=lambda state: failed.append(self._failure(state)),
+                reraise=True,
+            )(self._asked(request))
+        except TemporaryError as error:
+            failed.append(FailedAttempt(str(error), error.usage, error.cost_usd, 0.0))
+            minutes = self._patience.total_s / 60
+            story = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
+            raise Unavailable(story, model=self._name, agent=self._agent, failed=tuple(failed)) from error
+        if failed and self._announce is not None:
+            self._announce(self._story(), 1.0)
+        return replace(reply, failed=tuple(failed))
+
+    def _asked(self, request: Request) -> Callable[[], Awaitable[Reply]]:
+        async def ask() -> Reply:
+            return await self._model.reply(request)
+
+        return ask
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = _fault(state)
+        if error.retry_after_s is not None:
+            wanted = error.retry_after_s
+        else:
+            wanted = self._patience.first_s * 2 ** (state.attempt_number - 1) * self._scatter.uniform(0.5, 1.0)
+        return float(min(wanted, self._patience.most_s))
+
+    def _stop(self, state: RetryCallState) -> bool:
+        waited = state.seconds_since_start or 0.0
+        return waited + state.upcoming_sleep > self._patience.total_s
+
+    def _failure(self, state: RetryCallState) -> FailedAttempt:
+        error = _fault(state)
+        if self._announce is not None:
+            share = min((state.seconds_since_start or 0.0) / self._patience.total_s, 0.99)
+            self._announce(self._story(str(error)), share)
+        return FailedAttempt(str(error), error.usage, error.cost_usd, round(state.upcoming_sleep, 3))
+
+    def _story(self, fault: str = "") -> str:
+        return f"waiting for {self._name}" + (f": {fault}" if fault else "")
+
+
+def _fault(state: RetryCallState) -> TemporaryError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, TemporaryError), "only what passes is tried again"
+    return error

@@ -1,0 +1,87 @@
+"""Tools in plain text, for models that have no form of their own for them.
+
+The tools are listed below the system prompt. The model uses one by writing
+
+    ```tool
+    {"name": "read_file", "input": {"path": "method.py"}}
+    ```
+
+and reads what came of it in the next message, as
+
+    ```result
+    {"name": "read_file", "ok": true, "output": {"text": "..."}}
+    ```
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+from aarlab.agents.models.wire import tool_input
+from aarlab.memory.messages import INVALID_INPUT, Block, Json, Message, Text, ToolResult, ToolSpec, ToolUse
+
+_USE = re.compile(r"^```tool[ \t]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_EXPLAINED = """## Tools
+
+To use a tool, write a block like this, one for each use, and wait for the results in the next message:
+
+```tool
+{"name": "NAME", "input": {"ARGUMENT": "VALUE"}}
+```
+
+The input is JSON on as many lines as you like; line breaks inside a string are written as \\n. A message without such
+a block ends your turn.
+
+These are the tools, each with the JSON Schema of its input:
+"""
+
+
+def offered(tools: Sequence[ToolSpec]) -> str:
+    """Return what is said of tools below a system prompt; nothing where there are none."""
+    if not tools:
+        return ""
+    lines = [f"- {tool.name}: {tool.description}\n  {json.dumps(dict(tool.schema))}" for tool in tools]
+    return f"{_EXPLAINED}\n" + "\n".join(lines)
+
+
+def written(message: Message, names: dict[str, str]) -> str:
+    """Return a message in plain text. `names` holds the tool of each use by its id; uses are added to it."""
+    return "\n\n".join(piece for block in message.blocks if (piece := _written(block, names)))
+
+
+def _written(block: Block, names: dict[str, str]) -> str:
+    match block:
+        case Text(text=text):
+            return text
+        case ToolUse(id=key, name=name, arguments=arguments):
+            names[key] = name
+            return _fenced("tool", {"name": name, "input": dict(arguments)})
+        case ToolResult(tool_use_id=key, content=content, is_error=failed):
+            return _fenced("result", {"name": names.get(key, ""), "ok": not failed, "output": json.loads(content)})
+        case _:
+            return ""
+
+
+def _fenced(kind: str, content: Json) -> str:
+    return f"```{kind}\n{json.dumps(content, ensure_ascii=False)}\n```"
+
+
+def read(text: str, *, used: int) -> list[Block]:
+    """Return the blocks of an answer in plain text; `used` is the number of tool uses that went before it."""
+    blocks: list[Block] = []
+    # Every second piece is what stands in a fence.
+    for place, piece in enumerate(_USE.split(text)):
+        if place % 2:
+            used += 1
+            blocks.append(_use(piece, used))
+        elif piece.strip():
+            blocks.append(Text(piece.strip()))
+    return blocks
+
+
+def _use(piece: str, number: int) -> ToolUse:
+    wanted = tool_input(piece)
+    name, arguments = wanted.get("name"), wanted.get("input", {})
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        return ToolUse(f"text-{number}", "unreadable", {INVALID_INPUT: piece})
+    return ToolUse(f"text-{number}", name, arguments)
