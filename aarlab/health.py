@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from aarlab import __version__
-from aarlab.agents.models.registry import MODELS
+from aarlab.agents.models.registry import MODELS, PROVIDERS
 from aarlab.comparison import cores
 from aarlab.runs import DEFAULT_FOLDER
 from aarlab.scenarios.task import Progress
@@ -83,8 +83,12 @@ def examine(progress: Progress) -> Health:
         cores=cores(),
         cache=folder(cache.folder()),
         runs=folder(DEFAULT_FOLDER.absolute()),
-        keys={key: bool(os.environ.get(key)) for model in MODELS.values() for key in keys_in(model.needs)},
+        keys={key: bool(os.environ.get(key)) for needs in _needs() for key in keys_in(needs)},
     )
+
+
+def _needs() -> list[str]:
+    return [model.needs for model in MODELS.values()] + [provider.needs for provider in PROVIDERS.values()]
 
 
 def keys_in(needs: str) -> list[str]:

@@ -10,6 +10,7 @@ from aarlab.memory.events import (
     Edge,
     Evaluation,
     Experiment,
+    FailedCall,
     Finding,
     ModelCall,
     RoundBegan,
@@ -66,7 +67,7 @@ class Tally:
                 self.researchers[entry.stream] = Progress(entry.stream, brief.direction)
             case RoundBegan():
                 self.round = entry.round
-            case ModelCall(cost_usd=cost):
+            case ModelCall(cost_usd=cost) | FailedCall(cost_usd=cost):
                 self.cost_usd = None if self.cost_usd is None or cost is None else self.cost_usd + cost
             case ToolCall(tool=tool, summary=summary) if researcher is not None:
                 researcher.step = f"{tool.split('_')[0]} {summary}"

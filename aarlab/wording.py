@@ -1,5 +1,7 @@
 """Text from agents, and numbers, made fit for a person's terminal."""
 
+from urllib.parse import urlsplit, urlunsplit
+
 # Besides the control characters those that turn the direction of writing, which can make code read as what it is not.
 _STEERING = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _CONTROL: dict[int, str | None] = {**dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}"), ord("\r"): None}
@@ -36,3 +38,9 @@ def dollars_text(cost_usd: float | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 finding`, `2 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def without_password(url: str) -> str:
+    """Return an address without the name and password that may stand in it, and without its query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -2,15 +2,16 @@
 file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aarlab.agents.models.base import Model, Reply, Request
+from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request
 from aarlab.graph.dials.dial import Blueprint
+from aarlab.graph.payroll import Payroll
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
-from aarlab.memory.events import TEAM, Brief, Event, ModelCall, Role, Told
+from aarlab.memory.events import TEAM, Brief, Event, FailedCall, ModelCall, Role, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, canonical
 from aarlab.memory.runfile import RunFile
 from aarlab.scenarios.task import Progress
@@ -48,6 +49,8 @@ class Desk:
     """How often it has been sent back to repair the method at hand."""
     outcome: Mapping[str, Any] = field(default_factory=dict)
     """What came of the last experiment that the lab ran for it."""
+    spent: bool = False
+    """Whether it has met a limit: then it rests to the end."""
 
     def brief(self, system: str) -> None:
         """Begin the conversation, and record what the researcher is told and given at the start."""
@@ -81,7 +84,8 @@ class Desk:
         reply = await self.model.reply(request)
         self.conversation = self.conversation.then(reply.message)
         cost = self.bench.spend("think")
-        self.bench.record(call_of("researcher", request, reply, self.bench.file, cost_hours=cost))
+        for event in calls_of("researcher", request, reply, self.bench.file, cost_hours=cost):
+            self.bench.record(event)
         return reply.message
 
 
@@ -99,6 +103,8 @@ class Lab:
     planner: Model | None
     desks: dict[str, Desk]
     """By researcher, in the order of the team."""
+    payroll: Payroll
+    """Pays for their base models, and closes them."""
     progress: Progress | None = None
     """Told about slow preparations."""
 
@@ -122,9 +128,9 @@ class Lab:
         self.file.append(stream, event, round=round, hours=self.slice_end(round))
 
 
-def call_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_hours: float) -> ModelCall:
-    """Return the record of a call of a base model."""
-    return ModelCall(
+def calls_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_hours: float) -> list[Event]:
+    """Return the records of a call of a base model: the attempts that failed, and the one that was answered."""
+    call = ModelCall(
         role=role,
         model=reply.model,
         request=request.hash,
@@ -134,4 +140,23 @@ def call_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_h
         output_tokens=reply.usage.output_tokens,
         cost_usd=reply.cost_usd,
         cost_hours=cost_hours,
+        cache_read_tokens=reply.usage.cache_read_tokens,
+        cache_written_tokens=reply.usage.cache_written_tokens,
     )
+    return [*failures_of(role, reply.model, reply.failed), call]
+
+
+def failures_of(role: Role, model: str, failed: Iterable[FailedAttempt]) -> list[Event]:
+    """Return the records of attempts that failed."""
+    return [
+        FailedCall(
+            role=role,
+            model=model,
+            fault=attempt.fault,
+            input_tokens=attempt.usage.input_tokens,
+            output_tokens=attempt.usage.output_tokens,
+            cost_usd=attempt.cost_usd,
+            waited_s=attempt.waited_s,
+        )
+        for attempt in failed
+    ]

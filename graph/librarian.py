@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aarlab.agents import librarian
 from aarlab.agents.models.base import Model
-from aarlab.graph.lab import Desk, call_of
+from aarlab.graph.lab import Desk, calls_of
 from aarlab.memory.events import Told
 from aarlab.tools.board import listed
 
@@ -19,7 +19,8 @@ def librarian_of(desk: Desk, model: Model) -> Callable[[str], Awaitable[tuple[st
         reply = await model.reply(request)
         bench.record(Told("librarian", bench.file.store_message(request.conversation.messages[0])))
         # The researcher's hours are charged by the tool; the librarian has no clock of its own.
-        bench.record(call_of("librarian", request, reply, bench.file, cost_hours=0.0))
+        for event in calls_of("librarian", request, reply, bench.file, cost_hours=0.0):
+            bench.record(event)
         return librarian.answer(reply)
 
     return ask

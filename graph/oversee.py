@@ -4,7 +4,7 @@ from langgraph.runtime import Runtime
 
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
-from aarlab.graph.lab import OVERSEER, Lab, call_of
+from aarlab.graph.lab import OVERSEER, Lab, calls_of
 from aarlab.memory.board import Post
 from aarlab.memory.events import Decision, Experiment, Oversight, Published, Told
 from aarlab.memory.messages import Json
@@ -55,7 +55,7 @@ async def _ask(lab: Lab, request: Request, round: int) -> Oversight:
     reply = await lab.overseer.reply(request)
     ruling = overseer.decision(reply)
     heard = Told("overseer", lab.file.store_message(request.conversation.messages[0]))
-    for event in (heard, call_of("overseer", request, reply, lab.file, cost_hours=0.0), ruling):
+    for event in (heard, *calls_of("overseer", request, reply, lab.file, cost_hours=0.0), ruling):
         lab.record(event, round=round, stream=OVERSEER)
     return ruling
 

@@ -5,7 +5,7 @@ from langgraph.runtime import Runtime
 from aarlab.agents import planner
 from aarlab.agents.models.base import Request
 from aarlab.graph.briefing import catalogue
-from aarlab.graph.lab import PLANNER, Lab, call_of
+from aarlab.graph.lab import PLANNER, Lab, calls_of
 from aarlab.memory.events import Plan, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, user
 from aarlab.scenarios import registry
@@ -50,7 +50,8 @@ async def _written(lab: Lab, what: planner.What, count: int, *, critiques: int) 
         lab.record(Told("planner", lab.file.store_message(asked)), round=0, stream=PLANNER)
         request = Request(conversation, (planner.TOOLS[what],))
         reply = await lab.planner.reply(request)
-        lab.record(call_of("planner", request, reply, lab.file, cost_hours=0.0), round=0, stream=PLANNER)
+        for event in calls_of("planner", request, reply, lab.file, cost_hours=0.0):
+            lab.record(event, round=0, stream=PLANNER)
         written = planner.written(reply, what)
         conversation = conversation.then(reply.message)
         if critique < critiques:

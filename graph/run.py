@@ -10,17 +10,17 @@ import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from aarlab import __version__
-from aarlab.agents.models.base import Model
-from aarlab.agents.models.registry import open_model
 from aarlab.graph.dials.dial import deciders, first_step
 from aarlab.graph.dials.directions import direction_of
 from aarlab.graph.dials.topology import hearing
 from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
 from aarlab.graph.librarian import librarian_of
+from aarlab.graph.payroll import Payroll
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.summary import summarise
 from aarlab.graph.team import compile_team
 from aarlab.memory.board import Board
+from aarlab.memory.events import LimitReached
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.scenarios import baselines, registry
 from aarlab.scenarios.task import Progress, Task
@@ -44,6 +44,8 @@ def run_scenario(
 ) -> dict[str, Any]:
     """Run a scenario into a new run file and return the summary, which the file keeps too.
 
+    A run that a limit of the budget ends early is closed and scored as any other; its status is `stopped`.
+
     Args:
         scenario: What to run.
         path: The run file to make; its stem is the run's id.
@@ -57,6 +59,7 @@ def run_scenario(
     Raises:
         FileExistsError: There is such a file already.
         SandboxUnavailable: This machine cannot run the sandbox that was asked for.
+        ModelError: A base model cannot be had, and waiting would not help.
 
     Whatever else ends the run early, KeyboardInterrupt included, passes through; the file then says so and keeps what
     was done.
@@ -85,8 +88,11 @@ def run_scenario(
         except BaseException as error:
             file.finish("stopped" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
-        summary = {**summarise(file), "status": "done", "wall_s": round(time.monotonic() - began, 2)}
-        file.finish("done", summary)
+        limits = [entry.event.told for entry in file.entries(LimitReached) if isinstance(entry.event, LimitReached)]
+        status: Literal["done", "stopped"] = "stopped" if limits else "done"
+        ending = {"status": status, "limits_reached": limits, "wall_s": round(time.monotonic() - began, 2)}
+        summary = {**summarise(file), **ending}
+        file.finish(status, summary)
         return summary
 
 
@@ -97,12 +103,15 @@ async def _work(lab: Lab) -> None:
         await connection.execute("PRAGMA synchronous = NORMAL")
         await connection.execute("PRAGMA busy_timeout = 30000")
         team = compile_team(lab.scenario.structure, AsyncSqliteSaver(connection))
-        await team.ainvoke(
-            {"round": 0, "agent": ""},
-            context=lab,
-            config={"configurable": {"thread_id": lab.file.path.stem}, "recursion_limit": 10 * lab.rounds + 100},
-            durability="async",
-        )
+        try:
+            await team.ainvoke(
+                {"round": 0, "agent": ""},
+                context=lab,
+                config={"configurable": {"thread_id": lab.file.path.stem}, "recursion_limit": 10 * lab.rounds + 100},
+                durability="async",
+            )
+        finally:
+            await lab.payroll.aclose()
 
 
 def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool, threads: int | None) -> Evaluator:
@@ -126,9 +135,7 @@ def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, pr
     hears = hearing(structure.topology, structure.topology_parameters, team.names, scenario.seed)
     board = Board(file, hears)
 
-    def opened(name: str, agent: str) -> Model:
-        return open_model(name, seed=scenario.seed, agent=agent, temperament=team.temperament)
-
+    payroll = Payroll(scenario, progress)
     starters = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
     cap = scenario.scoring.cap
     tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(blueprint.evaluation, cap=cap)}
@@ -141,19 +148,19 @@ def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, pr
         bench.deciders = deciders(blueprint)
         desk = desks[name] = Desk(
             bench=bench,
-            model=opened(team.model, name),
-            model_name=team.model,
+            model=payroll.hire(team.model_of(name), name),
+            model_name=team.model_of(name),
             tools={tool: tools[tool] for tool in tools if tool not in blueprint.withheld},
             direction=direction_of(i) if blueprint.distinct_directions else None,
             hears=None if hears is None else [other for other in team.names if other in hears[name]],
             first=first_step(blueprint),
         )
         if structure.sharing == "query":
-            bench.librarian = librarian_of(desk, opened(team.librarian, f"{name} librarian"))
+            bench.librarian = librarian_of(desk, payroll.hire(team.librarian, f"{name} librarian"))
     return Lab(
         scenario, blueprint, file, board, evaluator,
-        reviewer=opened(team.reviewer, REVIEWER) if "review" in blueprint.team_nodes else None,
-        overseer=opened(team.overseer, OVERSEER) if structure.oversight != "none" else None,
-        planner=opened(team.model, PLANNER) if structure.planned else None,
-        desks=desks, progress=progress,
+        reviewer=payroll.hire(team.reviewer, REVIEWER) if "review" in blueprint.team_nodes else None,
+        overseer=payroll.hire(team.overseer, OVERSEER) if structure.oversight != "none" else None,
+        planner=payroll.hire(team.model_of(PLANNER), PLANNER) if structure.planned else None,
+        desks=desks, payroll=payroll, progress=progress,
     )  # fmt: skip

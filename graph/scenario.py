@@ -5,11 +5,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aarlab.graph.dials.topology import hearing
+from aarlab.graph.live import Live
 from aarlab.graph.structure import Structure
 from aarlab.scenarios import registry
 
 Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveHours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -48,6 +51,10 @@ class Team(_Section):
     """Base model of the librarian, where the structure has one."""
     overseer: str = "simulated/overseer"
     """Who oversees, where the structure has somebody."""
+    models: dict[str, str] = {}
+    """Base models of single researchers that think with another than `model`, by name, such as `{r1: human/terminal}`;
+    `planner` is whoever plans before the work begins.
+    """
     temperament: str = "varied"
     """Distribution from which simulated researchers draw their temperaments."""
 
@@ -56,6 +63,10 @@ class Team(_Section):
         """The researchers' names, r1, r2 and so on."""
         return [f"r{i + 1}" for i in range(self.researchers)]
 
+    def model_of(self, agent: str) -> str:
+        """Return the base model of a researcher, or of the planner."""
+        return self.models.get(agent, self.model)
+
     @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
     def _names_a_model(cls, name: str) -> str:
@@ -63,6 +74,14 @@ class Team(_Section):
 
         check_name(name)
         return name
+
+    @model_validator(mode="after")
+    def _everybody_named_is_there(self) -> "Team":
+        for agent, model in self.models.items():
+            self._names_a_model(model)
+            if agent not in (*self.names, "planner"):
+                raise ValueError(f"models names {agent!r}; there are {self.names[0]} to {self.names[-1]}, and planner")
+        return self
 
     @field_validator("temperament")
     @classmethod
@@ -74,12 +93,24 @@ class Team(_Section):
 
 
 class Budget(_Section):
-    """How long they research."""
+    """How long they research, and what it may cost. Limits that are left out do not bind."""
 
     hours: PositiveHours = 24.0
     """Research hours of each researcher."""
     round_hours: PositiveHours = 2.0
     """Length of a round: the slice of research time after which findings are shared."""
+    usd: Limit | None = None
+    """Most US dollars for base models, of the whole run."""
+    tokens: Count | None = None
+    """Most tokens, read and written, of the whole run."""
+    calls: Count | None = None
+    """Most answers of base models in the whole run."""
+    usd_each: Limit | None = None
+    """Most US dollars for the base model of each agent."""
+    tokens_each: Count | None = None
+    """Most tokens, read and written, of each agent."""
+    calls_each: Count | None = None
+    """Most answers of the base model of each agent."""
 
     @model_validator(mode="after")
     def _rounds_fit(self) -> "Budget":
@@ -158,8 +189,33 @@ class Scenario(_Section):
     budget: Budget = Budget()
     costs: Costs = Costs()
     scoring: Scoring = Scoring()
+    live: Live = Live()
+
+    @property
+    def models_used(self) -> list[str]:
+        """The base models that somebody thinks with under this structure, each once."""
+        structure, team = self.structure, self.team
+        used = [team.model_of(name) for name in team.names]
+        used += [team.model_of("planner")] * structure.planned
+        used += [team.reviewer] * (structure.review != "none")
+        used += [team.librarian] * (structure.sharing == "query")
+        used += [team.overseer] * (structure.oversight != "none")
+        return list(dict.fromkeys(used))
 
     @model_validator(mode="after")
     def _topology_fits_the_team(self) -> "Scenario":
         hearing(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
+        return self
+
+    @model_validator(mode="after")
+    def _money_can_be_counted(self) -> "Scenario":
+        """Refuse a limit on dollars that could not be kept."""
+        if self.budget.usd is None and self.budget.usd_each is None:
+            return self
+        unknown = [name for name in self.models_used if self.live.price(name) is None]
+        if unknown:
+            raise ValueError(
+                f"a limit in dollars cannot be kept where a price is not known: {', '.join(unknown)}. Limit "
+                "budget.tokens instead, or give the price in a file and name it in live.prices"
+            )
         return self

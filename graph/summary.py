@@ -6,7 +6,17 @@ from typing import Any
 from aarlab.graph.measures import mean_novelty
 from aarlab.graph.realised import breaches
 from aarlab.memory.board import Board
-from aarlab.memory.events import Borrowed, Closed, Edge, Evaluation, Experiment, Finding, ModelCall, RoundBegan
+from aarlab.memory.events import (
+    Borrowed,
+    Closed,
+    Edge,
+    Evaluation,
+    Experiment,
+    FailedCall,
+    Finding,
+    ModelCall,
+    RoundBegan,
+)
 from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
@@ -97,7 +107,8 @@ def _hours_used(file: RunFile) -> float:
 
 
 def _cost(file: RunFile) -> float | None:
-    costs = [entry.event.cost_usd for entry in file.entries(ModelCall) if isinstance(entry.event, ModelCall)]
+    calls = (entry.event for entry in file.entries(ModelCall, FailedCall))
+    costs = [call.cost_usd for call in calls if isinstance(call, ModelCall | FailedCall)]
     known = [cost for cost in costs if cost is not None]
     return round(sum(known), 6) if len(known) == len(costs) else None
 

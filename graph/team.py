@@ -17,7 +17,8 @@ from aarlab.agents import reviewer
 from aarlab.agents.researcher import round_opening
 from aarlab.graph.briefing import briefing
 from aarlab.graph.close import close
-from aarlab.graph.lab import REVIEWER, Desk, Lab, call_of
+from aarlab.graph.lab import REVIEWER, Desk, Lab, calls_of
+from aarlab.graph.limits import LIMITS, halted, limit_events, within_limits
 from aarlab.graph.oversee import note_for, oversee, release, stopped, whole
 from aarlab.graph.plan import plan
 from aarlab.graph.researcher import ResearcherGraph, compile_researcher
@@ -48,7 +49,10 @@ def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] |
     """Compile the team graph that the structure asks for."""
     blueprint = structure.blueprint()
     researcher = compile_researcher(structure)
-    nodes: dict[str, Any] = {"review": review, "publish": publish, "release": release, "oversee": oversee}
+    nodes: dict[str, Any] = {
+        "review": within_limits(review), "publish": publish, "release": within_limits(release),
+        "oversee": within_limits(oversee), "plan": within_limits(plan),
+    }  # fmt: skip
     graph: StateGraph[Team, Lab, Team, Team] = StateGraph(Team, context_schema=Lab)
     graph.add_node("brief", brief)
     graph.add_node("research", _research(researcher))
@@ -58,7 +62,7 @@ def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] |
     graph.add_node("next_round", next_round)
     graph.add_node("close", close)
     if structure.planned:
-        graph.add_node("plan", plan)
+        graph.add_node("plan", nodes["plan"])
         graph.add_edge("plan", "brief")
     graph.add_edge(START, "plan" if structure.planned else "brief")
     graph.add_conditional_edges("brief", _everybody, ["research"])
@@ -80,12 +84,19 @@ def _research(researcher: ResearcherGraph) -> Any:
     async def research(state: Team, runtime: Runtime[Lab]) -> None:
         """One researcher works through its slice of research time."""
         lab, desk = runtime.context, runtime.context.desks[state["agent"]]
+        if desk.spent or halted(lab):
+            return
         desk.bench.round = state["round"]
         until = lab.slice_end(state["round"])
         desk.tell(user(_opening(lab, desk)))
         beginning: Slice = {"agent": state["agent"], "until": until, "next": desk.stage or desk.first}
-        if time_left(desk, beginning):
-            await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
+        try:
+            if time_left(desk, beginning):
+                await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
+        except LIMITS as limit:
+            desk.spent = True
+            for event in limit_events(lab, limit, state["agent"]):
+                desk.bench.record(event)
 
     return research
 
@@ -99,10 +110,10 @@ async def review(state: Team, runtime: Runtime[Lab]) -> None:
             request = reviewer.ask_about_finding(post.finding.author, whole(lab, post))
             reply = await lab.reviewer.reply(request)
             heard = Told("reviewer", lab.file.store_message(request.conversation.messages[0]))
-            said = call_of("reviewer", request, reply, lab.file, cost_hours=0.0)
+            said = calls_of("reviewer", request, reply, lab.file, cost_hours=0.0)
             comment = reviewer.remark(reply)
             remarks = [] if comment is None else [Edge("critiques", REVIEWER, post.finding.id, comment)]
-            for event in (heard, said, *remarks):
+            for event in (heard, *said, *remarks):
                 lab.record(event, round=state["round"], stream=REVIEWER)
 
 
@@ -117,7 +128,7 @@ async def publish(state: Team, runtime: Runtime[Lab]) -> None:
 async def next_round(state: Team, runtime: Runtime[Lab]) -> Round:
     """The next slice of research time begins, or the budget is spent and the round stays the last."""
     lab = runtime.context
-    if state["round"] >= lab.rounds or stopped(lab):
+    if state["round"] >= lab.rounds or stopped(lab) or halted(lab):
         return {"round": lab.rounds + 1}
     return {"round": _begin(lab, state["round"] + 1)}
 

@@ -5,7 +5,7 @@ from typing import TypedDict
 from langgraph.runtime import Runtime
 
 from aarlab.agents import reviewer
-from aarlab.graph.lab import Desk, Lab, call_of
+from aarlab.graph.lab import Desk, Lab, calls_of
 from aarlab.memory.events import Experiment, Ruling, Told
 from aarlab.memory.messages import Json, ToolResult, ToolUse
 from aarlab.tools.experiment import EXPERIMENT_TOOL
@@ -94,7 +94,8 @@ async def rule(lab: Lab, desk: Desk, path: str) -> Ruling:
     verdict = reviewer.verdict(reply)
     cost = bench.spend("review")
     bench.record(Told("reviewer", bench.file.store_message(request.conversation.messages[0])))
-    bench.record(call_of("reviewer", request, reply, bench.file, cost_hours=cost))
+    for event in calls_of("reviewer", request, reply, bench.file, cost_hours=cost):
+        bench.record(event)
     ruling = Ruling(bench.file.store_text(code), verdict.approved, verdict.comment, cost)
     bench.record(ruling)
     bench.deciders["fidelity"] = "reviewer"

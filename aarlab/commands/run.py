@@ -11,6 +11,7 @@ from aarlab.commands.shared import (
     SandboxMode,
     Status,
     bad_input_explained,
+    env_file_option,
     json_option,
     no_cache_option,
     print_json,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     "--strict-structure", is_flag=True, help="Fail where what happened is not what the structure says; see the summary."
 )
 @no_cache_option
+@env_file_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(
@@ -58,6 +60,7 @@ def run(
         from aarlab.config import load_scenario
 
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    _check_models(chosen, as_json=as_json)
     path = _new_file(chosen, Path(out), as_json=as_json)
     stop_politely()
     summary = {"status": "done", **_run(chosen, path, sandbox=sandbox, cache=not no_cache, quiet=quiet)}
@@ -69,6 +72,20 @@ def run(
         click.echo("The structure was not kept:\n" + "\n".join(f"  {breach}" for breach in breaches), err=True)
         sys.exit(Status.FAILED)
     sys.exit({"done": Status.DONE, "stopped": Status.STOPPED}.get(summary["status"], Status.FAILED))
+
+
+def _check_models(scenario: "Scenario", *, as_json: bool) -> None:
+    """Refuse base models that lack what they need, and say where those go that do not go to their provider."""
+    from aarlab.config import Fault
+    from aarlab.wording import printable, without_password
+
+    models = [scenario.live.model(name) for name in scenario.models_used]
+    lacking = [(model.name, missing) for model in models if (missing := model.missing()) is not None]
+    if lacking:
+        refuse([Fault(name, None, missing, None) for name, missing in lacking], as_json=as_json)
+    for model in models:
+        if model.address is not None:
+            click.echo(printable(f"{model.name} is asked at {without_password(model.address)}"), err=True)
 
 
 def _new_file(scenario: "Scenario", folder: Path, *, as_json: bool) -> Path:
@@ -86,6 +103,7 @@ def _new_file(scenario: "Scenario", folder: Path, *, as_json: bool) -> Path:
 
 def _run(scenario: "Scenario", path: Path, *, sandbox: SandboxMode, cache: bool, quiet: bool) -> dict[str, Any]:
     """Run to the end, and return the summary, or what can be said instead."""
+    from aarlab.agents.models.base import ModelError
     from aarlab.display import open_display
     from aarlab.graph.run import run_scenario
     from aarlab.tools.sandbox import SandboxUnavailable
@@ -102,7 +120,7 @@ def _run(scenario: "Scenario", path: Path, *, sandbox: SandboxMode, cache: bool,
         _say_what_is_left("Stopped.", path)
         return {**stub, "status": "stopped"}
     except Exception as error:
-        if not isinstance(error, SandboxUnavailable):
+        if not isinstance(error, SandboxUnavailable | ModelError):
             traceback.print_exc()
         _say_what_is_left(f"The run failed: {error}", path)
         return {**stub, "status": "failed", "error": f"{type(error).__name__}: {error}"}
@@ -114,10 +132,14 @@ def _say_what_is_left(story: str, path: Path) -> None:
 
 
 def _tell(summary: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     from aarlab.memory.runfile import RunFile
     from aarlab.summary import summary_text
 
     console = stdout_console()
+    for limit in summary["limits_reached"]:
+        console.print(f"[bold yellow]Stopped early:[/] {escape(limit)}.")
     console.print()
     with RunFile.read(Path(summary["file"])) as file:
         console.print(summary_text(summary, file), crop=False)

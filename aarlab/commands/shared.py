@@ -81,6 +81,28 @@ def no_cache_option(command: Command) -> Command:
     )(command)
 
 
+def env_file_option(command: Command) -> Command:
+    """Add `--env-file`, which is read before anything else is looked at."""
+
+    def read(context: click.Context, option: click.Parameter, path: str | None) -> None:
+        if path is not None:
+            from aarlab.config import ConfigError
+            from aarlab.envfile import read_env_file
+
+            try:
+                read_env_file(path)
+            except ConfigError as error:
+                refuse(error.faults, as_json=bool(context.params.get("as_json")))
+
+    return click.option(
+        "--env-file",
+        metavar="FILE",
+        callback=read,
+        expose_value=False,
+        help="Take keys from a file of lines KEY=VALUE; they go before the environment's.",
+    )(command)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print the one object of `--json`."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))

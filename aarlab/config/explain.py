@@ -1,12 +1,13 @@
 """What pydantic found wrong, joined to the places in the file and to what would be right."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from aarlab.agents.models.registry import MODELS
+from aarlab.agents.models.registry import UnknownModel, check_name
+from aarlab.agents.models.registry import names as model_names
 from aarlab.config.document import Document, Key
 from aarlab.config.faults import Fault, did_you_mean
 from aarlab.config.overrides import BARE_NAMES
@@ -17,14 +18,26 @@ from aarlab.scenarios.registry import TASKS
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_NAMES: Mapping[Key, Mapping[str, Any]] = {
-    ("task", "name"): TASKS,
-    ("team", "model"): MODELS,
-    ("team", "reviewer"): MODELS,
-    ("team", "librarian"): MODELS,
-    ("team", "overseer"): MODELS,
+_Names = Callable[[], Iterable[str]]
+
+
+def _is_task(name: str) -> bool:
+    return name in TASKS
+
+
+def _is_model(name: str) -> bool:
+    try:
+        check_name(name)
+    except UnknownModel:
+        return False
+    return True
+
+
+_NAMES: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
+    ("task", "name"): (_is_task, lambda: TASKS),
+    **{("team", role): (_is_model, model_names) for role in ("model", "reviewer", "librarian", "overseer")},
 }
-"""Fields that hold a name, and the names there are."""
+"""Fields that hold a name: whether something has it, and the names there are."""
 
 
 def explain(error: ValidationError, document: Document, model: type[BaseModel] = Scenario) -> list[Fault]:
@@ -47,14 +60,14 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel] =
 def _unknown_names(document: Document) -> dict[Key, Fault]:
     """Return what is called by a name that does not exist, also where pydantic stopped at something else before."""
     faults: dict[Key, Fault] = {}
-    for key, names in _NAMES.items():
+    for key, (exists, names) in _NAMES.items():
         section = document.data.get(key[0])
         bare = isinstance(section, str) and BARE_NAMES.get(key[0]) == key[1]
         said = section if bare else _value(key, document)
-        if isinstance(said, str) and said not in names:
+        if isinstance(said, str) and not exists(said):
             blamed = key[:1] if bare else key
             where, field = _where(blamed, document), ".".join(blamed)
-            faults[blamed] = Fault(where, field, shown(said), listed(names), did_you_mean(said, names))
+            faults[blamed] = Fault(where, field, shown(said), listed(names()), did_you_mean(said, names()))
     return faults
 
 

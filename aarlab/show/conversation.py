@@ -43,6 +43,7 @@ from aarlab.wording import hours_text, printable, shortened
 _SECTION_LINES = 16
 """Lines of each section of a brief: what its end says, such as how the work is organised, matters as much."""
 _TOLD_LINES = 20
+_THOUGHT_LINES = 6
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _HASH = re.compile(r"[0-9a-f]{32}")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -172,6 +173,9 @@ class _Speaker:
             return
         reply = self.file.message(call.reply)
         yield _head(entry.hours, f"the {call.role} thinks" if aside else f"{self.agent} thinks", _price(call), "cyan")
+        if reply.thinking:
+            cut, more = self.reading.cut(printable(reply.thinking.strip()), _THOUGHT_LINES)
+            yield _indented(Text(cut + (" …" if more else ""), style="dim italic"))
         if reply.text:
             yield _indented(Text(printable(reply.text.strip())))
         for use in reply.tool_uses:
@@ -227,7 +231,8 @@ def _indented(part: RenderableType, columns: int = 0) -> RenderableType:
 def _price(call: ModelCall) -> str:
     parts = [hours_text(call.cost_hours)]
     if call.input_tokens or call.output_tokens:
-        parts.append(f"{call.input_tokens:,} tokens in, {call.output_tokens:,} out")
+        cached = f" ({call.cache_read_tokens:,} from the cache)" if call.cache_read_tokens else ""
+        parts.append(f"{call.input_tokens:,} tokens in{cached}, {call.output_tokens:,} out")
     if call.cost_usd:
         parts.append(f"${call.cost_usd:.4f}")
     return ", ".join(parts)

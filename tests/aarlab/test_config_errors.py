@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from aarlab.agents.models.registry import MODELS
+from aarlab.agents.models.registry import names
 from aarlab.config import ConfigError, load_scenario
 
 
@@ -34,7 +34,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:3: budget.huors
               found    a key that does not exist here
-              allowed  hours, round_hours
+              allowed  hours, round_hours, usd, tokens, calls, usd_each, tokens_each, calls_each
               did you mean hours?
             """,
         ),
@@ -59,7 +59,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             f"""
             my.yaml:2: team.model
               found    'simulated/reseacher'
-              allowed  {", ".join(MODELS)}
+              allowed  {", ".join(names())}
               did you mean simulated/researcher?
             """,
         ),
@@ -77,8 +77,8 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:1: budget
               found    nothing
-              allowed  a section with some of the keys hours, round_hours
-            """,
+              allowed  a section with some of the keys hours, round_hours, usd, tokens, calls, usd_each, tokens_each, calls_each
+            """,  # noqa: E501
         ),
         (
             "budget:\n  hours: 2\n  round_hours: 4\n",
@@ -195,7 +195,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
             """
             --set budget={huors: 3}: budget.huors
               found    a key that does not exist here
-              allowed  hours, round_hours
+              allowed  hours, round_hours, usd, tokens, calls, usd_each, tokens_each, calls_each
               did you mean hours?
             """,
         ),

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from aarlab.memory.messages import (
     Conversation,
+    HiddenThinking,
     Message,
     Text,
+    Thinking,
     ToolResult,
     ToolUse,
     block_from_json,
@@ -26,6 +28,8 @@ json_values = st.recursive(
 )
 blocks = (
     st.builds(Text, st.text())
+    | st.builds(Thinking, st.text(), st.text())
+    | st.builds(HiddenThinking, st.text())
     | st.builds(ToolUse, st.text(), st.text(), st.dictionaries(st.text(), json_values, max_size=3))
     | st.builds(ToolResult, st.text(), st.text(), st.booleans())
 )

@@ -1,0 +1,179 @@
+"""Money: what base models may cost, checked before each call with the most that it can take, booked after it."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from aarlab.agents.models.base import Model, Reply, Request, TemporaryError
+from aarlab.agents.models.pricing import Price
+from aarlab.graph.scenario import Budget
+from aarlab.memory.messages import Message, ToolSpec, Usage, canonical
+
+_OVERHEAD = 1000
+"""Tokens that a provider may add to a request of its own: instructions for the use of tools, marks between messages."""
+
+
+class LimitSpent(Exception):
+    """The budget has no room for a call."""
+
+    def __init__(self, field: str, agent: str, told: str) -> None:
+        """Take the scenario's field, whose call it was, and the sentence for people."""
+        super().__init__(told)
+        self.field, self.agent, self.told = field, agent, told
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What calls take."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.usd + other.usd, self.tokens + other.tokens, self.calls + other.calls)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(self.usd - other.usd, self.tokens - other.tokens, self.calls - other.calls)
+
+
+@dataclass(slots=True)
+class Books:
+    """What has been spent, and what calls that are under way may still take, of the whole run and of each agent."""
+
+    budget: Budget
+    spent: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
+    """By agent."""
+    held: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
+    """By agent, for calls that are under way."""
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit on anything but hours."""
+        return any(getattr(self.budget, name) is not None for name in _LIMITS)
+
+    async def hold(self, agent: str, most: Amount) -> None:
+        """Set aside the most that a call can take, as soon as there is room for it.
+
+        Raises:
+            LimitSpent: There is no room, and none will become free.
+        """
+        async with self.changed:
+            while (name := self._too_small(agent, most, self.held)) is not None:
+                # What is under way mostly takes less than was set aside for it.
+                if self._too_small(agent, most, {}) is not None or not any(held.calls for held in self.held.values()):
+                    raise self._refusal(name, agent, most)
+                await self.changed.wait()
+            self.held[agent] += most
+
+    async def settle(self, agent: str, most: Amount, spent: Amount) -> None:
+        """Put down what a call took in the place of what was set aside for it."""
+        async with self.changed:
+            self.held[agent] -= most
+            self.spent[agent] += spent
+            self.changed.notify_all()
+
+    def _too_small(self, agent: str, most: Amount, held: dict[str, Amount]) -> str | None:
+        """Return the first limit that has no room for a call beside what is spent and held; None if all have."""
+        for name, unit in _LIMITS.items():
+            limit = getattr(self.budget, name)
+            if limit is None:
+                continue
+            whose = [agent] if name.endswith("_each") else [*self.spent.keys() | held.keys()]
+            taken = [getattr(books[one], unit) for books in (self.spent, held) for one in whose if one in books]
+            if sum(taken) + getattr(most, unit) > limit + 1e-9:
+                return name
+        return None
+
+    def _refusal(self, name: str, agent: str, most: Amount) -> LimitSpent:
+        unit, limit = _LIMITS[name], getattr(self.budget, name)
+        whose = [agent] if name.endswith("_each") else list(self.spent)
+        spent = sum(getattr(self.spent[one], unit) for one in whose if one in self.spent)
+        by = f" by {agent}" if name.endswith("_each") else ""
+        told = (
+            f"budget.{name} is {_in_words(unit, limit)}; {_in_words(unit, spent)} are spent{by}, and the next call of "
+            f"{agent} can take {_in_words(unit, getattr(most, unit))}"
+        )
+        return LimitSpent(f"budget.{name}", agent, told)
+
+
+_LIMITS = {f"{unit}{whose}": unit for whose in ("", "_each") for unit in ("usd", "tokens", "calls")}
+"""Fields of the budget, each with the part of an amount that it limits."""
+
+
+def _in_words(unit: str, amount: float) -> str:
+    return f"${amount:.4f}" if unit == "usd" else f"{amount:,} {unit}"
+
+
+class Metered:
+    """A base model whose calls are paid for: priced, booked, and not made where the budget has no room for them."""
+
+    def __init__(self, model: Model, agent: str, books: Books, price: Price | None, max_tokens: int) -> None:
+        """Ask `model` on behalf of an agent; an answer has at most `max_tokens`, and costs what `price` says."""
+        self._model, self._agent, self._books = model, agent, books
+        self._price, self._max_tokens = price, max_tokens
+        self._gauge = _Gauge()
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer the request.
+
+        Raises:
+            LimitSpent: The budget has no room for it.
+            TemporaryError: This time there is no answer, for a reason that passes.
+            ModelError: There is no answer to be had.
+        """
+        most = self._most(request) if self._books.limited else Amount(calls=1)
+        await self._books.hold(self._agent, most)
+        spent = Amount()
+        try:
+            reply = await self._model.reply(request)
+            cost = self._cost(reply.usage) if reply.cost_usd is None else reply.cost_usd
+            spent = Amount(cost or 0.0, reply.usage.tokens, 1)
+            self._gauge.read(request, reply)
+            return replace(reply, cost_usd=cost)
+        except TemporaryError as error:
+            error.cost_usd = self._cost(error.usage) if error.usage.tokens else 0.0
+            spent = Amount(error.cost_usd or 0.0, error.usage.tokens, 0)
+            raise
+        finally:
+            await self._books.settle(self._agent, most, spent)
+
+    def _most(self, request: Request) -> Amount:
+        usage = Usage(self._gauge.most_tokens(request), self._max_tokens)
+        return Amount(self._price.most_usd(usage) if self._price else 0.0, usage.tokens, 1)
+
+    def _cost(self, usage: Usage) -> float | None:
+        return None if self._price is None else self._price.cost_usd(usage)
+
+
+@dataclass(slots=True)
+class _Gauge:
+    """Bounds the tokens of a request from above: what was counted before, and for what is new its bytes, for no token
+    is less than a byte.
+    """
+
+    system: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    messages: tuple[Message, ...] = ()
+    tokens: int = 0
+    """Of all these together."""
+
+    def read(self, request: Request, reply: Reply) -> None:
+        """Take in what the last request and its answer took."""
+        self.system, self.tools = request.conversation.system, request.tools
+        self.messages = (*request.conversation.messages, reply.message)
+        self.tokens = reply.usage.tokens
+
+    def most_tokens(self, request: Request) -> int:
+        """Return a number of tokens that the request does not exceed."""
+        system, messages = request.conversation.system, request.conversation.messages
+        known = len(self.messages)
+        if known and (system, request.tools, messages[:known]) == (self.system, self.tools, self.messages):
+            return self.tokens + _bytes([message.to_json() for message in messages[known:]]) + _OVERHEAD
+        tools = [tool.to_json() for tool in request.tools]
+        return _bytes([system, tools, [message.to_json() for message in messages]]) + _OVERHEAD
+
+
+def _bytes(value: object) -> int:
+    return len(canonical(value).encode())

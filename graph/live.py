@@ -1,0 +1,96 @@
+"""The section `live` of a scenario: how base models are asked that are not simulated."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from aarlab.agents.models.base import Serving
+from aarlab.agents.models.pricing import Price, read_prices, shipped_prices
+from aarlab.agents.models.registry import ModelInfo, find_model
+from aarlab.agents.models.retry import Patience
+
+Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Live(BaseModel):
+    """How live base models are asked. Simulated ones have no use for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    max_tokens: Annotated[int, Field(ge=1)] = 8192
+    """Most tokens of one answer, thinking included. The budget must have room for that many before each call."""
+    effort: Literal["minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    """How hard the model should try, where it can be told; left out: its provider's default."""
+    thinking: Literal["default", "adaptive"] | Annotated[int, Field(ge=1024)] = "default"
+    """Whether Claude thinks before it speaks: as the model does by default, as it sees fit (adaptive), or, where a
+    model knows no other way, for at most so many tokens.
+    """
+    answer_minutes: Minutes = 10.0
+    """Longest time for one answer; then the attempt has failed."""
+    patience_minutes: Minutes = 30.0
+    """How long a provider that does not answer is waited for; then the run ends, and what there is is scored."""
+    base_urls: dict[str, str] = {}
+    """Where models are served, by provider or by model, such as `{openai: "http://localhost:8000/v1"}`; left out: at
+    the provider's own address.
+    """
+    text_tools: list[str] = []
+    """Models that know no tools and get them in plain text."""
+    prices: str | None = None
+    """A file of prices that goes before aarlab's own table; `aarlab models` shows both."""
+
+    @field_validator("base_urls")
+    @classmethod
+    def _are_addresses_without_secrets(cls, urls: dict[str, str]) -> dict[str, str]:
+        for name, url in urls.items():
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"the address of {name} is not one that begins with http:// or https://")
+            # It is kept in the run file and shown.
+            if "@" in parts.netloc or parts.query:
+                raise ValueError(f"the address of {name} holds a password or a query; keys belong in the environment")
+        return urls
+
+    @field_validator("prices")
+    @classmethod
+    def _is_a_file_of_prices(cls, path: str | None) -> str | None:
+        if path is not None:
+            read_prices(Path(path))
+        return path
+
+    @model_validator(mode="after")
+    def _thinking_fits(self) -> "Live":
+        if isinstance(self.thinking, int) and self.thinking >= self.max_tokens:
+            raise ValueError(
+                f"thinking ({self.thinking}) leaves no room for an answer in max_tokens ({self.max_tokens})"
+            )
+        return self
+
+    def serving(self, name: str) -> Serving:
+        """Return how the base model of a name is asked."""
+        return Serving(
+            max_tokens=self.max_tokens,
+            effort=self.effort,
+            thinking=self.thinking,
+            timeout_s=60 * self.answer_minutes,
+            base_url=self.base_urls.get(name) or self.base_urls.get(name.partition("/")[0]),
+            text_tools=name in self.text_tools,
+        )
+
+    def model(self, name: str) -> ModelInfo:
+        """Return the base model of a name, to be served as said here. Raises UnknownModel."""
+        return find_model(name, self.serving(name))
+
+    def price(self, name: str) -> Price | None:
+        """Return what the base model of a name costs, None if that is not known."""
+        info = self.model(name)
+        own = read_prices(Path(self.prices)).price(name) if self.prices is not None else None
+        # Another server than the provider's has prices of its own.
+        listed = shipped_prices().price(name) if info.address is None else None
+        return own or info.price or listed
+
+    @property
+    def patience(self) -> Patience:
+        """How long providers are waited for."""
+        return Patience(total_s=60 * self.patience_minutes)
