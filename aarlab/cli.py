@@ -5,9 +5,11 @@ import rich_click as click
 from aarlab import __version__
 from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
-from aarlab.commands.catalogue import models, tasks
+from aarlab.commands.catalogue import tasks
 from aarlab.commands.doctor import doctor
+from aarlab.commands.models import models
 from aarlab.commands.power import power
+from aarlab.commands.prompts import prompts
 from aarlab.commands.report import report
 from aarlab.commands.run import run
 from aarlab.commands.show import show
@@ -38,5 +40,7 @@ def main() -> None:
     """
 
 
-for command in (run, show, ablate, report, power, structure, baselines, tasks, models, validate, doctor):
+for command in (
+    run, show, ablate, report, power, structure, baselines, tasks, models, prompts, validate, doctor,
+):  # fmt: skip
     main.add_command(command)

@@ -47,8 +47,9 @@ class Display(ABC):
 
 
 def open_display(scenario: Scenario, console: Console) -> Display:
-    """Return a live display on a terminal, plain lines elsewhere."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    """Return a live display on a terminal, plain lines elsewhere, and where a person types at the terminal."""
+    typing = any(name.startswith("human/") for name in scenario.models_used)
+    if console.is_terminal and not console.is_dumb_terminal and not typing:
         return LiveDisplay(scenario, console)
     return PlainDisplay(scenario, console)
 

@@ -1,30 +1,51 @@
-"""What a researcher is told at the start, put together from the scenario and the structure."""
+"""What a researcher is told and given at the start, put together from the scenario and the structure."""
 
 import json
+from collections.abc import Mapping
 
 from aarlab.agents.researcher import system_prompt
 from aarlab.graph.lab import Desk, Lab
-from aarlab.scenarios import registry, toolkit
+from aarlab.graph.scenario import Scenario
+from aarlab.scenarios import baselines, registry, toolkit
+from aarlab.tools.definition import Tool
+from aarlab.tools.experiment import EXPERIMENT_TOOL, experiment_tool
+from aarlab.tools.toolbox import TOOLS
 
 
 def briefing(lab: Lab, desk: Desk) -> str:
     """Return a researcher's system prompt."""
-    scenario = lab.scenario
-    starters = [path for path in desk.bench.files if path.startswith("baselines/")]
+    return prompt_for(desk.bench.agent, lab.scenario, desk.direction)
+
+
+def prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:
+    """Return the system prompt of a researcher who was given a direction, or none."""
+    files = starters()
     return system_prompt(
-        name=desk.bench.agent,
+        name=agent,
         team_size=scenario.team.researchers,
         task=scenario.task.name,
         task_about=registry.task(scenario.task.name, scenario.task.knobs).about,
-        structure=lab.blueprint.explained,
-        direction=desk.direction,
+        structure=scenario.structure.blueprint().explained,
+        direction=direction,
         hours=scenario.budget.hours,
         round_hours=scenario.budget.round_hours,
         costs=scenario.costs.model_dump(),
-        example=desk.bench.files["baselines/vanilla_soft.py"],
-        starters=starters,
+        example=files["baselines/vanilla_soft.py"],
+        starters=list(files),
         catalogue=catalogue(),
     )
+
+
+def starters() -> dict[str, str]:
+    """Return the methods that lie in every workspace at the start: code by path."""
+    return {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
+
+
+def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
+    """Return the tools that researchers are given, by name, in the order in which they are offered."""
+    blueprint = scenario.structure.blueprint()
+    tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(blueprint.evaluation, cap=scenario.scoring.cap)}
+    return {name: tool for name, tool in tools.items() if name not in blueprint.withheld}
 
 
 def catalogue() -> str:

@@ -111,8 +111,7 @@ class Lab:
     @property
     def rounds(self) -> int:
         """Number of rounds that the budget allows."""
-        budget = self.scenario.budget
-        return -int(-budget.hours // budget.round_hours)
+        return self.scenario.rounds
 
     def slice_end(self, round: int) -> float:
         """Return the research hour at which a round's slice ends, for each researcher."""
@@ -157,6 +156,8 @@ def failures_of(role: Role, model: str, failed: Iterable[FailedAttempt]) -> list
             output_tokens=attempt.usage.output_tokens,
             cost_usd=attempt.cost_usd,
             waited_s=attempt.waited_s,
+            cache_read_tokens=attempt.usage.cache_read_tokens,
+            cache_written_tokens=attempt.usage.cache_written_tokens,
         )
         for attempt in failed
     ]

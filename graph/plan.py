@@ -6,6 +6,7 @@ from aarlab.agents import planner
 from aarlab.agents.models.base import Request
 from aarlab.graph.briefing import catalogue
 from aarlab.graph.lab import PLANNER, Lab, calls_of
+from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Plan, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, user
 from aarlab.scenarios import registry
@@ -18,12 +19,11 @@ IDEAS_EACH = 4
 async def plan(state: object, runtime: Runtime[Lab]) -> None:
     """Ask the base model for what the structure wants in advance, and hand it to the lab."""
     lab, structure = runtime.context, runtime.context.scenario.structure
-    team = len(lab.desks)
+    count = count_of(lab.scenario)
     if structure.directions == "pool":
-        count = structure.pool_ideas or IDEAS_EACH * team
         written = await _written(lab, "ideas", count, critiques=structure.pool_critiques)
     else:
-        written = await _written(lab, "directions", team, critiques=0)
+        written = await _written(lab, "directions", count, critiques=0)
     for number, (text, families) in enumerate(written, start=1):
         known = [family for family in families if family in FAMILIES]
         lab.record(Plan(f"p{number}", text, known), round=0)
@@ -32,18 +32,26 @@ async def plan(state: object, runtime: Runtime[Lab]) -> None:
             desk.direction = written[i % len(written)][0]
 
 
-async def _written(lab: Lab, what: planner.What, count: int, *, critiques: int) -> list[tuple[str, list[str]]]:
-    scenario = lab.scenario
-    assert lab.planner is not None, "a plan was compiled without a planner"
-    conversation = Conversation.begin(
-        planner.system_prompt(
-            team_size=scenario.team.researchers,
-            task=scenario.task.name,
-            task_about=registry.task(scenario.task.name, scenario.task.knobs).about,
-            catalogue=catalogue(),
-            families=", ".join(FAMILIES),
-        )
+def count_of(scenario: Scenario) -> int:
+    """Return how many ideas, or directions, are asked for."""
+    team, structure = scenario.team.researchers, scenario.structure
+    return structure.pool_ideas or IDEAS_EACH * team if structure.directions == "pool" else team
+
+
+def planners_prompt(scenario: Scenario) -> str:
+    """Return the planner's system prompt."""
+    return planner.system_prompt(
+        team_size=scenario.team.researchers,
+        task=scenario.task.name,
+        task_about=registry.task(scenario.task.name, scenario.task.knobs).about,
+        catalogue=catalogue(),
+        families=", ".join(FAMILIES),
     )
+
+
+async def _written(lab: Lab, what: planner.What, count: int, *, critiques: int) -> list[tuple[str, list[str]]]:
+    assert lab.planner is not None, "a plan was compiled without a planner"
+    conversation = Conversation.begin(planners_prompt(lab.scenario))
     asked: Message = user(planner.request_for(what, count))
     for critique in range(critiques + 1):
         conversation = conversation.then(asked)

@@ -10,6 +10,7 @@ import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from aarlab import __version__
+from aarlab.graph.briefing import starters, tools_for
 from aarlab.graph.dials.dial import deciders, first_step
 from aarlab.graph.dials.directions import direction_of
 from aarlab.graph.dials.topology import hearing
@@ -22,14 +23,12 @@ from aarlab.graph.team import compile_team
 from aarlab.memory.board import Board
 from aarlab.memory.events import LimitReached
 from aarlab.memory.runfile import Entry, RunFile
-from aarlab.scenarios import baselines, registry
+from aarlab.scenarios import registry
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Evaluator
-from aarlab.tools.experiment import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.sandbox import Mode, Sandbox
 from aarlab.tools.scorecache import ScoreCache
-from aarlab.tools.toolbox import TOOLS
 
 
 def run_scenario(
@@ -136,21 +135,19 @@ def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, pr
     board = Board(file, hears)
 
     payroll = Payroll(scenario, progress)
-    starters = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
-    cap = scenario.scoring.cap
-    tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(blueprint.evaluation, cap=cap)}
+    files, tools = starters(), tools_for(scenario)
     desks: dict[str, Desk] = {}
     for i, name in enumerate(team.names):
         bench = Bench(
-            name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(starters)
+            name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(files)
         )
-        bench.cap = cap if blueprint.evaluation == "capped" else None
+        bench.cap = scenario.scoring.cap if blueprint.evaluation == "capped" else None
         bench.deciders = deciders(blueprint)
         desk = desks[name] = Desk(
             bench=bench,
             model=payroll.hire(team.model_of(name), name),
             model_name=team.model_of(name),
-            tools={tool: tools[tool] for tool in tools if tool not in blueprint.withheld},
+            tools=tools,
             direction=direction_of(i) if blueprint.distinct_directions else None,
             hears=None if hears is None else [other for other in team.names if other in hears[name]],
             first=first_step(blueprint),

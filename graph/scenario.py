@@ -192,6 +192,11 @@ class Scenario(_Section):
     live: Live = Live()
 
     @property
+    def rounds(self) -> int:
+        """Number of rounds that the budget allows."""
+        return -int(-self.budget.hours // self.budget.round_hours)
+
+    @property
     def models_used(self) -> list[str]:
         """The base models that somebody thinks with under this structure, each once."""
         structure, team = self.structure, self.team

@@ -108,6 +108,10 @@ class FailedCall(Event):
     """None: the price is not known."""
     waited_s: float
     """Seconds that were waited before the next attempt; 0 if there was none."""
+    cache_read_tokens: int = 0
+    """Of the input: what came from the provider's cache."""
+    cache_written_tokens: int = 0
+    """Of the input: what was put into the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`aarlab tasks` and `aarlab models`: what can be named in a scenario."""
+"""`aarlab tasks`: what there is to research."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -135,27 +135,3 @@ def _portrait(task: "Task", survey: "Survey | None") -> "RenderableType":
     for knob, value in task.knobs.items():
         knobs.add_row(knob, str(value), about[knob])
     return Group(Text(task.name, style="bold cyan"), Text(task.about), Text(), figures, knobs)
-
-
-@click.command()
-@json_option
-def models(as_json: bool) -> None:
-    """List the base models that agents can think with."""
-    from aarlab.agents.models.registry import MODELS
-
-    if as_json:
-        listed = [{"name": model.name, "about": model.about, "needs": model.needs} for model in MODELS.values()]
-        print_json({"models": listed})
-        return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    table.add_column("model", style="bold cyan", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("needs")
-    for model in MODELS.values():
-        table.add_row(model.name, model.about, model.needs)
-    console = stdout_console()
-    console.print(table)
-    console.print("Choose one with [bold]--set team.model=NAME[/] or [bold]--set team.reviewer=NAME[/].")

@@ -92,6 +92,12 @@ def _overseer(seed: int, agent: str, temperament: str) -> Model:
     return SimulatedOverseer()
 
 
+def _person(seed: int, agent: str, temperament: str) -> Model:
+    from aarlab.agents.models.human import Person
+
+    return Person(agent)
+
+
 _BUILT_IN = (
     ModelInfo(
         "simulated/researcher",
@@ -126,6 +132,13 @@ _BUILT_IN = (
         "Lets the work go on unless half the time brought no result; releases what has an experiment and a sane log.",
         "nothing",
         _overseer,
+        FREE,
+    ),
+    ModelInfo(
+        "human/terminal",
+        "A person at this terminal plays the part: researcher, reviewer, librarian or overseer.",
+        "a person at the terminal",
+        _person,
         FREE,
     ),
 )

@@ -4,10 +4,12 @@ What passes (rate limits, overload, timeouts, streams that break off, a server's
 time the server asks for or one that doubles with each attempt, until patience runs out. What does not pass is not.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity.stop import stop_base
 
 from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request, TemporaryError, Unavailable
 from aarlab.memory.seeds import rng
@@ -50,14 +52,15 @@ class Patient:
             ModelError: There is no answer to be had.
         """
         failed: list[FailedAttempt] = []
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(TemporaryError),
+            wait=self._wait,
+            stop=_Until(self._patience),
+            before_sleep=lambda state: failed.append(self._failure(state)),
+            reraise=True,
+        )
         try:
-            reply: Reply = await AsyncRetrying(
-                retry=retry_if_exception_type(TemporaryError),
-                wait=self._wait,
-                stop=self._stop,
-                before_sleep=lambda state: failed.append(self._failure(state)),
-                reraise=True,
-            )(self._asked(request))
+            reply: Reply = await retrying(self._asked(request))
         except TemporaryError as error:
             failed.append(FailedAttempt(str(error), error.usage, error.cost_usd, 0.0))
             minutes = self._patience.total_s / 60
@@ -81,19 +84,34 @@ class Patient:
             wanted = self._patience.first_s * 2 ** (state.attempt_number - 1) * self._scatter.uniform(0.5, 1.0)
         return float(min(wanted, self._patience.most_s))
 
-    def _stop(self, state: RetryCallState) -> bool:
-        waited = state.seconds_since_start or 0.0
-        return waited + state.upcoming_sleep > self._patience.total_s
-
     def _failure(self, state: RetryCallState) -> FailedAttempt:
         error = _fault(state)
         if self._announce is not None:
-            share = min((state.seconds_since_start or 0.0) / self._patience.total_s, 0.99)
-            self._announce(self._story(str(error)), share)
+            until = state.retry_object.stop
+            assert isinstance(until, _Until)
+            self._announce(self._story(str(error)), until.share)
         return FailedAttempt(str(error), error.usage, error.cost_usd, round(state.upcoming_sleep, 3))
 
     def _story(self, fault: str = "") -> str:
         return f"waiting for {self._name}" + (f": {fault}" if fault else "")
+
+
+class _Until(stop_base):
+    """Patience with one request: it is counted from its first failure, for an answer may take long without fault."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._total_s = patience.total_s
+        self._first: float | None = None
+        self.share = 0.0
+        """How much of it is used up, in [0, 1)."""
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Tell whether the next attempt would come too late."""
+        now = time.monotonic()
+        self._first = now if self._first is None else self._first
+        waited = now - self._first
+        self.share = min(waited / self._total_s, 0.99)
+        return waited + state.upcoming_sleep > self._total_s
 
 
 def _fault(state: RetryCallState) -> TemporaryError:
