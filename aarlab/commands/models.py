@@ -69,6 +69,7 @@ def _prices() -> dict[str, Any]:
 def _show(own: "list[ModelInfo]", providers: "list[Provider]") -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     from aarlab.agents.models.pricing import shipped_prices
 
@@ -79,11 +80,14 @@ def _show(own: "list[ModelInfo]", providers: "list[Provider]") -> None:
     for model in own:
         table.add_row(model.name, model.about, model.needs)
     for provider in providers:
-        table.add_row(f"{provider.name}/MODEL", f"{provider.about} MODEL is {provider.models}.", provider.needs)
+        # As text, for brackets in it mean what they say.
+        about = Text(f"{provider.about} MODEL is {provider.models}.")
+        table.add_row(f"{provider.name}/MODEL", about, Text(provider.needs))
     prices = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    prices.add_column("$ for a million tokens", style="cyan", no_wrap=True)
-    for heading in ("in", "out", "from cache", "into cache", "as of"):
+    prices.add_column("$ a million tokens", style="cyan", no_wrap=True)
+    for heading in ("in", "out", "from cache", "into cache"):
         prices.add_column(heading, justify="right", no_wrap=True)
+    prices.add_column("as of", no_wrap=True, min_width=10)
     for name, (price, day) in shipped_prices().prices.items():
         rates = (price.input, price.output, price.cache_read, price.cache_write)
         prices.add_row(name, *(f"{rate:g}" for rate in rates), str(day))

@@ -153,7 +153,7 @@ def test_a_refused_key_is_not_repeated(
 
 
 def test_the_next_attempt_comes_when_the_server_wants_it_but_not_later_than_we_do(opened: Callable[..., Asked]) -> None:
-    with ModelServer(HELLO, faults=["429 later", "", "429 later"], every=1) as server:
+    with ModelServer(HELLO, faults=["429 later", "", "429 later", ""], every=1) as server:
         model = opened("anthropic", server)
         honoured, capped = model.patiently(Patience()), model.patiently(Patience(most_s=0.02))
     assert [attempt.waited_s for attempt in honoured.failed] == [0.1]

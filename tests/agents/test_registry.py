@@ -2,11 +2,24 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from correspondence import ask, first_request
 
-from aarlab.agents.models.registry import MODELS, UnknownModel, check_name, open_model
+from aarlab.agents.models.base import Serving
+from aarlab.agents.models.registry import (
+    MODELS,
+    UnknownModel,
+    check_name,
+    find_model,
+    installed,
+    names,
+    open_model,
+)
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -39,3 +52,80 @@ def test_naming_a_model_does_not_load_what_thinking_with_it_needs() -> None:
     check = "import sys, aarlab.agents.models.registry as r; r.check_name('simulated/researcher')"
     loaded = f"{check}; sys.exit('aarlab.agents.models.simulated' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["anthropic/claude-opus-5-5", "openai/org/model:latest"])
+def test_some_providers_serve_whatever_their_service_knows(name: str) -> None:
+    check_name(name)
+    assert find_model(name).name == name
+
+
+@pytest.mark.parametrize("name", ["anthropic/", "anthropic", "/claude"])
+def test_half_a_name_is_none(name: str) -> None:
+    with pytest.raises(UnknownModel, match="anthropic/MODEL"):
+        check_name(name)
+
+
+def test_a_model_without_its_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    assert "--env-file" in str(find_model("anthropic/claude-opus-5-5").missing())
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    assert find_model("anthropic/claude-opus-5-5").missing() is None
+
+
+def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert find_model("openai/mine").missing() is not None
+    assert find_model("openai/mine", Serving(base_url="http://localhost:8000/v1")).missing() is None
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Install a package that declares a provider `acme`, with this code."""
+
+    def install(code: str) -> None:
+        (tmp_path / "acme_for_a_test.py").write_text(code)
+        info = tmp_path / "acme_for_a_test-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-for-a-test\nVersion: 1\n")
+        (info / "entry_points.txt").write_text("[aarlab.models]\nacme = acme_for_a_test:PROVIDER\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "acme_for_a_test", raising=False)
+
+    return install
+
+
+def test_a_package_adds_a_provider(package: Callable[[str], None]) -> None:
+    package((ROOT / "docs" / "example-provider" / "aarlab_acme.py").read_text())
+    assert [provider.name for provider in installed()] == ["acme"]
+    assert "acme/MODEL" in names()
+    reply = ask(open_model("acme/echo", seed=1, agent="r1"), first_request())
+    assert reply.message.tool_uses[0].name == "write_notebook"
+    with pytest.raises(UnknownModel, match="no base model is called 'acme/silence'"):
+        check_name("acme/silence")
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise ImportError('no acme here')", "'acme' of the package 'acme-for-a-test' cannot be loaded: ImportError"),
+        ("PROVIDER = 3", "is no Provider of that name; see docs/providers.md"),
+    ],
+)
+def test_a_package_that_is_broken_is_named_and_hinders_nobody_else(
+    package: Callable[[str], None], code: str, told: str
+) -> None:
+    package(code)
+    with pytest.raises(UnknownModel, match=told):
+        check_name("acme/echo")
+    check_name("simulated/researcher")
+
+
+def test_no_sdk_is_loaded_until_a_model_is_asked() -> None:
+    check = (
+        "import sys, aarlab.agents.models.registry as r; "
+        "[r.open_model(n, seed=1, agent='r1') for n in ('anthropic/x', 'openai/x')]; "
+        "sys.exit(bool({'anthropic', 'openai', 'httpx2'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -1,0 +1,139 @@
+"""The books: no limit is overspent, whatever order calls end in, and nothing stays set aside."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from team_runs import scenario
+
+from aarlab.agents.models.base import ModelError, Reply, Request, TemporaryError
+from aarlab.agents.models.pricing import Price
+from aarlab.graph.budget import Books, LimitSpent, Metered
+from aarlab.graph.scenario import Budget
+from aarlab.memory.messages import Conversation, Message, Text, ToolSpec, Usage, user
+
+PRICE = Price(input=10.0, output=50.0, cache_read=1.0, cache_write=12.5)
+MAX_TOKENS = 200
+QUESTION = Request(Conversation.begin("Be brief.").then(user("What now?")), (ToolSpec("look", "Look.", {}),))
+
+
+class Talker:
+    """A model that answers after some turns of the loop, with some tokens; with a negative number it fails."""
+
+    def __init__(self, script: list[tuple[int, int]]) -> None:
+        self.script = list(script)
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer with the next tokens of the script."""
+        pauses, tokens = self.script.pop(0)
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        usage = Usage(40, abs(tokens))
+        if tokens < 0:
+            raise TemporaryError("the stream broke off", usage=usage)
+        return Reply(Message("assistant", (Text("x" * tokens),)), "end_turn", usage, "talker", None)
+
+
+scripts = st.lists(st.tuples(st.integers(0, 4), st.integers(-MAX_TOKENS, MAX_TOKENS)), min_size=1, max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(scripts, min_size=1, max_size=5),
+    st.one_of(st.none(), st.floats(0.01, 0.2)),
+    st.one_of(st.none(), st.integers(1000, 9000)),
+    st.one_of(st.none(), st.integers(1, 12)),
+    st.one_of(st.none(), st.integers(1, 4)),
+)
+def test_no_limit_is_ever_overspent_and_nothing_stays_set_aside(
+    team: list[list[tuple[int, int]]], usd: float | None, tokens: int | None, calls: int | None, each: int | None
+) -> None:
+    budget = Budget(usd=usd, tokens=tokens, calls=calls, calls_each=each)
+    paid: dict[str, list[Usage]] = {}
+
+    async def work(agent: str, script: list[tuple[int, int]], books: Books) -> None:
+        model = Metered(Talker(script), agent, books, PRICE, MAX_TOKENS)
+        for _ in script:
+            try:
+                reply = await model.reply(QUESTION)
+                paid.setdefault(agent, []).append(reply.usage)
+            except TemporaryError as error:
+                paid.setdefault("failed", []).append(error.usage)
+            except LimitSpent:
+                return
+
+    async def all_together() -> Books:
+        books = Books(budget)
+        await asyncio.gather(*(work(f"r{i}", script, books) for i, script in enumerate(team)))
+        return books
+
+    books = asyncio.run(all_together())
+    usages = [usage for listed in paid.values() for usage in listed]
+    assert sum(PRICE.cost_usd(usage) for usage in usages) <= (usd or 1e9) + 1e-9
+    assert sum(usage.tokens for usage in usages) <= (tokens or 1e9)
+    answered = {agent: len(listed) for agent, listed in paid.items() if agent != "failed"}
+    assert sum(answered.values()) <= (calls or 1e9)
+    assert all(count <= (each or 1e9) for count in answered.values())
+    assert all(abs(held.usd) < 1e-9 and held.tokens == held.calls == 0 for held in books.held.values())
+    assert sum(spent.tokens for spent in books.spent.values()) == sum(usage.tokens for usage in usages)
+
+
+def test_a_call_that_does_not_fit_beside_the_others_waits_for_them() -> None:
+    """Ten calls may take all the tokens there are, and take few: all are made."""
+    one = 3000
+
+    async def all_together() -> list[Reply]:
+        books = Books(Budget(tokens=one))
+        models = [Metered(Talker([(3, 5)]), f"r{i}", books, PRICE, MAX_TOKENS) for i in range(10)]
+        return await asyncio.gather(*(model.reply(QUESTION) for model in models))
+
+    assert len(asyncio.run(all_together())) == 10
+
+
+def test_who_cannot_pay_is_told_what_is_spent_and_what_the_call_could_take() -> None:
+    books = Books(Budget(usd=0.001))
+    with pytest.raises(
+        LimitSpent, match=r"budget.usd is \$0.0010; \$0.0000 are spent, and the next call of r1 can take \$"
+    ):
+        asyncio.run(Metered(Talker([(0, 5)]), "r1", books, PRICE, MAX_TOKENS).reply(QUESTION))
+
+
+def test_what_a_known_conversation_can_take_is_what_it_took_and_what_is_new() -> None:
+    async def two_calls(limit: int) -> None:
+        model = Metered(Talker([(0, 100), (0, 100)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        long = replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400).then(user("What now?")))
+        reply = await model.reply(long)
+        await model.reply(replace(long, conversation=long.conversation.then(reply.message, user("And?"))))
+
+    # The first call can take its 4,000 bytes, the second is known to have begun with the 140 tokens of the first.
+    asyncio.run(two_calls(6000))
+    with pytest.raises(LimitSpent):
+        asyncio.run(two_calls(4000))
+
+
+def test_a_limit_in_dollars_that_could_not_be_kept_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"a price is not known: openai/my-own. Limit budget.tokens instead"):
+        scenario(team={"researchers": 2, "model": "openai/my-own"}, budget={"hours": 3, "usd": 1.0})
+    scenario(team={"researchers": 2, "model": "openai/my-own"}, budget={"hours": 3, "tokens": 100_000})
+    scenario(team={"researchers": 2}, budget={"hours": 3, "usd": 1.0})
+
+
+def test_another_server_does_not_have_the_providers_prices() -> None:
+    opus = {"researchers": 2, "model": "anthropic/claude-opus-5-5"}
+    assert scenario(team=opus).live.price("anthropic/claude-opus-5-5") is not None
+    elsewhere = scenario(team=opus, live={"base_urls": {"anthropic": "http://localhost:1"}})
+    assert elsewhere.live.price("anthropic/claude-opus-5-5") is None
+
+
+def test_an_error_that_does_not_pass_costs_nothing() -> None:
+    class Broken:
+        async def reply(self, request: Request) -> Reply:
+            raise ModelError("no")
+
+    books = Books(Budget(calls=1))
+    with pytest.raises(ModelError):
+        asyncio.run(Metered(Broken(), "r1", books, PRICE, MAX_TOKENS).reply(QUESTION))
+    assert books.spent["r1"].calls == books.held["r1"].calls == 0
