@@ -69,3 +69,8 @@ def assignment(number: int, text: str, details: Mapping[str, object]) -> str:
 def stage_opening(stage: str, **details: object) -> str:
     """Return the message that opens a stage of a fixed workflow."""
     return render(f"stages/{stage}", **details)
+
+
+def cut_off() -> str:
+    """Return the message that tells a researcher that its answer was cut off before it used a tool."""
+    return render("cut_off")

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from aarlab.agents.models.base import Model, Reply, Request, TemporaryError
+from aarlab.agents.models.base import Model, ModelError, Reply, Request, TemporaryError
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.scenario import Budget
 from aarlab.memory.messages import Message, ToolSpec, Usage, canonical
@@ -13,7 +13,7 @@ _OVERHEAD = 1000
 """Tokens that a provider may add to a request of its own: instructions for the use of tools, marks between messages."""
 
 
-class LimitSpent(Exception):
+class LimitSpent(ModelError):
     """The budget has no room for a call."""
 
     def __init__(self, field: str, agent: str, told: str) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request
+from aarlab.agents.researcher import cut_off
 from aarlab.graph.dials.dial import Blueprint
 from aarlab.graph.payroll import Payroll
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Brief, Event, FailedCall, ModelCall, Role, Told
-from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, canonical
+from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, canonical, user
 from aarlab.memory.runfile import RunFile
 from aarlab.scenarios.task import Progress
 from aarlab.tools.bench import Bench
@@ -21,6 +22,8 @@ from aarlab.tools.evaluator import Evaluator
 
 REVIEWER, OVERSEER, PLANNER = "reviewer", "overseer", "planner"
 """Names, and streams, of those who are not researchers."""
+MOST_CUT_OFF = 2
+"""How often a researcher whose answer was cut off is asked to go on before it is left to rest."""
 
 
 @dataclass(slots=True)
@@ -80,13 +83,22 @@ class Desk:
 
     async def think(self, offered: Mapping[str, Tool]) -> Message:
         """Let the researcher think and answer, with these tools before it."""
+        reply = await self._asked(offered)
+        for _ in range(MOST_CUT_OFF):
+            if reply.stop_reason != "max_tokens" or reply.message.tool_uses or not self.bench.can_afford("think"):
+                break
+            self.tell(user(cut_off()))
+            reply = await self._asked(offered)
+        return reply.message
+
+    async def _asked(self, offered: Mapping[str, Tool]) -> Reply:
         request = Request(self.conversation, tuple(tool.spec for tool in offered.values()))
         reply = await self.model.reply(request)
         self.conversation = self.conversation.then(reply.message)
         cost = self.bench.spend("think")
         for event in calls_of("researcher", request, reply, self.bench.file, cost_hours=cost):
             self.bench.record(event)
-        return reply.message
+        return reply
 
 
 @dataclass(slots=True)
@@ -142,15 +154,15 @@ def calls_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_
         cache_read_tokens=reply.usage.cache_read_tokens,
         cache_written_tokens=reply.usage.cache_written_tokens,
     )
-    return [*failures_of(role, reply.model, reply.failed), call]
+    return [*failures_of(role, reply.failed), call]
 
 
-def failures_of(role: Role, model: str, failed: Iterable[FailedAttempt]) -> list[Event]:
+def failures_of(role: Role, failed: Iterable[FailedAttempt]) -> list[Event]:
     """Return the records of attempts that failed."""
     return [
         FailedCall(
             role=role,
-            model=model,
+            model=attempt.model,
             fault=attempt.fault,
             input_tokens=attempt.usage.input_tokens,
             output_tokens=attempt.usage.output_tokens,

@@ -26,13 +26,13 @@ def limit_events(lab: Lab, limit: LimitSpent | Unavailable | TooLong, agent: str
     """
     match limit:
         case Unavailable():
-            reached = LimitReached("live.patience_minutes", limit.agent, ends_run=True, told=str(limit))
-            return [*failures_of(_role_of(limit.agent, lab), limit.model, limit.failed), reached]
+            agent, reached = limit.agent, LimitReached("live.patience_minutes", limit.agent, True, str(limit))
         case TooLong():
-            return [LimitReached("the model's context", agent, ends_run=agent not in lab.desks, told=str(limit))]
+            reached = LimitReached("the model's context", agent, agent not in lab.desks, str(limit))
         case LimitSpent():
             own = limit.field.endswith("_each") and limit.agent in lab.desks
-            return [LimitReached(limit.field, limit.agent, ends_run=not own, told=limit.told)]
+            agent, reached = limit.agent, LimitReached(limit.field, limit.agent, not own, limit.told)
+    return [*failures_of(_role_of(agent, lab), limit.failed), reached]
 
 
 def _role_of(agent: str, lab: Lab) -> Role:

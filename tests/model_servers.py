@@ -81,6 +81,8 @@ class ModelServer:
     """Hashes of the prefixes in the cache."""
     suffered: Counter[str] = field(default_factory=Counter)
     """Faults that have happened."""
+    owed: list[str] = field(default_factory=list)
+    """Faults that are due."""
 
     def __enter__(self) -> Self:
         lab = self
@@ -112,14 +114,18 @@ class ModelServer:
         with self._lock:
             self.requests.append(body)
             number = len(self.requests)
-            due = (
-                self.faults[(number // self.every - 1) % len(self.faults)]
-                if number % self.every == 0 and self.faults
-                else ""
-            )
-            if due:
-                self.suffered[due] += 1
-            return due
+            if self.faults and number % self.every == 0:
+                self.owed.append(self.faults[(number // self.every - 1) % len(self.faults)])
+            return self.owed.pop(0) if self.owed else ""
+
+    def suffers(self, fault: str, reply: Reply) -> str:
+        """Return the fault if this answer can have it; else a later one has to. What nobody does cannot be spoilt."""
+        with self._lock:
+            if fault in SPOILT and not reply.message.tool_uses:
+                self.owed.append(fault)
+                return ""
+            self.suffered.update([fault] if fault else [])
+            return fault
 
     def cached(self, blocks: Sequence[tuple[Json, bool]]) -> tuple[int, int, int]:
         """Return the tokens that came from the cache, went into it, and did neither.
@@ -167,13 +173,13 @@ class _Handler(BaseHTTPRequestHandler):
         fault = lab.arrived(body)
         try:
             if self._failed_at_once(fault):
+                lab.suffered.update([fault])
                 return
-            if anthropic:
-                request, blocks = read_anthropic(body)
-                events = speak_anthropic(lab, _spoilt(lab.answer(request), fault), blocks, fault, body["model"])
-            else:
-                request, blocks = read_openai(body)
-                events = speak_openai(lab, _spoilt(lab.answer(request), fault), blocks, fault, body["model"])
+            request, blocks = read_anthropic(body) if anthropic else read_openai(body)
+            reply = lab.answer(request)
+            fault = lab.suffers(fault, reply)
+            speak = speak_anthropic if anthropic else speak_openai
+            events = speak(lab, _spoilt(reply, fault), blocks, fault, body["model"])
             self._stream(events, fault)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True

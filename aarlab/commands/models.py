@@ -28,7 +28,6 @@ _QUESTION = "Use the tool to add two and two, and say nothing else."
 
 
 @click.group(invoke_without_command=True)
-@env_file_option
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:

@@ -13,6 +13,8 @@ from aarlab.memory.messages import Conversation, Message, ToolSpec, Usage, canon
 class FailedAttempt:
     """An attempt to have an answer that came to nothing."""
 
+    model: str
+    """`provider/model` that was asked."""
     fault: str
     """What went wrong, for people."""
     usage: Usage
@@ -25,6 +27,9 @@ class FailedAttempt:
 
 class ModelError(RuntimeError):
     """A base model could not answer, and asking again would not help. The message says what happened and what to do."""
+
+    failed: tuple[FailedAttempt, ...] = ()
+    """The attempts that came to nothing before it was given up."""
 
 
 class TemporaryError(ModelError):
@@ -46,10 +51,10 @@ class TooLong(ModelError):
 class Unavailable(ModelError):
     """A base model did not answer for so long that it was given up."""
 
-    def __init__(self, story: str, *, model: str, agent: str, failed: tuple[FailedAttempt, ...]) -> None:
-        """Take what to tell people, who was asked by whom, and the attempts that failed."""
+    def __init__(self, story: str, *, agent: str) -> None:
+        """Take what to tell people, and who has asked."""
         super().__init__(story)
-        self.model, self.agent, self.failed = model, agent, failed
+        self.agent = agent
 
 
 @dataclass(frozen=True, slots=True)

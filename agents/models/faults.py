@@ -56,7 +56,11 @@ def translated(sdk: ModuleType, *, model: str, key: str, spent: Callable[[], Usa
         raise TemporaryError(_short(f"the connection failed: {type(cause).__name__} {cause}"), usage=spent()) from None
     except TimeoutError:
         raise TemporaryError("no answer in time", usage=spent()) from None
-    except (Garbled, json.JSONDecodeError, UnicodeDecodeError, sdk.APIError) as error:
+    except sdk.APIResponseValidationError as error:
+        raise TemporaryError(_short(f"an answer that makes no sense: {error}"), usage=spent()) from None
+    except sdk.APIError as error:
+        raise TemporaryError(_short(f"the server gave up: {error}"), usage=spent()) from None
+    except (Garbled, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise TemporaryError(_short(f"an answer that makes no sense: {error}"), usage=spent()) from None
 
 

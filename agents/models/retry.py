@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.stop import stop_base
 
-from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request, TemporaryError, Unavailable
+from aarlab.agents.models.base import FailedAttempt, Model, ModelError, Reply, Request, TemporaryError, Unavailable
 from aarlab.memory.seeds import rng
 
 Announce = Callable[[str, float], None]
 """Told that a model is waited for: what is said, and the share of the patience that is used up, in [0, 1]; 1 when it
 has answered after all.
 """
+
+_MOST_DOUBLINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,15 @@ class Patient:
         try:
             reply: Reply = await retrying(self._asked(request))
         except TemporaryError as error:
-            failed.append(FailedAttempt(str(error), error.usage, error.cost_usd, 0.0))
+            failed.append(self._attempt(error, waited_s=0.0))
             minutes = self._patience.total_s / 60
             story = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
-            raise Unavailable(story, model=self._name, agent=self._agent, failed=tuple(failed)) from error
+            given_up = Unavailable(story, agent=self._agent)
+            given_up.failed = tuple(failed)
+            raise given_up from error
+        except ModelError as error:
+            error.failed = tuple(failed)
+            raise
         if failed and self._announce is not None:
             self._announce(self._story(), 1.0)
         return replace(reply, failed=tuple(failed))
@@ -81,7 +88,8 @@ class Patient:
         if error.retry_after_s is not None:
             wanted = error.retry_after_s
         else:
-            wanted = self._patience.first_s * 2 ** (state.attempt_number - 1) * self._scatter.uniform(0.5, 1.0)
+            doubled = 2 ** min(state.attempt_number - 1, _MOST_DOUBLINGS)
+            wanted = self._patience.first_s * doubled * self._scatter.uniform(0.5, 1.0)
         return float(min(wanted, self._patience.most_s))
 
     def _failure(self, state: RetryCallState) -> FailedAttempt:
@@ -90,7 +98,10 @@ class Patient:
             until = state.retry_object.stop
             assert isinstance(until, _Until)
             self._announce(self._story(str(error)), until.share)
-        return FailedAttempt(str(error), error.usage, error.cost_usd, round(state.upcoming_sleep, 3))
+        return self._attempt(error, waited_s=round(state.upcoming_sleep, 3))
+
+    def _attempt(self, error: TemporaryError, *, waited_s: float) -> FailedAttempt:
+        return FailedAttempt(self._name, str(error), error.usage, error.cost_usd, waited_s)
 
     def _story(self, fault: str = "") -> str:
         return f"waiting for {self._name}" + (f": {fault}" if fault else "")

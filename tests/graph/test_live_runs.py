@@ -138,6 +138,7 @@ def test_spoilt_answers_are_told_to_the_model_and_the_work_goes_on(tmp_path: Pat
     told = [call.summary for call in done.of(ToolCall) if not call.ok]
     assert any(summary.startswith("there is no tool 'no_such_tool' here") for summary in told)
     assert any("was not a JSON object" in summary for summary in told)
+    assert any("Your answer was cut off" in done.words(event.message) for event in done.of(Told))
     for name in done.researchers:
         wishes, results = [], []
         for event in done.of(ModelCall, Told, stream=name):
@@ -157,7 +158,7 @@ def test_dollars_end_a_run_cleanly_before_they_are_spent(tmp_path: Path) -> None
     )
     budget = {"hours": 40, "round_hours": 20, "usd": 0.5}
     with ModelServer(Team(SEED)) as server:
-        live = {"max_tokens": 800, "prices": str(table)}
+        live = {"max_tokens": 500, "prices": str(table)}
         team = served(server, "anthropic", team={"researchers": 1}, budget=budget, live=live)
         done = run(team, tmp_path / "run.db")
     assert 0.4 <= done.summary["cost_usd"] <= 0.5
