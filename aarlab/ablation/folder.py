@@ -225,7 +225,8 @@ def _take(descriptor: int, path: Path) -> None:
 def _info(run: PlannedRun, path: Path, version: str) -> RunInfo:
     with RunFile.read(path) as file:
         info = file.info()
-    if info.status != "done" or info.summary is None:
+    # One that a limit of its own has stopped was scored, too, and is as finished as it will ever be.
+    if info.status not in ("done", "stopped") or info.summary is None:
         raise ValueError(f"a run file that says that its run is {info.status}")
     if info.scenario != run.scenario.model_dump(mode="json"):
         raise ValueError("the file of another run than its name says")

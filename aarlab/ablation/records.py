@@ -28,7 +28,9 @@ class Record:
     path: Path
     """Its file: where it is, or where it will be."""
     status: Literal["done", "stopped", "failed", "missing"]
-    """`stopped`: begun and not finished, which one that is at work now looks like, too."""
+    """`done`: scored, whether or not a limit of its own ended it early. `stopped`: begun and not finished, which one that
+    is at work now looks like, too.
+    """
     error: str | None
     """Why it failed, or why its file cannot be read."""
     scenario: Mapping[str, Any]
@@ -84,7 +86,7 @@ def read_record(run: PlannedRun, place: Folder) -> Record:
 def _of_finished(run: PlannedRun, path: Path) -> Record:
     with RunFile.read(path) as file:
         info = file.info()
-        if info.status != "done" or info.summary is None:
+        if info.status not in ("done", "stopped") or info.summary is None:
             raise ValueError(f"it says that the run is {info.status}")
         budget, team = run.scenario.budget, run.scenario.team.researchers
 
