@@ -28,8 +28,8 @@ class Record:
     path: Path
     """Its file: where it is, or where it will be."""
     status: Literal["done", "stopped", "failed", "missing"]
-    """`done`: scored, whether or not a limit of its own ended it early. `stopped`: begun and not finished, which one that
-    is at work now looks like, too.
+    """`done`: scored, whether or not a limit of its own ended it early. `stopped`: begun and not finished, which one
+    that is at work now looks like, too.
     """
     error: str | None
     """Why it failed, or why its file cannot be read."""
