@@ -4,9 +4,10 @@
 
 Measured, in about a minute and in one process:
 
-- *Experiments per second* through the evaluator and its warm sandbox: the plain weak-to-strong student on chat, as
-  pilots (one small world) and as full experiments (eight worlds), as many at once as there are cores. Beside it the
-  same with a cold process for each experiment, which is what the warm sandbox saves.
+- *Pilots per second*, and *worlds per second* in full experiments (eight worlds, on a quarter of which the method runs
+  a second time with shuffled labels), through the evaluator and its warm sandbox: the plain weak-to-strong student on
+  chat, as many at once as there are cores. Beside it the same with a cold process for each world and without the
+  second runs, which is what the warm sandbox saves.
 - *Model calls per second* of a team of nine whose base model answers at once: what the graph, the tools and the run
   file cost for each turn.
 - *Bytes per model call* that the run file grows by, when each researcher has made 50 calls and when it has made 400.
@@ -43,8 +44,8 @@ from aarlab.tools.sandbox import Sandbox
 FULL_WORLDS = 8
 WARM = {"pilot": 60, "full": 20}
 """Experiments that are timed in the warm sandbox, by fidelity."""
-COLD = 6
-"""Experiments that are timed in processes of their own."""
+COLD = 8
+"""Worlds that are timed in processes of their own."""
 RESEARCHERS = 9
 CALLS_A_ROUND = 25
 CALLS = 425
@@ -55,12 +56,10 @@ import sys
 from aarlab.scenarios import baselines, registry, toolkit
 from aarlab.scenarios.task import FULL, PILOT
 
-task, worlds = registry.task("chat"), int(sys.argv[1])
 namespace = {}
 exec(baselines.load()["vanilla_soft"].code, namespace)
-for seed in range(worlds):
-    world = task.world(seed, size=PILOT if worlds == 1 else FULL)
-    world.score(namespace["method"](world.inputs))
+world = registry.task("chat").world(1, size=PILOT if sys.argv[1] == "pilot" else FULL)
+world.score(namespace["method"](world.inputs))
 """
 
 
@@ -72,8 +71,9 @@ class Figures:
     pilots_per_s: float
     pilots_per_s_cold: float
     """With a new process for each."""
-    full_per_s: float
-    full_per_s_cold: float
+    worlds_per_s: float
+    """In full experiments."""
+    worlds_per_s_cold: float
     """With a new process for each."""
     model_calls_per_s: float
     bytes_per_call_at_50: float
@@ -136,9 +136,9 @@ def measure() -> Figures:
     return Figures(
         cores=os.cpu_count() or 1,
         pilots_per_s=warm["pilot"],
-        pilots_per_s_cold=_cold_rate(worlds=1),
-        full_per_s=warm["full"],
-        full_per_s_cold=_cold_rate(worlds=FULL_WORLDS),
+        pilots_per_s_cold=_cold_rate("pilot"),
+        worlds_per_s=FULL_WORLDS * warm["full"],
+        worlds_per_s_cold=_cold_rate("full"),
         model_calls_per_s=(len(meter.times) - 1) / (meter.times[-1] - meter.times[0]),
         bytes_per_call_at_50=meter.bytes_per_call(50),
         bytes_per_call_at_400=meter.bytes_per_call(400),
@@ -147,10 +147,10 @@ def measure() -> Figures:
 
 def table(figures: Figures) -> str:
     """Return the figures as a small table."""
-    pilots, full = figures.pilots_per_s / figures.pilots_per_s_cold, figures.full_per_s / figures.full_per_s_cold
+    pilots, worlds = figures.pilots_per_s / figures.pilots_per_s_cold, figures.worlds_per_s / figures.worlds_per_s_cold
     rows = (
         (f"pilots per second, {figures.cores} cores", figures.pilots_per_s, f"{pilots:.0f} x a cold process each"),
-        (f"full experiments per second, {FULL_WORLDS} worlds", figures.full_per_s, f"{full:.1f} x a cold process each"),
+        ("worlds per second in full experiments", figures.worlds_per_s, f"{worlds:.0f} x a cold process each"),
         (f"model calls per second, {RESEARCHERS} researchers", figures.model_calls_per_s, "instant model"),
         ("bytes stored per call at 50 calls each", figures.bytes_per_call_at_50, ""),
         ("bytes stored per call at 400 calls each", figures.bytes_per_call_at_400, "must not grow"),
@@ -178,9 +178,9 @@ def _warm_rate(evaluator: Evaluator, fidelity: Fidelity) -> float:
     return WARM[fidelity] / (time.perf_counter() - began)
 
 
-def _cold_rate(*, worlds: int) -> float:
-    """Return experiments per second where each begins with a new process, as many at once as there are cores."""
-    command = [sys.executable, "-c", COLD_PROCESS, str(worlds)]
+def _cold_rate(fidelity: Fidelity) -> float:
+    """Return worlds per second where each begins with a new process, as many at once as there are cores."""
+    command = [sys.executable, "-c", COLD_PROCESS, fidelity]
     began = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda _: subprocess.run(command, check=True), range(COLD)))

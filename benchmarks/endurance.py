@@ -1,0 +1,113 @@
+"""Does the evaluator wear out? Ten thousand evaluations in a row, and what they leave behind.
+
+    python benchmarks/endurance.py [--evaluations 10000] [--json]
+
+Pilots of the plain weak-to-strong student on chat, several at once, through the evaluator and the strict sandbox. After
+each tenth of them it tells the resident memory of this process and of the sandbox's processes, the descriptors that
+this process holds, and how many processes there are: none of these may grow from the second tenth on.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aarlab.scenarios import baselines, registry
+from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.sandbox import Sandbox
+
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is there after so many evaluations."""
+
+    evaluations: int
+    per_s: float
+    """Evaluations per second since the last reading."""
+    lab_mb: float
+    """Resident memory of this process, in MiB."""
+    sandbox_mb: float
+    """Resident memory of its descendants together, shared pages counted once for each."""
+    descriptors: int
+    processes: int
+
+
+def main() -> None:
+    """Evaluate, and print a line for each tenth."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--evaluations", type=int, default=10_000, help="how many in a row")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+    arguments = parser.parse_args()
+    if not arguments.json:
+        print(f"{'evaluations':>11}{'per s':>8}{'lab MiB':>10}{'sandbox MiB':>13}{'descriptors':>13}{'processes':>11}")
+    for reading in readings(arguments.evaluations):
+        print(json.dumps(asdict(reading)) if arguments.json else row(reading), flush=True)
+
+
+def readings(evaluations: int) -> Iterator[Reading]:
+    """Evaluate so many times, and yield a reading after each tenth."""
+    task, code = registry.task("chat"), baselines.load()["vanilla_soft"].code
+    task.prepare()
+    part = max(AT_ONCE, evaluations // 10)
+
+    async def evaluate(evaluator: Evaluator, first: int) -> None:
+        for start in range(first, first + part, AT_ONCE):
+            names = [f"r1.e{number}" for number in range(start, min(start + AT_ONCE, first + part))]
+            trials = await asyncio.gather(*(evaluator.experiment(code, "pilot", name=name) for name in names))
+            assert all(trial.error is None for trial in trials)
+
+    with Sandbox() as sandbox, Evaluator(task, sandbox, run_seed=1, full_worlds=8) as evaluator:
+        for done in range(0, evaluations, part):
+            began = time.monotonic()
+            asyncio.run(evaluate(evaluator, done))
+            yield _reading(done + part, part / (time.monotonic() - began))
+
+
+def _reading(evaluations: int, per_s: float) -> Reading:
+    family = _descendants(os.getpid())
+    return Reading(
+        evaluations,
+        per_s,
+        lab_mb=_resident_mb(os.getpid()),
+        sandbox_mb=sum(map(_resident_mb, family)),
+        descriptors=len(os.listdir("/proc/self/fd")),
+        processes=1 + len(family),
+    )
+
+
+def _descendants(process: int) -> list[int]:
+    """Return the ids of all processes below one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it has ended meanwhile
+                continue
+    found = [process]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found[1:]
+
+
+def _resident_mb(process: int) -> float:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0.0
+
+
+def row(reading: Reading) -> str:
+    """Return a line of the table."""
+    memory = f"{reading.lab_mb:>10.1f}{reading.sandbox_mb:>13.1f}"
+    return f"{reading.evaluations:>11}{reading.per_s:>8.1f}{memory}{reading.descriptors:>13}{reading.processes:>11}"
+
+
+if __name__ == "__main__":
+    main()
