@@ -161,8 +161,8 @@ def _suspicious(analysis: Analysis) -> Iterator[str]:
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
     if winners:
         yield (
-            f"In {counted(winners, 'run')} the winning method kept its score with a shuffled teacher: it may not have "
-            "learnt from the teacher at all."
+            f"In {counted(winners, 'run')} the winning method kept its score with a shuffled teacher, at least once: "
+            "it may not have learnt from the teacher at all."
         )
     for first, second in analysis.repeated:
         yield f"{first} and {second} are the same configuration: what differs between them is noise."
