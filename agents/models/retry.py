@@ -74,7 +74,7 @@ class Patient:
             error.failed = tuple(failed)
             raise
         if failed and self._announce is not None:
-            self._announce(self._story(), 1.0)
+            self._announce(self._story(failed[-1].fault), 1.0)
         return replace(reply, failed=tuple(failed))
 
     def _asked(self, request: Request) -> Callable[[], Awaitable[Reply]]:
@@ -103,8 +103,8 @@ class Patient:
     def _attempt(self, error: TemporaryError, *, waited_s: float) -> FailedAttempt:
         return FailedAttempt(self._name, str(error), error.usage, error.cost_usd, waited_s)
 
-    def _story(self, fault: str = "") -> str:
-        return f"waiting for {self._name}" + (f": {fault}" if fault else "")
+    def _story(self, fault: str) -> str:
+        return f"waiting for {self._name}: {fault}"
 
 
 class _Until(stop_base):

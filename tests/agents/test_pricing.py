@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarlab.agents.models.pricing import Price, PriceFileError, read_prices, shipped_prices
@@ -47,6 +47,7 @@ def test_every_price_that_comes_with_aarlab_is_dated() -> None:
     assert all(table.as_of(name) is not None for name in table.prices)
 
 
+@settings(deadline=None)
 @given(prices, usages)
 def test_no_call_costs_more_than_the_most_it_can(price: Price, usage: Usage) -> None:
     dearest = max(price.input, price.cache_read, price.cache_write)
