@@ -5,6 +5,8 @@ from typing import Any
 
 MEASURES: Mapping[str, str] = {
     "heldout.pgr": "held-out PGR",
+    "heldout_pgr.quarter": "held-out PGR of what led at a quarter of the budget",
+    "heldout_pgr.half": "held-out PGR of what led at half of the budget",
     "redrawn.pgr": "PGR on redrawn worlds",
     "best.pgr": "PGR of the winner where the finalists were scored again",
     "baseline.pgr": "held-out PGR of the best fixed baseline",
