@@ -30,6 +30,7 @@ def plan_json(state: State, *, jobs: int) -> dict[str, Any]:
         "jobs": jobs,
         "seconds": state.pace.seconds_left(state.waiting, [], jobs),
         "cost_usd": cost_left(state),
+        "smallest_difference": smallest_shown(plan),
     }
 
 
@@ -64,10 +65,34 @@ def _plan_lines(state: State, jobs: int) -> dict[str, str]:
         else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms are not compared at equal compute",
         "measures": "; ".join(MEASURES.get(measure, measure) for measure in ablation.measures),
         "comparisons": _comparisons(plan),
+        "can show": reach_text(plan),
         "time": _time(state, jobs),
         "cost": _cost(state),
         "folder": str(state.folder.root),
     }
+
+
+def smallest_shown(plan: Plan) -> float | None:
+    """Return the smallest difference that the seeds can be expected to show; None where no spread is known beforehand.
+
+    Found with a chance of 0.8, two-sided 5 %, if runs spread as they did before.
+    """
+    from aarlab.statistics import SPREAD_OF_RUNS, smallest_difference
+
+    seeds = len(plan.runs) // len(plan.arms)
+    if seeds < 2 or plan.ablation.measures[0] != "heldout.pgr":
+        return None
+    return smallest_difference(seeds, SPREAD_OF_RUNS * 2**0.5, paired=False)
+
+
+def reach_text(plan: Plan) -> str:
+    """Return what differences the design can show, in words."""
+    smallest = smallest_shown(plan)
+    if smallest is None:
+        return "not known before there are runs: aarlab power DIR tells it afterwards"
+    return (
+        f"differences of {smallest:.2f} or more, found four times in five; smaller ones need more seeds: aarlab power"
+    )
 
 
 def _comparisons(plan: Plan) -> str:

@@ -111,10 +111,12 @@ def _conduct(
     from aarlab.ablation.conduct import conduct
     from aarlab.ablation.display import Display
     from aarlab.ablation.execute import Ending
+    from aarlab.ablation.telling import reach_text
     from aarlab.tools.sandbox import SandboxUnavailable
     from aarlab.waiting import Waiting
 
     console = Console(quiet=True) if quiet else stderr_console()
+    console.print(f"What it can show: {reach_text(plan)}.", soft_wrap=True)
     try:
         return conduct(
             plan, root, lambda state: Display(state, console, jobs=jobs).shown(),

@@ -30,7 +30,7 @@ def power(source: str, difference: float, as_json: bool) -> None:
     """Tell how many seeds a difference needs, and what the planned seeds can show.
 
     Given an ablation's folder (or any folder with runs), it goes by the spread over seeds that the runs have. Given an
-    ablation's file, it assumes that runs spread by 0.06 in held-out PGR, as teams of simulated researchers did before.
+    ablation's file, it assumes that runs spread by 0.1 in held-out PGR, as small teams of simulated researchers did.
     """
     from aarlab.config import ConfigError, Fault
     from aarlab.waiting import Waiting

@@ -16,8 +16,8 @@ def test_before_anything_is_run_the_spread_is_assumed_and_said_to_be(aarlab: Cal
     assert done.exit_code == 0, done.output
     assert "assumed, as nothing has been run" in " ".join(done.stdout.split())
     (design,) = json.loads(aarlab("power", "autonomy", "--difference", "0.03", "--json").stdout)["designs"]
-    assert (design["seeds"], design["needed"], design["needed_range"]) == (20, 64, None)
-    assert design["smallest"] == pytest.approx(smallest_difference(20, 0.06 * 2**0.5, paired=False))
+    assert (design["seeds"], design["needed"], design["needed_range"]) == (20, 176, None)
+    assert design["smallest"] == pytest.approx(smallest_difference(20, 0.1 * 2**0.5, paired=False))
 
 
 def test_afterwards_it_is_that_of_the_runs_with_its_own_uncertainty(
