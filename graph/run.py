@@ -122,7 +122,8 @@ def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool,
         full_worlds=scoring.full_worlds,
         secret=scoring.secret,
         open_book=scenario.structure.blueprint().evaluation == "open",
-        cache=ScoreCache.open() if cache else None,
+        # What unconfined code may have had a hand in is not kept for others.
+        cache=ScoreCache.open() if cache and sandbox.mode != "none" else None,
         threads=threads,
     )
 
