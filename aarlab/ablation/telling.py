@@ -153,7 +153,10 @@ def table_text(state: State) -> RenderableType:
     if primary == "heldout.pgr":
         baseline = [value for _, values in _by_arm(state, "baseline.pgr") for value in values]
         table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _figure(_mean(baseline)), "")
-    return table
+    without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
+    if without == 0:
+        return table
+    return Group(table, Text(f"{counted(without, 'finished run')} without this measure: the team posted no result."))
 
 
 def _by_arm(state: State, measure: str) -> list[tuple[Arm, list[float]]]:
