@@ -156,7 +156,8 @@ def table_text(state: State) -> RenderableType:
     without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
     if without == 0:
         return table
-    return Group(table, Text(f"{counted(without, 'finished run')} without this measure: the team posted no result."))
+    story = f"{counted(without, 'finished run')} without this measure, as where a team posts no result."
+    return Group(table, Text(story, style="yellow"))
 
 
 def _by_arm(state: State, measure: str) -> list[tuple[Arm, list[float]]]:

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 from click.testing import Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarlab.ablation.load import load_ablation, plan_of, shipped_ablations
@@ -111,6 +111,7 @@ def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: 
     assert not stems() & stems("budget.hours=4")
 
 
+@settings(max_examples=25, deadline=None)
 @given(shards=st.integers(1, 12), seeds=st.integers(1, 9))
 def test_shards_have_no_run_in_common_and_all_runs_between_them(shards: int, seeds: int) -> None:
     whole = plan_of(Ablation(name="x", arms={"a": {}, "b": {"structure": "staged"}}, seeds=seeds))

@@ -8,7 +8,7 @@ import pytest
 from aarlab.memory.events import Panel
 from aarlab.tools.worldseeds import WorldSeeds
 
-COMMON = ("heldout", "redrawn", "transfer")
+COMMON = ("screening", "heldout", "redrawn", "transfer")
 
 
 def seeds(of: WorldSeeds) -> dict[str, int]:
