@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ def digests(folder: Path) -> dict[str, str]:
     for path in (folder / "runs").glob("*.db"):
         with RunFile.read(path) as file:
             found[path.stem] = file.digest()
+    return found
+
+
+def workers_of(running: "subprocess.Popen[str]") -> list[int]:
+    """Return the ids of its workers. It has other children, too: when it begins it tries the sandbox."""
+    found = []
+    for child in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split():
+        # It may have ended meanwhile.
+        with suppress(OSError):
+            found += [int(child)] if b"ablation.worker" in Path(f"/proc/{child}/cmdline").read_bytes() else []
     return found
 
 
@@ -367,10 +377,8 @@ def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
             running.send_signal(signal.SIGKILL)
         assert digests(out).items() <= digests(whole[0]).items()
     with started(file, out, "--jobs", "1") as running:
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-        until(lambda: any(drafts.glob("*.db")) and bool(children.read_text()), running)
-        (worker,) = children.read_text().split()
-        os.kill(int(worker), signal.SIGKILL)
+        until(lambda: bool(workers_of(running)), running)
+        os.kill(workers_of(running)[0], signal.SIGKILL)
         _, heard = running.communicate(timeout=240)
     assert running.returncode == 0, heard
     assert "failed and will be tried again: its process ended early (signal 9)" in heard
