@@ -97,7 +97,7 @@ class PlainDisplay(Display):
         )
         return ", ".join(
             [
-                f"round {tally.round} of {rounds_of(self._scenario)}: {hours_text(tally.hours_each)} each",
+                f"round {tally.round} of {self._scenario.rounds}: {hours_text(tally.hours_each)} each",
                 best,
                 counts_text(tally),
                 dollars_text(tally.cost_usd),
@@ -188,11 +188,6 @@ def structure_name(scenario: Scenario) -> str:
     return " ".join([structure.preset, *turned])
 
 
-def rounds_of(scenario: Scenario) -> int:
-    """Return how many rounds the budget makes."""
-    return math.ceil(scenario.budget.hours / scenario.budget.round_hours)
-
-
 def counts_text(tally: Tally) -> str:
     """Return how much of what there has been."""
     kinds = ("finding", "borrow", "critique", "experiment", "evaluation")
@@ -217,7 +212,7 @@ def _clock(tally: Tally, scenario: Scenario, columns: int) -> RenderableType:
     budget = scenario.budget.hours
     grid = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=budget, completed=min(tally.hours_each, budget), width=max(columns - 42, 8))
-    grid.add_row(f"round {tally.round} of {rounds_of(scenario)}", bar, f"{tally.hours_each:.1f} of {budget:g} h each")
+    grid.add_row(f"round {tally.round} of {scenario.rounds}", bar, f"{tally.hours_each:.1f} of {budget:g} h each")
     return grid
 
 

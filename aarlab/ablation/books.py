@@ -2,28 +2,14 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from aarlab.ablation.folder import Folder, spent_in
 from aarlab.ablation.plan import Ablation, PlannedRun
-from aarlab.ablation.work import News
+from aarlab.ablation.work import News, Spent
 
 _SCAN_S = 5.0
 """Seconds between two looks at what other processes have spent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What model calls came to."""
-
-    cost_usd: float | None = 0.0
-    """None: the price of a call is not known."""
-    tokens: int = 0
-
-    def __add__(self, other: "Spent") -> "Spent":
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Spent((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
 
 
 class Books:
@@ -67,7 +53,7 @@ class Books:
         if time.monotonic() - self._scanned_at >= _SCAN_S:
             self._in_files = self._sum(path for run in self._runs for path in self._files(run, run.stem in at_work))
             self._scanned_at = time.monotonic()
-        return sum((Spent(news.cost_usd, news.tokens) for news in at_work.values()), self._in_files)
+        return sum((news.spent for news in at_work.values()), self._in_files)
 
     def _files(self, run: PlannedRun, at_work: bool) -> list[Path]:
         """Return the files of a run, that in which this process is at work excepted."""

@@ -13,7 +13,7 @@ from aarlab.ablation.execute import Watcher
 from aarlab.ablation.measures import measured
 from aarlab.ablation.pace import time_text
 from aarlab.ablation.plan import PlannedRun
-from aarlab.ablation.work import News
+from aarlab.ablation.work import News, Spent
 from aarlab.wording import dollars_text, pgr_text, printable, shortened
 
 _LONGEST_ARM = 40
@@ -27,7 +27,7 @@ class Display:
         self._state, self._console, self._jobs = state, console, jobs
         self._waiting = {run.stem: run for run in state.waiting}
         self._at_work: dict[str, tuple[PlannedRun, News]] = {}
-        self._cost_usd: float | None = 0.0
+        self._spent = Spent()
         self._bars = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("[dim]{task.fields[now]}"),
             console=console, transient=True, disable=not console.is_terminal,
@@ -66,8 +66,7 @@ class Display:
         self._draw(run.arm)
 
     def _ended(self, run: PlannedRun, news: News, *, again: bool) -> None:
-        known = self._cost_usd is not None and news.cost_usd is not None
-        self._cost_usd = (self._cost_usd or 0.0) + (news.cost_usd or 0.0) if known else None
+        self._spent += news.spent
         if again:
             self._waiting[run.stem] = run
             self._print(f"{run.arm}, seed {run.seed} failed and will be tried again: {news.error}", style="yellow")
@@ -89,12 +88,8 @@ class Display:
         left = [(run.arm, 1 - news.share) for run, news in self._at_work.values()]
         seconds = self._state.pace.seconds_left(self._waiting.values(), left, self._jobs)
         time = "no estimate yet" if seconds is None else f"about {time_text(seconds)} left"
-        at_work = [news.cost_usd for _, news in self._at_work.values()]
-        if self._cost_usd == 0 and not any(cost != 0 for cost in at_work):
-            return time
-        known = [cost for cost in [self._cost_usd, *at_work] if cost is not None]
-        cost = sum(known) if len(known) == len(at_work) + 1 else None
-        return f"{time}, {dollars_text(cost)} so far"
+        cost = sum((news.spent for _, news in self._at_work.values()), self._spent).cost_usd
+        return time if cost == 0 else f"{time}, {dollars_text(cost)} so far"
 
     def _draw(self, arm: str) -> None:
         seeds = [str(run.seed) for run, _ in self._at_work.values() if run.arm == arm]

@@ -196,7 +196,9 @@ def remove(draft: Path) -> None:
 
 def spent_in(path: Path) -> tuple[float | None, int]:
     """Return the dollars (None: not known) and tokens that the model calls in a run file came to, as far as it goes."""
-    query = "SELECT sum(cost_usd), count(*) - count(cost_usd), sum(input_tokens + output_tokens) FROM model_calls"
+    columns = "cost_usd, input_tokens + output_tokens AS tokens"
+    calls = f"SELECT {columns} FROM model_calls UNION ALL SELECT {columns} FROM failed_calls"
+    query = f"SELECT sum(cost_usd), count(*) - count(cost_usd), sum(tokens) FROM ({calls})"
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)) as connection:
             cost, unknown, tokens = connection.execute(query).fetchone()

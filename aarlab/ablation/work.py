@@ -10,7 +10,7 @@ from typing import Any, Literal
 from aarlab.ablation.folder import publish
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import ModelCall, RoundBegan
+from aarlab.memory.events import FailedCall, ModelCall, RoundBegan
 from aarlab.memory.runfile import Entry
 from aarlab.tools.sandbox import Mode
 
@@ -36,6 +36,20 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What model calls came to."""
+
+    cost_usd: float | None = 0.0
+    """None: the price of a call is not known."""
+    tokens: int = 0
+    """In and out."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Spent((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What a worker tells of its run."""
 
@@ -51,6 +65,11 @@ class News:
     summary: dict[str, Any] | None = None
     """Of a run that is done."""
     error: str | None = None
+
+    @property
+    def spent(self) -> Spent:
+        """What the run has come to so far."""
+        return Spent(self.cost_usd, self.tokens)
 
 
 def work(task: Task, tell: Callable[[News], None]) -> None:
@@ -75,20 +94,19 @@ class _Watch:
 
     def __init__(self, run: str, scenario: Scenario, tell: Callable[[News], None]) -> None:
         self._run, self._tell = run, tell
-        self._rounds = -int(-scenario.budget.hours // scenario.budget.round_hours)
-        self._round = 0
-        self._cost_usd: float | None = 0.0
-        self._tokens = 0
+        self._rounds, self._round = scenario.rounds, 0
+        self._spent = Spent()
 
     def see(self, entry: Entry) -> None:
         """Take in an event."""
         match entry.event:
             case RoundBegan():
                 self._round = entry.round
-            case ModelCall() as call if call.cost_usd != 0 or call.input_tokens + call.output_tokens > 0:
-                known = self._cost_usd is not None and call.cost_usd is not None
-                self._cost_usd = (self._cost_usd or 0.0) + (call.cost_usd or 0.0) if known else None
-                self._tokens += call.input_tokens + call.output_tokens
+            case ModelCall() | FailedCall() as call:
+                spent = Spent(call.cost_usd, call.input_tokens + call.output_tokens)
+                if spent == Spent():
+                    return
+                self._spent += spent
             case _:
                 return
         self._tell(self.news("progress"))
@@ -96,7 +114,7 @@ class _Watch:
     def news(self, kind: Literal["progress", "done", "failed", "no room"], **more: Any) -> News:
         """Return what there is to tell."""
         share = max(self._round - 1, 0) / self._rounds
-        return News(self._run, kind, share, self._cost_usd, self._tokens, **more)
+        return News(self._run, kind, share, self._spent.cost_usd, self._spent.tokens, **more)
 
 
 def _no_room(error: BaseException) -> bool:

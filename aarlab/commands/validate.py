@@ -1,6 +1,5 @@
 """`aarlab validate`: what a scenario or an ablation comes to, without running it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,10 +35,9 @@ def _validate_scenario(file: str | None, settings: Sequence[str], *, as_json: bo
         print_json({"status": "valid", "scenario": fields})
         return
     _print_yaml(fields)
-    rounds = math.ceil(resolved.budget.hours / resolved.budget.round_hours)
     stdout_console().print(
         f"Valid: {resolved.team.researchers} researchers on {resolved.task.name}, "
-        f"{resolved.budget.hours:g} research hours each in {rounds} rounds."
+        f"{resolved.budget.hours:g} research hours each in {resolved.rounds} rounds."
     )
 
 
