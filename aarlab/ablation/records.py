@@ -88,12 +88,7 @@ def _of_finished(run: PlannedRun, path: Path) -> Record:
         info = file.info()
         if info.status not in ("done", "stopped") or info.summary is None:
             raise ValueError(f"it says that the run is {info.status}")
-        budget, team = run.scenario.budget, run.scenario.team.researchers
-
-        def hours(round_: int) -> float:
-            return team * min(round_ * budget.round_hours, budget.hours)
-
-        diversity = entropy(file)
+        best, bits, share = curves_in(file)
         return Record(
             arm=run.arm,
             seed=run.seed,
@@ -104,10 +99,26 @@ def _of_finished(run: PlannedRun, path: Path) -> Record:
             scenario=run.scenario.model_dump(mode="json"),
             # The file may have been moved since.
             summary={**info.summary, "file": str(path.resolve())},
-            frontier=tuple(frontier(file)),
-            entropy=tuple((hours(each.round), each.bits) for each in diversity.rounds) if diversity else (),
-            autonomy=tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
+            frontier=best,
+            entropy=bits,
+            autonomy=share,
         )
+
+
+def curves_in(file: RunFile) -> tuple[Curve, Curve, Curve]:
+    """Return the frontier, the entropy and the autonomy of a record."""
+    scenario = file.info().scenario
+    budget, team = scenario["budget"], scenario["team"]["researchers"]
+
+    def hours(round_: int) -> float:
+        return float(team * min(round_ * budget["round_hours"], budget["hours"]))
+
+    diversity = entropy(file)
+    return (
+        tuple(frontier(file)),
+        tuple((hours(each.round), each.bits) for each in diversity.rounds) if diversity else (),
+        tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
+    )
 
 
 def _without_result(

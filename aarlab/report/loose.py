@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from aarlab.ablation.plan import Ablation
-from aarlab.ablation.records import Record, Results
+from aarlab.ablation.records import Record, Results, curves_in
 from aarlab.config.faults import ConfigError, Fault
-from aarlab.memory.events import RoundBegan
-from aarlab.memory.measures import autonomy_by_round, entropy, frontier, researchers
 from aarlab.memory.messages import canonical, content_hash
 from aarlab.memory.migrations import SchemaError
 from aarlab.memory.runfile import RunFile
@@ -56,18 +54,9 @@ def _record(path: Path) -> Record | Exception:
                 return replace(bare, status="failed", error="it says so; `aarlab show` tells how far it came")
             if info.status != "done" or info.summary is None:
                 return bare
-            team, diversity = len(researchers(file)), entropy(file)
-            ends = {e.round: e.event.hours_each for e in file.entries(RoundBegan) if isinstance(e.event, RoundBegan)}
-            return replace(
-                bare,
-                status="done",
-                summary={**info.summary, "file": str(path.resolve())},
-                frontier=tuple(frontier(file)),
-                entropy=tuple((team * ends[each.round], each.bits) for each in diversity.rounds) if diversity else (),
-                autonomy=tuple(
-                    (team * ends.get(round_, 0.0), share) for round_, share in autonomy_by_round(file).items()
-                ),
-            )
+            summary = {**info.summary, "file": str(path.resolve())}
+            best, bits, share = curves_in(file)
+            return replace(bare, status="done", summary=summary, frontier=best, entropy=bits, autonomy=share)
     except (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError) as error:
         return error
 
