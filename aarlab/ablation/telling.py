@@ -188,8 +188,7 @@ def _hours(arm: Arm) -> float:
 
 
 def _is_free(arm: Arm) -> bool:
-    team = arm.scenario.team
-    return all(name.startswith("simulated/") for name in (team.model, team.reviewer, team.librarian, team.overseer))
+    return all(name.startswith("simulated/") for name in arm.scenario.models_used)
 
 
 def _value(value: Any) -> str:

@@ -33,7 +33,10 @@ class Arm:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The base models that think in it: the researchers' first, then those of the other roles it has."""
+        """The base models that think in it: the researchers' first, then those of the other roles it has.
+
+        Read from what the run file says, for its models need not be installed here.
+        """
         team, structure = self.scenario.get("team", {}), self.scenario.get("structure", {})
         roles = {
             "model": True,
@@ -41,7 +44,8 @@ class Arm:
             "librarian": structure.get("sharing") == "query",
             "overseer": structure.get("oversight", "none") != "none",
         }
-        return tuple(dict.fromkeys(team[role] for role, there in roles.items() if there and role in team))
+        named = [team[role] for role, there in roles.items() if there and role in team]
+        return tuple(dict.fromkeys([*named[:1], *team.get("models", {}).values(), *named[1:]]))
 
     @property
     def budget_hours(self) -> float | None:
