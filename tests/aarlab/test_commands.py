@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -223,3 +224,17 @@ def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
                     pass  # Not furnished yet.
         time.sleep(0.1)
     raise AssertionError("nothing was found")
+
+
+def test_a_picture_of_the_graphs_is_drawn_where_there_is_something_to_draw_it_with(
+    aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "staged.png"
+    if shutil.which("dot") is not None:
+        assert aarlab("structure", "staged", "--png", str(picture)).exit_code == 0
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = aarlab("structure", "staged", "--png", str(picture))
+    assert (done.exit_code, picture.exists()) == (2, False)
+    assert "apt-get install graphviz" in done.stderr
