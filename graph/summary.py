@@ -44,7 +44,6 @@ def summarise(file: RunFile) -> dict[str, Any]:
     closed = next((entry.event for entry in file.entries(Closed) if isinstance(entry.event, Closed)), None)
     ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
     scores = {(e.subject, e.panel): e for e in ledger}
-    led = {e.subject: e.pgr for e in ledger if e.panel == "heldout"}
     best = Board(file).post(closed.best) if closed and closed.best else None
     final = scores[best.finding.id, "final"] if best else None
     heldout = scores[best.finding.id, "heldout"] if best else None
@@ -73,8 +72,8 @@ def summarise(file: RunFile) -> dict[str, Any]:
         },
         "heldout": heldout and _score(heldout),
         "heldout_pgr": {
-            "quarter": led[closed.quarter] if closed and closed.quarter else None,
-            "half": led[closed.half] if closed and closed.half else None,
+            "quarter": scores[closed.quarter, "heldout"].pgr if closed and closed.quarter else None,
+            "half": scores[closed.half, "heldout"].pgr if closed and closed.half else None,
             "whole": heldout and heldout.pgr,
         },
         "redrawn": redrawn and _score(redrawn),

@@ -139,7 +139,9 @@ class Evaluator:
         chosen, redrawn = task or self._task, panel == "redrawn"
         seeds = [self._seeds.panel(panel, i) for i in range(worlds)]
         cache = None if panel == "final" else self._cache
-        keys = {name: key_of(chosen, seeds, redrawn=redrawn, code=code) for name, code in methods.items()}
+        keys = (
+            {name: key_of(chosen, seeds, redrawn=redrawn, code=code) for name, code in methods.items()} if cache else {}
+        )
         found = {name: cache.find(key) for name, key in keys.items()} if cache else {}
         known = {name: Trial(None, [], Measurement(**fields)) for name, fields in found.items() if fields is not None}
         new = {name: code for name, code in methods.items() if name not in known}

@@ -54,18 +54,19 @@ class ScoreCache:
 
     def find(self, key: str) -> dict[str, Any] | None:
         """Return the fields of the measurement kept under a key, None if there is none."""
+        if self._database is None:
+            return None
         with suppress(sqlite3.Error, json.JSONDecodeError):
-            for row in self._database.query("SELECT score FROM scores WHERE key = ?", [key]) if self._database else ():
+            for row in self._database.query("SELECT score FROM scores WHERE key = ?", [key]):
                 return dict(json.loads(row["score"]))
         return None
 
     def keep(self, key: str, measurement: Any) -> None:
         """Keep a measurement, a dataclass of plain numbers."""
+        if self._database is None:
+            return
         with suppress(sqlite3.Error):
-            if self._database is not None:
-                self._database.execute(
-                    "INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
-                )
+            self._database.execute("INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))])
 
 
 def key_of(task: Task, seeds: Sequence[int], *, redrawn: bool, code: str) -> str:

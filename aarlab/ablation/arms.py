@@ -131,8 +131,8 @@ def _name_faults(ablation: Ablation, document: Document) -> list[Fault]:
 def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
     """Return what is wrong with the paths that arms and grid set, as far as that does not depend on the scenario."""
     faults: list[Fault] = []
-    places = [("grid", path) for path in ablation.grid]
-    places += [("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings]  # type: ignore[misc]
+    places: list[tuple[str, ...]] = [("grid", path) for path in ablation.grid]
+    places += [("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings]
     for key in places:
         path, where, field = key[-1], _place(document, *key), ".".join(key)
         if not PATH.fullmatch(path):
