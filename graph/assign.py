@@ -42,7 +42,9 @@ def _from_pool(lab: Lab, desk: Desk) -> _Given | None:
     """
     if "pool" not in lab.blueprint.assigners:
         return None
-    pool = [entry.event for entry in lab.file.entries(Plan) if isinstance(entry.event, Plan)]
+    plans = list(lab.file.entries(Plan))
+    # A run that was forked may have been planned anew.
+    pool = [e.event for e in plans if isinstance(e.event, Plan) and e.round == plans[-1].round]
     place = list(lab.desks).index(desk.bench.agent) + (desk.assignments - 1) * len(lab.desks)
     if place >= len(pool) and "evolution" in lab.blueprint.assigners:
         return None

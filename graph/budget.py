@@ -48,6 +48,10 @@ class Books:
     """By agent, for calls that are under way."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    def under(self, budget: Budget) -> "Books":
+        """Return the books of the same run under another budget."""
+        return Books(budget, self.spent)
+
     @property
     def limited(self) -> bool:
         """Whether there is a limit on anything but hours."""
@@ -138,6 +142,10 @@ class Metered:
             raise
         finally:
             await self._books.settle(self._agent, most, spent)
+
+    def recall(self, request: Request, reply: Reply) -> None:
+        """Take in an answer that was paid for before."""
+        self._gauge.read(request, reply)
 
     def _most(self, request: Request) -> Amount:
         usage = Usage(self._gauge.most_tokens(request), self._max_tokens)

@@ -80,9 +80,10 @@ async def _score(
 ) -> dict[str, Trial]:
     """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
     trials = await lab.evaluator.panel(methods, panel, worlds, task=task) if methods and worlds else {}
-    for name, trial in trials.items():
-        code, other = lab.file.store_text(methods[name]), None if task is None else task.name
-        lab.record(ledger_entry(name, panel, code, trial, other), round=lab.rounds + 1)
+    with lab.file.atomic():
+        for name, trial in trials.items():
+            code, other = lab.file.store_text(methods[name]), None if task is None else task.name
+            lab.record(ledger_entry(name, panel, code, trial, other), round=lab.rounds + 1)
     return trials
 
 

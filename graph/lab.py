@@ -2,23 +2,25 @@
 file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from aarlab.agents.models.base import FailedAttempt, Model, Reply, Request
+from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.researcher import cut_off
+from aarlab.graph.asking import Line, ask
 from aarlab.graph.dials.dial import Blueprint
-from aarlab.graph.payroll import Payroll
+from aarlab.graph.payroll import Hired, Payroll
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
-from aarlab.memory.events import TEAM, Brief, Event, FailedCall, ModelCall, Role, Told
+from aarlab.memory.events import TEAM, Brief, Event, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, ToolUse, canonical, user
 from aarlab.memory.runfile import RunFile
+from aarlab.memory.tape import Divergence
 from aarlab.scenarios.task import Progress
 from aarlab.tools.bench import Bench
 from aarlab.tools.definition import Tool
-from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.evaluator import Scorer
 
 REVIEWER, OVERSEER, PLANNER = "reviewer", "overseer", "planner"
 """Names, and streams, of those who are not researchers."""
@@ -31,8 +33,7 @@ class Desk:
     """A researcher at work: its bench, its base model and what has been said between them."""
 
     bench: Bench
-    model: Model
-    model_name: str
+    model: Hired
     tools: Mapping[str, Tool]
     """The tools it is offered, by name."""
     direction: str | None = None
@@ -54,15 +55,25 @@ class Desk:
     """What came of the last experiment that the lab ran for it."""
     spent: bool = False
     """Whether it has met a limit: then it rests to the end."""
+    briefed: Brief | None = None
+    """What it has been told of who it is and what it may do."""
 
     def brief(self, system: str) -> None:
-        """Begin the conversation, and record what the researcher is told and given at the start."""
-        file = self.bench.file
-        self.conversation = Conversation.begin(system)
+        """Tell the researcher who it is and what it may do, and record it, unless it has been told just that before.
+
+        In the midst of a run, what has been said stays said.
+        """
+        file, before = self.bench.file, self.briefed
         tools = file.store_text(canonical([tool.spec.to_json() for tool in self.tools.values()]))
         key = file.store_text(system)
-        self.bench.record(Brief("researcher", self.model_name, key, tools, self.direction, self.hears))
-        self.bench.decided("direction", self.direction or "free")
+        brief = Brief("researcher", self.model.name, key, tools, self.direction, self.hears)
+        if brief == before:
+            return
+        self.conversation = Conversation.begin(system).then(*self.conversation.messages)
+        self.bench.record(brief)
+        self.briefed = brief
+        if before is None or before.direction != brief.direction:
+            self.bench.decided("direction", self.direction or "free")
 
     def tell(self, message: Message) -> None:
         """Put a message before the researcher."""
@@ -93,11 +104,8 @@ class Desk:
 
     async def _asked(self, offered: Mapping[str, Tool]) -> Reply:
         request = Request(self.conversation, tuple(tool.spec for tool in offered.values()))
-        reply = await self.model.reply(request)
+        reply = await ask(self.model, request, "researcher", Line.of(self.bench, "think"))
         self.conversation = self.conversation.then(reply.message)
-        cost = self.bench.spend("think")
-        for event in calls_of("researcher", request, reply, self.bench.file, cost_hours=cost):
-            self.bench.record(event)
         return reply
 
 
@@ -109,16 +117,26 @@ class Lab:
     blueprint: Blueprint
     file: RunFile
     board: Board
-    evaluator: Evaluator
-    reviewer: Model | None
-    overseer: Model | None
-    planner: Model | None
+    evaluator: Scorer
+    hears: Mapping[str, Set[str]] | None
+    """Whose findings reach whom; None: everybody's reach everybody."""
+    reviewer: Hired | None
+    overseer: Hired | None
+    planner: Hired | None
     desks: dict[str, Desk]
     """By researcher, in the order of the team."""
     payroll: Payroll
     """Pays for their base models, and closes them."""
     progress: Progress | None = None
     """Told about slow preparations."""
+    partings: list[Divergence] = field(default_factory=list)
+    """Where researchers have parted from the tape, in a run that happens again."""
+    planned: bool = False
+    """Whether what the structure wants in advance has been written."""
+    briefed_in: int = 0
+    """The round in which everybody is briefed: 0 is before the work begins."""
+    forked_after: int | None = None
+    """The last round under this structure, where the run was forked then; None: it goes on to the close."""
 
     @property
     def rounds(self) -> int:
@@ -138,38 +156,6 @@ class Lab:
         """Write an event that happened to the team, or to the reviewer, at the end of a round."""
         self.file.append(stream, event, round=round, hours=self.slice_end(round))
 
-
-def calls_of(role: Role, request: Request, reply: Reply, file: RunFile, *, cost_hours: float) -> list[Event]:
-    """Return the records of a call of a base model: the attempts that failed, and the one that was answered."""
-    call = ModelCall(
-        role=role,
-        model=reply.model,
-        request=request.hash,
-        reply=file.store_message(reply.message),
-        stop_reason=reply.stop_reason,
-        input_tokens=reply.usage.input_tokens,
-        output_tokens=reply.usage.output_tokens,
-        cost_usd=reply.cost_usd,
-        cost_hours=cost_hours,
-        cache_read_tokens=reply.usage.cache_read_tokens,
-        cache_written_tokens=reply.usage.cache_written_tokens,
-    )
-    return [*failures_of(role, reply.failed), call]
-
-
-def failures_of(role: Role, failed: Iterable[FailedAttempt]) -> list[Event]:
-    """Return the records of attempts that failed."""
-    return [
-        FailedCall(
-            role=role,
-            model=attempt.model,
-            fault=attempt.fault,
-            input_tokens=attempt.usage.input_tokens,
-            output_tokens=attempt.usage.output_tokens,
-            cost_usd=attempt.cost_usd,
-            waited_s=attempt.waited_s,
-            cache_read_tokens=attempt.usage.cache_read_tokens,
-            cache_written_tokens=attempt.usage.cache_written_tokens,
-        )
-        for attempt in failed
-    ]
+    def line(self, stream: str, round: int) -> Line:
+        """Return where an agent is asked that works for the team as a whole, at the end of a round."""
+        return Line(self.file, stream, round, lambda event: self.record(event, round=round, stream=stream))

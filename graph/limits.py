@@ -1,54 +1,72 @@
-"""What happens when a limit is reached: it is recorded, the work ends cleanly, and what there is is scored."""
+"""What ends the work early: limits, which are recorded, so that what there is is scored; and models that are given up,
+after which the run stops where it is and can be gone on with.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from aarlab.agents.models.base import TooLong, Unavailable
+from aarlab.agents.models.base import TooLong
 from aarlab.graph.budget import LimitSpent
-from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Lab, failures_of
-from aarlab.memory.events import TEAM, Event, LimitReached, Role
+from aarlab.graph.lab import Lab
+from aarlab.memory.events import LimitReached
+from aarlab.memory.tape import EndOfTape
 
 Node = Callable[[Any, Runtime[Lab]], Awaitable[Any]]
 """A node of the team graph."""
 
+LIMITS = (LimitSpent, TooLong)
+"""What is raised where a call cannot be made."""
+THE_CONTEXT = "the model's context"
+"""What stands for a field of the budget where it is the conversation that has become too long."""
 
-LIMITS = (LimitSpent, Unavailable, TooLong)
-"""What is raised where a call cannot be made, or is given up."""
 
-
-def limit_events(lab: Lab, limit: LimitSpent | Unavailable | TooLong, agent: str) -> list[Event]:
-    """Return the records of a call that could not be made, or was given up, while `agent` was at work.
+def reached(lab: Lab, limit: LimitSpent | TooLong, agent: str) -> LimitReached:
+    """Return the record of a call that could not be made while `agent` was at work.
 
     The run ends with it, unless it is one researcher's own budget or memory. A team without its reviewer would not be
     the team that was asked for.
     """
     match limit:
-        case Unavailable():
-            agent, reached = limit.agent, LimitReached("live.patience_minutes", limit.agent, True, str(limit))
         case TooLong():
-            reached = LimitReached("the model's context", agent, agent not in lab.desks, str(limit))
+            field = THE_CONTEXT
         case LimitSpent():
-            own = limit.field.endswith("_each") and limit.agent in lab.desks
-            agent, reached = limit.agent, LimitReached(limit.field, limit.agent, not own, limit.told)
-    return [*failures_of(_role_of(agent, lab), limit.failed), reached]
+            agent, field = limit.agent, limit.field
+    own = agent in lab.desks and (field.endswith("_each") or field == THE_CONTEXT)
+    return LimitReached(field, agent, not own, str(limit))
 
 
-def _role_of(agent: str, lab: Lab) -> Role:
-    others: dict[str, Role] = {REVIEWER: "reviewer", OVERSEER: "overseer", PLANNER: "planner"}
-    return "researcher" if agent in lab.desks else others.get(agent, "librarian")
+def after_research(node: Node) -> Any:
+    """Return a node of the team graph that is not begun once a model has been given up, or the run has parted from its
+    tape, in the slice before it.
+
+    When it happens others are asking, too: what they are paying for is written down before the run stops.
+    """
+
+    async def orderly(state: Any, runtime: Runtime[Lab]) -> Any:
+        lab = runtime.context
+        if lab.payroll.stopped is not None:
+            raise lab.payroll.stopped
+        if lab.partings:
+            # Reported is the first in the order of the team, and one that has come to the end of the tape last.
+            order = list(lab.desks)
+            raise min(lab.partings, key=lambda parting: (isinstance(parting, EndOfTape), order.index(parting.stream)))
+        return await node(state, runtime)
+
+    orderly.__name__ = getattr(node, "__name__", "orderly")
+    return orderly
 
 
-def within_limits(node: Node) -> Node:
-    """Return a node of the team graph that is left where a call of its own meets a limit."""
+def within_limits(node: Node, stream: str) -> Any:
+    """Return a node of the team graph that is left where a call of its own, by the agent `stream`, meets a limit."""
 
     async def limited(state: Any, runtime: Runtime[Lab]) -> Any:
+        lab = runtime.context
         try:
             return await node(state, runtime)
         except LIMITS as limit:
-            for event in limit_events(runtime.context, limit, TEAM):
-                runtime.context.record(event, round=state["round"])
+            lab.record(reached(lab, limit, stream), round=state["round"], stream=stream)
 
     limited.__name__ = getattr(node, "__name__", "limited")
     return limited

@@ -4,7 +4,8 @@ from langgraph.runtime import Runtime
 
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
-from aarlab.graph.lab import OVERSEER, Lab, calls_of
+from aarlab.graph.asking import ask
+from aarlab.graph.lab import OVERSEER, Lab
 from aarlab.memory.board import Post
 from aarlab.memory.events import Decision, Experiment, Oversight, Published, Told
 from aarlab.memory.messages import Json
@@ -52,11 +53,10 @@ def note_for(lab: Lab, round: int) -> str:
 
 async def _ask(lab: Lab, request: Request, round: int) -> Oversight:
     assert lab.overseer is not None, "oversight was compiled without an overseer"
-    reply = await lab.overseer.reply(request)
-    ruling = overseer.decision(reply)
     heard = Told("overseer", lab.file.store_message(request.conversation.messages[0]))
-    for event in (heard, *calls_of("overseer", request, reply, lab.file, cost_hours=0.0), ruling):
-        lab.record(event, round=round, stream=OVERSEER)
+    lab.record(heard, round=round, stream=OVERSEER)
+    ruling = overseer.decision(await ask(lab.overseer, request, "overseer", lab.line(OVERSEER, round)))
+    lab.record(ruling, round=round, stream=OVERSEER)
     return ruling
 
 

@@ -4,8 +4,9 @@ from langgraph.runtime import Runtime
 
 from aarlab.agents import planner
 from aarlab.agents.models.base import Request
+from aarlab.graph.asking import ask
 from aarlab.graph.briefing import catalogue
-from aarlab.graph.lab import PLANNER, Lab, calls_of
+from aarlab.graph.lab import PLANNER, Lab
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Plan, Told
 from aarlab.memory.messages import Conversation, Message, ToolResult, user
@@ -17,8 +18,10 @@ IDEAS_EACH = 4
 
 
 async def plan(state: object, runtime: Runtime[Lab]) -> None:
-    """Ask the base model for what the structure wants in advance, and hand it to the lab."""
+    """Ask the base model for what the structure wants in advance, unless it has been asked, and hand it to the lab."""
     lab, structure = runtime.context, runtime.context.scenario.structure
+    if lab.planned:
+        return
     count = count_of(lab.scenario)
     if structure.directions == "pool":
         written = await _written(lab, "ideas", count, critiques=structure.pool_critiques)
@@ -26,7 +29,8 @@ async def plan(state: object, runtime: Runtime[Lab]) -> None:
         written = await _written(lab, "directions", count, critiques=0)
     for number, (text, families) in enumerate(written, start=1):
         known = [family for family in families if family in FAMILIES]
-        lab.record(Plan(f"p{number}", text, known), round=0)
+        lab.record(Plan(f"p{number}", text, known), round=lab.briefed_in)
+    lab.planned = True
     if structure.directions != "pool":
         for i, desk in enumerate(lab.desks.values()):
             desk.direction = written[i % len(written)][0]
@@ -55,11 +59,9 @@ async def _written(lab: Lab, what: planner.What, count: int, *, critiques: int) 
     asked: Message = user(planner.request_for(what, count))
     for critique in range(critiques + 1):
         conversation = conversation.then(asked)
-        lab.record(Told("planner", lab.file.store_message(asked)), round=0, stream=PLANNER)
+        lab.record(Told("planner", lab.file.store_message(asked)), round=lab.briefed_in, stream=PLANNER)
         request = Request(conversation, (planner.TOOLS[what],))
-        reply = await lab.planner.reply(request)
-        for event in calls_of("planner", request, reply, lab.file, cost_hours=0.0):
-            lab.record(event, round=0, stream=PLANNER)
+        reply = await ask(lab.planner, request, "planner", lab.line(PLANNER, lab.briefed_in))
         written = planner.written(reply, what)
         conversation = conversation.then(reply.message)
         if critique < critiques:

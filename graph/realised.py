@@ -32,16 +32,22 @@ _FAMILIES = {entry["name"]: entry["family"] for entry in toolkit.catalogue()}
 
 
 class Record:
-    """The events of a run, kind by kind."""
+    """The events of a run, kind by kind; of a run that was forked to another structure, those since then."""
 
     def __init__(self, file: RunFile) -> None:
         """Read the file once."""
         self._file = file
-        self.scenario = file.info().scenario
+        info = file.info()
+        self.scenario = info.scenario
+        others = [leg["until_round"] for leg in info.past if leg["scenario"]["structure"] != info.scenario["structure"]]
+        since = max(others, default=-1) + 1
         self.structure = Structure.model_validate(self.scenario["structure"])
         self.assigned = self.structure.directions == "pool" or self.structure.selection == "evolutionary"
         self._events: dict[type[Event], list[tuple[str, Any]]] = defaultdict(list)
         for entry in file.entries():
+            # What everybody was told at the start holds until they are told otherwise.
+            if entry.round < since and not isinstance(entry.event, Brief | Plan):
+                continue
             self._events[type(entry.event)].append((entry.stream, entry.event))
 
     def of(self, kind: type[Event]) -> list[tuple[str, Any]]:

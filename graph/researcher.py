@@ -31,8 +31,7 @@ def compile_researcher(structure: Structure) -> ResearcherGraph:
         _staged(graph, gated=blueprint.gated, assigned=assigned)
     else:
         _autonomous(graph, gated=blueprint.gated, assigned=assigned)
-    # No checkpoints inside a slice: its effects are in the run file, one by one.
-    return graph.compile(checkpointer=False, name="researcher")
+    return graph.compile(name="researcher")
 
 
 def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: bool) -> None:

@@ -4,43 +4,44 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-import aiosqlite
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from typing import Any, Literal, TypedDict, Unpack
 
 from aarlab import __version__
-from aarlab.graph.briefing import starters, tools_for
-from aarlab.graph.dials.dial import deciders, first_step
-from aarlab.graph.dials.directions import direction_of
-from aarlab.graph.dials.topology import hearing
-from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
-from aarlab.graph.librarian import librarian_of
-from aarlab.graph.payroll import Payroll
+from aarlab.agents.models.base import Unavailable
+from aarlab.graph.furnish import furnish, refurnish
+from aarlab.graph.lab import Lab
+from aarlab.graph.legs import Leg
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.summary import summarise
 from aarlab.graph.team import compile_team
-from aarlab.memory.board import Board
-from aarlab.memory.events import LimitReached
-from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.events import Entry, LimitReached
+from aarlab.memory.runfile import RunFile
 from aarlab.scenarios import registry
 from aarlab.scenarios.task import Progress, Task
-from aarlab.tools.bench import Bench
-from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.evaluator import Evaluator, Scorer
 from aarlab.tools.sandbox import Mode, Sandbox
 from aarlab.tools.scorecache import ScoreCache
+from aarlab.tools.taped import TapedEvaluator
 
 
-def run_scenario(
-    scenario: Scenario,
-    path: Path,
-    *,
-    listeners: Sequence[Callable[[Entry], None]] = (),
-    progress: Progress | None = None,
-    sandbox: Mode = "strict",
-    cache: bool = True,
-    threads: int | None = None,
-) -> dict[str, Any]:
+class Means(TypedDict, total=False):
+    """What a run works with that changes nothing of it."""
+
+    listeners: Sequence[Callable[[Entry], None]]
+    """Called with every event as it happens, or happens again."""
+    progress: Progress | None
+    """Told about slow preparations: what, and the share done in [0, 1]."""
+    sandbox: Mode
+    """Where methods run, see `aarlab.tools.sandbox`; the file keeps the mode. Left out: strict, or for a run that is
+    gone on with as it was."""
+    cache: bool
+    """Whether to use scores on common panels that have been measured on this machine before, and to keep new ones;
+    left out: it is. They are the same either way."""
+    threads: int | None
+    """Worlds that are evaluated at a time; None or left out: one for each core."""
+
+
+def run_scenario(scenario: Scenario, path: Path, **means: Unpack[Means]) -> dict[str, Any]:
     """Run a scenario into a new run file and return the summary, which the file keeps too.
 
     A run that a limit of the budget ends early is closed and scored as any other; its status is `stopped`.
@@ -48,45 +49,62 @@ def run_scenario(
     Args:
         scenario: What to run.
         path: The run file to make; its stem is the run's id.
-        listeners: Called with every event as it happens.
-        progress: Told about slow preparations: what, and the share done in [0, 1].
-        sandbox: Where methods run; see `aarlab.tools.sandbox`. The file keeps the mode.
-        cache: Use scores on common panels that have been measured on this machine before, and keep new ones. They are
-            the same either way.
-        threads: Worlds that are evaluated at a time; None: one for each core. It changes nothing but the time.
+        means: What it works with.
 
     Raises:
         FileExistsError: There is such a file already.
         SandboxUnavailable: This machine cannot run the sandbox that was asked for.
-        ModelError: A base model cannot be had, and waiting would not help.
+        ModelError: A base model cannot be had, and waiting would not help, or has not helped.
 
     Whatever else ends the run early, KeyboardInterrupt included, passes through; the file then says so and keeps what
-    was done.
+    was done, and the run can be resumed.
     """
-    began = time.monotonic()
+    must_be_new(path)
+    return carried_out([Leg(scenario, None)], lambda mode: new_file(path, scenario, mode), means)
+
+
+def must_be_new(path: Path) -> None:
+    """Raise FileExistsError if there is such a file."""
     if path.exists():
         raise FileExistsError(f"{path} exists already")
+
+
+def new_file(
+    path: Path, scenario: Scenario, mode: Mode, past: Sequence[Leg] = (), parent: Path | None = None, at: int = 0
+) -> RunFile:
+    """Make the file of a run; of one that is forked, with its past legs and with what happened in its parent before."""
+    return RunFile.create(
+        path,
+        run_id=path.stem,
+        version=__version__,
+        seed=scenario.seed,
+        scenario=scenario.model_dump(mode="json"),
+        sandbox=mode,
+        past=[leg.to_json() for leg in past],
+        parent=parent,
+        before=at,
+    )
+
+
+def carried_out(legs: Sequence[Leg], open_file: Callable[[Mode], RunFile], means: Means) -> dict[str, Any]:
+    """Let a run happen, one leg after the other, and close it."""
+    began = time.monotonic()
+    mode, progress = means.get("sandbox", "strict"), means.get("progress")
+    scenario = legs[-1].scenario
     task = registry.task(scenario.task.name, scenario.task.knobs)
     task.prepare(progress)
-    with (
-        Sandbox(sandbox) as box,
-        _evaluator(scenario, task, box, cache=cache, threads=threads) as evaluator,
-        RunFile.create(
-            path,
-            run_id=path.stem,
-            version=__version__,
-            seed=scenario.seed,
-            scenario=scenario.model_dump(mode="json"),
-            sandbox=sandbox,
-        ) as file,
-    ):
-        for listener in listeners:
+    with Sandbox(mode) as box, open_file(mode) as file:
+        for listener in means.get("listeners", ()):
             file.on_event(listener)
+        evaluators = [evaluator_of(leg.scenario, task, box, means) for leg in legs]
         try:
-            asyncio.run(_work(_lab(scenario, task, file, evaluator, progress)))
+            asyncio.run(happen(legs, file, [TapedEvaluator(file, each) for each in evaluators], progress))
         except BaseException as error:
-            file.finish("stopped" if isinstance(error, KeyboardInterrupt) else "failed")
+            file.finish("stopped" if isinstance(error, KeyboardInterrupt | Unavailable) else "failed")
             raise
+        finally:
+            for evaluator in evaluators:
+                evaluator.close()
         limits = [entry.event.told for entry in file.entries(LimitReached) if isinstance(entry.event, LimitReached)]
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
         ending = {"status": status, "limits_reached": limits, "wall_s": round(time.monotonic() - began, 2)}
@@ -95,26 +113,31 @@ def run_scenario(
         return summary
 
 
-async def _work(lab: Lab) -> None:
-    """Run the team graph, its checkpoints beside the events."""
-    # Autocommit: a transaction left open between two awaits would lock the file for the events written meanwhile.
-    async with aiosqlite.connect(lab.file.path, isolation_level=None) as connection:
-        await connection.execute("PRAGMA synchronous = NORMAL")
-        await connection.execute("PRAGMA busy_timeout = 30000")
-        team = compile_team(lab.scenario.structure, AsyncSqliteSaver(connection))
+async def happen(
+    legs: Sequence[Leg], file: RunFile, evaluators: Sequence[Scorer], progress: Progress | None = None
+) -> None:
+    """Let a run happen, one leg after the other, each with its own evaluator."""
+    lab: Lab | None = None
+    for leg, evaluator in zip(legs, evaluators, strict=True):
+        before = 0 if lab is None or lab.forked_after is None else lab.forked_after
+        if lab is None:
+            lab = furnish(leg.scenario, file, evaluator, progress)
+        else:
+            lab = refurnish(lab, leg.scenario, evaluator)
+        lab.forked_after = leg.until
         try:
-            await team.ainvoke(
-                {"round": 0, "agent": ""},
-                context=lab,
-                config={"configurable": {"thread_id": lab.file.path.stem}, "recursion_limit": 10 * lab.rounds + 100},
-                durability="async",
+            await compile_team(leg.scenario.structure).ainvoke(
+                {"round": before, "agent": ""}, context=lab, config={"recursion_limit": 10 * lab.rounds + 100}
             )
         finally:
             await lab.payroll.aclose()
 
 
-def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool, threads: int | None) -> Evaluator:
+def evaluator_of(scenario: Scenario, task: Task, sandbox: Sandbox, means: Means) -> Evaluator:
+    """Return the evaluator of a leg; whoever asks for it closes it."""
     scoring = scenario.scoring
+    # What unconfined code may have had a hand in is not kept for others.
+    cached = means.get("cache", True) and sandbox.mode != "none"
     return Evaluator(
         task,
         sandbox,
@@ -122,43 +145,6 @@ def _evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, *, cache: bool,
         full_worlds=scoring.full_worlds,
         secret=scoring.secret,
         open_book=scenario.structure.blueprint().evaluation == "open",
-        # What unconfined code may have had a hand in is not kept for others.
-        cache=ScoreCache.open() if cache and sandbox.mode != "none" else None,
-        threads=threads,
+        cache=ScoreCache.open() if cached else None,
+        threads=means.get("threads"),
     )
-
-
-def _lab(scenario: Scenario, task: Task, file: RunFile, evaluator: Evaluator, progress: Progress | None) -> Lab:
-    """Furnish the lab: a desk for each researcher, and the other roles that the structure has."""
-    structure, team = scenario.structure, scenario.team
-    blueprint = structure.blueprint()
-    hears = hearing(structure.topology, structure.topology_parameters, team.names, scenario.seed)
-    board = Board(file, hears)
-
-    payroll = Payroll(scenario, progress)
-    files, tools = starters(), tools_for(scenario)
-    desks: dict[str, Desk] = {}
-    for i, name in enumerate(team.names):
-        bench = Bench(
-            name, file, board, evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(files)
-        )
-        bench.cap = scenario.scoring.cap if blueprint.evaluation == "capped" else None
-        bench.deciders = deciders(blueprint)
-        desk = desks[name] = Desk(
-            bench=bench,
-            model=payroll.hire(team.model_of(name), name),
-            model_name=team.model_of(name),
-            tools=tools,
-            direction=direction_of(i) if blueprint.distinct_directions else None,
-            hears=None if hears is None else [other for other in team.names if other in hears[name]],
-            first=first_step(blueprint),
-        )
-        if structure.sharing == "query":
-            bench.librarian = librarian_of(desk, payroll.hire(team.librarian, f"{name} librarian"))
-    return Lab(
-        scenario, blueprint, file, board, evaluator,
-        reviewer=payroll.hire(team.reviewer, REVIEWER) if "review" in blueprint.team_nodes else None,
-        overseer=payroll.hire(team.overseer, OVERSEER) if structure.oversight != "none" else None,
-        planner=payroll.hire(team.model_of(PLANNER), PLANNER) if structure.planned else None,
-        desks=desks, payroll=payroll, progress=progress,
-    )  # fmt: skip

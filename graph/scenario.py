@@ -56,7 +56,9 @@ class Team(_Section):
     `planner` is whoever plans before the work begins.
     """
     temperament: str = "varied"
-    """Distribution from which simulated researchers draw their temperaments."""
+    """Distribution from which simulated researchers draw their temperaments. With `@` and a seed behind it, such as
+    `varied@7`, they are drawn from that seed instead of the run's own: the same researchers in other runs.
+    """
 
     @property
     def names(self) -> list[str]:

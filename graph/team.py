@@ -1,24 +1,27 @@
 """The team graph: rounds of research, what happens between them, and the close.
 
-START -> [plan] -> brief -> research (one Send per researcher) -> [review] -> [publish | release] -> [oversee] ->
-next_round -> (research | close) -> END
+START -> [plan] -> brief -> next_round -> (research | close) -> END
+research (one Send per researcher) -> [review] -> [publish | release] -> [oversee] -> next_round
+
+A run that was forked goes through one graph after another: from `next_round` of the old it goes on in the new.
 """
 
 from itertools import pairwise
 from typing import Any, TypedDict
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from aarlab.agents import reviewer
+from aarlab.agents.models.base import ModelError
 from aarlab.agents.researcher import round_opening
+from aarlab.graph.asking import ask
 from aarlab.graph.briefing import briefing
 from aarlab.graph.close import close
-from aarlab.graph.lab import REVIEWER, Desk, Lab, calls_of
-from aarlab.graph.limits import LIMITS, halted, limit_events, within_limits
+from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
+from aarlab.graph.limits import LIMITS, after_research, halted, reached, within_limits
 from aarlab.graph.oversee import note_for, oversee, release, stopped, whole
 from aarlab.graph.plan import plan
 from aarlab.graph.researcher import ResearcherGraph, compile_researcher
@@ -26,6 +29,7 @@ from aarlab.graph.structure import Structure
 from aarlab.graph.turn import Slice, time_left
 from aarlab.memory.events import Edge, Published, RoundBegan, Told
 from aarlab.memory.messages import user
+from aarlab.memory.tape import Divergence
 from aarlab.tools.board import listing
 
 
@@ -45,58 +49,62 @@ class Round(TypedDict):
 TeamGraph = CompiledStateGraph[Team, Lab, Team, Team]
 
 
-def compile_team(structure: Structure, checkpointer: "BaseCheckpointSaver[str] | None" = None) -> TeamGraph:
-    """Compile the team graph that the structure asks for."""
+def compile_team(structure: Structure) -> TeamGraph:
+    """Compile the team graph that the structure asks for.
+
+    It has no checkpoints: the log is on disk event by event, and a run that was broken off happens again from it.
+    """
     blueprint = structure.blueprint()
     researcher = compile_researcher(structure)
     nodes: dict[str, Any] = {
-        "review": within_limits(review), "publish": publish, "release": within_limits(release),
-        "oversee": within_limits(oversee), "plan": within_limits(plan),
+        "review": within_limits(review, REVIEWER), "publish": publish, "release": within_limits(release, OVERSEER),
+        "oversee": within_limits(oversee, OVERSEER), "next_round": next_round,
     }  # fmt: skip
     graph: StateGraph[Team, Lab, Team, Team] = StateGraph(Team, context_schema=Lab)
     graph.add_node("brief", brief)
     graph.add_node("research", _research(researcher))
     path = ["research", *blueprint.team_nodes, "next_round"]
-    for name in blueprint.team_nodes:
-        graph.add_node(name, nodes[name])
-    graph.add_node("next_round", next_round)
+    for name in path[1:]:
+        graph.add_node(name, after_research(nodes[name]))
     graph.add_node("close", close)
     if structure.planned:
-        graph.add_node("plan", nodes["plan"])
+        graph.add_node("plan", within_limits(plan, PLANNER))
         graph.add_edge("plan", "brief")
     graph.add_edge(START, "plan" if structure.planned else "brief")
-    graph.add_conditional_edges("brief", _everybody, ["research"])
-    for before, after in pairwise(path):
+    for before, after in (*pairwise(path), ("brief", "next_round"), ("close", END)):
         graph.add_edge(before, after)
-    graph.add_conditional_edges("next_round", _everybody_or_close, ["research", "close"])
-    graph.add_edge("close", END)
-    return graph.compile(checkpointer=checkpointer, name="team")
+    graph.add_conditional_edges("next_round", _onward, ["research", "close", END])
+    return graph.compile(name="team")
 
 
-async def brief(state: Team, runtime: Runtime[Lab]) -> Round:
-    """Everybody is told who they are and what they may do."""
-    for desk in runtime.context.desks.values():
-        desk.brief(briefing(runtime.context, desk))
-    return {"round": _begin(runtime.context, 1)}
+async def brief(state: Team, runtime: Runtime[Lab]) -> None:
+    """Everybody is told who they are and what they may do, as far as they do not know it."""
+    lab = runtime.context
+    for desk in lab.desks.values():
+        desk.bench.round = lab.briefed_in
+        desk.brief(briefing(lab, desk))
 
 
 def _research(researcher: ResearcherGraph) -> Any:
     async def research(state: Team, runtime: Runtime[Lab]) -> None:
         """One researcher works through its slice of research time."""
         lab, desk = runtime.context, runtime.context.desks[state["agent"]]
-        if desk.spent or halted(lab):
+        if desk.spent:
             return
         desk.bench.round = state["round"]
         until = lab.slice_end(state["round"])
-        desk.tell(user(_opening(lab, desk)))
         beginning: Slice = {"agent": state["agent"], "until": until, "next": desk.stage or desk.first}
         try:
+            desk.tell(user(_opening(lab, desk)))
             if time_left(desk, beginning):
                 await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
         except LIMITS as limit:
             desk.spent = True
-            for event in limit_events(lab, limit, state["agent"]):
-                desk.bench.record(event)
+            desk.bench.record(reached(lab, limit, state["agent"]))
+        except ModelError as given_up:
+            lab.payroll.stopped = given_up
+        except Divergence as parting:
+            lab.partings.append(parting)
 
     return research
 
@@ -108,13 +116,12 @@ async def review(state: Team, runtime: Runtime[Lab]) -> None:
     for post in lab.board.posts():
         if post.round == state["round"]:
             request = reviewer.ask_about_finding(post.finding.author, whole(lab, post))
-            reply = await lab.reviewer.reply(request)
             heard = Told("reviewer", lab.file.store_message(request.conversation.messages[0]))
-            said = calls_of("reviewer", request, reply, lab.file, cost_hours=0.0)
-            comment = reviewer.remark(reply)
-            remarks = [] if comment is None else [Edge("critiques", REVIEWER, post.finding.id, comment)]
-            for event in (heard, *said, *remarks):
-                lab.record(event, round=state["round"], stream=REVIEWER)
+            lab.record(heard, round=state["round"], stream=REVIEWER)
+            comment = reviewer.remark(await ask(lab.reviewer, request, "reviewer", lab.line(REVIEWER, state["round"])))
+            if comment is not None:
+                remark = Edge("critiques", REVIEWER, post.finding.id, comment)
+                lab.record(remark, round=state["round"], stream=REVIEWER)
 
 
 async def publish(state: Team, runtime: Runtime[Lab]) -> None:
@@ -126,24 +133,28 @@ async def publish(state: Team, runtime: Runtime[Lab]) -> None:
 
 
 async def next_round(state: Team, runtime: Runtime[Lab]) -> Round:
-    """The next slice of research time begins, or the budget is spent and the round stays the last."""
-    lab = runtime.context
-    if state["round"] >= lab.rounds or stopped(lab) or halted(lab):
+    """The next slice of research time begins, unless the budget or the work is at its end."""
+    lab, round = runtime.context, state["round"]
+    if round == lab.forked_after:
+        return {"round": FORKED}
+    if round >= lab.rounds or stopped(lab) or halted(lab):
         return {"round": lab.rounds + 1}
-    return {"round": _begin(lab, state["round"] + 1)}
+    lab.record(RoundBegan(lab.slice_end(round + 1)), round=round + 1)
+    return {"round": round + 1}
 
 
-def _begin(lab: Lab, round: int) -> int:
-    lab.record(RoundBegan(lab.slice_end(round)), round=round)
-    return round
+FORKED = -1
+"""What stands for a round where the run was forked: it goes on in another graph."""
 
 
-async def _everybody(state: Team, runtime: Runtime[Lab]) -> list[Send]:
-    return [Send("research", {"round": state["round"], "agent": name}) for name in runtime.context.desks]
-
-
-async def _everybody_or_close(state: Team, runtime: Runtime[Lab]) -> list[Send] | str:
-    return "close" if state["round"] > runtime.context.rounds else await _everybody(state, runtime)
+async def _onward(state: Team, runtime: Runtime[Lab]) -> list[Send] | str:
+    """Send everybody to work, or to the close."""
+    lab, round = runtime.context, state["round"]
+    if round == FORKED:
+        return END
+    if round > lab.rounds:
+        return "close"
+    return [Send("research", {"round": round, "agent": name}) for name in lab.desks]
 
 
 def _opening(lab: Lab, desk: Desk) -> str:

@@ -5,7 +5,8 @@ from typing import TypedDict
 from langgraph.runtime import Runtime
 
 from aarlab.agents import reviewer
-from aarlab.graph.lab import Desk, Lab, calls_of
+from aarlab.graph.asking import Line, ask
+from aarlab.graph.lab import Desk, Lab
 from aarlab.memory.events import Experiment, Ruling, Told
 from aarlab.memory.messages import Json, ToolResult, ToolUse
 from aarlab.tools.experiment import EXPERIMENT_TOOL
@@ -90,13 +91,9 @@ async def rule(lab: Lab, desk: Desk, path: str) -> Ruling:
     code = bench.files.get(path, "")
     request = reviewer.ask_about_run(bench.agent, _case(desk, code), full_hours=bench.costs["full"])
     assert lab.reviewer is not None, "a gate was compiled without a reviewer"
-    reply = await lab.reviewer.reply(request)
-    verdict = reviewer.verdict(reply)
-    cost = bench.spend("review")
     bench.record(Told("reviewer", bench.file.store_message(request.conversation.messages[0])))
-    for event in calls_of("reviewer", request, reply, bench.file, cost_hours=cost):
-        bench.record(event)
-    ruling = Ruling(bench.file.store_text(code), verdict.approved, verdict.comment, cost)
+    verdict = reviewer.verdict(await ask(lab.reviewer, request, "reviewer", Line.of(bench, "review")))
+    ruling = Ruling(bench.file.store_text(code), verdict.approved, verdict.comment, bench.costs["review"])
     bench.record(ruling)
     bench.deciders["fidelity"] = "reviewer"
     if not ruling.approved:

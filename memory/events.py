@@ -35,6 +35,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """An event with its place in the log."""
+
+    id: int
+    """Grows in the order of arrival."""
+    stream: str
+    ordinal: int
+    round: int
+    hours: float
+    """Research hours the stream's agent had used when it happened."""
+    event: Event
+    at: str
+    """Wall-clock time, ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Brief(Event):
     """A researcher or reviewer was told who it is and what it may do."""
 
@@ -171,6 +187,8 @@ class Experiment(Event):
     """Standard error of the mean over worlds; None for fewer than two worlds."""
     log: list[dict[str, Any]]
     """The training log, averaged over worlds: signals that need no label."""
+    work: float = 1.0
+    """Share of the planned worlds that it was run on, in (0, 1]; less than 1 where it failed on the first."""
 
 
 @dataclass(frozen=True, slots=True)

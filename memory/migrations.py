@@ -74,6 +74,12 @@ def m002_where_methods_ran(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN sandbox TEXT")
 
 
+@migration
+def m003_where_a_run_came_from(db: Database) -> None:
+    """Add the past to the run's own row: of a forked run, JSON of how it was configured before; else NULL."""
+    db.execute("ALTER TABLE runs ADD COLUMN past TEXT")
+
+
 def schema_version(db: Database) -> int:
     """Return the number of steps that have been applied to the file.
 

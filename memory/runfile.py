@@ -1,9 +1,15 @@
-"""One run is one SQLite file: an append-only log of events, and the messages and texts they point to by hash."""
+"""One run is one SQLite file: an append-only log of events, and the messages and texts they point to by hash.
+
+The log is a tape, too. A file that is opened to be gone on with, or to be replayed, shows its readers an empty log at
+first. As the run happens again, each appended event is compared with what stands in its place, and is then there to be
+read; where the log ends, a resumed run goes on, and new events are written.
+"""
 
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -12,26 +18,18 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from aarlab.memory.events import EVENT_TYPES, Event
+from aarlab.memory.events import EVENT_TYPES, Entry, Event, Role
+from aarlab.memory.lock import Lock
 from aarlab.memory.messages import Json, Message, block_from_json, canonical, content_hash
-from aarlab.memory.migrations import SchemaError, migrate, schema_version
+from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate, schema_version
+from aarlab.memory.tape import Divergence, EndOfTape, Tape, TapedCall
+
+__all__ = ["Entry", "RunFile", "RunInfo", "Status"]
 
 Status = Literal["running", "done", "stopped", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event with its place in the log."""
-
-    id: int
-    stream: str
-    ordinal: int
-    round: int
-    hours: float
-    """Research hours the stream's agent had used when it happened."""
-    event: Event
-    at: str
-    """Wall-clock time, ISO 8601, UTC."""
+_Place = tuple[str, int, int, float, str, str]
+"""Stream, ordinal, round, hours, kind and JSON of an event: its row in the log, without id and time."""
+_MOST_ASIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,47 +43,147 @@ class RunInfo:
     scenario: Json
     status: Status
     summary: Json
-    sandbox: str | None = None
+    sandbox: Literal["strict", "docker", "none"] | None = None
     """Mode of the sandbox in which methods ran; None where it was not recorded."""
+    past: tuple[Json, ...] = ()
+    """Of a run that was forked: how it was configured before, oldest first, each part with the scenario, the last round
+    under it, and the run it was taken from.
+    """
 
 
 class RunFile:
     """A run file, open. Not to be shared between threads: one connection, used where it was made."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Wrap an open connection; use `create` or `read` instead."""
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: Lock | None = None) -> None:
+        """Wrap an open connection; use `create`, `resume`, `replay` or `read` instead."""
         self.path = path
+        self.tape: Tape | None = None
+        """What the file held when it was opened, where the run happens again."""
         self._connection = connection
         self._db = Database(connection)
+        self._lock = lock
+        self._log = "events"
+        """The table that readers are shown."""
+        self._aside: dict[str, str] = {}
+        """In a replay, the last contents that it would have stored, by hash."""
         self._next_ordinal: dict[str, int] = {}
         self._listeners: list[Callable[[Entry], None]] = []
 
     @classmethod
     def create(
-        cls, path: Path, *, run_id: str, version: str, seed: int, scenario: Json, sandbox: str | None = None
+        cls,
+        path: Path,
+        *,
+        run_id: str,
+        version: str,
+        seed: int,
+        scenario: Json,
+        sandbox: str | None = None,
+        past: Sequence[Json] = (),
+        parent: Path | None = None,
+        before: int = 0,
     ) -> "RunFile":
-        """Make a new run file. Raises FileExistsError rather than touch an old one."""
+        """Make a new run file. Raises FileExistsError rather than touch an old one, Busy if one is being made.
+
+        Of a run that is forked, `past` says how it was configured before; what happened in its `parent` before a round
+        is taken over, with all that it points to, and happens again.
+        """
         if path.exists():
             raise FileExistsError(f"{path} exists already")
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = cls(path, sqlite3.connect(path, timeout=30.0, isolation_level=None))
+        lock = Lock.take(path)
+        # Furnished under another name: whoever finds a run file finds a whole one.
+        half = path.with_name(f"{path.name}.half")
+        try:
+            if path.exists():
+                raise FileExistsError(f"{path} exists already")
+            half.unlink(missing_ok=True)
+            with closing(sqlite3.connect(half, isolation_level=None, uri=True)) as connection:
+                database = Database(connection)
+                migrate(database)
+                row = {
+                    "run_id": run_id,
+                    "aarlab_version": version,
+                    "created_at": _now(),
+                    "seed": seed,
+                    "scenario": canonical(scenario),
+                    "status": "running",
+                    "summary": None,
+                    "sandbox": sandbox,
+                    "past": canonical(list(past)) if past else None,
+                }
+                database.table("runs").insert(row)
+                if parent is not None:
+                    _take_past(connection, parent, before)
+            os.replace(half, path)
+            file = cls._to_write(path, lock)
+        except BaseException:
+            half.unlink(missing_ok=True)
+            lock.release()
+            raise
+        if parent is not None:
+            file._rewind()
+        return file
+
+    @classmethod
+    def resume(cls, path: Path) -> "RunFile":
+        """Open a run file to go on with the run: it happens again up to where the log ends, and then goes on.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            SchemaError: It is not a run file, or was written by another version of aarlab.
+            Busy: Another process is at work on it.
+        """
+        cls.read(path).close()
+        file = cls._to_write(path, Lock.take(path))
+        try:
+            file._check_schema(current=True)
+            file._connection.execute("UPDATE runs SET status = 'running'")
+            file._rewind()
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    @classmethod
+    def replay(cls, path: Path) -> "RunFile":
+        """Open a run file to let the run happen again without changing it; whatever is not on tape is a Divergence.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            SchemaError: It is not a run file, or was written by another version of aarlab.
+        """
+        file = cls.read(path)
+        try:
+            file._check_schema(current=True)
+        except SchemaError:
+            file.close()
+            raise
+        file._rewind()
+        return file
+
+    @classmethod
+    def _to_write(cls, path: Path, lock: Lock) -> "RunFile":
+        file = cls(path, sqlite3.connect(path, timeout=30.0, isolation_level=None), lock)
         file._connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL loses nothing when the process dies, only (perhaps) the last moments when the machine does; FULL
         # costs tenfold.
         file._connection.execute("PRAGMA synchronous = NORMAL")
-        migrate(file._db)
-        row = {
-            "run_id": run_id,
-            "aarlab_version": version,
-            "created_at": _now(),
-            "seed": seed,
-            "scenario": canonical(scenario),
-            "status": "running",
-            "summary": None,
-            "sandbox": sandbox,
-        }
-        file._db.table("runs").insert(row)
         return file
+
+    def _rewind(self) -> None:
+        """Hide the log from readers; it comes to light event by event, in the order in which things happen now."""
+        self.tape = Tape(self._connection)
+        self._next_ordinal = dict.fromkeys(self.tape.streams, 0)
+        self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._connection.executescript(
+            """
+            CREATE TEMP TABLE happened (place INTEGER PRIMARY KEY, event INTEGER UNIQUE);
+            CREATE TEMP VIEW log AS SELECT place AS id, stream, ordinal, round, hours, kind, data, at
+                FROM happened JOIN main.events ON main.events.id = event;
+            """
+        )
+        self._log = "log"
 
     @classmethod
     def read(cls, path: Path) -> "RunFile":
@@ -106,7 +204,7 @@ class RunFile:
             raise
         return file
 
-    def _check_schema(self) -> None:
+    def _check_schema(self, *, current: bool = False) -> None:
         try:
             known = self._connection.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name IN ('runs', 'events')"
@@ -115,11 +213,19 @@ class RunFile:
             raise SchemaError(f"{self.path} is not a run file ({error})") from None
         if known != 2:
             raise SchemaError(f"{self.path} is not a run file (it has no tables 'runs' and 'events')")
-        schema_version(self._db)
+        version = schema_version(self._db)
+        if current and version < len(MIGRATIONS):
+            raise SchemaError(
+                f"{self.path} was written by an earlier aarlab (schema version {version}, this one writes "
+                f"{len(MIGRATIONS)}): it can be read, but not happen again"
+            )
 
     def close(self) -> None:
         """Close the connection. Everything appended is in the file already."""
         self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> "RunFile":
         return self
@@ -130,39 +236,116 @@ class RunFile:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def append(self, stream: str, event: Event, *, round: int, hours: float) -> Entry:
-        """Write one event at the end of its stream, at once and for good, and tell the listeners."""
-        if stream not in self._next_ordinal:
-            query = "SELECT coalesce(max(ordinal), -1) + 1 FROM events WHERE stream = ?"
-            self._next_ordinal[stream] = int(self._connection.execute(query, (stream,)).fetchone()[0])
-        ordinal, at, hours = self._next_ordinal[stream], _now(), _rounded(hours)
-        cursor = self._connection.execute(
-            "INSERT INTO events (stream, ordinal, round, hours, kind, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (stream, ordinal, round, hours, event.kind, canonical(event.to_json()), at),
-        )
+        """Write one event at the end of its stream, at once and for good, and tell the listeners.
+
+        Raises:
+            Divergence: The run happens again, and something else stands in this place; or, in a replay, nothing
+                (EndOfTape).
+        """
+        ordinal, hours = self.next_ordinal(stream), _rounded(hours)
+        place = (stream, ordinal, round, hours, event.kind, canonical(event.to_json()))
+        id_, at = self._on_tape(event, place) or self._written(event, place)
+        if self.tape is not None:
+            id_ = self._connection.execute("INSERT INTO happened (event) VALUES (?)", (id_,)).lastrowid or 0
         self._next_ordinal[stream] += 1
-        entry = Entry(cursor.lastrowid or 0, stream, ordinal, round, hours, event, at)
+        entry = Entry(id_, stream, ordinal, round, hours, event, at)
         for listener in self._listeners:
             listener(entry)
         return entry
 
+    def _on_tape(self, event: Event, place: _Place) -> tuple[int, str] | None:
+        """Return id and time of an event that is on tape already. Raises Divergence if another stands there."""
+        stream, ordinal, round_, *_ = place
+        row = None if self.tape is None else self.tape.row(stream, ordinal)
+        if row is None or self.tape is None:
+            return None
+        id_, *recorded, at = row
+        if tuple(recorded) != place[2:]:
+            then, now = self.tape.entry(stream, ordinal), Entry(0, *place[:4], event, "")
+            raise Divergence(then, stream, ordinal, round_, now, self._contents_of(then, now))
+        return id_, at
+
+    def _contents_of(self, *entries: Entry | None) -> dict[str, str]:
+        """Return the texts and messages that events point to, by hash."""
+        values = {str(value) for entry in entries if entry for value in entry.event.to_json().values()}
+        return {value: content for value in sorted(values) if (content := self.content(value)) is not None}
+
+    def _written(self, event: Event, place: _Place) -> tuple[int, str]:
+        """Write an event, and return its id and the time."""
+        if self.replays_only:
+            raise EndOfTape(*place[:3], Entry(0, *place[:4], event, ""))
+        at = _now()
+        cursor = self._connection.execute(
+            "INSERT INTO events (stream, ordinal, round, hours, kind, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*place, at),
+        )
+        return cursor.lastrowid or 0, at
+
+    def taped_call(self, stream: str, round: int, role: Role) -> TapedCall:
+        """Return what is on tape of the call of a base model that comes next in a stream.
+
+        Raises:
+            Divergence: Something else comes next.
+        """
+        if self.tape is None:
+            return TapedCall((), None)
+        return self.tape.call(stream, self.next_ordinal(stream), round, role)
+
+    @property
+    def replays_only(self) -> bool:
+        """Whether nothing may happen that is not on tape."""
+        return self.tape is not None and self._lock is None
+
+    def next_ordinal(self, stream: str) -> int:
+        """Return the place of the event that comes next in a stream."""
+        if stream not in self._next_ordinal:
+            query = "SELECT coalesce(max(ordinal), -1) + 1 FROM events WHERE stream = ?"
+            self._next_ordinal[stream] = int(self._connection.execute(query, (stream,)).fetchone()[0])
+        return self._next_ordinal[stream]
+
+    def left_on_tape(self) -> Entry | None:
+        """Return the first event that is on tape and has not happened again; None if all have."""
+        if self.tape is None:
+            return None
+        left = (self.tape.entry(stream, self._next_ordinal[stream]) for stream in self.tape.streams)
+        return min((entry for entry in left if entry is not None), key=lambda entry: entry.id, default=None)
+
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """Everything appended inside becomes visible together or not at all."""
-        with self._db.atomic():
+        with nullcontext() if self.replays_only else self._db.atomic():
             yield
 
     def store_message(self, message: Message) -> str:
         """Keep a message (once) and return its hash."""
         content = canonical([block.to_json() for block in message.blocks])
         key = content_hash(message.speaker, content)
-        self._connection.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?)", (key, message.speaker, content))
+        self._keep("messages", key, message.speaker, content)
         return key
 
     def store_text(self, text: str) -> str:
         """Keep a text (once) and return its hash."""
         key = content_hash(text)
-        self._connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, text))
+        self._keep("texts", key, text)
         return key
+
+    def _keep(self, table: str, *row: str) -> None:
+        if not self.replays_only:
+            self._connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+            return
+        # A replay writes nothing; the last few are kept, to be shown where the runs part.
+        self._aside[row[0]] = row[-1]
+        if len(self._aside) > _MOST_ASIDE:
+            del self._aside[next(iter(self._aside))]
+
+    def content(self, key: str) -> str | None:
+        """Return what a hash stands for, a text or the JSON of a message's blocks; None if it stands for neither."""
+        if key in self._aside:
+            return self._aside[key]
+        for query in ("SELECT text FROM texts WHERE hash = ?", "SELECT content FROM messages WHERE hash = ?"):
+            if (row := self._connection.execute(query, (key,)).fetchone()) is not None:
+                return str(row[0])
+        return None
 
     def finish(self, status: Status, summary: Json = None) -> None:
         """Record how the run ended."""
@@ -182,16 +365,21 @@ class RunFile:
     def info(self) -> RunInfo:
         """Return the run's own row."""
         columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary"
-        sandbox = "sandbox" if "sandbox" in self._db.table("runs").columns_dict else "NULL"  # older files do not say
-        row = self._connection.execute(f"SELECT {columns}, {sandbox} FROM runs").fetchone()
-        run_id, version, created_at, seed, scenario, status, summary, mode = row
+        there = self._db.table("runs").columns_dict
+        later = ", ".join(name if name in there else "NULL" for name in ("sandbox", "past"))  # older files do not say
+        row = self._connection.execute(f"SELECT {columns}, {later} FROM runs").fetchone()
+        run_id, version, created_at, seed, scenario, status, summary, mode, past = row
         told = None if summary is None else json.loads(summary)
-        return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode)
+        before = () if past is None else tuple(json.loads(past))
+        return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode, before)
 
     def entries(self, *kinds: type[Event], stream: str | None = None, after: int = 0) -> Iterator[Entry]:
-        """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given."""
-        query, values = "SELECT id, stream, ordinal, round, hours, kind, data, at FROM events WHERE id > ?", [after]
-        conditions: list[str | int] = list(values)
+        """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given.
+
+        In a run that happens again these are the events that have happened again, and their ids count from 1.
+        """
+        query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE id > ?"
+        conditions: list[str | int] = [after]
         if kinds:
             query += f" AND kind IN ({', '.join('?' * len(kinds))})"
             conditions += [kind.kind for kind in kinds]
@@ -224,6 +412,23 @@ class RunFile:
         for row in self._connection.execute(query):
             digest.update(canonical(row).encode() + b"\n")
         return digest.hexdigest()
+
+
+def _take_past(connection: sqlite3.Connection, parent: Path, before: int) -> None:
+    """Copy what happened in `parent` before a round, and all that it points to."""
+    run = connection.execute
+    run("ATTACH ? AS parent", (f"{parent.resolve().as_uri()}?mode=ro",))
+    columns = "stream, ordinal, round, hours, kind, data, at"
+    run(
+        f"INSERT INTO events ({columns}) SELECT {columns} FROM parent.events WHERE round < ? ORDER BY id",
+        (before,),
+    )
+    run(
+        "CREATE TEMP TABLE meant AS SELECT DISTINCT value AS hash FROM events, json_each(events.data) "
+        "WHERE json_each.type = 'text'"
+    )
+    for table in ("messages", "texts"):
+        run(f"INSERT INTO {table} SELECT * FROM parent.{table} WHERE hash IN (SELECT hash FROM meant)")
 
 
 def _now() -> str:

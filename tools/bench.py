@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aarlab.memory.board import Board
 from aarlab.memory.events import Decider, Decision, DecisionKind, Event, Experiment, FileWritten
 from aarlab.memory.runfile import RunFile
-from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.evaluator import Scorer
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Bench:
     agent: str
     file: RunFile
     board: Board
-    evaluator: Evaluator
+    evaluator: Scorer
     costs: Mapping[str, float]
     """Research hours of each kind of step."""
     budget_hours: float

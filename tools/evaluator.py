@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -53,6 +53,18 @@ class Trial:
     measurement: Measurement | None
     work: float = 1.0
     """Share of the planned worlds that the method was run on, in (0, 1]."""
+
+
+class Scorer(Protocol):
+    """Whoever measures methods."""
+
+    async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> Trial:
+        """Run a method on development worlds; `name` is unique in the run."""
+
+    async def panel(
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+    ) -> dict[str, Trial]:
+        """Run several methods, code by name, on the same worlds of a panel."""
 
 
 class Evaluator:

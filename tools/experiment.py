@@ -56,10 +56,12 @@ async def _run_experiment(bench: Bench, args: RunExperiment) -> Answer:
         pgr=measured.pgr if measured else None,
         se=measured.se if measured else None,
         log=trial.log,
+        work=trial.work,
     )
-    if args.fidelity != "smoke":
-        bench.record(ledger_entry(name, "development", key, trial))
-    bench.record(experiment)
+    with bench.file.atomic():
+        if args.fidelity != "smoke":
+            bench.record(ledger_entry(name, "development", key, trial))
+        bench.record(experiment)
     told = _told(experiment, trial)
     if bench.cap is not None:
         told["full_experiments_left"] = bench.full_experiments_left

@@ -10,10 +10,11 @@ import pytest
 from model_servers import PASSING, SPOILT, ModelServer, Team
 from team_runs import Run, run, scenario
 
-from aarlab.agents.models.base import ModelError
+from aarlab.agents.models.base import ModelError, Unavailable
+from aarlab.graph.again import resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Brief, Evaluation, FailedCall, LimitReached, ModelCall, Told, ToolCall
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.runfile import Entry, RunFile
 
 SEED = 7
 SERVED = {"anthropic": ("anthropic/claude-opus-5-5", ""), "openai": ("openai/my-own", "/v1")}
@@ -182,17 +183,35 @@ def test_in_a_mixed_team_each_thinks_with_what_it_was_given_until_its_own_limit(
     done.file.close()
 
 
-def test_a_provider_that_stays_away_ends_the_run_and_what_there_is_is_scored(tmp_path: Path) -> None:
+def test_a_provider_that_stays_away_stops_the_run_which_goes_on_when_it_is_back(tmp_path: Path) -> None:
     said: list[str] = []
-    with ModelServer(Team(SEED), faults=["529"], every=1) as server:
-        impatient = {"patience_minutes": 0.02}
+    impatient = {"patience_minutes": 0.02}
+    with ModelServer(Team(SEED), every=1) as server:
         team = served(server, "anthropic", live=impatient)
-        done = run(team, tmp_path / "run.db", progress=lambda label, share: said.append(label))
-    assert done.summary["status"] == "stopped"
-    assert {limit.field for limit in done.of(LimitReached)} == {"live.patience_minutes"}
-    assert "waiting for anthropic/claude-opus-5-5: 529 overloaded_error: Overloaded" in said
-    assert done.summary["baseline"] is not None
-    done.file.close()
+
+        def fail_after_twelve(entry: Entry) -> None:
+            server.faults = ["529"] if len(server.requests) >= 12 else []
+
+        with pytest.raises(Unavailable, match=r"has not answered for 0\.02 minutes \(529 .*; try again later"):
+            run(
+                team,
+                tmp_path / "run.db",
+                progress=lambda label, share: said.append(label),
+                listeners=[fail_after_twelve],
+            )
+        assert "waiting for anthropic/claude-opus-5-5: 529 overloaded_error: Overloaded" in said
+        with RunFile.read(tmp_path / "run.db") as file:
+            assert file.info().status == "stopped"
+            assert (file.info().summary, list(file.entries(LimitReached))) == (None, [])
+            before = [entry.id for entry in file.entries(ModelCall)]
+        server.faults = []
+        done = Run(team, resume_run(tmp_path / "run.db"), RunFile.read(tmp_path / "run.db"))
+        here = run(served(server, "anthropic", live=impatient), tmp_path / "here.db")
+    assert [entry.id for entry in done.placed(ModelCall)][: len(before)] == before, "what was paid for stays"
+    assert effects(done) == effects(here)
+    assert done.of(FailedCall)
+    for each in (done, here):
+        each.file.close()
 
 
 def test_what_does_not_pass_ends_a_run_at_once_and_says_what_to_do(tmp_path: Path) -> None:

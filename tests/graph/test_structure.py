@@ -47,8 +47,8 @@ def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
     path = ["research", *between_rounds, "next_round"]
     assert nodes(team) == {"brief", "close", *path}
     assert edges(team) == {
-        ("__start__", "brief"), ("brief", "research"), *pairwise(path),
-        ("next_round", "research"), ("next_round", "close"), ("close", "__end__"),
+        ("__start__", "brief"), ("brief", "next_round"), *pairwise(path),
+        ("next_round", "research"), ("next_round", "close"), ("next_round", "__end__"), ("close", "__end__"),
     }  # fmt: skip
 
 

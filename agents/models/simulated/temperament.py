@@ -110,10 +110,17 @@ class UnknownTemperament(ValueError):
 
 
 def distribution(name: str) -> Distribution:
-    """Return the distribution of a name. Raises UnknownTemperament, naming those that exist."""
-    if name not in DISTRIBUTIONS:
-        raise UnknownTemperament(f"no temperament is called {name!r}; there are: {', '.join(DISTRIBUTIONS)}")
-    return DISTRIBUTIONS[name]
+    """Return the distribution of a name, which may end in `@` and a seed.
+
+    Raises:
+        UnknownTemperament: There is none; the message names those that exist. Or there is no seed behind the `@`.
+    """
+    bare, at, seed = name.partition("@")
+    if bare not in DISTRIBUTIONS:
+        raise UnknownTemperament(f"no temperament is called {bare!r}; there are: {', '.join(DISTRIBUTIONS)}")
+    if at and not seed.isdecimal():
+        raise UnknownTemperament(f"behind the @ of {name!r} there must be a seed, such as {bare}@7")
+    return DISTRIBUTIONS[bare]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +144,13 @@ class Temperament:
 
 
 def draw(seed: int, agent: str, toolbox: Toolbox, name: str = "varied") -> Temperament:
-    """Return the temperament of one researcher of a run. Raises UnknownTemperament."""
+    """Return the temperament of one researcher of a run, drawn from its seed or from the one that the name ends in.
+
+    Raises UnknownTemperament.
+    """
     ranges = distribution(name)
+    if "@" in name:
+        seed = int(name.partition("@")[2])
 
     def one(trait: str) -> float:
         low, high = getattr(ranges, trait)

@@ -1,0 +1,76 @@
+"""The legs of a run: one for a run that was never forked, else one for each way in which it was configured."""
+
+from dataclasses import dataclass
+
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import RoundBegan
+from aarlab.memory.messages import Json
+from aarlab.memory.runfile import RunFile
+
+
+class NoSuchRound(ValueError):
+    """A run cannot be forked at a round that it has not begun."""
+
+
+class NotAFork(ValueError):
+    """What is asked for is not the same team on the same task, arranged otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A stretch of a run under one configuration."""
+
+    scenario: Scenario
+    until: int | None
+    """Its last round; None: it goes on to the close."""
+    run_id: str = ""
+    """Of a past leg: the run that it was taken from."""
+    digest: str = ""
+    """Of a past leg: that run's digest when it was taken."""
+
+    def to_json(self) -> Json:
+        """Return it as the run file keeps it among its past."""
+        scenario = self.scenario.model_dump(mode="json")
+        return {"run_id": self.run_id, "digest": self.digest, "until_round": self.until, "scenario": scenario}
+
+
+def legs_of(file: RunFile) -> list[Leg]:
+    """Return the legs of a recorded run, oldest first.
+
+    Raises:
+        ValueError: Its configuration means nothing here (pydantic's ValidationError).
+    """
+    info = file.info()
+    past = [
+        Leg(Scenario.model_validate(leg["scenario"]), leg["until_round"], leg["run_id"], leg["digest"])
+        for leg in info.past
+    ]
+    return [*past, Leg(Scenario.model_validate(info.scenario), None)]
+
+
+def legs_before(file: RunFile, round: int) -> list[Leg]:
+    """Return the legs of a recorded run up to the beginning of a round.
+
+    Raises:
+        NoSuchRound: The run has not begun that round.
+    """
+    begun = max((entry.round for entry in file.entries(RoundBegan)), default=0)
+    if not 1 <= round <= begun:
+        raise NoSuchRound(f"the run has begun rounds 1 to {begun}" if begun else "the run has not begun a round")
+    legs = legs_of(file)
+    whole = [leg for leg in legs if leg.until is not None and leg.until < round - 1]
+    cut = legs[len(whole)]
+    info = file.info()
+    run_id, digest = (cut.run_id, cut.digest) if cut.run_id else (info.run_id, file.digest())
+    return [*whole, Leg(cut.scenario, round - 1, run_id, digest)]
+
+
+def check_fork(before: Scenario, after: Scenario) -> None:
+    """Raise NotAFork, naming the fields, unless a run may go on under another scenario in its midst."""
+    fixed = {
+        "task": (before.task, after.task),
+        "team.researchers": (before.team.researchers, after.team.researchers),
+        "budget.round_hours": (before.budget.round_hours, after.budget.round_hours),
+    }
+    if changed := [name for name, (then, now) in fixed.items() if then != now]:
+        raise NotAFork(f"{' and '.join(changed)} cannot change in the midst of a run")

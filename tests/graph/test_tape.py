@@ -1,0 +1,345 @@
+"""A run happens again from its tape: resumed, replayed, forked, and found out where it is not the same."""
+
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from team_runs import ALWAYS, TINY, Dials, Run, complete, run, scenario, structures
+
+from aarlab.graph import briefing
+from aarlab.graph.again import RunOver, fork_run, resume_run
+from aarlab.graph.legs import NoSuchRound, NotAFork
+from aarlab.graph.replay import replay_run
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import Brief, Decision, Evaluation, ModelCall, RoundBegan
+from aarlab.memory.lock import Busy
+from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.tape import Divergence
+from aarlab.tools.definition import Tool
+
+HAPPEN = """
+import json, sys
+from pathlib import Path
+from aarlab.graph.again import resume_run
+from aarlab.graph.run import run_scenario
+from aarlab.graph.scenario import Scenario
+
+path = Path(sys.argv[2])
+if path.exists():
+    resume_run(path)
+else:
+    run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), path, sandbox=sys.argv[3])
+"""
+
+
+class Enough(Exception):
+    """A run has done as much as a test wants."""
+
+
+def stop_at(number: int) -> Callable[[Entry], None]:
+    """Return a listener that ends the run at an event."""
+
+    def listen(entry: Entry) -> None:
+        if entry.id == number:
+            raise Enough
+
+    return listen
+
+
+def broken_off(dials: Dials, path: Path, at: int) -> None:
+    """Make a run that ends at an event."""
+    with pytest.raises((Enough, ExceptionGroup)):
+        run(scenario(structure=complete(dials)), path, listeners=[stop_at(at)])
+
+
+def resumed(path: Path) -> dict[str, Any]:
+    """Go on with a run in the sandbox it was in."""
+    return resume_run(path)
+
+
+def rows(path: Path) -> list[tuple[Any, ...]]:
+    """Return the log, stream by stream."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT stream, ordinal, round, hours, kind, data FROM events ORDER BY stream, ordinal"
+        return connection.execute(query).fetchall()
+
+
+# -- resume ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [1, 40, 120, 230])
+def test_a_run_that_was_broken_off_goes_on_to_what_it_would_have_come_to(
+    run_of: Callable[[Dials], Run], tmp_path: Path, at: int
+) -> None:
+    broken_off(ALWAYS[0], tmp_path / "run.db", at)
+    before = rows(tmp_path / "run.db")
+    heard: list[int] = []
+    summary = resume_run(tmp_path / "run.db", listeners=[lambda entry: heard.append(entry.id)])
+    whole = run_of(ALWAYS[0])
+    assert summary["digest"] == whole.summary["digest"]
+    assert rows(tmp_path / "run.db") == rows(whole.file.path)
+    assert set(before) <= set(rows(tmp_path / "run.db")), "nothing is taken back"
+    assert heard == list(range(1, len(rows(tmp_path / "run.db")) + 1))
+    unlike = {"run_id", "file", "wall_s"}
+    assert {k: v for k, v in summary.items() if k not in unlike} == {
+        k: v for k, v in whole.summary.items() if k not in unlike
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dials", ALWAYS[1:], ids=lambda dials: "-".join(dials.values()))
+def test_whatever_the_structure_it_can_be_broken_off_anywhere(
+    run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials
+) -> None:
+    digest = run_of(dials).summary["digest"]
+    for at in random.Random(5).sample(range(1, len(run_of(dials).entries)), 3):
+        broken_off(dials, tmp_path / f"{at}.db", at)
+        assert resume_run(tmp_path / f"{at}.db")["digest"] == digest
+
+
+@pytest.mark.long
+def test_a_run_killed_again_and_again_comes_to_the_same(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    draw, path, kills = random.Random(11), tmp_path / "run.db", 0
+    whole = run_of(ALWAYS[0])
+    described = json.dumps({**TINY, "structure": dict(ALWAYS[0])})
+    command = [sys.executable, "-c", HAPPEN, described, str(path), whole.summary["sandbox"]]
+    for patience in [draw.uniform(1.5, 6.0) for _ in range(6)] + [120.0]:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            assert process.stderr is not None
+            told = process.stderr.read()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, told
+    assert kills
+    assert rows(path) == rows(whole.file.path)
+    assert list(tmp_path.glob("*.lock")) == []
+
+
+def test_a_run_that_is_over_is_not_gone_on_with(run_of: Callable[[Dials], Run]) -> None:
+    with pytest.raises(RunOver, match="has come to its end"):
+        resume_run(run_of(ALWAYS[0]).file.path)
+
+
+def test_a_run_at_work_is_left_to_who_is_at_work_on_it(tmp_path: Path) -> None:
+    broken_off(ALWAYS[0], tmp_path / "run.db", 20)
+    with RunFile.resume(tmp_path / "run.db"), pytest.raises(Busy, match=r"written by process \d+ on "):
+        resume_run(tmp_path / "run.db")
+    assert resume_run(tmp_path / "run.db")["status"] == "done"
+
+
+# -- replay ---------------------------------------------------------------------------------------------------------
+
+
+@structures()
+def test_a_run_replays_to_the_byte_without_a_model_or_a_sandbox(run: Run) -> None:
+    before = run.file.path.read_bytes()
+    replayed = replay_run(run.file.path)
+    assert (replayed.digest, replayed.whole) == (run.summary["digest"], True)
+    assert (replayed.events, replayed.calls) == (len(run.entries), len(run.of(ModelCall)))
+    assert run.file.path.read_bytes() == before
+
+
+def test_a_run_that_was_broken_off_replays_up_to_there(tmp_path: Path) -> None:
+    broken_off(ALWAYS[4], tmp_path / "run.db", 90)
+    replayed = replay_run(tmp_path / "run.db")
+    assert not replayed.whole
+    assert replayed.events == len(rows(tmp_path / "run.db"))
+
+
+def test_experiments_can_be_done_again_and_come_out_the_same(run_of: Callable[[Dials], Run]) -> None:
+    done = run_of(ALWAYS[0])
+    replayed = replay_run(done.file.path, "live")
+    assert replayed.differences == ()
+    assert replayed.measured >= len(done.of(Evaluation))
+
+
+@contextmanager
+def altered(run: Run, folder: Path, statement: str, *values: object) -> Iterator[Path]:
+    """Make a copy of a run's file in which something has been changed by hand."""
+    path = folder / "altered.db"
+    shutil.copy(run.file.path, path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER events_are_never_changed")
+        connection.execute("DROP TRIGGER events_are_never_deleted")
+        assert connection.execute(statement, values).rowcount > 0
+    yield path
+
+
+def test_a_score_that_was_doctored_is_found_when_it_is_measured_again(
+    run_of: Callable[[Dials], Run], tmp_path: Path
+) -> None:
+    better = "UPDATE events SET data = json_set(data, '$.se', 0.001) WHERE kind = 'evaluations' AND stream = 'team'"
+    with altered(run_of(ALWAYS[0]), tmp_path, better) as path:
+        replay_run(path)  # consistent in itself, but
+        differences = replay_run(path, "live").differences
+    assert {difference.field for difference in differences} == {"measurement"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        (
+            "UPDATE events SET data = json_set(data, '$.choice', 'x') WHERE stream = 'r2' AND kind = 'decisions'",
+            "decisions",
+        ),
+        ("UPDATE events SET hours = hours + 0.1 WHERE stream = 'r1' AND ordinal = 5", None),
+        ("DELETE FROM events WHERE stream = 'team' AND kind = 'closes'", None),
+        ("DELETE FROM events WHERE stream = 'r2' AND ordinal > 20", None),
+    ],
+)
+def test_a_log_that_was_changed_does_not_replay(
+    run_of: Callable[[Dials], Run], tmp_path: Path, statement: str, kind: str | None
+) -> None:
+    with altered(run_of(ALWAYS[0]), tmp_path, statement) as path, pytest.raises(Divergence) as caught:
+        replay_run(path)
+    assert kind is None or (caught.value.recorded and caught.value.recorded.event.kind == kind)
+
+
+def test_one_character_of_a_prompt_is_found_where_it_is_told(
+    run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = briefing.system_prompt
+    monkeypatch.setattr(briefing, "system_prompt", lambda **said: written(**said).replace("board", "bored", 1))
+    with pytest.raises(Divergence) as caught:
+        replay_run(run_of(ALWAYS[0]).file.path)
+    parting = caught.value
+    assert (parting.stream, parting.round, parting.ordinal) == ("r1", 0, 0)
+    assert any("bored" in content for content in parting.contents.values())
+
+
+def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
+    run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aarlab.graph import team
+
+    written = team.round_opening
+
+    def opening(**said: Any) -> str:
+        return written(**said) + ("." if said["round"] == 2 else "")
+
+    monkeypatch.setattr(team, "round_opening", opening)
+    with pytest.raises(Divergence) as caught:
+        replay_run(run_of(ALWAYS[0]).file.path)
+    assert (caught.value.stream, caught.value.round) == ("r1", 2)
+    assert isinstance(caught.value.happened, Entry)
+    assert caught.value.happened.event.kind == "told"
+
+
+def test_one_character_of_a_tools_description_is_found(
+    run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from aarlab.graph import furnish
+
+    given = furnish.tools_for
+
+    def tools_for(scenario: Scenario) -> dict[str, Tool]:
+        tools = dict(given(scenario))
+        return {**tools, "submit": replace(tools["submit"], description=tools["submit"].description + "!")}
+
+    monkeypatch.setattr(furnish, "tools_for", tools_for)
+    with pytest.raises(Divergence) as caught:
+        replay_run(run_of(ALWAYS[0]).file.path)
+    assert (caught.value.stream, caught.value.ordinal) == ("r1", 0)
+    assert isinstance(caught.value.happened, Entry)
+    assert isinstance(caught.value.recorded and caught.value.recorded.event, Brief)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("$.structure.sharing", "keyword"), ("$.structure.workflow", "staged"), ("$.costs.think", 0.06)],
+)
+def test_a_dial_or_a_price_that_stood_otherwise_is_found(
+    run_of: Callable[[Dials], Run], tmp_path: Path, field: str, value: object
+) -> None:
+    statement = "UPDATE runs SET scenario = json_set(scenario, ?, ?)"
+    with altered(run_of(ALWAYS[0]), tmp_path, statement, field, value) as path, pytest.raises(Divergence):
+        replay_run(path)
+
+
+def test_two_agents_in_another_order_are_found(run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    from aarlab.graph.scenario import Team
+
+    monkeypatch.setattr(Team, "names", property(lambda team: [f"r{i}" for i in range(team.researchers, 0, -1)]))
+    with pytest.raises(Divergence) as caught:
+        replay_run(run_of(ALWAYS[0]).file.path)
+    assert caught.value.round == 0
+
+
+# -- fork -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dials", [ALWAYS[0], pytest.param(ALWAYS[4], marks=pytest.mark.long)], ids=["free", "bound"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_fork_without_a_change_is_its_parent_to_the_digest(
+    run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials, at: int
+) -> None:
+    parent = run_of(dials)
+    forked = fork_run(parent.file.path, tmp_path / "fork.db", parent.scenario, at=at, sandbox=parent.summary["sandbox"])
+    assert forked["digest"] == parent.summary["digest"]
+    with RunFile.read(tmp_path / "fork.db") as file:
+        (leg,) = file.info().past
+        assert (leg["run_id"], leg["until_round"]) == (parent.file.path.stem, at - 1)
+
+
+def test_a_fork_shares_its_past_and_goes_its_own_way(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    parent = run_of(ALWAYS[0])
+    staged = scenario(structure={**ALWAYS[0], "workflow": "staged", "review": "gate"})
+    forked = Run(
+        staged,
+        fork_run(parent.file.path, tmp_path / "fork.db", staged, at=2, sandbox=parent.summary["sandbox"]),
+        RunFile.read(tmp_path / "fork.db"),
+    )
+    past = [row for row in rows(parent.file.path) if row[2] < 2]
+    assert [row for row in rows(tmp_path / "fork.db") if row[2] < 2] == past
+    later = {call.request for call in forked.placed(ModelCall) if call.round >= 2 for call in [call.event]}
+    assert not later & {entry.event.request for entry in parent.placed(ModelCall)}
+    steps = [entry.event for entry in forked.placed(Decision) if entry.round >= 2 and entry.stream in ("r1", "r2")]
+    assert {step.taken_by for step in steps if step.decision == "next_step"} == {"structure"}
+    assert {entry.round for entry in forked.placed(Brief, stream="r1")} == {0, 2}
+    assert forked.summary["structure_breaches"] == []
+    again = replay_run(tmp_path / "fork.db")
+    assert again.digest == forked.summary["digest"]
+    forked.file.close()
+
+
+def test_a_fork_that_is_broken_off_goes_on_and_a_fork_can_be_forked(
+    run_of: Callable[[Dials], Run], tmp_path: Path
+) -> None:
+    parent = run_of(ALWAYS[0])
+    other = scenario(structure={**ALWAYS[0], "sharing": "none"})
+    mode = parent.summary["sandbox"]
+    whole = fork_run(parent.file.path, tmp_path / "whole.db", other, at=2, sandbox=mode)
+    events = len(rows(tmp_path / "whole.db"))
+    with pytest.raises((Enough, ExceptionGroup)):
+        fork_run(
+            parent.file.path, tmp_path / "part.db", other, at=2, sandbox=mode, listeners=[stop_at(events * 3 // 4)]
+        )
+    assert resume_run(tmp_path / "part.db")["digest"] == whole["digest"]
+    back = fork_run(tmp_path / "whole.db", tmp_path / "back.db", parent.scenario, at=2, sandbox=mode)
+    assert back["digest"] == parent.summary["digest"]
+
+
+def test_what_is_no_fork_is_refused_before_anything_is_written(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    parent = run_of(ALWAYS[0])
+    rounds = len(parent.of(RoundBegan))
+    with pytest.raises(NoSuchRound, match=f"has begun rounds 1 to {rounds}"):
+        fork_run(parent.file.path, tmp_path / "fork.db", parent.scenario, at=rounds + 1)
+    with pytest.raises(NotAFork, match=r"team\.researchers cannot change"):
+        fork_run(parent.file.path, tmp_path / "fork.db", scenario(team={"researchers": 3}), at=2)
+    assert list(tmp_path.iterdir()) == []
