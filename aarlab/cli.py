@@ -7,10 +7,13 @@ from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import tasks
 from aarlab.commands.doctor import doctor
+from aarlab.commands.fork import fork
 from aarlab.commands.models import models
 from aarlab.commands.power import power
 from aarlab.commands.prompts import prompts
+from aarlab.commands.replay import replay
 from aarlab.commands.report import report
+from aarlab.commands.resume import resume
 from aarlab.commands.run import run
 from aarlab.commands.show import show
 from aarlab.commands.structure import structure
@@ -41,6 +44,7 @@ def main() -> None:
 
 
 for command in (
-    run, show, ablate, report, power, structure, baselines, tasks, models, prompts, validate, doctor,
+    run, show, resume, replay, fork, ablate, report, power, structure, baselines, tasks, models, prompts, validate,
+    doctor,
 ):  # fmt: skip
     main.add_command(command)

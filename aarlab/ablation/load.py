@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,7 +10,7 @@ import aarlab.scenarios
 from aarlab.ablation.arms import resolved_arms
 from aarlab.ablation.measures import MEASURES, OPEN_ENDED, is_measure
 from aarlab.ablation.plan import Ablation, Arm, Plan, PlannedRun, seeds_of
-from aarlab.config.document import Document, Key, Place, read_document
+from aarlab.config.document import Document, Key, document_of, read_document
 from aarlab.config.explain import explain
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
 from aarlab.config.load import find_scenario
@@ -53,7 +52,7 @@ def plan_of(ablation: Ablation) -> Plan:
         ConfigError: As `load_ablation` does; places are those in the model.
     """
     data = ablation.model_dump(mode="json", exclude_unset=True)
-    return _planned(Document("Ablation", data, _places(data)), [], Path())
+    return _planned(document_of("Ablation", data), [], Path())
 
 
 def find_ablation(source: str | Path) -> Path:
@@ -182,13 +181,3 @@ def _comparison_faults(ablation: Ablation, document: Document, arms: Sequence[Ar
 
 def _where(document: Document, key: Key) -> str:
     return document.places[key].where if key in document.places else document.name
-
-
-def _places(data: Any, path: Key = ()) -> dict[Key, Place]:
-    """Return a place for every key of plain values that stand in no file."""
-    places: dict[Key, Place] = {}
-    if isinstance(data, Mapping):
-        for name, value in data.items():
-            places[(*path, name)] = Place("Ablation")
-            places |= _places(value, (*path, name))
-    return places

@@ -72,6 +72,15 @@ def sandbox_option(command: Command) -> Command:
     )(command)
 
 
+def sandbox_as_before_option(command: Command) -> Command:
+    """Add `--sandbox` for a run that happens again."""
+    return click.option(
+        "--sandbox",
+        type=click.Choice(get_args(SandboxMode)),
+        help="Where methods run.  [default: as the run file says]",
+    )(command)
+
+
 def no_cache_option(command: Command) -> Command:
     """Add `--no-cache`."""
     return click.option(

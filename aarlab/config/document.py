@@ -61,6 +61,20 @@ def read_document(path: Path) -> Document:
     return Document(name, data, places)
 
 
+def document_of(name: str, data: dict[str, Any]) -> Document:
+    """Return plain values that stand in no file as a document: the place of all of them is its name."""
+    return Document(name, data, _places(name, data, ()))
+
+
+def _places(name: str, data: Any, path: Key) -> dict[Key, Place]:
+    places: dict[Key, Place] = {}
+    if isinstance(data, dict):
+        for key, value in data.items():
+            places[(*path, key)] = Place(name)
+            places |= _places(name, value, (*path, key))
+    return places
+
+
 def parse_value(text: str) -> Any:
     """Return a YAML scalar or flow collection as plain values. Raises ValueError, saying what is wrong with it."""
     try:

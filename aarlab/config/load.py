@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from aarlab.config.document import read_document
+from aarlab.config.document import Document, document_of, read_document
 from aarlab.config.explain import explain
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
 from aarlab.config.overrides import apply, parse_overrides
@@ -26,7 +27,19 @@ def load_scenario(source: str | Path | None = None, overrides: Sequence[str] = (
     Raises:
         ConfigError: With everything that is wrong, each with its place and with what would be right.
     """
-    document = apply(parse_overrides(overrides), read_document(find_scenario(source)))
+    return _checked(apply(parse_overrides(overrides), read_document(find_scenario(source))))
+
+
+def scenario_from(name: str, data: dict[str, Any], overrides: Sequence[str] = ()) -> Scenario:
+    """Return the scenario that a run file holds as plain values, with `overrides` on top.
+
+    Raises:
+        ConfigError: As `load_scenario` does; `name` stands for the place of what is not overridden.
+    """
+    return _checked(apply(parse_overrides(overrides), document_of(name, data)))
+
+
+def _checked(document: Document) -> Scenario:
     try:
         # Strict: `researchers: "9"` or `true` is a slip of the pen, and better asked about than guessed at.
         return Scenario.model_validate(document.data, strict=True)

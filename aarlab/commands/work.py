@@ -1,0 +1,146 @@
+"""What the commands have in common that let a run happen: `run`, `resume` and `fork`."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from aarlab.commands.shared import SandboxMode, Status, refuse, stderr_console, stdout_console
+
+if TYPE_CHECKING:
+    from aarlab.graph.scenario import Scenario
+    from aarlab.memory.runfile import RunInfo
+
+
+def check_models(scenario: "Scenario", *, as_json: bool) -> None:
+    """Refuse base models that lack what they need, and say where those go that do not go to their provider."""
+    from aarlab.config import Fault
+    from aarlab.wording import printable, without_password
+
+    models = [scenario.live.model(name) for name in scenario.models_used]
+    lacking = [(model.name, missing) for model in models if (missing := model.missing()) is not None]
+    if lacking:
+        refuse([Fault(name, None, missing, None) for name, missing in lacking], as_json=as_json)
+    for model in models:
+        if model.address is not None:
+            click.echo(printable(f"{model.name} is asked at {without_password(model.address)}"), err=True)
+
+
+def new_file(name: str, seed: int, folder: Path, *, as_json: bool) -> Path:
+    """Return where a run goes, in a folder that is there."""
+    from aarlab.config import Fault
+    from aarlab.runs import new_run_path
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = f"a place where no folder can be made ({error.strerror or error})"
+        refuse([Fault(f"--out {folder}", None, found, "a folder that can be written to")], as_json=as_json)
+    return new_run_path(folder, name, seed).resolve()
+
+
+def recorded_run(name: str | None) -> "tuple[Path, RunInfo, Scenario]":
+    """Return a run that a person means, what its file says of it, and how it was configured.
+
+    Raises:
+        ConfigError: There is none, or it cannot happen again here.
+    """
+    from pydantic import ValidationError
+
+    from aarlab.config import ConfigError, Fault
+    from aarlab.graph.legs import legs_of
+    from aarlab.memory.migrations import SchemaError
+    from aarlab.memory.runfile import RunFile
+    from aarlab.runs import find_run
+
+    path = find_run(name)
+    try:
+        with RunFile.replay(path) as file:
+            return path, file.info(), legs_of(file)[-1].scenario
+    except SchemaError as error:
+        raise ConfigError([Fault(str(path), None, str(error), "a run file that this aarlab wrote")]) from None
+    except ValidationError as error:
+        faults = [Fault(str(path), ".".join(map(str, e["loc"])), e["msg"], None) for e in error.errors()]
+        raise ConfigError(faults) from None
+
+
+def carry_out(
+    work: Callable[..., dict[str, Any]],
+    scenario: "Scenario",
+    path: Path,
+    *,
+    sandbox: SandboxMode | None,
+    cache: bool,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Let a run happen to the end, and return its summary, or what can be said instead.
+
+    `work` is called with the means that it works with; without a sandbox named, it knows which.
+
+    Raises:
+        ConfigError: Another process is at work on the run.
+    """
+    from aarlab.agents.models.base import ModelError, Unavailable
+    from aarlab.config import ConfigError, Fault
+    from aarlab.display import open_display
+    from aarlab.divergence import divergence_text
+    from aarlab.memory.lock import Busy
+    from aarlab.memory.tape import Divergence
+    from aarlab.tools.sandbox import SandboxUnavailable
+
+    stub = {"run_id": path.stem, "file": str(path)}
+    means: dict[str, Any] = {"cache": cache, **({} if sandbox is None else {"sandbox": sandbox})}
+    try:
+        if quiet:
+            return work(**means)
+        with open_display(scenario, stderr_console()) as display:
+            return work(**means, listeners=[display.see], progress=display.progress)
+    except KeyboardInterrupt:
+        _say_what_is_left("Stopped.", path)
+        return {**stub, "status": "stopped"}
+    except Busy as error:
+        raise ConfigError(
+            [Fault(str(path), None, f"a run at work: {error}", "a run that nobody is at work on")]
+        ) from None
+    except Unavailable as error:
+        _say_what_is_left(f"Stopped: {error}.", path)
+        return {**stub, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
+    except Divergence as error:
+        click.echo(f"{divergence_text(error)}\n", err=True)
+        click.echo("Code, prompts or versions have changed since it was recorded.", err=True)
+        return {**stub, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+    except Exception as error:
+        if not isinstance(error, SandboxUnavailable | ModelError):
+            traceback.print_exc()
+        _say_what_is_left(f"The run failed: {error}", path)
+        return {**stub, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+
+
+def status_of(summary: dict[str, Any]) -> Status:
+    """Return the exit status of a run by its summary."""
+    return {"done": Status.DONE, "stopped": Status.STOPPED}.get(summary["status"], Status.FAILED)
+
+
+def _say_what_is_left(story: str, path: Path) -> None:
+    if not path.exists():
+        click.echo(f"{story}\nNothing had been done yet.", err=True)
+        return
+    click.echo(f"{story}\nWhat was done is kept:", err=True)
+    click.echo(f"  aarlab resume {path}  # go on with it\n  aarlab show {path}  # read it", err=True)
+
+
+def tell(summary: dict[str, Any]) -> None:
+    """Print what a run came to."""
+    from rich.markup import escape
+
+    from aarlab.memory.runfile import RunFile
+    from aarlab.summary import summary_text
+
+    console = stdout_console()
+    for limit in summary["limits_reached"]:
+        console.print(f"[bold yellow]Stopped early:[/] {escape(limit)}.")
+    console.print()
+    with RunFile.read(Path(summary["file"])) as file:
+        console.print(summary_text(summary, file), crop=False)
