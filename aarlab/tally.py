@@ -64,7 +64,9 @@ class Tally:
             researcher.hours = max(researcher.hours, entry.hours)
         match entry.event:
             case Brief(role="researcher") as brief:
-                self.researchers[entry.stream] = Progress(entry.stream, brief.direction)
+                # Briefed again where a run was forked, a researcher is still the same.
+                known = self.researchers.setdefault(entry.stream, Progress(entry.stream, brief.direction))
+                known.direction = brief.direction
             case RoundBegan():
                 self.round = entry.round
             case ModelCall(cost_usd=cost) | FailedCall(cost_usd=cost):

@@ -64,5 +64,5 @@ def _staged(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: b
         graph.add_conditional_edges(name, _next, {**{other: other for other in after}, REST: END})
 
 
-def _next(state: Slice) -> str:
+async def _next(state: Slice) -> str:
     return state["next"]

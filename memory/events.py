@@ -31,7 +31,7 @@ class Event:
 
     def to_json(self) -> dict[str, Json]:
         """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -122,6 +122,20 @@ class Message:
 
     speaker: Speaker
     blocks: tuple[Block, ...]
+    _key: str = field(default="", init=False, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """Hash of speaker and content, under which the run file keeps the message."""
+        return self._key or self.stored()[0]
+
+    def stored(self) -> tuple[str, str]:
+        """Return the message's key, and its content as the run file keeps it: a JSON list of blocks."""
+        content = canonical([block.to_json() for block in self.blocks])
+        if not self._key:
+            # Asked for again and again as a conversation grows; a message never changes.
+            object.__setattr__(self, "_key", content_hash(self.speaker, content))
+        return self._key, content
 
     @property
     def text(self) -> str:
@@ -209,5 +223,5 @@ class Conversation:
         """Return the conversation with `messages` appended."""
         head = self.head
         for message in messages:
-            head = content_hash(head, canonical(message.to_json()))
+            head = content_hash(head, message.key)
         return Conversation(self.system, self.messages + messages, head)

@@ -64,6 +64,10 @@ class RunFile:
         self._lock = lock
         self._log = "events"
         """The table that readers are shown."""
+        self._places = 0
+        """Events that have happened, in a run that happens again."""
+        self._unseen: list[tuple[int]] = []
+        """Those of them that readers have not been shown yet, by id."""
         self._aside: dict[str, str] = {}
         """In a replay, the last contents that it would have stored, by hash."""
         self._next_ordinal: dict[str, int] = {}
@@ -246,7 +250,8 @@ class RunFile:
         place = (stream, ordinal, round, hours, event.kind, canonical(event.to_json()))
         id_, at = self._on_tape(event, place) or self._written(event, place)
         if self.tape is not None:
-            id_ = self._connection.execute("INSERT INTO happened (event) VALUES (?)", (id_,)).lastrowid or 0
+            self._unseen.append((id_,))
+            self._places = id_ = self._places + 1
         self._next_ordinal[stream] += 1
         entry = Entry(id_, stream, ordinal, round, hours, event, at)
         for listener in self._listeners:
@@ -318,8 +323,7 @@ class RunFile:
 
     def store_message(self, message: Message) -> str:
         """Keep a message (once) and return its hash."""
-        content = canonical([block.to_json() for block in message.blocks])
-        key = content_hash(message.speaker, content)
+        key, content = message.stored()
         self._keep("messages", key, message.speaker, content)
         return key
 
@@ -378,6 +382,9 @@ class RunFile:
 
         In a run that happens again these are the events that have happened again, and their ids count from 1.
         """
+        if self._unseen:
+            self._connection.executemany("INSERT INTO happened (event) VALUES (?)", self._unseen)
+            self._unseen.clear()
         query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE id > ?"
         conditions: list[str | int] = [after]
         if kinds:

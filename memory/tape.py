@@ -56,6 +56,11 @@ class EndOfTape(Divergence):
         super().__init__(None, stream, ordinal, round, happened)
 
 
+_Row = tuple[int, int, float, str, str, str]
+"""Id, round, hours, kind, JSON and time of an event."""
+_ROWS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class TapedCall:
     """What the tape holds of a call of a base model: the attempts that failed, and how it ended."""
@@ -73,6 +78,8 @@ class Tape:
         self._connection = connection
         query = "SELECT stream, count(*) FROM events GROUP BY stream"
         self._length: dict[str, int] = dict(connection.execute(query).fetchall())
+        self._at_hand: dict[str, tuple[int, list[_Row]]] = {}
+        """By stream, the rows around its present place, and the ordinal of the first."""
 
     @property
     def events(self) -> int:
@@ -88,13 +95,17 @@ class Tape:
         """The streams, in alphabetical order."""
         return sorted(self._length)
 
-    def row(self, stream: str, ordinal: int) -> tuple[int, int, float, str, str, str] | None:
-        """Return id, round, hours, kind, JSON and time of what stands at a place; None where the tape ends."""
+    def row(self, stream: str, ordinal: int) -> _Row | None:
+        """Return what stands at a place; None where the tape ends."""
         if ordinal >= self.length(stream):
             return None
-        query = "SELECT id, round, hours, kind, data, at FROM events WHERE stream = ? AND ordinal = ?"
-        found: tuple[int, int, float, str, str, str] = self._connection.execute(query, (stream, ordinal)).fetchone()
-        return found
+        first, rows = self._at_hand.get(stream, (0, []))
+        if not first <= ordinal < first + len(rows):
+            # Streams are read from their beginnings to their ends: many rows at a time cost hardly more than one.
+            query = "SELECT id, round, hours, kind, data, at FROM events WHERE stream = ? AND ordinal >= ? "
+            rows = self._connection.execute(f"{query} ORDER BY ordinal LIMIT ?", (stream, ordinal, _ROWS)).fetchall()
+            first, _ = self._at_hand[stream] = ordinal, rows
+        return rows[ordinal - first]
 
     def entry(self, stream: str, ordinal: int) -> Entry | None:
         """Return what stands at a place; None where the tape ends."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aarlab.agents.models.simulated.notes import Assignment, Brief, Idea, Known, Notes, Outcome
 from aarlab.agents.models.simulated.recipe import Toolbox, read, spelled
-from aarlab.memory.messages import Conversation, Message, ToolUse, canonical, content_hash
+from aarlab.memory.messages import Conversation, Message, ToolUse, content_hash
 
 METHOD = "method.py"
 """The workspace file a simulated researcher keeps its method in."""
@@ -74,7 +74,7 @@ class Reader:
         """Tell, by the chain of hashes, whether the conversation starts with all that has been read."""
         head = self._head
         for message in conversation.messages[self._read :]:
-            head = content_hash(head, canonical(message.to_json()))
+            head = content_hash(head, message.key)
         return head == conversation.head
 
     def _note(self, notes: Notes, message: Message) -> None:
