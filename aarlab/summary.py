@@ -33,7 +33,7 @@ def summary_text(summary: Summary, file: RunFile) -> RenderableType:
 
 def next_commands(summary: Summary, board: Board) -> list[Text]:
     """Return commands that go on from here, one a line. Print them uncropped, so that they can be copied whole."""
-    show = f"aarlab show {_short_path(Path(summary['file']))}"
+    show = f"aarlab show {short_path(Path(summary['file']))}"
     commands = [(show, "the board and the team")]
     winner = None if summary["best"] is None else board.post(summary["best"]["finding"])
     if winner is not None:
@@ -134,7 +134,7 @@ def _figures(summary: Summary) -> RenderableType:
     )
     if (confined := sandbox_text(summary.get("sandbox"))) is not None:
         grid.add_row("sandbox", confined)
-    grid.add_row("recorded in", _short_path(Path(summary["file"])))
+    grid.add_row("recorded in", short_path(Path(summary["file"])))
     grid.add_row("digest", summary["digest"])
     return grid
 
@@ -179,6 +179,6 @@ def _exchange(summary: Summary) -> str:
     return ", ".join(parts)
 
 
-def _short_path(path: Path) -> str:
+def short_path(path: Path) -> str:
     """Return the path as a person here would type it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -127,8 +127,11 @@ def _say_what_is_left(story: str, path: Path) -> None:
     if not path.exists():
         click.echo(f"{story}\nNothing had been done yet.", err=True)
         return
+    from aarlab.summary import short_path
+
+    kept = short_path(path)
     click.echo(f"{story}\nWhat was done is kept:", err=True)
-    click.echo(f"  aarlab resume {path}  # go on with it\n  aarlab show {path}  # read it", err=True)
+    click.echo(f"  aarlab resume {kept}  # go on with it\n  aarlab show {kept}  # read it", err=True)
 
 
 def tell(summary: dict[str, Any]) -> None:
