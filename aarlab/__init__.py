@@ -2,7 +2,7 @@
 
 The same from Python as from the command line:
 
-    from aarlab import Scenario, Ablation, run, ablate, open_run, open_ablation
+    from aarlab import Scenario, Ablation, run, resume, replay, fork, ablate, open_run, open_ablation
 
 Each is imported when it is first asked for, so that `import aarlab` costs nothing.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aarlab.ablation.plan import Ablation
     from aarlab.ablation.records import open_ablation
-    from aarlab.api import ablate, open_run, run
+    from aarlab.api import ablate, fork, open_run, replay, resume, run
     from aarlab.graph.scenario import Scenario
 
 # In a checkout the rooms (agents/, graph/, ...) stand beside this package; in a wheel they lie inside it.
@@ -28,14 +28,19 @@ try:
 except PackageNotFoundError:  # pragma: no cover - only when run from a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["Ablation", "Scenario", "__version__", "ablate", "open_ablation", "open_run", "run"]
+__all__ = [
+    "Ablation", "Scenario", "__version__", "ablate", "fork", "open_ablation", "open_run", "replay", "resume", "run",
+]  # fmt: skip
 
 _HOMES = {
     "Ablation": "aarlab.ablation.plan",
     "Scenario": "aarlab.graph.scenario",
     "ablate": "aarlab.api",
+    "fork": "aarlab.api",
     "open_ablation": "aarlab.ablation.records",
     "open_run": "aarlab.api",
+    "replay": "aarlab.api",
+    "resume": "aarlab.api",
     "run": "aarlab.api",
 }
 

@@ -1,4 +1,4 @@
-"""The commands `run` and `ablate` as functions: `from aarlab import run, ablate, open_run`."""
+"""The commands as functions: `from aarlab import run, resume, replay, fork, ablate, open_run`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +13,9 @@ from aarlab.ablation.plan import Ablation, Shard
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.comparison import cores
 from aarlab.config import load_scenario
+from aarlab.forking import forked_scenario
+from aarlab.graph.again import fork_run, resume_run
+from aarlab.graph.replay import Replayed, Tools, replay_run
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.runfile import RunFile
@@ -46,6 +49,54 @@ def run(
     else:
         chosen = load_scenario(scenario, settings)
     return run_scenario(chosen, new_run_path(Path(out), chosen.name, chosen.seed).resolve(), sandbox=sandbox)
+
+
+def resume(run: str | Path | None = None) -> dict[str, Any]:
+    """Go on with a run that was broken off, and return its summary.
+
+    Args:
+        run: A run file, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
+
+    Raises:
+        ConfigError: There is none.
+        RunOver: It has come to its end.
+        Divergence: What happens now is not what is on tape.
+    """
+    return resume_run(find_run(None if run is None else str(run)))
+
+
+def replay(run: str | Path | None = None, *, tools: Tools = "tape") -> Replayed:
+    """Let a run happen again from its tape, and return what was compared; `tools="live"` measures every score again.
+
+    Raises:
+        ConfigError: There is none.
+        Divergence: What happens now is not what is on tape.
+    """
+    return replay_run(find_run(None if run is None else str(run)), tools)
+
+
+def fork(
+    run: str | Path, at: int, *, settings: Sequence[str] = (), seed: int | None = None, out: str | Path = DEFAULT_FOLDER
+) -> dict[str, Any]:
+    """Let a run go on otherwise from the beginning of a round, and return the summary of the new one.
+
+    Args:
+        run: A run file, a folder (its newest run) or an id in ./runs.
+        at: The first round that is new.
+        settings: Overrides as for `--set`, such as `structure=staged`, on top of how the run was configured.
+        seed: Of what is random from there on; None: the run's own.
+        out: Folder for the run file.
+
+    Raises:
+        ConfigError: It cannot be forked there, or like this.
+        Divergence: What happens now is not what is on tape.
+    """
+    parent = find_run(str(run))
+    scenario = forked_scenario(parent, at, settings, seed)
+    path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
+    with RunFile.read(parent) as file:
+        mode = file.info().sandbox or "strict"
+    return fork_run(parent, path, scenario, at=at, sandbox=mode)
 
 
 def open_run(run: str | Path | None = None) -> RunFile:

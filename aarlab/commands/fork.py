@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
@@ -21,9 +21,6 @@ from aarlab.commands.shared import (
     stop_politely,
 )
 from aarlab.commands.work import carry_out, check_models, new_file, recorded_run, status_of, tell
-
-if TYPE_CHECKING:
-    from aarlab.graph.scenario import Scenario
 
 
 @click.command()
@@ -63,8 +60,14 @@ def fork(
     is not changed; the new one says where it comes from.
     """
     with bad_input_explained(as_json=as_json):
+        from aarlab.config import ConfigError, Fault
+        from aarlab.forking import forked_scenario
+
         path, info, before = recorded_run(run)
-        scenarios = [_forked(path, at, before, settings, model, agent, seed) for seed in range(seeds)]
+        if agent is not None and model is None:
+            raise ConfigError([Fault(f"--agent {agent}", None, "an agent without a model", "--agent A --model NAME")])
+        chosen = [] if model is None else [f"team.model={model}" if agent is None else f"team.models.{agent}={model}"]
+        scenarios = [forked_scenario(path, at, [*settings, *chosen], before.seed + place) for place in range(seeds)]
     check_models(scenarios[0], as_json=as_json)
     stop_politely()
     from aarlab.graph.again import fork_run
@@ -85,44 +88,6 @@ def fork(
     elif seeds > 1:
         _tell(path, info.summary, summaries)
     sys.exit(max(status_of(summary) for summary in summaries))
-
-
-def _forked(
-    path: Path, at: int, before: "Scenario", settings: tuple[str, ...], model: str | None, agent: str | None, place: int
-) -> "Scenario":
-    """Return how a run is configured after the fork; `place` counts the times that it goes on from there.
-
-    Raises:
-        ConfigError: It cannot be forked like this.
-    """
-    from aarlab.config import ConfigError, Fault
-    from aarlab.config.load import scenario_from
-    from aarlab.graph.legs import NoSuchRound, NotAFork, check_fork, legs_before
-    from aarlab.memory.runfile import RunFile
-
-    if agent is not None and model is None:
-        raise ConfigError([Fault(f"--agent {agent}", None, "an agent without a model", "--agent A --model NAME")])
-    if any(setting.partition("=")[0].strip() == "seed" for setting in settings):
-        raise ConfigError([Fault("--set seed", None, "a seed of its own", "--seeds N: how often to go on from there")])
-    try:
-        with RunFile.read(path) as file:
-            then = legs_before(file, at)[-1].scenario
-    except NoSuchRound as error:
-        raise ConfigError([Fault(f"--at {at}", None, "a round that the run has not begun", str(error))]) from None
-    chosen = [] if model is None else [f"team.model={model}" if agent is None else f"team.models.{agent}={model}"]
-    after = scenario_from(str(path), before.model_dump(mode="json"), [*settings, *chosen])
-    try:
-        check_fork(then, after)
-    except NotAFork as error:
-        raise ConfigError([Fault(str(path), None, "another team or task", str(error))]) from None
-    if place == 0:
-        return after
-    temperament = after.team.temperament
-    # The researchers stay who they are; what they draw, and the worlds they are given, are others.
-    pinned = temperament if "@" in temperament else f"{temperament}@{before.seed}"
-    return after.model_copy(
-        update={"seed": before.seed + place, "team": after.team.model_copy(update={"temperament": pinned})}
-    )
 
 
 def _tell(parent: Path, before: Any, summaries: list[dict[str, Any]]) -> None:
