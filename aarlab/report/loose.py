@@ -52,7 +52,8 @@ def _record(path: Path) -> Record | Exception:
             bare = Record("", info.seed, key, path, "stopped", None, info.scenario, {}, (), (), ())
             if info.status == "failed":
                 return replace(bare, status="failed", error="it says so; `aarlab show` tells how far it came")
-            if info.status != "done" or info.summary is None:
+            # One that a limit of its own has stopped was scored, too.
+            if info.status not in ("done", "stopped") or info.summary is None:
                 return bare
             summary = {**info.summary, "file": str(path.resolve())}
             best, bits, share = curves_in(file)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,7 +70,9 @@ def results(
     return Results(Ablation.model_validate(described), None, records)
 
 
-def run_file(path: Path, *, seed: int, structure: str, pgr: float, free: int) -> Path:
+def run_file(
+    path: Path, *, seed: int, structure: str, pgr: float, free: int, status: Literal["done", "stopped"] = "done"
+) -> Path:
     """Make the file of a run whose winner has this held-out PGR and in which agents took `free` decisions of four."""
     scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}})
     told = scenario.model_dump(mode="json")
@@ -94,6 +96,6 @@ def run_file(path: Path, *, seed: int, structure: str, pgr: float, free: int) ->
         entry = Evaluation(subject, panel, code, 8, score, 0.02, 0.7, 0.6, 0.8)  # type: ignore[arg-type]
         file.append("team", entry, round=2, hours=24.0)
     file.append("team", Closed("r1.f1", "baseline:bagging", 2.0), round=2, hours=24.0)
-    file.finish("done", {**summarise(file), "status": "done", "wall_s": 1.0})
+    file.finish(status, {**summarise(file), "status": status, "wall_s": 1.0})
     file.close()
     return path

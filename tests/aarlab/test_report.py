@@ -226,6 +226,17 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
     assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in shown
 
 
+def test_a_run_that_a_limit_of_its_own_has_stopped_counts_as_it_does_in_an_ablation(
+    small_runs: list[Path], tmp_path: Path
+) -> None:
+    from aarlab.report import results_from
+
+    stopped = run_file(tmp_path / "stopped.db", seed=3, structure="staged", pgr=0.3, free=1, status="stopped")
+    told = analyse(results_from([*small_runs, stopped]))
+    assert told.primary.standings["staged"].n == 3
+    assert not any("planned runs are not done" in caution for caution in cautions(told))
+
+
 def test_the_area_under_a_climb_is_that_of_the_summary(small_runs: list[Path]) -> None:
     from aarlab.report import results_from
     from aarlab.statistics import area
