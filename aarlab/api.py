@@ -6,12 +6,11 @@ from typing import Any
 
 from rich.console import Console
 
-from aarlab.ablation.conduct import conduct
+from aarlab.ablation.conduct import Executor, conduct
 from aarlab.ablation.display import Display
 from aarlab.ablation.load import load_ablation, plan_of
 from aarlab.ablation.plan import Ablation, Shard
 from aarlab.ablation.records import Results, open_ablation
-from aarlab.comparison import cores
 from aarlab.config import load_scenario
 from aarlab.forking import forked_scenario
 from aarlab.graph.again import fork_run, resume_run
@@ -115,8 +114,10 @@ def ablate(
     settings: Sequence[str] = (),
     out: str | Path | None = None,
     jobs: int | None = None,
+    executor: Executor = "local",
     shard: str = "1/1",
     sandbox: Mode = "strict",
+    cache: bool = True,
     progress: bool = True,
 ) -> Results:
     """Do what is still to be done of an ablation, and return its records, those of failed runs among them.
@@ -126,12 +127,14 @@ def ablate(
         settings: Overrides as for `--set`, such as `seeds=20`; not for an ablation that was made in Python.
         out: Its folder; None: `ablations/NAME`. What is finished there already is kept.
         jobs: Runs at a time, each on one core; None: as many as there are cores.
+        executor: Who does them: `local` processes, or a `ray` cluster (the extra `ray`).
         shard: `i/n`: only the i-th of n equal shares of the runs.
         sandbox: Where methods run; `none` does not confine them.
+        cache: Use scores on common worlds that have been measured before; they are the same either way.
         progress: Whether to show on stderr how it goes on.
 
     Raises:
-        ConfigError: What is asked for cannot be used, or the folder is another ablation's, or in use.
+        ConfigError: What is asked for cannot be used, or the folder is another ablation's, or in use; or no Ray.
         SandboxUnavailable: This machine cannot run the sandbox that was asked for.
         OSError: The folder can no longer be written to. What was finished is kept.
     """
@@ -142,11 +145,10 @@ def ablate(
     else:
         plan = load_ablation(ablation, settings)
     root = Path(out or f"ablations/{plan.ablation.name}")
-    at_a_time = jobs or cores()
     console = Console(stderr=True, highlight=False, quiet=not progress)
     ending = conduct(
-        plan, root, lambda state: Display(state, console, jobs=at_a_time).shown(),
-        jobs=at_a_time, shard=Shard.parse(shard), sandbox=sandbox,
+        plan, root, lambda state, at_a_time: Display(state, console, jobs=at_a_time).shown(),
+        jobs=jobs, executor=executor, shard=Shard.parse(shard), sandbox=sandbox, cache=cache,
     )  # fmt: skip
     if ending.status == "failed":
         raise OSError(ending.why)

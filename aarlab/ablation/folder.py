@@ -187,6 +187,18 @@ def publish(draft: Path, target: Path) -> None:
     remove(draft)
 
 
+def put(file: bytes, draft: Path, target: Path) -> None:
+    """Write a run file that was made elsewhere to its place in one step; `target` may be the draft itself."""
+    half = draft.with_suffix(_HALF)
+    with half.open("wb") as written:
+        written.write(file)
+        written.flush()
+        os.fsync(written.fileno())
+    os.replace(half, target)
+    if target != draft:
+        remove(draft)
+
+
 def remove(draft: Path) -> None:
     """Delete a run file with all that SQLite keeps beside it."""
     draft.with_suffix(_HALF).unlink(missing_ok=True)

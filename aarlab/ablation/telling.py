@@ -18,7 +18,7 @@ from aarlab.config.words import shown
 from aarlab.wording import counted
 
 
-def plan_json(state: State, *, jobs: int) -> dict[str, Any]:
+def plan_json(state: State, *, jobs: int | None) -> dict[str, Any]:
     """Return the plan, and how much of it is done, as `--dry-run --json` prints it."""
     plan = state.plan
     return {
@@ -28,14 +28,19 @@ def plan_json(state: State, *, jobs: int) -> dict[str, Any]:
         "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
         "runs": {"planned": len(plan.runs), "of_this_process": len(state.runs), "done": len(state.done)},
         "jobs": jobs,
-        "seconds": state.pace.seconds_left(state.waiting, [], jobs),
+        "seconds": state.pace.seconds_left(state.waiting, [], jobs or 1),
         "cost_usd": cost_left(state),
         "smallest_difference": smallest_shown(plan),
     }
 
 
-def plan_text(state: State, *, jobs: int) -> RenderableType:
-    """Return what is going to be done, what differs between the arms, and what it will take."""
+def plan_text(state: State, *, jobs: int | None) -> RenderableType:
+    """Return what is going to be done, what differs between the arms, and what it will take.
+
+    Args:
+        state: How the ablation stands.
+        jobs: How many runs are done at a time; None: as many as a cluster has cores.
+    """
     plan = state.plan
     head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question is asked")
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
@@ -50,7 +55,7 @@ def plan_text(state: State, *, jobs: int) -> RenderableType:
     return Group(head, table, grid)
 
 
-def _plan_lines(state: State, jobs: int) -> dict[str, str]:
+def _plan_lines(state: State, jobs: int | None) -> dict[str, str]:
     """Return what there is to know before it starts, each with its label."""
     plan, ablation = state.plan, state.plan.ablation
     seeds = len(plan.runs) // len(plan.arms)
@@ -103,13 +108,14 @@ def _comparisons(plan: Plan) -> str:
     return "; ".join(f"{arm} with {other}" for arm, other in pairs) or "none"
 
 
-def _time(state: State, jobs: int) -> str:
-    seconds = state.pace.seconds_left(state.waiting, [], jobs)
+def _time(state: State, jobs: int | None) -> str:
+    seconds = state.pace.seconds_left(state.waiting, [], jobs or 1)
     if not state.waiting:
         return "none: all runs are done"
     if seconds is None:
         return "not known before the first run is done"
-    return f"about {time_text(seconds)} with --jobs {jobs}, by the runs that are done"
+    how = "on a single core" if jobs is None else f"with --jobs {jobs}"
+    return f"about {time_text(seconds)} {how}, by the runs that are done"
 
 
 def _cost(state: State) -> str:

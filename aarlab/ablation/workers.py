@@ -7,7 +7,7 @@ import selectors
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Protocol
 
 from aarlab.ablation.work import News, Task
@@ -23,6 +23,9 @@ main(int(sys.argv[1]))
 
 class Workers(Protocol):
     """Those who do the runs of an ablation."""
+
+    count: int
+    """How many runs they do at a time."""
 
     def free(self) -> bool:
         """Whether another task can be begun at once."""
@@ -42,8 +45,8 @@ class _Worker:
     process: "subprocess.Popen[bytes]"
     complaints: IO[bytes]
     """What it wrote to its standard error."""
-    run: str | None = None
-    """What it is working on."""
+    last: News | None = None
+    """The last it told of the run that it is working on; None where it is idle."""
     heard: bytearray = field(default_factory=bytearray)
     """The beginning of a line."""
 
@@ -53,18 +56,18 @@ class LocalWorkers:
 
     def __init__(self, count: int) -> None:
         """Employ up to `count` processes."""
-        self._count = count
+        self.count = count
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
 
     def free(self) -> bool:
         """Whether another task can be begun at once."""
-        return sum(worker.run is not None for worker in self._workers) < self._count
+        return sum(worker.last is not None for worker in self._workers) < self.count
 
     def begin(self, task: Task) -> None:
         """Have a task done."""
-        worker = next((worker for worker in self._workers if worker.run is None), None) or self._employ()
-        worker.run = task.run
+        worker = next((worker for worker in self._workers if worker.last is None), None) or self._employ()
+        worker.last = News(task.run, "progress")
         assert worker.process.stdin is not None
         # If it died while it was idle, that is told as any other death, when the end of its answers is read.
         with contextlib.suppress(BrokenPipeError):
@@ -80,9 +83,10 @@ class LocalWorkers:
             worker.heard += chunk
             *lines, rest = bytes(worker.heard).split(b"\n")
             worker.heard = bytearray(rest)
-            told += [News(**json.loads(line)) for line in lines]
-            if told and told[-1].kind != "progress" and told[-1].run == worker.run:
-                worker.run = None
+            for line in lines:
+                news = News(**json.loads(line))
+                worker.last = news if news.kind == "progress" else None
+                told.append(news)
             if not chunk:
                 told += self._mourn(worker)
         return told
@@ -124,8 +128,8 @@ class LocalWorkers:
         with worker.complaints as complaints:
             complaints.seek(0)
             last_words = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
-        if worker.run is None:
+        if worker.last is None:
             return []
         ended = f"signal {-process.returncode}" if process.returncode < 0 else f"exit status {process.returncode}"
         story = f"its process ended early ({ended}){f': {last_words}' if last_words else ''}"
-        return [News(worker.run, "failed", error=story)]
+        return [replace(worker.last, kind="failed", error=story)]

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
@@ -37,7 +37,18 @@ if TYPE_CHECKING:
 )
 @click.option("--out", metavar="DIR", help="Folder of the ablation.  [default: ablations/NAME]")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Runs at a time, each on one core.  [default: all cores]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Runs at a time, each on one core.  [default: all cores, with Ray those of the cluster]",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who does the runs: processes on this machine, or a Ray cluster, that of RAY_ADDRESS or else one that is "
+    "started here.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes, and do nothing.")
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
@@ -50,6 +61,7 @@ def ablate(
     settings: tuple[str, ...],
     out: str | None,
     jobs: int | None,
+    executor: Literal["local", "ray"],
     dry_run: bool,
     shard: str | None,
     sandbox: SandboxMode,
@@ -65,21 +77,20 @@ def ablate(
     whose `runs/` are copied together.
     """
     with bad_input_explained(as_json=as_json):
-        from aarlab.ablation.conduct import look
+        from aarlab.ablation.conduct import check_executor, look
         from aarlab.ablation.load import load_ablation
-        from aarlab.comparison import cores
 
+        check_executor(executor)
         plan = load_ablation(ablation, settings)
         share = _shard(shard)
         root = Path(out or f"ablations/{plan.ablation.name}")
         state = look(plan, root, share)
-    at_a_time = jobs or cores()
     if dry_run:
-        _tell_plan(state, at_a_time, as_json=as_json)
+        _tell_plan(state, jobs or _cores(executor), as_json=as_json)
         return
     stop_politely()
     with bad_input_explained(as_json=as_json):
-        ending = _conduct(plan, root, share, at_a_time, sandbox, cache=not no_cache, quiet=quiet)
+        ending = _conduct(plan, root, share, jobs, executor, sandbox, cache=not no_cache, quiet=quiet)
     with bad_input_explained(as_json=as_json):
         state = look(plan, root, share)
     failures = _failures(state)
@@ -87,7 +98,7 @@ def ablate(
     if as_json:
         print_json(told)
     else:
-        _tell(state, ending, failures, [ablation, *_again(settings, out, jobs, shard)])
+        _tell(state, ending, failures, [ablation, *_again(settings, out, jobs, executor, shard)])
     statuses = {"done": Status.FAILED if failures else Status.DONE, "stopped": Status.STOPPED}
     sys.exit(statuses.get(ending.status, Status.FAILED))
 
@@ -104,7 +115,15 @@ def _shard(text: str | None) -> "Shard":
 
 
 def _conduct(
-    plan: "Plan", root: Path, shard: "Shard", jobs: int, sandbox: SandboxMode, *, cache: bool, quiet: bool
+    plan: "Plan",
+    root: Path,
+    shard: "Shard",
+    jobs: int | None,
+    executor: Literal["local", "ray"],
+    sandbox: SandboxMode,
+    *,
+    cache: bool,
+    quiet: bool,
 ) -> "Ending":
     from rich.console import Console
 
@@ -119,8 +138,8 @@ def _conduct(
     console.print(f"What it can show: {reach_text(plan)}.", soft_wrap=True)
     try:
         return conduct(
-            plan, root, lambda state: Display(state, console, jobs=jobs).shown(),
-            jobs=jobs, shard=shard, sandbox=sandbox, cache=cache, preparing=Waiting(console),
+            plan, root, lambda state, at_a_time: Display(state, console, jobs=at_a_time).shown(),
+            jobs=jobs, executor=executor, shard=shard, sandbox=sandbox, cache=cache, preparing=Waiting(console),
         )  # fmt: skip
     except KeyboardInterrupt:
         return Ending("stopped", "stopped by you")
@@ -158,7 +177,7 @@ def _result(state: "State", ending: "Ending", failures: list[dict[str, Any]]) ->
     }
 
 
-def _tell_plan(state: "State", jobs: int, *, as_json: bool) -> None:
+def _tell_plan(state: "State", jobs: int | None, *, as_json: bool) -> None:
     from aarlab.ablation.telling import plan_json, plan_text
 
     if as_json:
@@ -197,9 +216,17 @@ def _print_command(console: Any, words: list[str], why: str) -> None:
     console.print(Text.assemble(f"  {shlex.join(words)}", (f"  # {why}", "dim")), crop=False, soft_wrap=True)
 
 
-def _again(settings: tuple[str, ...], out: str | None, jobs: int | None, shard: str | None) -> list[str]:
+def _cores(executor: str) -> int | None:
+    """Return how many runs are done at a time where nothing is said; a cluster has to be asked for that."""
+    from aarlab.comparison import cores
+
+    return cores() if executor == "local" else None
+
+
+def _again(settings: tuple[str, ...], out: str | None, jobs: int | None, executor: str, shard: str | None) -> list[str]:
     """Return the options with which the command goes on."""
     words = [word for setting in settings for word in ("--set", setting)]
-    for option, value in (("--out", out), ("--jobs", jobs), ("--shard", shard)):
+    elsewhere = None if executor == "local" else executor
+    for option, value in (("--out", out), ("--jobs", jobs), ("--executor", elsewhere), ("--shard", shard)):
         words += [option, str(value)] if value is not None else []
     return words
