@@ -71,7 +71,8 @@ def ablate(
 ) -> None:
     """Run every arm of an ablation under every seed.
 
-    ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models.
+    ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
+    temperament.
     Runs that are done are kept: started again, whatever ended it, the command goes on where it was. Unfinished runs
     begin anew, and come to the same. Several machines can share the work with `--shard`, in one folder or in several
     whose `runs/` are copied together.

@@ -7,6 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from aarlab.ablation.measures import MEASURES, measured
+from aarlab.ablation.plan import CONTROL
 from aarlab.ablation.records import Results
 from aarlab.report.arms import Arm, Spent, arms_of, spent
 from aarlab.report.files import Facts, facts_of
@@ -18,6 +19,7 @@ from aarlab.statistics import (
     Estimate,
     Slope,
     Standing,
+    area,
     band,
     best_so_far,
     between_arms,
@@ -93,8 +95,12 @@ class Analysis:
     """Held-out PGR of the best fixed baseline, over all runs."""
     climbs: Mapping[str, Band]
     """Best development PGR so far over the team's research hours, by arm."""
-    checkpoints: Mapping[str, Mapping[str, Estimate]]
-    """Held-out PGR of what led at a quarter, half and all of the budget, by arm and point."""
+    areas: Mapping[str, Estimate]
+    """Area under the climb, divided by the budget: the mean over time of the best development PGR so far, by arm."""
+    checkpoints: Mapping[str, Mapping[str, tuple[Estimate, int]]]
+    """Held-out PGR of what led at a quarter, half and all of the budget, by arm and point, and how many runs had
+    something that led.
+    """
     entropies: Mapping[str, Band]
     """Entropy of families over the team's research hours, by arm."""
     profiles: Mapping[str, Band]
@@ -102,7 +108,9 @@ class Analysis:
     autonomy: Mapping[str, tuple[tuple[float, float], ...]]
     """(realised autonomy, primary measure) of each run, by arm."""
     between: Slope | None
+    """The primary measure on realised autonomy, between arms; without the control, whose researchers are others."""
     within: Slope | None
+    """The same within arms."""
     noise: Mapping[str, float]
     """How far two arms like this one stand apart by chance, in the primary measure."""
     repeated: tuple[tuple[str, str], ...]
@@ -137,6 +145,7 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
     primary = results.ablation.measures[0]
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     points = {arm.name: _against_autonomy(arm, primary) for arm in arms}
+    structured = {name: spots for name, spots in points.items() if name != CONTROL}
     baselines = [pgr for arm in arms for r in arm.done if (pgr := measured(r.summary, "baseline.pgr")) is not None]
     progress("drawing curves", 0.95)
     return Analysis(
@@ -150,12 +159,13 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
         baseline=estimate(mean, baselines) if baselines else None,
         climbs={arm.name: climb for arm in arms if (climb := _climb(arm))},
+        areas={arm.name: estimate(mean, under) for arm in arms if (under := _areas(arm))},
         checkpoints={arm.name: reached for arm in arms if (reached := _checkpoints(arm))},
         entropies={arm.name: course for arm in arms if (course := _course(arm))},
         profiles=_profiles(values),
         autonomy=points,
-        between=between_arms(points),
-        within=within_arms(points),
+        between=between_arms(structured),
+        within=within_arms(structured),
         noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
         repeated=_repeated(arms),
         sensitivity=sensitivity(arms, primary),
@@ -207,9 +217,15 @@ def _climb(arm: Arm) -> Band | None:
     return band(at, np.stack([best_so_far(record.frontier, at) for record in arm.done]))
 
 
-def _checkpoints(arm: Arm) -> dict[str, Estimate]:
+def _areas(arm: Arm) -> list[float]:
+    if arm.budget_hours is None:
+        return []
+    return [area(record.frontier, arm.budget_hours) for record in arm.done]
+
+
+def _checkpoints(arm: Arm) -> dict[str, tuple[Estimate, int]]:
     points = {point: list(arm.values(f"heldout_pgr.{point}").values()) for point in ("quarter", "half", "whole")}
-    return {point: estimate(mean, scores) for point, scores in points.items() if scores}
+    return {point: (estimate(mean, scores), len(scores)) for point, scores in points.items() if scores}
 
 
 def _course(arm: Arm) -> Band | None:

@@ -10,6 +10,8 @@ from aarlab.statistics import Estimate, estimate, mean
 
 _NOT_THE_ARM = ("name", "seed")
 """Fields of a scenario that differ between the runs of an arm."""
+_LIMITS = ("usd", "tokens", "calls", "usd_each", "tokens_each", "calls_each")
+"""Fields of a budget beside hours."""
 HIDDEN = "scoring.secret"
 """What a report must not give away: with it anybody could compute the worlds, labels and all."""
 
@@ -52,6 +54,12 @@ class Arm:
         """Research hours that the whole team of a run may use."""
         budget, team = self.scenario.get("budget", {}).get("hours"), self.scenario.get("team", {}).get("researchers")
         return None if budget is None or team is None else float(budget * team)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What else limited a run, by field of the budget: dollars, tokens, calls."""
+        budget = self.scenario.get("budget", {})
+        return {field: budget[field] for field in _LIMITS if budget.get(field) is not None}
 
     def values(self, measure: str) -> dict[int, float]:
         """Return a measure by seed, of the runs that have it."""
@@ -135,18 +143,43 @@ def spent(arm: Arm) -> Spent | None:
 
 
 def compute_sentence(arms: Iterable[Arm]) -> str:
-    """Return whether the arms had the same to spend, in a sentence."""
-    budgets = {arm.name: arm.budget_hours for arm in arms if arm.budget_hours is not None}
-    if not budgets:
+    """Return whether the arms had the same to spend, in a sentence: hours, and whatever else was limited."""
+    known = [arm for arm in arms if arm.budget_hours is not None]
+    if not known:
         return "No run file could be read, so nothing is known about budgets."
-    low, high = min(budgets.values()), max(budgets.values())
-    if low == high:
-        return f"Every run had the same budget: {low:g} research hours for the whole team."
-    names = {bound: next(name for name, hours in budgets.items() if hours == bound) for bound in (low, high)}
-    return (
-        f"Budgets were not equal: from {low:g} research hours for the whole team in {names[low]} to {high:g} in "
-        f"{names[high]}. Differences between such arms are those of budgets too."
-    )
+    hours = [arm.budget_hours or 0.0 for arm in known]
+    limits = [arm.limits for arm in known]
+    if len(set(hours)) == 1 and all(limit == limits[0] for limit in limits):
+        told = [f"{hours[0]:g} research hours for the whole team", *_in_words(limits[0])]
+        return f"Every run had the same budget: {', '.join(told)}."
+    apart = []
+    if len(set(hours)) > 1:
+        least, most = hours.index(min(hours)), hours.index(max(hours))
+        apart.append(
+            f"from {hours[least]:g} research hours for the whole team in {known[least].name} to {hours[most]:g} in "
+            f"{known[most].name}"
+        )
+    for field in dict.fromkeys(field for limit in limits for field in limit):
+        values = {arm.name: arm.limits.get(field) for arm in known}
+        if len(set(values.values())) > 1:
+            told = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
+            apart.append(f"budget.{field}: {', '.join(told)}")
+    return f"Budgets were not equal: {'; '.join(apart)}. Differences between such arms are those of budgets too."
+
+
+def equal_compute(arms: Iterable[Arm]) -> bool:
+    """Whether all arms that are known had the same to spend."""
+    known = [(arm.budget_hours, arm.limits) for arm in arms if arm.budget_hours is not None]
+    return all(one == known[0] for one in known)
+
+
+def _in_words(limits: Mapping[str, float]) -> list[str]:
+    units = {"usd": "${:,g}", "tokens": "{:,g} tokens", "calls": "{:,g} calls of base models"}
+    told = []
+    for field, limit in limits.items():
+        unit, _, each = field.partition("_")
+        told.append(f"at most {units[unit].format(limit)}{' for each agent' if each else ''}")
+    return told
 
 
 def _scenario(records: Iterable[Record]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from aarlab.report.sentences import (
     slope_sentence,
     temperament_sentence,
     title_line,
+    used_sentence,
 )
 from aarlab.report.tables import Table, shown, tables
 
@@ -38,7 +39,10 @@ def _parts(analysis: Analysis) -> Iterator[str]:
     yield _plain(controls_sentence(analysis) or "")
     if warned := cautions(analysis):
         yield f"## Before you believe it\n\n{_items(warned)}"
-    yield f"## What was compared\n\n{_table(design_table(analysis))}\n\n{_plain(compute_sentence(analysis.arms))}"
+    yield (
+        f"## What was compared\n\n{_table(design_table(analysis))}\n\n{_plain(compute_sentence(analysis.arms))} "
+        f"{_plain(used_sentence(analysis))}"
+    )
     for outcome in analysis.outcomes:
         if outcome.standings:
             yield f"## {_plain(outcome.words[0].upper() + outcome.words[1:])}"

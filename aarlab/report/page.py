@@ -27,10 +27,13 @@ from aarlab.report.sentences import (
     slope_sentence,
     temperament_sentence,
     title_line,
+    used_sentence,
 )
 from aarlab.report.tables import Table, shown, tables
 
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
+_SHORT = 12
+"""Characters of a cell that is not broken into lines."""
 _MOST_ROWS = 60
 """Rows of a table that the page shows; the CSV beside it has all."""
 
@@ -54,6 +57,12 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
     question = analysis.results.ablation.question or "What did the structure do?"
     yield f'<header><p class="kind">{escape(title)}</p><h1>{escape(question)}</h1>'
     yield f'<p class="result">{escape(result_sentence(analysis))}</p>'
+    if analysis.primary.compared:
+        yield _figure("forest", _forest(analysis.primary))
+        yield _note(
+            "Planned comparisons, paired by seed where both arms have it, with 95 % bootstrap intervals over runs, "
+            "each by itself. Filled: a difference after Holm's correction."
+        )
     if controls := controls_sentence(analysis):
         yield f"<p>{escape(controls)}</p>"
     yield "</header>"
@@ -72,7 +81,7 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
 
 def _design(analysis: Analysis) -> Iterator[str]:
     yield f"<section><h2>What was compared</h2>{_table(design_table(analysis))}"
-    yield f"<p>{escape(compute_sentence(analysis.arms))}</p></section>"
+    yield f"<p>{escape(compute_sentence(analysis.arms))} {escape(used_sentence(analysis))}</p></section>"
 
 
 def _result(analysis: Analysis) -> Iterator[str]:
@@ -80,12 +89,6 @@ def _result(analysis: Analysis) -> Iterator[str]:
     if not outcome.standings:
         return
     yield f"<section><h2>{escape(outcome.words)}</h2>"
-    if outcome.compared:
-        yield _figure("forest", _forest(outcome))
-        yield _note(
-            "Planned comparisons, paired by seed where both arms have it, with 95 % bootstrap intervals over runs, "
-            "each by itself. Filled: a difference after Holm's correction."
-        )
     values = {arm.name: found for arm in analysis.arms if (found := list(arm.values(outcome.measure).values()))}
     means = {name: standing.mean for name, standing in outcome.standings.items()}
     baseline = analysis.baseline if outcome.measure == "heldout.pgr" else None
@@ -150,7 +153,8 @@ def _autonomy(analysis: Analysis) -> Iterator[str]:
         yield _items([slope_sentence(analysis.between, kind="between"), slope_sentence(analysis.within, kind="within")])
         yield _note(
             "Runs of one arm share a structure and with it their autonomy, so between arms each arm counts once. The "
-            "line cannot tell autonomy from whatever else the arms differ in."
+            "control, whose researchers are others, is left out of both. The line cannot tell autonomy from whatever "
+            "else the arms differ in."
         )
         yield "</section>"
     if sentence := temperament_sentence(analysis):
@@ -209,8 +213,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(kind: str, text: str) -> str:
-    # Figures with their intervals stay on a line.
-    return f"<td{' class=i' if text.endswith(')') and ' to ' in text else kind}>{escape(text)}</td>"
+    # Figures with their intervals stay on a line, and so does what is short.
+    whole = len(text) <= _SHORT or (text.endswith(")") and " to " in text)
+    return f"<td{kind or (' class=i' if whole else '')}>{escape(text)}</td>"
 
 
 def _items(lines: list[str]) -> str:

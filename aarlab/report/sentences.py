@@ -1,16 +1,19 @@
 """What an analysis comes to, in sentences: the title line, the result, what to be careful about."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 from aarlab.ablation.plan import CONTROL
 from aarlab.report.analysis import Analysis, Compared, Outcome
-from aarlab.report.arms import compute_sentence
+from aarlab.report.arms import compute_sentence, equal_compute
 from aarlab.report.readable import figure, number, p_value
 from aarlab.statistics import FEWEST, Estimate, Slope
 from aarlab.wording import counted
 
 SIMULATED = "simulated/"
+_MOST_NAMED = 3
+"""Differences that are named in a sentence beside the largest."""
 
 
 def title_line(analysis: Analysis) -> str:
@@ -53,8 +56,9 @@ def _shown_sentence(outcome: Outcome, shown: list[Compared], tested: int, who: s
         f"{_in_figures(first)}"
     )
     if rest:
-        named = (f"{c.difference.arm} against {c.difference.against}, {signed(c.difference.mean)}" for c in rest)
-        told += f"; a difference shows too for {'; '.join(named)}"
+        named = [f"{c.difference.arm} against {c.difference.against}, {signed(c.difference.mean)}" for c in rest]
+        more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+        told += f"; a difference shows too for {'; '.join([*named[:_MOST_NAMED], *more])}"
     if others := tested - len(shown):
         told += f"; {counted(others, 'other planned comparison')} show{'s' if others == 1 else ''} none"
     return f"{told}."
@@ -104,8 +108,20 @@ def controls_sentence(analysis: Analysis) -> str | None:
     level = [name for name in analysis.over_baseline if name not in ahead and name not in behind]
     kinds = (("ahead of it", ahead), ("not told apart from it", level), ("behind it", behind))
     told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds if names)
-    reached = f"The best fixed baseline reaches {about(analysis.baseline)} on the same held-out worlds."
+    # Where all arms have the same worlds it has the same score on them in every run, which is no interval.
+    value, low, high = (number(x, 2) for x in (analysis.baseline.value, *(analysis.baseline.interval or (0.0, 0.0))))
+    score = value if low == high else about(analysis.baseline)
+    reached = f"The best fixed baseline reaches {score} on the same held-out worlds."
     return f"{reached} {told[0].upper()}{told[1:]}."
+
+
+def used_sentence(analysis: Analysis) -> str:
+    """Return what the arms used of their budgets, on average."""
+    used = {name: spent.hours.value for name, spent in analysis.spent.items()}
+    low, high = min(used, key=lambda name: used[name]), max(used, key=lambda name: used[name])
+    same = f"{used[low]:.1f}" == f"{used[high]:.1f}"
+    told = f"{used[low]:.1f}" if same else f"from {used[low]:.1f} in {low} to {used[high]:.1f} in {high}"
+    return f"Used on average: {told}; a step that has been begun is finished."
 
 
 def cautions(analysis: Analysis) -> list[str]:
@@ -144,7 +160,7 @@ def _unscored(analysis: Analysis) -> Iterator[str]:
 
 
 def _unequal(analysis: Analysis) -> Iterator[str]:
-    if len({arm.budget_hours for arm in analysis.arms if arm.budget_hours is not None}) > 1:
+    if not equal_compute(analysis.arms):
         yield compute_sentence(analysis.arms)
     versions = sorted({facts.version for facts in analysis.facts.values()})
     if len(versions) > 1:
@@ -155,9 +171,14 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
 
 
 def _suspicious(analysis: Analysis) -> Iterator[str]:
-    breached = sum(bool(record.summary.get("structure_breaches")) for arm in analysis.arms for record in arm.done)
-    if breached:
-        yield f"In {counted(breached, 'run')} the structure was not kept. They count all the same; a table tells which."
+    breaches = [record.summary.get("structure_breaches") or () for arm in analysis.arms for record in arm.done]
+    if breached := sum(map(bool, breaches)):
+        dials = Counter(dial for found in breaches for dial in {str(breach).partition(":")[0] for breach in found})
+        told = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
+        yield (
+            f"In {breached} of {counted(len(breaches), 'run')} the structure was not kept: {told}. They count all the "
+            "same; a table tells which."
+        )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
     if winners:
         yield (
@@ -189,10 +210,11 @@ def design_sentences(analysis: Analysis) -> list[str]:
             f", variance ratio {middle.variance_ratio:.2f}: it {effect} (the median over comparisons)."
         )
     if analysis.noise:
-        name = analysis.arms[0].name if analysis.arms[0].name in analysis.noise else next(iter(analysis.noise))
+        ends = [pick(analysis.noise, key=lambda name: analysis.noise[name]) for pick in (min, max)]
+        floors = " to ".join(f"{analysis.noise[name]:.2g} ({name})" for name in dict.fromkeys(ends))
         told.append(
-            f"A against A: two arms like {name} with nothing but other seeds differ by more than "
-            f"{analysis.noise[name]:.2g} in one case of twenty."
+            "A against A: two arms of the same configuration, with nothing but other seeds, differ by more than "
+            f"{floors} in one case of twenty."
         )
     if analysis.panel_error:
         worst = max(analysis.panel_error.values())
@@ -211,11 +233,13 @@ def slope_sentence(slope: Slope | None, *, kind: Literal["between", "within"]) -
             if kind == "between"
             else "Within arms: autonomy does not vary between runs of an arm."
         )
-    tenth = Estimate(slope.slope / 10, (slope.interval[0] / 10, slope.interval[1] / 10))
-    per = f"{signed(tenth)} for each tenth more autonomy"
-    if kind == "between":
-        return f"Between {slope.units} arms, each counted once: {per}."
-    return f"Within arms, over {slope.units} runs: {per}."
+    # Within arms autonomy varies by hundredths, and what a tenth would do is more than the runs can say.
+    parts, part = (10, "tenth") if kind == "between" else (100, "hundredth")
+    share = Estimate(slope.slope / parts, (slope.interval[0] / parts, slope.interval[1] / parts))
+    whose = (
+        f"Between {slope.units} arms, each counted once" if kind == "between" else f"Within arms, {slope.units} runs"
+    )
+    return f"{whose}: {signed(share)} for each {part} more autonomy."
 
 
 def temperament_sentence(analysis: Analysis) -> str | None:

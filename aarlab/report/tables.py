@@ -9,6 +9,8 @@ from aarlab.report.analysis import Analysis
 from aarlab.statistics import Estimate
 
 Cell = str | float | int | None
+_DUST = 1e-12
+"""What is less is zero: floating point leaves such differences behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def tables(analysis: Analysis) -> list[Table]:
     made = [
         _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
         _spent(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
-        _climbs(analysis), _checkpoints(analysis),
+        _climbs(analysis), _areas(analysis), _checkpoints(analysis),
     ]  # fmt: skip
     return [table for table in made if table.rows]
 
@@ -177,9 +179,19 @@ def _climbs(analysis: Analysis) -> Table:
 
 
 def _checkpoints(analysis: Analysis) -> Table:
-    rows = [(arm, point, *_ends(pgr)) for arm, points in analysis.checkpoints.items() for point, pgr in points.items()]
+    rows = [
+        (arm, point, n, *_ends(pgr))
+        for arm, points in analysis.checkpoints.items()
+        for point, (pgr, n) in points.items()
+    ]
     title = "Held-out PGR of what led at a quarter, half and all of the budget"
-    return Table("checkpoints", title, ("arm", "point", "pgr", "low", "high"), tuple(rows))
+    return Table("checkpoints", title, ("arm", "point", "runs", "pgr", "low", "high"), tuple(rows))
+
+
+def _areas(analysis: Analysis) -> Table:
+    rows = [(arm, *_ends(under)) for arm, under in analysis.areas.items()]
+    title = "Area under the best development PGR so far over the team's hours, divided by these hours"
+    return Table("areas", title, ("arm", "area", "low", "high"), tuple(rows))
 
 
 def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
@@ -191,6 +203,8 @@ def shown(cell: Cell) -> str:
     match cell:
         case None:
             return "–"
+        case float() if abs(cell) < _DUST:
+            return "0.000"
         case float():
             told = f"{cell:.1g}" if 0 < abs(cell) < 0.0005 else f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
             return told.replace("-", "\N{MINUS SIGN}", 1)

@@ -115,17 +115,26 @@ def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
     assert told[1] == "long and long again are the same configuration: what differs between them is noise."
 
 
+def test_budgets_in_dollars_and_tokens_are_told_too() -> None:
+    arms = {name: {"structure": name, "budget": {"usd": 5, "tokens_each": 20000}} for name in ("autonomous", "staged")}
+    told = markdown(analyse(results(seeds=3, arms=arms)))
+    assert "at most $5, at most 20,000 tokens for each agent." in told
+    arms["staged"]["budget"] = {"usd": 8}
+    told = " ".join(cautions(analyse(results(seeds=3, arms=arms))))
+    assert "Budgets were not equal: budget.usd: autonomous 5, staged 8; budget.tokens_each" in told
+
+
 def test_controls_are_told_by_who_is_ahead_of_the_best_fixed_baseline() -> None:
     told = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
     assert told is not None
-    assert "reaches 0.40 (0.40 to 0.40)" in told
+    assert "reaches 0.40 on the same held-out worlds" in told
     assert told.endswith("Ahead of it: free, random search; not told apart from it: scripted; behind it: staged.")
 
 
 def test_the_design_tells_what_it_could_show_what_pairing_gained_and_how_far_chance_goes() -> None:
     told = " ".join(design_sentences(analyse(results())))
     for expected in (r"12 pairs show with a chance of 80 %: 0\.0\d+ in a single comparison", r"correlation \S+ \(",
-                     r"two arms like free .* differ by more than 0\.0\d+"):  # fmt: skip
+                     r"A against A: .* differ by more than 0\.0\d+ \("):  # fmt: skip
         assert re.search(expected, told), told
 
 
@@ -148,9 +157,23 @@ def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
 def test_what_led_at_parts_of_the_budget_is_told_by_its_held_out_score() -> None:
     analysis = analyse(results())
     reached = analysis.checkpoints["free"]
-    assert {point: round(reached[point].value, 4) for point in ("quarter", "half")} == {"quarter": 0.05, "half": 0.25}
-    assert reached["whole"].value == pytest.approx(analysis.primary.standings["free"].mean.value)
-    assert "held-out PGR at a quarter" in markdown(analysis)
+    assert {point: round(reached[point][0].value, 4) for point in ("quarter", "half")} == {
+        "quarter": 0.05,
+        "half": 0.25,
+    }
+    assert reached["whole"][0].value == pytest.approx(analysis.primary.standings["free"].mean.value)
+    told = markdown(analysis)
+    assert "held-out PGR at a quarter" in told
+    assert f"| free | {analysis.areas['free'].value:.3f} (" in told
+    assert analysis.areas["free"].value == pytest.approx((0.25 * 0.1 + 0.4 * 0.3 + 0.1 * 0.58), abs=0.02)
+
+
+def test_the_control_is_no_point_on_the_line_between_structures() -> None:
+    analysis = analyse(results())
+    assert analysis.between is not None
+    assert analysis.between.units == 3
+    assert analysis.within is not None
+    assert analysis.within.units == 36
 
 
 def test_the_secret_of_the_worlds_is_in_no_report() -> None:
