@@ -35,12 +35,13 @@ def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: i
         check_fork(then, after)
     except NotAFork as error:
         raise ConfigError([Fault(str(parent), None, "another team or task", str(error))]) from None
-    return after if seed is None or seed == after.seed else _under(after, seed)
+    if seed is None or seed == after.seed:
+        return after
+    return with_the_same_people(after, after.seed).model_copy(update={"seed": seed})
 
 
-def _under(scenario: Scenario, seed: int) -> Scenario:
-    """Return the scenario under another seed, with the same researchers."""
+def with_the_same_people(scenario: Scenario, seed: int) -> Scenario:
+    """Return the scenario with researchers who are, whatever its seed, those of a run under the seed that is given."""
     temperament = scenario.team.temperament
-    pinned = temperament if "@" in temperament else f"{temperament}@{scenario.seed}"
-    team = scenario.team.model_copy(update={"temperament": pinned})
-    return scenario.model_copy(update={"seed": seed, "team": team})
+    pinned = temperament if "@" in temperament else f"{temperament}@{seed}"
+    return scenario.model_copy(update={"team": scenario.team.model_copy(update={"temperament": pinned})})

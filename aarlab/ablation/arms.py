@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aarlab.ablation.plan import CONTROL, CONTROL_SETTINGS, Ablation, Arm, seeds_of, slug
+from aarlab.ablation.plan import CONTROL, CONTROL_SETTINGS, Ablation, Arm, CommonPast, seeds_of, slug
 from aarlab.config.document import Document
 from aarlab.config.explain import explain
 from aarlab.config.faults import ConfigError, Fault
 from aarlab.config.overrides import PATH, Override, apply, conflicts
 from aarlab.config.words import shown
+from aarlab.forking import with_the_same_people
+from aarlab.graph.legs import NotAFork, check_fork
 from aarlab.graph.scenario import Scenario
 
 Setting = tuple[str, Any, str]
@@ -22,13 +24,16 @@ Setting = tuple[str, Any, str]
 _RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same", "name": "the arm's own name"}
 
 
-def resolved_arms(ablation: Ablation, document: Document, base: Document) -> tuple[list[Arm], list[Fault]]:
+def resolved_arms(
+    ablation: Ablation, document: Document, base: Document, past: CommonPast | None
+) -> tuple[list[Arm], list[Fault]]:
     """Return the arms, or what is wrong with them. What is wrong in every arm is told once, as the scenario's.
 
     Args:
         ablation: The ablation, its types checked.
         document: Its file.
         base: The scenario that the arms have in common.
+        past: The run from whose midst they start; None: they start at the beginning.
     """
     faults = _name_faults(ablation, document) + _path_faults(ablation, document)
     if faults:
@@ -42,7 +47,7 @@ def resolved_arms(ablation: Ablation, document: Document, base: Document) -> tup
     found: dict[str, list[Fault]] = {}
     for name, settings in written.items():
         try:
-            arms.append(_arm(name, settings, base, seeds_of(ablation)))
+            arms.append(_arm(name, settings, base, seeds_of(ablation), past))
         except ConfigError as error:
             found[name] = list(error.faults)
     if found:
@@ -52,7 +57,7 @@ def resolved_arms(ablation: Ablation, document: Document, base: Document) -> tup
     return arms, _slug_faults(arms, document)
 
 
-def _arm(name: str, settings: Sequence[Setting], base: Document, seeds: Sequence[int]) -> Arm:
+def _arm(name: str, settings: Sequence[Setting], base: Document, seeds: Sequence[int], past: CommonPast | None) -> Arm:
     """Return an arm under the first of the seeds. Raises ConfigError with all that is wrong with it."""
     overrides = [Override(tuple(path.split(".")), value, where) for path, value, where in settings]
     overrides.sort(key=lambda override: override.key)
@@ -67,7 +72,16 @@ def _arm(name: str, settings: Sequence[Setting], base: Document, seeds: Sequence
             scenarios.append(Scenario.model_validate(data, strict=True))
         except ValidationError as error:
             raise ConfigError(explain(error, replace(document, data=data))) from None
-    return Arm(name, {path: value for path, value, _ in settings}, scenarios[0])
+    scenario = scenarios[0]
+    if past is not None:
+        try:
+            check_fork(past.scenario, scenario)
+        except NotAFork as error:
+            raise ConfigError(
+                [Fault(document.name, None, "another team or task than the past's", str(error))]
+            ) from None
+        scenario = with_the_same_people(scenario, past.scenario.seed)
+    return Arm(name, {path: value for path, value, _ in settings}, scenario)
 
 
 def _written(ablation: Ablation, document: Document) -> dict[str, list[Setting]]:

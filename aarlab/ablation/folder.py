@@ -1,6 +1,7 @@
 """An ablation's folder: what is in it, whose it is just now, and how a finished run gets into it.
 
     ablation.yaml               the plan: overrides put in, the scenario in full
+    past.db                     the run from whose midst all arms start, if there is one
     runs/ARM-seedN-KEY.db       finished runs, and nothing else
     unfinished/ARM-seedN-KEY.*  runs at work, or broken off; why they failed; earlier attempts that cost something
     locks/I-of-N                held by the process that works on this share of the runs
@@ -19,7 +20,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from aarlab.ablation.load import load_ablation
-from aarlab.ablation.plan import Ablation, Plan, PlannedRun, Shard
+from aarlab.ablation.plan import PAST_FILE, Ablation, Plan, PlannedRun, Shard
 from aarlab.config.document import yaml_text
 from aarlab.config.faults import ConfigError, Fault
 from aarlab.memory.migrations import SchemaError
@@ -39,6 +40,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.file = root / "ablation.yaml"
+        self.past = root / PAST_FILE
         self._runs, self._unfinished, self._locks = root / "runs", root / "unfinished", root / "locks"
 
     def finished(self, run: PlannedRun) -> Path:
@@ -117,6 +119,8 @@ class Folder:
         with self._writable():
             for folder in (self.root, self._runs, self._unfinished, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
+            if plan.past is not None and not self.past.exists():
+                copy(plan.past.run, self.past)
             if not self.file.exists() or self.file.read_text() != text:
                 draft = self.file.with_suffix(f".{os.getpid()}.draft")
                 draft.write_text(text)
@@ -177,14 +181,19 @@ class Folder:
 
 def publish(draft: Path, target: Path) -> None:
     """Move a run file to its place in one step, as one whole file, whoever else is reading the draft."""
-    half = draft.with_suffix(_HALF)
+    copy(draft, target, draft.with_suffix(_HALF))
+    remove(draft)
+
+
+def copy(run: Path, target: Path, half: Path | None = None) -> None:
+    """Copy a run file to a place in one step, as one whole file, by way of `half`."""
+    half = half or target.with_suffix(_HALF)
     half.unlink(missing_ok=True)
-    with closing(sqlite3.connect(draft, timeout=30.0, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(run, timeout=30.0, isolation_level=None)) as connection:
         connection.execute("VACUUM INTO ?", (str(half),))
     with half.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(half, target)
-    remove(draft)
 
 
 def put(file: bytes, draft: Path, target: Path) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 import aarlab.scenarios
 from aarlab.ablation.arms import resolved_arms
 from aarlab.ablation.measures import MEASURES, OPEN_ENDED, is_measure
-from aarlab.ablation.plan import Ablation, Arm, Plan, PlannedRun, seeds_of
+from aarlab.ablation.plan import PAST_FILE, Ablation, Arm, CommonPast, Past, Plan, PlannedRun, seeds_of
 from aarlab.config.document import Document, Key, document_of, read_document
 from aarlab.config.explain import explain
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
@@ -17,7 +18,11 @@ from aarlab.config.load import find_scenario
 from aarlab.config.overrides import Override, apply, parse_overrides
 from aarlab.config.shipped import shipped_scenarios
 from aarlab.config.words import listed, shown
+from aarlab.graph.legs import NoSuchRound, legs_before
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.migrations import SchemaError
+from aarlab.memory.runfile import RunFile
+from aarlab.runs import find_run
 
 _SET_MAPS: Mapping[str, int] = {"arms": 2, "grid": 1}
 """Sections whose keys are dotted paths, and how many parts stand before such a path."""
@@ -93,28 +98,47 @@ def _planned(document: Document, common: Sequence[Override], folder: Path) -> Pl
         ablation = Ablation.model_validate(document.data, strict=True)
     except ValidationError as error:
         raise ConfigError(explain(error, document, Ablation)) from None
-    base = apply(common, _base(document, folder))
-    arms, faults = resolved_arms(ablation, document, base)
+    past = None if ablation.past is None else _past(ablation.past, document, folder)
+    base = apply(common, _base(document, folder, past))
+    arms, faults = resolved_arms(ablation, document, base, past)
     faults = [*_own_faults(ablation, document, base), *faults]
     if not faults:
         faults = _comparison_faults(ablation, document, arms)
     if faults:
         raise ConfigError(faults)
-    return _with_runs(ablation, arms, base)
+    return _with_runs(ablation, arms, base, past)
 
 
-def _with_runs(ablation: Ablation, arms: Sequence[Arm], base: Document) -> Plan:
+def _with_runs(ablation: Ablation, arms: Sequence[Arm], base: Document, past: CommonPast | None) -> Plan:
     comparisons = [[arm.name, arms[0].name] for arm in arms[1:]]
-    filled = {
+    filled: dict[str, Any] = {
         "scenario": base.data,
         "comparisons": comparisons if ablation.comparisons is None else ablation.comparisons,
     }
     runs = [
-        PlannedRun(arm.name, arm.scenario.model_copy(update={"seed": seed}))
+        PlannedRun(arm.name, arm.scenario.model_copy(update={"seed": seed}), past)
         for seed in seeds_of(ablation)
         for arm in arms
     ]
-    return Plan(ablation.model_copy(update=filled), tuple(arms), tuple(runs))
+    if past is not None:
+        filled["past"] = Past(run=PAST_FILE, at=past.at, digest=past.digest)
+    return Plan(ablation.model_copy(update=filled), tuple(arms), tuple(runs), past)
+
+
+def _past(said: Past, document: Document, folder: Path) -> CommonPast:
+    """Return the run from whose midst the arms start. Raises ConfigError."""
+    where = _where(document, ("past",))
+    beside = folder / said.run
+    path = find_run(str(beside) if beside.exists() else said.run)
+    try:
+        with RunFile.read(path) as file:
+            digest, leg = file.digest(), legs_before(file, said.at)[-1]
+    except (SchemaError, NoSuchRound) as error:
+        raise ConfigError([Fault(where, "past", str(error), "a run, and a round that it has begun")]) from None
+    if said.digest not in (None, digest):
+        found = f"{path}, another run than the one of digest {said.digest}"
+        raise ConfigError([Fault(where, "past.digest", found, "the run that the ablation was begun with")])
+    return CommonPast(path.resolve(), said.at, digest, leg.scenario)
 
 
 def _sorted_out(overrides: Sequence[Override]) -> tuple[list[Override], list[Override]]:
@@ -134,8 +158,12 @@ def _sorted_out(overrides: Sequence[Override]) -> tuple[list[Override], list[Ove
     return own, sorted(common, key=lambda override: override.key)
 
 
-def _base(document: Document, folder: Path) -> Document:
+def _base(document: Document, folder: Path, past: CommonPast | None) -> Document:
     """Return the scenario that the arms have in common, as it is written."""
+    if past is not None and "scenario" not in document.data:
+        with RunFile.read(past.run) as file:
+            told = {key: value for key, value in file.info().scenario.items() if key not in ("name", "seed")}
+        return document_of(str(past.run), told)
     said = document.data.get("scenario", Ablation.model_fields["scenario"].default)
     if isinstance(said, dict):
         inside = {key[1:]: place for key, place in document.places.items() if key[0] == "scenario" and len(key) > 1}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -14,6 +15,21 @@ CONTROL = "random search"
 """The arm that is added as a control."""
 CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random"}
 """What it sets on top of the first arm."""
+PAST_FILE = "past.db"
+"""Where an ablation's folder keeps the run from whose midst its arms start."""
+
+
+class Past(BaseModel):
+    """A run up to one of its rounds: what all arms have behind them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    run: Annotated[str, Field(min_length=1)]
+    """A run file (beside the ablation's own file), a folder (its newest run) or the id of a run in ./runs."""
+    at: Annotated[int, Field(ge=1)]
+    """The first round that is the arms' own."""
+    digest: str | None = None
+    """Digest of the run, so that it cannot be taken for another; filled in where it is left out."""
 
 
 class Ablation(BaseModel):
@@ -28,6 +44,10 @@ class Ablation(BaseModel):
     scenario: dict[str, Any] | str = "quickstart"
     """What all arms have in common: a scenario's fields, the name of a shipped scenario, or the path of a scenario file
     (beside the ablation's own file).
+    """
+    past: Past | None = None
+    """A run from whose midst all arms start: they share what happened in it, and each goes on in its own way, once for
+    each seed. The scenario is then how they go on, left out: as the run was configured.
     """
     arms: dict[str, dict[str, Any]] = {}
     """By name, what an arm sets on top of the scenario: dotted paths and values; an empty section is the scenario."""
@@ -69,12 +89,27 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class CommonPast:
+    """The run from whose midst all arms start."""
+
+    run: Path
+    """Its file."""
+    at: int
+    """The first round that is the arms' own."""
+    digest: str
+    """Of the run."""
+    scenario: Scenario
+    """How it was configured before that round."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRun:
     """One run that belongs to an ablation, whether or not it has taken place."""
 
     arm: str
     scenario: Scenario
     """Resolved, with its seed; its name is that of the arm, as far as a file can have it."""
+    past: CommonPast | None = None
 
     @property
     def seed(self) -> int:
@@ -83,8 +118,9 @@ class PlannedRun:
 
     @property
     def key(self) -> str:
-        """Hash of the resolved scenario, its seed included."""
-        return content_hash(canonical(self.scenario.model_dump(mode="json")))[:12]
+        """Hash of the resolved scenario, its seed included, and of its past if it has one."""
+        behind = () if self.past is None else (self.past.digest, str(self.past.at))
+        return content_hash(canonical(self.scenario.model_dump(mode="json")), *behind)[:12]
 
     @property
     def stem(self) -> str:
@@ -102,6 +138,7 @@ class Plan:
     """In the order of the file, the control last."""
     runs: tuple[PlannedRun, ...]
     """In the order in which they are begun: seed by seed, so that all arms have about as many whenever it stops."""
+    past: CommonPast | None = None
 
     def runs_of(self, shard: "Shard") -> tuple[PlannedRun, ...]:
         """Return the runs that fall to one of several processes."""
