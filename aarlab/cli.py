@@ -6,6 +6,7 @@ from aarlab import __version__
 from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import tasks
+from aarlab.commands.diff import diff
 from aarlab.commands.doctor import doctor
 from aarlab.commands.fork import fork
 from aarlab.commands.models import models
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 for command in (
-    run, show, resume, replay, fork, ablate, report, power, structure, baselines, tasks, models, prompts, validate,
-    doctor,
+    run, show, resume, replay, fork, diff, ablate, report, power, structure, baselines, tasks, models, prompts,
+    validate, doctor,
 ):  # fmt: skip
     main.add_command(command)

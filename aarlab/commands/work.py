@@ -1,7 +1,8 @@
 """What the commands have in common that let a run happen: `run`, `resume` and `fork`."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from aarlab.commands.shared import SandboxMode, Status, refuse, stderr_console, 
 
 if TYPE_CHECKING:
     from aarlab.graph.scenario import Scenario
-    from aarlab.memory.runfile import RunInfo
+    from aarlab.memory.runfile import RunFile, RunInfo
 
 
 def check_models(scenario: "Scenario", *, as_json: bool) -> None:
@@ -64,6 +65,22 @@ def recorded_run(name: str | None) -> "tuple[Path, RunInfo, Scenario]":
     except ValidationError as error:
         faults = [Fault(str(path), ".".join(map(str, e["loc"])), e["msg"], None) for e in error.errors()]
         raise ConfigError(faults) from None
+
+
+@contextmanager
+def opened(name: str | None) -> "Iterator[RunFile]":
+    """Open the run that a person means for reading. Raises ConfigError."""
+    from aarlab.config import ConfigError, Fault
+    from aarlab.memory.migrations import SchemaError
+    from aarlab.memory.runfile import RunFile
+    from aarlab.runs import find_run
+
+    path = find_run(name)
+    try:
+        with RunFile.read(path) as file:
+            yield file
+    except SchemaError as error:
+        raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
 
 
 def carry_out(

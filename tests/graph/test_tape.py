@@ -1,18 +1,16 @@
 """A run happens again from its tape: resumed, replayed, forked, and found out where it is not the same."""
 
-import json
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import kills
 import pytest
+from model_servers import ModelServer, Team
 from team_runs import ALWAYS, TINY, Dials, Run, complete, run, scenario, structures
 
 from aarlab.graph import briefing
@@ -25,20 +23,6 @@ from aarlab.memory.lock import Busy
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.memory.tape import Divergence
 from aarlab.tools.definition import Tool
-
-HAPPEN = """
-import json, sys
-from pathlib import Path
-from aarlab.graph.again import resume_run
-from aarlab.graph.run import run_scenario
-from aarlab.graph.scenario import Scenario
-
-path = Path(sys.argv[2])
-if path.exists():
-    resume_run(path)
-else:
-    run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), path, sandbox=sys.argv[3])
-"""
 
 
 class Enough(Exception):
@@ -107,25 +91,20 @@ def test_whatever_the_structure_it_can_be_broken_off_anywhere(
 
 
 @pytest.mark.long
-def test_a_run_killed_again_and_again_comes_to_the_same(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
-    draw, path, kills = random.Random(11), tmp_path / "run.db", 0
-    whole = run_of(ALWAYS[0])
-    described = json.dumps({**TINY, "structure": dict(ALWAYS[0])})
-    command = [sys.executable, "-c", HAPPEN, described, str(path), whole.summary["sandbox"]]
-    for patience in [draw.uniform(1.5, 6.0) for _ in range(6)] + [120.0]:
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                process.wait(patience)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            assert process.stderr is not None
-            told = process.stderr.read()
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, told
-    assert kills
-    assert rows(path) == rows(whole.file.path)
+@pytest.mark.parametrize("where", ["here", "behind a server"])
+def test_a_run_killed_again_and_again_comes_to_the_same(
+    run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
+    mode, draw = run_of(ALWAYS[0]).summary["sandbox"], random.Random(11)
+    described: dict[str, Any] = {**TINY, "structure": dict(ALWAYS[0])}
+    with ModelServer(Team(TINY["seed"])) as server:
+        described = described if where == "here" else kills.behind(server, described)
+        whole = kills.happen(described, tmp_path / "whole.db", mode, kills=0, draw=draw)
+        killed = kills.happen(described, tmp_path / "run.db", mode, kills=4, draw=draw)
+    assert killed.kills
+    assert killed.log == whole.log
+    assert killed.kinds == whole.kinds
     assert list(tmp_path.glob("*.lock")) == []
 
 

@@ -1,0 +1,101 @@
+"""Kill runs at random instants, go on with them, and see that nothing is lost, doubled or otherwise.
+
+    python tests/graph/kills.py [KILLS] [SEED]
+
+does so until there have been so many kills, half of them with base models behind a server; the tests do with fewer.
+"""
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_servers import ModelServer, Team
+from team_runs import ALWAYS, TINY, complete
+
+_HAPPEN = """
+import json, os, sys
+from pathlib import Path
+from aarlab.graph.again import resume_run
+from aarlab.graph.run import run_scenario
+from aarlab.graph.scenario import Scenario
+
+scenario, path, mode = Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
+print("begun", flush=True)
+resume_run(path) if path.exists() else run_scenario(scenario, path, sandbox=mode)
+"""
+_ROW = "stream, ordinal, round, hours, kind"
+_CACHE = "json_remove(data, '$.cache_read_tokens', '$.cache_written_tokens', '$.cost_usd')"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    kills: int
+    log: list[tuple[Any, ...]]
+    """Stream by stream; without what hangs on what the server had in its cache."""
+    kinds: Counter[str]
+    """How many effects of each kind there were."""
+
+
+def happen(described: dict[str, Any], path: Path, mode: str, *, kills: int, draw: random.Random) -> Outcome:
+    """Let a run happen, killed so often at random instants if it takes long enough, and return what it came to."""
+    done, suffered = False, 0
+    while not done:
+        command = [sys.executable, "-c", _HAPPEN, json.dumps(described), str(path), mode]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # the interpreter has loaded what it needs
+            try:
+                told = process.communicate(timeout=draw.uniform(0.1, 2.5) if suffered < kills else None)[1]
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                told = process.communicate()[1]
+        done = process.returncode == 0 or "RunOver" in told  # killed between its end and its exit
+        suffered += process.returncode == -signal.SIGKILL
+        assert done or process.returncode == -signal.SIGKILL, told
+    with closing(sqlite3.connect(path)) as connection:
+        log = connection.execute(f"SELECT {_ROW}, {_CACHE} FROM events ORDER BY stream, ordinal").fetchall()
+        kinds = Counter(kind for (kind,) in connection.execute("SELECT kind FROM events"))
+    return Outcome(suffered, log, kinds)
+
+
+def behind(server: ModelServer, described: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario whose researchers think on the server."""
+    team = {**described["team"], "model": "anthropic/claude-opus-5-5"}
+    return {**described, "team": team, "live": {"base_urls": {"anthropic": server.url}}}
+
+
+def main() -> None:
+    """Kill until there have been enough, and say how it went."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    draw, kills, runs = random.Random(seed), 0, 0
+    with tempfile.TemporaryDirectory() as folder, ModelServer(Team(TINY["seed"])) as server:
+        while kills < wanted:
+            dials = ALWAYS[runs % len(ALWAYS)]
+            described = {**TINY, "structure": complete(dials)}
+            live = runs % 2 == 1 and dials["directions"] != "pool"
+            described = behind(server, described) if live else described
+            whole = happen(described, Path(folder) / f"{runs}-whole.db", "none", kills=0, draw=draw)
+            killed = happen(described, Path(folder) / f"{runs}.db", "none", kills=wanted - kills, draw=draw)
+            runs, kills = runs + 1, kills + killed.kills
+            same = "same" if killed.log == whole.log else "NOT THE SAME"
+            where = "server" if live else "embedded"
+            print(f"{where:9} {'-'.join(dials.values())}: {killed.kills} kills, {same}", flush=True)
+            assert killed.log == whole.log
+            assert killed.kinds == whole.kinds
+    print(f"{kills} kills, {runs} runs")
+
+
+if __name__ == "__main__":
+    main()
