@@ -54,7 +54,8 @@ analysis = analyse(results)
 print(title_line(analysis), result_sentence(analysis), *cautions(analysis), sep="\n\n")
 
 # %%
-# Tables are plain rows, and `pandas.DataFrame(table.records())` makes a frame of one.
+# Tables are plain rows; where pandas is installed, `table.frame()` makes a frame of one, and `results.frame()` one of
+# all runs with all measures.
 made = {table.name: table for table in tables(analysis)}
 print(made["arms"].columns, *made["arms"].rows, sep="\n")
 for row in made["runs"].records():

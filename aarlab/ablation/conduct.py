@@ -8,6 +8,7 @@ from typing import Literal
 
 from aarlab import __version__
 from aarlab.ablation.books import Books
+from aarlab.ablation.costs import Costs
 from aarlab.ablation.execute import Ending, Watcher, execute
 from aarlab.ablation.folder import Folder
 from aarlab.ablation.pace import Pace
@@ -35,6 +36,7 @@ class State:
     done: dict[str, RunInfo]
     """Those of them that are finished, by stem."""
     pace: Pace
+    costs: Costs
 
     @property
     def waiting(self) -> tuple[PlannedRun, ...]:
@@ -52,11 +54,12 @@ def look(plan: Plan, root: Path, shard: Shard) -> State:
     folder.check(plan)
     runs = plan.runs_of(shard)
     done = folder.done(runs, __version__)
-    pace = Pace()
+    pace, costs = Pace(), Costs(plan.arms)
     for run in runs:
-        if run.stem in done and isinstance(done[run.stem].summary, dict):
-            pace.learn(run.arm, float(done[run.stem].summary["wall_s"]))
-    return State(plan, folder, runs, done, pace)
+        if run.stem in done and isinstance(summary := done[run.stem].summary, dict):
+            pace.learn(run.arm, float(summary["wall_s"]))
+            costs.learn(run.arm, summary.get("cost_usd"))
+    return State(plan, folder, runs, done, pace, costs)
 
 
 def conduct(

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from aarlab.ablation.conduct import State
+from aarlab.ablation.costs import range_text
 from aarlab.ablation.execute import Watcher
 from aarlab.ablation.measures import measured
 from aarlab.ablation.pace import time_text
@@ -77,6 +78,7 @@ class Display:
             self._print(f"{run.arm}, seed {run.seed} failed: {news.error}", style="red")
             return
         self._state.pace.learn(run.arm, news.summary["wall_s"])
+        self._state.costs.learn(run.arm, news.summary.get("cost_usd"))
         if not self._console.is_terminal:
             all_ = self._bars.tasks[self._all]
             pgr = pgr_text(measured(news.summary, "heldout.pgr"))
@@ -84,12 +86,17 @@ class Display:
             self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._outlook()}")
 
     def _outlook(self) -> str:
-        """Return how long it will take, and what it has cost if it costs anything."""
+        """Return how long it will take, and what it has cost and will cost if it costs anything."""
         left = [(run.arm, 1 - news.share) for run, news in self._at_work.values()]
         seconds = self._state.pace.seconds_left(self._waiting.values(), left, self._jobs)
         time = "no estimate yet" if seconds is None else f"about {time_text(seconds)} left"
         cost = sum((news.spent for _, news in self._at_work.values()), self._spent).cost_usd
-        return time if cost == 0 else f"{time}, {dollars_text(cost)} so far"
+        if cost == 0 and not self._state.costs.any:
+            return time
+        more = self._state.costs.left(self._waiting.values(), left)
+        return f"{time}, {dollars_text(cost)} so far" + (
+            "" if more is None else f" and about {range_text(more)} to come"
+        )
 
     def _draw(self, arm: str) -> None:
         seeds = [str(run.seed) for run, _ in self._at_work.values() if run.arm == arm]

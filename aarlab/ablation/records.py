@@ -4,14 +4,18 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aarlab.ablation.folder import Folder
 from aarlab.ablation.load import load_ablation
+from aarlab.ablation.measures import MEASURES, measured
 from aarlab.ablation.plan import Ablation, PlannedRun
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.migrations import SchemaError
 from aarlab.memory.runfile import RunFile
+
+if TYPE_CHECKING:
+    import pandas
 
 Curve = tuple[tuple[float, float], ...]
 """Points (cumulative team hours, value), in order."""
@@ -52,6 +56,35 @@ class Results:
     ablation: Ablation
     folder: Path | None
     records: tuple[Record, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat row for each run: arm, seed, status, digest, every measure, and its file.
+
+        A measure is None where there was nothing to measure.
+        """
+        paths = [*MEASURES, *(f"transfer.{task}.pgr" for task in self._tried("transfer"))]
+        paths += [f"autonomy_by_kind.{kind}" for kind in self._tried("autonomy_by_kind")]
+        return [
+            {
+                "arm": record.arm,
+                "seed": record.seed,
+                "status": record.status,
+                "digest": record.summary.get("digest"),
+                **{path: measured(record.summary, path) for path in paths},
+                "file": str(record.path),
+            }
+            for record in self.records
+        ]
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the rows as a frame. Raises ImportError where there is no pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    def _tried(self, section: str) -> list[str]:
+        """Return what has a value of its own in a section of any summary, in order of appearance."""
+        return list(dict.fromkeys(name for record in self.records for name in record.summary.get(section) or ()))
 
 
 def open_ablation(folder: str | Path) -> Results:

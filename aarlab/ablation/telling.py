@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aarlab.ablation.conduct import State
+from aarlab.ablation.costs import range_text
 from aarlab.ablation.measures import MEASURES, measured
 from aarlab.ablation.pace import time_text
 from aarlab.ablation.plan import Arm, Plan
@@ -29,7 +30,7 @@ def plan_json(state: State, *, jobs: int | None) -> dict[str, Any]:
         "runs": {"planned": len(plan.runs), "of_this_process": len(state.runs), "done": len(state.done)},
         "jobs": jobs,
         "seconds": state.pace.seconds_left(state.waiting, [], jobs or 1),
-        "cost_usd": cost_left(state),
+        "cost_usd": state.costs.left(state.waiting),
         "smallest_difference": smallest_shown(plan),
     }
 
@@ -72,7 +73,7 @@ def _plan_lines(state: State, jobs: int | None) -> dict[str, str]:
         "comparisons": _comparisons(plan),
         "can show": reach_text(plan),
         "time": _time(state, jobs),
-        "cost": _cost(state),
+        "cost": cost_text(state),
         "folder": str(state.folder.root),
     }
 
@@ -118,23 +119,29 @@ def _time(state: State, jobs: int | None) -> str:
     return f"about {time_text(seconds)} {how}, by the runs that are done"
 
 
-def _cost(state: State) -> str:
-    ablation, cost = state.plan.ablation, cost_left(state)
+def cost_text(state: State) -> str:
+    """Return what the waiting runs will cost, and what they may."""
+    ablation, cost = state.plan.ablation, state.costs.left(state.waiting)
     limits = [f"${ablation.budget_usd:g}"] if ablation.budget_usd is not None else []
     limits += [f"{ablation.budget_tokens:,} tokens"] if ablation.budget_tokens is not None else []
     at_most = f"; at most {' and '.join(limits)} for all runs together" if limits else ""
     if cost is None:
-        return f"not known before the first run is done{at_most}"
-    return f"${cost:.2f}{at_most}"
-
-
-def cost_left(state: State) -> float | None:
-    """Return the dollars that the waiting runs will cost, by those that are done; None where that is not known."""
-    if all(_is_free(arm) for arm in state.plan.arms):
-        return 0.0
-    costs = [measured(info.summary, "cost_usd") for info in state.done.values() if isinstance(info.summary, Mapping)]
-    known = [cost for cost in costs if cost is not None]
-    return statistics.fmean(known) * len(state.waiting) if known and len(known) == len(costs) else None
+        names = dict.fromkeys(
+            name
+            for arm in state.plan.arms
+            for name in arm.scenario.models_used
+            if arm.scenario.live.price(name) is None
+        )
+        return f"not known before a run of each arm is done, for want of a price: {', '.join(names)}{at_most}"
+    if cost == (0.0, 0.0):
+        return f"$0.00{at_most}"
+    seen = cost[0] == cost[1]
+    how = (
+        "by the runs that are done"
+        if seen
+        else "if they ask as often as simulated researchers do; more if they write much"
+    )
+    return f"about {range_text(cost)}, {how}{at_most}"
 
 
 def table_json(state: State) -> list[dict[str, Any]]:
@@ -191,10 +198,6 @@ def _figure(value: float | None) -> str:
 def _hours(arm: Arm) -> float:
     """Return the research hours of an arm's team."""
     return arm.scenario.budget.hours * arm.scenario.team.researchers
-
-
-def _is_free(arm: Arm) -> bool:
-    return all(name.startswith("simulated/") for name in arm.scenario.models_used)
 
 
 def _value(value: Any) -> str:

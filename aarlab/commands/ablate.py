@@ -10,6 +10,7 @@ from aarlab.commands.shared import (
     SandboxMode,
     Status,
     bad_input_explained,
+    env_file_option,
     json_option,
     no_cache_option,
     print_json,
@@ -22,7 +23,7 @@ from aarlab.commands.shared import (
 if TYPE_CHECKING:
     from aarlab.ablation.conduct import State
     from aarlab.ablation.execute import Ending
-    from aarlab.ablation.plan import Plan, Shard
+    from aarlab.ablation.plan import Shard
 
 
 @click.command()
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
 @sandbox_option
 @no_cache_option
+@env_file_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def ablate(
@@ -91,7 +93,7 @@ def ablate(
         return
     stop_politely()
     with bad_input_explained(as_json=as_json):
-        ending = _conduct(plan, root, share, jobs, executor, sandbox, cache=not no_cache, quiet=quiet)
+        ending = _conduct(state, share, jobs, executor, sandbox, cache=not no_cache, quiet=quiet)
     with bad_input_explained(as_json=as_json):
         state = look(plan, root, share)
     failures = _failures(state)
@@ -116,8 +118,7 @@ def _shard(text: str | None) -> "Shard":
 
 
 def _conduct(
-    plan: "Plan",
-    root: Path,
+    state: "State",
     shard: "Shard",
     jobs: int | None,
     executor: Literal["local", "ray"],
@@ -131,15 +132,18 @@ def _conduct(
     from aarlab.ablation.conduct import conduct
     from aarlab.ablation.display import Display
     from aarlab.ablation.execute import Ending
-    from aarlab.ablation.telling import reach_text
+    from aarlab.ablation.telling import cost_text, reach_text
     from aarlab.tools.sandbox import SandboxUnavailable
     from aarlab.waiting import Waiting
 
     console = Console(quiet=True) if quiet else stderr_console()
+    plan = state.plan
     console.print(f"What it can show: {reach_text(plan)}.", soft_wrap=True)
+    if state.costs.any:
+        console.print(f"What it will cost: {cost_text(state)}.", soft_wrap=True)
     try:
         return conduct(
-            plan, root, lambda state, at_a_time: Display(state, console, jobs=at_a_time).shown(),
+            plan, state.folder.root, lambda state, at_a_time: Display(state, console, jobs=at_a_time).shown(),
             jobs=jobs, executor=executor, shard=shard, sandbox=sandbox, cache=cache, preparing=Waiting(console),
         )  # fmt: skip
     except KeyboardInterrupt:

@@ -162,8 +162,8 @@ def compute_sentence(arms: Iterable[Arm]) -> str:
     for field in dict.fromkeys(field for limit in limits for field in limit):
         values = {arm.name: arm.limits.get(field) for arm in known}
         if len(set(values.values())) > 1:
-            told = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
-            apart.append(f"budget.{field}: {', '.join(told)}")
+            each = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
+            apart.append(f"budget.{field}: {', '.join(each)}")
     return f"Budgets were not equal: {'; '.join(apart)}. Differences between such arms are those of budgets too."
 
 

@@ -3,10 +3,14 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aarlab.ablation.measures import measured
 from aarlab.report.analysis import Analysis
 from aarlab.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas
 
 Cell = str | float | int | None
 _DUST = 1e-12
@@ -24,8 +28,14 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def records(self) -> list[dict[str, Cell]]:
-        """Return each row by column: what `pandas.DataFrame` takes as it is."""
+        """Return each row by column."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the table as a frame. Raises ImportError where there is no pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.records())
 
 
 def tables(analysis: Analysis) -> list[Table]:

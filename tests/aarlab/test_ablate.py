@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aarlab.ablation.books import Books
+from aarlab.ablation.costs import Costs
 from aarlab.ablation.execute import Ending, execute
 from aarlab.ablation.folder import Folder
 from aarlab.ablation.load import load_ablation
@@ -348,6 +349,30 @@ def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file:
     assert ending.status == "failed"
     assert f"{copy} cannot be written to" in str(ending.why)
     assert len(digests(copy)) == 2
+
+
+def test_what_it_will_cost_is_told_before_any_money_is_spent(aarlab: Aarlab, file: Path, copy: Path) -> None:
+    live = ("--dry-run", "--set", "team.model=anthropic/claude-haiku-4-5", "--set", "budget_usd=5")
+    told = aarlab(*arguments(file, copy.parent / "live", *live))
+    assert "if they ask as often as simulated researchers do" in " ".join(told.stdout.split())
+    assert "at most $5 for all runs together" in " ".join(told.stdout.split())
+    # Two teams of two for six hours each, freely 12 calls a researcher and in stages 18.
+    least, most = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
+    reads = [sum(6000 + call * 1600 for call in range(calls)) for calls in (12, 18)]
+    assert most == pytest.approx(2 * sum(reads) * 1e-6 + 2 * (12 + 18) * 1000 * 5e-6, rel=0.02)
+    assert 0 < least < most / 1.5
+    unknown = aarlab(*arguments(file, copy.parent / "live", "--dry-run", "--set", "team.model=openai/of-my-own"))
+    assert "for want of a price: openai/of-my-own" in " ".join(unknown.stdout.split())
+
+
+@pytest.mark.usefixtures("costly")
+def test_what_runs_cost_is_foreseen_from_those_of_the_same_arm_that_are_done(file: Path) -> None:
+    plan = load_ablation(file, [*SMALL, "seeds=3", "arms.bound.team.model=test/costly"])
+    costs = Costs(plan.arms)
+    assert (costs.of("free"), costs.of("bound"), costs.left(plan.runs)) == ((0.0, 0.0), None, None)
+    costs.learn("bound", 2.0)
+    costs.learn("bound", 1.0)
+    assert costs.left(plan.runs[2:], [("bound", 0.5)]) == (3.75, 3.75)
 
 
 @pytest.mark.long

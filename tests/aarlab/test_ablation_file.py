@@ -313,7 +313,7 @@ def test_what_differs_is_shown_before_it_starts_and_nothing_is_written(
     assert "structure.workflow: staged, structure.review: gate" in shown
     assert "50 research hours of the team in each run" in shown
     told = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
-    assert (told["status"], told["runs"]["planned"], told["cost_usd"]) == ("planned", 140, 0.0)
+    assert (told["status"], told["runs"]["planned"], told["cost_usd"]) == ("planned", 140, [0.0, 0.0])
     assert list(tmp_path.iterdir()) == []
 
 

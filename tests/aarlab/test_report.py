@@ -176,6 +176,16 @@ def test_the_control_is_no_point_on_the_line_between_structures() -> None:
     assert analysis.within.units == 36
 
 
+def test_runs_and_tables_are_frames_where_pandas_is_there() -> None:
+    pytest.importorskip("pandas")
+    given = results(seeds=3)
+    runs = given.frame()
+    assert (len(runs), runs["heldout.pgr"].mean()) == (12, pytest.approx(fmean(r["heldout.pgr"] for r in given.rows())))
+    assert {"arm", "seed", "transfer.math.pgr", "realised_autonomy"} <= set(runs.columns)
+    arms = next(table for table in tables(analyse(given)) if table.name == "arms").frame()
+    assert list(arms[arms["measure"] == "heldout.pgr"]["arm"]) == list(ARMS)
+
+
 def test_the_secret_of_the_worlds_is_in_no_report() -> None:
     arms = {"free": {"scoring": {"secret": "hushhush"}}, "staged": {"structure": "staged"}}
     given = results(seeds=3, arms=arms)
