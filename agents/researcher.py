@@ -74,3 +74,13 @@ def stage_opening(stage: str, **details: object) -> str:
 def cut_off() -> str:
     """Return the message that tells a researcher that its answer was cut off before it used a tool."""
     return render("cut_off")
+
+
+def compact() -> str:
+    """Return the message that asks a researcher to sum up what will be taken out of its conversation."""
+    return render("compact")
+
+
+def compacted(dropped: int, summary: str) -> str:
+    """Return the message that stands in the place of the first `dropped` messages of a conversation."""
+    return render("compacted", dropped=dropped, summary=summary or "(You wrote nothing down.)")

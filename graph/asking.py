@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from aarlab.agents.models.base import FailedAttempt, ModelError, Reply, Request
+from aarlab.agents.models.base import FailedAttempt, ModelError, Reply, Request, TooLong
 from aarlab.graph.budget import LimitSpent
 from aarlab.graph.payroll import Hired
-from aarlab.memory.events import Event, FailedCall, LimitReached, ModelCall, Role
+from aarlab.memory.events import Event, FailedCall, LimitReached, ModelCall, Role, Told
 from aarlab.memory.messages import Usage
 from aarlab.memory.runfile import RunFile
 from aarlab.memory.tape import EndOfTape
@@ -39,6 +39,7 @@ async def ask(model: Hired, request: Request, role: Role, line: Line) -> Reply:
 
     Raises:
         LimitSpent: There is no room for the call in a budget.
+        TooLong: The conversation does not fit into the model's context.
         ModelError: There is no answer to be had.
         Divergence: Something else is on tape; in a replay, EndOfTape where nothing is.
     """
@@ -50,6 +51,8 @@ async def ask(model: Hired, request: Request, role: Role, line: Line) -> Reply:
     match taped.ending:
         case LimitReached(field=field, agent=agent, told=told):
             raise LimitSpent(field, agent, told)
+        case Told():
+            raise TooLong(f"the conversation has become too long for {model.name}")
         case ModelCall() as call:
             reply = _reply_of(call, file)
             model.recall(request, reply)

@@ -85,6 +85,7 @@ def _arranged(
     board, tools = Board(file, hears), tools_for(scenario)
     for name, desk in desks.items():
         desk.tools, desk.first = tools, first_step(blueprint)
+        desk.window.compact_at = scenario.live.compacts_at(desk.model.name)
         desk.hears = None if hears is None else [other for other in team.names if other in hears[name]]
         bench = desk.bench
         bench.board = board

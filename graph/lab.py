@@ -6,9 +6,10 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.base import Reply
 from aarlab.agents.researcher import cut_off
-from aarlab.graph.asking import Line, ask
+from aarlab.graph.asking import Line
+from aarlab.graph.compaction import Window, within_window
 from aarlab.graph.dials.dial import Blueprint
 from aarlab.graph.payroll import Hired, Payroll
 from aarlab.graph.scenario import Scenario
@@ -53,6 +54,8 @@ class Desk:
     """How often it has been sent back to repair the method at hand."""
     outcome: Mapping[str, Any] = field(default_factory=dict)
     """What came of the last experiment that the lab ran for it."""
+    window: Window = field(default_factory=Window)
+    """How much of the conversation its base model has to keep in mind, and may."""
     spent: bool = False
     """Whether it has met a limit: then it rests to the end."""
     briefed: Brief | None = None
@@ -103,8 +106,7 @@ class Desk:
         return reply.message
 
     async def _asked(self, offered: Mapping[str, Tool]) -> Reply:
-        request = Request(self.conversation, tuple(tool.spec for tool in offered.values()))
-        reply = await ask(self.model, request, "researcher", Line.of(self.bench, "think"))
+        reply = await within_window(self, tuple(tool.spec for tool in offered.values()))
         self.conversation = self.conversation.then(reply.message)
         return reply
 

@@ -31,6 +31,10 @@ class Live(BaseModel):
     """Longest time for one answer; then the attempt has failed."""
     patience_minutes: Minutes = 30.0
     """How long a provider that does not answer is waited for; then the run ends, and what there is is scored."""
+    compact_at: Annotated[int, Field(ge=4000)] | None = None
+    """Tokens of a researcher's conversation at which its base model sums the beginning up, which then goes out of it;
+    left out: when the provider says that the conversation is too long.
+    """
     base_urls: dict[str, str] = {}
     """Where models are served, by provider or by model, such as `{openai: "http://localhost:8000/v1"}`; left out: at
     the provider's own address.
@@ -81,6 +85,10 @@ class Live(BaseModel):
     def model(self, name: str) -> ModelInfo:
         """Return the base model of a name, to be served as said here. Raises UnknownModel."""
         return find_model(name, self.serving(name))
+
+    def compacts_at(self, name: str) -> int | None:
+        """Return the tokens at which a conversation with the base model of a name is compacted; None: at no number."""
+        return None if name.startswith("simulated/") else self.compact_at
 
     def price(self, name: str) -> Price | None:
         """Return what the base model of a name costs, None if that is not known."""

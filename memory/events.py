@@ -14,7 +14,8 @@ from aarlab.memory.messages import Json
 TEAM = "team"
 """The stream of what happens to the team as a whole: rounds, publications, the close."""
 
-Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner"]
+Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner", "summariser"]
+"""In what part a base model is asked; a summariser is a researcher who sums its own conversation up."""
 FindingType = Literal["hypothesis", "result", "insight", "error"]
 EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
@@ -128,6 +129,28 @@ class FailedCall(Event):
     """Of the input: what came from the provider's cache."""
     cache_written_tokens: int = 0
     """Of the input: what was put into the provider's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction(Event):
+    """A researcher's conversation had become too long: its model summed the beginning up, which was then left out.
+
+    The conversation goes on as the system prompt, the summary, and the messages that were kept.
+    """
+
+    kind: ClassVar[str] = "compactions"
+    dropped: int
+    """Messages that were left out, from the first on."""
+    kept: int
+    """Messages that follow the summary as they were."""
+    tokens: int
+    """Of the last request that was answered, and its answer."""
+    refused: str | None
+    """Hash of the request that the provider refused as too long; None: `live.compact_at` was reached."""
+    summary: str
+    """Hash in `messages` of what is told in the place of the messages that were left out."""
+    text: str
+    """What the model wrote down; empty if it wrote nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +394,8 @@ class Closed(Event):
 
 
 KINDS: tuple[type[Event], ...] = (
-    Brief, Told, ModelCall, FailedCall, LimitReached, ToolCall, Decision, Experiment, Evaluation, Finding, Edge,
-    Borrowed, Published, Ruling, Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan,
+    Brief, Told, ModelCall, FailedCall, Compaction, LimitReached, ToolCall, Decision, Experiment, Evaluation, Finding,
+    Edge, Borrowed, Published, Ruling, Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan,
     Closed,
 )  # fmt: skip
 EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}

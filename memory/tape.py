@@ -22,6 +22,7 @@ from aarlab.memory.events import (
     ModelCall,
     Panel,
     Role,
+    Told,
 )
 
 
@@ -66,8 +67,8 @@ class TapedCall:
     """What the tape holds of a call of a base model: the attempts that failed, and how it ended."""
 
     failed: tuple[FailedCall, ...]
-    ending: ModelCall | LimitReached | None
-    """None: the run broke off before there was an answer."""
+    ending: ModelCall | LimitReached | Told | None
+    """None: the run broke off before there was an answer. What a summariser was told: the conversation was too long."""
 
 
 class Tape:
@@ -127,6 +128,8 @@ class Tape:
                 case FailedCall() as attempt:
                     failed.append(attempt)
                 case ModelCall() | LimitReached() as ending:
+                    return TapedCall(tuple(failed), ending)
+                case Told(role="summariser") as ending if role == "researcher":
                     return TapedCall(tuple(failed), ending)
                 case _:
                     raise Divergence(entry, stream, entry.ordinal, round, f"a call of the {role}'s base model")

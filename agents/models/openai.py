@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aarlab.agents.models import texttools
@@ -177,9 +178,10 @@ class _Draft:
             raise TemporaryError("the stream broke off", usage=self.usage)
         if self.usage is None:
             raise TemporaryError("the stream ended without the usage (stream_options.include_usage), which is needed")
-        used = sum(len(message.tool_uses) for message in conversation.messages)
         text = whole_characters(self.text or self.refusal)
-        spoken: list[Block] = texttools.read(text, used=used) if text_tools else [Text(text)] if text else []
+        spoken: list[Block] = [Text(text)] if text else []
+        if text_tools:
+            spoken = texttools.read(text, used=texttools.last_use(conversation.messages))
         thought: list[Block] = [Thinking(whole_characters(self.thinking))] if self.thinking else []
         blocks = [*thought, *spoken, *self._uses(conversation)]
         reason = "refusal" if self.refusal else self.stop_reason
@@ -196,7 +198,9 @@ class _Draft:
         uses: list[Block] = []
         for index in sorted(self.calls):
             call = self.calls[index]
-            key = call.id if call.id and call.id not in taken else f"call-{len(taken) + 1}"
+            # Of a conversation that has been compacted some are gone, and their numbers with them.
+            free = (f"call-{number}" for number in count(len(taken) + 1) if f"call-{number}" not in taken)
+            key = call.id if call.id and call.id not in taken else next(free)
             taken.add(key)
             uses.append(ToolUse(key, call.name, tool_input(call.arguments)))
         return uses

@@ -21,6 +21,7 @@ from aarlab.agents.models.wire import tool_input
 from aarlab.memory.messages import INVALID_INPUT, Block, Json, Message, Text, ToolResult, ToolSpec, ToolUse
 
 _USE = re.compile(r"^```tool[ \t]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"text-(\d+)")
 _EXPLAINED = """## Tools
 
 To use a tool, write a block like this, one for each use, and wait for the results in the next message:
@@ -66,8 +67,14 @@ def _fenced(kind: str, content: Json) -> str:
     return f"```{kind}\n{json.dumps(content, ensure_ascii=False)}\n```"
 
 
+def last_use(messages: Sequence[Message]) -> int:
+    """Return the number of the last tool use in plain text, 0 if there was none; what went before may have left."""
+    numbers = [found[1] for message in messages for use in message.tool_uses if (found := _NUMBER.fullmatch(use.id))]
+    return max(map(int, numbers), default=0)
+
+
 def read(text: str, *, used: int) -> list[Block]:
-    """Return the blocks of an answer in plain text; `used` is the number of tool uses that went before it."""
+    """Return the blocks of an answer in plain text; `used` is the number of the last tool use before it."""
     blocks: list[Block] = []
     # Every second piece is what stands in a fence.
     for place, piece in enumerate(_USE.split(text)):
