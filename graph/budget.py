@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from aarlab.agents.models.base import Model, ModelError, Reply, Request, TemporaryError
@@ -71,6 +72,11 @@ class Books:
                 await self.changed.wait()
             self.held[agent] += most
 
+    def would_refuse(self, agent: str, most: Amount) -> bool:
+        """Tell whether there would be no room for a call for all that it can take, even if nothing else were held."""
+        name = self._too_small(agent, most, {})
+        return name is not None and _LIMITS[name] != "calls"
+
     async def settle(self, agent: str, most: Amount, spent: Amount) -> None:
         """Put down what a call took in the place of what was set aside for it."""
         async with self.changed:
@@ -113,10 +119,28 @@ def _in_words(unit: str, amount: float) -> str:
 class Metered:
     """A base model whose calls are paid for: priced, booked, and not made where the budget has no room for them."""
 
-    def __init__(self, model: Model, agent: str, books: Books, price: Price | None, max_tokens: int) -> None:
-        """Ask `model` on behalf of an agent; an answer has at most `max_tokens`, and costs what `price` says."""
+    def __init__(
+        self,
+        model: Model,
+        agent: str,
+        books: Books,
+        price: Price | None,
+        max_tokens: int,
+        *,
+        count: Callable[[Request], Awaitable[int]] | None = None,
+    ) -> None:
+        """Ask `model` on behalf of an agent.
+
+        Args:
+            model: The base model.
+            agent: Whose calls they are.
+            books: Where they are put down.
+            price: What they cost; None: not known.
+            max_tokens: Most tokens of an answer.
+            count: Has the provider count the tokens of a request, where it does; asked where nothing else helps.
+        """
         self._model, self._agent, self._books = model, agent, books
-        self._price, self._max_tokens = price, max_tokens
+        self._price, self._max_tokens, self._count = price, max_tokens, count
         self._gauge = _Gauge()
 
     async def reply(self, request: Request) -> Reply:
@@ -127,7 +151,7 @@ class Metered:
             TemporaryError: This time there is no answer, for a reason that passes.
             ModelError: There is no answer to be had.
         """
-        most = self._most(request) if self._books.limited else Amount(calls=1)
+        most = await self._most(request) if self._books.limited else Amount(calls=1)
         await self._books.hold(self._agent, most)
         spent = Amount()
         try:
@@ -147,8 +171,21 @@ class Metered:
         """Take in an answer that was paid for before."""
         self._gauge.read(request, reply)
 
-    def _most(self, request: Request) -> Amount:
-        usage = Usage(self._gauge.most_tokens(request), self._max_tokens)
+    async def _most(self, request: Request) -> Amount:
+        """Return the most that a call can take; more exactly, if it would be refused otherwise."""
+        tokens = self._gauge.most_tokens(request)
+        most = self._amount(tokens)
+        if self._count is None or not self._books.would_refuse(self._agent, most):
+            return most
+        try:
+            return self._amount(min(tokens, await self._count(request) + _OVERHEAD))
+        except ModelError:
+            # Then the bound has to do.
+            return most
+
+    def _amount(self, tokens: int) -> Amount:
+        """Return the most that a request of so many tokens can take."""
+        usage = Usage(tokens, self._max_tokens)
         return Amount(self._price.most_usd(usage) if self._price else 0.0, usage.tokens, 1)
 
     def _cost(self, usage: Usage) -> float | None:
@@ -176,11 +213,19 @@ class _Gauge:
     def most_tokens(self, request: Request) -> int:
         """Return a number of tokens that the request does not exceed."""
         system, messages = request.conversation.system, request.conversation.messages
-        known = len(self.messages)
-        if known and (system, request.tools, messages[:known]) == (self.system, self.tools, self.messages):
-            return self.tokens + _bytes([message.to_json() for message in messages[known:]]) + _OVERHEAD
+        tools = [] if request.tools == self.tools else [tool.to_json() for tool in request.tools]
+        if system == self.system and (known := self._known(messages)):
+            return self.tokens + _bytes([tools, *(message.to_json() for message in messages[known:])]) + _OVERHEAD
         tools = [tool.to_json() for tool in request.tools]
         return _bytes([system, tools, [message.to_json() for message in messages]]) + _OVERHEAD
+
+    def _known(self, messages: tuple[Message, ...]) -> int:
+        """Return how many messages, from the first on, were part of what was counted."""
+        if messages[: len(self.messages)] == self.messages:
+            return len(self.messages)
+        pairs = zip(messages, self.messages, strict=False)
+        least = min(len(messages), len(self.messages))
+        return next((place for place, (new, old) in enumerate(pairs) if new != old), least)
 
 
 def _bytes(value: object) -> int:

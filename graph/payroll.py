@@ -1,9 +1,11 @@
 """Who thinks for the team: base models opened for its agents, each paid for and asked again where that helps."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.gate import Gate, Gated
 from aarlab.agents.models.retry import Patient
 from aarlab.graph.budget import Amount, Books, Metered
 from aarlab.graph.scenario import Scenario
@@ -23,6 +25,8 @@ class Payroll:
         self.stopped: Exception | None = None
         """Why nobody is asked any more, once a base model has been given up."""
         self._scenario, self._progress = scenario, progress
+        self._gates: dict[tuple[str, str | None], Gate] = defaultdict(Gate)
+        """By provider and address."""
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
     def hire(self, name: str, agent: str) -> "Hired":
@@ -32,11 +36,16 @@ class Payroll:
     def opened(self, name: str, agent: str) -> tuple[Metered, Patient]:
         """Open the base model of a name: as it is paid for, and as it is asked. Raises UnknownModel."""
         scenario = self._scenario
-        model = scenario.live.model(name).open(scenario.seed, agent, scenario.team.temperament)
+        info = scenario.live.model(name)
+        model = info.open(scenario.seed, agent, scenario.team.temperament)
         if (close := getattr(model, "aclose", None)) is not None:
             self._closers.append(close)
-        # Innermost, so that every attempt is paid for, those that fail as well.
-        metered = Metered(model, agent, self.books, scenario.live.price(name), scenario.live.max_tokens)
+        # The gate innermost, for it is about calls under way; then the books, so that every attempt is paid for.
+        gated = Gated(model, self._gates[name.partition("/")[0], info.address])
+        metered = Metered(
+            gated, agent, self.books, scenario.live.price(name), scenario.live.max_tokens,
+            count=getattr(model, "count_tokens", None),
+        )  # fmt: skip
         patience = scenario.live.patience
         return metered, Patient(metered, name, patience, seed=scenario.seed, agent=agent, announce=self._progress)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _KEY = "ANTHROPIC_API_KEY"
 _CACHED: Json = {"type": "ephemeral"}
 _CONNECT_S = 20.0
+_COUNT_S = 20.0
+_TOLD = ("model", "messages", "system", "tools", "thinking")
+"""What of a request has a say in its tokens."""
 
 
 class Claude:
@@ -53,6 +56,16 @@ class Claude:
                     async for event in stream:
                         draft.take(event)
         return draft.reply()
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return the tokens of a request, as the API counts them. Raises ModelError if it does not."""
+        import anthropic
+
+        asked = {name: value for name, value in body(request, self._model, self._serving).items() if name in _TOLD}
+        with translated(anthropic, model=f"anthropic/{self._model}", key=_KEY, spent=Usage):
+            async with asyncio.timeout(_COUNT_S):
+                counted = await self._client().messages.count_tokens(**asked)
+        return counted.input_tokens
 
     async def aclose(self) -> None:
         """Close the connections."""

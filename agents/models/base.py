@@ -35,10 +35,19 @@ class ModelError(RuntimeError):
 class TemporaryError(ModelError):
     """A base model could not answer this time. Asking again may help."""
 
-    def __init__(self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
-        """Take what went wrong, the seconds the provider asks to wait, and what is known of the tokens it took."""
+    def __init__(
+        self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None, crowded: bool = False
+    ) -> None:
+        """Take what went wrong.
+
+        Args:
+            fault: For people.
+            retry_after_s: Seconds that the provider asks to wait; None if it does not say.
+            usage: What is known of the tokens it took.
+            crowded: The provider has too much to do: fewer calls at a time would help.
+        """
         super().__init__(fault)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.crowded = retry_after_s, crowded
         self.usage = usage or Usage()
         self.cost_usd: float | None = 0.0
         """What is known of the price; filled in where the books are kept."""
@@ -87,7 +96,11 @@ class Reply:
 
 
 class Model(Protocol):
-    """A base model, opened for one agent. One that holds connections has a method `async aclose()` besides."""
+    """A base model, opened for one agent.
+
+    One that holds connections has a method `async aclose()` besides; one that can count the tokens of a request without
+    answering it, `async count_tokens(request) -> int`.
+    """
 
     async def reply(self, request: Request) -> Reply:
         """Answer the request.

@@ -18,6 +18,8 @@ _SHORTEST_SECRET = 8
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 _PASSING_TYPE = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error", "server_error"})
 """Types of errors that arrive inside a stream, after a status of 200."""
+_CROWDED_STATUS = frozenset({429, 503, 529})
+_CROWDED_TYPE = frozenset({"overloaded_error", "rate_limit_error"})
 _NO_CREDIT = re.compile(r"credit balance|insufficient_quota|billing", re.IGNORECASE)
 _TOO_LONG = re.compile(r"too long|context (length|window)|maximum context", re.IGNORECASE)
 _LONGEST_FAULT = 300
@@ -82,7 +84,8 @@ def _of_status(error: Any, model: str, key: str, usage: Usage) -> ModelError:
     if _NO_CREDIT.search(f"{kind} {said}") and status in (400, 402, 403, 429):
         return ModelError(f"{model}: the account has no credit ({fault}); add some, then run again")
     if status in _PASSING_STATUS or status >= 500 or (status < 400 and (kind in _PASSING_TYPE or not kind)):
-        return TemporaryError(fault, retry_after_s=retry_after_s(error.response.headers), usage=usage)
+        crowded = status in _CROWDED_STATUS or kind in _CROWDED_TYPE
+        return TemporaryError(fault, retry_after_s=retry_after_s(error.response.headers), usage=usage, crowded=crowded)
     if status == 413 or _TOO_LONG.search(said):
         return TooLong(f"the conversation has become too long for {model} ({fault})")
     match status:
