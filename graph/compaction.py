@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from aarlab.graph.lab import Desk
 
 _KEPT = 0.25
-"""Most of a conversation that is kept as it is, as a share of its bytes."""
-_WORTH = 0.5
+"""How much of what was said is kept as it is, as a share of its bytes; so much less is read to sum up the rest."""
+_WORTH = 0.25
 """Least share of a conversation, system prompt included, that `compact_at` takes out; less is not worth a summary."""
 
 
@@ -61,13 +61,14 @@ def left_out(messages: Sequence[Message]) -> int:
     """Return how many messages, from the first on, can be left out of a conversation; 0 if it cannot be compacted.
 
     What is kept begins with an answer of the model, so that no use of a tool is parted from its result. It is the last
-    turn, and as many before it as together take up at most a quarter of the bytes.
+    turn, with as many before it as it takes to come to a quarter of the bytes, if they do.
     """
     sizes = [_bytes(message) for message in messages]
-    room = _KEPT * sum(sizes)
+    wanted = _KEPT * sum(sizes)
     # Before the first of them nothing has been said that could be summed up.
     turns = [place for place, message in enumerate(messages) if message.speaker == "assistant"][1:]
-    return next((place for place in turns if sum(sizes[place:]) <= room), turns[-1] if turns else 0)
+    enough = [place for place in turns if sum(sizes[place:]) >= wanted]
+    return enough[-1] if enough else next(iter(turns), 0)
 
 
 def _is_due(desk: "Desk") -> bool:

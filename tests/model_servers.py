@@ -39,6 +39,8 @@ PASSING = ("429 later", "429", "529", "500", "reset", "cut", "garbage", "drip", 
 """Faults after which asking again helps; a drip is only slow."""
 SPOILT = ("unknown tool", "invalid input", "refusal", "max_tokens")
 """Answers that are whole, and not what one hoped for."""
+_SLOW = {"stall": 3.0, "slowly": 0.01}
+"""Seconds between two events of an answer."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a closed connection is torn down at once."""
 
@@ -83,6 +85,16 @@ class ModelServer:
     """Faults that have happened."""
     owed: list[str] = field(default_factory=list)
     """Faults that are due."""
+    window: int | None = None
+    """Most tokens of a prompt; a longer one is refused."""
+    counts: bool = True
+    """Whether it counts tokens for those who ask."""
+    counted: int = 0
+    """How often it was asked to."""
+    crowd: int | None = None
+    """Most calls that it answers at a time; more are told that they come too fast."""
+    at_once: int = 0
+    """Calls that it is answering."""
 
     def __enter__(self) -> Self:
         lab = self
@@ -147,10 +159,28 @@ class ModelServer:
             self.seen |= fresh
         return read, max(0, written - read), tokens - max(read, written)
 
+    def let_in(self) -> bool:
+        """Tell whether another call can be answered beside those under way, and count it among them."""
+        with self._lock:
+            if self.crowd is not None and self.at_once >= self.crowd:
+                return False
+            self.at_once += 1
+            return True
+
+    def let_out(self) -> None:
+        """Take in that a call has been answered."""
+        with self._lock:
+            self.at_once -= 1
+
     def bill(self, **tokens: int) -> None:
         """Add to the count."""
         with self._lock:
             self.billed.update(tokens)
+
+
+def tokens_of(blocks: Sequence[tuple[Json, bool]]) -> int:
+    """Return the tokens of a prompt."""
+    return sum(len(canonical(block).encode()) // 4 + 1 for block, _ in blocks)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -170,12 +200,21 @@ class _Handler(BaseHTTPRequestHandler):
         if key != lab.key:
             self._error(401, "authentication_error", f"invalid key {key}")
             return
+        if self.path.endswith("/count_tokens"):
+            self._count(body)
+            return
         fault = lab.arrived(body)
+        if not lab.let_in():
+            self._error(429, "rate_limit_error", "too many at a time", {"retry-after": "0.01"})
+            return
         try:
             if self._failed_at_once(fault):
                 lab.suffered.update([fault])
                 return
             request, blocks = read_anthropic(body) if anthropic else read_openai(body)
+            if lab.window is not None and tokens_of(blocks) > lab.window:
+                self._failed_at_once("too long")
+                return
             reply = lab.answer(request)
             fault = lab.suffers(fault, reply)
             speak = speak_anthropic if anthropic else speak_openai
@@ -183,6 +222,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(events, fault)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+        finally:
+            lab.let_out()
+
+    def _count(self, body: dict[str, Any]) -> None:
+        lab = self.server_of_models
+        lab.counted += 1
+        if not lab.counts:
+            self._error(404, "not_found_error", "nothing is counted here")
+            return
+        self._json(200, {"input_tokens": tokens_of(read_anthropic(body)[1])})
 
     def _failed_at_once(self, fault: str) -> bool:
         match fault:
@@ -205,7 +254,10 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _error(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        content = json.dumps({"type": "error", "error": {"type": kind, "message": message}}).encode()
+        self._json(status, {"type": "error", "error": {"type": kind, "message": message}}, headers)
+
+    def _json(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
+        content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(content)))
@@ -231,8 +283,8 @@ class _Handler(BaseHTTPRequestHandler):
             if number == 3 and fault == "garbage":
                 self._chunk("event: content_block_delta\ndata: {oops\n\n")
                 break
-            if fault == "stall":
-                time.sleep(3)
+            if fault in _SLOW:
+                time.sleep(_SLOW[fault])
             for piece in _drips(event) if fault == "drip" else (event,):
                 self._chunk(piece)
         self._chunk("")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from model_servers import PASSING, ModelServer
 
 from aarlab.agents.models.anthropic import Claude
 from aarlab.agents.models.base import ModelError, Reply, Request, Serving, TemporaryError, TooLong, Unavailable
+from aarlab.agents.models.gate import Gate, Gated
 from aarlab.agents.models.openai import ChatModel
 from aarlab.agents.models.retry import Patience, Patient
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
@@ -63,6 +64,9 @@ class Asked:
 
     def __call__(self, request: Request = QUESTION) -> Reply:
         return self._runner.run(self.model.reply(request))
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(coroutine)
 
     def patiently(self, patience: Patience, announce: Callable[[str, float], None] | None = None) -> Reply:
         patient = Patient(self.model, "some/model", patience, seed=1, agent="r1", announce=announce)
@@ -244,3 +248,31 @@ def test_tool_uses_without_ids_of_their_own_get_some(opened: Callable[..., Asked
     ids = [use.id for use in (*first.message.tool_uses, *second.message.tool_uses)]
     assert len(set(ids)) == 4
     assert ids[0] == "call_0"
+
+
+def test_the_tokens_of_a_request_are_counted_before_it_is_sent(opened: Callable[..., Asked]) -> None:
+    with ModelServer(HELLO) as server:
+        asked = opened("anthropic", server)
+        assert isinstance(asked.model, Claude)
+        counted = asked.run(asked.model.count_tokens(QUESTION))
+        assert counted == asked().usage.input_tokens
+        server.counts = False
+        with pytest.raises(ModelError):
+            asked.run(asked.model.count_tokens(QUESTION))
+
+
+def test_a_server_that_can_do_little_at_a_time_is_not_asked_more_for_long(opened: Callable[..., Asked]) -> None:
+    gate = Gate()
+    with ModelServer(HELLO, faults=["slowly"], every=1, crowd=2) as server:
+        asked = opened("anthropic", server)
+        patience = Patience(first_s=0.01)
+        team = [Patient(Gated(asked.model, gate), "some/model", patience, seed=1, agent=f"r{i}") for i in range(8)]
+
+        async def all_together() -> None:
+            for _ in range(4):
+                await asyncio.gather(*(one.reply(QUESTION) for one in team))
+
+        asked.run(all_together())
+    assert server.billed["calls"] == 32
+    assert gate.cuts > 0
+    assert gate.limit < 8

@@ -1,9 +1,10 @@
 """Whole runs of small teams, and the structures they are asked for."""
 
 import itertools
+import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from aarlab.agents.models.base import Request
+from aarlab.graph import stages
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure import DIALS, Structure
-from aarlab.memory.events import Event
+from aarlab.memory.events import Brief, Compaction, Decision, Event, ModelCall, Told
+from aarlab.memory.messages import Conversation, Message, ToolSpec
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.tools.sandbox import SandboxUnavailable
 
@@ -154,3 +158,31 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
     except SandboxUnavailable:
         summary = run_scenario(scenario, path, sandbox="none", **options)
     return Run(scenario, summary, RunFile.read(path))
+
+
+STAGES = {stage.name: stage for stage in (stages.PROPOSE, stages.PLAN, stages.IMPLEMENT, stages.ANALYSE, stages.SHARE)}
+
+
+def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
+    """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
+    (brief,) = run.of(Brief, stream=name)
+    given = tuple(_tool(tool) for tool in json.loads(run.file.text(brief.tools)))
+    conversation, offered = Conversation.begin(run.file.text(brief.system)), given
+    for event in run.of(Told, ModelCall, Decision, Compaction, stream=name):
+        match event:
+            case Told(role="researcher", message=message):
+                conversation = conversation.then(run.file.message(message))
+            case Decision(decision="next_step", choice=stage) if stage in STAGES:
+                offered = tuple(tool for tool in given if tool.name in STAGES[stage].tools)
+            case ModelCall(role="researcher"):
+                answer = run.file.message(event.reply)
+                yield Request(conversation, offered), event, answer
+                conversation = conversation.then(answer)
+            case Compaction(dropped=dropped, summary=summary):
+                kept = conversation.messages[dropped:]
+                assert len(kept) == event.kept
+                conversation = Conversation.begin(conversation.system).then(run.file.message(summary), *kept)
+
+
+def _tool(data: dict[str, Any]) -> ToolSpec:
+    return ToolSpec(data["name"], data["description"], data["input_schema"])

@@ -1,6 +1,7 @@
 """The books: no limit is overspent, whatever order calls end in, and nothing stays set aside."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -137,3 +138,41 @@ def test_an_error_that_does_not_pass_costs_nothing() -> None:
     with pytest.raises(ModelError):
         asyncio.run(Metered(Broken(), "r1", books, PRICE, MAX_TOKENS).reply(QUESTION))
     assert books.spent["r1"].calls == books.held["r1"].calls == 0
+
+
+def test_where_the_bound_would_refuse_a_call_its_tokens_are_counted() -> None:
+    async def told(limit: int, count: Callable[[Request], Awaitable[int]]) -> list[int]:
+        asked: list[int] = []
+
+        async def counting(request: Request) -> int:
+            asked.append(1)
+            return await count(request)
+
+        model = Metered(Talker([(0, 5)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS, count=counting)
+        await model.reply(replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400)))
+        return asked
+
+    async def exactly(request: Request) -> int:
+        return 1000
+
+    async def broken(request: Request) -> int:
+        raise ModelError("nothing is counted here")
+
+    assert asyncio.run(told(6000, exactly)) == [], "it fits by its bytes"
+    assert asyncio.run(told(3000, exactly)) == [1], "it does not, but by its tokens"
+    for limit, count in ((2000, exactly), (3000, broken)):
+        with pytest.raises(LimitSpent):
+            asyncio.run(told(limit, count))
+
+
+def test_a_shorter_beginning_of_what_was_counted_takes_no_more_than_that() -> None:
+    """So a conversation that is summed up is not taken for four times as long as it is."""
+
+    async def two_calls(limit: int) -> None:
+        model = Metered(Talker([(0, 5), (0, 5)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        long = QUESTION.conversation.then(*(user("So much to say. " * 100) for _ in range(4)))
+        await model.reply(replace(QUESTION, conversation=long))
+        shorter = QUESTION.conversation.then(*long.messages[1:3], user("Sum up."))
+        await model.reply(replace(QUESTION, conversation=shorter, tools=(ToolSpec("other", "", {}),)))
+
+    asyncio.run(two_calls(9000))

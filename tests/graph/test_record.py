@@ -1,41 +1,12 @@
 """The record of a run: from its file alone, every question that a model was asked can be put again."""
 
 import asyncio
-import json
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
-from team_runs import Run, structures
+from team_runs import Run, questions, structures
 
-from aarlab.agents.models.base import Request
 from aarlab.agents.models.registry import open_model
-from aarlab.graph import stages
-from aarlab.memory.events import Brief, Decision, ModelCall, Told
-from aarlab.memory.messages import Conversation, Message, ToolSpec
-
-STAGES = {stage.name: stage for stage in (stages.PROPOSE, stages.PLAN, stages.IMPLEMENT, stages.ANALYSE, stages.SHARE)}
-
-
-def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
-    """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
-    (brief,) = run.of(Brief, stream=name)
-    given = tuple(_tool(tool) for tool in json.loads(run.file.text(brief.tools)))
-    conversation, offered = Conversation.begin(run.file.text(brief.system)), given
-    for event in run.of(Told, ModelCall, Decision, stream=name):
-        match event:
-            case Told(role="researcher", message=message):
-                conversation = conversation.then(run.file.message(message))
-            case Decision(decision="next_step", choice=stage) if stage in STAGES:
-                offered = tuple(tool for tool in given if tool.name in STAGES[stage].tools)
-            case ModelCall(role="researcher"):
-                answer = run.file.message(event.reply)
-                yield Request(conversation, offered), event, answer
-                conversation = conversation.then(answer)
-
-
-def _tool(data: dict[str, Any]) -> ToolSpec:
-    return ToolSpec(data["name"], data["description"], data["input_schema"])
+from aarlab.memory.events import ModelCall, Told
 
 
 @structures()

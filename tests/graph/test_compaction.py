@@ -1,0 +1,166 @@
+"""Conversations that become too long: what is left out, what stays, and that all of it is on record."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from model_servers import ModelServer, Team
+from team_runs import Run, questions, run, scenario
+
+from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.researcher import compact
+from aarlab.graph.compaction import left_out
+from aarlab.memory.events import Compaction, LimitReached, ModelCall, Told
+from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, Usage, canonical, user
+
+SEED = 7
+SERVED = {"anthropic": ("anthropic/claude-opus-5-5", ""), "openai": ("openai/my-own", "/v1")}
+LONG = {"hours": 3, "round_hours": 1.5}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def keys() -> Iterator[None]:
+    """Keys for both providers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+            patch.setenv(name, ModelServer.key)
+        yield
+
+
+@dataclass
+class Forgetful:
+    """A team that sums up when it is asked to, and thinks of what it wrote as little as it can."""
+
+    team: Team = field(default_factory=lambda: Team(SEED))
+    numbers: Iterator[int] = field(default_factory=count)
+    summed_up: int = 0
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer as whoever is asked."""
+        last = request.conversation.messages[-1]
+        if last.text == compact():
+            self.summed_up += 1
+            words = (Text(f"Summary {self.summed_up}: $cost was {{not}} counted. "),)
+            return Reply(Message("assistant", words), "end_turn", Usage(), "", None)
+        reply = self.team(request)
+        # It numbers its tool uses by the turns it is shown, and those begin anew.
+        blocks = tuple(
+            replace(block, id=f"use-{next(self.numbers)}") if isinstance(block, ToolUse) else block
+            for block in reply.message.blocks
+        )
+        return replace(reply, message=Message("assistant", blocks))
+
+
+def worked(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:
+    """Let a tiny team think on the server."""
+    model, tail = SERVED[provider]
+    where = {"base_urls": {provider: server.url + tail}, **live}
+    return run(scenario(team={"researchers": 2, "model": model}, live=where, budget=LONG), path)
+
+
+def check(done: Run, server: ModelServer) -> None:
+    """What holds of every run in which something was left out."""
+    for name in done.researchers:
+        asked = list(questions(done, name))
+        assert [request.hash for request, _, _ in asked] == [event.request for _, event, _ in asked]
+        used: list[str] = []
+        for request, _, answer in asked:
+            for said, heard in pairwise(request.conversation.messages):
+                assert [use.id for use in said.tool_uses] == [result.tool_use_id for result in heard.tool_results]
+            used += [use.id for use in answer.tool_uses]
+        assert len(used) == len(set(used))
+    billed = {"input": 0, "output": 0}
+    for call in done.of(ModelCall):
+        billed["input"] += call.input_tokens
+        billed["output"] += call.output_tokens
+    assert billed == {name: server.billed[name] for name in billed}, "what sums up is paid for, too"
+
+
+@pytest.mark.parametrize("provider", SERVED)
+def test_a_conversation_that_the_provider_refuses_is_summed_up_and_goes_on(provider: str, tmp_path: Path) -> None:
+    with ModelServer(Forgetful(), window=10_500) as server:
+        done = worked(server, tmp_path / "run.db", provider)
+    compactions = done.of(Compaction)
+    assert compactions
+    assert done.summary["status"] == "done"
+    assert all(event.refused is not None for event in compactions)
+    check(done, server)
+    for event in compactions:
+        summary = done.file.message(event.summary).text
+        assert event.text.startswith("Summary ")
+        assert event.text in summary
+        assert f"its first {event.dropped} messages" in summary
+    assert [event.role for event in done.of(ModelCall, Told)].count("summariser") == 2 * len(compactions)
+    done.file.close()
+
+
+def test_a_number_of_tokens_can_be_set_at_which_a_conversation_is_summed_up(tmp_path: Path) -> None:
+    with ModelServer(Forgetful()) as server:
+        done = worked(server, tmp_path / "run.db", compact_at=10_500)
+    compactions = done.of(Compaction)
+    assert compactions
+    assert all(event.refused is None and event.tokens >= 10_500 for event in compactions)
+    check(done, server)
+    done.file.close()
+
+
+def test_a_model_that_writes_nothing_down_is_told_so(tmp_path: Path) -> None:
+    team = Forgetful()
+    with ModelServer(lambda request: _silent(team, request), window=10_500) as server:
+        done = worked(server, tmp_path / "run.db")
+    event = done.of(Compaction)[0]
+    assert event.text == ""
+    assert "(You wrote nothing down.)" in done.file.message(event.summary).text
+    done.file.close()
+
+
+def test_what_does_not_fit_with_everything_left_out_ends_the_researchers_work(tmp_path: Path) -> None:
+    with ModelServer(Forgetful(), window=100) as server:
+        done = worked(server, tmp_path / "run.db")
+    assert {limit.field for limit in done.of(LimitReached)} == {"the model's context"}
+    assert not done.of(Compaction)
+    done.file.close()
+
+
+def test_simulated_researchers_forget_nothing(tmp_path: Path) -> None:
+    team = {"researchers": 2, "model": "simulated/random"}
+    done = run(scenario(team=team, live={"compact_at": 4000}), tmp_path / "run.db")
+    assert not done.of(Compaction)
+    done.file.close()
+
+
+def _silent(answer: Callable[[Request], Reply], request: Request) -> Reply:
+    reply = answer(request)
+    spoken = request.conversation.messages[-1].text != compact()
+    return reply if spoken else replace(reply, message=Message("assistant", (ToolUse("no", "read_board", {}),)))
+
+
+words = st.text("ab", max_size=200)
+turns = st.lists(st.tuples(words, st.integers(0, 3), words), max_size=12)
+
+
+@given(words, turns)
+def test_what_is_kept_is_whole_turns_the_last_one_among_them(opening: str, turns: list[tuple[str, int, str]]) -> None:
+    messages = [user(opening)]
+    for number, (said, uses, heard) in enumerate(turns):
+        wishes = tuple(ToolUse(f"{number}-{use}", "look", {}) for use in range(uses))
+        messages.append(Message("assistant", (Text(said), *wishes)))
+        results = tuple(ToolResult(wish.id, canonical(heard)) for wish in wishes)
+        messages.append(Message("user", results) if results else user(heard))
+    out = left_out(messages)
+    kept = messages[out:]
+    if len(turns) < 2:
+        assert out == 0
+        return
+    assert kept[0].speaker == "assistant"
+    assert kept[-2:] == messages[-2:]
+    for said, heard in pairwise(kept):
+        assert [use.id for use in said.tool_uses] == [result.tool_use_id for result in heard.tool_results]
+    sizes = [len(canonical(message.to_json())) for message in messages]
+    assert sum(sizes[out + 2 :]) <= sum(sizes) / 4, "with a turn less it would not be enough"
+    assert sum(sizes[out:]) >= sum(sizes) / 4 or out == 3, "unless it is all but the first"
