@@ -122,7 +122,7 @@ def _figures(summary: Summary) -> RenderableType:
     spent = [
         counted(summary["rounds"], "round"),
         f"{summary['hours']:g} research hours",
-        dollars_text(summary["cost_usd"]),
+        _cost(summary),
         f"{summary['wall_s']:.0f} s of yours",
     ]
     grid.add_row("spent", ", ".join(spent))
@@ -140,6 +140,11 @@ def _figures(summary: Summary) -> RenderableType:
 
 
 # Summaries in the files of earlier versions lack some of what follows.
+
+
+def _cost(summary: Summary) -> str:
+    rate = summary.get("usd_per_hour")
+    return dollars_text(summary["cost_usd"]) + (f" ({dollars_text(rate)} for a researcher's hour)" if rate else "")
 
 
 def _climb(summary: Summary) -> str:

@@ -34,9 +34,10 @@ def summarise(file: RunFile) -> dict[str, Any]:
 
     `heldout_pgr` tells what had been reached at a quarter, half and all of the budget, on the held-out worlds.
     Hours are research hours of the whole team, the close included; cost_usd is None where the price of a call is not
-    known. Held-out, redrawn and transfer scores are the winner's; redrawn is None and transfer empty where the scenario
-    leaves them out. `structure_breaches` says in sentences where what happened is not what was configured. Every other
-    measure is None where there was nothing to measure; `docs/measures.md` defines them.
+    known. `usd_per_hour` is what an hour of a researcher's work cost, the close left out. Held-out, redrawn and
+    transfer scores are the winner's; redrawn is None and transfer empty where the scenario leaves them out.
+    `structure_breaches` says in sentences where what happened is not what was configured. Every other measure is None
+    where there was nothing to measure; `docs/measures.md` defines them.
     """
     info = file.info()
     counted = {kind: len(list(file.entries(kind))) for kind in (Finding, Borrowed, Experiment, Evaluation, RoundBegan)}
@@ -49,6 +50,7 @@ def summarise(file: RunFile) -> dict[str, Any]:
     heldout = scores[best.finding.id, "heldout"] if best else None
     redrawn = scores.get((best.finding.id, "redrawn")) if best else None
     baseline = scores[closed.baseline, "heldout"] if closed and closed.baseline else None
+    worked, cost = _hours_used(file), _cost(file)
     diversity, climb = entropy(file), development_pgr(file)
     return {
         "run_id": info.run_id,
@@ -59,8 +61,9 @@ def summarise(file: RunFile) -> dict[str, Any]:
         "seed": info.seed,
         "sandbox": info.sandbox,
         "rounds": counted[RoundBegan],
-        "hours": round(_hours_used(file) + (closed.cost_hours if closed else 0.0), 2),
-        "cost_usd": _cost(file),
+        "hours": round(worked + (closed.cost_hours if closed else 0.0), 2),
+        "cost_usd": cost,
+        "usd_per_hour": round(cost / worked, 4) if cost is not None and worked else None,
         "findings": counted[Finding],
         "borrows": counted[Borrowed],
         "critiques": sum(edge.relation == "critiques" for edge in edges),

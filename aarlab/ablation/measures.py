@@ -26,6 +26,7 @@ MEASURES: Mapping[str, str] = {
     "evaluations": "evaluations",
     "hours": "research hours of the team",
     "cost_usd": "cost, US dollars",
+    "usd_per_hour": "cost of a researcher's hour, US dollars",
 }
 """By path into the summary, in words."""
 OPEN_ENDED: Mapping[str, str] = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 
 from aarlab.agents.models.base import Model, Serving
@@ -190,6 +191,20 @@ def _openai(model: str, serving: Serving) -> ModelInfo | None:
     )
 
 
+def _tape(model: str, serving: Serving) -> ModelInfo:
+    def opened(seed: int, agent: str, temperament: str) -> Model:
+        from aarlab.agents.models.tape import Taped
+
+        return Taped(Path(model), agent)
+
+    def missing() -> str | None:
+        from aarlab.agents.models import tape
+
+        return tape.missing(Path(model))
+
+    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, opened, FREE, missing)
+
+
 ANTHROPIC = Provider(
     "anthropic",
     "Claude, by Anthropic's API.",
@@ -204,7 +219,16 @@ OPENAI = Provider(
     "any id that the server knows, such as gpt-5",
     _openai,
 )
-PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in (ANTHROPIC, OPENAI)})
+TAPE = Provider(
+    "tape",
+    "A recorded run: answers each agent as the agent of its name was answered there.",
+    "a run file",
+    "the path of a run file, such as runs/NAME.db",
+    _tape,
+)
+PROVIDERS: Mapping[str, Provider] = MappingProxyType(
+    {provider.name: provider for provider in (ANTHROPIC, OPENAI, TAPE)}
+)
 """The providers that come with aarlab and serve what they have no list of."""
 
 

@@ -87,6 +87,7 @@ EXPECTED: dict[str, Callable[[RunFile], Rows]] = {
     "heldout_pgr": lambda file: [tuple(summarise(file)["heldout_pgr"].values())],
     "cost_usd": lambda file: one(summarise(file)["cost_usd"]),
     "hours": lambda file: one(summarise(file)["hours"]),
+    "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
     "thinking": thought,
 }
 """What each query gives, worked out by the functions; that of the entropy has a test of its own."""
@@ -182,7 +183,7 @@ def test_a_query_gives_what_the_function_gives_for_a_real_run(real: RunFile, que
     agrees(real, query)
 
 
-@pytest.mark.parametrize("query", sorted(set(EXPECTED) - {"cost_usd", "hours", "heldout_pgr"}))
+@pytest.mark.parametrize("query", sorted(set(EXPECTED) - {"cost_usd", "usd_per_hour", "hours", "heldout_pgr"}))
 def test_a_query_gives_what_the_function_gives_whatever_happened(chance: RunFile, query: str) -> None:
     agrees(chance, query)
 
