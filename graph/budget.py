@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from aarlab.agents.models.base import Model, ModelError, Reply, Request, TemporaryError
 from aarlab.agents.models.pricing import Price
@@ -23,6 +24,10 @@ class LimitSpent(ModelError):
         self.field, self.agent, self.told = field, agent, told
 
 
+class PurseEmpty(ModelError):
+    """What the run shares with others has no room for a call. The run breaks off here, and is not over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """What calls take."""
@@ -38,11 +43,26 @@ class Amount:
         return Amount(self.usd - other.usd, self.tokens - other.tokens, self.calls - other.calls)
 
 
+class Purse(Protocol):
+    """Money that runs share, in whatever processes they are."""
+
+    async def hold(self, most: Amount) -> None:
+        """Set aside the most that a call can take, as soon as there is room for it. Raises PurseEmpty."""
+
+    def settle(self, most: Amount, spent: Amount) -> None:
+        """Put down what a call took in the place of what was set aside for it."""
+
+    def would_refuse(self, most: Amount) -> bool:
+        """Tell whether there would be no room for a call, even if nothing else were held."""
+
+
 @dataclass(slots=True)
 class Books:
     """What has been spent, and what calls that are under way may still take, of the whole run and of each agent."""
 
     budget: Budget
+    purse: Purse | None = None
+    """What other runs spend from as well; None: there is no such thing."""
     spent: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
     """By agent."""
     held: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
@@ -51,18 +71,19 @@ class Books:
 
     def under(self, budget: Budget) -> "Books":
         """Return the books of the same run under another budget."""
-        return Books(budget, self.spent)
+        return Books(budget, self.purse, self.spent)
 
     @property
     def limited(self) -> bool:
         """Whether there is a limit on anything but hours."""
-        return any(getattr(self.budget, name) is not None for name in _LIMITS)
+        return self.purse is not None or any(getattr(self.budget, name) is not None for name in _LIMITS)
 
     async def hold(self, agent: str, most: Amount) -> None:
         """Set aside the most that a call can take, as soon as there is room for it.
 
         Raises:
             LimitSpent: There is no room, and none will become free.
+            PurseEmpty: There is none in what the run shares with others.
         """
         async with self.changed:
             while (name := self._too_small(agent, most, self.held)) is not None:
@@ -71,14 +92,27 @@ class Books:
                     raise self._refusal(name, agent, most)
                 await self.changed.wait()
             self.held[agent] += most
+        if self.purse is not None:
+            try:
+                await self.purse.hold(most)
+            except BaseException:
+                await self._release(agent, most, Amount())
+                raise
 
     def would_refuse(self, agent: str, most: Amount) -> bool:
         """Tell whether there would be no room for a call for all that it can take, even if nothing else were held."""
         name = self._too_small(agent, most, {})
-        return name is not None and _LIMITS[name] != "calls"
+        if name is not None:
+            return _LIMITS[name] != "calls"
+        return self.purse is not None and self.purse.would_refuse(most)
 
     async def settle(self, agent: str, most: Amount, spent: Amount) -> None:
         """Put down what a call took in the place of what was set aside for it."""
+        if self.purse is not None:
+            self.purse.settle(most, spent)
+        await self._release(agent, most, spent)
+
+    async def _release(self, agent: str, most: Amount, spent: Amount) -> None:
         async with self.changed:
             self.held[agent] -= most
             self.spent[agent] += spent
@@ -148,6 +182,7 @@ class Metered:
 
         Raises:
             LimitSpent: The budget has no room for it.
+            PurseEmpty: What the run shares with others has no room for it.
             TemporaryError: This time there is no answer, for a reason that passes.
             ModelError: There is no answer to be had.
         """

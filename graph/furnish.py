@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 
 from aarlab.graph.briefing import starters, tools_for
+from aarlab.graph.budget import Purse
 from aarlab.graph.dials.dial import deciders, first_step
 from aarlab.graph.dials.directions import direction_of
 from aarlab.graph.dials.topology import hearing
@@ -18,7 +19,13 @@ from aarlab.tools.bench import Bench
 from aarlab.tools.evaluator import Scorer
 
 
-def furnish(scenario: Scenario, file: RunFile, evaluator: Scorer, progress: Progress | None = None) -> Lab:
+def furnish(
+    scenario: Scenario,
+    file: RunFile,
+    evaluator: Scorer,
+    progress: Progress | None = None,
+    purse: Purse | None = None,
+) -> Lab:
     """Return the lab of a run that begins."""
     blueprint = scenario.structure.blueprint()
     files = starters()
@@ -28,7 +35,7 @@ def furnish(scenario: Scenario, file: RunFile, evaluator: Scorer, progress: Prog
         )
         for name in scenario.team.names
     }
-    payroll = Payroll(scenario, progress)
+    payroll = Payroll(scenario, progress, purse)
     desks = {
         name: Desk(
             bench=bench,
@@ -49,7 +56,7 @@ def refurnish(lab: Lab, scenario: Scenario, evaluator: Scorer) -> Lab:
 
     What they know, have and have used up they keep. Those who met a limit rest on, unless the limits are others now.
     """
-    before, payroll = lab.scenario, Payroll(scenario, lab.progress, lab.payroll.books)
+    before, payroll = lab.scenario, Payroll(scenario, lab.progress, books=lab.payroll.books)
     then, now = before.structure, scenario.structure
     directed, distinct = _directions(now) == _directions(then), now.blueprint().distinct_directions
     hears = lab.hears

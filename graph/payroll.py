@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.gate import Gate, Gated
 from aarlab.agents.models.retry import Patient
-from aarlab.graph.budget import Amount, Books, Metered
+from aarlab.graph.budget import Amount, Books, Metered, Purse
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import FailedCall
 from aarlab.scenarios.task import Progress
@@ -16,12 +16,22 @@ from aarlab.scenarios.task import Progress
 class Payroll:
     """Opens the base models of a run when they are first asked, and closes them."""
 
-    def __init__(self, scenario: Scenario, progress: Progress | None, books: Books | None = None) -> None:
-        """Open models as the scenario says; `progress` is told when one is waited for.
+    def __init__(
+        self,
+        scenario: Scenario,
+        progress: Progress | None,
+        purse: Purse | None = None,
+        books: Books | None = None,
+    ) -> None:
+        """Open models as the scenario says.
 
-        `books` are those of the same run before it was configured otherwise; None: nothing has been spent.
+        Args:
+            scenario: What is run.
+            progress: Told when a model is waited for.
+            purse: What is paid from besides the run's own budget, shared with other runs; None: there is no such thing.
+            books: Those of the same run before it was configured otherwise; None: nothing has been spent.
         """
-        self.books = Books(scenario.budget) if books is None else books.under(scenario.budget)
+        self.books = Books(scenario.budget, purse) if books is None else books.under(scenario.budget)
         self.stopped: Exception | None = None
         """Why nobody is asked any more, once a base model has been given up."""
         self._scenario, self._progress = scenario, progress

@@ -62,7 +62,7 @@ def replay_run(path: Path, tools: Tools = "tape", **means: Unpack[Means]) -> Rep
         )
         over = file.info().summary is not None
         try:
-            asyncio.run(happen(legs, file, evaluators))
+            asyncio.run(happen(legs, file, evaluators, {}))
         except EndOfTape:
             if over:
                 raise

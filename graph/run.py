@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from aarlab import __version__
 from aarlab.agents.models.base import Unavailable
+from aarlab.graph.budget import Purse, PurseEmpty
 from aarlab.graph.furnish import furnish, refurnish
 from aarlab.graph.lab import Lab
 from aarlab.graph.legs import Leg
@@ -39,6 +40,8 @@ class Means(TypedDict, total=False):
     left out: it is. They are the same either way."""
     threads: int | None
     """Worlds that are evaluated at a time; None or left out: one for each core."""
+    purse: Purse | None
+    """What is paid from besides the run's own budget, shared with other runs; left out: there is no such thing."""
 
 
 def run_scenario(scenario: Scenario, path: Path, **means: Unpack[Means]) -> dict[str, Any]:
@@ -54,7 +57,8 @@ def run_scenario(scenario: Scenario, path: Path, **means: Unpack[Means]) -> dict
     Raises:
         FileExistsError: There is such a file already.
         SandboxUnavailable: This machine cannot run the sandbox that was asked for.
-        ModelError: A base model cannot be had, and waiting would not help, or has not helped.
+        ModelError: A base model cannot be had, and waiting would not help, or has not helped; or the purse has no room
+            for a call (PurseEmpty).
 
     Whatever else ends the run early, KeyboardInterrupt included, passes through; the file then says so and keeps what
     was done, and the run can be resumed.
@@ -98,9 +102,9 @@ def carried_out(legs: Sequence[Leg], open_file: Callable[[Mode], RunFile], means
             file.on_event(listener)
         evaluators = [evaluator_of(leg.scenario, task, box, means) for leg in legs]
         try:
-            asyncio.run(happen(legs, file, [TapedEvaluator(file, each) for each in evaluators], progress))
+            asyncio.run(happen(legs, file, [TapedEvaluator(file, each) for each in evaluators], means))
         except BaseException as error:
-            file.finish("stopped" if isinstance(error, KeyboardInterrupt | Unavailable) else "failed")
+            file.finish("stopped" if isinstance(error, KeyboardInterrupt | Unavailable | PurseEmpty) else "failed")
             raise
         finally:
             for evaluator in evaluators:
@@ -113,15 +117,13 @@ def carried_out(legs: Sequence[Leg], open_file: Callable[[Mode], RunFile], means
         return summary
 
 
-async def happen(
-    legs: Sequence[Leg], file: RunFile, evaluators: Sequence[Scorer], progress: Progress | None = None
-) -> None:
+async def happen(legs: Sequence[Leg], file: RunFile, evaluators: Sequence[Scorer], means: Means) -> None:
     """Let a run happen, one leg after the other, each with its own evaluator."""
     lab: Lab | None = None
     for leg, evaluator in zip(legs, evaluators, strict=True):
         before = 0 if lab is None or lab.forked_after is None else lab.forked_after
         if lab is None:
-            lab = furnish(leg.scenario, file, evaluator, progress)
+            lab = furnish(leg.scenario, file, evaluator, means.get("progress"), means.get("purse"))
         else:
             lab = refurnish(lab, leg.scenario, evaluator)
         lab.forked_after = leg.until

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aarlab.ablation.folder import Folder, spent_in
 from aarlab.ablation.plan import Ablation, PlannedRun
+from aarlab.ablation.purse import Terms, fill
 from aarlab.ablation.work import News, Spent
 
 _SCAN_S = 5.0
@@ -15,7 +16,8 @@ _SCAN_S = 5.0
 class Books:
     """Adds up what is in the run files, those of broken-off attempts and of other processes included.
 
-    The run files are the only books there are, so nothing can be forgotten by a process that is killed.
+    The run files are the only books there are, so nothing can be forgotten by a process that is killed. While runs are
+    at work, a purse sees to it that they do not spend the same dollar twice.
     """
 
     def __init__(self, ablation: Ablation, runs: Sequence[PlannedRun], folder: Folder) -> None:
@@ -25,6 +27,19 @@ class Books:
         self._known: dict[tuple[Path, int, int], Spent] = {}
         self._scanned_at = float("-inf")
         self._in_files = Spent()
+
+    def terms(self) -> Terms | None:
+        """Return how the runs share what may be spent; None where there is no limit."""
+        usd, tokens = self._ablation.budget_usd, self._ablation.budget_tokens
+        return None if usd is None and tokens is None else Terms(str(self._folder.purse.resolve()), usd, tokens)
+
+    def fill_purse(self, mine: Sequence[PlannedRun]) -> None:
+        """Put into the purse what all runs have cost; this process is going to do `mine`."""
+        terms = self.terms()
+        if terms is not None:
+            cost = {run.stem: self._sum(self._files(run, at_work=False)) for run in self._runs}
+            own = {run.stem: cost.pop(run.stem) for run in mine}
+            fill(terms, own, cost)
 
     def look_again(self) -> None:
         """Look at the files the next time, however short ago they were looked at."""
@@ -51,11 +66,13 @@ class Books:
     def spent(self, at_work: Mapping[str, News]) -> Spent:
         """Return what all runs have cost, those at work by their last news."""
         if time.monotonic() - self._scanned_at >= _SCAN_S:
-            self._in_files = self._sum(path for run in self._runs for path in self._files(run, run.stem in at_work))
+            self._in_files = self._sum(
+                path for run in self._runs for path in self._files(run, at_work=run.stem in at_work)
+            )
             self._scanned_at = time.monotonic()
         return sum((news.spent for news in at_work.values()), self._in_files)
 
-    def _files(self, run: PlannedRun, at_work: bool) -> list[Path]:
+    def _files(self, run: PlannedRun, *, at_work: bool) -> list[Path]:
         """Return the files of a run, that in which this process is at work excepted."""
         own = self._folder.draft(run) if at_work else None
         return [path for path in (self._folder.finished(run), *self._folder.begun(run)) if path != own]

@@ -72,6 +72,10 @@ class Display:
             self._waiting[run.stem] = run
             self._print(f"{run.arm}, seed {run.seed} failed and will be tried again: {news.error}", style="yellow")
             return
+        if news.kind == "no money":
+            self._waiting[run.stem] = run
+            self._print(f"{run.arm}, seed {run.seed} broke off: {news.error}", style="yellow")
+            return
         self._bars.advance(self._lines[run.arm])
         self._bars.advance(self._all)
         if news.kind != "done" or news.summary is None:

@@ -3,12 +3,13 @@
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 from aarlab.ablation.books import Books
 from aarlab.ablation.folder import Folder
 from aarlab.ablation.plan import PlannedRun
+from aarlab.ablation.purse import Terms, let_go
 from aarlab.ablation.work import News, Task
 from aarlab.ablation.workers import Workers
 from aarlab.tools.sandbox import Mode
@@ -52,18 +53,22 @@ def execute(
     """
     waiting = deque(runs)
     at_work: dict[str, tuple[PlannedRun, News]] = {}
+    empty: str | None = None
+    terms = books.terms()
+    books.fill_purse(runs)
     failures: Counter[str] = Counter()
     try:
-        while waiting or at_work:
+        # Where a call did not fit, others that are under way may; but nothing new is begun.
+        while at_work or (waiting and empty is None):
             if (why := books.over({stem: news for stem, (_, news) in at_work.items()})) is not None:
                 return Ending("stopped", why)
-            while waiting and workers.free():
+            while waiting and workers.free() and empty is None:
                 run = waiting.popleft()
                 try:
                     paid_before = folder.begin(run)
                 except (OSError, sqlite3.Error) as error:
                     return Ending("failed", f"{folder.root} cannot be written to: {error}")
-                workers.begin(_task(run, folder, sandbox, cache=cache))
+                workers.begin(_task(run, folder, sandbox, terms, cache=cache))
                 at_work[run.stem] = (run, News(run.stem, "progress"))
                 watcher.begun(run, paid_before=paid_before)
             for news in workers.news(_PATIENCE_S):
@@ -73,21 +78,26 @@ def execute(
                 else:
                     del at_work[news.run]
                     books.look_again()
+                    if terms is not None:
+                        let_go(terms, run.stem)
                 failures[run.stem] += news.kind == "failed"
                 again = news.kind == "failed" and failures[run.stem] <= retries
                 watcher.told(run, news, again=again)
                 if news.kind == "no room":
                     return Ending("failed", f"{folder.root} cannot be written to: {news.error}")
+                if news.kind == "no money":
+                    empty = news.error
                 if again:
                     waiting.append(run)
                 elif news.kind == "failed":
                     folder.failed(run, news.error or "")
-        return Ending("done")
+        return Ending("done") if empty is None else Ending("stopped", empty)
     finally:
         workers.close()
 
 
-def _task(run: PlannedRun, folder: Folder, sandbox: Mode, *, cache: bool) -> Task:
+def _task(run: PlannedRun, folder: Folder, sandbox: Mode, terms: Terms | None, *, cache: bool) -> Task:
     scenario = run.scenario.model_dump(mode="json")
     draft, target = folder.draft(run).resolve(), folder.finished(run).resolve()
-    return Task(run.stem, scenario, str(draft), str(target), sandbox, cache)
+    purse = None if terms is None else asdict(terms)
+    return Task(run.stem, scenario, str(draft), str(target), sandbox, cache, purse)

@@ -5,6 +5,7 @@
     runs/ARM-seedN-KEY.db       finished runs, and nothing else
     unfinished/ARM-seedN-KEY.*  runs at work, or broken off; why they failed; earlier attempts that cost something
     locks/I-of-N                held by the process that works on this share of the runs
+    locks/purse.db              what the calls under way may still cost, where there is a limit
 
 A run is written in `unfinished` and moved to `runs` in one step when it is closed, so that what lies there is whole.
 """
@@ -42,6 +43,11 @@ class Folder:
         self.file = root / "ablation.yaml"
         self.past = root / PAST_FILE
         self._runs, self._unfinished, self._locks = root / "runs", root / "unfinished", root / "locks"
+
+    @property
+    def purse(self) -> Path:
+        """Where the processes at work agree on what they may spend."""
+        return self._locks / "purse.db"
 
     def finished(self, run: PlannedRun) -> Path:
         """Return where a run's file lies when it is done."""

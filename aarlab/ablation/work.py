@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aarlab.ablation.folder import publish
+from aarlab.graph.budget import Purse, PurseEmpty
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import FailedCall, ModelCall, RoundBegan
@@ -16,6 +17,12 @@ from aarlab.tools.sandbox import Mode
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SQLITE_FULL = ("database or disk is full", "disk I/O error", "readonly database", "unable to open database file")
+
+
+Kind = Literal["progress", "done", "failed", "no room", "no money"]
+"""What there is to tell. `no room`: its file could not be written, which would happen to any other run, too. `no
+money`: a call did not fit into the common limit; the run broke off.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Task:
     sandbox: Mode
     cache: bool = True
     """Use scores on common worlds that have been measured before."""
+    purse: dict[str, Any] | None = None
+    """Terms on which all runs are paid for; None: there is no common limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,7 @@ class News:
     """What a worker tells of its run."""
 
     run: str
-    kind: Literal["progress", "done", "failed", "no room"]
-    """`no room`: its file could not be written, which would happen to any other run, too."""
+    kind: Kind
     share: float = 0.0
     """Of the rounds that are over, in [0, 1]."""
     cost_usd: float | None = 0.0
@@ -79,14 +87,24 @@ def work(task: Task, tell: Callable[[News], None]) -> None:
     draft, target = Path(task.draft), Path(task.target)
     try:
         summary = run_scenario(
-            scenario, draft, listeners=[watch.see], sandbox=task.sandbox, cache=task.cache, threads=1
-        )
+            scenario, draft, listeners=[watch.see], sandbox=task.sandbox, cache=task.cache, threads=1,
+            purse=_purse(task),
+        )  # fmt: skip
         publish(draft, target)
+    except PurseEmpty as error:
+        tell(watch.news("no money", error=str(error)))
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         tell(watch.news("no room" if _no_room(error) else "failed", error=told))
     else:
         tell(watch.news("done", summary={**summary, "file": str(target.resolve())}))
+
+
+def _purse(task: Task) -> Purse | None:
+    # Reckons with what is spent as it is said here.
+    from aarlab.ablation.purse import SharedPurse, Terms
+
+    return None if task.purse is None else SharedPurse(Terms(**task.purse), task.run)
 
 
 class _Watch:
@@ -111,7 +129,7 @@ class _Watch:
                 return
         self._tell(self.news("progress"))
 
-    def news(self, kind: Literal["progress", "done", "failed", "no room"], **more: Any) -> News:
+    def news(self, kind: Kind, **more: Any) -> News:
         """Return what there is to tell."""
         share = max(self._round - 1, 0) / self._rounds
         return News(self._run, kind, share, self._spent.cost_usd, self._spent.tokens, **more)

@@ -1,0 +1,103 @@
+"""One budget for all runs of an ablation: what several processes spend together stays below it."""
+
+import asyncio
+import json
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_servers import ModelServer, Team
+
+from aarlab.ablation.purse import SharedPurse, Terms, fill, let_go
+from aarlab.ablation.work import Spent
+from aarlab.agents.models.pricing import read_prices
+from aarlab.graph.budget import Amount, PurseEmpty
+from aarlab.memory.messages import Usage
+
+Aarlab = Callable[..., Result]
+PRICES = "anthropic: {models: {m: {input: 0.4, output: 25, cache_read: 0.04, cache_write: 0.5}}}"
+FILE = """\
+name: dear
+scenario: quickstart
+arms: {free: {}, bound: {structure: staged}}
+seeds: 25
+controls: false
+"""
+
+
+def all_together(path: str, run: str, costs: list[tuple[float, float]]) -> list[float]:
+    """Make calls of a run, each with the most it can cost and the share of that it does cost; return what was paid."""
+
+    async def work() -> list[float]:
+        purse, paid = SharedPurse(Terms(path, 1.0, None), run), []
+        for most, share in costs:
+            held = Amount(most, 10, 1)
+            try:
+                await purse.hold(held)
+            except PurseEmpty:
+                break
+            spent = most * share
+            purse.settle(held, Amount(spent, 5, 1))
+            paid.append(spent)
+        return paid
+
+    return asyncio.run(work())
+
+
+calls = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0, 1)), max_size=12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(calls, min_size=2, max_size=4))
+def test_processes_do_not_spend_the_same_dollar_twice(
+    tmp_path_factory: pytest.TempPathFactory, team: list[list[tuple[float, float]]]
+) -> None:
+    path = str(tmp_path_factory.mktemp("purse") / "purse.db")
+    runs = {f"run{i}": costs for i, costs in enumerate(team)}
+    fill(Terms(path, 1.0, None), dict.fromkeys(runs, Spent()), {"another": Spent(0.25, 7)})
+    with multiprocessing.get_context("fork").Pool(len(runs)) as pool:
+        paid = pool.starmap(all_together, [(path, run, costs) for run, costs in runs.items()])
+    total = 0.25 + sum(sum(one) for one in paid)
+    assert total <= 1.0 + 1e-6
+    for costs, one in zip(team, paid, strict=True):
+        assert len(one) == len(costs) or total + max(most for most, _ in costs) > 1.0, "nobody is sent away for nothing"
+
+
+def test_what_a_dead_process_held_is_free_again(tmp_path: Path) -> None:
+    terms = Terms(str(tmp_path / "purse.db"), None, 100)
+    fill(terms, {"a": Spent(), "b": Spent()}, {})
+    dead, other = SharedPurse(terms, "a"), SharedPurse(terms, "b")
+    asyncio.run(dead.hold(Amount(0.0, 80)))
+    assert not other.would_refuse(Amount(0.0, 50)), "it may come free"
+    let_go(terms, "a")
+    asyncio.run(asyncio.wait_for(other.hold(Amount(0.0, 50)), 1))
+    with pytest.raises(PurseEmpty, match="budget_tokens is used up: 0 of 100 tokens, and the next call can take 120"):
+        asyncio.run(other.hold(Amount(0.0, 120)))
+
+
+@pytest.mark.long
+def test_an_ablation_in_four_processes_stops_before_its_dollars_are_spent(
+    aarlab: Aarlab, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
+    # Each of the fifty runs would cost about ten cents.
+    (tmp_path / "dear.yaml").write_text(FILE)
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    with ModelServer(Team(1)) as server:
+        live = f"{{base_urls: {{anthropic: {server.url}}}, prices: {tmp_path / 'prices.yaml'}, max_tokens: 400}}"
+        settings = ["--set", "team.model=anthropic/m", "--set", f"live={live}", "--set", "budget_usd=0.5"]
+        done = aarlab("ablate", "dear.yaml", *tiny, *settings, "--jobs", "4", "--sandbox", "none", "--json")
+    told = json.loads(done.stdout)
+    price = read_prices(tmp_path / "prices.yaml").price("anthropic/m")
+    assert price is not None
+    billed = Usage(*(server.billed[name] for name in ("input", "output", "read", "written")))
+    assert 0.4 <= price.cost_usd(billed) <= 0.5, done.stderr
+    assert (done.exit_code, told["status"]) == (3, "stopped"), done.stderr
+    assert told["why"].startswith("budget_usd is used up: $0.4")
+    assert 0 < told["runs"]["done"] < told["runs"]["planned"]
+    assert any(arm["mean"] is not None for arm in told["arms"])
+    assert told["runs"]["failed"] == 0
