@@ -87,11 +87,11 @@ class SharedPurse:
             spent, _ = _sums(purse)
         usd, tokens = self._terms.usd, self._terms.tokens
         if usd is not None and spent.usd + most.usd > usd + 1e-9:
+            if spent.usd >= usd:
+                return f"budget_usd is used up: ${spent.usd:.2f} of ${usd:.2f}"
             return f"budget_usd is used up: ${spent.usd:.4f} of ${usd:.2f}, and the next call can take ${most.usd:.4f}"
-        return (
-            f"budget_tokens is used up: {spent.tokens:,} of {tokens:,} tokens, and the next call can take "
-            f"{most.tokens:,}"
-        )
+        told = f"budget_tokens is used up: {spent.tokens:,} of {tokens:,} tokens"
+        return f"{told}, and the next call can take {most.tokens:,}"
 
 
 def fill(terms: Terms, mine: Mapping[str, Spent], others: Mapping[str, Spent]) -> None:
