@@ -11,6 +11,7 @@ from aarlab.agents.models.base import TooLong
 from aarlab.graph.budget import LimitSpent
 from aarlab.graph.lab import Lab
 from aarlab.memory.events import LimitReached
+from aarlab.memory.runfile import RunFile
 from aarlab.memory.tape import EndOfTape
 
 Node = Callable[[Any, Runtime[Lab]], Awaitable[Any]]
@@ -77,3 +78,15 @@ def halted(lab: Lab) -> bool:
     met = any(entry.event.ends_run for entry in lab.file.entries(LimitReached)
               if isinstance(entry.event, LimitReached))  # fmt: skip
     return met or all(desk.spent for desk in lab.desks.values())
+
+
+def limits_reached(file: RunFile) -> list[str]:
+    """Return the sentences on limits that were met: of those that end a run the first, for everybody meets them."""
+    told: dict[tuple[str, str], str] = {}
+    for entry in file.entries(LimitReached):
+        match entry.event:
+            case LimitReached() as limit:
+                told.setdefault((limit.field, "" if limit.ends_run else limit.agent), limit.told)
+            case _:
+                pass
+    return list(told.values())

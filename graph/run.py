@@ -12,10 +12,11 @@ from aarlab.graph.budget import Purse, PurseEmpty
 from aarlab.graph.furnish import furnish, refurnish
 from aarlab.graph.lab import Lab
 from aarlab.graph.legs import Leg
+from aarlab.graph.limits import limits_reached
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.summary import summarise
 from aarlab.graph.team import compile_team
-from aarlab.memory.events import Entry, LimitReached
+from aarlab.memory.events import Entry
 from aarlab.memory.runfile import RunFile
 from aarlab.scenarios import registry
 from aarlab.scenarios.task import Progress, Task
@@ -109,7 +110,7 @@ def carried_out(legs: Sequence[Leg], open_file: Callable[[Mode], RunFile], means
         finally:
             for evaluator in evaluators:
                 evaluator.close()
-        limits = [entry.event.told for entry in file.entries(LimitReached) if isinstance(entry.event, LimitReached)]
+        limits = limits_reached(file)
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
         ending = {"status": status, "limits_reached": limits, "wall_s": round(time.monotonic() - began, 2)}
         summary = {**summarise(file), **ending}

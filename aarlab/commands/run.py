@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 )
 @no_cache_option
 @env_file_option
+@click.option("--dry-run", is_flag=True, help="Say what it would about cost, and do nothing.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(
@@ -47,6 +48,7 @@ def run(
     sandbox: SandboxMode,
     strict_structure: bool,
     no_cache: bool,
+    dry_run: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -60,6 +62,9 @@ def run(
         from aarlab.config import load_scenario
 
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    if dry_run:
+        _tell_outlook(chosen, as_json=as_json)
+        return
     check_models(chosen, as_json=as_json)
     path = new_file(chosen.name, chosen.seed, Path(out), as_json=as_json)
     stop_politely()
@@ -72,6 +77,17 @@ def run(
         click.echo("The structure was not kept:\n" + "\n".join(f"  {breach}" for breach in breaches), err=True)
         sys.exit(Status.FAILED)
     sys.exit(status_of(summary))
+
+
+def _tell_outlook(scenario: "Scenario", *, as_json: bool) -> None:
+    from aarlab.display import headline
+    from aarlab.outlook import outlook_json, outlook_text
+    from aarlab.wording import printable
+
+    if as_json:
+        print_json(outlook_json(scenario))
+    else:
+        click.echo(printable(f"{headline(scenario)}\n{outlook_text(scenario)}"))
 
 
 def _work(scenario: "Scenario", path: Path) -> "Callable[..., dict[str, Any]]":

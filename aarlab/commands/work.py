@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_models(scenario: "Scenario", *, as_json: bool) -> None:
-    """Refuse base models that lack what they need, and say where those go that do not go to their provider."""
+    """Refuse base models that lack what they need; say where others go than to their provider, and what it may cost."""
     from aarlab.config import Fault
     from aarlab.wording import printable, without_password
 
@@ -27,6 +27,10 @@ def check_models(scenario: "Scenario", *, as_json: bool) -> None:
     for model in models:
         if model.address is not None:
             click.echo(printable(f"{model.name} is asked at {without_password(model.address)}"), err=True)
+    if any(model.price is None for model in models):
+        from aarlab.outlook import outlook_text
+
+        click.echo(printable(outlook_text(scenario)), err=True)
 
 
 def new_file(name: str, seed: int, folder: Path, *, as_json: bool) -> Path:

@@ -169,7 +169,7 @@ def _anthropic(model: str, serving: Serving) -> ModelInfo | None:
         ANTHROPIC.needs,
         opened,
         missing=lambda: _key_missing("ANTHROPIC_API_KEY"),
-        address=serving.base_url or os.environ.get("ANTHROPIC_BASE_URL"),
+        address=serving.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
     )
 
 
@@ -179,7 +179,7 @@ def _openai(model: str, serving: Serving) -> ModelInfo | None:
 
         return ChatModel(model, serving)
 
-    address = serving.base_url or os.environ.get("OPENAI_BASE_URL")
+    address = serving.base_url or os.environ.get("OPENAI_BASE_URL") or None
     return ModelInfo(
         f"openai/{model}",
         "A model behind OpenAI's API, or behind any server that speaks it.",
