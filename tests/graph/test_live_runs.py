@@ -131,6 +131,33 @@ def _blocks(request: dict[str, Any]) -> list[dict[str, Any]]:
     return [*request["system"], *(block for message in request["messages"] for block in message["content"])]
 
 
+def each_tool_was_used_once(done: Run) -> None:
+    """Check that whatever was wished for was done, and that once."""
+    for name in done.researchers:
+        wishes: list[str] = []
+        results: list[str] = []
+        for event in done.of(ModelCall, Told, stream=name):
+            message = done.file.message(event.reply if isinstance(event, ModelCall) else event.message)
+            wishes += [wish.id for wish in message.tool_uses]
+            results += [result.tool_use_id for result in message.tool_results]
+        assert results == wishes == [call.tool_use_id for call in done.of(ToolCall, stream=name)]
+        assert len(set(wishes)) == len(wishes)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("provider", SERVED)
+def test_nine_researchers_come_through_everything_that_can_go_wrong(provider: str, tmp_path: Path) -> None:
+    with ModelServer(Team(SEED), faults=(*PASSING, *SPOILT), every=10) as server:
+        team = served(server, provider, team={"researchers": 9}, budget={"hours": 3, "round_hours": 1.5})
+        done = run(team, tmp_path / "run.db")
+    assert set(server.suffered) == {*PASSING, *SPOILT}
+    assert done.summary["status"] == "done"
+    each_tool_was_used_once(done)
+    assert len(done.of(FailedCall)) == sum(server.suffered[fault] for fault in PASSING if fault != "drip")
+    assert +books(done) == +server.billed
+    done.file.close()
+
+
 def test_spoilt_answers_are_told_to_the_model_and_the_work_goes_on(tmp_path: Path) -> None:
     with ModelServer(Team(SEED), faults=SPOILT, every=4) as server:
         done = run(served(server, "anthropic", budget={"hours": 1.8, "round_hours": 0.3}), tmp_path / "run.db")
@@ -140,14 +167,7 @@ def test_spoilt_answers_are_told_to_the_model_and_the_work_goes_on(tmp_path: Pat
     assert any(summary.startswith("there is no tool 'no_such_tool' here") for summary in told)
     assert any("was not a JSON object" in summary for summary in told)
     assert any("Your answer was cut off" in done.words(event.message) for event in done.of(Told))
-    for name in done.researchers:
-        wishes, results = [], []
-        for event in done.of(ModelCall, Told, stream=name):
-            message = done.file.message(event.reply if isinstance(event, ModelCall) else event.message)
-            wishes += [wish.id for wish in message.tool_uses]
-            results += [result.tool_use_id for result in message.tool_results]
-        assert results == wishes == [call.tool_use_id for call in done.of(ToolCall, stream=name)]
-        assert len(set(wishes)) == len(wishes)
+    each_tool_was_used_once(done)
     assert +books(done) == +server.billed
     done.file.close()
 
