@@ -243,6 +243,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._error(529, "overloaded_error", "Overloaded")
             case "500":
                 self._error(500, "api_error", "Internal server error")
+            case "telling 500" | "telling 429" | "telling 403":
+                self._error(int(fault[-3:]), "api_error", f"something is wrong with {self.server_of_models.key}")
             case "no credit":
                 self._error(400, "invalid_request_error", "Your credit balance is too low to access the API.")
             case "no model":
