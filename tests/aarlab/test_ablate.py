@@ -434,7 +434,8 @@ def test_the_example_in_the_documentation_runs(
     exec(compile(example, "docs/ablations.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["free", "1"], ["bound", "1"]]
-    assert lines[2] == f"done {digests(copy)[next(run for run in digests(copy) if run.startswith('free'))]}"
+    assert lines[2].startswith("2 free 0.")
+    assert lines[3] == f"done {digests(copy)[next(run for run in digests(copy) if run.startswith('free'))]}"
 
 
 def test_a_folder_that_is_no_ablation_is_refused(tmp_path: Path) -> None:
