@@ -177,7 +177,8 @@ def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, 3) or 0.0:+.3f}".replace("-", "\N{MINUS SIGN}")
+    rounded = round(value, 3)
+    return f"{rounded:+.3f}".replace("-", "\N{MINUS SIGN}") if rounded else "0.000"
 
 
 def _legend(figure: go.Figure, name: str, colour: str, symbol: str) -> None:

@@ -112,7 +112,7 @@ def _write(analysis: "Analysis", form: str, place: Path) -> list[Path]:
     from aarlab.report import markdown, tables, write_csv
 
     if form == "md":
-        place.write_text(markdown(analysis), encoding="utf-8")
+        _put(markdown(analysis), place)
         return [place]
     folder = place if form == "csv" else place.with_name(f"{place.stem}-tables")
     folder.mkdir(exist_ok=True)
@@ -121,8 +121,19 @@ def _write(analysis: "Analysis", form: str, place: Path) -> list[Path]:
         return written
     from aarlab.report.page import page
 
-    place.write_text(page(analysis), encoding="utf-8")
+    _put(page(analysis), place)
     return [place, *written]
+
+
+def _put(text: str, place: Path) -> None:
+    """Write a file in one step: an old report stays whole until there is a new one. Raises OSError."""
+    half = place.with_name(f"{place.name}.half")
+    try:
+        half.write_text(text, encoding="utf-8")
+        os.replace(half, place)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
 
 
 def told(analysis: "Analysis", written: Sequence[Path]) -> dict[str, Any]:

@@ -107,7 +107,10 @@ def controls_sentence(analysis: Analysis) -> str | None:
     behind = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[1] < 0]
     level = [name for name in analysis.over_baseline if name not in ahead and name not in behind]
     kinds = (("ahead of it", ahead), ("not told apart from it", level), ("behind it", behind))
-    told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds if names)
+    everyone = len(analysis.over_baseline)
+    told = "; ".join(
+        f"{kind}: {'every arm' if len(names) == everyone > 1 else ', '.join(names)}" for kind, names in kinds if names
+    )
     # Where all arms have the same worlds it has the same score on them in every run, which is no interval.
     value, low, high = (number(x, 2) for x in (analysis.baseline.value, *(analysis.baseline.interval or (0.0, 0.0))))
     score = value if low == high else about(analysis.baseline)
@@ -185,6 +188,15 @@ def _suspicious(analysis: Analysis) -> Iterator[str]:
             f"In {counted(winners, 'run')} the winning method kept its score with a shuffled teacher, at least once: "
             "it may not have learnt from the teacher at all."
         )
+    repeated = {frozenset(pair) for pair in analysis.repeated}
+    for compared in analysis.primary.compared:
+        d = compared.difference
+        alike = d.paired and d.n > 1 and d.spread == 0 and d.mean.value == 0
+        if alike and frozenset((d.arm, d.against)) not in repeated:
+            yield (
+                f"{d.arm} and {d.against} came to the same {analysis.primary.words} with every seed: what differs "
+                "between them did nothing to these researchers."
+            )
     for first, second in analysis.repeated:
         yield f"{first} and {second} are the same configuration: what differs between them is noise."
 

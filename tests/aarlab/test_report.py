@@ -115,6 +115,16 @@ def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
     assert told[1] == "long and long again are the same configuration: what differs between them is noise."
 
 
+def test_a_dial_that_did_nothing_to_anybody_is_pointed_out() -> None:
+    given = results(arms={"free": {}, "advised": {"structure": {"review": "advisory"}}})
+    scores = {one.seed: one.summary["heldout"] for one in given.records if one.arm == "free"}
+    given = changed(given, lambda one: replace(one, summary={**one.summary, "heldout": scores[one.seed]}))
+    assert cautions(analyse(given)) == [
+        "advised and free came to the same held-out PGR with every seed: what differs between them did nothing to these "
+        "researchers."
+    ]
+
+
 def test_budgets_in_dollars_and_tokens_are_told_too() -> None:
     arms = {name: {"structure": name, "budget": {"usd": 5, "tokens_each": 20000}} for name in ("autonomous", "staged")}
     told = markdown(analyse(results(seeds=3, arms=arms)))
