@@ -109,6 +109,7 @@ def briefed(draft: Path) -> int:
 
 @with_ray
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_on_ray_runs_come_to_the_same_whoever_dies_on_the_way(
     aarlab: Callable[..., Result], file: Path, tmp_path: Path
 ) -> None:
@@ -139,7 +140,7 @@ def test_on_ray_runs_come_to_the_same_whoever_dies_on_the_way(
         (second,) = {*at_work(running, b"ablation.worker")} - {first}
         # What employs it on its node.
         os.kill(int(Path(f"/proc/{second}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
-        _, heard = running.communicate(timeout=280)
+        _, heard = running.communicate(timeout=600)
     assert running.returncode == 0, heard
     assert "failed and will be tried again: its process ended early (signal 9)" in heard
     assert "failed and will be tried again: its task on the cluster ended early: The worker died" in heard

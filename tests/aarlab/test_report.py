@@ -120,8 +120,8 @@ def test_a_dial_that_did_nothing_to_anybody_is_pointed_out() -> None:
     scores = {one.seed: one.summary["heldout"] for one in given.records if one.arm == "free"}
     given = changed(given, lambda one: replace(one, summary={**one.summary, "heldout": scores[one.seed]}))
     assert cautions(analyse(given)) == [
-        "advised and free came to the same held-out PGR with every seed: what differs between them did nothing to these "
-        "researchers."
+        "advised and free came to the same held-out PGR with every seed: what differs between them did nothing to "
+        "these researchers."
     ]
 
 
