@@ -8,7 +8,9 @@ from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import tasks
 from aarlab.commands.diff import diff
 from aarlab.commands.doctor import doctor
+from aarlab.commands.export import export
 from aarlab.commands.fork import fork
+from aarlab.commands.import_ import import_
 from aarlab.commands.models import models
 from aarlab.commands.power import power
 from aarlab.commands.prompts import prompts
@@ -45,7 +47,7 @@ def main() -> None:
 
 
 for command in (
-    run, show, resume, replay, fork, diff, ablate, report, power, structure, baselines, tasks, models, prompts,
-    validate, doctor,
+    run, show, resume, replay, fork, diff, export, import_, ablate, report, power, structure, baselines, tasks, models,
+    prompts, validate, doctor,
 ):  # fmt: skip
     main.add_command(command)

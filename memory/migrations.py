@@ -94,22 +94,24 @@ def schema_version(db: Database) -> int:
     return applied
 
 
-def migrate(db: Database) -> None:
+def migrate(db: Database, version: int | None = None) -> None:
     """Bring the file to this version's schema and its views to this version's events.
+
+    With `version`, take only so many steps: a file as an earlier aarlab made it.
 
     Raises:
         SchemaError: The file was written by a newer aarlab.
     """
-    applied = schema_version(db)
-    if applied == len(MIGRATIONS):
+    applied, version = schema_version(db), len(MIGRATIONS) if version is None else version
+    if applied == version:
         return
     with db.atomic():
-        for step in MIGRATIONS[applied:]:
+        for step in MIGRATIONS[applied:version]:
             step(db)
         for event in KINDS:
             db.execute(f"DROP VIEW IF EXISTS {event.kind}")
             db.execute(view_of(event))
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        db.execute(f"PRAGMA user_version = {version}")
 
 
 def view_of(event: type[Event]) -> str:
