@@ -17,7 +17,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         ConfigError: There is something at `path` already, or nothing can be written there.
     """
     refuse_existing(path)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    half = path.with_name(f".half-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield half
