@@ -45,7 +45,7 @@ def export_run(run: Path, format: Format, target: Path, redaction: Redaction) ->
             with RunFile.read(run) as file:
                 _FROM_RUN_FILES[format](file, half)
         else:
-            # What is redacted is the run, once and in one way: the formats are then made from a run without the matches.
+            # What is redacted is the run, in one way for all formats: these are then made from a run without matches.
             with tempfile.TemporaryDirectory() as scratch:
                 lines = Path(scratch, "redacted.jsonl")
                 export_run(run, "jsonl", lines, redaction)

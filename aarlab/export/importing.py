@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from sqlite_utils import Database
 
@@ -19,7 +19,7 @@ _Placed = tuple[str, dict[str, Json]]
 _COUNTED = {"message": "messages", "text": "texts", "event": "events"}
 
 
-def read_jsonl(lines: TextIO, name: str, folder: Path) -> Path:
+def read_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
     """Make a run file in a folder, named after its run, and return its path.
 
     Args:
@@ -121,6 +121,8 @@ def _text(record: dict[str, Json], where: str) -> dict[str, Json]:
 
 def _event(record: dict[str, Json], known: set[str], where: str) -> dict[str, Json]:
     kind, data = record.get("kind"), record.get("data")
+    if not isinstance(data, dict):
+        raise NotWhole(where, "an event without fields")
     if kind not in EVENT_TYPES:
         raise NotWhole(where, f"an event of kind {kind!r}", ", ".join(EVENT_TYPES))
     try:

@@ -133,7 +133,12 @@ class Transcript:
                 yield InfoEvent(source=event.kind, data=event.to_json(), **place)
 
     def _asked(
-        self, call: ModelCall | FailedCall, lane: Lane, answer: ModelOutput, place: dict[str, Any], error: str | None = None
+        self,
+        call: ModelCall | FailedCall,
+        lane: Lane,
+        answer: ModelOutput,
+        place: dict[str, Any],
+        error: str | None = None,
     ) -> ModelEvent:
         return ModelEvent(
             model=call.model,

@@ -10,10 +10,10 @@ from aarlab.memory.events import EVENT_TYPES
 from aarlab.memory.messages import Json, canonical
 
 MARK = "[redacted]"
-_NAMES = frozenset(
-    "id author experiment finding findings subject source target tool tool_use_id agent field idea parent best "
-    "baseline quarter half hears task".split()
-)
+_NAMES = frozenset({
+    "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_use_id", "agent",
+    "field", "idea", "parent", "best", "baseline", "quarter", "half", "hears", "task",
+})  # fmt: skip
 """Fields by which events refer to each other. Without them a run falls apart."""
 
 
@@ -69,7 +69,7 @@ class Redaction:
 
     def block(self, block: dict[str, Json]) -> dict[str, Json]:
         """Return a block of a message, redacted. Raises NotWhole if the name of a tool would have to go."""
-        kept = {name: block[name] for name in ("type", "id", "tool_use_id", "name") if name in block}
+        kept = {name: value for name, value in block.items() if name in ("type", "id", "tool_use_id", "name")}
         self.name(str(block.get("name", "")), "the name of a tool")
         rest = {name: self.spoken(value) for name, value in block.items() if name not in kept}
         return {**rest, **kept}
