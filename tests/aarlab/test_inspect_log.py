@@ -1,0 +1,107 @@
+"""Inspect itself opens what is exported for it."""
+
+import json
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aarlab.memory.events import TEAM, Brief, Evaluation, FailedCall, ModelCall, ToolCall
+from aarlab.memory.messages import content_hash
+from aarlab.memory.runfile import RunFile
+
+Aarlab = Callable[..., Result]
+EVERYBODY = (
+    "structure.review=gate", "structure.directions_by=model", "structure.oversight=checkpoint",
+    "structure.checkpoint_rounds=1", "structure.sharing=query",
+)  # fmt: skip
+
+
+def test_without_inspect_it_is_said_what_to_install(
+    aarlab: Aarlab, summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "inspect_ai", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = aarlab("export", summary["file"], "--format", "inspect")
+    assert done.exit_code == 2
+    assert "pip install 'aarlab[inspect]'" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
+    """A run of nine researchers with everybody who can stand around them."""
+    from click.testing import CliRunner
+
+    from aarlab.cli import main
+
+    folder = tmp_path_factory.mktemp("nine")
+    settings = [setting.replace("team.researchers=2", "team.researchers=9") for setting in tiny]
+    settings += [part for setting in EVERYBODY for part in ("--set", setting)]
+    done = CliRunner().invoke(main, ["run", "--json", "--seed", "7", "--out", str(folder), *settings])
+    assert done.exit_code == 0, done.output
+    return Path(json.loads(done.stdout)["file"])
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Path) -> None:
+    log_module = pytest.importorskip("inspect_ai.log")
+    timeline_build = pytest.importorskip("inspect_ai.event").timeline_build
+    done = aarlab("export", str(nine), "--format", "inspect", "--json")
+    assert done.exit_code == 0, done.output
+    log = log_module.read_eval_log(json.loads(done.stdout)["file"], resolve_attachments=True)
+    (sample,) = log.samples
+    with RunFile.read(nine) as file:
+        info, entries = file.info(), list(file.entries())
+        texts = {e.stream: file.text(e.event.tools) for e in entries if isinstance(e.event, Brief)}
+
+    assert (log.status, sample.id, sample.metadata["digest"]) == ("success", info.run_id, info.summary["digest"])
+    assert {score.name: score.metrics["value"].value for score in log.results.scores}["heldout_pgr"] == (
+        info.summary["heldout"]["pgr"]
+    )
+    assert sample.scores["baseline_pgr"].value == info.summary["baseline"]["pgr"]
+
+    # Every agent has a lane of its own, and all lanes are inside the team's.
+    (team,) = [node for node in timeline_build(sample.events).root.content if hasattr(node, "content")]
+    lanes = {node.name for node in team.content if hasattr(node, "content")}
+    assert team.name == TEAM
+    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    assert all(event.span_id in {*lanes, TEAM} for event in sample.events)
+
+    # Nothing is missing, nothing invented, in each lane.
+    found: dict[str, list[Any]] = defaultdict(list)
+    for event in sample.events:
+        found[event.event].append(event)
+    asked = [entry for entry in entries if isinstance(entry.event, ModelCall | FailedCall)]
+    used = [entry for entry in entries if isinstance(entry.event, ToolCall)]
+    assert [(e.span_id, e.role, e.metadata["round"]) for e in found["model"]] == [
+        (e.stream if e.event.role == "researcher" else e.event.role, e.event.role, e.round) for e in asked
+    ]
+    assert [(e.span_id, e.id, e.function) for e in found["tool"]] == [
+        (e.stream, e.event.tool_use_id, e.event.tool) for e in used
+    ]
+    scored = [e.event.pgr for e in entries if isinstance(e.event, Evaluation) and e.event.pgr is not None]
+    assert [event.score.value for event in found["score"]] == scored
+
+    # What a researcher's model was shown is what it was shown, by the hash of the request.
+    for entry, event in zip(asked, found["model"], strict=True):
+        if entry.event.role == "researcher":
+            head, *turns = dict.fromkeys(message.id.split(".")[0] for message in event.input)
+            for turn in turns:
+                head = content_hash(head, turn)
+            assert content_hash(head, texts[entry.stream]) == entry.event.request
+
+    # The books are the run file's.
+    calls = [entry.event for entry in asked]
+    for usages in (log.stats.model_usage, log.stats.role_usage):
+        assert sum(usage.total_tokens for usage in usages.values()) == sum(
+            call.input_tokens + call.output_tokens for call in calls
+        )
+        total = sum(usage.total_cost for usage in usages.values())
+        assert math.isclose(total, sum(call.cost_usd or 0.0 for call in calls), abs_tol=1e-9)
