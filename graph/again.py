@@ -35,7 +35,7 @@ def resume_run(path: Path, **means: Unpack[Means]) -> dict[str, Any]:
         raise RunOver(f"the run has come to its end ({info.status}) and was scored")
     replay_run(path)  # before anything is paid for
     recorded: Mode = info.sandbox or "strict"
-    return carried_out(legs, lambda _: RunFile.resume(path), {"sandbox": recorded, **means})
+    return carried_out(legs, lambda mode: RunFile.resume(path, mode), {"sandbox": recorded, **means})
 
 
 def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **means: Unpack[Means]) -> dict[str, Any]:

@@ -130,8 +130,10 @@ class RunFile:
         return file
 
     @classmethod
-    def resume(cls, path: Path) -> "RunFile":
+    def resume(cls, path: Path, sandbox: str | None = None) -> "RunFile":
         """Open a run file to go on with the run: it happens again up to where the log ends, and then goes on.
+
+        `sandbox` is where methods run from now on; that they once ran unconfined stays on record.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -142,7 +144,8 @@ class RunFile:
         file = cls._to_write(path, Lock.take(path))
         try:
             file._check_schema(current=True)
-            file._connection.execute("UPDATE runs SET status = 'running'")
+            query = "UPDATE runs SET status = 'running', sandbox = iif(sandbox = 'none', sandbox, ifnull(?, sandbox))"
+            file._connection.execute(query, (sandbox,))
             file._rewind()
         except BaseException:
             file.close()

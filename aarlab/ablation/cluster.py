@@ -98,7 +98,7 @@ class RayWorkers:
 
     def begin(self, task: Task) -> None:
         """Have a task done."""
-        sent = self._task.remote(asdict(task), __version__)
+        sent = self._task.remote(asdict(task), __version__, _bytes(task.draft), _bytes(task.past))
         self._at_work[sent] = (task, News(task.run, "progress"))
 
     def news(self, patience_s: float) -> list[News]:
@@ -164,14 +164,30 @@ def _received(task: Task, news: News, file: bytes | None) -> News:
     return news if news.summary is None else replace(news, summary={**news.summary, "file": str(target)})
 
 
-def _on_node(task: dict[str, Any], version: str) -> Iterator[tuple[dict[str, Any], bytes | None]]:
-    """Do a task on the node where this is, and yield its news, with its file as it stands or, at the end, whole."""
+def _bytes(path: str | None) -> bytes | None:
+    """Return what is in a file; None where there is none."""
+    return Path(path).read_bytes() if path is not None and Path(path).exists() else None
+
+
+def _on_node(
+    task: dict[str, Any], version: str, begun: bytes | None, past: bytes | None
+) -> Iterator[tuple[dict[str, Any], bytes | None]]:
+    """Do a task on the node where this is, and yield its news, with its file as it stands or, at the end, whole.
+
+    `begun` is the file of a run that goes on where it was broken off, `past` that of the run it starts in the midst of.
+    """
     node = socket.gethostname()
     if version != __version__:
         raise RuntimeError(f"aarlab is {__version__} on {node} and {version} where the ablation was started")
     with tempfile.TemporaryDirectory(prefix="aarlab-") as folder, closing(LocalWorkers(1)) as workers:
         draft, target = Path(folder) / "draft.db", Path(folder) / "whole.db"
-        workers.begin(Task(**{**task, "draft": str(draft), "target": str(target)}))
+        here = {"draft": str(draft), "target": str(target)}
+        if begun is not None:
+            draft.write_bytes(begun)
+        if past is not None:
+            here["past"] = str(Path(folder) / "past.db")
+            Path(here["past"]).write_bytes(past)
+        workers.begin(Task(**{**task, **here}))
         copied_at, ended = float("-inf"), False
         while not ended:
             # Ray can only call it off between two waits.

@@ -48,11 +48,10 @@ class Display:
         with self._bars:
             yield self
 
-    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
+    def begun(self, run: PlannedRun, *, goes_on: bool) -> None:
         """Take in that a run has begun."""
-        if paid_before:
-            why = "a run of a live model cannot be taken up where it was. What it had cost stays in the books"
-            self._print(f"{run.arm}, seed {run.seed} begins anew: {why}.", style="yellow")
+        if goes_on:
+            self._print(f"{run.arm}, seed {run.seed} goes on where it was broken off.")
         self._waiting.pop(run.stem, None)
         self._at_work[run.stem] = (run, News(run.stem, "progress"))
         self._draw(run.arm)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 from aarlab.ablation.books import Books
-from aarlab.ablation.folder import Folder
+from aarlab.ablation.folder import Folder, spent_in
 from aarlab.ablation.plan import PlannedRun
 from aarlab.ablation.purse import Terms, let_go
 from aarlab.ablation.work import News, Task
@@ -29,8 +29,8 @@ class Ending:
 class Watcher(Protocol):
     """Somebody who wants to know how it goes on."""
 
-    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
-        """Take in that a run has begun; `paid_before`: anew, after an attempt that cost something."""
+    def begun(self, run: PlannedRun, *, goes_on: bool) -> None:
+        """Take in that a run has begun; `goes_on`: where it was broken off."""
 
     def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
         """Take in what is new about a run; `again`: it failed and will be tried again."""
@@ -49,7 +49,7 @@ def execute(
 ) -> Ending:
     """Do all of the runs, and return how that ended; whatever the ending, nobody is at work any more.
 
-    What is not finished then is begun anew the next time: a run depends on its seed alone, so nothing but time is lost.
+    What is not finished then goes on the next time where it was broken off.
     """
     waiting = deque(runs)
     at_work: dict[str, tuple[PlannedRun, News]] = {}
@@ -65,12 +65,13 @@ def execute(
             while waiting and workers.free() and empty is None:
                 run = waiting.popleft()
                 try:
-                    paid_before = folder.begin(run)
+                    goes_on = folder.begin(run)
+                    spent = spent_in(folder.draft(run)) if goes_on else (0.0, 0)
                 except (OSError, sqlite3.Error) as error:
                     return Ending("failed", f"{folder.root} cannot be written to: {error}")
                 workers.begin(_task(run, folder, sandbox, terms, cache=cache))
-                at_work[run.stem] = (run, News(run.stem, "progress"))
-                watcher.begun(run, paid_before=paid_before)
+                at_work[run.stem] = (run, News(run.stem, "progress", cost_usd=spent[0], tokens=spent[1]))
+                watcher.begun(run, goes_on=goes_on)
             for news in workers.news(_PATIENCE_S):
                 run = at_work[news.run][0]
                 if news.kind == "progress":
@@ -100,4 +101,6 @@ def _task(run: PlannedRun, folder: Folder, sandbox: Mode, terms: Terms | None, *
     scenario = run.scenario.model_dump(mode="json")
     draft, target = folder.draft(run).resolve(), folder.finished(run).resolve()
     purse = None if terms is None else asdict(terms)
-    return Task(run.stem, scenario, str(draft), str(target), sandbox, cache, purse)
+    past = None if run.past is None else str(folder.past.resolve())
+    at = 0 if run.past is None else run.past.at
+    return Task(run.stem, scenario, str(draft), str(target), sandbox, cache, purse, past, at)

@@ -3,7 +3,7 @@
     ablation.yaml               the plan: overrides put in, the scenario in full
     past.db                     the run from whose midst all arms start, if there is one
     runs/ARM-seedN-KEY.db       finished runs, and nothing else
-    unfinished/ARM-seedN-KEY.*  runs at work, or broken off; why they failed; earlier attempts that cost something
+    unfinished/ARM-seedN-KEY.*  runs at work, or broken off; why they failed; attempts that cannot be gone on with
     locks/I-of-N                held by the process that works on this share of the runs
     locks/purse.db              what the calls under way may still cost, where there is a limit
 
@@ -24,6 +24,7 @@ from aarlab.ablation.load import load_ablation
 from aarlab.ablation.plan import PAST_FILE, Ablation, Plan, PlannedRun, Shard
 from aarlab.config.document import yaml_text
 from aarlab.config.faults import ConfigError, Fault
+from aarlab.memory.lock import SUFFIX as LOCK
 from aarlab.memory.migrations import SchemaError
 from aarlab.memory.runfile import RunFile, RunInfo
 
@@ -31,8 +32,8 @@ _LIMITS = ("budget_usd", "budget_tokens", "retries")
 """Fields that change how far an ablation gets, not what it is: they may change from one start to the next."""
 _HALF = ".half"
 """Ending of a file that is being made, to be moved to its place in one step."""
-_BESIDE = ("-wal", "-shm", "-journal")
-"""Files that SQLite keeps beside one that is open or was left open."""
+_BESIDE = ("-wal", "-shm", "-journal", LOCK)
+"""Files that stand beside one that is open, or was left open: SQLite's, and its lock."""
 
 
 class Folder:
@@ -165,19 +166,9 @@ class Folder:
             raise ConfigError([Fault(f"--out {self.root}", None, found, "a folder on a disk with room")]) from None
 
     def begin(self, run: PlannedRun) -> bool:
-        """Make room for a new attempt: what an earlier one left is deleted or, if it was paid for, set aside.
-
-        Returns:
-            Whether something was set aside.
-        """
-        draft = self.draft(run)
+        """Forget why a run failed the last time it was tried, and return whether it goes on where it was broken off."""
         self._error(run).unlink(missing_ok=True)
-        paid = draft.exists() and spent_in(draft) != (0.0, 0)
-        if paid:
-            earlier = len(self.begun(run))
-            publish(draft, draft.with_name(f"{run.stem}.attempt{earlier}.db"))
-        remove(draft)
-        return paid
+        return self.draft(run).exists()
 
     def failed(self, run: PlannedRun, error: str) -> None:
         """Write down why a run failed."""
@@ -200,6 +191,17 @@ def copy(run: Path, target: Path, half: Path | None = None) -> None:
     with half.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(half, target)
+
+
+def set_aside(draft: Path) -> None:
+    """Put a file away that cannot be gone on with: what it cost stays in the books, and what is in it can be read."""
+    earlier = len(list(draft.parent.glob(f"{draft.stem}*.db")))
+    aside = draft.with_name(f"{draft.stem}.attempt{earlier}.db")
+    try:
+        publish(draft, aside)
+    except sqlite3.DatabaseError:
+        os.replace(draft, aside)
+        remove(draft)
 
 
 def put(file: bytes, draft: Path, target: Path) -> None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aarlab.ablation.folder import publish
+from aarlab.ablation.folder import publish, set_aside, spent_in
+from aarlab.graph.again import RunOver, fork_run, resume_run
 from aarlab.graph.budget import Purse, PurseEmpty
-from aarlab.graph.run import run_scenario
+from aarlab.graph.run import Means, run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import FailedCall, ModelCall, RoundBegan
-from aarlab.memory.runfile import Entry
+from aarlab.memory.migrations import SchemaError
+from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.tape import Divergence
 from aarlab.tools.sandbox import Mode
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -42,6 +45,10 @@ class Task:
     """Use scores on common worlds that have been measured before."""
     purse: dict[str, Any] | None = None
     """Terms on which all runs are paid for; None: there is no common limit."""
+    past: str | None = None
+    """Path of the run from whose midst it starts; None: it starts at the beginning."""
+    at: int = 0
+    """The first round that is its own, where it has a past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,10 @@ class News:
 def work(task: Task, tell: Callable[[News], None]) -> None:
     """Do one run on one core and tell how far it is, and how it ended. Raises nothing but what ends the process."""
     scenario = Scenario.model_validate(task.scenario)
-    watch = _Watch(task.run, scenario, tell)
     draft, target = Path(task.draft), Path(task.target)
+    watch = _Watch(task.run, scenario, tell, Spent(*spent_in(draft)) if draft.exists() else Spent())
     try:
-        summary = run_scenario(
-            scenario, draft, listeners=[watch.see], sandbox=task.sandbox, cache=task.cache, threads=1,
-            purse=_purse(task),
-        )  # fmt: skip
+        summary = _happened(task, scenario, watch)
         publish(draft, target)
     except PurseEmpty as error:
         tell(watch.news("no money", error=str(error)))
@@ -98,6 +102,28 @@ def work(task: Task, tell: Callable[[News], None]) -> None:
         tell(watch.news("no room" if _no_room(error) else "failed", error=told))
     else:
         tell(watch.news("done", summary={**summary, "file": str(target.resolve())}))
+
+
+def _happened(task: Task, scenario: Scenario, watch: "_Watch") -> dict[str, Any]:
+    """Let the run happen, on from where it was broken off if it was, and return its summary."""
+    draft = Path(task.draft)
+    means: Means = {
+        "listeners": [watch.see], "sandbox": task.sandbox, "cache": task.cache, "threads": 1, "purse": _purse(task),
+    }  # fmt: skip
+    if draft.exists():
+        try:
+            return resume_run(draft, **means)
+        except RunOver:
+            with RunFile.read(draft) as file:
+                return dict(file.info().summary)
+        except (SchemaError, Divergence, sqlite3.DatabaseError) as error:
+            if _no_room(error):
+                raise
+            # Damaged, or of another version: then it is done again from the start.
+            set_aside(draft)
+    if task.past is not None:
+        return fork_run(Path(task.past), draft, scenario, at=task.at, **means)
+    return run_scenario(scenario, draft, **means)
 
 
 def _purse(task: Task) -> Purse | None:
@@ -110,8 +136,8 @@ def _purse(task: Task) -> Purse | None:
 class _Watch:
     """Sees the events of a run and tells how far it is: at each round, and whenever something was paid for."""
 
-    def __init__(self, run: str, scenario: Scenario, tell: Callable[[News], None]) -> None:
-        self._run, self._tell = run, tell
+    def __init__(self, run: str, scenario: Scenario, tell: Callable[[News], None], before: Spent) -> None:
+        self._run, self._tell, self._before = run, tell, before
         self._rounds, self._round = scenario.rounds, 0
         self._spent = Spent()
 
@@ -132,7 +158,10 @@ class _Watch:
     def news(self, kind: Kind, **more: Any) -> News:
         """Return what there is to tell."""
         share = max(self._round - 1, 0) / self._rounds
-        return News(self._run, kind, share, self._spent.cost_usd, self._spent.tokens, **more)
+        # A run that goes on happens again first; what it had cost before does not come back meanwhile.
+        cost, before = self._spent.cost_usd, self._before.cost_usd
+        known = None if cost is None or before is None else max(cost, before)
+        return News(self._run, kind, share, known, max(self._spent.tokens, self._before.tokens), **more)
 
 
 def _no_room(error: BaseException) -> bool:

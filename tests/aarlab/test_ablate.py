@@ -262,11 +262,11 @@ class Heard:
 
     def __init__(self) -> None:
         self.endings: list[tuple[str, bool]] = []
-        self.anew = 0
+        self.gone_on = 0
 
-    def begun(self, run: PlannedRun, *, paid_before: bool) -> None:
+    def begun(self, run: PlannedRun, *, goes_on: bool) -> None:
         """Take in that a run has begun."""
-        self.anew += paid_before
+        self.gone_on += goes_on
 
     def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
         """Take in an ending."""
@@ -322,7 +322,7 @@ def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path:
     assert (record.status, record.summary) == ("failed", {})
     assert record.error == "ModelError: the model is overloaded"
     with RunFile.read(record.path) as kept:
-        assert len(list(kept.entries(ModelCall))) == 6
+        assert len(list(kept.entries(ModelCall))) == 12, "the second attempt goes on where the first broke off"
 
 
 @pytest.mark.usefixtures("costly")
