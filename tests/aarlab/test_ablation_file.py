@@ -272,7 +272,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             """
             my.yaml:3: sedes
               found    a key that does not exist here
-              allowed  name, question, scenario, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              allowed  name, question, scenario, past, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
               did you mean seeds?
 
             my.yaml:4: seeds

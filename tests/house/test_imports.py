@@ -124,6 +124,10 @@ def test_type_checkers_see_the_same_rooms() -> None:
         assert (ROOT / "typings" / "aarlab" / room).resolve() == ROOT / room
 
 
+def _plain(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     # Extras are named by those who have a use for them; what is for developers only is not there in a run.
@@ -131,13 +135,14 @@ def test_what_is_imported_is_declared() -> None:
         wanted for extra, listed in project["optional-dependencies"].items() if extra != "dev" for wanted in listed
     ]
     wanted_by_all = [*project["dependencies"], *extras]
-    declared = {re.split(r"[^A-Za-z0-9._-]", wanted)[0].lower() for wanted in wanted_by_all}
+    declared = {_plain(re.split(r"[^A-Za-z0-9._-]", wanted)[0]) for wanted in wanted_by_all}
+    # An extra that is not installed is looked for under the name by which it is imported.
     distributions = packages_distributions()
     undeclared = {
         f"{module} imports {name}"
         for module, path in modules().items()
         for name in imports(module, path, when_running(path, functions=True))
         if (top := name.split(".")[0]) != "aarlab" and top not in sys.stdlib_module_names
-        if not declared & {distribution.lower() for distribution in distributions.get(top, [])}
+        if not declared & {_plain(distribution) for distribution in distributions.get(top, [top])}
     }
     assert sorted(undeclared) == [], "what is there by chance today is missing tomorrow"
