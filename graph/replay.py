@@ -1,6 +1,7 @@
 """A run happens again from its tape alone, to see that it is the run that the code makes."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from typing import Literal, Unpack
 
 from aarlab.graph.legs import Leg, legs_of
 from aarlab.graph.run import Means, evaluator_of, happen
-from aarlab.memory.events import Entry, ModelCall
+from aarlab.memory.events import Entry, ModelCall, SchemaError
 from aarlab.memory.runfile import RunFile
 from aarlab.memory.tape import Divergence, EndOfTape
 from aarlab.scenarios import registry
@@ -66,6 +67,9 @@ def replay_run(path: Path, tools: Tools = "tape", **means: Unpack[Means]) -> Rep
         except EndOfTape:
             if over:
                 raise
+        except sqlite3.DatabaseError as error:
+            # Nothing is written, so it is the file that cannot be read.
+            raise SchemaError(f"{path} is damaged ({error})") from None
         if (left := file.left_on_tape()) is not None:
             raise Divergence(left, left.stream, left.ordinal, left.round, "nothing")
         compared = [each for each in evaluators if isinstance(each, ComparingEvaluator)]

@@ -6,6 +6,7 @@ interleaving.
 """
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +23,10 @@ Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
 Panel = Literal["development", "screening", "final", "heldout", "redrawn", "transfer"]
+
+
+class SchemaError(ValueError):
+    """The file is not a run file, is damaged, or was written by another version of aarlab. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,3 +404,13 @@ KINDS: tuple[type[Event], ...] = (
     Closed,
 )  # fmt: skip
 EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}
+
+
+def event_of(kind: str, data: str) -> Event:
+    """Return the event of a row of the log, given its kind and its JSON. Raises SchemaError if it is none."""
+    try:
+        return EVENT_TYPES[kind](**json.loads(data))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SchemaError(
+            f"an event of the log cannot be read (kind {kind!r}: {type(error).__name__} {error})"
+        ) from None

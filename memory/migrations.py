@@ -10,13 +10,10 @@ from collections.abc import Callable
 from sqlite_utils import Database
 
 from aarlab.memory.events import KINDS, Event
+from aarlab.memory.events import SchemaError as SchemaError
 
 Migration = Callable[[Database], None]
 MIGRATIONS: list[Migration] = []
-
-
-class SchemaError(ValueError):
-    """The file is not a run file, or was written by a newer aarlab."""
 
 
 def migration(step: Migration) -> Migration:

@@ -18,7 +18,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from aarlab.memory.events import EVENT_TYPES, Entry, Event, Role
+from aarlab.memory.events import Entry, Event, Role, event_of
 from aarlab.memory.lock import Lock
 from aarlab.memory.messages import Json, Message, block_from_json, canonical, content_hash
 from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate, schema_version
@@ -49,6 +49,13 @@ class RunInfo:
     """Of a run that was forked: how it was configured before, oldest first, each part with the scenario, the last round
     under it, and the run it was taken from.
     """
+
+
+class NothingThere(SchemaError, KeyError):
+    """The file holds nothing under a hash that it should hold something under."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class RunFile:
@@ -371,14 +378,17 @@ class RunFile:
 
     def info(self) -> RunInfo:
         """Return the run's own row."""
-        columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary"
-        there = self._db.table("runs").columns_dict
-        later = ", ".join(name if name in there else "NULL" for name in ("sandbox", "past"))  # older files do not say
-        row = self._connection.execute(f"SELECT {columns}, {later} FROM runs").fetchone()
-        run_id, version, created_at, seed, scenario, status, summary, mode, past = row
-        told = None if summary is None else json.loads(summary)
-        before = () if past is None else tuple(json.loads(past))
-        return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode, before)
+        with self._as_told():
+            columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary"
+            there = self._db.table("runs").columns_dict
+            later = ", ".join(
+                name if name in there else "NULL" for name in ("sandbox", "past")
+            )  # older files do not say
+            row = self._connection.execute(f"SELECT {columns}, {later} FROM runs").fetchone()
+            run_id, version, created_at, seed, scenario, status, summary, mode, past = row
+            told = None if summary is None else json.loads(summary)
+            before = () if past is None else tuple(json.loads(past))
+            return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode, before)
 
     def entries(self, *kinds: type[Event], stream: str | None = None, after: int = 0) -> Iterator[Entry]:
         """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given.
@@ -396,31 +406,51 @@ class RunFile:
         if stream is not None:
             query += " AND stream = ?"
             conditions.append(stream)
-        for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
-            query + " ORDER BY id", conditions
-        ):
-            yield Entry(id_, name, ordinal, round_, hours, EVENT_TYPES[kind](**json.loads(data)), at)
+        with self._as_told():
+            for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
+                query + " ORDER BY id", conditions
+            ):
+                yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
 
     def message(self, key: str) -> Message:
-        """Return the message with this hash. Raises KeyError if there is none."""
-        row = self._connection.execute("SELECT speaker, content FROM messages WHERE hash = ?", (key,)).fetchone()
-        if row is None:
-            raise KeyError(f"no message {key} in {self.path}")
-        return Message(row[0], tuple(block_from_json(block) for block in json.loads(row[1])))
+        """Return the message with this hash. Raises NothingThere, a KeyError, if there is none."""
+        with self._as_told():
+            row = self._connection.execute("SELECT speaker, content FROM messages WHERE hash = ?", (key,)).fetchone()
+            if row is None:
+                raise NothingThere(f"no message {key} in {self.path}")
+            if content_hash(*row) != key:
+                raise SchemaError(f"{self.path} is damaged (the message {key} is not what it was)")
+            return Message(row[0], tuple(block_from_json(block) for block in json.loads(row[1])))
 
     def text(self, key: str) -> str:
-        """Return the text with this hash. Raises KeyError if there is none."""
-        row = self._connection.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
-        if row is None:
-            raise KeyError(f"no text {key} in {self.path}")
-        return str(row[0])
+        """Return the text with this hash. Raises NothingThere, a KeyError, if there is none."""
+        with self._as_told():
+            row = self._connection.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
+            if row is None:
+                raise NothingThere(f"no text {key} in {self.path}")
+            if content_hash(*row) != key:
+                raise SchemaError(f"{self.path} is damaged (the text {key} is not what it was)")
+            return str(row[0])
+
+    @contextmanager
+    def _as_told(self) -> Iterator[None]:
+        """Turn what goes wrong where a damaged file is read into a SchemaError that says so."""
+        try:
+            yield
+        except SchemaError:
+            raise
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if self._lock is not None and isinstance(error, sqlite3.OperationalError):
+                raise  # of a file that is being written: the disk, or another process
+            raise SchemaError(f"{self.path} is damaged ({type(error).__name__}: {error})") from None
 
     def digest(self) -> str:
         """Return a hash over all events, stream by stream, without wall-clock times: equal for equal runs."""
         digest = blake2b(digest_size=16)
         query = "SELECT stream, ordinal, round, hours, kind, data FROM events ORDER BY stream, ordinal"
-        for row in self._connection.execute(query):
-            digest.update(canonical(row).encode() + b"\n")
+        with self._as_told():
+            for row in self._connection.execute(query):
+                digest.update(canonical(row).encode() + b"\n")
         return digest.hexdigest()
 
 

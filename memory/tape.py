@@ -5,14 +5,12 @@ log taken: if what stands there is the same, it has happened, if not, the two ru
 base models and scores of the evaluator, is found here instead of being paid for again.
 """
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from aarlab.memory.events import (
-    EVENT_TYPES,
     Entry,
     Evaluation,
     Event,
@@ -23,6 +21,7 @@ from aarlab.memory.events import (
     Panel,
     Role,
     Told,
+    event_of,
 )
 
 
@@ -114,7 +113,7 @@ class Tape:
         if row is None:
             return None
         id_, round_, hours, kind, data, at = row
-        return Entry(id_, stream, ordinal, round_, hours, EVENT_TYPES[kind](**json.loads(data)), at)
+        return Entry(id_, stream, ordinal, round_, hours, event_of(kind, data), at)
 
     def call(self, stream: str, ordinal: int, round: int, role: Role) -> TapedCall:
         """Return the call of a base model that begins at a place.
@@ -162,4 +161,4 @@ class Tape:
 
     def _all(self, kind: type[Event]) -> list[Event]:
         rows = self._connection.execute("SELECT data FROM events WHERE kind = ? ORDER BY id", (kind.kind,)).fetchall()
-        return [kind(**json.loads(data)) for (data,) in rows]
+        return [event_of(kind.kind, data) for (data,) in rows]

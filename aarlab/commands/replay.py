@@ -50,7 +50,7 @@ def replay(run: str | None, tools: str, sandbox: SandboxMode | None, as_json: bo
 
     stop_politely()
     try:
-        with Waiting(stderr_console(), patience_s=1.0) as waiting:
+        with bad_input_explained(as_json=as_json), Waiting(stderr_console(), patience_s=1.0) as waiting:
             means: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
             rounds = _Rounds(scenario.rounds, waiting)
             done = replay_run(path, "live" if tools == "live" else "tape", listeners=[rounds.see], **means)

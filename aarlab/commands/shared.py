@@ -133,13 +133,17 @@ def stderr_console() -> "Console":
 
 @contextmanager
 def bad_input_explained(*, as_json: bool) -> Iterator[None]:
-    """Turn a ConfigError into its explanation and exit status 2."""
-    from aarlab.config import ConfigError
+    """Turn a ConfigError, or a run file that cannot be read, into its explanation and exit status 2."""
+    from aarlab.config import ConfigError, Fault
+    from aarlab.memory.events import SchemaError
 
     try:
         yield
     except ConfigError as error:
         refuse(error.faults, as_json=as_json)
+    except SchemaError as error:
+        allowed = "a run file that this version of aarlab wrote, as it wrote it"
+        refuse([Fault("the run file", None, str(error), allowed)], as_json=as_json)
 
 
 def refuse(faults: "Sequence[Fault]", *, as_json: bool) -> NoReturn:

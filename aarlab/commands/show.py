@@ -2,7 +2,8 @@
 
 import rich_click as click
 
-from aarlab.commands.shared import bad_input_explained, json_option, print_json, refuse, stdout_console
+from aarlab.commands.shared import bad_input_explained, json_option, print_json, stdout_console
+from aarlab.commands.work import opened
 
 
 @click.command()
@@ -17,22 +18,10 @@ def show(run: str | None, agent: str | None, round_: int | None, full: bool, wid
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
     """
-    from aarlab.config import ConfigError
-    from aarlab.memory.migrations import SchemaError
-    from aarlab.memory.runfile import RunFile
+    from aarlab.config import ConfigError, Fault
     from aarlab.show import Reading, agent_named, conversation, overview, run_as_json
 
-    with bad_input_explained(as_json=as_json):
-        from aarlab.runs import find_run
-
-        path = find_run(run)
-    from aarlab.config import Fault
-
-    try:
-        file = RunFile.read(path)
-    except SchemaError as error:
-        refuse([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")], as_json=as_json)
-    with file, bad_input_explained(as_json=as_json):
+    with bad_input_explained(as_json=as_json), opened(run) as file:
         if agent is None and round_ is not None:
             raise ConfigError([Fault("--round", None, "a round without an agent", "--agent A --round N")])
         stream = None if agent is None else agent_named(file, agent)

@@ -82,6 +82,8 @@ def opened(name: str | None) -> "Iterator[RunFile]":
     path = find_run(name)
     try:
         with RunFile.read(path) as file:
+            if not {"task", "team", "structure", "budget"} <= file.info().scenario.keys():
+                raise SchemaError("its run is configured in a way that means nothing here")
             yield file
     except SchemaError as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
@@ -107,6 +109,7 @@ def carry_out(
     from aarlab.config import ConfigError, Fault
     from aarlab.display import open_display
     from aarlab.divergence import divergence_text
+    from aarlab.memory.events import SchemaError
     from aarlab.memory.lock import Busy
     from aarlab.memory.tape import Divergence
     from aarlab.tools.sandbox import SandboxUnavailable
@@ -121,6 +124,8 @@ def carry_out(
     except KeyboardInterrupt:
         _say_what_is_left("Stopped.", path)
         return {**stub, "status": "stopped"}
+    except SchemaError:
+        raise
     except Busy as error:
         raise ConfigError(
             [Fault(str(path), None, f"a run at work: {error}", "a run that nobody is at work on")]

@@ -1,0 +1,116 @@
+"""Files that are not what they were: every command that reads one works, or says what is wrong, and mends nothing."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlite_utils import Database
+
+from aarlab.memory.migrations import MIGRATIONS
+
+Aarlab = Callable[..., Result]
+READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume",), ("fork", "--at", "2"))
+
+
+@pytest.fixture
+def damaged(summary: dict[str, Any], tmp_path: Path) -> Path:
+    """A copy of a run, to be damaged."""
+    path = tmp_path / "run.db"
+    shutil.copy(summary["file"], path)
+    return path
+
+
+def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
+    """Run a reading command, and see that it works or says clearly what is wrong."""
+    before = path.read_bytes()
+    done = aarlab(command[0], str(path), *command[1:])
+    assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
+    assert "Traceback" not in done.output
+    assert done.exit_code in (0, 1, 2, 3)
+    assert done.exit_code != 2 or "found" in done.stderr
+    assert path.read_bytes() == before
+    return done
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.95])
+def test_a_file_that_was_cut_off_is_told_from_a_whole_one(aarlab: Aarlab, damaged: Path, share: float) -> None:
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: int(len(whole) * share)])
+    for command in READING:
+        assert read(aarlab, damaged, command).exit_code == 2
+
+
+def test_a_flipped_byte_never_ends_in_a_traceback(aarlab: Aarlab, damaged: Path) -> None:
+    draw, whole = random.Random(3), damaged.read_bytes()
+    for _ in range(25):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        for command in READING[:3]:
+            read(aarlab, damaged, command)
+
+
+@pytest.mark.parametrize("table", ["events", "messages", "texts", "runs"])
+def test_a_missing_table_is_missed(aarlab: Aarlab, damaged: Path, table: str) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(f"DROP TABLE {table}")
+    for command in READING[1:3]:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code == 2, command
+        assert table in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET data = '{' WHERE kind = 'experiments'",
+        "UPDATE events SET kind = 'wonders' WHERE kind = 'experiments'",
+        "UPDATE events SET data = json_set(data, '$.wonder', 1) WHERE kind = 'model_calls'",
+        "DELETE FROM messages",
+        "UPDATE messages SET content = 'none'",
+        "UPDATE runs SET scenario = '{}'",
+        "DELETE FROM runs",
+    ],
+)
+def test_what_cannot_be_read_is_said(aarlab: Aarlab, damaged: Path, change: str) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute("DROP TRIGGER events_are_never_changed")
+        connection.execute(change)
+    for command in READING[:3]:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code in (1, 2) or command[0] == "show"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_can_be_read_but_not_happen_again(
+    aarlab: Aarlab, damaged: Path, tmp_path: Path, version: int
+) -> None:
+    earlier = tmp_path / "earlier.db"
+    with closing(sqlite3.connect(earlier)) as connection, connection:
+        database = Database(connection)
+        for step in MIGRATIONS[:version]:
+            step(database)
+        connection.execute("ATTACH ? AS later", (str(damaged),))
+        for table in ("events", "messages", "texts", "runs"):
+            names = ", ".join(database.table(table).columns_dict)
+            connection.execute(f"INSERT INTO {table} SELECT {names} FROM later.{table}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    assert read(aarlab, earlier, ("show", "--agent", "r1")).exit_code == 0
+    for command in READING[2:]:
+        done = read(aarlab, earlier, command)
+        assert done.exit_code == 2
+        assert f"written by an earlier aarlab (schema version {version}" in done.stderr
+
+
+def test_a_file_from_the_future_says_what_is_needed(aarlab: Aarlab, damaged: Path) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for command in READING:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code == 2
+        assert "a newer aarlab opens it" in done.stderr
