@@ -6,6 +6,7 @@ from aarlab import __version__
 from aarlab.commands.ablate import ablate
 from aarlab.commands.baselines import baselines
 from aarlab.commands.catalogue import tasks
+from aarlab.commands.check import check
 from aarlab.commands.diff import diff
 from aarlab.commands.doctor import doctor
 from aarlab.commands.export import export
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 for command in (
-    run, show, resume, replay, fork, diff, export, import_, ablate, report, power, structure, baselines, tasks, models,
-    prompts, validate, doctor,
+    run, show, resume, replay, fork, diff, check, export, import_, ablate, report, power, structure, baselines, tasks,
+    models, prompts, validate, doctor,
 ):  # fmt: skip
     main.add_command(command)

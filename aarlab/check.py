@@ -1,0 +1,240 @@
+"""Is a run file what it says it is? Everything in it that can be held against something else in it.
+
+That the code makes this run, `aarlab replay` tells; this needs no code but the file's own.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from aarlab.graph.budget import Amount
+from aarlab.graph.realised import breaches
+from aarlab.memory.events import (
+    Borrowed,
+    Brief,
+    Compaction,
+    Edge,
+    Evaluation,
+    Event,
+    Experiment,
+    FailedCall,
+    FileWritten,
+    Finding,
+    ModelCall,
+    Nomination,
+    Published,
+    Ruling,
+    SchemaError,
+    Told,
+)
+from aarlab.memory.messages import content_hash
+from aarlab.memory.runfile import RunFile
+
+_POINTS: Mapping[type[Event], tuple[str, ...]] = {
+    Brief: ("system", "tools"), Told: ("message",), ModelCall: ("reply",), Experiment: ("code",),
+    Evaluation: ("code",), Finding: ("code",), Ruling: ("code",), FileWritten: ("text",), Compaction: ("summary",),
+}  # fmt: skip
+"""Fields that hold the hash of a text or a message."""
+_STORED = {"message": "SELECT hash, speaker, content FROM messages", "text": "SELECT hash, text FROM texts"}
+_LIMITS = ("usd", "tokens", "calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What came of one kind of check."""
+
+    what: str
+    looked_at: int
+    """How many things were looked at."""
+    faults: tuple[str, ...]
+
+
+def check(file: RunFile) -> list[Check]:
+    """Return what came of each kind of check; a run that was broken off is checked as far as it goes."""
+    found: list[Check] = []
+    for what, look in _CHECKS.items():
+        count = _Count()
+        try:
+            faults = tuple(look(file, count))
+        except SchemaError as error:
+            faults = (str(error),)
+        found.append(Check(what, count.number, faults))
+    return found
+
+
+class _Count:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def one(self) -> None:
+        self.number += 1
+
+
+_Look = Callable[[RunFile, _Count], Iterator[str]]
+
+
+def _database(file: RunFile, count: _Count) -> Iterator[str]:
+    try:
+        with closing(_opened(file)) as connection:
+            for (told,) in connection.execute("PRAGMA integrity_check"):
+                count.one()
+                if told != "ok":
+                    yield f"SQLite says: {told}"
+    except sqlite3.DatabaseError as error:
+        yield f"SQLite says: {error}"
+
+
+def _contents(file: RunFile, count: _Count) -> Iterator[str]:
+    """Messages and texts are what their hashes say."""
+    try:
+        with closing(_opened(file)) as connection:
+            for query, what in (
+                ("SELECT hash, speaker, content FROM messages", "message"),
+                ("SELECT * FROM texts", "text"),
+            ):
+                for key, *content in connection.execute(query):
+                    count.one()
+                    if content_hash(*content) != key:
+                        yield f"the {what} {key} is not what it was"
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        yield f"messages and texts cannot be read: {error}"
+
+
+def _opened(file: RunFile) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
+
+
+def _log(file: RunFile, count: _Count) -> Iterator[str]:
+    """Each stream is numbered without a gap, and its rounds and hours do not run backwards."""
+    last: dict[str, tuple[int, int, float]] = {}
+    for entry in file.entries():
+        count.one()
+        ordinal, round_, hours = last.get(entry.stream, (-1, 0, 0.0))
+        where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
+        if entry.ordinal != ordinal + 1:
+            yield f"{where} follows on event {ordinal}"
+        if entry.round < round_ or entry.hours < hours:
+            yield f"{where} is of round {entry.round} at hour {entry.hours:g}, after round {round_}, hour {hours:g}"
+        last[entry.stream] = (entry.ordinal, entry.round, entry.hours)
+
+
+def _references(file: RunFile, count: _Count) -> Iterator[str]:
+    """What events name is there."""
+    findings = {e.event.id for e in file.entries(Finding) if isinstance(e.event, Finding)}
+    experiments = {e.event.id for e in file.entries(Experiment) if isinstance(e.event, Experiment)}
+    for entry in file.entries():
+        where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
+        for name in _POINTS.get(type(entry.event), ()):
+            key = getattr(entry.event, name)
+            if key is not None:
+                count.one()
+                if file.content(key) is None:
+                    yield f"{where}: its {name} {key} is not in the file"
+        for name, kind, known in _named(entry.event, findings, experiments):
+            count.one()
+            if name not in known:
+                yield f"{where}: there is no {kind} {name}"
+
+
+def _named(event: Event, findings: set[str], experiments: set[str]) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the findings and experiments that an event names."""
+    match event:
+        case Finding(experiment=str(name)):
+            yield name, "experiment", experiments
+        case Edge(relation=relation, source=source, target=target):
+            yield target, "finding", findings
+            if relation != "critiques":
+                yield source, "finding", findings
+        case Borrowed(finding=name) | Published(finding=name) | Nomination(finding=name):
+            yield name, "finding", findings
+        case Evaluation(panel="development", subject=name):
+            yield name, "experiment", experiments
+        case _:
+            pass
+
+
+def _tools(file: RunFile, count: _Count) -> Iterator[str]:
+    """Every use of a tool by a researcher is answered, in order, before it is asked again."""
+    open_: dict[str, list[str]] = {}
+    for entry in file.entries(ModelCall, Told):
+        match entry.event:
+            case ModelCall(role="researcher", reply=key):
+                count.one()
+                if open_.get(entry.stream):
+                    yield f"{entry.stream}, event {entry.ordinal}: asked while {open_[entry.stream][0]} is unanswered"
+                open_[entry.stream] = [use.id for use in file.message(key).tool_uses]
+            case Told(role="researcher", message=key):
+                results = [result.tool_use_id for result in file.message(key).tool_results]
+                asked = open_.get(entry.stream, [])
+                if results and results != asked:
+                    yield f"{entry.stream}, event {entry.ordinal}: results of {results}, not of {asked}"
+                if results:
+                    open_[entry.stream] = []
+            case _:
+                pass
+
+
+def _books(file: RunFile, count: _Count) -> Iterator[str]:
+    """Calls add up to what the summary says, and to no more than the budget."""
+    info, spent, unknown = file.info(), Amount(), False
+    for entry in file.entries(ModelCall, FailedCall):
+        match entry.event:
+            case ModelCall() | FailedCall() as call:
+                count.one()
+                unknown = unknown or call.cost_usd is None
+                answered = int(isinstance(call, ModelCall))
+                spent += Amount(call.cost_usd or 0.0, call.input_tokens + call.output_tokens, answered)
+            case _:
+                pass
+    told = info.summary and info.summary.get("cost_usd")
+    if info.summary and ((told is None) != unknown or (told is not None and abs(told - spent.usd) > 1e-5)):
+        yield f"calls cost {'an unknown amount' if unknown else f'${spent.usd:.6f}'}, the summary says {told}"
+    for unit in _LIMITS:
+        limit = info.scenario["budget"].get(unit)
+        if limit is not None and getattr(spent, unit) > limit + 1e-6:
+            yield f"{getattr(spent, unit):,} {unit} were spent, budget.{unit} is {limit:,}"
+
+
+def _hours(file: RunFile, count: _Count) -> Iterator[str]:
+    """Nobody used more research hours than there were."""
+    budget = file.info().scenario["budget"]["hours"]
+    for entry in file.entries(Brief):
+        count.one()
+        used = max((e.hours for e in file.entries(stream=entry.stream)), default=0.0)
+        if used > budget + 1e-6:
+            yield f"{entry.stream} used {used:g} research hours, budget.hours is {budget:g}"
+
+
+def _summary(file: RunFile, count: _Count) -> Iterator[str]:
+    """The summary is that of this log."""
+    told: Any = file.info().summary
+    if told is None:
+        return
+    count.one()
+    if told["digest"] != (digest := file.digest()):
+        yield f"the log has the digest {digest}, the summary says {told['digest']}"
+    findings = sum(1 for _ in file.entries(Finding))
+    if told["findings"] != findings:
+        yield f"there are {findings} findings, the summary says {told['findings']}"
+
+
+def _structure(file: RunFile, count: _Count) -> Iterator[str]:
+    """What happened is what was configured."""
+    if file.info().summary is not None:
+        count.one()
+        yield from breaches(file)
+
+
+_CHECKS: Mapping[str, _Look] = {
+    "database": _database,
+    "messages and texts": _contents,
+    "log": _log,
+    "references": _references,
+    "uses of tools": _tools,
+    "books": _books,
+    "research hours": _hours,
+    "summary": _summary,
+    "structure": _structure,
+}
