@@ -1,9 +1,10 @@
 """Tiny runs, and the command line as a person has it."""
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,14 @@ def process(tmp_path: Path) -> Callable[..., Done]:
 
 
 @pytest.fixture
-def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
     """The command line in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    return lambda *arguments: CliRunner().invoke(main, arguments)
+    before = signal.getsignal(signal.SIGTERM)
+    yield lambda *arguments: CliRunner().invoke(main, arguments)
+    # A command that works for long takes a polite kill for Ctrl-C.
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import multiprocessing
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def test_processes_do_not_spend_the_same_dollar_twice(
     path = str(tmp_path_factory.mktemp("purse") / "purse.db")
     runs = {f"run{i}": costs for i, costs in enumerate(team)}
     fill(Terms(path, 1.0, None), dict.fromkeys(runs, Spent()), {"another": Spent(0.25, 7)})
-    with multiprocessing.get_context("fork").Pool(len(runs)) as pool:
+    # Whatever this process does when it is asked to stop, its children simply do.
+    plainly = {"initializer": signal.signal, "initargs": (signal.SIGTERM, signal.SIG_DFL)}
+    with multiprocessing.get_context("fork").Pool(len(runs), **plainly) as pool:
         paid = pool.starmap(all_together, [(path, run, costs) for run, costs in runs.items()])
     total = 0.25 + sum(sum(one) for one in paid)
     assert total <= 1.0 + 1e-6
