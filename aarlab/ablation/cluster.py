@@ -128,7 +128,8 @@ class RayWorkers:
             self._ray.init(**told, logging_level="error", log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             found = f"no Ray cluster could be reached or started: {_in_short(error)}"
-            raise ConfigError([Fault(ADDRESS, None, found, "the address of a cluster, or nothing")]) from None
+            allowed = "the address of a cluster, or nothing. One that asks for a token wants RAY_AUTH_MODE=token, too"
+            raise ConfigError([Fault(ADDRESS, None, found, allowed)]) from None
         except SystemExit:
             # Stopped politely in the meantime.
             raise KeyboardInterrupt from None
