@@ -21,13 +21,14 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from aarlab.agents.models import anthropic, registry
 from aarlab.agents.models.base import Model, Reply, Request, Serving
 from aarlab.agents.models.pricing import Price
-from aarlab.graph.lab import calls_of
-from aarlab.graph.payroll import Payroll
+from aarlab.graph.asking import Line, ask
+from aarlab.graph.payroll import Hired, Payroll
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Told
 from aarlab.memory.messages import Conversation, Message, Text, ToolResult, ToolUse, Usage, user
@@ -99,19 +100,18 @@ def layer() -> tuple[float, Conversation]:
             return (time.process_time() - began) / (RESEARCHERS * CALLS) * 1000, last
 
 
-async def _all_together(models: dict[str, Model], file: RunFile) -> Conversation:
+async def _all_together(models: dict[str, Hired], file: RunFile) -> Conversation:
     return (await asyncio.gather(*(_talk(agent, model, file) for agent, model in models.items())))[-1]
 
 
-async def _talk(agent: str, model: Model, file: RunFile) -> Conversation:
+async def _talk(agent: str, model: Hired, file: RunFile) -> Conversation:
     """Let a researcher think until it has had its calls, and keep the transcript."""
     conversation = Conversation.begin("You are a researcher. " * 500).then(user("Begin."))
     tools = tuple(tool.spec for tool in TOOLS.values())
     for turn in range(CALLS):
         request = Request(conversation, tools)
-        reply = await model.reply(request)
-        for event in calls_of("researcher", request, reply, file, cost_hours=0.1):
-            file.append(agent, event, round=1, hours=turn * 0.1)
+        line = Line(file, agent, 1, partial(file.append, agent, round=1, hours=turn * 0.1))
+        reply = await ask(model, request, "researcher", line)
         result = Message("user", (ToolResult(reply.message.tool_uses[0].id, TOLD),))
         file.append(agent, Told("researcher", file.store_message(result)), round=1, hours=turn * 0.1)
         conversation = conversation.then(reply.message, result)
