@@ -11,7 +11,7 @@ from aarlab.ablation.display import Display
 from aarlab.ablation.load import load_ablation, plan_of
 from aarlab.ablation.plan import Ablation, Shard
 from aarlab.ablation.records import Results, open_ablation
-from aarlab.config import load_scenario
+from aarlab.config.load import load_scenario
 from aarlab.forking import forked_scenario
 from aarlab.graph.again import fork_run, resume_run
 from aarlab.graph.replay import Replayed, Tools, replay_run

@@ -390,27 +390,41 @@ class RunFile:
             before = () if past is None else tuple(json.loads(past))
             return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode, before)
 
-    def entries(self, *kinds: type[Event], stream: str | None = None, after: int = 0) -> Iterator[Entry]:
+    def streams(self) -> list[str]:
+        """Return the agents to whom something happened, and the team, in the order in which it first did."""
+        self._show_unseen()
+        with self._as_told():
+            rows = self._connection.execute(f"SELECT stream FROM {self._log} WHERE ordinal = 0 ORDER BY id").fetchall()
+            return [str(stream) for (stream,) in rows]
+
+    def entries(
+        self, *kinds: type[Event], stream: str | None = None, round: int | None = None, after: int = 0
+    ) -> Iterator[Entry]:
         """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given.
 
         In a run that happens again these are the events that have happened again, and their ids count from 1.
         """
-        if self._unseen:
-            self._connection.executemany("INSERT INTO happened (event) VALUES (?)", self._unseen)
-            self._unseen.clear()
+        self._show_unseen()
         query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE id > ?"
         conditions: list[str | int] = [after]
         if kinds:
             query += f" AND kind IN ({', '.join('?' * len(kinds))})"
             conditions += [kind.kind for kind in kinds]
-        if stream is not None:
-            query += " AND stream = ?"
-            conditions.append(stream)
+        for column, value in (("stream", stream), ("round", round)):
+            if value is not None:
+                query += f" AND {column} = ?"
+                conditions.append(value)
         with self._as_told():
             for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
                 query + " ORDER BY id", conditions
             ):
                 yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
+
+    def _show_unseen(self) -> None:
+        """Let readers see what has happened again."""
+        if self._unseen:
+            self._connection.executemany("INSERT INTO happened (event) VALUES (?)", self._unseen)
+            self._unseen.clear()
 
     def message(self, key: str) -> Message:
         """Return the message with this hash. Raises NothingThere, a KeyError, if there is none."""

@@ -80,8 +80,9 @@ def baselines(
 
 def _checked(task: str, settings: Sequence[str], seeds: int, out: Path | None) -> "TaskChoice":
     """Return the task with its knobs; ConfigError, with all that is wrong, where something is."""
-    from aarlab.config import ConfigError, Fault, load_scenario
+    from aarlab.config import ConfigError, Fault
     from aarlab.config.faults import did_you_mean
+    from aarlab.config.load import load_scenario
     from aarlab.config.overrides import parse_overrides
     from aarlab.scenarios.registry import TASKS
 

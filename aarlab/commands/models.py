@@ -108,7 +108,8 @@ def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     Where and how it is asked is set as for a run: `--set live.base_urls={openai: "http://localhost:8000/v1"}`.
     """
     from aarlab.agents.models.base import ModelError
-    from aarlab.config import Fault, load_scenario
+    from aarlab.config import Fault
+    from aarlab.config.load import load_scenario
 
     with bad_input_explained(as_json=as_json):
         live = load_scenario(None, [*settings, f"team.model={name}"]).live

@@ -16,7 +16,7 @@ def prompts(scenario: str | None, settings: tuple[str, ...], as_json: bool) -> N
     fill in (the cases that a reviewer is shown, the news of a round) stands in angle brackets.
     """
     with bad_input_explained(as_json=as_json):
-        from aarlab.config import load_scenario
+        from aarlab.config.load import load_scenario
 
         chosen = load_scenario(scenario, settings)
     from aarlab.graph.prompts import rendered

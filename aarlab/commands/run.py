@@ -59,7 +59,7 @@ def run(
     `aarlab resume` goes on with it.
     """
     with bad_input_explained(as_json=as_json):
-        from aarlab.config import load_scenario
+        from aarlab.config.load import load_scenario
 
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
     if dry_run:

@@ -39,8 +39,9 @@ def structure(
 
     NAME is a preset; without it the presets are listed. Turn a dial with `--set structure.review=gate`.
     """
-    from aarlab.config import Fault, load_scenario
+    from aarlab.config import Fault
     from aarlab.config.faults import did_you_mean
+    from aarlab.config.load import load_scenario
     from aarlab.graph.structure import PRESETS
 
     if compare and (name is not None or settings or mermaid or png):

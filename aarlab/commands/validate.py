@@ -27,7 +27,7 @@ def validate(file: str | None, settings: tuple[str, ...], as_json: bool) -> None
 
 
 def _validate_scenario(file: str | None, settings: Sequence[str], *, as_json: bool) -> None:
-    from aarlab.config import load_scenario
+    from aarlab.config.load import load_scenario
 
     resolved = load_scenario(file, settings)
     fields = resolved.model_dump(mode="json")

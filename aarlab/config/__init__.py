@@ -1,7 +1,8 @@
-"""From YAML and `--set` to a Scenario, or to an account of everything that is wrong with them."""
+"""From YAML and `--set` to a Scenario, or to an account of everything that is wrong with them.
+
+`aarlab.config.load` does it. Here is what every command can meet: a mistake, and how it is told.
+"""
 
 from aarlab.config.faults import ConfigError, Fault
-from aarlab.config.load import load_scenario
-from aarlab.config.shipped import shipped_scenarios
 
-__all__ = ["ConfigError", "Fault", "load_scenario", "shipped_scenarios"]
+__all__ = ["ConfigError", "Fault"]

@@ -61,9 +61,7 @@ def conversation(file: RunFile, agent: str, round: int | None, reading: Reading)
     shown_round = -1
     if (structure := structure_line(file)).plain:
         yield structure
-    for entry in file.entries(stream=agent):
-        if round is not None and entry.round != round:
-            continue
+    for entry in file.entries(stream=agent, round=round):
         if entry.round != shown_round:
             shown_round = entry.round
             yield Text()

@@ -12,8 +12,8 @@ def run_as_json(file: RunFile, stream: str | None, round: int | None) -> dict[st
     run = {**asdict(file.info()), "file": str(file.path.resolve())}
     if stream is None:
         return run
-    entries = [entry for entry in file.entries(stream=stream) if round is None or entry.round == round]
-    return {"run_id": run["run_id"], "file": run["file"], "agent": stream, "events": [_event(file, e) for e in entries]}
+    events = [_event(file, entry) for entry in file.entries(stream=stream, round=round)]
+    return {"run_id": run["run_id"], "file": run["file"], "agent": stream, "events": events}
 
 
 def _event(file: RunFile, entry: Entry) -> dict[str, Any]:

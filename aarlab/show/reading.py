@@ -57,8 +57,7 @@ def _setting(value: Any) -> str:
 
 def agents_of(file: RunFile) -> list[str]:
     """Return the agents to whom something happened, in the order in which it first did, and the team as a whole."""
-    streams = list(dict.fromkeys(entry.stream for entry in file.entries()))
-    return sorted(streams, key=lambda stream: stream == TEAM)
+    return sorted(file.streams(), key=lambda stream: stream == TEAM)
 
 
 def agent_named(file: RunFile, name: str) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aarlab.memory.events import Decider, DecisionKind
-from aarlab.tools.experiment import EvaluationMode
+
+if TYPE_CHECKING:  # who only reads about a run's structure is spared the evaluator
+    from aarlab.tools.experiment import EvaluationMode
 
 Workflow = Literal["autonomous", "staged"]
 Assigner = Literal["pool", "evolution"]
@@ -27,7 +29,7 @@ class Blueprint:
     """Whether a round opens with what the others have published."""
     gated: bool = False
     """Whether a reviewer must approve each full run."""
-    evaluation: EvaluationMode = "guarded"
+    evaluation: "EvaluationMode" = "guarded"
     """How experiments are scored."""
     withheld: set[str] = field(default_factory=set)
     """Tools that researchers do not get."""

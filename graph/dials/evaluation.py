@@ -1,9 +1,11 @@
 """Evaluation: are methods scored on fresh worlds, a few times only, or exactly and on one fixed world?"""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aarlab.graph.dials.dial import Blueprint, Dial
-from aarlab.tools.experiment import EvaluationMode
+
+if TYPE_CHECKING:
+    from aarlab.tools.experiment import EvaluationMode
 
 _FRESH = "Worlds are drawn afresh for every experiment, so a score is an estimate: mind its standard error."
 _CAPPED = f"{_FRESH} Each researcher may have a limited number of full experiments scored; choose what deserves one."
@@ -14,7 +16,7 @@ _OPEN = (
 
 
 def _draw(value: str, blueprint: Blueprint) -> None:
-    blueprint.evaluation = cast(EvaluationMode, value)
+    blueprint.evaluation = cast("EvaluationMode", value)
     blueprint.explained.append({"guarded": _FRESH, "capped": _CAPPED, "open": _OPEN}[value])
 
 

@@ -29,7 +29,8 @@ from aarlab.ablation.work import News, Task, work
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
 from aarlab.cli import main
-from aarlab.config import ConfigError, load_scenario
+from aarlab.config import ConfigError
+from aarlab.config.load import load_scenario
 from aarlab.graph.run import run_scenario
 from aarlab.memory.events import ModelCall
 from aarlab.memory.runfile import RunFile

@@ -6,7 +6,8 @@ from textwrap import dedent
 import pytest
 
 from aarlab.agents.models.registry import names
-from aarlab.config import ConfigError, load_scenario
+from aarlab.config import ConfigError
+from aarlab.config.load import load_scenario
 
 
 def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...] = ()) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from aarlab.config import load_scenario
+from aarlab.config.load import load_scenario
 from aarlab.display import LiveDisplay, PlainDisplay, open_display, picture, sparkline
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Brief, Closed, Evaluation, Event, Experiment, ModelCall, RoundBegan, ToolCall

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 from model_servers import ModelServer, Team
 
-from aarlab.config import load_scenario
+from aarlab.config.load import load_scenario
 from aarlab.graph.estimate import estimate
 
 Aarlab = Callable[..., Result]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarlab.config import ConfigError, load_scenario
+from aarlab.config import ConfigError
+from aarlab.config.load import load_scenario
 
 SETTINGS = """
     seed=3
