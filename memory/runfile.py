@@ -51,6 +51,19 @@ class RunInfo:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What an event is, without what it says."""
+
+    id: int
+    stream: str
+    ordinal: int
+    round: int
+    kind: str
+    role: str | None
+    """Of what is said to a base model or by one: whose part it plays; None for everything else."""
+
+
 class NothingThere(SchemaError, KeyError):
     """The file holds nothing under a hash that it should hold something under."""
 
@@ -419,6 +432,29 @@ class RunFile:
                 query + " ORDER BY id", conditions
             ):
                 yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
+
+    def span(self, stream: str, first: int, last: int) -> Iterator[Entry]:
+        """Iterate over the events of a stream from one ordinal to another, both included."""
+        self._show_unseen()
+        query = (
+            f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} "
+            "WHERE stream = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal"
+        )
+        with self._as_told():
+            for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
+                query, (stream, first, last)
+            ):
+                yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
+
+    def headings(self) -> Iterator[Heading]:
+        """Iterate over what the events are, in order of arrival, without reading what they say."""
+        self._show_unseen()
+        spoken = "kind IN ('told', 'model_calls', 'failed_calls')"
+        role = f"CASE WHEN {spoken} THEN json_extract(data, '$.role') END"
+        query = f"SELECT id, stream, ordinal, round, kind, {role} FROM {self._log} ORDER BY id"
+        with self._as_told():
+            for row in self._connection.execute(query):
+                yield Heading(*row)
 
     def _show_unseen(self) -> None:
         """Let readers see what has happened again."""

@@ -19,6 +19,8 @@ from aarlab.commands.shared import (
 from aarlab.commands.work import recorded_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aarlab.graph.replay import Replayed
 
 
@@ -31,16 +33,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether scores come from the tape, or experiments are run again and compared with it.",
 )
+@click.option("--step", is_flag=True, help="Then walk through it in the terminal, one step of an agent at a time.")
 @sandbox_as_before_option
 @json_option
-def replay(run: str | None, tools: str, sandbox: SandboxMode | None, as_json: bool) -> None:
+def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None, as_json: bool) -> None:
     """Let a run happen again from its tape, strictly, and say where it parts from what is recorded.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs. The
     whole graph runs again with the recorded answers of base models, which are not asked and need not be there. Every
     prompt, tool result, decision and finding must be what it was, to the byte. The file is not changed.
+
+    With `--step` you can walk through it then: on and back, to a round, along one agent, into a tool call, and from a
+    borrowed idea to where it came from.
     """
     with bad_input_explained(as_json=as_json):
+        if step and as_json:
+            from aarlab.config import ConfigError, Fault
+
+            raise ConfigError([Fault("--step --json", None, "a walk that prints one object", "one of the two")])
         path, _, scenario = recorded_run(run)
     from aarlab.divergence import divergence_json, divergence_text
     from aarlab.graph.replay import replay_run
@@ -70,7 +80,32 @@ def replay(run: str | None, tools: str, sandbox: SandboxMode | None, as_json: bo
         print_json({"status": "differs" if done.differences else "same", "file": str(path), **_figures(done)})
     else:
         _tell(done)
+    if step:
+        with bad_input_explained(as_json=as_json):
+            _walk(path)
     sys.exit(Status.FAILED if done.differences else Status.DONE)
+
+
+def _walk(path: "Path") -> None:
+    """Let a person walk through the run, until they leave or there is nobody to ask."""
+    from aarlab.memory.runfile import RunFile
+    from aarlab.show import Reading, Walk
+
+    console = stdout_console()
+    with RunFile.read(path) as file:
+        walk = Walk(file, Reading(width=console.width))
+        seen = walk.here()
+        while True:
+            for part in seen:
+                console.print(part, crop=False)
+            try:
+                command = console.input("> ").strip()
+            except (EOFError, KeyboardInterrupt):
+                console.print()
+                return
+            if command in ("q", "quit"):
+                return
+            seen = walk.obey(command)
 
 
 class _Rounds:

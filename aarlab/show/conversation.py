@@ -56,7 +56,7 @@ _TOLD_ELSEWHERE: tuple[type[Event], ...] = (
 
 def conversation(file: RunFile, agent: str, round: int | None, reading: Reading) -> Iterator[RenderableType]:
     """Yield what was said to and by an agent, of one round only if `round` is given."""
-    speaker = _Speaker(file, agent, reading, is_researcher=agent in researchers(file))
+    speaker = Speaker(file, agent, reading, is_researcher=agent in researchers(file))
     last_round = sum(1 for _ in file.entries(RoundBegan))
     shown_round = -1
     if (structure := structure_line(file)).plain:
@@ -73,7 +73,7 @@ def conversation(file: RunFile, agent: str, round: int | None, reading: Reading)
 
 
 @dataclass(slots=True)
-class _Speaker:
+class Speaker:
     """Tells one entry after the other, and remembers which tool calls wait for their results."""
 
     file: RunFile
@@ -86,6 +86,7 @@ class _Speaker:
     """What became of them, and when, by id."""
 
     def tell(self, entry: Entry) -> Iterator[RenderableType]:
+        """Yield what there is to read of an event, if anything."""
         match entry.event:
             case Brief() as brief:
                 yield from self._brief(brief)

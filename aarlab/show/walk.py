@@ -1,0 +1,255 @@
+"""Walking through a run: one step at a time, on, back, along one agent or to where an idea came from."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from aarlab.config.faults import ConfigError
+from aarlab.memory.events import Borrowed, Edge, Entry, Finding, ModelCall, Told
+from aarlab.memory.measures import researchers
+from aarlab.memory.messages import ToolResult, ToolUse
+from aarlab.memory.runfile import RunFile
+from aarlab.show.conversation import Speaker
+from aarlab.show.reading import Reading, agent_named
+from aarlab.show.steps import Step, steps_of
+from aarlab.show.values import readable, readable_json
+from aarlab.wording import counted, printable, shortened
+
+HELP = """\
+Enter      the next step; n 10: ten steps on
+b          the step before; b 10: ten steps back
+r 4        to round 4; r 0: to the briefing
+a r3       follow r3 alone; a: follow everybody again
+o 2        open the second tool call of this step, nothing shortened; o: the first
+j          to where the finding was posted that this step borrows or speaks about; j r1.f4: to where r1.f4 was
+u          back to where you jumped from
+q          leave"""
+
+
+class Walk:
+    """A person's way through a run."""
+
+    def __init__(self, file: RunFile, reading: Reading) -> None:
+        """Stand at the first step."""
+        self._file, self._reading = file, reading
+        self._steps = steps_of(file)
+        self._researchers = set(researchers(file))
+        self._place = 0
+        self._agent: str | None = None
+        """Who is followed; None: everybody."""
+        self._trail: list[int] = []
+        """Places jumped from."""
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether there is a step to stand at."""
+        return bool(self._steps)
+
+    def obey(self, command: str) -> Iterator[RenderableType]:
+        """Do what a person asks, and yield what is to be seen then."""
+        match command.split():
+            case [] | ["n"]:
+                yield from self._go(1)
+            case ["b"]:
+                yield from self._go(-1)
+            case ["n", count] if count.isdigit():
+                yield from self._go(int(count))
+            case ["b", count] if count.isdigit():
+                yield from self._go(-int(count))
+            case ["r", round_] if round_.isdigit():
+                yield from self._to_round(int(round_))
+            case ["a"]:
+                self._agent = None
+                yield from self.here()
+            case ["a", name]:
+                yield from self._follow(name)
+            case ["o"]:
+                yield from self._opened(1)
+            case ["o", number] if number.isdigit():
+                yield from self._opened(int(number))
+            case ["j"]:
+                yield from self._jump(None)
+            case ["j", finding]:
+                yield from self._jump(finding)
+            case ["u"]:
+                yield from self._return()
+            case ["?"] | ["h"] | ["help"]:
+                yield Text(HELP)
+            case _:
+                yield _said(f"{shortened(command, 40)!r} is nothing that can be done here; ? says what can")
+
+    def here(self) -> Iterator[RenderableType]:
+        """Yield the step that the person stands at, and what can be done from it."""
+        step, entries = self._steps[self._place], self._entries
+        where = f"{step.stream}, {f'round {step.round}' if step.round else 'briefing'}"
+        yield Text()
+        yield Rule(Text(f"{where} · step {self._place + 1:,} of {len(self._steps):,}", style="bold"), style="dim")
+        speaker = Speaker(self._file, step.stream, self._reading, is_researcher=self._is_researcher)
+        for entry in entries:
+            yield from speaker.tell(entry)
+        for name in self._meant():
+            yield self._origin(name)
+        yield Text()
+        yield Text(self._choices(), style="dim")
+
+    def _choices(self) -> str:
+        uses = [f"o {number} {printable(use.name)}" for number, (use, _) in enumerate(self._tool_calls(), 1)]
+        jump = ["j where it came from"] if self._meant() else []
+        back = ["u back from the jump"] if self._trail else []
+        follow = f"following {self._agent}, a: everybody" if self._agent else f"a {self._stream} follow"
+        return " · ".join(["Enter on", "b back", *uses, *jump, *back, follow, "r N round", "? help", "q leave"])
+
+    # -- moving -----------------------------------------------------------------------------------------------------
+
+    def _go(self, count: int) -> Iterator[RenderableType]:
+        """Go so many steps of those that are followed, as far as there are any."""
+        way = self._followed
+        # Where the place itself is not followed, the next step on is the first behind it.
+        at = bisect_right(way, self._place) - 1
+        if count < 0 and (at < 0 or way[at] != self._place):
+            at += 1
+        goal = min(max(at + count, 0), len(way) - 1)
+        if way[goal] == self._place:
+            end = "the end" if count > 0 else "the beginning"
+            yield _said(f"This is {end} of {'the run' if self._agent is None else f'what {self._agent} did'}.")
+            return
+        self._place = way[goal]
+        yield from self.here()
+
+    def _to_round(self, round_: int) -> Iterator[RenderableType]:
+        place = next((place for place in self._followed if self._steps[place].round >= round_), None)
+        if place is None:
+            yield _said(
+                f"Nothing happened in round {round_}; the last is round {self._steps[self._followed[-1]].round}."
+            )
+            return
+        self._place = place
+        yield from self.here()
+
+    def _follow(self, name: str) -> Iterator[RenderableType]:
+        try:
+            self._agent = agent_named(self._file, name)
+        except ConfigError as error:
+            yield _said(str(error))
+            return
+        way = self._followed
+        self._place = next((place for place in way if place >= self._place), way[-1])
+        yield from self.here()
+
+    @property
+    def _followed(self) -> list[int]:
+        """Places of the steps that are gone through."""
+        return [place for place, step in enumerate(self._steps) if self._agent in (None, step.stream)]
+
+    # -- along an idea ----------------------------------------------------------------------------------------------
+
+    def _jump(self, finding: str | None) -> Iterator[RenderableType]:
+        """Go to where a finding was posted: one that is named, or the first that this step borrows or speaks about."""
+        meant = self._meant()
+        if finding is None and not meant:
+            yield _said(
+                "This step borrows nothing, and speaks about no finding. j r1.f4 goes to where r1.f4 was posted."
+            )
+            return
+        name = meant[0] if finding is None else finding
+        if name not in self._posted:
+            yield _said(f"There is no finding {shortened(name, 40)!r} in this run.")
+            return
+        entry, _ = self._posted[name]
+        self._trail.append(self._place)
+        self._place = self._place_of(entry.stream, entry.ordinal)
+        yield from self.here()
+
+    def _return(self) -> Iterator[RenderableType]:
+        if not self._trail:
+            yield _said("You have not jumped.")
+            return
+        self._place = self._trail.pop()
+        yield from self.here()
+
+    def _meant(self) -> list[str]:
+        """Return the findings that the step borrows or speaks about, in order."""
+        names = []
+        for entry in self._entries:
+            match entry.event:
+                case Borrowed(finding=name) | Edge(target=name) if name in self._posted:
+                    names.append(name)
+        return list(dict.fromkeys(names))
+
+    def _origin(self, name: str) -> RenderableType:
+        entry, finding = self._posted[name]
+        told = f"{name} “{shortened(finding.title, 60)}”, which {finding.author} posted in round {entry.round}"
+        return Padding(Text(f"⤷ {told}", style="blue"), (0, 0, 0, 9), expand=False)
+
+    @cached_property
+    def _posted(self) -> dict[str, tuple[Entry, Finding]]:
+        """Every finding by its id, with where it was posted."""
+        return {
+            entry.event.id: (entry, entry.event)
+            for entry in self._file.entries(Finding)
+            if isinstance(entry.event, Finding)
+        }
+
+    def _place_of(self, stream: str, ordinal: int) -> int:
+        return next(
+            place
+            for place, step in enumerate(self._steps)
+            if step.stream == stream and step.first <= ordinal <= step.last
+        )
+
+    # -- looking closely --------------------------------------------------------------------------------------------
+
+    def _opened(self, number: int) -> Iterator[RenderableType]:
+        """Yield one of the step's tool calls, nothing shortened."""
+        calls = self._tool_calls()
+        if not 1 <= number <= len(calls):
+            yield _said(f"This step has {counted(len(calls), 'tool call')}." if calls else "No tool was used in this step.")
+            return
+        use, result = calls[number - 1]
+        whole = replace(self._reading, full=True)
+        yield Text()
+        yield Text.assemble(("▸ ", "yellow"), (printable(use.name), "bold yellow"))
+        yield Padding(readable(dict(use.arguments), whole), (0, 0, 1, 2), expand=False)
+        if result is None:
+            yield _said("There is no answer on tape.")
+            return
+        yield Text(
+            "answers with an error" if result.is_error else "answers", style="red" if result.is_error else "green"
+        )
+        yield Padding(readable_json(result.content, whole), (0, 0, 0, 2), expand=False)
+
+    def _tool_calls(self) -> list[tuple[ToolUse, ToolResult | None]]:
+        """Return the tools used in the step, in order, with what they answered."""
+        uses: list[ToolUse] = []
+        results: dict[str, ToolResult] = {}
+        for entry in self._entries:
+            match entry.event:
+                case Told(message=key):
+                    results |= {result.tool_use_id: result for result in self._file.message(key).tool_results}
+                case ModelCall(reply=key, role=role) if role == "researcher" or not self._is_researcher:
+                    uses += self._file.message(key).tool_uses
+        return [(use, results.get(use.id)) for use in uses]
+
+    @property
+    def _stream(self) -> str:
+        return self._steps[self._place].stream
+
+    @property
+    def _is_researcher(self) -> bool:
+        return self._stream in self._researchers
+
+    @property
+    def _entries(self) -> list[Entry]:
+        """The events of the step."""
+        step: Step = self._steps[self._place]
+        return list(self._file.span(step.stream, step.first, step.last))
+
+
+def _said(words: str) -> RenderableType:
+    return Group(Text(words, style="yellow"))
