@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aarlab.config.faults import ConfigError, Fault, did_you_mean
 from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.versions import begun_at
 
 DEFAULT_FOLDER = Path("runs")
 SUFFIX = ".db"
@@ -66,7 +66,6 @@ def runs_in(folder: Path) -> list[FoundRun]:
 def _created_at(path: Path) -> str | None:
     """Return when the run began; None for a file that is not a run file."""
     try:
-        with RunFile.read(path) as file:
-            return file.info().created_at
+        return begun_at(path)
     except (SchemaError, OSError):
         return None

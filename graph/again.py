@@ -23,13 +23,14 @@ def resume_run(path: Path, **means: Unpack[Means]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        SchemaError: It is not a run file, or was written by another version of aarlab.
+        SchemaError: It is not a run file, or was written by another version of aarlab (see `migrate_file`).
         Busy: A process is at work on it.
         RunOver: It has come to its end.
         Divergence: What happens now is not what is on tape: code, prompts or versions have changed since.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
     with RunFile.read(path) as file:
+        file.check_current()
         info, legs = file.info(), legs_of(file)
     if info.summary is not None:
         raise RunOver(f"the run has come to its end ({info.status}) and was scored")

@@ -5,6 +5,7 @@ user_version`.
 """
 
 import dataclasses
+import sqlite3
 from collections.abc import Callable
 
 from sqlite_utils import Database
@@ -86,9 +87,18 @@ def schema_version(db: Database) -> int:
     applied = int(db.execute("PRAGMA user_version").fetchone()[0])
     if applied > len(MIGRATIONS):
         raise SchemaError(
-            f"the file has schema version {applied}, this aarlab knows {len(MIGRATIONS)}: a newer aarlab opens it"
+            f"the file was written by {_writer(db)} and has schema version {applied}, this aarlab knows "
+            f"{len(MIGRATIONS)}: a newer aarlab opens it"
         )
     return applied
+
+
+def _writer(db: Database) -> str:
+    """Return which aarlab wrote a file, as far as a file of the future can be understood."""
+    try:
+        return f"aarlab {db.execute('SELECT aarlab_version FROM runs').fetchone()[0]}"
+    except (sqlite3.DatabaseError, TypeError):
+        return "another aarlab"
 
 
 def migrate(db: Database, version: int | None = None) -> None:

@@ -21,8 +21,10 @@ from sqlite_utils import Database
 from aarlab.memory.events import Entry, Event, Role, event_of
 from aarlab.memory.lock import Lock
 from aarlab.memory.messages import Json, Message, block_from_json, canonical, content_hash
-from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate, schema_version
+from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate
+from aarlab.memory.past import take_past
 from aarlab.memory.tape import Divergence, EndOfTape, Tape, TapedCall
+from aarlab.memory.versions import brought_up, connected, schema_of
 
 __all__ = ["Entry", "RunFile", "RunInfo", "Status"]
 
@@ -79,6 +81,8 @@ class RunFile:
         self.path = path
         self.tape: Tape | None = None
         """What the file held when it was opened, where the run happens again."""
+        self.written_as = len(MIGRATIONS)
+        """Schema version of the file itself; what is read from it is of the present one."""
         self._connection = connection
         self._db = Database(connection)
         self._lock = lock
@@ -138,7 +142,8 @@ class RunFile:
                 }
                 database.table("runs").insert(row)
                 if parent is not None:
-                    _take_past(connection, parent, before)
+                    with cls.read(parent) as whence, database.atomic():
+                        take_past(connection, whence._connection, before)
             os.replace(half, path)
             file = cls._to_write(path, lock)
         except BaseException:
@@ -157,13 +162,13 @@ class RunFile:
 
         Raises:
             FileNotFoundError: There is no such file.
-            SchemaError: It is not a run file, or was written by another version of aarlab.
+            SchemaError: It is not a run file, or was written by another version of aarlab (see `migrate_file`).
             Busy: Another process is at work on it.
         """
-        cls.read(path).close()
+        with cls.read(path) as file:
+            file.check_current()
         file = cls._to_write(path, Lock.take(path))
         try:
-            file._check_schema(current=True)
             query = "UPDATE runs SET status = 'running', sandbox = iif(sandbox = 'none', sandbox, ifnull(?, sandbox))"
             file._connection.execute(query, (sandbox,))
             file._rewind()
@@ -178,14 +183,9 @@ class RunFile:
 
         Raises:
             FileNotFoundError: There is no such file.
-            SchemaError: It is not a run file, or was written by another version of aarlab.
+            SchemaError: It is not a run file, or was written by a newer aarlab.
         """
         file = cls.read(path)
-        try:
-            file._check_schema(current=True)
-        except SchemaError:
-            file.close()
-            raise
         file._rewind()
         return file
 
@@ -216,35 +216,28 @@ class RunFile:
     def read(cls, path: Path) -> "RunFile":
         """Open a run file for reading only, also while it is being written.
 
+        What an earlier aarlab wrote is read from a copy that is brought to the present schema; the file stays as it is.
+
         Raises:
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by a newer aarlab.
         """
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
-        file = cls(path, connection)
+        connection = connected(path)
         try:
-            file._check_schema()
+            version = schema_of(path, connection)
+            file = cls(path, connection if version == len(MIGRATIONS) else brought_up(path, connection))
         except SchemaError:
-            file.close()
+            connection.close()
             raise
+        file.written_as = version
         return file
 
-    def _check_schema(self, *, current: bool = False) -> None:
-        try:
-            known = self._connection.execute(
-                "SELECT count(*) FROM sqlite_master WHERE name IN ('runs', 'events')"
-            ).fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise SchemaError(f"{self.path} is not a run file ({error})") from None
-        if known != 2:
-            raise SchemaError(f"{self.path} is not a run file (it has no tables 'runs' and 'events')")
-        version = schema_version(self._db)
-        if current and version < len(MIGRATIONS):
+    def check_current(self) -> None:
+        """Raise SchemaError if an earlier aarlab wrote the file, so that this one cannot go on writing it as it is."""
+        if self.written_as < len(MIGRATIONS):
             raise SchemaError(
-                f"{self.path} was written by an earlier aarlab (schema version {version}, this one writes "
-                f"{len(MIGRATIONS)}): it can be read, but not happen again"
+                f"{self.path} was written by an earlier aarlab (schema version {self.written_as}, this one has "
+                f"{len(MIGRATIONS)}). It can be read, replayed and forked; `aarlab resume --migrate` goes on writing it"
             )
 
     def close(self) -> None:
@@ -392,12 +385,8 @@ class RunFile:
     def info(self) -> RunInfo:
         """Return the run's own row."""
         with self._as_told():
-            columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary"
-            there = self._db.table("runs").columns_dict
-            later = ", ".join(
-                name if name in there else "NULL" for name in ("sandbox", "past")
-            )  # older files do not say
-            row = self._connection.execute(f"SELECT {columns}, {later} FROM runs").fetchone()
+            columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary, sandbox, past"
+            row = self._connection.execute(f"SELECT {columns} FROM runs").fetchone()
             run_id, version, created_at, seed, scenario, status, summary, mode, past = row
             told = None if summary is None else json.loads(summary)
             before = () if past is None else tuple(json.loads(past))
@@ -502,23 +491,6 @@ class RunFile:
             for row in self._connection.execute(query):
                 digest.update(canonical(row).encode() + b"\n")
         return digest.hexdigest()
-
-
-def _take_past(connection: sqlite3.Connection, parent: Path, before: int) -> None:
-    """Copy what happened in `parent` before a round, and all that it points to."""
-    run = connection.execute
-    run("ATTACH ? AS parent", (f"{parent.resolve().as_uri()}?mode=ro",))
-    columns = "stream, ordinal, round, hours, kind, data, at"
-    run(
-        f"INSERT INTO events ({columns}) SELECT {columns} FROM parent.events WHERE round < ? ORDER BY id",
-        (before,),
-    )
-    run(
-        "CREATE TEMP TABLE meant AS SELECT DISTINCT value AS hash FROM events, json_each(events.data) "
-        "WHERE json_each.type = 'text'"
-    )
-    for table in ("messages", "texts"):
-        run(f"INSERT INTO {table} SELECT * FROM parent.{table} WHERE hash IN (SELECT hash FROM meant)")
 
 
 def _now() -> str:

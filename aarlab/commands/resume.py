@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from pathlib import Path
 
 import rich_click as click
 
@@ -24,9 +25,16 @@ from aarlab.commands.work import carry_out, check_models, recorded_run, status_o
 @sandbox_as_before_option
 @no_cache_option
 @env_file_option
+@click.option(
+    "--migrate",
+    is_flag=True,
+    help="Bring a file that an earlier aarlab wrote to this one's schema first, and keep it as it was beside it.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
-def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: bool, as_json: bool) -> None:
+def resume(
+    run: str | None, sandbox: SandboxMode | None, no_cache: bool, migrate: bool, quiet: bool, as_json: bool
+) -> None:
     """Go on with a run that was broken off: by Ctrl-C, a kill, a crash, or a provider that stayed away.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
@@ -42,6 +50,8 @@ def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: 
         allowed = f"a run that was broken off. To go on otherwise from one of its rounds: aarlab fork {path} --at ROUND"
         refuse([Fault(str(path), None, found, allowed)], as_json=as_json)
     check_models(scenario, as_json=as_json)
+    if migrate:
+        _migrate(path, as_json=as_json)
     stop_politely()
     from aarlab.graph.again import resume_run
 
@@ -52,3 +62,18 @@ def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: 
     elif "digest" in summary:
         tell(summary)
     sys.exit(status_of(summary))
+
+
+def _migrate(path: Path, *, as_json: bool) -> None:
+    """Bring the file to the present schema, and say where it is kept as it was."""
+    from aarlab.config import ConfigError, Fault
+    from aarlab.memory.lock import Busy
+    from aarlab.memory.versions import migrate_file
+
+    with bad_input_explained(as_json=as_json):
+        try:
+            kept = migrate_file(path)
+        except (Busy, FileExistsError) as error:
+            raise ConfigError([Fault(str(path), None, str(error), "a file to itself, with room beside it")]) from None
+    if kept is not None:
+        click.echo(f"Brought to the present schema; as it was it is kept in {kept}", err=True)

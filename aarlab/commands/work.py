@@ -65,7 +65,7 @@ def recorded_run(name: str | None) -> "tuple[Path, RunInfo, Scenario]":
         with RunFile.replay(path) as file:
             return path, file.info(), legs_of(file)[-1].scenario
     except SchemaError as error:
-        raise ConfigError([Fault(str(path), None, str(error), "a run file that this aarlab wrote")]) from None
+        raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
     except ValidationError as error:
         faults = [Fault(str(path), ".".join(map(str, e["loc"])), e["msg"], None) for e in error.errors()]
         raise ConfigError(faults) from None

@@ -209,7 +209,9 @@ class Walk:
         """Yield one of the step's tool calls, nothing shortened."""
         calls = self._tool_calls()
         if not 1 <= number <= len(calls):
-            yield _said(f"This step has {counted(len(calls), 'tool call')}." if calls else "No tool was used in this step.")
+            yield _said(
+                f"This step has {counted(len(calls), 'tool call')}." if calls else "No tool was used in this step."
+            )
             return
         use, result = calls[number - 1]
         whole = replace(self._reading, full=True)

@@ -1,5 +1,6 @@
 """Files that are not what they were: every command that reads one works, or says what is wrong, and mends nothing."""
 
+import json
 import random
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ import pytest
 from click.testing import Result
 from sqlite_utils import Database
 
-from aarlab.memory.migrations import MIGRATIONS
+from aarlab.memory.migrations import MIGRATIONS, migrate
 
 Aarlab = Callable[..., Result]
 READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume",), ("fork", "--at", "2"))
@@ -86,25 +87,55 @@ def test_what_cannot_be_read_is_said(aarlab: Aarlab, damaged: Path, change: str)
         assert done.exit_code in (1, 2) or command[0] == "show"
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_file_of_an_earlier_version_can_be_read_but_not_happen_again(
-    aarlab: Aarlab, damaged: Path, tmp_path: Path, version: int
-) -> None:
-    earlier = tmp_path / "earlier.db"
-    with closing(sqlite3.connect(earlier)) as connection, connection:
+def as_before(path: Path, later: Path, version: int, events: int = 1_000_000) -> Path:
+    """Make the file that an earlier aarlab would have made of the first events of a run."""
+    with closing(sqlite3.connect(path)) as connection, connection:
         database = Database(connection)
-        for step in MIGRATIONS[:version]:
-            step(database)
-        connection.execute("ATTACH ? AS later", (str(damaged),))
+        migrate(database, version)
+        connection.execute("ATTACH ? AS later", (str(later),))
         for table in ("events", "messages", "texts", "runs"):
             names = ", ".join(database.table(table).columns_dict)
             connection.execute(f"INSERT INTO {table} SELECT {names} FROM later.{table}")
-        connection.execute(f"PRAGMA user_version = {version}")
-    assert read(aarlab, earlier, ("show", "--agent", "r1")).exit_code == 0
-    for command in READING[2:]:
+        connection.execute("DROP TRIGGER events_are_never_deleted")
+        if connection.execute("DELETE FROM events WHERE id > ?", (events,)).rowcount:
+            connection.execute("UPDATE runs SET status = 'running', summary = NULL")
+    return path
+
+
+def dumped(path: Path) -> list[str]:
+    """Return all that a database holds, as SQL."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_opens_and_stays_as_it_is(
+    aarlab: Aarlab, damaged: Path, tmp_path: Path, version: int
+) -> None:
+    earlier = as_before(tmp_path / "earlier.db", damaged, version)
+    for command in (("show", "--agent", "r1"), ("replay",), ("check",), ("fork", "--at", "3", "--quiet")):
         done = read(aarlab, earlier, command)
-        assert done.exit_code == 2
-        assert f"written by an earlier aarlab (schema version {version}" in done.stderr
+        assert done.exit_code == 0, (command, done.output)
+    (fork,) = (tmp_path / "runs").glob("*.db")
+    assert read(aarlab, fork, ("replay",)).exit_code == 0
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_is_changed_only_if_asked_and_kept(
+    aarlab: Aarlab, damaged: Path, summary: dict[str, Any], tmp_path: Path, version: int
+) -> None:
+    earlier = as_before(tmp_path / "earlier.db", damaged, version, events=60)
+    before = dumped(earlier)
+    refused = read(aarlab, earlier, ("resume",))
+    assert refused.exit_code == 2
+    assert f"written by an earlier aarlab (schema version {version}" in refused.stderr
+    assert "aarlab resume --migrate" in refused.stderr
+    kept = tmp_path / f"earlier.db.schema{version}"
+    assert not kept.exists()
+    done = aarlab("resume", str(earlier), "--migrate", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["digest"] == summary["digest"]
+    assert dumped(kept) == before
 
 
 def test_a_file_from_the_future_says_what_is_needed(aarlab: Aarlab, damaged: Path) -> None:
@@ -113,4 +144,5 @@ def test_a_file_from_the_future_says_what_is_needed(aarlab: Aarlab, damaged: Pat
     for command in READING:
         done = read(aarlab, damaged, command)
         assert done.exit_code == 2
+        assert "was written by aarlab 0.1.0 and has schema version" in done.stderr
         assert "a newer aarlab opens it" in done.stderr

@@ -161,7 +161,8 @@ def test_a_run_remembers_where_its_methods_ran_and_one_of_before_that_was_kept_d
     RunFile.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
     with RunFile.read(path) as file:
         assert file.info().sandbox == "none"
-        sql(file, "ALTER TABLE runs DROP COLUMN sandbox", "PRAGMA user_version = 1")
+        columns = ("sandbox", "past")
+        sql(file, *(f"ALTER TABLE runs DROP COLUMN {name}" for name in columns), "PRAGMA user_version = 1")
     with RunFile.read(path) as file:
         assert file.info().sandbox is None
 
