@@ -5,7 +5,6 @@ are in order; events of different streams of the same round happened side by sid
 interleaving.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -37,7 +36,9 @@ class Event:
 
     def to_json(self) -> dict[str, Json]:
         """Return the fields as JSON values."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        # A slot for each field, at hand; `dataclasses.fields` gathers them anew each time.
+        names: tuple[str, ...] = self.__slots__
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

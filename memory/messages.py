@@ -19,7 +19,10 @@ object sent back get it like this, and the tool answers that it cannot be read.
 
 def canonical(value: Json) -> str:
     """Return the one JSON text of a value: keys sorted, no spaces, no NaN. Hashes and digests are taken over it."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content_hash(*parts: str) -> str:
@@ -137,6 +140,15 @@ class Message:
             object.__setattr__(self, "_key", content_hash(self.speaker, content))
         return self._key, content
 
+    @classmethod
+    def read(cls, key: str, speaker: Speaker, content: str) -> "Message":
+        """Return the message that the run file keeps under a key. Raises ValueError unless it is the one it says."""
+        if content_hash(speaker, content) != key:
+            raise ValueError(f"the message {key} is not what it was")
+        message = cls(speaker, tuple(block_from_json(block) for block in json.loads(content)))
+        object.__setattr__(message, "_key", key)
+        return message
+
     @property
     def text(self) -> str:
         """All that was said in words; thinking, tool uses and results left out."""
@@ -180,6 +192,14 @@ class ToolSpec:
     description: str
     schema: Mapping[str, Json]
     """JSON Schema of the arguments."""
+    _stored: str = field(default="", init=False, compare=False, repr=False)
+
+    def stored(self) -> str:
+        """Return the one JSON text of the tool as a model is shown it."""
+        if not self._stored:
+            # Part of every request.
+            object.__setattr__(self, "_stored", canonical(self.to_json()))
+        return self._stored
 
     def to_json(self) -> Json:
         """Return the tool as the wire format of the Messages API has it."""

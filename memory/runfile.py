@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from aarlab.memory.events import Entry, Event, Role, event_of
 from aarlab.memory.lock import Lock
-from aarlab.memory.messages import Json, Message, block_from_json, canonical, content_hash
+from aarlab.memory.messages import Json, Message, canonical, content_hash
 from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate
 from aarlab.memory.past import take_past
 from aarlab.memory.tape import Divergence, EndOfTape, Tape, TapedCall
@@ -457,9 +457,7 @@ class RunFile:
             row = self._connection.execute("SELECT speaker, content FROM messages WHERE hash = ?", (key,)).fetchone()
             if row is None:
                 raise NothingThere(f"no message {key} in {self.path}")
-            if content_hash(*row) != key:
-                raise SchemaError(f"{self.path} is damaged (the message {key} is not what it was)")
-            return Message(row[0], tuple(block_from_json(block) for block in json.loads(row[1])))
+            return Message.read(key, *row)
 
     def text(self, key: str) -> str:
         """Return the text with this hash. Raises NothingThere, a KeyError, if there is none."""

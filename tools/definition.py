@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,7 +33,7 @@ class Answer:
     """Share of its price that the use takes: less where a part of the work was not done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tool:
     """A tool that researchers can be given."""
 
@@ -44,10 +44,10 @@ class Tool:
     """Which entry of the cost table a use takes, from its arguments."""
     handle: Callable[[Bench, Any], Awaitable[Answer]]
 
-    @property
+    @cached_property
     def spec(self) -> ToolSpec:
         """The tool as a model is shown it."""
-        return ToolSpec(self.name, self.description, _schema(self.arguments))
+        return ToolSpec(self.name, self.description, self.arguments.model_json_schema())
 
     def parse(self, arguments: Mapping[str, Json]) -> Arguments:
         """Check arguments that came from a model. Raises ToolError naming every fault."""
@@ -61,8 +61,3 @@ class Tool:
 def priced(entry: str) -> Callable[[Any], str]:
     """Return a price that is always the same entry of the cost table."""
     return lambda _: entry
-
-
-@cache
-def _schema(arguments: type[Arguments]) -> Mapping[str, Json]:
-    return arguments.model_json_schema()

@@ -6,7 +6,7 @@ Everything a provider needs is here and in `registry`; `docs/providers.md` shows
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from aarlab.memory.messages import Conversation, Message, ToolSpec, Usage, canonical, content_hash
+from aarlab.memory.messages import Conversation, Message, ToolSpec, Usage, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class Request:
     @property
     def hash(self) -> str:
         """Hash over everything the model is shown."""
-        return content_hash(self.conversation.head, canonical([tool.to_json() for tool in self.tools]))
+        # The tools as one JSON list.
+        return content_hash(self.conversation.head, f"[{','.join(tool.stored() for tool in self.tools)}]")
 
 
 @dataclass(frozen=True, slots=True)
