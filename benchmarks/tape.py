@@ -4,9 +4,9 @@
 
 For each number of calls, a run of nine researchers whose base model answers at once and uses a tool each time; then
 
-- *replay*: calls of base models for each second of CPU time, the whole graph included, scores taken from the tape;
-- *floor*: what LangGraph makes of a graph of two empty nodes that run in turn, which is the least that a call and its
-  tool can take here, in the same process;
+- *replay*: calls of base models for each second of CPU time, scores taken from the tape;
+- *LangGraph*: how often a graph of two empty nodes that run in turn goes round in that time, in the same process: what
+  a replay would stay below if LangGraph scheduled its steps;
 - *size*: bytes of the run file for each call;
 - *show*: seconds until `aarlab show` has printed the last round of a researcher, in a process of its own, and of that
   what the interpreter takes to print a run of ten calls.
@@ -46,7 +46,7 @@ class Figures:
 
     calls: int
     replayed_per_cpu_s: float
-    floor_per_cpu_s: float
+    langgraph_per_cpu_s: float
     bytes_per_call: float
     show_s: float
     show_least_s: float
@@ -76,7 +76,7 @@ def main() -> None:
     instant = registry.ModelInfo("benchmark/instant", "takes no time", "nothing", _open, Price(0.0, 0.0, 0.0, 0.0))
     registry.MODELS = {**registry.MODELS, instant.name: instant}
     if not arguments.json:
-        print(f"{'calls':>8}{'replay':>12}{'floor':>12}{'size':>14}{'show':>9}{'of which':>10}")
+        print(f"{'calls':>8}{'replay':>12}{'LangGraph':>12}{'size':>14}{'show':>9}{'of which':>10}")
     with tempfile.TemporaryDirectory() as folder:
         short = made(10, Path(folder) / "short.db")
         for calls in arguments.calls:
@@ -85,7 +85,7 @@ def main() -> None:
                 print(json.dumps(asdict(each)), flush=True)
                 continue
             print(
-                f"{each.calls:8,}{each.replayed_per_cpu_s:10,.0f}/s{each.floor_per_cpu_s:10,.0f}/s"
+                f"{each.calls:8,}{each.replayed_per_cpu_s:10,.0f}/s{each.langgraph_per_cpu_s:10,.0f}/s"
                 f"{each.bytes_per_call:8,.0f} bytes{each.show_s:7.2f} s{each.show_least_s:8.2f} s",
                 flush=True,
             )
@@ -98,7 +98,7 @@ def figures(calls: int, path: Path, short: Path) -> Figures:
     return Figures(
         done.calls,
         done.calls / done.cpu_s,
-        floor(min(calls, 10_000)),
+        langgraph(min(calls, 10_000)),
         path.stat().st_size / done.calls,
         shown(path),
         shown(short),
@@ -139,7 +139,7 @@ class _Turn(TypedDict):
     count: int
 
 
-def floor(turns: int) -> float:
+def langgraph(turns: int) -> float:
     """Return how often a graph of two empty nodes goes round in a second of CPU time."""
 
     async def first(state: _Turn) -> _Turn:

@@ -22,6 +22,7 @@ from aarlab.graph.briefing import briefing
 from aarlab.graph.close import close
 from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
 from aarlab.graph.limits import LIMITS, after_research, halted, reached, within_limits
+from aarlab.graph.onfoot import on_foot
 from aarlab.graph.oversee import note_for, oversee, release, stopped, whole
 from aarlab.graph.plan import plan
 from aarlab.graph.researcher import ResearcherGraph, compile_researcher
@@ -97,7 +98,10 @@ def _research(researcher: ResearcherGraph) -> Any:
         try:
             desk.tell(user(_opening(lab, desk)))
             if time_left(desk, beginning):
-                await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
+                if lab.file.replays_only:
+                    await on_foot(researcher, beginning, lab)
+                else:
+                    await researcher.ainvoke(beginning, context=lab, config={"recursion_limit": 100_000})
         except LIMITS as limit:
             desk.spent = True
             desk.bench.record(reached(lab, limit, state["agent"]))
