@@ -1,11 +1,12 @@
 """Kill runs at random instants, go on with them, and see that nothing is lost, doubled or otherwise.
 
-    python tests/graph/kills.py [KILLS] [SEED]
+    PYTHONPATH=tests python tests/graph/kills.py [KILLS] [SEED]
 
 does so until there have been so many kills, half of them with base models behind a server; the tests do with fewer.
 """
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -80,6 +81,7 @@ def main() -> None:
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     draw, kills, runs = random.Random(seed), 0, 0
+    os.environ["ANTHROPIC_API_KEY"] = ModelServer.key
     with tempfile.TemporaryDirectory() as folder, ModelServer(Team(TINY["seed"])) as server:
         while kills < wanted:
             dials = ALWAYS[runs % len(ALWAYS)]
@@ -87,7 +89,8 @@ def main() -> None:
             live = runs % 2 == 1 and dials["directions"] != "pool"
             described = behind(server, described) if live else described
             whole = happen(described, Path(folder) / f"{runs}-whole.db", "none", kills=0, draw=draw)
-            killed = happen(described, Path(folder) / f"{runs}.db", "none", kills=wanted - kills, draw=draw)
+            some = min(wanted - kills, draw.randint(3, 7))
+            killed = happen(described, Path(folder) / f"{runs}.db", "none", kills=some, draw=draw)
             runs, kills = runs + 1, kills + killed.kills
             same = "same" if killed.log == whole.log else "NOT THE SAME"
             where = "server" if live else "embedded"
