@@ -1,10 +1,12 @@
 """A run happens again from its tape: resumed, replayed, forked, and found out where it is not the same."""
 
+import asyncio
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ import pytest
 from model_servers import ModelServer, Team
 from team_runs import ALWAYS, TINY, Dials, Run, complete, run, scenario, structures
 
+from aarlab.agents.models import registry
+from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.graph import briefing
 from aarlab.graph.again import RunOver, fork_run, resume_run
 from aarlab.graph.legs import NoSuchRound, NotAFork
 from aarlab.graph.replay import replay_run
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure import PRESETS
 from aarlab.memory.events import Brief, Decision, Evaluation, ModelCall, RoundBegan
 from aarlab.memory.lock import Busy
 from aarlab.memory.runfile import Entry, RunFile
@@ -43,11 +48,6 @@ def broken_off(dials: Dials, path: Path, at: int) -> None:
     """Make a run that ends at an event."""
     with pytest.raises((Enough, ExceptionGroup)):
         run(scenario(structure=complete(dials)), path, listeners=[stop_at(at)])
-
-
-def resumed(path: Path) -> dict[str, Any]:
-    """Go on with a run in the sandbox it was in."""
-    return resume_run(path)
 
 
 def rows(path: Path) -> list[tuple[Any, ...]]:
@@ -132,6 +132,38 @@ def test_a_run_replays_to_the_byte_without_a_model_or_a_sandbox(run: Run) -> Non
     assert run.file.path.read_bytes() == before
 
 
+class Late:
+    """A base model whose answers take a while, each another."""
+
+    def __init__(self, model: Model, draw: random.Random) -> None:
+        self.model, self.draw = model, draw
+
+    async def reply(self, request: Request) -> Reply:
+        await asyncio.sleep(self.draw.choice([0.0, 0.001, 0.02, 0.05]))
+        return await self.model.reply(request)
+
+
+def late(info: registry.ModelInfo) -> registry.ModelInfo:
+    """Return a base model as it is when it is far away."""
+    return replace(info, open=lambda seed, agent, how: Late(info.open(seed, agent, how), random.Random(agent)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("preset", PRESETS)
+def test_whoever_answers_first_and_under_every_preset_the_run_is_the_same_and_replays(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = scenario(structure={"preset": preset}, team={"researchers": 3})
+    prompt = run(team, tmp_path / "prompt.db")
+    monkeypatch.setattr(registry, "MODELS", {name: late(info) for name, info in registry.MODELS.items()})
+    slow = run(team, tmp_path / "slow.db")
+    assert [e.stream for e in slow.entries] != [e.stream for e in prompt.entries], "it was another order of arrival"
+    assert slow.summary["digest"] == prompt.summary["digest"]
+    assert replay_run(slow.file.path).digest == slow.summary["digest"]
+    for done in (prompt, slow):
+        done.file.close()
+
+
 def test_a_run_that_was_broken_off_replays_up_to_there(tmp_path: Path) -> None:
     broken_off(ALWAYS[4], tmp_path / "run.db", 90)
     replayed = replay_run(tmp_path / "run.db")
@@ -191,10 +223,11 @@ def test_a_log_that_was_changed_does_not_replay(
 def test_one_character_of_a_prompt_is_found_where_it_is_told(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = run_of(ALWAYS[0]).file.path
     written = briefing.system_prompt
     monkeypatch.setattr(briefing, "system_prompt", lambda **said: written(**said).replace("board", "bored", 1))
     with pytest.raises(Divergence) as caught:
-        replay_run(run_of(ALWAYS[0]).file.path)
+        replay_run(path)
     parting = caught.value
     assert (parting.stream, parting.round, parting.ordinal) == ("r1", 0, 0)
     assert any("bored" in content for content in parting.contents.values())
@@ -203,6 +236,7 @@ def test_one_character_of_a_prompt_is_found_where_it_is_told(
 def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = run_of(ALWAYS[0]).file.path
     from aarlab.graph import team
 
     written = team.round_opening
@@ -212,7 +246,7 @@ def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
 
     monkeypatch.setattr(team, "round_opening", opening)
     with pytest.raises(Divergence) as caught:
-        replay_run(run_of(ALWAYS[0]).file.path)
+        replay_run(path)
     assert (caught.value.stream, caught.value.round) == ("r1", 2)
     assert isinstance(caught.value.happened, Entry)
     assert caught.value.happened.event.kind == "told"
@@ -221,8 +255,7 @@ def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
 def test_one_character_of_a_tools_description_is_found(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
+    path = run_of(ALWAYS[0]).file.path
     from aarlab.graph import furnish
 
     given = furnish.tools_for
@@ -233,7 +266,7 @@ def test_one_character_of_a_tools_description_is_found(
 
     monkeypatch.setattr(furnish, "tools_for", tools_for)
     with pytest.raises(Divergence) as caught:
-        replay_run(run_of(ALWAYS[0]).file.path)
+        replay_run(path)
     assert (caught.value.stream, caught.value.ordinal) == ("r1", 0)
     assert isinstance(caught.value.happened, Entry)
     assert isinstance(caught.value.recorded and caught.value.recorded.event, Brief)
@@ -252,12 +285,26 @@ def test_a_dial_or_a_price_that_stood_otherwise_is_found(
 
 
 def test_two_agents_in_another_order_are_found(run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = run_of(ALWAYS[0]).file.path
     from aarlab.graph.scenario import Team
 
     monkeypatch.setattr(Team, "names", property(lambda team: [f"r{i}" for i in range(team.researchers, 0, -1)]))
     with pytest.raises(Divergence) as caught:
-        replay_run(run_of(ALWAYS[0]).file.path)
+        replay_run(path)
     assert caught.value.round == 0
+
+
+@pytest.mark.parametrize("again", [replay_run, resume_run])
+def test_a_tape_of_another_run_is_told_from_its_own(
+    run_of: Callable[[Dials], Run], tmp_path: Path, again: Callable[[Path], object]
+) -> None:
+    whose = run_of(ALWAYS[1]).scenario.model_dump_json()
+    statement = "UPDATE runs SET scenario = ?, summary = NULL"
+    with altered(run_of(ALWAYS[0]), tmp_path, statement, whose) as path:
+        before = path.read_bytes()
+        with pytest.raises(Divergence):
+            again(path)
+        assert path.read_bytes() == before
 
 
 # -- fork -----------------------------------------------------------------------------------------------------------
