@@ -135,12 +135,7 @@ def cost_text(state: State) -> str:
         return f"not known before a run of each arm is done, for want of a price: {', '.join(names)}{at_most}"
     if cost == (0.0, 0.0):
         return f"$0.00{at_most}"
-    seen = cost[0] == cost[1]
-    how = (
-        "by the runs that are done"
-        if seen
-        else "if they ask as often as simulated researchers do; more if they write much"
-    )
+    how = "by the runs that are done" if cost[0] == cost[1] else "if what was said before comes from a provider's cache"
     return f"about {range_text(cost)}, {how}{at_most}"
 
 

@@ -31,6 +31,7 @@ from aarlab.agents.models.base import Model, ModelError, Reply, Request
 from aarlab.cli import main
 from aarlab.config import ConfigError
 from aarlab.config.load import load_scenario
+from aarlab.graph.estimate import estimate
 from aarlab.graph.run import run_scenario
 from aarlab.memory.events import ModelCall
 from aarlab.memory.runfile import RunFile
@@ -355,13 +356,14 @@ def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file:
 def test_what_it_will_cost_is_told_before_any_money_is_spent(aarlab: Aarlab, file: Path, copy: Path) -> None:
     live = ("--dry-run", "--set", "team.model=anthropic/claude-haiku-4-5", "--set", "budget_usd=5")
     told = aarlab(*arguments(file, copy.parent / "live", *live))
-    assert "if they ask as often as simulated researchers do" in " ".join(told.stdout.split())
+    assert "if what was said before comes from a provider's cache" in " ".join(told.stdout.split())
     assert "at most $5 for all runs together" in " ".join(told.stdout.split())
-    # Two teams of two for six hours each, freely 12 calls a researcher and in stages 18.
     least, most = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
-    reads = [sum(6000 + call * 1600 for call in range(calls)) for calls in (12, 18)]
-    assert most == pytest.approx(2 * sum(reads) * 1e-6 + 2 * (12 + 18) * 1000 * 5e-6, rel=0.02)
-    assert 0 < least < most / 1.5
+    waiting = load_ablation(file, [*SMALL, *live[2::2]])
+    each = {arm.name: estimate(arm.scenario) for arm in waiting.arms}
+    assert least == pytest.approx(sum(each[run.arm].least.usd or 0.0 for run in waiting.runs))
+    assert most == pytest.approx(sum(each[run.arm].most.usd or 0.0 for run in waiting.runs))
+    assert 0 < least < most
     unknown = aarlab(*arguments(file, copy.parent / "live", "--dry-run", "--set", "team.model=openai/of-my-own"))
     assert "for want of a price: openai/of-my-own" in " ".join(unknown.stdout.split())
 
