@@ -6,8 +6,8 @@ from pathlib import Path
 
 from aarlab.ablation.folder import Folder, spent_in
 from aarlab.ablation.plan import Ablation, PlannedRun
-from aarlab.ablation.purse import Terms, fill
-from aarlab.ablation.work import News, Spent
+from aarlab.ablation.purse import Spent, Terms, fill
+from aarlab.ablation.work import News
 
 _SCAN_S = 5.0
 """Seconds between two looks at what other processes have spent."""

@@ -14,7 +14,8 @@ from aarlab.ablation.execute import Watcher
 from aarlab.ablation.measures import measured
 from aarlab.ablation.pace import time_text
 from aarlab.ablation.plan import PlannedRun
-from aarlab.ablation.work import News, Spent
+from aarlab.ablation.purse import Spent
+from aarlab.ablation.work import News
 from aarlab.wording import dollars_text, pgr_text, printable, shortened
 
 _LONGEST_ARM = 40

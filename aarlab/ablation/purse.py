@@ -13,11 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aarlab.ablation.work import Spent
 from aarlab.graph.budget import Amount, PurseEmpty
 
 _AGAIN_S = 0.05
 """Seconds until a call for which there was no room looks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What model calls came to."""
+
+    cost_usd: float | None = 0.0
+    """None: the price of a call is not known."""
+    tokens: int = 0
+    """In and out."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Spent((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aarlab.ablation.folder import publish, set_aside, spent_in
+from aarlab.ablation.purse import SharedPurse, Spent, Terms
 from aarlab.graph.again import RunOver, fork_run, resume_run
 from aarlab.graph.budget import Purse, PurseEmpty
 from aarlab.graph.run import Means, run_scenario
@@ -49,20 +50,6 @@ class Task:
     """Path of the run from whose midst it starts; None: it starts at the beginning."""
     at: int = 0
     """The first round that is its own, where it has a past."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What model calls came to."""
-
-    cost_usd: float | None = 0.0
-    """None: the price of a call is not known."""
-    tokens: int = 0
-    """In and out."""
-
-    def __add__(self, other: "Spent") -> "Spent":
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Spent((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +115,6 @@ def _happened(task: Task, scenario: Scenario, watch: "_Watch") -> dict[str, Any]
 
 def _purse(task: Task) -> Purse | None:
     # Reckons with what is spent as it is said here.
-    from aarlab.ablation.purse import SharedPurse, Terms
-
     return None if task.purse is None else SharedPurse(Terms(**task.purse), task.run)
 
 

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import ModelServer, Team
 
-from aarlab.ablation.purse import SharedPurse, Terms, fill, let_go
-from aarlab.ablation.work import Spent
+from aarlab.ablation.purse import SharedPurse, Spent, Terms, fill, let_go
 from aarlab.agents.models.pricing import read_prices
 from aarlab.graph.budget import Amount, PurseEmpty
 from aarlab.memory.messages import Usage
