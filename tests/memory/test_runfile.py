@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aarlab.memory.events import Decision, Event, Experiment, NotebookEntry, Published, RoundBegan
-from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, user
-from aarlab.memory.migrations import MIGRATIONS, SchemaError
+from aarlab.memory.events import KINDS, Decision, Event, Experiment, NotebookEntry, Published, RoundBegan
+from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, content_hash, user
+from aarlab.memory.migrations import MIGRATIONS, SchemaError, view_of
 from aarlab.memory.runfile import Entry, RunFile
 
 Make = Callable[..., RunFile]
@@ -273,3 +273,11 @@ def test_a_file_of_a_newer_schema_is_refused_with_the_remedy(file: RunFile) -> N
 
 def test_a_file_says_which_schema_it_has(file: RunFile) -> None:
     assert sql(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+def test_events_that_have_changed_come_with_a_step_of_the_schema() -> None:
+    layout = content_hash(*(view_of(event) for event in KINDS))
+    assert (len(MIGRATIONS), layout) == (3, "de9f73cbbca414f97ed2af7c12211353"), (
+        "Views are made anew when a file is brought to a new schema, and only then: append a migration for what has "
+        "changed, if only an empty one, and write down here what the layout is now."
+    )
