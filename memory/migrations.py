@@ -7,13 +7,15 @@ user_version`.
 import dataclasses
 import sqlite3
 from collections.abc import Callable
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from aarlab.memory.events import KINDS, Event
 from aarlab.memory.events import SchemaError as SchemaError
 
-Migration = Callable[[Database], None]
+if TYPE_CHECKING:  # it brings pandas where that is installed, and whoever only reads a file has no use for either
+    from sqlite_utils import Database
+
+Migration = Callable[["Database"], None]
 MIGRATIONS: list[Migration] = []
 
 
@@ -24,7 +26,7 @@ def migration(step: Migration) -> Migration:
 
 
 @migration
-def m001_one_log_and_what_it_points_to(db: Database) -> None:
+def m001_one_log_and_what_it_points_to(db: "Database") -> None:
     """Create the event log, the content store and the run's own row."""
     db.executescript(
         """
@@ -67,41 +69,41 @@ def m001_one_log_and_what_it_points_to(db: Database) -> None:
 
 
 @migration
-def m002_where_methods_ran(db: Database) -> None:
+def m002_where_methods_ran(db: "Database") -> None:
     """Add the mode of the sandbox to the run's own row: strict, docker or none; NULL in runs of before."""
     db.execute("ALTER TABLE runs ADD COLUMN sandbox TEXT")
 
 
 @migration
-def m003_where_a_run_came_from(db: Database) -> None:
+def m003_where_a_run_came_from(db: "Database") -> None:
     """Add the past to the run's own row: of a forked run, JSON of how it was configured before; else NULL."""
     db.execute("ALTER TABLE runs ADD COLUMN past TEXT")
 
 
-def schema_version(db: Database) -> int:
+def schema_version(connection: sqlite3.Connection) -> int:
     """Return the number of steps that have been applied to the file.
 
     Raises:
         SchemaError: The file was written by a newer aarlab.
     """
-    applied = int(db.execute("PRAGMA user_version").fetchone()[0])
+    applied = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if applied > len(MIGRATIONS):
         raise SchemaError(
-            f"the file was written by {_writer(db)} and has schema version {applied}, this aarlab knows "
+            f"the file was written by {_writer(connection)} and has schema version {applied}, this aarlab knows "
             f"{len(MIGRATIONS)}: a newer aarlab opens it"
         )
     return applied
 
 
-def _writer(db: Database) -> str:
+def _writer(connection: sqlite3.Connection) -> str:
     """Return which aarlab wrote a file, as far as a file of the future can be understood."""
     try:
-        return f"aarlab {db.execute('SELECT aarlab_version FROM runs').fetchone()[0]}"
+        return f"aarlab {connection.execute('SELECT aarlab_version FROM runs').fetchone()[0]}"
     except (sqlite3.DatabaseError, TypeError):
         return "another aarlab"
 
 
-def migrate(db: Database, version: int | None = None) -> None:
+def migrate(db: "Database", version: int | None = None) -> None:
     """Bring the file to this version's schema and its views to this version's events.
 
     With `version`, take only so many steps: a file as an earlier aarlab made it.
@@ -109,7 +111,7 @@ def migrate(db: Database, version: int | None = None) -> None:
     Raises:
         SchemaError: The file was written by a newer aarlab.
     """
-    applied, version = schema_version(db), len(MIGRATIONS) if version is None else version
+    applied, version = schema_version(db.conn), len(MIGRATIONS) if version is None else version
     if applied == version:
         return
     with db.atomic():

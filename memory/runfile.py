@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Literal
 
 from aarlab.memory.events import Entry, Event, Role, event_of
 from aarlab.memory.lock import Lock
@@ -25,6 +24,9 @@ from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate
 from aarlab.memory.past import take_past
 from aarlab.memory.tape import Divergence, EndOfTape, Tape, TapedCall
 from aarlab.memory.versions import brought_up, connected, schema_of
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 __all__ = ["Entry", "RunFile", "RunInfo", "Status"]
 
@@ -84,7 +86,6 @@ class RunFile:
         self.written_as = len(MIGRATIONS)
         """Schema version of the file itself; what is read from it is of the present one."""
         self._connection = connection
-        self._db = Database(connection)
         self._lock = lock
         self._log = "events"
         """The table that readers are shown."""
@@ -116,6 +117,8 @@ class RunFile:
         Of a run that is forked, `past` says how it was configured before; what happened in its `parent` before a round
         is taken over, with all that it points to, and happens again.
         """
+        from sqlite_utils import Database
+
         if path.exists():
             raise FileExistsError(f"{path} exists already")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -331,10 +334,16 @@ class RunFile:
         left = (self.tape.entry(stream, self._next_ordinal[stream]) for stream in self.tape.streams)
         return min((entry for entry in left if entry is not None), key=lambda entry: entry.id, default=None)
 
+    @cached_property
+    def _database(self) -> "Database":
+        from sqlite_utils import Database
+
+        return Database(self._connection)
+
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """Everything appended inside becomes visible together or not at all."""
-        with nullcontext() if self.replays_only else self._db.atomic():
+        with nullcontext() if self.replays_only else self._database.atomic():
             yield
 
     def store_message(self, message: Message) -> str:

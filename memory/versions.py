@@ -4,8 +4,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from aarlab.memory.lock import Lock
 from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate, schema_version
 
@@ -26,11 +24,13 @@ def schema_of(path: Path, connection: sqlite3.Connection) -> int:
         raise SchemaError(f"{path} is not a run file ({error})") from None
     if known != 2:
         raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'events')")
-    return schema_version(Database(connection))
+    return schema_version(connection)
 
 
 def brought_up(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return a copy with the present schema, gone when it is closed; the connection to the file is closed."""
+    from sqlite_utils import Database
+
     copy = sqlite3.connect("", isolation_level=None)
     try:
         with closing(connection):
@@ -69,6 +69,8 @@ def migrate_file(path: Path) -> Path | None:
         Busy: A process is at work on it.
         FileExistsError: There is something else where it would be kept.
     """
+    from sqlite_utils import Database
+
     lock = Lock.take(path)
     try:
         with closing(connected(path)) as connection:
