@@ -34,18 +34,19 @@ class Leg:
         return {"run_id": self.run_id, "digest": self.digest, "until_round": self.until, "scenario": scenario}
 
 
-def legs_of(file: RunFile) -> list[Leg]:
+def legs_of(file: RunFile, *, asked: bool = True) -> list[Leg]:
     """Return the legs of a recorded run, oldest first.
+
+    Args:
+        file: The run file.
+        asked: Whether base models are going to be asked in the last leg; else they need not be there.
 
     Raises:
         ValueError: Its configuration means nothing here (pydantic's ValidationError).
     """
-    info = file.info()
-    past = [
-        Leg(Scenario.model_validate(leg["scenario"]), leg["until_round"], leg["run_id"], leg["digest"])
-        for leg in info.past
-    ]
-    return [*past, Leg(Scenario.model_validate(info.scenario), None)]
+    info, of_record = file.info(), Scenario.of_record
+    past = [Leg(of_record(leg["scenario"]), leg["until_round"], leg["run_id"], leg["digest"]) for leg in info.past]
+    return [*past, Leg(Scenario.model_validate(info.scenario) if asked else of_record(info.scenario), None)]
 
 
 def legs_before(file: RunFile, round: int) -> list[Leg]:
@@ -57,7 +58,7 @@ def legs_before(file: RunFile, round: int) -> list[Leg]:
     begun = max((entry.round for entry in file.entries(RoundBegan)), default=0)
     if not 1 <= round <= begun:
         raise NoSuchRound(f"the run has begun rounds 1 to {begun}" if begun else "the run has not begun a round")
-    legs = legs_of(file)
+    legs = legs_of(file, asked=False)
     whole = [leg for leg in legs if leg.until is not None and leg.until < round - 1]
     cut = legs[len(whole)]
     info = file.info()

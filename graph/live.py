@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from aarlab.agents.models.base import Serving
 from aarlab.agents.models.pricing import Price, read_prices, shipped_prices
@@ -12,6 +12,15 @@ from aarlab.agents.models.registry import ModelInfo, find_model
 from aarlab.agents.models.retry import Patience
 
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+RECORDED = {"recorded": True}
+"""Context in which the scenario of a recorded run is read: nobody is going to be asked, and nothing to be paid."""
+
+
+def is_recorded(info: ValidationInfo) -> bool:
+    """Tell whether a scenario is read in the context RECORDED."""
+    return bool(info.context and info.context.get("recorded"))
 
 
 class Live(BaseModel):
@@ -58,8 +67,8 @@ class Live(BaseModel):
 
     @field_validator("prices")
     @classmethod
-    def _is_a_file_of_prices(cls, path: str | None) -> str | None:
-        if path is not None:
+    def _is_a_file_of_prices(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path is not None and not is_recorded(info):
             read_prices(Path(path))
         return path
 

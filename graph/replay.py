@@ -57,7 +57,7 @@ def replay_run(path: Path, tools: Tools = "tape", **means: Unpack[Means]) -> Rep
         answers = _Answers()
         for listener in (answers.see, *means.get("listeners", ())):
             file.on_event(listener)
-        legs = legs_of(file)
+        legs = legs_of(file, asked=False)
         evaluators = (
             _comparing(legs, file, means, stack) if tools == "live" else [TapedEvaluator(file, None)] * len(legs)
         )

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from aarlab.graph.dials.topology import hearing
-from aarlab.graph.live import Live
+from aarlab.graph.live import RECORDED, Live, is_recorded
 from aarlab.graph.structure import Structure
+from aarlab.memory.messages import Json
 from aarlab.scenarios import registry
 
 Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -71,16 +72,17 @@ class Team(_Section):
 
     @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
-    def _names_a_model(cls, name: str) -> str:
+    def _names_a_model(cls, name: str, info: ValidationInfo) -> str:
         from aarlab.agents.models.registry import check_name
 
-        check_name(name)
+        if not is_recorded(info):
+            check_name(name)
         return name
 
     @model_validator(mode="after")
-    def _everybody_named_is_there(self) -> "Team":
+    def _everybody_named_is_there(self, info: ValidationInfo) -> "Team":
         for agent, model in self.models.items():
-            self._names_a_model(model)
+            self._names_a_model(model, info)
             if agent not in (*self.names, "planner"):
                 raise ValueError(f"models names {agent!r}; there are {self.names[0]} to {self.names[-1]}, and planner")
         return self
@@ -193,6 +195,15 @@ class Scenario(_Section):
     scoring: Scoring = Scoring()
     live: Live = Live()
 
+    @classmethod
+    def of_record(cls, data: Json) -> "Scenario":
+        """Return the scenario of a recorded run that is only looked at: its base models and prices need not be there.
+
+        Raises:
+            ValueError: It means nothing here (pydantic's ValidationError).
+        """
+        return cls.model_validate(data, context=RECORDED)
+
     @property
     def rounds(self) -> int:
         """Number of rounds that the budget allows."""
@@ -215,9 +226,9 @@ class Scenario(_Section):
         return self
 
     @model_validator(mode="after")
-    def _money_can_be_counted(self) -> "Scenario":
+    def _money_can_be_counted(self, info: ValidationInfo) -> "Scenario":
         """Refuse a limit on dollars that could not be kept."""
-        if self.budget.usd is None and self.budget.usd_each is None:
+        if is_recorded(info) or (self.budget.usd is None and self.budget.usd_each is None):
             return self
         unknown = [name for name in self.models_used if self.live.price(name) is None]
         if unknown:

@@ -63,7 +63,7 @@ def fork(
         from aarlab.config import ConfigError, Fault
         from aarlab.forking import forked_scenario
 
-        path, info, before = recorded_run(run)
+        path, info, before = recorded_run(run, asked=False)
         if agent is not None and model is None:
             raise ConfigError([Fault(f"--agent {agent}", None, "an agent without a model", "--agent A --model NAME")])
         chosen = [] if model is None else [f"team.model={model}" if agent is None else f"team.models.{agent}={model}"]

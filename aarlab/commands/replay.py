@@ -51,7 +51,7 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
             from aarlab.config import ConfigError, Fault
 
             raise ConfigError([Fault("--step --json", None, "a walk that prints one object", "one of the two")])
-        path, _, scenario = recorded_run(run)
+        path, _, scenario = recorded_run(run, asked=False)
     from aarlab.divergence import divergence_json, divergence_text
     from aarlab.graph.replay import replay_run
     from aarlab.memory.tape import Divergence

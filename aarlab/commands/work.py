@@ -46,8 +46,12 @@ def new_file(name: str, seed: int, folder: Path, *, as_json: bool) -> Path:
     return new_run_path(folder, name, seed).resolve()
 
 
-def recorded_run(name: str | None) -> "tuple[Path, RunInfo, Scenario]":
+def recorded_run(name: str | None, *, asked: bool = True) -> "tuple[Path, RunInfo, Scenario]":
     """Return a run that a person means, what its file says of it, and how it was configured.
+
+    Args:
+        name: A run file, a folder or an id; None: the newest run in ./runs.
+        asked: Whether its base models are going to be asked; else they need not be there.
 
     Raises:
         ConfigError: There is none, or it cannot happen again here.
@@ -63,7 +67,7 @@ def recorded_run(name: str | None) -> "tuple[Path, RunInfo, Scenario]":
     path = find_run(name)
     try:
         with RunFile.replay(path) as file:
-            return path, file.info(), legs_of(file)[-1].scenario
+            return path, file.info(), legs_of(file, asked=asked)[-1].scenario
     except SchemaError as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
     except ValidationError as error:

@@ -164,6 +164,33 @@ def test_whoever_answers_first_and_under_every_preset_the_run_is_the_same_and_re
         done.file.close()
 
 
+def test_base_models_and_prices_that_are_no_longer_there_are_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("gone: {models: {away: {input: 1, output: 5}}}")
+    with monkeypatch.context() as there:
+        model = replace(registry.MODELS["simulated/researcher"], name="gone/away")
+        there.setattr(registry, "MODELS", {**registry.MODELS, model.name: model})
+        team = scenario(
+            team={"researchers": 2, "model": model.name},
+            live={"prices": str(prices)},
+            budget={**TINY["budget"], "usd": 9},
+        )
+        done = run(team, tmp_path / "run.db")
+        broken = tmp_path / "broken.db"
+        with pytest.raises((Enough, ExceptionGroup)):
+            run(team, broken, listeners=[stop_at(40)])
+    prices.unlink()
+    assert replay_run(done.file.path).digest == done.summary["digest"]
+    assert replay_run(broken).calls
+    with pytest.raises(ValueError, match="no base model is called 'gone/away'"):
+        resume_run(broken)
+    other = scenario(team={"researchers": 2})
+    assert fork_run(done.file.path, tmp_path / "fork.db", other, at=2)["status"] == "done"
+    done.file.close()
+
+
 def test_a_run_that_was_broken_off_replays_up_to_there(tmp_path: Path) -> None:
     broken_off(ALWAYS[4], tmp_path / "run.db", 90)
     replayed = replay_run(tmp_path / "run.db")
