@@ -66,6 +66,8 @@ PLAN = Stage("plan", ("read_notebook", "read_file", "write_notebook"), "write_no
 IMPLEMENT = Stage("implement", ("read_file", "read_findings", "borrow", "write_file"), "write_file", "smoke")
 ANALYSE = Stage("analyse", ("read_notebook", "write_notebook"), "write_notebook", "share")
 SHARE = Stage("share", ("post_finding", "submit", "critique"), None, "propose")
+STAGES = {stage.name: stage for stage in (PROPOSE, PLAN, IMPLEMENT, ANALYSE, SHARE)}
+"""By name, as decisions on the next step name them."""
 
 
 def route(*, gated: bool, assigned: bool) -> dict[str, tuple[Node, tuple[str, ...]]]:

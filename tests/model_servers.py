@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.researcher import compact
 from aarlab.memory.messages import (
     Conversation,
     HiddenThinking,
@@ -29,6 +31,7 @@ from aarlab.memory.messages import (
     ToolResult,
     ToolSpec,
     ToolUse,
+    Usage,
     canonical,
     content_hash,
     message_from_json,
@@ -64,6 +67,30 @@ class Team:
             reply: Reply = done.value
             return reply
         raise AssertionError("a simulated researcher waits for nothing")
+
+
+@dataclass
+class Forgetful:
+    """A team that sums up when it is asked to, and thinks of what it wrote as little as it can."""
+
+    team: Team = field(default_factory=lambda: Team(7))
+    numbers: Iterator[int] = field(default_factory=count)
+    summed_up: int = 0
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer as whoever is asked."""
+        last = request.conversation.messages[-1]
+        if last.text == compact():
+            self.summed_up += 1
+            words = (Text(f"Summary {self.summed_up}: $cost was {{not}} counted. "),)
+            return Reply(Message("assistant", words), "end_turn", Usage(), "", None)
+        reply = self.team(request)
+        # It numbers its tool uses by the turns it is shown, and those begin anew.
+        blocks = tuple(
+            replace(block, id=f"use-{next(self.numbers)}") if isinstance(block, ToolUse) else block
+            for block in reply.message.blocks
+        )
+        return replace(reply, message=Message("assistant", blocks))
 
 
 @dataclass

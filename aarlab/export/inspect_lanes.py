@@ -2,84 +2,59 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from inspect_ai.event import Event, InfoEvent, ModelEvent, ScoreEvent, SpanBeginEvent, SpanEndEvent, ToolEvent
-from inspect_ai.model import ChatMessage, ChatMessageSystem, GenerateConfig, ModelOutput
+from inspect_ai.event import (
+    CompactionEvent,
+    Event,
+    InfoEvent,
+    ModelEvent,
+    ScoreEvent,
+    SpanBeginEvent,
+    SpanEndEvent,
+    ToolEvent,
+)
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
 from inspect_ai.scorer import Score
-from inspect_ai.tool import ToolInfo
 
-from aarlab.export.inspect_words import chat, error_of, output, tool_infos, usage
-from aarlab.memory.events import TEAM, Brief, Evaluation, FailedCall, ModelCall, Told, ToolCall
-from aarlab.memory.messages import ToolResult, ToolUse
+from aarlab.export.asked import Asked, Asking, place_of
+from aarlab.export.inspect_words import Chats, error_of, output, tool_info, usage
+from aarlab.export.used import Used, tools_used
+from aarlab.memory.events import TEAM, Compaction, Evaluation, FailedCall, ModelCall, Told, ToolCall
 from aarlab.memory.runfile import Entry, RunFile
 
 
-@dataclass(slots=True)
-class Lane:
-    """One agent, as far as the transcript has come."""
-
-    name: str
-    system: list[ChatMessage] = field(default_factory=list)
-    tools: list[ToolInfo] = field(default_factory=list)
-    said: list[ChatMessage] = field(default_factory=list)
-    """The conversation, without the system prompt."""
-    output: ModelOutput = field(default_factory=ModelOutput)
-    """The last answer."""
-    uses: dict[str, ToolUse] = field(default_factory=dict)
-    results: dict[str, ToolResult] = field(default_factory=dict)
-    """Uses of tools, and what came of them, in the whole run, by the id of the use."""
-    names: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def conversation(self) -> list[ChatMessage]:
-        """All that the base model was shown or said."""
-        return [*self.system, *self.said]
-
-
 class Transcript:
-    """Turns a run's events into Inspect's, in order of arrival. Read `events` first; then `lanes` are as at the end."""
+    """A run's events as Inspect's, in order of arrival."""
 
     def __init__(self, file: RunFile) -> None:
         """Take an open run file."""
         self._file = file
         self._entries = list(file.entries())
-        self.lanes: dict[str, Lane] = {}
-        """By name: r1, r2, ... for researchers, else the role."""
-        self._find_uses()
+        self._asking = Asking(file, self._entries)
+        self._used = tools_used(file, self._entries)
+        self._chats = Chats()
+        self._outputs: dict[str, ModelOutput] = {}
         self.events = list(self._all())
 
-    def _lane(self, entry: Entry) -> Lane:
-        """Return the lane of an event; who serves several researchers, like a reviewer, has one too."""
-        role = getattr(entry.event, "role", "researcher")
-        name = entry.stream if role == "researcher" else role
-        return self.lanes.setdefault(name, Lane(name))
-
-    def _find_uses(self) -> None:
-        """Look up what tools were asked and answered, which stands in the messages around an event."""
-        for entry in self._entries:
-            match entry.event:
-                case Told(message=key) | ModelCall(reply=key):
-                    lane, message = self._lane(entry), self._file.message(key)
-                    lane.uses |= {use.id: use for use in message.tool_uses}
-                    lane.results |= {result.tool_use_id: result for result in message.tool_results}
+    def conversation(self, researcher: str) -> tuple[list[ChatMessage], ModelOutput]:
+        """Return what a researcher was told and said, as it stands at the end, and its last answer."""
+        return self._chats.conversation(*self._asking.said(researcher)), self._outputs.get(researcher, ModelOutput())
 
     def _all(self) -> Iterator[Event]:
         """Yield the events, with the beginnings and ends of the lanes around them; all lanes are inside the team's."""
         if not self._entries:
             return
-        begun: dict[str, str] = {}
+        begun: dict[str, None] = {}
         for entry in self._entries:
-            name = self._lane(entry).name
-            for span in dict.fromkeys((TEAM, name)):
+            for span in dict.fromkeys((TEAM, _lane(entry))):
                 if span not in begun:
                     yield SpanBeginEvent(
                         id=span, name=span, type="agent", parent_id=None if span == TEAM else TEAM,
                         **self._place(entry, span, f"{span}.begin"),
                     )  # fmt: skip
-                begun[span] = name
+                begun[span] = None
             yield from self._told(entry)
         last = self._entries[-1]
         for span in reversed(begun):
@@ -94,36 +69,20 @@ class Transcript:
 
     def _told(self, entry: Entry) -> Iterator[Event]:
         """Yield what an event of the run is in Inspect's words, if anything."""
-        lane = self._lane(entry)
-        place = self._place(entry, lane.name, f"{entry.stream}.{entry.ordinal}")
+        asked = self._asking.follow(entry)
+        place = self._place(entry, _lane(entry), place_of(entry))
         match entry.event:
-            case Brief() as brief:
-                lane.system = [ChatMessageSystem(id=brief.system, content=self._file.text(brief.system))]
-                lane.tools = tool_infos(self._file.text(brief.tools))
-                yield InfoEvent(source=brief.kind, data=brief.to_json(), **place)
-            case Told() as told:
-                message = self._file.message(told.message)
-                if told.role != "researcher" and not message.tool_results:
-                    lane.said = []  # Those who are asked in passing do not remember the last time.
-                lane.said = [*lane.said, *chat(message, lane.names)]
-            case ModelCall() as call:
-                (reply,) = chat(self._file.message(call.reply), lane.names)
-                lane.output = output(call, reply)
-                yield self._asked(call, lane, lane.output, place)
-                lane.said = [*lane.said, reply]
-            case FailedCall() as call:
-                yield self._asked(call, lane, ModelOutput(model=call.model, usage=usage([call])), place, call.fault)
+            case Told():
+                pass  # It stands in what is asked next.
+            case ModelCall() | FailedCall() as call:
+                assert asked is not None, "a call asks something"
+                yield self._called(call, asked, place)
             case ToolCall() as call:
-                use, result = lane.uses.get(call.tool_use_id), lane.results.get(call.tool_use_id)
-                yield ToolEvent(
-                    id=call.tool_use_id,
-                    function=call.tool,
-                    arguments={} if use is None else dict(use.arguments),
-                    result=call.summary if result is None else result.content,
-                    error=None if result is None else error_of(result),
-                    failed=not call.ok or None,
-                    completed=place["timestamp"],
-                    **place,
+                yield self._tool_event(call, self._used[place["uuid"]], place)
+            case Compaction(tokens=tokens) as compaction:
+                place["metadata"] |= compaction.to_json()
+                yield CompactionEvent(
+                    type="summary", role="researcher", tokens_before=tokens or None, source="aarlab", **place
                 )
             case Evaluation(pgr=float(pgr)) as score:
                 told_score = Score(value=pgr, answer=score.subject, metadata=score.to_json())
@@ -132,23 +91,34 @@ class Transcript:
             case event:
                 yield InfoEvent(source=event.kind, data=event.to_json(), **place)
 
-    def _asked(
-        self,
-        call: ModelCall | FailedCall,
-        lane: Lane,
-        answer: ModelOutput,
-        place: dict[str, Any],
-        error: str | None = None,
-    ) -> ModelEvent:
+    def _called(self, call: ModelCall | FailedCall, asked: Asked, place: dict[str, Any]) -> ModelEvent:
+        answer = ModelOutput(model=call.model, usage=usage([call]))
+        place["metadata"]["exact"] = asked.exact
+        if isinstance(call, ModelCall):
+            place["metadata"]["request"] = call.request
+            (said,) = self._chats.message(self._file.message(call.reply), place["uuid"], {})
+            self._outputs[place["span_id"]] = answer = output(call, said)
         return ModelEvent(
             model=call.model,
             role=call.role,
-            input=lane.conversation,
-            tools=lane.tools,
+            input=self._chats.conversation(asked.request.conversation, asked.brought_by),
+            tools=[tool_info(tool) for tool in asked.request.tools],
             tool_choice="auto",
             config=GenerateConfig(),
             output=answer,
-            error=error,
+            error=call.fault if isinstance(call, FailedCall) else None,
+            completed=place["timestamp"],
+            **place,
+        )
+
+    def _tool_event(self, call: ToolCall, used: Used, place: dict[str, Any]) -> ToolEvent:
+        return ToolEvent(
+            id=call.tool_use_id,
+            function=call.tool,
+            arguments={} if used.use is None else dict(used.use.arguments),
+            result=call.summary if used.result is None else used.result.content,
+            error=None if used.result is None else error_of(used.result),
+            failed=not call.ok or None,
             completed=place["timestamp"],
             **place,
         )
@@ -165,3 +135,9 @@ class Transcript:
     def moments(self) -> tuple[str, str]:
         """When the first and the last event happened; empty where nothing has."""
         return (self._entries[0].at, self._entries[-1].at) if self._entries else ("", "")
+
+
+def _lane(entry: Entry) -> str:
+    """Return the lane of an event; who serves several researchers, like a reviewer, has one of its own."""
+    role = getattr(entry.event, "role", "researcher")
+    return entry.stream if role in ("researcher", "summariser") else str(role)

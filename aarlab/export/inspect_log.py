@@ -45,7 +45,7 @@ def eval_log(file: RunFile) -> "EvalLog":
         EvalStats,
     )
 
-    from aarlab.export.inspect_lanes import Lane, Transcript
+    from aarlab.export.inspect_lanes import Transcript
     from aarlab.export.inspect_words import usage
 
     info, transcript = file.info(), Transcript(file)
@@ -53,7 +53,7 @@ def eval_log(file: RunFile) -> "EvalLog":
     task, model = info.scenario["task"]["name"], info.scenario["team"]["model"]
     by_model = {name: usage(calls) for name, calls in transcript.calls("model").items()}
     by_role = {name: usage(calls) for name, calls in transcript.calls("role").items()}
-    lane = transcript.lanes.get(_winner(info) or "r1", Lane("r1"))
+    messages, output = transcript.conversation(_winner(info) or "r1")
     began, ended = transcript.moments
     over = info.status in ("done", "stopped")
     error = None if info.status != "failed" else EvalError(message="the run failed", traceback="", traceback_ansi="")
@@ -63,8 +63,8 @@ def eval_log(file: RunFile) -> "EvalLog":
         epoch=1,
         input=f"Weak-to-strong supervision on the task `{task}`, seed {info.seed}: reach the highest PGR.",
         target="",
-        messages=lane.conversation,
-        output=lane.output,
+        messages=messages,
+        output=output,
         scores=scores,
         metadata={"seed": info.seed, "past": list(info.past), **about},
         events=transcript.events,

@@ -14,9 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from aarlab.agents.models.base import Request
-from aarlab.graph import stages
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.stages import STAGES
 from aarlab.graph.structure import DIALS, Structure
 from aarlab.memory.events import Brief, Compaction, Decision, Event, ModelCall, Told
 from aarlab.memory.messages import Conversation, Message, ToolSpec
@@ -158,9 +158,6 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
     except SandboxUnavailable:
         summary = run_scenario(scenario, path, sandbox="none", **options)
     return Run(scenario, summary, RunFile.read(path))
-
-
-STAGES = {stage.name: stage for stage in (stages.PROPOSE, stages.PLAN, stages.IMPLEMENT, stages.ANALYSE, stages.SHARE)}
 
 
 def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:

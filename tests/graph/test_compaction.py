@@ -1,24 +1,23 @@
 """Conversations that become too long: what is left out, what stays, and that all of it is on record."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import count, pairwise
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_servers import ModelServer, Team
+from model_servers import Forgetful, ModelServer
 from team_runs import Run, questions, run, scenario
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.researcher import compact
 from aarlab.graph.compaction import left_out
 from aarlab.memory.events import Compaction, LimitReached, ModelCall, Told
-from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, Usage, canonical, user
+from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, canonical, user
 
-SEED = 7
 SERVED = {"anthropic": ("anthropic/claude-opus-5-5", ""), "openai": ("openai/my-own", "/v1")}
 LONG = {"hours": 3, "round_hours": 1.5}
 
@@ -30,30 +29,6 @@ def keys() -> Iterator[None]:
         for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
             patch.setenv(name, ModelServer.key)
         yield
-
-
-@dataclass
-class Forgetful:
-    """A team that sums up when it is asked to, and thinks of what it wrote as little as it can."""
-
-    team: Team = field(default_factory=lambda: Team(SEED))
-    numbers: Iterator[int] = field(default_factory=count)
-    summed_up: int = 0
-
-    def __call__(self, request: Request) -> Reply:
-        """Answer as whoever is asked."""
-        last = request.conversation.messages[-1]
-        if last.text == compact():
-            self.summed_up += 1
-            words = (Text(f"Summary {self.summed_up}: $cost was {{not}} counted. "),)
-            return Reply(Message("assistant", words), "end_turn", Usage(), "", None)
-        reply = self.team(request)
-        # It numbers its tool uses by the turns it is shown, and those begin anew.
-        blocks = tuple(
-            replace(block, id=f"use-{next(self.numbers)}") if isinstance(block, ToolUse) else block
-            for block in reply.message.blocks
-        )
-        return replace(reply, message=Message("assistant", blocks))
 
 
 def worked(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_servers import ModelServer
+from model_servers import Forgetful, ModelServer
 from team_runs import Run, run, scenario, structures
-from test_compaction import Forgetful, worked
+from test_compaction import worked
 
 from aarlab.agents.models.registry import find_model
 from aarlab.memory.events import Brief, Compaction, ModelCall
