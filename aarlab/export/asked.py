@@ -22,8 +22,7 @@ class Asked:
     """What stood before a base model when it was called."""
 
     request: Request
-    brought_by: tuple[str, ...]
-    """For the system prompt and then each message, the place of the event that brought it, such as `r3.17`."""
+    """Without a system prompt and tools where these are not known."""
     exact: bool
     """Whether it has the hash that the run file has of what was asked."""
 
@@ -33,32 +32,19 @@ class _Party:
     """One who is asked, with what it has been told and has said so far."""
 
     conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
-    brought_by: tuple[str, ...] = ("",)
     tools: tuple[ToolSpec, ...] = ()
     """All that it was given."""
     stage: str | None = None
     """Where it stands in a fixed workflow, in which not all tools are offered all the time."""
 
-    def begin(self, system: str, place: str) -> None:
-        """Put a system prompt in front of what has been said."""
-        self.conversation = Conversation.begin(system).then(*self.conversation.messages)
-        self.brought_by = (place, *self.brought_by[1:])
-
-    def hear(self, message: Message, place: str) -> None:
+    def hear(self, *messages: Message) -> None:
         """Add what was told or answered."""
-        self.conversation = self.conversation.then(message)
-        self.brought_by = (*self.brought_by, place)
+        self.conversation = self.conversation.then(*messages)
 
-    def forget(self, first: int, summary: Message, place: str) -> None:
-        """Put a summary in the place of the first messages."""
-        kept = self.conversation.messages[first:]
-        self.conversation = Conversation.begin(self.conversation.system).then(summary, *kept)
-        self.brought_by = (self.brought_by[0], place, *self.brought_by[1 + first :])
-
-    def up_to(self, length: int, question: Message, place: str) -> "_Party":
-        """Return who is asked a question after the first messages only."""
-        conversation = Conversation.begin(self.conversation.system).then(*self.conversation.messages[:length], question)
-        return _Party(conversation, (*self.brought_by[: 1 + length], place), self.tools)
+    @property
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """The tools that are before it now."""
+        return self.tools if self.stage is None else tuple(t for t in self.tools if t.name in STAGES[self.stage].tools)
 
 
 class Asking:
@@ -71,36 +57,38 @@ class Asking:
         self._offers = offers(file)
         self._parties: dict[tuple[str, Role], _Party] = {}
         """By stream and role: a reviewer is asked by several researchers at a time."""
-        self._to_sum_up: dict[str, tuple[Message, str]] = {}
-        """By stream, what a researcher was last told when it had to sum up, and the place."""
+        self._to_sum_up: dict[str, Message] = {}
+        """By stream, what a researcher was last told when it had to sum up."""
 
-    def said(self, researcher: str) -> tuple[Conversation, tuple[str, ...]]:
-        """Return what a researcher has been told and has said so far, and what brought it, as in `Asked`."""
-        party = self._party(researcher, "researcher")
-        return party.conversation, party.brought_by
+    def conversation(self, researcher: str) -> Conversation:
+        """Return what a researcher has been told and has said so far."""
+        return self._party(researcher, "researcher").conversation
 
     def follow(self, entry: Entry) -> Asked | None:
         """Take in the next event. Where it is a call of a base model, also a failed one, return what was asked."""
-        place, stream = place_of(entry), entry.stream
+        stream, message = entry.stream, self._file.message
         match entry.event:
             case Brief() as brief:
                 party = self._party(stream, brief.role)
-                party.begin(self._file.text(brief.system), place)
+                party.conversation = _under(self._file.text(brief.system), party.conversation.messages)
                 party.tools, party.stage = _specs(self._file.text(brief.tools)), None
             case Decision(decision="next_step", choice=choice):
                 self._party(stream, "researcher").stage = choice if choice in STAGES else None
             case Told(role="summariser", message=key):
-                self._to_sum_up[stream] = self._file.message(key), place
+                self._to_sum_up[stream] = message(key)
             case Told(role=role, message=key):
-                self._told(stream, role, self._file.message(key), place)
+                self._told(stream, role, message(key))
             case Compaction(dropped=dropped, summary=key):
-                self._party(stream, "researcher").forget(dropped, self._file.message(key), place)
+                party = self._party(stream, "researcher")
+                kept = party.conversation.messages[dropped:]
+                party.conversation = _under(party.conversation.system, (message(key), *kept))
             case FailedCall(role=role):
-                return self._asked(stream, role, self._hashes.get(place))
-            case ModelCall(role=role) as call:
-                asked = self._asked(stream, role, call.request)
-                if role != "summariser":
-                    self._party(stream, role).hear(self._file.message(call.reply), place)
+                return self._asked(stream, role, self._hashes.get(place_of(entry)))
+            case ModelCall(role="summariser", request=hash):
+                return self._asked(stream, "summariser", hash)
+            case ModelCall(role=role, request=hash, reply=key):
+                asked = self._asked(stream, role, hash)
+                self._party(stream, role).hear(message(key))
                 return asked
             case _:
                 pass
@@ -109,52 +97,50 @@ class Asking:
     def _party(self, stream: str, role: Role) -> _Party:
         return self._parties.setdefault((stream, role), _Party())
 
-    def _told(self, stream: str, role: Role, message: Message, place: str) -> None:
+    def _told(self, stream: str, role: Role, message: Message) -> None:
         """Let somebody hear a message. Only researchers remember what was before, apart from uses of tools."""
         if role != "researcher" and not message.tool_results:
             self._parties[stream, role] = _Party()
-        self._party(stream, role).hear(message, place)
+        self._party(stream, role).hear(message)
 
     def _asked(self, stream: str, role: Role, hash: str | None) -> Asked:
         """Return what somebody was asked: of all that it may have been, what has the hash, else the likeliest."""
-        likeliest: Asked | None = None
-        for party, tools in self._candidates(stream, role):
-            request = Request(party.conversation, tools)
-            asked = Asked(request, party.brought_by, request.hash == hash)
-            if asked.exact:
-                return asked
-            likeliest = likeliest or asked
+        likeliest: Request | None = None
+        for request in self._candidates(stream, role):
+            if request.hash == hash:
+                return Asked(request, exact=True)
+            likeliest = likeliest or request
         assert likeliest is not None, "there is always something that may have been asked"
-        return likeliest
+        return Asked(likeliest, exact=False)
 
-    def _candidates(self, stream: str, role: Role) -> Iterator[tuple[_Party, tuple[ToolSpec, ...]]]:
+    def _candidates(self, stream: str, role: Role) -> Iterator[Request]:
         """Yield what somebody may have been asked, the likeliest first."""
-        party = self._party(stream, "researcher" if role == "summariser" else role)
-        if role in ("researcher", "summariser"):
-            stage = None if party.stage is None else STAGES[party.stage]
-            offered = party.tools if stage is None else tuple(tool for tool in party.tools if tool.name in stage.tools)
-            for asked in self._summings_up(stream, party) if role == "summariser" else (party,):
-                yield asked, offered
+        if role == "summariser":
+            yield from self._summings_up(stream)
             return
-        # What those who are asked in passing were told of who they are is not in the file: without a hash to
+        party = self._party(stream, role)
+        yield Request(party.conversation, party.offered)
+        # What those who are asked in passing were told of who they are is not in the file. Without a hash to
         # confirm it, nothing is claimed.
-        yield party, ()
         for offer in self._offers.get(role, ()):
-            told = _Party(party.conversation, party.brought_by)
-            told.begin(offer.system, f"{party.brought_by[1]}.system")
-            yield told, offer.tools
+            yield Request(_under(offer.system, party.conversation.messages), offer.tools)
 
-    def _summings_up(self, stream: str, party: _Party) -> Iterator[_Party]:
+    def _summings_up(self, stream: str) -> Iterator[Request]:
         """Yield what may have been summed up: each beginning of the conversation, with the question behind it."""
-        question, place = self._to_sum_up[stream]
+        party, question = self._party(stream, "researcher"), self._to_sum_up[stream]
         messages = party.conversation.messages
         for length in (left_out(messages), *range(len(messages) + 1)):
-            yield party.up_to(length, question, place)
+            yield Request(_under(party.conversation.system, (*messages[:length], question)), party.offered)
 
 
 def place_of(entry: Entry) -> str:
     """Return the place of an event in its run file, such as `r3.17`: stream and ordinal."""
     return f"{entry.stream}.{entry.ordinal}"
+
+
+def _under(system: str, messages: Sequence[Message]) -> Conversation:
+    """Return a conversation that begins with a system prompt."""
+    return Conversation.begin(system).then(*messages)
 
 
 def _hashes(entries: Sequence[Entry]) -> dict[str, str]:

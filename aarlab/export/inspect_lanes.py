@@ -1,7 +1,9 @@
 """The events of a run as a transcript of Inspect: every agent in a lane of its own. Needs the extra `inspect`."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +18,33 @@ from inspect_ai.event import (
     ToolEvent,
 )
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
-from inspect_ai.scorer import Score
 
 from aarlab.export.asked import Asked, Asking, place_of
-from aarlab.export.inspect_words import Chats, error_of, output, tool_info, usage
+from aarlab.export.inspect_scores import evaluated
+from aarlab.export.inspect_words import Chats, error_of, key_of, output, tool_info, usage
+from aarlab.export.lines import unpacked
 from aarlab.export.used import Used, tools_used
-from aarlab.memory.events import TEAM, Compaction, Evaluation, FailedCall, ModelCall, Told, ToolCall
+from aarlab.memory.events import (
+    TEAM,
+    Brief,
+    Compaction,
+    Decision,
+    Evaluation,
+    FailedCall,
+    ModelCall,
+    Ruling,
+    Told,
+    ToolCall,
+)
+from aarlab.memory.events import Event as Recorded
+from aarlab.memory.messages import Json
 from aarlab.memory.runfile import Entry, RunFile
+
+_SOLVERS = "solvers"
+"""What Inspect calls the part of a sample in which its agents work."""
+_STEPS = (Brief, Told, ModelCall, FailedCall, ToolCall, Compaction, Decision, Ruling)
+"""What happens one after the other in a stream; other events happen within these."""
+_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 class Transcript:
@@ -36,36 +58,48 @@ class Transcript:
         self._used = tools_used(file, self._entries)
         self._chats = Chats()
         self._outputs: dict[str, ModelOutput] = {}
+        self._last_step: dict[str, Entry] = {}
+        """By stream."""
         self.events = list(self._all())
 
     def conversation(self, researcher: str) -> tuple[list[ChatMessage], ModelOutput]:
         """Return what a researcher was told and said, as it stands at the end, and its last answer."""
-        return self._chats.conversation(*self._asking.said(researcher)), self._outputs.get(researcher, ModelOutput())
+        conversation = self._asking.conversation(researcher)
+        return self._chats.conversation(conversation), self._outputs.get(researcher, ModelOutput())
 
     def _all(self) -> Iterator[Event]:
-        """Yield the events, with the beginnings and ends of the lanes around them; all lanes are inside the team's."""
-        if not self._entries:
-            return
+        """Yield the events, with the beginnings and ends of the spans around them."""
         begun: dict[str, None] = {}
         for entry in self._entries:
-            for span in dict.fromkeys((TEAM, _lane(entry))):
+            lane = _lane(entry)
+            # Inspect takes the one agent among its solvers for the main one: all others have their lanes under it.
+            for span, parent in ((_SOLVERS, None), (TEAM, _SOLVERS), (lane, TEAM)):
                 if span not in begun:
-                    yield SpanBeginEvent(
-                        id=span, name=span, type="agent", parent_id=None if span == TEAM else TEAM,
-                        **self._place(entry, span, f"{span}.begin"),
-                    )  # fmt: skip
+                    kind = None if span == _SOLVERS else "agent"
+                    place = self._place(entry, span, f"{span}.begin")
+                    yield SpanBeginEvent(id=span, name=span, type=kind, parent_id=parent, **place)
                 begun[span] = None
             yield from self._told(entry)
-        last = self._entries[-1]
+            if isinstance(entry.event, _STEPS):
+                self._last_step[entry.stream] = entry
         for span in reversed(begun):
-            yield SpanEndEvent(id=span, **self._place(last, span, f"{span}.end"))
+            yield SpanEndEvent(id=span, **self._place(self._entries[-1], span, f"{span}.end"))
 
-    def _place(self, entry: Entry, span: str, uuid: str) -> dict[str, Any]:
-        at, began = (datetime.fromisoformat(moment) for moment in (entry.at, self._entries[0].at))
+    def _place(self, entry: Entry, span: str, uuid: str, since: str | None = None) -> dict[str, Any]:
+        """Return what all events have; `since` is when one began that took time."""
+        at, start = (datetime.fromisoformat(moment) for moment in (since or entry.at, self._entries[0].at))
         return {
-            "span_id": span, "uuid": uuid, "timestamp": at, "working_start": (at - began).total_seconds(),
+            "span_id": span, "uuid": uuid, "timestamp": at, "working_start": (at - start).total_seconds(),
             "metadata": {"stream": entry.stream, "round": entry.round, "hours": entry.hours},
         }  # fmt: skip
+
+    def _stretch(self, entry: Entry) -> dict[str, Any]:
+        """Return what events have that take time: this one began when the step before it in its stream was done."""
+        # The clock may have been set back, as where a run was gone on with elsewhere.
+        since = min(entry.at, self._last_step.get(entry.stream, entry).at)
+        place = self._place(entry, _lane(entry), place_of(entry), since)
+        done = datetime.fromisoformat(entry.at)
+        return {**place, "completed": done, "working_time": (done - place["timestamp"]).total_seconds()}
 
     def _told(self, entry: Entry) -> Iterator[Event]:
         """Yield what an event of the run is in Inspect's words, if anything."""
@@ -76,50 +110,60 @@ class Transcript:
                 pass  # It stands in what is asked next.
             case ModelCall() | FailedCall() as call:
                 assert asked is not None, "a call asks something"
-                yield self._called(call, asked, place)
+                yield self._called(call, asked, self._stretch(entry))
             case ToolCall() as call:
-                yield self._tool_event(call, self._used[place["uuid"]], place)
+                yield self._tool_event(call, self._used[place["uuid"]], self._stretch(entry))
             case Compaction(tokens=tokens) as compaction:
-                place["metadata"] |= compaction.to_json()
+                place["metadata"] |= self._spelt_out(compaction)
                 yield CompactionEvent(
                     type="summary", role="researcher", tokens_before=tokens or None, source="aarlab", **place
                 )
             case Evaluation(pgr=float(pgr)) as score:
-                told_score = Score(value=pgr, answer=score.subject, metadata=score.to_json())
-                intermediate = entry.stream != TEAM
-                yield ScoreEvent(score=told_score, scorer=score.panel, intermediate=intermediate, **place)
+                told = evaluated(pgr, score, self._spelt_out(score))
+                yield ScoreEvent(score=told, scorer=score.panel, intermediate=entry.stream != TEAM, **place)
             case event:
-                yield InfoEvent(source=event.kind, data=event.to_json(), **place)
+                yield InfoEvent(source=event.kind, data=self._spelt_out(event), **place)
+
+    def _spelt_out(self, event: Recorded) -> dict[str, Json]:
+        """Return the fields of an event, those last that have the hash of a text: they become what it says."""
+        texts: dict[str, Json] = {}
+        told = event.to_json()
+        for name, value in told.items():
+            if isinstance(value, str) and _HASH.fullmatch(value):
+                with suppress(KeyError):
+                    texts[name] = unpacked(self._file.text(value))
+        return {name: value for name, value in told.items() if name not in texts} | texts
 
     def _called(self, call: ModelCall | FailedCall, asked: Asked, place: dict[str, Any]) -> ModelEvent:
         answer = ModelOutput(model=call.model, usage=usage([call]))
         place["metadata"]["exact"] = asked.exact
         if isinstance(call, ModelCall):
             place["metadata"]["request"] = call.request
-            (said,) = self._chats.message(self._file.message(call.reply), place["uuid"], {})
-            self._outputs[place["span_id"]] = answer = output(call, said)
+            answer = output(call, self._chats.answer(self._file.message(call.reply)))
+        if call.role == "researcher":
+            self._outputs[place["metadata"]["stream"]] = answer
         return ModelEvent(
             model=call.model,
             role=call.role,
-            input=self._chats.conversation(asked.request.conversation, asked.brought_by),
+            input=self._chats.conversation(asked.request.conversation),
             tools=[tool_info(tool) for tool in asked.request.tools],
             tool_choice="auto",
             config=GenerateConfig(),
             output=answer,
             error=call.fault if isinstance(call, FailedCall) else None,
-            completed=place["timestamp"],
             **place,
         )
 
     def _tool_event(self, call: ToolCall, used: Used, place: dict[str, Any]) -> ToolEvent:
+        use, result = used.use, used.result
         return ToolEvent(
             id=call.tool_use_id,
             function=call.tool,
-            arguments={} if used.use is None else dict(used.use.arguments),
-            result=call.summary if used.result is None else used.result.content,
-            error=None if used.result is None else error_of(used.result),
+            arguments={} if use is None else dict(use.arguments),
+            result=call.summary if result is None else result.content,
+            error=None if result is None else error_of(result),
             failed=not call.ok or None,
-            completed=place["timestamp"],
+            message_id=None if result is None else key_of(result),
             **place,
         )
 

@@ -1,7 +1,6 @@
 """What a base model was asked, read back from a model event of Inspect. Needs the extra `inspect`."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any
 
 from inspect_ai.event import ModelEvent
@@ -22,8 +21,10 @@ from aarlab.memory.messages import (
     ToolUse,
 )
 
-EVENT = "event"
-"""In the metadata of a message: the place of the event in the run file that brought it. The parts of one have one."""
+PART = "part"
+"""In the metadata of a message: which part it is, from 0 on, of one that would else be taken for several, or for a part
+of the one before.
+"""
 BLOCKS = "blocks"
 """In the metadata of an answer: in which order there were contents and uses of tools, where the uses are not last."""
 SCHEMA = "input_schema"
@@ -36,10 +37,31 @@ def request_of(event: ModelEvent) -> Request:
     Where the event's metadata say that it is `exact`, the hash of the request is the one they name.
     """
     conversation = Conversation.begin("".join(told.text for told in event.input if told.role == "system"))
-    said = [told for told in event.input if told.role != "system"]
-    for _, parts in groupby(said, lambda told: (told.metadata or {}).get(EVENT)):
-        conversation = conversation.then(_message(list(parts)))
+    for parts in _whole(told for told in event.input if told.role != "system"):
+        conversation = conversation.then(_message(parts))
     return Request(conversation, tuple(_tool(tool) for tool in event.tools))
+
+
+def _whole(said: Iterable[ChatMessage]) -> Iterator[list[ChatMessage]]:
+    """Yield for each message its parts: results of tools in a row, or what is counted as parts of one."""
+    parts: list[ChatMessage] = []
+    for told in said:
+        part = _part(told)
+        if parts and (part or 0) == 0 and not (part is None and _is_bare_result(told) and _is_bare_result(parts[-1])):
+            yield parts
+            parts = []
+        parts.append(told)
+    if parts:
+        yield parts
+
+
+def _part(told: ChatMessage) -> int | None:
+    number: int | None = (told.metadata or {}).get(PART)
+    return number
+
+
+def _is_bare_result(told: ChatMessage) -> bool:
+    return told.role == "tool" and _part(told) is None
 
 
 def _message(parts: list[ChatMessage]) -> Message:

@@ -1,11 +1,10 @@
 """What passed between agents and base models, in the words of Inspect. Needs the extra `inspect`.
 
-Every message can be turned back into the one that it was (`inspect_reading`). Inspect has results of tools as messages
-of their own, so each part says in its metadata which event brought it. The id would not do: of messages that differ in
-nothing else Inspect keeps one.
+Every message can be turned back into the one that it was (`inspect_reading`). The id of a message is the hash of what
+it says: of messages that differ in nothing else Inspect keeps one, and ids of another kind would then be anybody's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -25,7 +24,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolCall, ToolCallError, ToolInfo, ToolParams
 
-from aarlab.export.inspect_reading import BLOCKS, EVENT, SCHEMA, schema_of
+from aarlab.export.inspect_reading import BLOCKS, PART, SCHEMA, schema_of
 from aarlab.memory.events import FailedCall, ModelCall
 from aarlab.memory.messages import (
     INVALID_INPUT,
@@ -38,6 +37,7 @@ from aarlab.memory.messages import (
     ToolResult,
     ToolSpec,
     ToolUse,
+    content_hash,
 )
 
 _STOPS: dict[str, StopReason] = {
@@ -50,53 +50,66 @@ class Chats:
 
     def __init__(self) -> None:
         """Begin with nothing said."""
-        self._said: dict[str, list[ChatMessage]] = {}
-        """By the place of the event that brought a message."""
+        self._answers: dict[str, ChatMessageAssistant] = {}
+        """By the key of the message."""
+        self._told: dict[tuple[str, str], list[ChatMessage]] = {}
+        """By the keys of the message and of that before it, which names the tools."""
+        self._systems: dict[str, ChatMessageSystem] = {}
 
-    def conversation(self, conversation: Conversation, brought_by: Sequence[str]) -> list[ChatMessage]:
-        """Return a conversation; `brought_by` are the places of the events that brought system prompt and messages.
-
-        A system prompt that nothing has brought is not known, and left out.
-        """
-        system, *places = brought_by
-        found = [*self._said.setdefault(system, [_system(conversation.system, system)])] if system else []
-        turns = pairwise((Message("user", ()), *conversation.messages))
-        for place, (before, message) in zip(places, turns, strict=True):
-            found += self.message(message, place, {use.id: use.name for use in before.tool_uses})
+    def conversation(self, conversation: Conversation) -> list[ChatMessage]:
+        """Return a conversation. One without a system prompt begins with its first message."""
+        found: list[ChatMessage] = []
+        if system := conversation.system:
+            found.append(self._systems.setdefault(system, ChatMessageSystem(id=content_hash(system), content=system)))
+        for before, message in pairwise((Message("user", ()), *conversation.messages)):
+            if message.speaker == "assistant":
+                found.append(self.answer(message))
+            else:
+                key = message.key, before.key
+                if key not in self._told:
+                    self._told[key] = list(_user(message, before))
+                found += self._told[key]
         return found
 
-    def message(self, message: Message, place: str, tools: Mapping[str, str]) -> list[ChatMessage]:
-        """Return one message. `tools` are the names of those whose results it may hold, by the id of the use."""
-        if place not in self._said:
-            spoken = message.speaker == "assistant"
-            self._said[place] = [_assistant(message, place)] if spoken else _user(message, place, tools)
-        return self._said[place]
+    def answer(self, message: Message) -> ChatMessageAssistant:
+        """Return what a base model said."""
+        if message.key not in self._answers:
+            self._answers[message.key] = _assistant(message)
+        return self._answers[message.key]
 
 
-def _system(system: str, place: str) -> ChatMessage:
-    return ChatMessageSystem(id=place, content=system, metadata={EVENT: place})
+def _user(message: Message, before: Message) -> Iterator[ChatMessage]:
+    """Yield what somebody was told after what was said before, part by part."""
+    parts = _parts(message)
+    names = {use.id: use.name for use in before.tool_uses}
+    # Results of tools in a row are taken for one message, and words for another.
+    after_results = bool(before.blocks) and isinstance(before.blocks[-1], ToolResult)
+    mixed = len(parts) > 1 and len(message.tool_results) < len(parts)
+    counted = mixed or (after_results and bool(message.tool_results))
+    for number, part in enumerate(parts):
+        about: dict[str, Any] = {"id": key_of(*part), "metadata": {PART: number} if counted else None}
+        match part:
+            case [ToolResult(tool_use_id=use, content=content) as result]:
+                error = error_of(result)
+                yield ChatMessageTool(content=content, tool_call_id=use, function=names.get(use), error=error, **about)
+            case [Text(text=text)]:
+                yield ChatMessageUser(content=text, **about)
+            case _:
+                yield ChatMessageUser(content=list(_contents(part)), **about)
 
 
-def _user(message: Message, place: str, tools: Mapping[str, str]) -> list[ChatMessage]:
-    """Return what somebody was told: a message for each result of a tool, and one for the words between them."""
+def key_of(*part: Block) -> str:
+    """Return the id of a message with a part of what somebody was told."""
+    return Message("user", part).key
+
+
+def _parts(message: Message) -> list[list[Block]]:
+    """Return the parts of what somebody was told: each result of a tool, and the words between them."""
     parts: list[list[Block]] = []
     for is_result, group in groupby(message.blocks, lambda block: isinstance(block, ToolResult)):
         blocks = list(group)
         parts += [[block] for block in blocks] if is_result else [blocks]
-    found: list[ChatMessage] = []
-    for number, part in enumerate(parts or [[]]):
-        about: dict[str, Any] = {"id": place if len(parts) < 2 else f"{place}.{number}", "metadata": {EVENT: place}}
-        match part:
-            case [ToolResult(tool_use_id=use, content=content) as result]:
-                function, error = tools.get(use), error_of(result)
-                found.append(
-                    ChatMessageTool(content=content, tool_call_id=use, function=function, error=error, **about)
-                )
-            case [Text(text=text)]:
-                found.append(ChatMessageUser(content=text, **about))
-            case _:
-                found.append(ChatMessageUser(content=list(_contents(part)), **about))
-    return found
+    return parts or [[]]
 
 
 def error_of(result: ToolResult) -> ToolCallError | None:
@@ -104,13 +117,12 @@ def error_of(result: ToolResult) -> ToolCallError | None:
     return ToolCallError("unknown", result.content) if result.is_error else None
 
 
-def _assistant(message: Message, place: str) -> ChatMessageAssistant:
+def _assistant(message: Message) -> ChatMessageAssistant:
     kinds = ["tool_use" if isinstance(block, ToolUse) else "content" for block in message.blocks]
-    metadata: dict[str, Any] = {EVENT: place}
-    if kinds != sorted(kinds):
-        metadata[BLOCKS] = kinds  # In Inspect uses of tools come last.
+    # In Inspect uses of tools come last.
+    metadata = None if kinds == sorted(kinds) else {BLOCKS: kinds}
     return ChatMessageAssistant(
-        id=place,
+        id=message.key,
         content=list(_contents(message.blocks)),
         tool_calls=[_tool_call(use) for use in message.tool_uses] or None,
         metadata=metadata,
@@ -135,9 +147,8 @@ def _contents(blocks: Iterable[Block]) -> Iterator[Content]:
                 pass  # Those have their place beside the content.
 
 
-def output(call: ModelCall, reply: ChatMessage) -> ModelOutput:
+def output(call: ModelCall, reply: ChatMessageAssistant) -> ModelOutput:
     """Return what a base model answered."""
-    assert isinstance(reply, ChatMessageAssistant), "a reply is the assistant's"
     choice = ChatCompletionChoice(message=reply, stop_reason=_STOPS.get(call.stop_reason, "unknown"))
     return ModelOutput(model=call.model, choices=[choice], usage=usage([call]))
 

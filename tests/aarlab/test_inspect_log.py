@@ -66,11 +66,19 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
     assert sample.scores["baseline_pgr"].value == info.summary["baseline"]["pgr"]
 
     # Every agent has a lane of its own, and all lanes are inside the team's.
-    (team,) = [node for node in timeline_build(sample.events).root.content if hasattr(node, "content")]
-    lanes = {node.name for node in team.content if hasattr(node, "content")}
-    assert team.name == TEAM
+    root = timeline_build(sample.events).root
+    lanes = {node.name for node in root.content if hasattr(node, "content")}
+    assert root.id == TEAM
     assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
-    assert all(event.span_id in {*lanes, TEAM} for event in sample.events)
+    assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
+
+    # Inspect shows events in the order in which they began: what a tool did comes after it.
+    shown = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
+    assert [kind for kind in shown if kind in ("model", "tool")] == [
+        e.event for e in sample.events if e.span_id == "r1" and e.event in ("model", "tool")
+    ]
+    assert all(e.timestamp <= e.completed for e in sample.events if e.event in ("model", "tool"))
+    assert shown.index("score") > shown.index("tool")
 
     # Nothing is missing, nothing invented, in each lane.
     found: dict[str, list[Any]] = defaultdict(list)
@@ -84,6 +92,7 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
     assert [(e.span_id, e.id, e.function) for e in found["tool"]] == [
         (e.stream, e.event.tool_use_id, e.event.tool) for e in used
     ]
+    assert all("def method" in event.data["code"] for event in found["info"] if event.data.get("code"))
     scored = [e.event.pgr for e in entries if isinstance(e.event, Evaluation) and e.event.pgr is not None]
     assert [event.score.value for event in found["score"]] == scored
 
@@ -95,3 +104,22 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
         )
         total = sum(usage.total_cost for usage in usages.values())
         assert math.isclose(total, sum(call.cost_usd or 0.0 for call in calls), abs_tol=1e-9)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_a_run_that_a_limit_ended_says_which_and_has_no_score_that_stands_for_it(
+    aarlab: Aarlab, tiny: list[str]
+) -> None:
+    log_module = pytest.importorskip("inspect_ai.log")
+    stopped = aarlab("run", "--json", "--seed", "7", *tiny, "--set", "budget.calls=3")
+    assert stopped.exit_code == 3, stopped.output
+    done = aarlab("export", json.loads(stopped.stdout)["file"], "--format", "inspect", "--json")
+    log = log_module.read_eval_log(json.loads(done.stdout)["file"])
+    assert log.status == "cancelled"
+    limit = log.samples[0].limit
+    assert (limit.type, limit.limit) == ("turn", 3)
+    assert "budget.calls is 3" in limit.reason
+    assert "heldout_pgr" not in log.samples[0].scores
+    first = log.results.scores[0]
+    assert (first.name, first.unscored_samples, first.metrics) == ("heldout_pgr", 1, {})

@@ -198,9 +198,8 @@ def test_whatever_is_said_can_be_read_back(system: str, said: list[Message], too
     from aarlab.export.inspect_words import Chats, tool_info
 
     request = Request(Conversation.begin(system).then(*said), tuple(tools))
-    places = [f"r1.{number}" for number in range(len(said) + 1)]
     written = event.ModelEvent(
-        model="m", input=Chats().conversation(request.conversation, places), tools=[tool_info(tool) for tool in tools],
+        model="m", input=Chats().conversation(request.conversation), tools=[tool_info(tool) for tool in tools],
         tool_choice="auto", config=GenerateConfig(), output=ModelOutput(),
     )  # fmt: skip
     read = event.ModelEvent.model_validate_json(written.model_dump_json(exclude_none=True))
