@@ -2,13 +2,19 @@
 
 import json
 import math
+import os
+import socket
+import subprocess
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, Browser
 from click.testing import Result
 
 from aarlab.memory.events import TEAM, Evaluation, FailedCall, ModelCall, ToolCall
@@ -123,3 +129,58 @@ def test_a_run_that_a_limit_ended_says_which_and_has_no_score_that_stands_for_it
     assert "heldout_pgr" not in log.samples[0].scores
     first = log.results.scores[0]
     assert (first.name, first.unscored_samples, first.metrics) == ("heldout_pgr", 1, {})
+
+
+@pytest.fixture
+def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """Start Inspect's own viewer on the logs of a folder and return its address."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def inspect_view(logs: Path) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        where = ("--log-dir", str(logs), "--host", "127.0.0.1", "--port", str(port))
+        home = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+        with (tmp_path / "view.log").open("wb") as told:
+            command = [sys.executable, "-m", "inspect_ai", "view", "start", *where]
+            started.append(subprocess.Popen(command, env=home, stdin=subprocess.DEVNULL, stdout=told, stderr=told))
+        end = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return f"http://127.0.0.1:{port}"
+            except OSError:
+                assert started[-1].poll() is None, (tmp_path / "view.log").read_text()
+                assert time.monotonic() < end, "the viewer does not answer"
+                time.sleep(0.1)
+
+    yield inspect_view
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
+def test_the_viewer_of_inspect_shows_all_lanes_and_what_was_said_in_one(
+    aarlab: Aarlab, nine: Path, inspect_view: Callable[[Path], str], tmp_path: Path
+) -> None:
+    if find_spec("inspect_ai") is None:
+        pytest.skip("inspect_ai is not installed")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    assert aarlab("export", str(nine), "--format", "inspect", "--out", str(logs / "nine.eval")).exit_code == 0
+    with RunFile.read(nine) as file:
+        first = next(entry for entry in file.entries(ModelCall, stream="r7"))
+        heldout = file.info().summary["heldout"]["pgr"]
+    lanes = {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    page = f"{inspect_view(logs)}/#/logs/nine.eval"
+    with Browser(tmp_path / "profile") as browser:
+        sample = browser.text(page, lambda text: lanes <= set(text.split()))
+        call = browser.text(
+            f"{page}/samples/transcript?event=r7.{first.ordinal}", lambda text: "You are r7, a researcher" in text
+        )
+    assert lanes <= set(sample.split()), sample
+    assert f"heldout_pgr\n{heldout:.4g}" in sample
+    assert "You are r7, a researcher in a team of 9." in call, call

@@ -13,6 +13,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, FLAGS
 from click.testing import Result
 from invented import ARMS, record, results, run_file
 
@@ -27,13 +28,6 @@ from aarlab.report.sentences import (
     temperament_sentence,
     title_line,
 )
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-)  # fmt: skip
 
 
 def changed(given: Results, change: Callable[[Record], Record]) -> Results:
