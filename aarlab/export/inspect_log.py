@@ -16,8 +16,11 @@ def write_inspect(file: RunFile, path: Path) -> None:
     if find_spec("inspect_ai") is None:
         found = "the package inspect_ai is not installed"
         raise ConfigError([Fault("--format inspect", None, found, None, "pip install 'aarlab[inspect]'")])
-    from inspect_ai.log import write_eval_log
+    from inspect_ai.log import condense_sample, write_eval_log
 
     from aarlab.export.inspect_eval import eval_log
 
-    write_eval_log(eval_log(file), path, format="json" if path.suffix == ".json" else "eval")
+    log = eval_log(file)
+    # Into JSON Inspect writes a conversation again at every call, unless it is told not to.
+    log.samples = [condense_sample(sample) for sample in log.samples or []]
+    write_eval_log(log, path, format="json" if path.suffix == ".json" else "eval")

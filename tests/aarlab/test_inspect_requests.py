@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import PASSING, SPOILT, Forgetful, ModelServer, Team
 
@@ -132,6 +132,7 @@ def test_conversations_whose_beginnings_were_summed_up(
     with ModelServer(Forgetful(), window=10_500) as server:
         path = run(server=server)
     asked = to_the_letter(path, model_events(path))
+    assert to_the_letter(path, model_events(path, "--out", "run.json")) == asked
     with RunFile.read(path) as file:
         assert asked["summariser"] == len(list(file.entries(Compaction))) >= 2
 
@@ -189,6 +190,7 @@ schemas = st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None)  # The first example imports Inspect.
 @given(words, st.lists(messages, max_size=4), st.lists(st.builds(ToolSpec, words, words, schemas), max_size=2))
 def test_whatever_is_said_can_be_read_back(system: str, said: list[Message], tools: list[ToolSpec]) -> None:
     event = pytest.importorskip("inspect_ai.event")
