@@ -41,7 +41,7 @@ def _in(*requests: Request) -> list[Offer]:
 def _planners(file: RunFile) -> list[Offer]:
     """Return what the planner may have been told: its prompt describes the task and the team."""
     try:
-        scenarios = [leg.scenario for leg in legs_of(file)]
+        scenarios = [leg.scenario for leg in legs_of(file, asked=False)]
     except ValueError:
         return []  # Another version's scenario, or a redacted one.
     prompts = dict.fromkeys(planners_prompt(scenario) for scenario in scenarios)
