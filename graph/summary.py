@@ -24,8 +24,8 @@ from aarlab.memory.measures import (
     entropy,
     realised_autonomy,
     repeats,
-    researchers,
 )
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 
 

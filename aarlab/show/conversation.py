@@ -33,8 +33,8 @@ from aarlab.memory.events import (
     Told,
     ToolCall,
 )
-from aarlab.memory.measures import researchers
 from aarlab.memory.messages import ToolResult, ToolUse
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.show.reading import Reading, structure_line
 from aarlab.show.values import left_out, one_line, readable, readable_json

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from aarlab.config.faults import ConfigError
 from aarlab.memory.events import Borrowed, Edge, Entry, Finding, ModelCall, Told
-from aarlab.memory.measures import researchers
 from aarlab.memory.messages import ToolResult, ToolUse
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 from aarlab.show.conversation import Speaker
 from aarlab.show.reading import Reading, agent_named

@@ -15,7 +15,7 @@ from aarlab.memory.measures.exchange import (
     repeats,
 )
 from aarlab.memory.measures.progress import DevelopmentPgr, development_pgr, frontier
-from aarlab.memory.measures.team import by_hour, researchers
+from aarlab.memory.measures.team import by_hour
 
 __all__ = [
     "BorrowDepth",
@@ -37,6 +37,5 @@ __all__ = [
     "frontier",
     "realised_autonomy",
     "repeats",
-    "researchers",
     "shannon_bits",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aarlab.memory.events import Finding
-from aarlab.memory.measures.team import researchers
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 from aarlab.memory.seeds import rng
 

@@ -149,14 +149,16 @@ def repeats(file: RunFile) -> Repeats:
     for name, (_, finding) in _findings(file).items():
         if finding.code is not None and name in published:
             shown.setdefault(finding.code, []).append((finding.author, published[name]))
-    hears = {e.stream: e.event.hears for e in file.entries(Brief) if isinstance(e.event, Brief)}
+    briefs = [(e.stream, e.ordinal, e.event.hears) for e in file.entries(Brief) if isinstance(e.event, Brief)]
     done: dict[str, set[str]] = {}
     full = own = visible = unseen = 0
     for entry in by_hour(file, Experiment):
         if not isinstance(entry.event, Experiment) or entry.event.fidelity != "full":
             continue
         full += 1
-        code, heard = entry.event.code, hears[entry.stream]
+        code = entry.event.code
+        # By its last briefing: in a run that was forked there may have been another before.
+        heard = [hears for who, ordinal, hears in briefs if who == entry.stream and ordinal < entry.ordinal][-1]
         before = done.setdefault(code, set())
         others = (who for who, when in shown.get(code, []) if when < entry.round and who != entry.stream)
         if entry.stream in before:

@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 
 from aarlab.memory.events import Experiment
-from aarlab.memory.measures.team import by_hour, researchers
+from aarlab.memory.measures.team import by_hour
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 
 

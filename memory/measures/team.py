@@ -1,16 +1,8 @@
-"""Who took part, and in what order things count as earlier or later."""
+"""In what order things count as earlier or later, where the work of several researchers is looked at together."""
 
-from aarlab.memory.events import Brief, Event
+from aarlab.memory.events import Event
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import Entry, RunFile
-
-
-def researchers(file: RunFile) -> list[str]:
-    """Return the names of the run's researchers, in order of their briefing."""
-    return [
-        entry.stream
-        for entry in file.entries(Brief)
-        if isinstance(entry.event, Brief) and entry.event.role == "researcher"
-    ]
 
 
 def by_hour(file: RunFile, *kinds: type[Event]) -> list[Entry]:
