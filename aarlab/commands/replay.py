@@ -11,6 +11,7 @@ from aarlab.commands.shared import (
     bad_input_explained,
     json_option,
     print_json,
+    print_parts,
     sandbox_as_before_option,
     stderr_console,
     stdout_console,
@@ -89,15 +90,15 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
 def _walk(path: "Path") -> None:
     """Let a person walk through the run, until they leave or there is nobody to ask."""
     from aarlab.memory.runfile import RunFile
-    from aarlab.show import Reading, Walk
+    from aarlab.show.reading import Reading
+    from aarlab.show.walk import Walk
 
     console = stdout_console()
     with RunFile.read(path) as file:
         walk = Walk(file, Reading(width=console.width))
         seen = walk.here()
         while True:
-            for part in seen:
-                console.print(part, crop=False)
+            print_parts(console, seen)
             try:
                 command = console.input("> ").strip()
             except (EOFError, KeyboardInterrupt):

@@ -3,15 +3,16 @@
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args
 
 import rich_click as click
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from aarlab.config import Fault
 
@@ -122,6 +123,15 @@ def stdout_console(width: int | None = None) -> "Console":
     from rich.console import Console
 
     return Console(width=width, highlight=False)
+
+
+def print_parts(console: "Console", parts: Iterable["RenderableType"]) -> None:
+    """Print one part after the other; some at a time, which rich does faster than each by itself."""
+    from rich.console import Group
+
+    waiting = iter(parts)
+    while some := list(islice(waiting, 50)):
+        console.print(Group(*some), crop=False)
 
 
 def stderr_console() -> "Console":

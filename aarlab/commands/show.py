@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from aarlab.commands.shared import bad_input_explained, json_option, print_json, stdout_console
+from aarlab.commands.shared import bad_input_explained, json_option, print_json, print_parts, stdout_console
 from aarlab.commands.work import opened
 
 
@@ -19,17 +19,24 @@ def show(run: str | None, agent: str | None, round_: int | None, full: bool, wid
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
     """
     from aarlab.config import ConfigError, Fault
-    from aarlab.show import Reading, agent_named, conversation, overview, run_as_json
+    from aarlab.show.reading import Reading, agent_named
 
     with bad_input_explained(as_json=as_json), opened(run) as file:
         if agent is None and round_ is not None:
             raise ConfigError([Fault("--round", None, "a round without an agent", "--agent A --round N")])
         stream = None if agent is None else agent_named(file, agent)
         if as_json:
+            from aarlab.show.export import run_as_json
+
             print_json(run_as_json(file, stream, round_))
             return
         console = stdout_console(width)
         reading = Reading(full=full, width=console.width)
-        parts = overview(file, reading) if stream is None else conversation(file, stream, round_, reading)
-        for part in parts:
-            console.print(part, crop=False)
+        if stream is None:
+            from aarlab.show.overview import overview
+
+            print_parts(console, overview(file, reading))
+        else:
+            from aarlab.show.conversation import conversation
+
+            print_parts(console, conversation(file, stream, round_, reading))

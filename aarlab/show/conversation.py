@@ -36,6 +36,7 @@ from aarlab.memory.events import (
 from aarlab.memory.messages import ToolResult, ToolUse
 from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import Entry, RunFile
+from aarlab.show.layout import Indented
 from aarlab.show.reading import Reading, structure_line
 from aarlab.show.values import left_out, one_line, readable, readable_json
 from aarlab.wording import hours_text, printable, shortened
@@ -224,7 +225,7 @@ def _head_text(hours: float, what: str, aside: str, style: str) -> Text:
 
 
 def _indented(part: RenderableType, columns: int = 0) -> RenderableType:
-    return Padding(part, (0, 0, 0, 9 + columns), expand=False)
+    return Indented(part, 9 + columns)
 
 
 def _price(call: ModelCall) -> str:

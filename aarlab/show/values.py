@@ -7,11 +7,11 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from aarlab.show.layout import Indented
 from aarlab.show.reading import Reading
 from aarlab.wording import counted, printable
 
@@ -79,7 +79,7 @@ def _fields(value: Mapping[str, Any], reading: Reading) -> Iterator[RenderableTy
     for key in keys:
         if key not in short:
             yield Text(f"{_label(key)}:", style="dim")
-            yield Padding(readable(value[key], _further_in(reading)), (0, 0, 0, 2), expand=False)
+            yield Indented(readable(value[key], _further_in(reading)), 2)
 
 
 def _further_in(reading: Reading) -> Reading:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from aarlab.memory.messages import ToolResult, ToolUse
 from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 from aarlab.show.conversation import Speaker
+from aarlab.show.layout import Indented
 from aarlab.show.reading import Reading, agent_named
 from aarlab.show.steps import Step, steps_of
 from aarlab.show.values import readable, readable_json
@@ -185,7 +185,7 @@ class Walk:
     def _origin(self, name: str) -> RenderableType:
         entry, finding = self._posted[name]
         told = f"{name} “{shortened(finding.title, 60)}”, which {finding.author} posted in round {entry.round}"
-        return Padding(Text(f"⤷ {told}", style="blue"), (0, 0, 0, 9), expand=False)
+        return Indented(Text(f"⤷ {told}", style="blue"), 9)
 
     @cached_property
     def _posted(self) -> dict[str, tuple[Entry, Finding]]:
@@ -217,14 +217,15 @@ class Walk:
         whole = replace(self._reading, full=True)
         yield Text()
         yield Text.assemble(("▸ ", "yellow"), (printable(use.name), "bold yellow"))
-        yield Padding(readable(dict(use.arguments), whole), (0, 0, 1, 2), expand=False)
+        yield Indented(readable(dict(use.arguments), whole), 2)
+        yield Text()
         if result is None:
             yield _said("There is no answer on tape.")
             return
         yield Text(
             "answers with an error" if result.is_error else "answers", style="red" if result.is_error else "green"
         )
-        yield Padding(readable_json(result.content, whole), (0, 0, 0, 2), expand=False)
+        yield Indented(readable_json(result.content, whole), 2)
 
     def _tool_calls(self) -> list[tuple[ToolUse, ToolResult | None]]:
         """Return the tools used in the step, in order, with what they answered."""

@@ -30,7 +30,8 @@ from aarlab.memory.events import (
 from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, user
 from aarlab.memory.runfile import RunFile
 from aarlab.runs import find_run, new_run_path
-from aarlab.show import Reading, agent_named, conversation
+from aarlab.show.conversation import conversation
+from aarlab.show.reading import Reading, agent_named
 from aarlab.show.values import readable
 
 Aarlab = Callable[..., Result]

@@ -14,8 +14,9 @@ from aarlab.cli import main
 from aarlab.memory.events import TEAM, Borrowed, Edge, Event, Experiment, Finding, ModelCall, Told, ToolCall
 from aarlab.memory.messages import Message, Text, ToolResult, ToolUse
 from aarlab.memory.runfile import RunFile
-from aarlab.show import Reading, Walk
+from aarlab.show.reading import Reading
 from aarlab.show.steps import steps_of
+from aarlab.show.walk import Walk
 
 HEADING = re.compile(r"─ (\S+), (?:round (\d+)|briefing) · step ([\d,]+) of ([\d,]+) ─")
 
