@@ -30,6 +30,7 @@ from aarlab.memory.events import (
     Told,
 )
 from aarlab.memory.messages import content_hash
+from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 
 _POINTS: Mapping[type[Event], tuple[str, ...]] = {
@@ -37,7 +38,6 @@ _POINTS: Mapping[type[Event], tuple[str, ...]] = {
     Evaluation: ("code",), Finding: ("code",), Ruling: ("code",), FileWritten: ("text",), Compaction: ("summary",),
 }  # fmt: skip
 """Fields that hold the hash of a text or a message."""
-_STORED = {"message": "SELECT hash, speaker, content FROM messages", "text": "SELECT hash, text FROM texts"}
 _LIMITS = ("usd", "tokens", "calls")
 
 
@@ -51,17 +51,15 @@ class Check:
     faults: tuple[str, ...]
 
 
-def check(file: RunFile) -> list[Check]:
-    """Return what came of each kind of check; a run that was broken off is checked as far as it goes."""
-    found: list[Check] = []
+def check(file: RunFile) -> Iterator[Check]:
+    """Yield what comes of each kind of check; a run that was broken off is checked as far as it goes."""
     for what, look in _CHECKS.items():
         count = _Count()
         try:
             faults = tuple(look(file, count))
         except SchemaError as error:
             faults = (str(error),)
-        found.append(Check(what, count.number, faults))
-    return found
+        yield Check(what, count.number, faults)
 
 
 class _Count:
@@ -109,15 +107,17 @@ def _opened(file: RunFile) -> sqlite3.Connection:
 def _log(file: RunFile, count: _Count) -> Iterator[str]:
     """Each stream is numbered without a gap, and its rounds and hours do not run backwards."""
     last: dict[str, tuple[int, int, float]] = {}
-    for entry in file.entries():
+    for event in file.headings():
         count.one()
-        ordinal, round_, hours = last.get(entry.stream, (-1, 0, 0.0))
-        where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
-        if entry.ordinal != ordinal + 1:
-            yield f"{where} follows on event {ordinal}"
-        if entry.round < round_ or entry.hours < hours:
-            yield f"{where} is of round {entry.round} at hour {entry.hours:g}, after round {round_}, hour {hours:g}"
-        last[entry.stream] = (entry.ordinal, entry.round, entry.hours)
+        ordinal, round_, hours = last.get(event.stream, (-1, 0, 0.0))
+        if event.ordinal != ordinal + 1:
+            yield f"{event.stream}, event {event.ordinal} ({event.kind}) follows on event {ordinal}"
+        if event.round < round_ or event.hours < hours:
+            yield (
+                f"{event.stream}, event {event.ordinal} ({event.kind}) is of round {event.round} at hour "
+                f"{event.hours:g}, after round {round_}, hour {hours:g}"
+            )
+        last[event.stream] = (event.ordinal, event.round, event.hours)
 
 
 def _references(file: RunFile, count: _Count) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _references(file: RunFile, count: _Count) -> Iterator[str]:
             key = getattr(entry.event, name)
             if key is not None:
                 count.one()
-                if file.content(key) is None:
+                if not file.holds(key):
                     yield f"{where}: its {name} {key} is not in the file"
         for name, kind, known in _named(entry.event, findings, experiments):
             count.one()
@@ -199,12 +199,14 @@ def _books(file: RunFile, count: _Count) -> Iterator[str]:
 
 def _hours(file: RunFile, count: _Count) -> Iterator[str]:
     """Nobody used more research hours than there were."""
-    budget = file.info().scenario["budget"]["hours"]
-    for entry in file.entries(Brief):
+    budget, used = file.info().scenario["budget"]["hours"], dict.fromkeys(researchers(file), 0.0)
+    for event in file.headings():
+        if event.stream in used:
+            used[event.stream] = max(used[event.stream], event.hours)
+    for name, hours in used.items():
         count.one()
-        used = max((e.hours for e in file.entries(stream=entry.stream)), default=0.0)
-        if used > budget + 1e-6:
-            yield f"{entry.stream} used {used:g} research hours, budget.hours is {budget:g}"
+        if hours > budget + 1e-6:
+            yield f"{name} used {hours:g} research hours, budget.hours is {budget:g}"
 
 
 def _summary(file: RunFile, count: _Count) -> Iterator[str]:

@@ -34,7 +34,7 @@ def resume_run(path: Path, **means: Unpack[Means]) -> dict[str, Any]:
         info, legs = file.info(), legs_of(file)
     if info.summary is not None:
         raise RunOver(f"the run has come to its end ({info.status}) and was scored")
-    replay_run(path)  # before anything is paid for
+    replay_run(path, progress=means.get("progress"))  # before anything is paid for
     recorded: Mode = info.sandbox or "strict"
     return carried_out(legs, lambda mode: RunFile.resume(path, mode), {"sandbox": recorded, **means})
 
@@ -57,7 +57,7 @@ def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **means: 
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
     must_be_new(path)
-    replay_run(parent)  # before anything is paid for
+    replay_run(parent, progress=means.get("progress"))  # before anything is paid for
     with RunFile.read(parent) as file:
         past = legs_before(file, at)
     check_fork(past[-1].scenario, scenario)

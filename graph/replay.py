@@ -15,6 +15,7 @@ from aarlab.memory.events import Entry, ModelCall, SchemaError
 from aarlab.memory.runfile import RunFile
 from aarlab.memory.tape import Divergence, EndOfTape
 from aarlab.scenarios import registry
+from aarlab.scenarios.task import Progress
 from aarlab.tools.sandbox import Mode, Sandbox
 from aarlab.tools.taped import ComparingEvaluator, Difference, TapedEvaluator
 
@@ -58,6 +59,8 @@ def replay_run(path: Path, tools: Tools = "tape", **means: Unpack[Means]) -> Rep
         for listener in (answers.see, *means.get("listeners", ())):
             file.on_event(listener)
         legs = legs_of(file, asked=False)
+        if (progress := means.get("progress")) is not None:
+            file.on_event(_Rounds(legs[-1].scenario.rounds, progress).see)
         evaluators = (
             _comparing(legs, file, means, stack) if tools == "live" else [TapedEvaluator(file, None)] * len(legs)
         )
@@ -93,6 +96,19 @@ def _comparing(legs: Sequence[Leg], file: RunFile, means: Means, stack: ExitStac
     box = stack.enter_context(Sandbox(means.get("sandbox", recorded)))
     fresh: Means = {**means, "cache": False}
     return [ComparingEvaluator(file, stack.enter_context(evaluator_of(leg.scenario, task, box, fresh))) for leg in legs]
+
+
+class _Rounds:
+    """Tells how far a replay is, by its rounds."""
+
+    def __init__(self, rounds: int, progress: Progress) -> None:
+        self._rounds, self._progress, self._round = rounds, progress, -1
+
+    def see(self, entry: Entry) -> None:
+        """Take in an event."""
+        if entry.round != self._round:
+            self._round = entry.round
+            self._progress("replaying", min(1.0, max(0, entry.round - 1) / self._rounds))
 
 
 class _Answers:

@@ -63,6 +63,7 @@ class Heading:
     stream: str
     ordinal: int
     round: int
+    hours: float
     kind: str
     role: str | None
     """Of what is said to a base model or by one: whose part it plays; None for everything else."""
@@ -376,6 +377,11 @@ class RunFile:
                 return str(row[0])
         return None
 
+    def holds(self, key: str) -> bool:
+        """Tell whether there is a text or a message with this hash."""
+        query = "SELECT EXISTS (SELECT 1 FROM texts WHERE hash = ?1) OR EXISTS (SELECT 1 FROM messages WHERE hash = ?1)"
+        return bool(self._connection.execute(query, (key,)).fetchone()[0])
+
     def finish(self, status: Status, summary: Json = None) -> None:
         """Record how the run ended."""
         self._connection.execute(
@@ -449,7 +455,7 @@ class RunFile:
         self._show_unseen()
         spoken = "kind IN ('told', 'model_calls', 'failed_calls')"
         role = f"CASE WHEN {spoken} THEN json_extract(data, '$.role') END"
-        query = f"SELECT id, stream, ordinal, round, kind, {role} FROM {self._log} ORDER BY id"
+        query = f"SELECT id, stream, ordinal, round, hours, kind, {role} FROM {self._log} ORDER BY id"
         with self._as_told():
             for row in self._connection.execute(query):
                 yield Heading(*row)

@@ -1,11 +1,17 @@
 """`aarlab check`: is a run file what it says it is?"""
 
 import sys
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from aarlab.commands.shared import Status, bad_input_explained, json_option, print_json, stdout_console
+from aarlab.commands.shared import Status, bad_input_explained, json_option, print_json, stderr_console, stdout_console
 from aarlab.commands.work import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aarlab.check import Check
 
 _MOST = 20
 """Faults of a kind that are shown."""
@@ -25,15 +31,12 @@ def check(run: str | None, as_json: bool) -> None:
     from aarlab.check import check as checked
     from aarlab.wording import printable
 
+    found, console = [], stdout_console()
     with bad_input_explained(as_json=as_json), opened(run) as file:
-        found = checked(file)
-        path = file.path
-    sound = not any(each.faults for each in found)
-    if as_json:
-        print_json({"status": "sound" if sound else "faults", "file": str(path), "checks": [asdict(e) for e in found]})
-    else:
-        console = stdout_console()
-        for each in found:
+        for each in _shown_to_work(checked(file)):
+            found.append(each)
+            if as_json:
+                continue
             style = "red" if each.faults else "green"
             told = f"{len(each.faults)} faults" if each.faults else "sound"
             console.print(f"{each.what:<20}{each.looked_at:>8,}  [{style}]{told}[/]", highlight=False)
@@ -41,4 +44,18 @@ def check(run: str | None, as_json: bool) -> None:
                 console.print(f"  {printable(fault)}", markup=False, highlight=False, soft_wrap=True)
             if len(each.faults) > _MOST:
                 console.print(f"  and {len(each.faults) - _MOST} more (--json)")
+    sound = not any(each.faults for each in found)
+    if as_json:
+        path, checks = str(file.path), [asdict(each) for each in found]
+        print_json({"status": "sound" if sound else "faults", "file": path, "checks": checks})
     sys.exit(Status.DONE if sound else Status.FAILED)
+
+
+def _shown_to_work(checks: "Iterator[Check]") -> "Iterator[Check]":
+    """Yield what comes of each check; whoever waits for it at a terminal sees that something is done."""
+    while True:
+        with stderr_console().status("checking"):
+            each = next(checks, None)
+        if each is None:
+            return
+        yield each

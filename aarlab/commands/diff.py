@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from aarlab.commands.shared import Status, bad_input_explained, json_option, print_json, stdout_console
+from aarlab.commands.shared import Status, bad_input_explained, json_option, print_json, stderr_console, stdout_console
 from aarlab.commands.work import opened
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def diff(first: str, second: str, as_json: bool) -> None:
     from aarlab.parting import difference
 
     with bad_input_explained(as_json=as_json), opened(first) as one, opened(second) as other:
-        found = difference(one, other)
+        with stderr_console().status("comparing"):
+            found = difference(one, other)
         names = one.info().run_id, other.info().run_id
     if as_json:
         print_json(_json(found, names))

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from aarlab.commands.shared import Status, bad_input_explained, json_option, print_json, refuse, stop_politely
+from aarlab.commands.shared import (
+    Status,
+    bad_input_explained,
+    json_option,
+    print_json,
+    refuse,
+    stderr_console,
+    stop_politely,
+)
 
 if TYPE_CHECKING:
     from aarlab.export import Format
@@ -53,10 +61,11 @@ def export(run: str | None, format_: "Format", out: str | None, patterns: tuple[
         target = default_name(path, format_) if out is None else Path(out or ".")
         try:
             RunFile.read(path).close()
-            if out == "-":
-                write_jsonl(path, sys.stdout, redaction)
-            else:
-                export_run(path, format_, target, redaction)
+            with stderr_console().status("writing"):
+                if out == "-":
+                    write_jsonl(path, sys.stdout, redaction)
+                else:
+                    export_run(path, format_, target, redaction)
         except SchemaError as error:
             refuse([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")], as_json=as_json)
         except NotWhole as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from aarlab.commands.shared import bad_input_explained, json_option, print_json, refuse, stop_politely
+from aarlab.commands.shared import bad_input_explained, json_option, print_json, refuse, stderr_console, stop_politely
 
 
 @click.command("import")
@@ -25,7 +25,7 @@ def import_(file: str, out: str, as_json: bool) -> None:
     with bad_input_explained(as_json=as_json):
         name = "stdin" if file == "-" else file
         try:
-            with click.open_file(file, encoding="utf-8") as lines:
+            with click.open_file(file, encoding="utf-8") as lines, stderr_console().status("reading"):
                 path = read_jsonl(lines, name, Path(out))
         except NotWhole as error:
             refuse([Fault(error.where, None, error.found, error.allowed)], as_json=as_json)

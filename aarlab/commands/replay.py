@@ -52,7 +52,7 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
             from aarlab.config import ConfigError, Fault
 
             raise ConfigError([Fault("--step --json", None, "a walk that prints one object", "one of the two")])
-        path, _, scenario = recorded_run(run, asked=False)
+        path, _, _ = recorded_run(run, asked=False)
     from aarlab.divergence import divergence_json, divergence_text
     from aarlab.graph.replay import replay_run
     from aarlab.memory.tape import Divergence
@@ -63,8 +63,7 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
     try:
         with bad_input_explained(as_json=as_json), Waiting(stderr_console(), patience_s=1.0) as waiting:
             means: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
-            rounds = _Rounds(scenario.rounds, waiting)
-            done = replay_run(path, "live" if tools == "live" else "tape", listeners=[rounds.see], **means)
+            done = replay_run(path, "live" if tools == "live" else "tape", progress=waiting, **means)
     except Divergence as error:
         if as_json:
             print_json({"status": "diverged", "file": str(path), **divergence_json(error)})
@@ -107,17 +106,6 @@ def _walk(path: "Path") -> None:
             if command in ("q", "quit"):
                 return
             seen = walk.obey(command)
-
-
-class _Rounds:
-    """Shows how far a replay is, by its rounds."""
-
-    def __init__(self, rounds: int, waiting: Any) -> None:
-        self._rounds, self._waiting = rounds, waiting
-
-    def see(self, entry: Any) -> None:
-        """Take in an event."""
-        self._waiting("replaying", min(1.0, max(0, entry.round - 1) / self._rounds))
 
 
 def _figures(done: "Replayed") -> dict[str, Any]:
