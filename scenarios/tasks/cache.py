@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays by name."""
@@ -32,13 +33,16 @@ def cached(name: str, parameters: Mapping[str, float | int | str], make: Callabl
     `parameters` must hold everything that `make` depends on: their hash is the key. A damaged file is made again; a
     folder that cannot be written to costs nothing but the time of the next process.
     """
-    key = hashlib.sha256(json.dumps([name, dict(parameters)], sort_keys=True).encode()).hexdigest()[:16]
+    made_with = [name, dict(parameters), "one thread"]
+    key = hashlib.sha256(json.dumps(made_with, sort_keys=True).encode()).hexdigest()[:16]
     path = folder() / f"{name}-{key}.npz"
     with _lock:
         if str(path) not in _memory:
             arrays = _read(path)
             if arrays is None:
-                arrays = make()
+                # Sums in a fixed order: the same bits on any number of cores.
+                with threadpool_limits(1):
+                    arrays = make()
                 _write(path, arrays)
             _memory[str(path)] = arrays
         return _memory[str(path)]

@@ -1,12 +1,15 @@
 """What students are pretrained with: the cache, the network, the Poisson sampler."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import poisson
+from threadpoolctl import threadpool_limits
 
+from aarlab.scenarios.registry import TASKS
 from aarlab.scenarios.tasks import cache
 from aarlab.scenarios.tasks.cache import cached
 from aarlab.scenarios.tasks.network import Network, log_softmax, train
@@ -46,6 +49,21 @@ def test_another_parameter_is_another_entry(folder: Path) -> None:
     for width in (3, 4):
         cached("toy", {"width": width}, make)
     assert make.calls == 2
+
+
+def test_what_is_made_is_the_same_to_the_bit_on_any_number_of_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for threads in (1, 2):
+        monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / str(threads)))
+        with threadpool_limits(threads):
+            replace(TASKS["chat"]).prepare(lambda what, share: None)
+        cache.forget()
+        (path,) = (tmp_path / str(threads)).iterdir()
+        with np.load(path) as file:
+            made.append({name: file[name].tobytes() for name in file.files})
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", None], ids=["empty", "garbage", "cut short"])
