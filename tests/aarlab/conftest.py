@@ -50,10 +50,14 @@ def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Done:
+def tiny_run(made_once: Callable[..., Path], tiny: list[str]) -> Done:
     """What `aarlab run --json` of a small scenario left behind."""
-    folder = tmp_path_factory.mktemp("tiny")
-    return _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny)
+
+    def make(folder: Path) -> None:
+        done = _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny)
+        (folder / "done.json").write_text(json.dumps(vars(done)))
+
+    return Done(**json.loads((made_once("tiny", make) / "done.json").read_text()))
 
 
 @pytest.fixture(scope="session")

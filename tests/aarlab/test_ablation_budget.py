@@ -51,6 +51,8 @@ def all_together(path: str, run: str, costs: list[tuple[float, float]]) -> list[
 calls = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0, 1)), max_size=12)
 
 
+# A process that shares the tests with others has a thread that speaks with them; it holds nothing that a child needs.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @settings(max_examples=15, deadline=None)
 @given(st.lists(calls, min_size=2, max_size=4))
 def test_processes_do_not_spend_the_same_dollar_twice(

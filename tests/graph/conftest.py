@@ -1,5 +1,6 @@
 """Runs that tests share: each is made once."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,21 +8,31 @@ import pytest
 from team_runs import Dials, Run, complete, scenario
 from team_runs import run as run_once
 
+from aarlab.memory.runfile import RunFile
+
 
 @pytest.fixture(scope="session")
-def run_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Dials], Run]]:
+def run_of(made_once: Callable[..., Path]) -> Iterator[Callable[[Dials], Run]]:
     """Make a run of a structure, or return the one that has been made already."""
-    folder: Path = tmp_path_factory.mktemp("runs")
-    made: dict[str, Run] = {}
+    opened: dict[str, Run] = {}
 
     def run_of(dials: Dials) -> Run:
         name = "-".join(dials.values())
-        if name not in made:
-            made[name] = run_once(scenario(structure=complete(dials)), folder / f"{name}.db")
-        return made[name]
+        if name not in opened:
+            asked = scenario(structure=complete(dials))
+
+            def make(folder: Path) -> None:
+                done = run_once(asked, folder / f"{name}.db")
+                done.file.close()
+                (folder / "summary.json").write_text(json.dumps(done.summary))
+
+            folder = made_once(name, make)
+            summary = json.loads((folder / "summary.json").read_text())
+            opened[name] = Run(asked, summary, RunFile.read(folder / f"{name}.db"))
+        return opened[name]
 
     yield run_of
-    for run in made.values():
+    for run in opened.values():
         run.file.close()
 
 
