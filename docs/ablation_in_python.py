@@ -17,8 +17,8 @@ ablation = Ablation(
         "budget": {"hours": 2, "round_hours": 1},
         "costs": {"think": 0.02, "pilot": 0.1, "full": 0.3},
         "scoring": {
-            "full_worlds": 2, "finalists": 1, "final_worlds": 2, "heldout_worlds": 4, "redrawn_worlds": 0,
-            "transfer_worlds": 0,
+            "full_worlds": 2, "finalists": 1, "final_worlds": 2, "screening_worlds": 2, "heldout_worlds": 4,
+            "redrawn_worlds": 0, "transfer_worlds": 0,
         },
     },
     arms={"free": {"structure": "autonomous"}, "staged": {"structure": "staged"}},

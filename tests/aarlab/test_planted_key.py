@@ -38,7 +38,8 @@ def spying(request: Request) -> Reply:
     return Reply(Message("assistant", blocks), "tool_use", Usage(), "", None)
 
 
-@pytest.mark.parametrize("provider", ["anthropic", pytest.param("openai", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
 def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> None:
     env_file = tmp_path / "keys"
     env_file.write_text(f"{provider.upper()}_API_KEY={KEY}\n")

@@ -64,10 +64,15 @@ def happen(described: dict[str, Any], path: Path, mode: str, *, kills: int, draw
         done = process.returncode == 0 or "RunOver" in told  # killed between its end and its exit
         suffered += process.returncode == -signal.SIGKILL
         assert done or process.returncode == -signal.SIGKILL, told
+    return outcome(path, suffered)
+
+
+def outcome(path: Path, kills: int = 0) -> Outcome:
+    """Return what a run that has come to its end came to."""
     with closing(sqlite3.connect(path)) as connection:
         log = connection.execute(f"SELECT {_ROW}, {_CACHE} FROM events ORDER BY stream, ordinal").fetchall()
         kinds = Counter(kind for (kind,) in connection.execute("SELECT kind FROM events"))
-    return Outcome(suffered, log, kinds)
+    return Outcome(kills, log, kinds)
 
 
 def behind(server: ModelServer, described: dict[str, Any]) -> dict[str, Any]:

@@ -99,9 +99,12 @@ def test_a_run_killed_again_and_again_comes_to_the_same(
     mode, draw = run_of(ALWAYS[0]).summary["sandbox"], random.Random(11)
     described: dict[str, Any] = {**TINY, "structure": dict(ALWAYS[0])}
     with ModelServer(Team(TINY["seed"])) as server:
-        described = described if where == "here" else kills.behind(server, described)
-        whole = kills.happen(described, tmp_path / "whole.db", mode, kills=0, draw=draw)
-        killed = kills.happen(described, tmp_path / "run.db", mode, kills=4, draw=draw)
+        if where == "here":
+            whole = kills.outcome(run_of(ALWAYS[0]).file.path)
+        else:
+            described = kills.behind(server, described)
+            whole = kills.happen(described, tmp_path / "whole.db", mode, kills=0, draw=draw)
+        killed = kills.happen(described, tmp_path / "run.db", mode, kills=2, draw=draw)
     assert killed.kills
     assert killed.log == whole.log
     assert killed.kinds == whole.kinds
