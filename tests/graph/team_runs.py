@@ -104,9 +104,18 @@ COMBINATIONS: list[Dials] = [*ALWAYS, *(dials for dials in covering() if dials n
 """Every pair of values of two dials; those beyond the first few run among the long tests."""
 
 
-def structures(**dials: str) -> pytest.MarkDecorator:
-    """Run a test on a run of every structure whose dials stand like this."""
-    wanted = [c for c in COMBINATIONS if dials.items() <= c.items()]
+def each_value() -> list[Dials]:
+    """Return the first few structures, and of the others those with a value of a dial that none before them has."""
+    chosen: list[Dials] = []
+    for dials in COMBINATIONS:
+        if dials in ALWAYS or not dials.items() <= {item for one in chosen for item in one.items()}:
+            chosen.append(dials)
+    return chosen
+
+
+def structures(among: list[Dials] = COMBINATIONS, **dials: str) -> pytest.MarkDecorator:
+    """Run a test on a run of every structure, or of every one among some, whose dials stand like this."""
+    wanted = [c for c in among if dials.items() <= c.items()]
     params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in wanted]
     return pytest.mark.parametrize("run", params, indirect=True)
 

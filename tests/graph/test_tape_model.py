@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from model_servers import Forgetful, ModelServer
-from team_runs import Run, run, scenario, structures
+from team_runs import Run, each_value, run, scenario, structures
 from test_compaction import worked
 
 from aarlab.agents.models.registry import find_model
@@ -33,7 +33,8 @@ def happened(run: Run) -> dict[str, list[str]]:
     return streams
 
 
-@structures()
+# Every pair of values is replayed in test_again.py; here it is who is asked, and for that each value by itself will do.
+@structures(each_value())
 def test_a_team_that_is_played_from_a_tape_does_what_it_did(run: Run, tmp_path: Path) -> None:
     team = scenario(structure=run.scenario.structure, team=team_on(run.file.path))
     again = run_again(team, tmp_path)
