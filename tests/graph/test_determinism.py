@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from team_runs import ALWAYS, TINY, Dials, Run
@@ -14,41 +15,57 @@ RUN = """
 import json, os, sys
 from pathlib import Path
 
-if sys.argv[3] == "one core":
+if sys.argv[1] == "one core":
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 from aarlab.graph.run import run_scenario
 from aarlab.graph.scenario import Scenario
 
-scenario = Scenario.model_validate(json.loads(sys.argv[1]))
-# On one core it measures everything anew, whatever has been measured before.
-print(run_scenario(scenario, Path(sys.argv[2]), cache=sys.argv[3] != "one core")["digest"])
+for number, described in enumerate(map(json.loads, sys.argv[3:])):
+    # On one core it measures everything anew, whatever has been measured before.
+    path, cache = Path(sys.argv[2]) / f"{number}.db", sys.argv[1] != "one core"
+    print(run_scenario(Scenario.model_validate(described), path, cache=cache)["digest"])
 """
 
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture
-def digest_of(tmp_path: Path) -> Callable[..., str]:
-    """Run in a process of its own and return the digest."""
-
-    def digest_of(structure: Dials, *, seed: int = 7, cores: str = "all cores", hash_seed: int = 0) -> str:
-        described = json.dumps({**TINY, "structure": dict(structure), "seed": seed})
-        command = [sys.executable, "-c", RUN, described, str(tmp_path / f"{seed}-{hash_seed}.db"), cores]
-        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
-
-    return digest_of
+def digests(folder: Path, *scenarios: dict[str, Any], cores: str = "all cores", hash_seed: int = 0) -> list[str]:
+    """Run scenarios one after another in a process of its own and return the digests."""
+    command = [sys.executable, "-c", RUN, cores, str(folder), *map(json.dumps, scenarios)]
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()
 
 
-@pytest.mark.parametrize("structure", ALWAYS, ids=lambda dials: "-".join(dials.values()))
+@pytest.fixture(scope="module")
+def elsewhere(made_once: Callable[..., Path]) -> Callable[..., dict[str, str]]:
+    """Return the digests of all structures, by name, from a process of its own."""
+
+    def elsewhere(cores: str, hash_seed: int) -> dict[str, str]:
+        def make(folder: Path) -> None:
+            asked = [{**TINY, "structure": dict(dials)} for dials in ALWAYS]
+            found = digests(folder, *asked, cores=cores, hash_seed=hash_seed)
+            (folder / "digests.json").write_text(json.dumps(dict(zip(map(name, ALWAYS), found, strict=True))))
+
+        told: dict[str, str] = json.loads((made_once(f"on {cores}", make) / "digests.json").read_text())
+        return told
+
+    return elsewhere
+
+
+def name(dials: Dials) -> str:
+    return "-".join(dials.values())
+
+
+@pytest.mark.parametrize("structure", ALWAYS, ids=name)
 def test_a_run_is_the_same_in_another_process_and_on_one_core_and_without_what_was_measured_before(
-    digest_of: Callable[..., str], run_of: Callable[[Dials], Run], structure: Dials
+    elsewhere: Callable[..., dict[str, str]], run_of: Callable[[Dials], Run], structure: Dials
 ) -> None:
     here = run_of(structure).summary["digest"]
-    assert digest_of(structure, hash_seed=1) == here
-    assert digest_of(structure, hash_seed=2, cores="one core") == here
+    assert elsewhere("all cores", hash_seed=1)[name(structure)] == here
+    assert elsewhere("one core", hash_seed=2)[name(structure)] == here
 
 
-def test_another_seed_is_another_run(digest_of: Callable[..., str], run_of: Callable[[Dials], Run]) -> None:
-    assert digest_of(ALWAYS[0], seed=8) != run_of(ALWAYS[0]).summary["digest"]
+def test_another_seed_is_another_run(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    (other,) = digests(tmp_path, {**TINY, "structure": dict(ALWAYS[0]), "seed": 8})
+    assert other != run_of(ALWAYS[0]).summary["digest"]
