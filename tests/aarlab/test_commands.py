@@ -166,20 +166,19 @@ def test_help_needs_nothing_heavy() -> None:
 
 
 @pytest.mark.long
-def test_one_seed_is_one_run_and_another_is_another(process: Process, tiny: list[str], summary: dict[str, Any]) -> None:
+def test_one_seed_is_one_run_and_another_is_another_quietly(
+    process: Process, tiny: list[str], summary: dict[str, Any]
+) -> None:
     pairs = [tiny[i : i + 2] for i in range(0, len(tiny), 2)]
     reordered = [part for pair in reversed(pairs) for part in pair]
-    again = json.loads(process("run", "--json", "--quiet", "--set", "seed=7", *reordered).stdout)
+    quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
+    assert quietly.stderr == "", "quiet and JSON leave it empty"
+    again = json.loads(quietly.stdout)
     other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
     assert again["digest"] == summary["digest"] != other["digest"]
     same = ("best", "heldout", "baseline", "findings", "entropy_bits", "realised_autonomy", "hours")
     assert {key: again[key] for key in same} == {key: summary[key] for key in same}
     assert len({again["file"], other["file"], summary["file"]}) == 3
-
-
-@pytest.mark.long
-def test_quiet_and_json_leave_stderr_empty(process: Process, tiny: list[str]) -> None:
-    assert process("run", "--json", "--quiet", *tiny).stderr == ""
 
 
 @pytest.mark.long

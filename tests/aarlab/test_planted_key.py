@@ -51,6 +51,7 @@ def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> Non
         # All that the SDKs and the client can be made to say, and caches and settings where they can be looked at.
         "ANTHROPIC_LOG": "debug", "OPENAI_LOG": "debug", "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"),
     }  # fmt: skip
+    tiny = [setting.replace("hours=6", "hours=3").replace("hours=2", "hours=3") for setting in tiny]
     with ModelServer(spying, faults=["telling 500", "garbage", "telling 429"], every=3, key=KEY) as server:
         address = server.url + ("/v1" if provider == "openai" else "")
         model = ["--set", f"team.model={provider}/m", "--set", f"live.base_urls={{{provider}: {address}}}"]

@@ -95,4 +95,4 @@ def test_an_installed_aarlab_works_outside_the_checkout(kind: str, wheel: Path, 
     outside(
         python, "-c", "import aarlab.graph.run, aarlab.agents.models.registry, aarlab.tools.evaluator", where=tmp_path
     )
-    assert outside(Path(python).parent / "aarlab", "tasks", "--json", where=tmp_path).startswith("{")
+    assert outside(Path(python).parent / "aarlab", "tasks", "chat", "--json", where=tmp_path).startswith("{")
