@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 import aarlab.scenarios.toolkit
 from aarlab.memory.messages import canonical
 from aarlab.scenarios.task import Task
@@ -31,7 +29,7 @@ _COMPUTED_WITH = ("numpy", "scipy", "scikit-learn")
 class ScoreCache:
     """Scores by what they depend on. For the thread that opened it; a file that cannot be used is done without."""
 
-    _database: Database | None
+    _connection: sqlite3.Connection | None
 
     @classmethod
     def open(cls) -> Self:
@@ -45,28 +43,30 @@ class ScoreCache:
             connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, score TEXT)")
         except (OSError, sqlite3.Error):
             return cls(None)
-        return cls(Database(connection))
+        return cls(connection)
 
     def close(self) -> None:
         """Close the file."""
-        if self._database is not None:
-            self._database.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def find(self, key: str) -> dict[str, Any] | None:
         """Return the fields of the measurement kept under a key, None if there is none."""
-        if self._database is None:
+        if self._connection is None:
             return None
         with suppress(sqlite3.Error, json.JSONDecodeError):
-            for row in self._database.query("SELECT score FROM scores WHERE key = ?", [key]):
-                return dict(json.loads(row["score"]))
+            for (score,) in self._connection.execute("SELECT score FROM scores WHERE key = ?", [key]):
+                return dict(json.loads(score))
         return None
 
     def keep(self, key: str, measurement: Any) -> None:
         """Keep a measurement, a dataclass of plain numbers."""
-        if self._database is None:
+        if self._connection is None:
             return
         with suppress(sqlite3.Error):
-            self._database.execute("INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))])
+            self._connection.execute(
+                "INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
+            )
 
 
 def key_of(task: Task, seeds: Sequence[int], *, redrawn: bool, code: str) -> str:

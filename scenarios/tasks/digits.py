@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from aarlab.scenarios.task import Size
 from aarlab.scenarios.tasks.assembly import Items
@@ -58,8 +57,7 @@ class Digits(SeededTask):
         self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
         self._require(self.width >= SMALLEST_WIDTH, f"width is {SMALLEST_WIDTH} or more")
         self._require(0 <= self.noise <= 2, "noise goes from 0 to 2")
-        images = len(_images()[0])
-        self._require(self.taught + _fresh(self.unlabelled) <= images - 100, f"of {images} images 100 are for testing")
+        self._require(self.taught + _fresh(self.unlabelled) <= IMAGES - 100, f"of {IMAGES} images 100 are for testing")
 
     def _pretrain(self, progress: Callable[[float], None]) -> list[Network]:
         """Return the students' networks. They were trained on all images, without a label."""
@@ -129,10 +127,17 @@ def _fresh(total: int) -> int:
     return total - total // 4
 
 
+IMAGES = 1797
+"""How many images scikit-learn's digits are, to be known without loading them."""
+
+
 @functools.cache
 def _images() -> tuple[FloatArray, IntArray]:
     """Return the (1797, 8, 8) images of scikit-learn's digits, full brightness = 1, and the (1797,) digits."""
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
+    assert len(bunch.images) == IMAGES, "scikit-learn's digits are not what they were"
     return bunch.images / 16.0, bunch.target.astype(np.int64)
 
 

@@ -1,12 +1,11 @@
-"""Geometry of the feature space: principal axes, neighbours, clusters."""
+"""Geometry of the feature space: principal axes, neighbours, clusters.
+
+scikit-learn takes most of a second to load, and is loaded where a method works; who only reads of methods does without.
+"""
 
 import warnings
 
 import numpy as np
-from sklearn import config_context
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
 
 from aarlab.scenarios.toolkit.inputs import FloatArray, IntArray
 
@@ -28,6 +27,9 @@ def reduce(features: FloatArray, dims: int) -> FloatArray:
 
 def neighbours(features: FloatArray, k: int) -> IntArray:
     """Return the (n, k) indices of each item's nearest other items; fewer columns where there are not k others."""
+    from sklearn import config_context
+    from sklearn.neighbors import NearestNeighbors
+
     k = min(k, len(features) - 1)
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return np.asarray(
@@ -37,6 +39,10 @@ def neighbours(features: FloatArray, k: int) -> IntArray:
 
 def clusters(features: FloatArray, k: int, rng: np.random.Generator, *, iterations: int = 15) -> IntArray:
     """Return the (n,) cluster numbers (below k) of one run of k-means++ from a random start."""
+    from sklearn import config_context
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     means = KMeans(min(k, len(features)), n_init=1, max_iter=iterations, random_state=int(rng.integers(2**31)))
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct items than clusters: some stay empty

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.special import expit
-from sklearn.covariance import shrunk_covariance
 
 from aarlab.scenarios.toolkit.inputs import FloatArray
 
@@ -150,6 +149,8 @@ def read_out(features: FloatArray, targets: FloatArray, weights: FloatArray, *, 
 
 def _covariance(features: FloatArray, shrinkage: float = 0.23) -> FloatArray:
     """Return the shrunk (d, d) covariance of the features, never singular."""
+    from sklearn.covariance import shrunk_covariance  # slow to load, see `geometry`
+
     covariance = np.atleast_2d(np.cov(features.T))
     ridge = 1e-9 * np.eye(len(covariance))
     return np.asarray(shrunk_covariance(covariance, shrinkage=shrinkage) + ridge, dtype=np.float64)
