@@ -6,7 +6,7 @@ from aarlab.graph.briefing import starters, tools_for
 from aarlab.graph.budget import Purse
 from aarlab.graph.dials.dial import deciders, first_step
 from aarlab.graph.dials.directions import direction_of
-from aarlab.graph.dials.topology import hearing
+from aarlab.graph.hearing import hearing
 from aarlab.graph.lab import OVERSEER, PLANNER, REVIEWER, Desk, Lab
 from aarlab.graph.librarian import librarian_of
 from aarlab.graph.payroll import Payroll

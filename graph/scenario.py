@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from aarlab.graph.dials.topology import hearing
+from aarlab.graph.hearing import hearing
 from aarlab.graph.live import RECORDED, Live, is_recorded
 from aarlab.graph.structure import Structure
 from aarlab.memory.messages import Json

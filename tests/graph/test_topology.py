@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 from team_runs import scenario
 
-from aarlab.graph.dials.topology import DIAL, Parameters, hearing
+from aarlab.graph.dials.topology import DIAL
+from aarlab.graph.hearing import Parameters, hearing
 
 NAMES = [f"r{i + 1}" for i in range(9)]
 
