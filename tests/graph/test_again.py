@@ -156,7 +156,7 @@ def late(info: registry.ModelInfo) -> registry.ModelInfo:
 def test_whoever_answers_first_and_under_every_preset_the_run_is_the_same_and_replays(
     preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    team = scenario(structure={"preset": preset}, team={"researchers": 3})
+    team = scenario(structure={"preset": preset})
     prompt = run(team, tmp_path / "prompt.db")
     monkeypatch.setattr(registry, "MODELS", {name: late(info) for name, info in registry.MODELS.items()})
     slow = run(team, tmp_path / "slow.db")

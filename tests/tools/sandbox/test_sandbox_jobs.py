@@ -45,6 +45,10 @@ def test_pipelines_of_the_toolkit_work(run: Run):
     assert [record["operator"] for record in outcome.log][:2] == ["start", "confident"]
 
 
+def test_the_memory_of_a_job_is_cleared_up_as_anywhere(run: Run):
+    assert run("import gc\ndef method(world): return [float(gc.isenabled())]").predictions == [1.0]
+
+
 @pytest.mark.parametrize("returned", ["[0.5, 1]", "np.ones(2, bool)", "np.float32([1, 2])", "3", "np.zeros((2, 0))"])
 def test_any_array_of_numbers_is_an_answer(returned: str, run: Run):
     outcome = run(f"import numpy as np\ndef method(world): return {returned}")
