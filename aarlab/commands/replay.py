@@ -95,6 +95,9 @@ def _walk(path: "Path") -> None:
     console = stdout_console()
     with RunFile.read(path) as file:
         walk = Walk(file, Reading(width=console.width))
+        if not walk.anywhere:
+            console.print("Nothing has happened in this run yet.")
+            return
         seen = walk.here()
         while True:
             print_parts(console, seen)

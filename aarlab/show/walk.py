@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
@@ -255,4 +255,4 @@ class Walk:
 
 
 def _said(words: str) -> RenderableType:
-    return Group(Text(words, style="yellow"))
+    return Text(words, style="yellow")

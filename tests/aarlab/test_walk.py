@@ -165,3 +165,13 @@ def test_a_walk_begins_when_the_replay_has_shown_that_all_is_the_same(summary: d
     assert stepped("", summary["file"]).exit_code == 0, "nobody to ask is nobody who wants to go on"
     refused = stepped("", summary["file"], "--json")
     assert (refused.exit_code, "one of the two" in refused.stderr) == (2, True)
+
+
+def test_a_run_in_which_nothing_has_happened_is_no_way_to_walk(summary: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    with RunFile.read(Path(summary["file"])) as file:
+        scenario = file.info().scenario
+    RunFile.create(path, run_id="empty", version="0", seed=7, scenario=scenario).close()
+    done = stepped("\n", str(path))
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    assert "Nothing has happened in this run yet." in done.stdout
