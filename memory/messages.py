@@ -1,6 +1,7 @@
 """The words of a conversation: what passes between an agent and its base model, and what the run file keeps of it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -33,6 +34,14 @@ def content_hash(*parts: str) -> str:
         digest.update(len(encoded).to_bytes(8))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def is_hash(value: object) -> bool:
+    """Tell whether a value looks like what `content_hash` returns."""
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
+
+
+_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +213,11 @@ class ToolSpec:
     def to_json(self) -> Json:
         """Return the tool as the wire format of the Messages API has it."""
         return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
+
+
+def tool_from_json(data: Mapping[str, Json]) -> ToolSpec:
+    """Read back what `ToolSpec.to_json` wrote."""
+    return ToolSpec(data["name"], data["description"], data["input_schema"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -421,33 +421,26 @@ class RunFile:
 
         In a run that happens again these are the events that have happened again, and their ids count from 1.
         """
-        self._show_unseen()
-        query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE id > ?"
-        conditions: list[str | int] = [after]
+        where = "id > ?"
+        values: list[str | int] = [after]
         if kinds:
-            query += f" AND kind IN ({', '.join('?' * len(kinds))})"
-            conditions += [kind.kind for kind in kinds]
+            where += f" AND kind IN ({', '.join('?' * len(kinds))})"
+            values += [kind.kind for kind in kinds]
         for column, value in (("stream", stream), ("round", round)):
             if value is not None:
-                query += f" AND {column} = ?"
-                conditions.append(value)
-        with self._as_told():
-            for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
-                query + " ORDER BY id", conditions
-            ):
-                yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
+                where += f" AND {column} = ?"
+                values.append(value)
+        yield from self._read(f"{where} ORDER BY id", values)
 
     def span(self, stream: str, first: int, last: int) -> Iterator[Entry]:
         """Iterate over the events of a stream from one ordinal to another, both included."""
+        yield from self._read("stream = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal", [stream, first, last])
+
+    def _read(self, which: str, values: Sequence[str | int]) -> Iterator[Entry]:
         self._show_unseen()
-        query = (
-            f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} "
-            "WHERE stream = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal"
-        )
+        query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE {which}"
         with self._as_told():
-            for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(
-                query, (stream, first, last)
-            ):
+            for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(query, values):
                 yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
 
     def headings(self) -> Iterator[Heading]:

@@ -35,6 +35,7 @@ from aarlab.memory.messages import (
     canonical,
     content_hash,
     message_from_json,
+    tool_from_json,
 )
 
 Answer = Callable[[Request], Reply]
@@ -356,7 +357,7 @@ def _cut_input(use: ToolUse, fault: str) -> str:
 
 def read_anthropic(body: dict[str, Any]) -> tuple[Request, list[tuple[Json, bool]]]:
     """Return what the model is shown, and the blocks of the prompt with the marks of the cache."""
-    tools = tuple(ToolSpec(t["name"], t["description"], t["input_schema"]) for t in body["tools"])
+    tools = tuple(map(tool_from_json, body["tools"]))
     system = "".join(block["text"] for block in body.get("system", []))
     conversation = Conversation.begin(system)
     blocks: list[tuple[Json, bool]] = [(tool, False) for tool in body["tools"]]

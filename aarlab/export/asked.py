@@ -13,7 +13,7 @@ from aarlab.export.offers import offers
 from aarlab.graph.compaction import left_out
 from aarlab.graph.stages import STAGES
 from aarlab.memory.events import Brief, Compaction, Decision, FailedCall, ModelCall, Role, Told
-from aarlab.memory.messages import Conversation, Message, ToolSpec
+from aarlab.memory.messages import Conversation, Message, ToolSpec, tool_from_json
 from aarlab.memory.runfile import Entry, RunFile
 
 
@@ -162,4 +162,4 @@ def _hashes(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _specs(definitions: str) -> tuple[ToolSpec, ...]:
     """Read tool definitions as the run file keeps them."""
-    return tuple(ToolSpec(tool["name"], tool["description"], tool["input_schema"]) for tool in json.loads(definitions))
+    return tuple(map(tool_from_json, json.loads(definitions)))

@@ -1,6 +1,5 @@
 """The events of a run as a transcript of Inspect: every agent in a lane of its own. Needs the extra `inspect`."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,14 +36,13 @@ from aarlab.memory.events import (
     ToolCall,
 )
 from aarlab.memory.events import Event as Recorded
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, is_hash
 from aarlab.memory.runfile import Entry, RunFile
 
 _SOLVERS = "solvers"
 """What Inspect calls the part of a sample in which its agents work."""
 _STEPS = (Brief, Told, ModelCall, FailedCall, ToolCall, Compaction, Decision, Ruling)
 """What happens one after the other in a stream; other events happen within these."""
-_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 class Transcript:
@@ -129,7 +127,7 @@ class Transcript:
         texts: dict[str, Json] = {}
         told = event.to_json()
         for name, value in told.items():
-            if isinstance(value, str) and _HASH.fullmatch(value):
+            if is_hash(value):
                 with suppress(KeyError):
                     texts[name] = unpacked(self._file.text(value))
         return {name: value for name, value in told.items() if name not in texts} | texts

@@ -33,7 +33,7 @@ from aarlab.memory.events import (
     Told,
     ToolCall,
 )
-from aarlab.memory.messages import ToolResult, ToolUse
+from aarlab.memory.messages import ToolResult, ToolUse, is_hash
 from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.show.layout import Indented
@@ -46,7 +46,6 @@ _SECTION_LINES = 16
 _TOLD_LINES = 20
 _THOUGHT_LINES = 6
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
-_HASH = re.compile(r"[0-9a-f]{32}")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _JSON_FENCE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TOLD_ELSEWHERE: tuple[type[Event], ...] = (
@@ -130,7 +129,7 @@ class Speaker:
 
     def _spelt_out(self, value: Any) -> Any:
         """Return what the run file keeps under a hash in place of the hash."""
-        if not (isinstance(value, str) and _HASH.fullmatch(value)):
+        if not is_hash(value):
             return value
         for kept in (self.file.text, lambda key: self.file.message(key).text):
             with suppress(KeyError):

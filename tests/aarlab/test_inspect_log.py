@@ -9,7 +9,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +165,7 @@ def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
 def test_the_viewer_of_inspect_shows_all_lanes_and_what_was_said_in_one(
     aarlab: Aarlab, nine: Path, inspect_view: Callable[[Path], str], tmp_path: Path
 ) -> None:
-    if find_spec("inspect_ai") is None:
-        pytest.skip("inspect_ai is not installed")
+    pytest.importorskip("inspect_ai")
     logs = tmp_path / "logs"
     logs.mkdir()
     assert aarlab("export", str(nine), "--format", "inspect", "--out", str(logs / "nine.eval")).exit_code == 0

@@ -19,7 +19,7 @@ from aarlab.graph.scenario import Scenario
 from aarlab.graph.stages import STAGES
 from aarlab.graph.structure import DIALS, Structure
 from aarlab.memory.events import Brief, Compaction, Decision, Event, ModelCall, Told
-from aarlab.memory.messages import Conversation, Message, ToolSpec
+from aarlab.memory.messages import Conversation, Message, tool_from_json
 from aarlab.memory.runfile import Entry, RunFile
 from aarlab.tools.sandbox import SandboxUnavailable
 
@@ -172,7 +172,7 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
 def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
     """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
     (brief,) = run.of(Brief, stream=name)
-    given = tuple(_tool(tool) for tool in json.loads(run.file.text(brief.tools)))
+    given = tuple(map(tool_from_json, json.loads(run.file.text(brief.tools))))
     conversation, offered = Conversation.begin(run.file.text(brief.system)), given
     for event in run.of(Told, ModelCall, Decision, Compaction, stream=name):
         match event:
@@ -188,7 +188,3 @@ def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message
                 kept = conversation.messages[dropped:]
                 assert len(kept) == event.kept
                 conversation = Conversation.begin(conversation.system).then(run.file.message(summary), *kept)
-
-
-def _tool(data: dict[str, Any]) -> ToolSpec:
-    return ToolSpec(data["name"], data["description"], data["input_schema"])
