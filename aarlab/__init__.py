@@ -9,7 +9,6 @@ Each is imported when it is first asked for, so that `import aarlab` costs nothi
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from aarlab.ablation.records import open_ablation
     from aarlab.api import ablate, fork, open_run, replay, resume, run
     from aarlab.graph.scenario import Scenario
-
-# In a checkout the rooms (agents/, graph/, ...) stand beside this package; in a wheel they lie inside it.
-_checkout = Path(__file__).resolve().parent.parent
-if (_checkout / "pyproject.toml").is_file() and (_checkout / "scenarios").is_dir():
-    __path__.append(str(_checkout))
 
 try:
     __version__ = version("aarlab")

@@ -119,11 +119,6 @@ def test_packages_inside_a_room_are_regular_packages() -> None:
     assert [str(folder) for folder in sorted(inner) if not (folder / "__init__.py").is_file()] == []
 
 
-def test_type_checkers_see_the_same_rooms() -> None:
-    for room in ROOMS:
-        assert (ROOT / "typings" / "aarlab" / room).resolve() == ROOT / room
-
-
 def _plain(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
