@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aarlab.ablation.plan import Ablation
+    from aarlab.ablation.ablation_plan import Ablation
     from aarlab.ablation.records import open_ablation
     from aarlab.api import ablate, fork, open_run, replay, resume, run
     from aarlab.graph.scenario import Scenario
@@ -26,8 +26,8 @@ __all__ = [
     "Ablation", "Scenario", "__version__", "ablate", "fork", "open_ablation", "open_run", "replay", "resume", "run",
 ]  # fmt: skip
 
-_HOMES = {
-    "Ablation": "aarlab.ablation.plan",
+_PUBLIC_API = {
+    "Ablation": "aarlab.ablation.ablation_plan",
     "Scenario": "aarlab.graph.scenario",
     "ablate": "aarlab.api",
     "fork": "aarlab.api",
@@ -40,6 +40,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _PUBLIC_API:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_PUBLIC_API[name]), name)

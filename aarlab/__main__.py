@@ -1,6 +1,6 @@
 """`python -m aarlab` is `aarlab`."""
 
-from aarlab.cli import main
+from aarlab.cli.main import main
 
 if __name__ == "__main__":
     main()

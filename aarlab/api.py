@@ -6,20 +6,20 @@ from typing import Any
 
 from rich.console import Console
 
-from aarlab.ablation.conduct import Executor, conduct
-from aarlab.ablation.display import Display
-from aarlab.ablation.load import load_ablation, plan_of
-from aarlab.ablation.plan import Ablation, Shard
+from aarlab.ablation.ablation_file import load_ablation, plan_of
+from aarlab.ablation.ablation_plan import Ablation, Shard
+from aarlab.ablation.execution import Executor, execute_ablation
+from aarlab.ablation.progress_display import AblationDisplay
 from aarlab.ablation.records import Results, open_ablation
-from aarlab.config.load import load_scenario
-from aarlab.forking import forked_scenario
-from aarlab.graph.again import fork_run, resume_run
-from aarlab.graph.replay import Replayed, Tools, replay_run
-from aarlab.graph.run import run_scenario
+from aarlab.config.forked_scenario import forked_scenario
+from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.replay import Replayed, Tools, replay_run
+from aarlab.graph.run.resume import fork_run, resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.runfile import RunFile
-from aarlab.runs import DEFAULT_FOLDER, find_run, new_run_path
-from aarlab.tools.sandbox import Mode
+from aarlab.tools.sandbox import SandboxMode
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     *,
     settings: Sequence[str] = (),
     out: str | Path = DEFAULT_FOLDER,
-    sandbox: Mode = "strict",
+    sandbox: SandboxMode = "strict",
 ) -> dict[str, Any]:
     """Let a team work, and return the summary that `aarlab run --json` prints; its `file` can be opened.
 
@@ -116,7 +116,7 @@ def ablate(
     jobs: int | None = None,
     executor: Executor = "local",
     shard: str = "1/1",
-    sandbox: Mode = "strict",
+    sandbox: SandboxMode = "strict",
     cache: bool = True,
     progress: bool = True,
 ) -> Results:
@@ -146,10 +146,10 @@ def ablate(
         plan = load_ablation(ablation, settings)
     root = Path(out or f"ablations/{plan.ablation.name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
-    ending = conduct(
-        plan, root, lambda state, at_a_time: Display(state, console, jobs=at_a_time).shown(),
+    ending = execute_ablation(
+        plan, root, lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live(),
         jobs=jobs, executor=executor, shard=Shard.parse(shard), sandbox=sandbox, cache=cache,
     )  # fmt: skip
     if ending.status == "failed":
-        raise OSError(ending.why)
+        raise OSError(ending.reason)
     return open_ablation(root)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.prompts import render
-from aarlab.memory.messages import Conversation, Json, ToolSpec, user
+from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
-MOST_FINDINGS = 5
+MAX_FINDINGS = 5
 ANSWER = ToolSpec(
     "answer",
     "Answer the question.",
@@ -15,7 +15,7 @@ ANSWER = ToolSpec(
         "type": "object",
         "properties": {
             "text": {"type": "string"},
-            "findings": {"type": "array", "items": {"type": "string"}, "maxItems": MOST_FINDINGS},
+            "findings": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FINDINGS},
         },
         "required": ["text", "findings"],
     },
@@ -25,15 +25,15 @@ ANSWER = ToolSpec(
 def ask(question: str, findings: Sequence[Json]) -> Request:
     """Return the request to answer a question from findings."""
     # On one line, so that what is asked cannot be mistaken for what is known.
-    words = render("librarian_question", question=" ".join(question.split()), findings=json.dumps(list(findings)))
-    return Request(Conversation.begin(render("librarian")).then(user(words)), (ANSWER,))
+    text = render("librarian_question", question=" ".join(question.split()), findings=json.dumps(list(findings)))
+    return Request(Conversation.begin(render("librarian")).then(user_message(text)), (ANSWER,))
 
 
-def answer(reply: Reply) -> tuple[str, list[str]]:
+def parse_answer(reply: Reply) -> tuple[str, list[str]]:
     """Read a reply: the words, and the ids of the findings that are meant."""
-    for wish in reply.message.tool_uses:
+    for wish in reply.message.tool_calls:
         if wish.name == ANSWER.name:
             named = wish.arguments.get("findings")
             findings = [str(finding) for finding in named] if isinstance(named, list) else []
-            return str(wish.arguments.get("text", "")), findings[:MOST_FINDINGS]
+            return str(wish.arguments.get("text", "")), findings[:MAX_FINDINGS]
     return reply.message.text, []

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.prompts import render
-from aarlab.memory.events import Oversight
-from aarlab.memory.messages import Conversation, Json, ToolSpec, user
+from aarlab.memory.events import OversightDecision
+from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _NOTE: Mapping[str, Json] = {"type": "string", "description": "For the team; empty if there is nothing to say."}
 PROCEED = ToolSpec("proceed", "Let the work go on.", {"type": "object", "properties": {"note": _NOTE}})
@@ -26,33 +26,33 @@ RELEASE = ToolSpec(
 )
 
 
-def ask_to_proceed(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
+def checkpoint_request(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
     """Return the request to let the work go on or to stop it."""
-    return _asked("oversee_checkpoint", case, (PROCEED, STOP), round, rounds)
+    return _request("oversee_checkpoint", case, (PROCEED, STOP), round, rounds)
 
 
-def ask_to_release(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
+def release_request(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
     """Return the request to say which new findings the team may see."""
-    return _asked("oversee_release", case, (RELEASE,), round, rounds)
+    return _request("oversee_release", case, (RELEASE,), round, rounds)
 
 
-def _asked(prompt: str, case: Mapping[str, Json], tools: tuple[ToolSpec, ...], round: int, rounds: int) -> Request:
-    words = render(prompt, round=round, rounds=rounds, case=json.dumps(case, indent=1))
-    return Request(Conversation.begin(render("overseer")).then(user(words)), tools)
+def _request(prompt: str, case: Mapping[str, Json], tools: tuple[ToolSpec, ...], round: int, rounds: int) -> Request:
+    text = render(prompt, round=round, rounds=rounds, case=json.dumps(case, indent=1))
+    return Request(Conversation.begin(render("overseer")).then(user_message(text)), tools)
 
 
-def decision(reply: Reply) -> Oversight:
+def parse_decision(reply: Reply) -> OversightDecision:
     """Read a reply. One that decides nothing lets the work go on, and releases nothing: a gate stays shut."""
-    for wish in reply.message.tool_uses:
+    for wish in reply.message.tool_calls:
         match wish.name:
             case "stop":
-                return Oversight("stop", [], str(wish.arguments.get("reason", "")))
+                return OversightDecision("stop", [], str(wish.arguments.get("reason", "")))
             case "proceed":
-                return Oversight("proceed", [], str(wish.arguments.get("note", "")))
+                return OversightDecision("proceed", [], str(wish.arguments.get("note", "")))
             case "release":
                 named = wish.arguments.get("findings")
                 findings = [str(finding) for finding in named] if isinstance(named, list) else []
-                return Oversight("release", findings, str(wish.arguments.get("note", "")))
+                return OversightDecision("release", findings, str(wish.arguments.get("note", "")))
             case _:
                 pass
-    return Oversight("proceed", [], reply.message.text)
+    return OversightDecision("proceed", [], reply.message.text)

@@ -7,7 +7,7 @@ from aarlab.agents.models.base import ModelError, Reply
 from aarlab.agents.prompts import render
 from aarlab.memory.messages import Json, ToolSpec
 
-What = Literal["ideas", "directions"]
+PlanKind = Literal["ideas", "directions"]
 
 
 def _list_of(name: str, item: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -19,7 +19,7 @@ _DIRECTION: Mapping[str, Json] = {
     "properties": {"text": {"type": "string"}, "families": {"type": "array", "items": {"type": "string"}}},
     "required": ["text", "families"],
 }
-TOOLS: Mapping[What, ToolSpec] = {
+TOOLS: Mapping[PlanKind, ToolSpec] = {
     "ideas": ToolSpec("write_ideas", "Write the ideas of the pool.", _list_of("ideas", {"type": "string"})),
     "directions": ToolSpec("write_directions", "Write the directions.", _list_of("directions", _DIRECTION)),
 }
@@ -30,19 +30,19 @@ def system_prompt(**details: object) -> str:
     return render("planner", **details)
 
 
-def request_for(what: What, count: int, *, again: bool = False) -> str:
-    """Return the message that asks for ideas or directions; `again` asks to criticise a list and write it anew."""
-    return render(f"plan_{what}{'_again' if again else ''}", count=count)
+def plan_message(what: PlanKind, count: int, *, revision: bool = False) -> str:
+    """Return the message that asks for ideas or directions; `revision` asks to criticise a list and write it anew."""
+    return render(f"plan_{what}{'_revision' if revision else ''}", count=count)
 
 
-def written(reply: Reply, what: What) -> list[tuple[str, list[str]]]:
+def planned_texts(reply: Reply, what: PlanKind) -> list[tuple[str, list[str]]]:
     """Return what was written: texts, each with the families it points at, none for an idea.
 
     Raises:
         ModelError: The reply holds nothing of the kind.
     """
     tool = TOOLS[what].name
-    for wish in reply.message.tool_uses:
+    for wish in reply.message.tool_calls:
         listed = wish.arguments.get(what) if wish.name == tool else None
         if isinstance(listed, list):
             entries = [entry if isinstance(entry, dict) else {"text": entry} for entry in listed]

@@ -39,16 +39,16 @@ def system_prompt(
     )
 
 
-def round_opening(
-    *, round: int, rounds: int, used: float, hours: float, until: float, news: str | None, note: str = ""
+def round_message(
+    *, round: int, rounds: int, used: float, hours: float, until: float, new_findings: str | None, note: str = ""
 ) -> str:
     """Return the message that opens a round.
 
-    `news` is a JSON listing of what the others have published since the last round; None where nothing is shared.
+    `new_findings` is a JSON listing of what the others have published since the last round; None where nothing is shared.
     `note` is what the overseer has to say.
     """
-    from_above = f"### From the overseer\n\n{note}" if note else ""
-    words = "" if news is None else f"### New on the board\n\n```json\n{news}\n```"
+    overseer_note = f"### From the overseer\n\n{note}" if note else ""
+    new_findings_text = "" if new_findings is None else f"### New on the board\n\n```json\n{new_findings}\n```"
     return render(
         "round",
         round=round,
@@ -56,31 +56,31 @@ def round_opening(
         used=f"{used:.1f}",
         hours=f"{hours:g}",
         until=f"{until:g}",
-        news=words,
-        note=from_above,
+        new_findings=new_findings_text,
+        note=overseer_note,
     )
 
 
-def assignment(number: int, text: str, details: Mapping[str, object]) -> str:
+def assignment_message(number: int, text: str, details: Mapping[str, object]) -> str:
     """Return the message that tells a researcher what to try next."""
     return render("assignment", number=number, text=text, details=json.dumps(details, indent=1))
 
 
-def stage_opening(stage: str, **details: object) -> str:
+def stage_message(stage: str, **details: object) -> str:
     """Return the message that opens a stage of a fixed workflow."""
     return render(f"stages/{stage}", **details)
 
 
-def cut_off() -> str:
+def truncation_message() -> str:
     """Return the message that tells a researcher that its answer was cut off before it used a tool."""
-    return render("cut_off")
+    return render("truncation")
 
 
-def compact() -> str:
+def summary_request() -> str:
     """Return the message that asks a researcher to sum up what will be taken out of its conversation."""
-    return render("compact")
+    return render("summary_request")
 
 
-def compacted(dropped: int, summary: str) -> str:
+def summary_message(dropped: int, summary: str) -> str:
     """Return the message that stands in the place of the first `dropped` messages of a conversation."""
-    return render("compacted", dropped=dropped, summary=summary or "(You wrote nothing down.)")
+    return render("summary", dropped=dropped, summary=summary or "(You wrote nothing down.)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.prompts import render
-from aarlab.memory.messages import Conversation, Json, ToolSpec, user
+from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _REASON = {"type": "object", "properties": {"comment": {"type": "string"}}, "required": ["comment"]}
 
@@ -17,7 +17,7 @@ REVIEWER_TOOLS = (APPROVE, REJECT, COMMENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RunDecision:
     """What the reviewer says about a full run."""
 
     approved: bool
@@ -29,31 +29,31 @@ def system_prompt() -> str:
     return render("reviewer")
 
 
-def ask_about_run(author: str, case: Mapping[str, Json], *, full_hours: float) -> Request:
+def run_review_request(author: str, case: Mapping[str, Json], *, full_hours: float) -> Request:
     """Return the request to approve or reject a full run."""
-    words = render("review_run", author=author, full=f"{full_hours:g}", case=json.dumps(case, indent=1))
-    return Request(Conversation.begin(system_prompt()).then(user(words)), (APPROVE, REJECT))
+    text = render("review_run", author=author, full=f"{full_hours:g}", case=json.dumps(case, indent=1))
+    return Request(Conversation.begin(system_prompt()).then(user_message(text)), (APPROVE, REJECT))
 
 
-def ask_about_finding(author: str, case: Mapping[str, Json]) -> Request:
+def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
     """Return the request to comment on a finding, or not."""
-    words = render("review_finding", author=author, case=json.dumps(case, indent=1))
-    return Request(Conversation.begin(system_prompt()).then(user(words)), (COMMENT,))
+    text = render("review_finding", author=author, case=json.dumps(case, indent=1))
+    return Request(Conversation.begin(system_prompt()).then(user_message(text)), (COMMENT,))
 
 
-def verdict(reply: Reply) -> Verdict:
+def run_decision(reply: Reply) -> RunDecision:
     """Read a reply about a full run. A reply that neither approves nor rejects rejects: a gate stays shut until it is
     opened.
     """
-    for wish in reply.message.tool_uses:
+    for wish in reply.message.tool_calls:
         if wish.name in (APPROVE.name, REJECT.name):
-            return Verdict(wish.name == APPROVE.name, str(wish.arguments.get("comment", "")))
-    return Verdict(False, reply.message.text or "the reviewer neither approved nor rejected")
+            return RunDecision(wish.name == APPROVE.name, str(wish.arguments.get("comment", "")))
+    return RunDecision(False, reply.message.text or "the reviewer neither approved nor rejected")
 
 
-def remark(reply: Reply) -> str | None:
+def critique(reply: Reply) -> str | None:
     """Read a reply about a finding: the comment, None if there is none."""
-    for wish in reply.message.tool_uses:
+    for wish in reply.message.tool_calls:
         if wish.name == COMMENT.name and wish.arguments.get("comment"):
             return str(wish.arguments["comment"])
     return None

@@ -16,21 +16,21 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aarlab.scenarios import baselines, registry
-from aarlab.tools.evaluator import Evaluator
+from aarlab.scenarios import baselines, task_registry
+from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox
 
 AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ResourceSample:
     """What is there after so many evaluations."""
 
     evaluations: int
     per_s: float
     """Evaluations per second since the last reading."""
-    lab_mb: float
+    process_mb: float
     """Resident memory of this process, in MiB."""
     sandbox_mb: float
     """Resident memory of its descendants together, shared pages counted once for each."""
@@ -46,13 +46,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.json:
         print(f"{'evaluations':>11}{'per s':>8}{'lab MiB':>10}{'sandbox MiB':>13}{'descriptors':>13}{'processes':>11}")
-    for reading in readings(arguments.evaluations):
-        print(json.dumps(asdict(reading)) if arguments.json else row(reading), flush=True)
+    for sample in resource_samples(arguments.evaluations):
+        print(json.dumps(asdict(sample)) if arguments.json else row(sample), flush=True)
 
 
-def readings(evaluations: int) -> Iterator[Reading]:
+def resource_samples(evaluations: int) -> Iterator[ResourceSample]:
     """Evaluate so many times, and yield a reading after each tenth."""
-    task, code = registry.task("chat"), baselines.load()["vanilla_soft"].code
+    task, code = task_registry.task("chat"), baselines.load()["vanilla_soft"].code
     task.prepare()
     part = max(AT_ONCE, evaluations // 10)
 
@@ -64,20 +64,20 @@ def readings(evaluations: int) -> Iterator[Reading]:
 
     with Sandbox() as sandbox, Evaluator(task, sandbox, run_seed=1, full_worlds=8) as evaluator:
         for done in range(0, evaluations, part):
-            began = time.monotonic()
+            started_at = time.monotonic()
             asyncio.run(evaluate(evaluator, done))
-            yield _reading(done + part, part / (time.monotonic() - began))
+            yield _resource_sample(done + part, part / (time.monotonic() - started_at))
 
 
-def _reading(evaluations: int, per_s: float) -> Reading:
-    family = _descendants(os.getpid())
-    return Reading(
+def _resource_sample(evaluations: int, per_s: float) -> ResourceSample:
+    descendants = _descendants(os.getpid())
+    return ResourceSample(
         evaluations,
         per_s,
-        lab_mb=_resident_mb(os.getpid()),
-        sandbox_mb=sum(map(_resident_mb, family)),
+        process_mb=_resident_mb(os.getpid()),
+        sandbox_mb=sum(map(_resident_mb, descendants)),
         descriptors=len(os.listdir("/proc/self/fd")),
-        processes=1 + len(family),
+        processes=1 + len(descendants),
     )
 
 
@@ -103,10 +103,10 @@ def _resident_mb(process: int) -> float:
         return 0.0
 
 
-def row(reading: Reading) -> str:
+def row(sample: ResourceSample) -> str:
     """Return a line of the table."""
-    memory = f"{reading.lab_mb:>10.1f}{reading.sandbox_mb:>13.1f}"
-    return f"{reading.evaluations:>11}{reading.per_s:>8.1f}{memory}{reading.descriptors:>13}{reading.processes:>11}"
+    memory = f"{sample.process_mb:>10.1f}{sample.sandbox_mb:>13.1f}"
+    return f"{sample.evaluations:>11}{sample.per_s:>8.1f}{memory}{sample.descriptors:>13}{sample.processes:>11}"
 
 
 if __name__ == "__main__":

@@ -31,14 +31,13 @@ from pathlib import Path
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Reply, Request
-from aarlab.graph.run import run_scenario
+from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import Fidelity, ModelCall, RoundBegan
-from aarlab.memory.messages import Message, Text, ToolUse, Usage
-from aarlab.memory.runfile import Entry
-from aarlab.scenarios import baselines
-from aarlab.scenarios import registry as tasks
-from aarlab.tools.evaluator import Evaluator
+from aarlab.memory.events import Fidelity, ModelCall, RoundStarted
+from aarlab.memory.messages import Message, Text, ToolCall, Usage
+from aarlab.memory.runfile import LogEntry
+from aarlab.scenarios import baselines, task_registry
+from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox
 
 FULL_WORLDS = 8
@@ -53,7 +52,7 @@ CALLS = 425
 
 COLD_PROCESS = """
 import sys
-from aarlab.scenarios import baselines, registry, toolkit
+from aarlab.scenarios import baselines, task_registry as registry, toolkit
 from aarlab.scenarios.task import FULL, PILOT
 
 namespace = {}
@@ -64,7 +63,7 @@ world.score(namespace["method"](world.inputs))
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ThroughputFigures:
     """What was measured."""
 
     cores: int
@@ -80,7 +79,7 @@ class Figures:
     bytes_per_call_at_400: float
 
 
-class Instant:
+class InstantModel:
     """A base model that takes no time: it always writes a line into its notebook."""
 
     def __init__(self, agent: str) -> None:
@@ -91,8 +90,8 @@ class Instant:
         """Answer at once, each time in other words."""
         self._turn += 1
         note = f"{self._agent}, note {self._turn}: " + "what was seen, what it may mean, what to try next. " * 4
-        wish = ToolUse(f"t{self._turn}", "write_notebook", {"text": note})
-        return Reply(Message("assistant", (Text("I write it down."), wish)), "tool_use", Usage(), "instant", 0.0)
+        tool_call = ToolCall(f"t{self._turn}", "write_notebook", {"text": note})
+        return Reply(Message("assistant", (Text("I write it down."), tool_call)), "tool_use", Usage(), "instant", 0.0)
 
 
 @dataclass(slots=True)
@@ -105,11 +104,11 @@ class Meter:
     sizes: dict[int, int] = field(default_factory=dict)
     """Bytes of the run file, by model calls made until then."""
 
-    def __call__(self, entry: Entry) -> None:
+    def __call__(self, entry: LogEntry) -> None:
         """Note what has happened."""
         if isinstance(entry.event, ModelCall):
             self.times.append(time.perf_counter())
-        elif isinstance(entry.event, RoundBegan):
+        elif isinstance(entry.event, RoundStarted):
             self.sizes[len(self.times)] = _bytes(self.path)
 
     def bytes_per_call(self, until: int) -> float:
@@ -127,13 +126,13 @@ def main() -> None:
     print(json.dumps(asdict(figures)) if arguments.json else table(figures))
 
 
-def measure() -> Figures:
+def measure() -> ThroughputFigures:
     """Measure everything."""
-    tasks.task("chat").prepare()
+    task_registry.task("chat").prepare()
     with _evaluator() as evaluator:
         warm = {fidelity: _warm_rate(evaluator, fidelity) for fidelity in ("pilot", "full")}
     meter = _run_team()
-    return Figures(
+    return ThroughputFigures(
         cores=os.cpu_count() or 1,
         pilots_per_s=warm["pilot"],
         pilots_per_s_cold=_cold_rate("pilot"),
@@ -145,7 +144,7 @@ def measure() -> Figures:
     )
 
 
-def table(figures: Figures) -> str:
+def table(figures: ThroughputFigures) -> str:
     """Return the figures as a small table."""
     pilots, worlds = figures.pilots_per_s / figures.pilots_per_s_cold, figures.worlds_per_s / figures.worlds_per_s_cold
     rows = (
@@ -160,7 +159,10 @@ def table(figures: Figures) -> str:
 
 @contextmanager
 def _evaluator() -> Iterator[Evaluator]:
-    with Sandbox() as sandbox, Evaluator(tasks.task("chat"), sandbox, run_seed=1, full_worlds=FULL_WORLDS) as evaluator:
+    with (
+        Sandbox() as sandbox,
+        Evaluator(task_registry.task("chat"), sandbox, run_seed=1, full_worlds=FULL_WORLDS) as evaluator,
+    ):
         yield evaluator
 
 
@@ -173,24 +175,24 @@ def _warm_rate(evaluator: Evaluator, fidelity: Fidelity) -> float:
         assert all(trial.error is None for trial in await asyncio.gather(*runs))
 
     asyncio.run(experiments(0, 2))
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     asyncio.run(experiments(2, WARM[fidelity]))
-    return WARM[fidelity] / (time.perf_counter() - began)
+    return WARM[fidelity] / (time.perf_counter() - started_at)
 
 
 def _cold_rate(fidelity: Fidelity) -> float:
     """Return worlds per second where each begins with a new process, as many at once as there are cores."""
     command = [sys.executable, "-c", COLD_PROCESS, fidelity]
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda _: subprocess.run(command, check=True), range(COLD)))
-    return COLD / (time.perf_counter() - began)
+    return COLD / (time.perf_counter() - started_at)
 
 
 def _run_team() -> Meter:
     """Let a team on the instant model work through its hours."""
     instant = registry.ModelInfo(
-        "benchmark/instant", "takes no time", "nothing", lambda seed, agent, temperament: Instant(agent)
+        "benchmark/instant", "takes no time", "nothing", lambda seed, agent, temperament: InstantModel(agent)
     )
     registry.MODELS = {**registry.MODELS, instant.name: instant}
     costs = {"think": 0.1, "write": 0.1}

@@ -18,7 +18,7 @@ ablation = Ablation(
         "costs": {"think": 0.02, "pilot": 0.1, "full": 0.3},
         "scoring": {
             "full_worlds": 2, "finalists": 1, "final_worlds": 2, "screening_worlds": 2, "heldout_worlds": 4,
-            "redrawn_worlds": 0, "transfer_worlds": 0,
+            "shifted_worlds": 0, "transfer_worlds": 0,
         },
     },
     arms={"free": {"structure": "autonomous"}, "staged": {"structure": "staged"}},
@@ -48,10 +48,10 @@ for record in results.records:
 
 # %%
 from aarlab.report import analyse, tables
-from aarlab.report.sentences import cautions, result_sentence, title_line
+from aarlab.report.sentences import caveats, result_sentence, title_line
 
 analysis = analyse(results)
-print(title_line(analysis), result_sentence(analysis), *cautions(analysis), sep="\n\n")
+print(title_line(analysis), result_sentence(analysis), *caveats(analysis), sep="\n\n")
 
 # %%
 # Tables are plain rows; where pandas is installed, `table.frame()` makes a frame of one, and `results.frame()` one of
@@ -67,9 +67,9 @@ for row in made["runs"].records():
 # plotly figures: in a notebook the last line of a cell shows one; `figure.write_html("climbs.html")` keeps it.
 
 # %%
-from aarlab import figures
+from aarlab.report import figures
 
-figure = figures.courses(analysis.climbs, "team research hours", "development PGR", steps=True)
+figure = figures.mean_curves(analysis.best_so_far_curves, "team research hours", "development PGR", steps=True)
 figure
 
 # %% [markdown]

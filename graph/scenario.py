@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from aarlab.graph.hearing import hearing
-from aarlab.graph.live import RECORDED, Live, is_recorded
-from aarlab.graph.structure import Structure
+from aarlab.graph.calls.live_settings import RECORDED_CONTEXT, LiveSettings, is_recorded
+from aarlab.graph.structure.structure import Structure
+from aarlab.graph.structure.topologies import neighbours_of
 from aarlab.memory.messages import Json
-from aarlab.scenarios import registry
+from aarlab.scenarios import task_registry
 
 Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveHours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -25,21 +25,21 @@ class TaskChoice(_Section):
 
     name: str = "chat"
     """An embedded task; `aarlab tasks` lists them."""
-    knobs: dict[str, float | int | str] = {}
-    """Difficulty knobs of the task that differ from its defaults."""
+    parameters: dict[str, float | int | str] = {}
+    """Difficulty parameters of the task that differ from its defaults."""
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_name(cls, data: object) -> object:
+    def _from_name(cls, data: object) -> object:
         return {"name": data} if isinstance(data, str) else data
 
     @model_validator(mode="after")
     def _exists(self) -> "TaskChoice":
-        registry.task(self.name, self.knobs)
+        task_registry.task(self.name, self.parameters)
         return self
 
 
-class Team(_Section):
+class TeamConfig(_Section):
     """Who researches."""
 
     researchers: Annotated[int, Field(ge=1, le=1000)] = 9
@@ -73,14 +73,14 @@ class Team(_Section):
     @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
     def _names_a_model(cls, name: str, info: ValidationInfo) -> str:
-        from aarlab.agents.models.registry import check_name
+        from aarlab.agents.models.registry import check_model_name
 
         if not is_recorded(info):
-            check_name(name)
+            check_model_name(name)
         return name
 
     @model_validator(mode="after")
-    def _everybody_named_is_there(self, info: ValidationInfo) -> "Team":
+    def _agents_exist(self, info: ValidationInfo) -> "TeamConfig":
         for agent, model in self.models.items():
             self._names_a_model(model, info)
             if agent not in (*self.names, "planner"):
@@ -109,11 +109,11 @@ class Budget(_Section):
     """Most tokens, read and written, of the whole run."""
     calls: Count | None = None
     """Most answers of base models in the whole run."""
-    usd_each: Limit | None = None
+    usd_per_agent: Limit | None = None
     """Most US dollars for the base model of each agent."""
-    tokens_each: Count | None = None
+    tokens_per_agent: Count | None = None
     """Most tokens, read and written, of each agent."""
-    calls_each: Count | None = None
+    calls_per_agent: Count | None = None
     """Most answers of the base model of each agent."""
 
     @model_validator(mode="after")
@@ -125,7 +125,7 @@ class Budget(_Section):
         return self
 
 
-class Costs(_Section):
+class StepCosts(_Section):
     """Research hours that each kind of step takes."""
 
     think: Hours = 0.1
@@ -148,7 +148,7 @@ class Costs(_Section):
     """A full experiment; one that fails at once costs the share of its worlds that were tried."""
 
     @model_validator(mode="after")
-    def _time_passes(self) -> "Costs":
+    def _think_costs_time(self) -> "StepCosts":
         if self.think <= 0:
             raise ValueError("think must cost something, or an agent that only thinks would never come to its end")
         return self
@@ -167,11 +167,11 @@ class Scoring(_Section):
     """Worlds, the same for every run, on which the best fixed baseline is chosen."""
     heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
     """Worlds of the held-out panel, the same for every run."""
-    redrawn_worlds: Annotated[int, Field(ge=0, le=1024)] = 32
-    """Worlds of the redrawn panel, whose task is shifted, the same for every run; 0 leaves it out."""
+    shifted_worlds: Annotated[int, Field(ge=0, le=1024)] = 32
+    """Worlds of the shifted panel, whose task is shifted, the same for every run; 0 leaves it out."""
     transfer_worlds: Annotated[int, Field(ge=0, le=1024)] = 8
     """Worlds of each other task that the winner is tried on, the same for every run; 0 leaves them out."""
-    cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    full_experiment_cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """Full experiments that each researcher may have scored where the structure caps them."""
     secret: str = ""
     """Mixed into the seed of every world. Whoever knows this code can compute the worlds of a seed it can guess, labels
@@ -188,21 +188,21 @@ class Scenario(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Everything random is derived from it."""
     task: TaskChoice = TaskChoice()
-    team: Team = Team()
+    team: TeamConfig = TeamConfig()
     structure: Structure = Structure()
     budget: Budget = Budget()
-    costs: Costs = Costs()
+    costs: StepCosts = StepCosts()
     scoring: Scoring = Scoring()
-    live: Live = Live()
+    live: LiveSettings = LiveSettings()
 
     @classmethod
-    def of_record(cls, data: Json) -> "Scenario":
+    def from_record(cls, data: Json) -> "Scenario":
         """Return the scenario of a recorded run that is only looked at: its base models and prices need not be there.
 
         Raises:
             ValueError: It means nothing here (pydantic's ValidationError).
         """
-        return cls.model_validate(data, context=RECORDED)
+        return cls.model_validate(data, context=RECORDED_CONTEXT)
 
     @property
     def rounds(self) -> int:
@@ -222,13 +222,13 @@ class Scenario(_Section):
 
     @model_validator(mode="after")
     def _topology_fits_the_team(self) -> "Scenario":
-        hearing(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
+        neighbours_of(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
         return self
 
     @model_validator(mode="after")
-    def _money_can_be_counted(self, info: ValidationInfo) -> "Scenario":
+    def _prices_are_known(self, info: ValidationInfo) -> "Scenario":
         """Refuse a limit on dollars that could not be kept."""
-        if is_recorded(info) or (self.budget.usd is None and self.budget.usd_each is None):
+        if is_recorded(info) or (self.budget.usd is None and self.budget.usd_per_agent is None):
             return self
         unknown = [name for name in self.models_used if self.live.price(name) is None]
         if unknown:

@@ -21,7 +21,7 @@ EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
-Panel = Literal["development", "screening", "final", "heldout", "redrawn", "transfer"]
+Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer"]
 
 
 class SchemaError(ValueError):
@@ -42,7 +42,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """An event with its place in the log."""
 
     id: int
@@ -58,10 +58,10 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Brief(Event):
+class AgentSetup(Event):
     """A researcher or reviewer was told who it is and what it may do."""
 
-    kind: ClassVar[str] = "briefs"
+    kind: ClassVar[str] = "agent_setups"
     role: Role
     model: str
     """`provider/model` it thinks with."""
@@ -71,15 +71,15 @@ class Brief(Event):
     """Hash of the tool definitions in `texts`."""
     direction: str | None
     """The direction it was given, None if it was given none."""
-    hears: list[str] | None = None
+    neighbours: list[str] | None = None
     """The researchers whose findings reach it; None: everybody's do, or nobody's if nothing is shared."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Event):
+class Prompted(Event):
     """A message was put before an agent: the opening of a round, or the results of its tools."""
 
-    kind: ClassVar[str] = "told"
+    kind: ClassVar[str] = "prompts"
     role: Role
     message: str
     """Hash in `messages`."""
@@ -115,10 +115,10 @@ class ModelCall(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class FailedCall(Event):
+class FailedModelCall(Event):
     """A base model was asked in vain, and asked again or given up. What is known of the cost has been paid."""
 
-    kind: ClassVar[str] = "failed_calls"
+    kind: ClassVar[str] = "failed_model_calls"
     role: Role
     model: str
     """`provider/model` that was asked."""
@@ -151,7 +151,7 @@ class Compaction(Event):
     """Messages that follow the summary as they were."""
     tokens: int
     """Of the last request that was answered, and its answer."""
-    refused: str | None
+    rejected_request: str | None
     """Hash of the request that the provider refused as too long; None: `live.compact_at` was reached."""
     summary: str
     """Hash in `messages` of what is told in the place of the messages that were left out."""
@@ -170,16 +170,16 @@ class LimitReached(Event):
     """Whose call it was that could not be made."""
     ends_run: bool
     """Whether the whole run ends with it; else only this researcher's work does."""
-    told: str
+    message: str
     """The sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall(Event):
+class ToolExecution(Event):
     """A tool was used. Arguments and result stand in the messages before and after."""
 
-    kind: ClassVar[str] = "tool_calls"
-    tool_use_id: str
+    kind: ClassVar[str] = "tool_executions"
+    tool_call_id: str
     tool: str
     ok: bool
     summary: str
@@ -298,10 +298,10 @@ class Published(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling(Event):
+class ReviewDecision(Event):
     """The reviewer let a full run pass, or did not."""
 
-    kind: ClassVar[str] = "rulings"
+    kind: ClassVar[str] = "review_decisions"
     code: str
     """Hash of the method's code in `texts`."""
     approved: bool
@@ -310,10 +310,10 @@ class Ruling(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(Event):
+class PlanItem(Event):
     """Something the base model wrote before the work began: an idea of the pool, or a direction."""
 
-    kind: ClassVar[str] = "plans"
+    kind: ClassVar[str] = "plan_items"
     id: str
     text: str
     families: list[str]
@@ -321,7 +321,7 @@ class Plan(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment(Event):
+class WorkAssigned(Event):
     """A researcher was told what to try next."""
 
     kind: ClassVar[str] = "assignments"
@@ -336,10 +336,10 @@ class Assignment(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Oversight(Event):
+class OversightDecision(Event):
     """A person was asked, and decided."""
 
-    kind: ClassVar[str] = "oversights"
+    kind: ClassVar[str] = "oversight_decisions"
     action: Literal["proceed", "stop", "release"]
     findings: list[str]
     """Released findings."""
@@ -374,43 +374,43 @@ class Nomination(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RoundBegan(Event):
+class RoundStarted(Event):
     """A slice of research time began for everybody."""
 
     kind: ClassVar[str] = "rounds"
-    hours_each: float
+    end_hours: float
     """Research hours of each researcher at which the slice ends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed(Event):
+class RunClosed(Event):
     """The run came to its end and was scored."""
 
-    kind: ClassVar[str] = "closes"
+    kind: ClassVar[str] = "run_results"
     best: str | None
     """Id of the winning finding, None if no result could be scored."""
     baseline: str | None
     """`baseline:NAME` of the best baseline, on the same worlds."""
     cost_hours: float
     """Research hours of scoring the finalists again."""
-    quarter: str | None = None
+    leader_at_quarter: str | None = None
     """The finding that led by development score when a quarter of the budget was used; None if there was none."""
-    half: str | None = None
+    leader_at_half: str | None = None
     """The same when half of it was used."""
 
 
-KINDS: tuple[type[Event], ...] = (
-    Brief, Told, ModelCall, FailedCall, Compaction, LimitReached, ToolCall, Decision, Experiment, Evaluation, Finding,
-    Edge, Borrowed, Published, Ruling, Plan, Assignment, Oversight, FileWritten, NotebookEntry, Nomination, RoundBegan,
-    Closed,
+EVENT_CLASSES: tuple[type[Event], ...] = (
+    AgentSetup, Prompted, ModelCall, FailedModelCall, Compaction, LimitReached, ToolExecution, Decision, Experiment, Evaluation, Finding,
+    Edge, Borrowed, Published, ReviewDecision, PlanItem, WorkAssigned, OversightDecision, FileWritten, NotebookEntry, Nomination, RoundStarted,
+    RunClosed,
 )  # fmt: skip
-EVENT_TYPES: dict[str, type[Event]] = {event.kind: event for event in KINDS}
+EVENT_CLASS_BY_KIND: dict[str, type[Event]] = {event.kind: event for event in EVENT_CLASSES}
 
 
-def event_of(kind: str, data: str) -> Event:
+def decode_event(kind: str, data: str) -> Event:
     """Return the event of a row of the log, given its kind and its JSON. Raises SchemaError if it is none."""
     try:
-        return EVENT_TYPES[kind](**json.loads(data))
+        return EVENT_CLASS_BY_KIND[kind](**json.loads(data))
     except (KeyError, TypeError, ValueError) as error:
         raise SchemaError(
             f"an event of the log cannot be read (kind {kind!r}: {type(error).__name__} {error})"

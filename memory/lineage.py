@@ -4,7 +4,7 @@ import networkx as nx
 
 from aarlab.memory.board import Board
 
-INHERITS = ("borrows", "refines", "replicates")
+INHERITING_RELATIONS = ("borrows", "refines", "replicates")
 """Relations by which a finding has something from another; a critique only speaks about it."""
 
 
@@ -21,16 +21,16 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
             finding.id, author=finding.author, type=finding.type, title=finding.title,
             family=finding.family, round=post.round, pgr=finding.pgr,
         )  # fmt: skip
-    for edge in (link.edge for link in board.links()):
+    for edge in (board_edge.edge for board_edge in board.edges()):
         if edge.source not in graph:
             graph.add_node(edge.source, type="agent")
         graph.add_edge(edge.source, edge.target, key=edge.relation, relation=edge.relation, text=edge.text)
     return graph
 
 
-def sources(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:
+def ancestors(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:
     """Return every finding that `finding` inherits from, nearest first."""
-    inherits = nx.DiGraph((a, b) for a, b, relation in graph.edges(keys=True) if relation in INHERITS)
+    inherits = nx.DiGraph((a, b) for a, b, relation in graph.edges(keys=True) if relation in INHERITING_RELATIONS)
     if finding not in inherits:
         return []
     distance: dict[str, int] = nx.single_source_shortest_path_length(inherits, finding)

@@ -18,12 +18,12 @@ object sent back get it like this, and the tool answers that it cannot be read.
 """
 
 
-def canonical(value: Json) -> str:
+def canonical_json(value: Json) -> str:
     """Return the one JSON text of a value: keys sorted, no spaces, no NaN. Hashes and digests are taken over it."""
-    return _CANONICAL.encode(value)
+    return _CANONICAL_ENCODER.encode(value)
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content_hash(*parts: str) -> str:
@@ -69,7 +69,7 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True)
-class HiddenThinking:
+class RedactedThinking:
     """Thinking that the provider hands out encrypted."""
 
     data: str
@@ -80,7 +80,7 @@ class HiddenThinking:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolUse:
+class ToolCall:
     """A model's wish to use a tool."""
 
     id: str
@@ -97,18 +97,18 @@ class ToolUse:
 class ToolResult:
     """What came of it."""
 
-    tool_use_id: str
+    tool_call_id: str
     content: str
     """JSON text."""
     is_error: bool = False
 
     def to_json(self) -> Json:
         """Return the block as the wire format of the Messages API has it."""
-        block = {"type": "tool_result", "tool_use_id": self.tool_use_id, "content": self.content}
+        block = {"type": "tool_result", "tool_use_id": self.tool_call_id, "content": self.content}
         return {**block, "is_error": True} if self.is_error else block
 
 
-Block = Text | Thinking | HiddenThinking | ToolUse | ToolResult
+Block = Text | Thinking | RedactedThinking | ToolCall | ToolResult
 
 
 def block_from_json(data: Mapping[str, Json]) -> Block:
@@ -119,9 +119,9 @@ def block_from_json(data: Mapping[str, Json]) -> Block:
         case "thinking":
             return Thinking(data["thinking"], data["signature"])
         case "redacted_thinking":
-            return HiddenThinking(data["data"])
+            return RedactedThinking(data["data"])
         case "tool_use":
-            return ToolUse(data["id"], data["name"], data["input"])
+            return ToolCall(data["id"], data["name"], data["input"])
         case "tool_result":
             return ToolResult(data["tool_use_id"], data["content"], data.get("is_error", False))
         case other:
@@ -143,7 +143,7 @@ class Message:
 
     def stored(self) -> tuple[str, str]:
         """Return the message's key, and its content as the run file keeps it: a JSON list of blocks."""
-        content = canonical([block.to_json() for block in self.blocks])
+        content = canonical_json([block.to_json() for block in self.blocks])
         if not self._key:
             # Asked for again and again as a conversation grows; a message never changes.
             object.__setattr__(self, "_key", content_hash(self.speaker, content))
@@ -169,9 +169,9 @@ class Message:
         return "\n".join(block.text for block in self.blocks if isinstance(block, Thinking))
 
     @property
-    def tool_uses(self) -> tuple[ToolUse, ...]:
+    def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools asked for, in order."""
-        return tuple(block for block in self.blocks if isinstance(block, ToolUse))
+        return tuple(block for block in self.blocks if isinstance(block, ToolCall))
 
     @property
     def tool_results(self) -> tuple[ToolResult, ...]:
@@ -188,7 +188,7 @@ def message_from_json(data: Mapping[str, Json]) -> Message:
     return Message(data["role"], tuple(block_from_json(block) for block in data["content"]))
 
 
-def user(text: str) -> Message:
+def user_message(text: str) -> Message:
     """Return a message to the model in plain words."""
     return Message("user", (Text(text),))
 
@@ -207,7 +207,7 @@ class ToolSpec:
         """Return the one JSON text of the tool as a model is shown it."""
         if not self._stored:
             # Part of every request.
-            object.__setattr__(self, "_stored", canonical(self.to_json()))
+            object.__setattr__(self, "_stored", canonical_json(self.to_json()))
         return self._stored
 
     def to_json(self) -> Json:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aarlab.memory.events import KINDS, Event
+from aarlab.memory.events import EVENT_CLASSES, Event
 from aarlab.memory.events import SchemaError as SchemaError
 
 if TYPE_CHECKING:  # it brings pandas where that is installed, and whoever only reads a file has no use for either
@@ -26,7 +26,7 @@ def migration(step: Migration) -> Migration:
 
 
 @migration
-def m001_one_log_and_what_it_points_to(db: "Database") -> None:
+def m001_event_log_and_content_store(db: "Database") -> None:
     """Create the event log, the content store and the run's own row."""
     db.executescript(
         """
@@ -60,24 +60,24 @@ def m001_one_log_and_what_it_points_to(db: "Database") -> None:
             UNIQUE (stream, ordinal)
         );
         CREATE INDEX events_by_kind ON events (kind);
-        CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
+        CREATE TRIGGER events_reject_updates BEFORE UPDATE ON events
             BEGIN SELECT raise(ABORT, 'events are append-only'); END;
-        CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+        CREATE TRIGGER events_reject_deletes BEFORE DELETE ON events
             BEGIN SELECT raise(ABORT, 'events are append-only'); END;
         """
     )
 
 
 @migration
-def m002_where_methods_ran(db: "Database") -> None:
+def m002_sandbox_mode(db: "Database") -> None:
     """Add the mode of the sandbox to the run's own row: strict, docker or none; NULL in runs of before."""
     db.execute("ALTER TABLE runs ADD COLUMN sandbox TEXT")
 
 
 @migration
-def m003_where_a_run_came_from(db: "Database") -> None:
-    """Add the past to the run's own row: of a forked run, JSON of how it was configured before; else NULL."""
-    db.execute("ALTER TABLE runs ADD COLUMN past TEXT")
+def m003_fork_history(db: "Database") -> None:
+    """Add the fork_history to the run's own row: of a forked run, JSON of how it was configured before; else NULL."""
+    db.execute("ALTER TABLE runs ADD COLUMN fork_history TEXT")
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -89,13 +89,13 @@ def schema_version(connection: sqlite3.Connection) -> int:
     applied = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if applied > len(MIGRATIONS):
         raise SchemaError(
-            f"the file was written by {_writer(connection)} and has schema version {applied}, this aarlab knows "
+            f"the file was written by {_writing_version(connection)} and has schema version {applied}, this aarlab knows "
             f"{len(MIGRATIONS)}: a newer aarlab opens it"
         )
     return applied
 
 
-def _writer(connection: sqlite3.Connection) -> str:
+def _writing_version(connection: sqlite3.Connection) -> str:
     """Return which aarlab wrote a file, as far as a file of the future can be understood."""
     try:
         return f"aarlab {connection.execute('SELECT aarlab_version FROM runs').fetchone()[0]}"
@@ -117,13 +117,13 @@ def migrate(db: "Database", version: int | None = None) -> None:
     with db.atomic():
         for step in MIGRATIONS[applied:version]:
             step(db)
-        for event in KINDS:
+        for event in EVENT_CLASSES:
             db.execute(f"DROP VIEW IF EXISTS {event.kind}")
-            db.execute(view_of(event))
+            db.execute(view_sql(event))
         db.execute(f"PRAGMA user_version = {version}")
 
 
-def view_of(event: type[Event]) -> str:
+def view_sql(event: type[Event]) -> str:
     """Return the SQL of the view that shows one kind of event with a column for each of its fields."""
     fields = ", ".join(f"json_extract(data, '$.{field.name}') AS {field.name}" for field in dataclasses.fields(event))
     return (

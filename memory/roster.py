@@ -1,6 +1,6 @@
 """Who takes part in a run."""
 
-from aarlab.memory.events import Brief
+from aarlab.memory.events import AgentSetup
 from aarlab.memory.runfile import RunFile
 
 
@@ -10,7 +10,7 @@ def researchers(file: RunFile) -> list[str]:
     return list(
         dict.fromkeys(
             entry.stream
-            for entry in file.entries(Brief)
-            if isinstance(entry.event, Brief) and entry.event.role == "researcher"
+            for entry in file.entries(AgentSetup)
+            if isinstance(entry.event, AgentSetup) and entry.event.role == "researcher"
         )
     )

@@ -17,23 +17,23 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from aarlab.memory.events import Entry, Event, Role, event_of
-from aarlab.memory.lock import Lock
-from aarlab.memory.messages import Json, Message, canonical, content_hash
+from aarlab.memory.events import Event, LogEntry, Role, decode_event
+from aarlab.memory.file_lock import FileLock
+from aarlab.memory.fork_history import copy_parent_events
+from aarlab.memory.messages import Json, Message, canonical_json, content_hash
 from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate
-from aarlab.memory.past import take_past
-from aarlab.memory.tape import Divergence, EndOfTape, Tape, TapedCall
-from aarlab.memory.versions import brought_up, connected, schema_of
+from aarlab.memory.run_tape import Divergence, EndOfTape, RecordedCall, Tape
+from aarlab.memory.schema_upgrade import checked_schema_version, migrated_copy, open_read_only
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-__all__ = ["Entry", "RunFile", "RunInfo", "Status"]
+__all__ = ["LogEntry", "RunFile", "RunInfo", "Status"]
 
 Status = Literal["running", "done", "stopped", "failed"]
-_Place = tuple[str, int, int, float, str, str]
+_EventRow = tuple[str, int, int, float, str, str]
 """Stream, ordinal, round, hours, kind and JSON of an event: its row in the log, without id and time."""
-_MOST_ASIDE = 16
+_MAX_UNSTORED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class RunInfo:
     summary: Json
     sandbox: Literal["strict", "docker", "none"] | None = None
     """Mode of the sandbox in which methods ran; None where it was not recorded."""
-    past: tuple[Json, ...] = ()
+    fork_history: tuple[Json, ...] = ()
     """Of a run that was forked: how it was configured before, oldest first, each part with the scenario, the last round
     under it, and the run it was taken from.
     """
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class EventHeader:
     """What an event is, without what it says."""
 
     id: int
@@ -69,7 +69,7 @@ class Heading:
     """Of what is said to a base model or by one: whose part it plays; None for everything else."""
 
 
-class NothingThere(SchemaError, KeyError):
+class ContentNotFound(SchemaError, KeyError):
     """The file holds nothing under a hash that it should hold something under."""
 
     def __str__(self) -> str:
@@ -79,25 +79,25 @@ class NothingThere(SchemaError, KeyError):
 class RunFile:
     """A run file, open. Not to be shared between threads: one connection, used where it was made."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: Lock | None = None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None = None) -> None:
         """Wrap an open connection; use `create`, `resume`, `replay` or `read` instead."""
         self.path = path
         self.tape: Tape | None = None
         """What the file held when it was opened, where the run happens again."""
-        self.written_as = len(MIGRATIONS)
+        self.file_schema_version = len(MIGRATIONS)
         """Schema version of the file itself; what is read from it is of the present one."""
         self._connection = connection
         self._lock = lock
         self._log = "events"
         """The table that readers are shown."""
-        self._places = 0
+        self._replayed_count = 0
         """Events that have happened, in a run that happens again."""
-        self._unseen: list[tuple[int]] = []
+        self._unrevealed_ids: list[tuple[int]] = []
         """Those of them that readers have not been shown yet, by id."""
-        self._aside: dict[str, str] = {}
+        self._unstored_contents: dict[str, str] = {}
         """In a replay, the last contents that it would have stored, by hash."""
         self._next_ordinal: dict[str, int] = {}
-        self._listeners: list[Callable[[Entry], None]] = []
+        self._listeners: list[Callable[[LogEntry], None]] = []
 
     @classmethod
     def create(
@@ -109,13 +109,13 @@ class RunFile:
         seed: int,
         scenario: Json,
         sandbox: str | None = None,
-        past: Sequence[Json] = (),
+        fork_history: Sequence[Json] = (),
         parent: Path | None = None,
         before: int = 0,
     ) -> "RunFile":
         """Make a new run file. Raises FileExistsError rather than touch an old one, Busy if one is being made.
 
-        Of a run that is forked, `past` says how it was configured before; what happened in its `parent` before a round
+        Of a run that is forked, `fork_history` says how it was configured before; what happened in its `parent` before a round
         is taken over, with all that it points to, and happens again.
         """
         from sqlite_utils import Database
@@ -123,14 +123,14 @@ class RunFile:
         if path.exists():
             raise FileExistsError(f"{path} exists already")
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = Lock.take(path)
+        lock = FileLock.acquire(path)
         # Furnished under another name: whoever finds a run file finds a whole one.
-        half = path.with_name(f"{path.name}.half")
+        partial_path = path.with_name(f"{path.name}.partial")
         try:
             if path.exists():
                 raise FileExistsError(f"{path} exists already")
-            half.unlink(missing_ok=True)
-            with closing(sqlite3.connect(half, isolation_level=None, uri=True)) as connection:
+            partial_path.unlink(missing_ok=True)
+            with closing(sqlite3.connect(partial_path, isolation_level=None, uri=True)) as connection:
                 database = Database(connection)
                 migrate(database)
                 row = {
@@ -138,24 +138,24 @@ class RunFile:
                     "aarlab_version": version,
                     "created_at": _now(),
                     "seed": seed,
-                    "scenario": canonical(scenario),
+                    "scenario": canonical_json(scenario),
                     "status": "running",
                     "summary": None,
                     "sandbox": sandbox,
-                    "past": canonical(list(past)) if past else None,
+                    "fork_history": canonical_json(list(fork_history)) if fork_history else None,
                 }
                 database.table("runs").insert(row)
                 if parent is not None:
-                    with cls.read(parent) as whence, database.atomic():
-                        take_past(connection, whence._connection, before)
-            os.replace(half, path)
-            file = cls._to_write(path, lock)
+                    with cls.read(parent) as parent_file, database.atomic():
+                        copy_parent_events(connection, parent_file._connection, before)
+            os.replace(partial_path, path)
+            file = cls._open_for_writing(path, lock)
         except BaseException:
-            half.unlink(missing_ok=True)
+            partial_path.unlink(missing_ok=True)
             lock.release()
             raise
         if parent is not None:
-            file._rewind()
+            file._hide_log()
         return file
 
     @classmethod
@@ -170,12 +170,12 @@ class RunFile:
             Busy: Another process is at work on it.
         """
         with cls.read(path) as file:
-            file.check_current()
-        file = cls._to_write(path, Lock.take(path))
+            file.require_current_schema()
+        file = cls._open_for_writing(path, FileLock.acquire(path))
         try:
             query = "UPDATE runs SET status = 'running', sandbox = iif(sandbox = 'none', sandbox, ifnull(?, sandbox))"
             file._connection.execute(query, (sandbox,))
-            file._rewind()
+            file._hide_log()
         except BaseException:
             file.close()
             raise
@@ -190,11 +190,11 @@ class RunFile:
             SchemaError: It is not a run file, or was written by a newer aarlab.
         """
         file = cls.read(path)
-        file._rewind()
+        file._hide_log()
         return file
 
     @classmethod
-    def _to_write(cls, path: Path, lock: Lock) -> "RunFile":
+    def _open_for_writing(cls, path: Path, lock: FileLock) -> "RunFile":
         file = cls(path, sqlite3.connect(path, timeout=30.0, isolation_level=None), lock)
         file._connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL loses nothing when the process dies, only (perhaps) the last moments when the machine does; FULL
@@ -202,16 +202,16 @@ class RunFile:
         file._connection.execute("PRAGMA synchronous = NORMAL")
         return file
 
-    def _rewind(self) -> None:
+    def _hide_log(self) -> None:
         """Hide the log from readers; it comes to light event by event, in the order in which things happen now."""
         self.tape = Tape(self._connection)
         self._next_ordinal = dict.fromkeys(self.tape.streams, 0)
         self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.executescript(
             """
-            CREATE TEMP TABLE happened (place INTEGER PRIMARY KEY, event INTEGER UNIQUE);
-            CREATE TEMP VIEW log AS SELECT place AS id, stream, ordinal, round, hours, kind, data, at
-                FROM happened JOIN main.events ON main.events.id = event;
+            CREATE TEMP TABLE replayed (position INTEGER PRIMARY KEY, event INTEGER UNIQUE);
+            CREATE TEMP VIEW log AS SELECT position AS id, stream, ordinal, round, hours, kind, data, at
+                FROM replayed JOIN main.events ON main.events.id = event;
             """
         )
         self._log = "log"
@@ -226,21 +226,21 @@ class RunFile:
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by a newer aarlab.
         """
-        connection = connected(path)
+        connection = open_read_only(path)
         try:
-            version = schema_of(path, connection)
-            file = cls(path, connection if version == len(MIGRATIONS) else brought_up(path, connection))
+            version = checked_schema_version(path, connection)
+            file = cls(path, connection if version == len(MIGRATIONS) else migrated_copy(path, connection))
         except SchemaError:
             connection.close()
             raise
-        file.written_as = version
+        file.file_schema_version = version
         return file
 
-    def check_current(self) -> None:
+    def require_current_schema(self) -> None:
         """Raise SchemaError if an earlier aarlab wrote the file, so that this one cannot go on writing it as it is."""
-        if self.written_as < len(MIGRATIONS):
+        if self.file_schema_version < len(MIGRATIONS):
             raise SchemaError(
-                f"{self.path} was written by an earlier aarlab (schema version {self.written_as}, this one has "
+                f"{self.path} was written by an earlier aarlab (schema version {self.file_schema_version}, this one has "
                 f"{len(MIGRATIONS)}). It can be read, replayed and forked; `aarlab resume --migrate` goes on writing it"
             )
 
@@ -259,26 +259,26 @@ class RunFile:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def append(self, stream: str, event: Event, *, round: int, hours: float) -> Entry:
+    def append(self, stream: str, event: Event, *, round: int, hours: float) -> LogEntry:
         """Write one event at the end of its stream, at once and for good, and tell the listeners.
 
         Raises:
             Divergence: The run happens again, and something else stands in this place; or, in a replay, nothing
                 (EndOfTape).
         """
-        ordinal, hours = self.next_ordinal(stream), _rounded(hours)
-        place = (stream, ordinal, round, hours, event.kind, canonical(event.to_json()))
-        id_, at = self._on_tape(event, place) or self._written(event, place)
+        ordinal, hours = self.next_ordinal(stream), _round_hours(hours)
+        place = (stream, ordinal, round, hours, event.kind, canonical_json(event.to_json()))
+        id_, at = self._match_recorded(event, place) or self._insert_event(event, place)
         if self.tape is not None:
-            self._unseen.append((id_,))
-            self._places = id_ = self._places + 1
+            self._unrevealed_ids.append((id_,))
+            self._replayed_count = id_ = self._replayed_count + 1
         self._next_ordinal[stream] += 1
-        entry = Entry(id_, stream, ordinal, round, hours, event, at)
+        entry = LogEntry(id_, stream, ordinal, round, hours, event, at)
         for listener in self._listeners:
             listener(entry)
         return entry
 
-    def _on_tape(self, event: Event, place: _Place) -> tuple[int, str] | None:
+    def _match_recorded(self, event: Event, place: _EventRow) -> tuple[int, str] | None:
         """Return id and time of an event that is on tape already. Raises Divergence if another stands there."""
         stream, ordinal, round_, *_ = place
         row = None if self.tape is None else self.tape.row(stream, ordinal)
@@ -286,19 +286,19 @@ class RunFile:
             return None
         id_, *recorded, at = row
         if tuple(recorded) != place[2:]:
-            then, now = self.tape.entry(stream, ordinal), Entry(0, *place[:4], event, "")
-            raise Divergence(then, stream, ordinal, round_, now, self._contents_of(then, now))
+            then, now = self.tape.entry(stream, ordinal), LogEntry(0, *place[:4], event, "")
+            raise Divergence(then, stream, ordinal, round_, now, self._referenced_contents(then, now))
         return id_, at
 
-    def _contents_of(self, *entries: Entry | None) -> dict[str, str]:
+    def _referenced_contents(self, *entries: LogEntry | None) -> dict[str, str]:
         """Return the texts and messages that events point to, by hash."""
         values = {str(value) for entry in entries if entry for value in entry.event.to_json().values()}
         return {value: content for value in sorted(values) if (content := self.content(value)) is not None}
 
-    def _written(self, event: Event, place: _Place) -> tuple[int, str]:
+    def _insert_event(self, event: Event, place: _EventRow) -> tuple[int, str]:
         """Write an event, and return its id and the time."""
-        if self.replays_only:
-            raise EndOfTape(*place[:3], Entry(0, *place[:4], event, ""))
+        if self.is_replay:
+            raise EndOfTape(*place[:3], LogEntry(0, *place[:4], event, ""))
         at = _now()
         cursor = self._connection.execute(
             "INSERT INTO events (stream, ordinal, round, hours, kind, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -306,18 +306,18 @@ class RunFile:
         )
         return cursor.lastrowid or 0, at
 
-    def taped_call(self, stream: str, round: int, role: Role) -> TapedCall:
+    def recorded_call(self, stream: str, round: int, role: Role) -> RecordedCall:
         """Return what is on tape of the call of a base model that comes next in a stream.
 
         Raises:
             Divergence: Something else comes next.
         """
         if self.tape is None:
-            return TapedCall((), None)
+            return RecordedCall((), None)
         return self.tape.call(stream, self.next_ordinal(stream), round, role)
 
     @property
-    def replays_only(self) -> bool:
+    def is_replay(self) -> bool:
         """Whether nothing may happen that is not on tape."""
         return self.tape is not None and self._lock is None
 
@@ -328,7 +328,7 @@ class RunFile:
             self._next_ordinal[stream] = int(self._connection.execute(query, (stream,)).fetchone()[0])
         return self._next_ordinal[stream]
 
-    def left_on_tape(self) -> Entry | None:
+    def next_unreplayed(self) -> LogEntry | None:
         """Return the first event that is on tape and has not happened again; None if all have."""
         if self.tape is None:
             return None
@@ -344,40 +344,40 @@ class RunFile:
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """Everything appended inside becomes visible together or not at all."""
-        with nullcontext() if self.replays_only else self._database.atomic():
+        with nullcontext() if self.is_replay else self._database.atomic():
             yield
 
     def store_message(self, message: Message) -> str:
         """Keep a message (once) and return its hash."""
         key, content = message.stored()
-        self._keep("messages", key, message.speaker, content)
+        self._store("messages", key, message.speaker, content)
         return key
 
     def store_text(self, text: str) -> str:
         """Keep a text (once) and return its hash."""
         key = content_hash(text)
-        self._keep("texts", key, text)
+        self._store("texts", key, text)
         return key
 
-    def _keep(self, table: str, *row: str) -> None:
-        if not self.replays_only:
+    def _store(self, table: str, *row: str) -> None:
+        if not self.is_replay:
             self._connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
             return
         # A replay writes nothing; the last few are kept, to be shown where the runs part.
-        self._aside[row[0]] = row[-1]
-        if len(self._aside) > _MOST_ASIDE:
-            del self._aside[next(iter(self._aside))]
+        self._unstored_contents[row[0]] = row[-1]
+        if len(self._unstored_contents) > _MAX_UNSTORED:
+            del self._unstored_contents[next(iter(self._unstored_contents))]
 
     def content(self, key: str) -> str | None:
         """Return what a hash stands for, a text or the JSON of a message's blocks; None if it stands for neither."""
-        if key in self._aside:
-            return self._aside[key]
+        if key in self._unstored_contents:
+            return self._unstored_contents[key]
         for query in ("SELECT text FROM texts WHERE hash = ?", "SELECT content FROM messages WHERE hash = ?"):
             if (row := self._connection.execute(query, (key,)).fetchone()) is not None:
                 return str(row[0])
         return None
 
-    def holds(self, key: str) -> bool:
+    def has_content(self, key: str) -> bool:
         """Tell whether there is a text or a message with this hash."""
         query = "SELECT EXISTS (SELECT 1 FROM texts WHERE hash = ?1) OR EXISTS (SELECT 1 FROM messages WHERE hash = ?1)"
         return bool(self._connection.execute(query, (key,)).fetchone()[0])
@@ -385,13 +385,13 @@ class RunFile:
     def finish(self, status: Status, summary: Json = None) -> None:
         """Record how the run ended."""
         self._connection.execute(
-            "UPDATE runs SET status = ?, summary = ?", (status, None if summary is None else canonical(summary))
+            "UPDATE runs SET status = ?, summary = ?", (status, None if summary is None else canonical_json(summary))
         )
         # Out of WAL mode, so that the run is one file again; while somebody reads along it stays as it is.
         with suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA journal_mode = DELETE")
 
-    def on_event(self, listener: Callable[[Entry], None]) -> None:
+    def on_event(self, listener: Callable[[LogEntry], None]) -> None:
         """Call `listener` with every entry appended from now on."""
         self._listeners.append(listener)
 
@@ -399,24 +399,24 @@ class RunFile:
 
     def info(self) -> RunInfo:
         """Return the run's own row."""
-        with self._as_told():
-            columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary, sandbox, past"
+        with self._damage_as_schema_error():
+            columns = "run_id, aarlab_version, created_at, seed, scenario, status, summary, sandbox, fork_history"
             row = self._connection.execute(f"SELECT {columns} FROM runs").fetchone()
-            run_id, version, created_at, seed, scenario, status, summary, mode, past = row
+            run_id, version, created_at, seed, scenario, status, summary, mode, fork_history = row
             told = None if summary is None else json.loads(summary)
-            before = () if past is None else tuple(json.loads(past))
+            before = () if fork_history is None else tuple(json.loads(fork_history))
             return RunInfo(run_id, version, created_at, seed, json.loads(scenario), status, told, mode, before)
 
     def streams(self) -> list[str]:
         """Return the agents to whom something happened, and the team, in the order in which it first did."""
-        self._show_unseen()
-        with self._as_told():
+        self._reveal_replayed()
+        with self._damage_as_schema_error():
             rows = self._connection.execute(f"SELECT stream FROM {self._log} WHERE ordinal = 0 ORDER BY id").fetchall()
             return [str(stream) for (stream,) in rows]
 
     def entries(
         self, *kinds: type[Event], stream: str | None = None, round: int | None = None, after: int = 0
-    ) -> Iterator[Entry]:
+    ) -> Iterator[LogEntry]:
         """Iterate over events with id > `after` in order of arrival, of the given kinds only if any are given.
 
         In a run that happens again these are the events that have happened again, and their ids count from 1.
@@ -432,53 +432,53 @@ class RunFile:
                 values.append(value)
         yield from self._read(f"{where} ORDER BY id", values)
 
-    def span(self, stream: str, first: int, last: int) -> Iterator[Entry]:
+    def stream_range(self, stream: str, first: int, last: int) -> Iterator[LogEntry]:
         """Iterate over the events of a stream from one ordinal to another, both included."""
         yield from self._read("stream = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal", [stream, first, last])
 
-    def _read(self, which: str, values: Sequence[str | int]) -> Iterator[Entry]:
-        self._show_unseen()
+    def _read(self, which: str, values: Sequence[str | int]) -> Iterator[LogEntry]:
+        self._reveal_replayed()
         query = f"SELECT id, stream, ordinal, round, hours, kind, data, at FROM {self._log} WHERE {which}"
-        with self._as_told():
+        with self._damage_as_schema_error():
             for id_, name, ordinal, round_, hours, kind, data, at in self._connection.execute(query, values):
-                yield Entry(id_, name, ordinal, round_, hours, event_of(kind, data), at)
+                yield LogEntry(id_, name, ordinal, round_, hours, decode_event(kind, data), at)
 
-    def headings(self) -> Iterator[Heading]:
+    def event_headers(self) -> Iterator[EventHeader]:
         """Iterate over what the events are, in order of arrival, without reading what they say."""
-        self._show_unseen()
-        spoken = "kind IN ('told', 'model_calls', 'failed_calls')"
+        self._reveal_replayed()
+        spoken = "kind IN ('prompts', 'model_calls', 'failed_model_calls')"
         role = f"CASE WHEN {spoken} THEN json_extract(data, '$.role') END"
         query = f"SELECT id, stream, ordinal, round, hours, kind, {role} FROM {self._log} ORDER BY id"
-        with self._as_told():
+        with self._damage_as_schema_error():
             for row in self._connection.execute(query):
-                yield Heading(*row)
+                yield EventHeader(*row)
 
-    def _show_unseen(self) -> None:
+    def _reveal_replayed(self) -> None:
         """Let readers see what has happened again."""
-        if self._unseen:
-            self._connection.executemany("INSERT INTO happened (event) VALUES (?)", self._unseen)
-            self._unseen.clear()
+        if self._unrevealed_ids:
+            self._connection.executemany("INSERT INTO replayed (event) VALUES (?)", self._unrevealed_ids)
+            self._unrevealed_ids.clear()
 
     def message(self, key: str) -> Message:
         """Return the message with this hash. Raises NothingThere, a KeyError, if there is none."""
-        with self._as_told():
+        with self._damage_as_schema_error():
             row = self._connection.execute("SELECT speaker, content FROM messages WHERE hash = ?", (key,)).fetchone()
             if row is None:
-                raise NothingThere(f"no message {key} in {self.path}")
+                raise ContentNotFound(f"no message {key} in {self.path}")
             return Message.read(key, *row)
 
     def text(self, key: str) -> str:
         """Return the text with this hash. Raises NothingThere, a KeyError, if there is none."""
-        with self._as_told():
+        with self._damage_as_schema_error():
             row = self._connection.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
             if row is None:
-                raise NothingThere(f"no text {key} in {self.path}")
+                raise ContentNotFound(f"no text {key} in {self.path}")
             if content_hash(*row) != key:
                 raise SchemaError(f"{self.path} is damaged (the text {key} is not what it was)")
             return str(row[0])
 
     @contextmanager
-    def _as_told(self) -> Iterator[None]:
+    def _damage_as_schema_error(self) -> Iterator[None]:
         """Turn what goes wrong where a damaged file is read into a SchemaError that says so."""
         try:
             yield
@@ -493,9 +493,9 @@ class RunFile:
         """Return a hash over all events, stream by stream, without wall-clock times: equal for equal runs."""
         digest = blake2b(digest_size=16)
         query = "SELECT stream, ordinal, round, hours, kind, data FROM events ORDER BY stream, ordinal"
-        with self._as_told():
+        with self._damage_as_schema_error():
             for row in self._connection.execute(query):
-                digest.update(canonical(row).encode() + b"\n")
+                digest.update(canonical_json(row).encode() + b"\n")
         return digest.hexdigest()
 
 
@@ -503,6 +503,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _rounded(hours: float) -> float:
+def _round_hours(hours: float) -> float:
     # Sums of tenths pick up dust in the last digits; a microhour is far below anything that matters.
     return round(hours, 6)

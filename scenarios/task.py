@@ -21,24 +21,24 @@ __all__ = [
     "FloatArray",
     "Inputs",
     "IntArray",
-    "Knobs",
     "Progress",
-    "Score",
-    "Size",
     "Task",
+    "TaskParameters",
     "World",
+    "WorldScore",
+    "WorldSize",
     "pgr",
 ]
 
-Knobs = Mapping[str, float | int | str]
-"""Difficulty knobs of a task by name."""
+TaskParameters = Mapping[str, float | int | str]
+"""Difficulty parameters of a task by name."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of it that is done, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class WorldSize:
     """How many items a world has."""
 
     unlabelled: int | None
@@ -51,17 +51,17 @@ class Size:
             raise ValueError(f"a world needs 20 test and 40 unlabelled items or more, not {self}")
 
 
-FULL = Size(unlabelled=None, test=1500)
+FULL = WorldSize(unlabelled=None, test=1500)
 """For evaluation. Sampling the test items adds about as much noise as worlds differ by; given the time, more worlds
 help more than more test items."""
-PILOT = Size(unlabelled=400, test=400)
+PILOT = WorldSize(unlabelled=400, test=400)
 """For a first impression: cheap and noisy."""
-SMOKE = Size(unlabelled=120, test=60)
+SMOKE = WorldSize(unlabelled=120, test=60)
 """For finding out whether a method runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class WorldScore:
     """What a method achieved on a world."""
 
     transfer_acc: float
@@ -73,11 +73,13 @@ class Score:
 def pgr(transfer_acc: float, weak_acc: float, strong_acc: float) -> float:
     """Return the performance gap recovered, (transfer - weak) / (strong - weak); Burns et al. 2023, section 3.
 
-    Below 0 is worse than the teacher, above 1 better than the ceiling. Raises ValueError where there is no gap.
+    Below 0 is worse than the teacher, above 1 better than the strong accuracy. Raises ValueError where there is no gap.
     """
     gap = strong_acc - weak_acc
     if not gap > 0:
-        raise ValueError(f"no gap to recover: the ceiling is {strong_acc:g} and the weak teacher has {weak_acc:g}")
+        raise ValueError(
+            f"no gap to recover: the strong accuracy is {strong_acc:g} and the weak teacher has {weak_acc:g}"
+        )
     return (transfer_acc - weak_acc) / gap
 
 
@@ -90,38 +92,38 @@ class World:
     weak_acc: float
     """Accuracy of the weak teacher on the test items."""
     strong_acc: float
-    """The ceiling: accuracy on the test items of the strong student trained on the unlabelled items' true labels."""
+    """The strong accuracy: accuracy on the test items of the strong student trained on the unlabelled items' true labels."""
     _test_labels: IntArray = field(repr=False, kw_only=True)
     _unlabelled_labels: IntArray = field(repr=False, kw_only=True)
 
-    def score(self, predictions: npt.ArrayLike) -> Score:
+    def score(self, predictions: npt.ArrayLike) -> WorldScore:
         """Score (m,) probabilities of label 1 for the test items; above one half means class 1.
 
         Raises ValueError, saying what was expected and found, unless there is one number in [0, 1] per test item.
         """
-        guesses = _checked(predictions, len(self._test_labels)) > 0.5
-        transfer_acc = float(np.mean(guesses == (self._test_labels == 1)))
-        return Score(transfer_acc, pgr(transfer_acc, self.weak_acc, self.strong_acc))
+        predicted_classes = _checked(predictions, len(self._test_labels)) > 0.5
+        transfer_acc = float(np.mean(predicted_classes == (self._test_labels == 1)))
+        return WorldScore(transfer_acc, pgr(transfer_acc, self.weak_acc, self.strong_acc))
 
 
 class Task(Protocol):
-    """A source of worlds. Difficulty knobs are fixed when it is made."""
+    """A source of worlds. Difficulty parameters are fixed when it is made."""
 
     name: ClassVar[str]
     about: ClassVar[str]
     """For a researcher's brief: what the items, the teacher and the student are."""
 
     @property
-    def knobs(self) -> Knobs:
-        """Difficulty knobs and their values; in `registry.TASKS`, the defaults."""
+    def parameters(self) -> TaskParameters:
+        """Difficulty parameters and their values; in `registry.TASKS`, the defaults."""
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Pretrain what worlds are made with, or find it in the cache. `world` does it when it has not been done."""
 
-    def world(self, seed: int, *, size: Size = FULL, redrawn: bool = False) -> World:
+    def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
         """Return the world of a seed: a non-negative integer of up to 128 bits.
 
-        A redrawn world comes from a shifted version of the task, in ways of which no other world gives a hint.
+        A shifted world comes from a shifted version of the task, in ways of which no other world gives a hint.
         """
 
 
@@ -136,10 +138,10 @@ def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:
     if raw.shape != (count,):
         raise ValueError(f"predictions must have shape ({count},), one per test item; got {raw.shape}")
     values = raw.astype(np.float64)
-    outside: BoolArray = ~((values >= 0) & (values <= 1))
-    if outside.any():
-        where = int(np.argmax(outside))
+    out_of_range: BoolArray = ~((values >= 0) & (values <= 1))
+    if out_of_range.any():
+        position = int(np.argmax(out_of_range))
         raise ValueError(
-            f"predictions must be probabilities in [0, 1]; {outside.sum()} are not: at {where}, {values[where]}"
+            f"predictions must be probabilities in [0, 1]; {out_of_range.sum()} are not: at {position}, {values[position]}"
         )
     return values

@@ -20,28 +20,28 @@ from typing import Any, Self
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
-from aarlab.agents.researcher import compact
+from aarlab.agents.researcher import summary_request
 from aarlab.memory.messages import (
     Conversation,
-    HiddenThinking,
     Json,
     Message,
+    RedactedThinking,
     Text,
     Thinking,
+    ToolCall,
     ToolResult,
     ToolSpec,
-    ToolUse,
     Usage,
-    canonical,
+    canonical_json,
     content_hash,
     message_from_json,
     tool_from_json,
 )
 
 Answer = Callable[[Request], Reply]
-PASSING = ("429 later", "429", "529", "500", "reset", "cut", "garbage", "drip", "overloaded inside")
-"""Faults after which asking again helps; a drip is only slow."""
-SPOILT = ("unknown tool", "invalid input", "refusal", "max_tokens")
+TRANSIENT_FAULTS = ("429 later", "429", "529", "500", "reset", "cut", "garbage", "small chunks", "overloaded inside")
+"""Faults after which asking again helps; a small chunks is only slow."""
+CORRUPTING_FAULTS = ("unknown tool", "invalid input", "refusal", "max_tokens")
 """Answers that are whole, and not what one hoped for."""
 _SLOW = {"stall": 3.0, "slowly": 0.01}
 """Seconds between two events of an answer."""
@@ -49,7 +49,7 @@ _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a closed connection is torn down at once."""
 
 
-class Team:
+class SimulatedTeam:
     """Simulated researchers behind a wire: each is told by its system prompt who it is."""
 
     def __init__(self, seed: int) -> None:
@@ -71,24 +71,24 @@ class Team:
 
 
 @dataclass
-class Forgetful:
+class SummarisingTeam:
     """A team that sums up when it is asked to, and thinks of what it wrote as little as it can."""
 
-    team: Team = field(default_factory=lambda: Team(7))
-    numbers: Iterator[int] = field(default_factory=count)
-    summed_up: int = 0
+    team: SimulatedTeam = field(default_factory=lambda: SimulatedTeam(7))
+    call_numbers: Iterator[int] = field(default_factory=count)
+    summary_count: int = 0
 
     def __call__(self, request: Request) -> Reply:
         """Answer as whoever is asked."""
         last = request.conversation.messages[-1]
-        if last.text == compact():
-            self.summed_up += 1
-            words = (Text(f"Summary {self.summed_up}: $cost was {{not}} counted. "),)
+        if last.text == summary_request():
+            self.summary_count += 1
+            words = (Text(f"Summary {self.summary_count}: $cost was {{not}} counted. "),)
             return Reply(Message("assistant", words), "end_turn", Usage(), "", None)
         reply = self.team(request)
         # It numbers its tool uses by the turns it is shown, and those begin anew.
         blocks = tuple(
-            replace(block, id=f"use-{next(self.numbers)}") if isinstance(block, ToolUse) else block
+            replace(block, id=f"use-{next(self.call_numbers)}") if isinstance(block, ToolCall) else block
             for block in reply.message.blocks
         )
         return replace(reply, message=Message("assistant", blocks))
@@ -109,26 +109,26 @@ class ModelServer:
     """Tokens that the client has been told of, and calls that were answered."""
     seen: set[str] = field(default_factory=set)
     """Hashes of the prefixes in the cache."""
-    suffered: Counter[str] = field(default_factory=Counter)
+    applied_faults: Counter[str] = field(default_factory=Counter)
     """Faults that have happened."""
-    owed: list[str] = field(default_factory=list)
+    pending_faults: list[str] = field(default_factory=list)
     """Faults that are due."""
     window: int | None = None
     """Most tokens of a prompt; a longer one is refused."""
-    counts: bool = True
+    counts_tokens: bool = True
     """Whether it counts tokens for those who ask."""
     counted: int = 0
     """How often it was asked to."""
-    crowd: int | None = None
+    max_concurrent: int | None = None
     """Most calls that it answers at a time; more are told that they come too fast."""
-    at_once: int = 0
+    in_flight_calls: int = 0
     """Calls that it is answering."""
 
     def __enter__(self) -> Self:
-        lab = self
+        server = self
 
         class Handler(_Handler):
-            server_of_models = lab
+            model_server = server
 
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -149,22 +149,22 @@ class ModelServer:
         """Address without a path."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def arrived(self, body: dict[str, Any]) -> str:
+    def receive(self, body: dict[str, Any]) -> str:
         """Take down a request and return the fault that is due, or nothing."""
         with self._lock:
             self.requests.append(body)
             number = len(self.requests)
             if self.faults and number % self.every == 0:
-                self.owed.append(self.faults[(number // self.every - 1) % len(self.faults)])
-            return self.owed.pop(0) if self.owed else ""
+                self.pending_faults.append(self.faults[(number // self.every - 1) % len(self.faults)])
+            return self.pending_faults.pop(0) if self.pending_faults else ""
 
-    def suffers(self, fault: str, reply: Reply) -> str:
+    def applied_fault(self, fault: str, reply: Reply) -> str:
         """Return the fault if this answer can have it; else a later one has to. What nobody does cannot be spoilt."""
         with self._lock:
-            if fault in SPOILT and not reply.message.tool_uses:
-                self.owed.append(fault)
+            if fault in CORRUPTING_FAULTS and not reply.message.tool_calls:
+                self.pending_faults.append(fault)
                 return ""
-            self.suffered.update([fault] if fault else [])
+            self.applied_faults.update([fault] if fault else [])
             return fault
 
     def cached(self, blocks: Sequence[tuple[Json, bool]]) -> tuple[int, int, int]:
@@ -176,7 +176,7 @@ class ModelServer:
         fresh: set[str] = set()
         with self._lock:
             for block, marked in blocks:
-                text = canonical(block)
+                text = canonical_json(block)
                 key = content_hash(key, text)
                 tokens += len(text.encode()) // 4 + 1
                 if key in self.seen:
@@ -187,20 +187,20 @@ class ModelServer:
             self.seen |= fresh
         return read, max(0, written - read), tokens - max(read, written)
 
-    def let_in(self) -> bool:
+    def admit(self) -> bool:
         """Tell whether another call can be answered beside those under way, and count it among them."""
         with self._lock:
-            if self.crowd is not None and self.at_once >= self.crowd:
+            if self.max_concurrent is not None and self.in_flight_calls >= self.max_concurrent:
                 return False
-            self.at_once += 1
+            self.in_flight_calls += 1
             return True
 
-    def let_out(self) -> None:
+    def finish_call(self) -> None:
         """Take in that a call has been answered."""
         with self._lock:
-            self.at_once -= 1
+            self.in_flight_calls -= 1
 
-    def bill(self, **tokens: int) -> None:
+    def count_usage(self, **tokens: int) -> None:
         """Add to the count."""
         with self._lock:
             self.billed.update(tokens)
@@ -208,60 +208,60 @@ class ModelServer:
 
 def tokens_of(blocks: Sequence[tuple[Json, bool]]) -> int:
     """Return the tokens of a prompt."""
-    return sum(len(canonical(block).encode()) // 4 + 1 for block, _ in blocks)
+    return sum(len(canonical_json(block).encode()) // 4 + 1 for block, _ in blocks)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server_of_models: ModelServer
+    model_server: ModelServer
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
     def do_POST(self) -> None:
         """Answer a request."""
-        lab = self.server_of_models
+        server = self.model_server
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         anthropic = self.path.endswith("/messages")
         key = self.headers.get("x-api-key") or (self.headers.get("authorization") or "").removeprefix("Bearer ")
-        if key != lab.key:
+        if key != server.key:
             self._error(401, "authentication_error", f"invalid key {key}")
             return
         if self.path.endswith("/count_tokens"):
             self._count(body)
             return
-        fault = lab.arrived(body)
-        if not lab.let_in():
+        fault = server.receive(body)
+        if not server.admit():
             self._error(429, "rate_limit_error", "too many at a time", {"retry-after": "0.01"})
             return
         try:
-            if self._failed_at_once(fault):
-                lab.suffered.update([fault])
+            if self._sent_error(fault):
+                server.applied_faults.update([fault])
                 return
             request, blocks = read_anthropic(body) if anthropic else read_openai(body)
-            if lab.window is not None and tokens_of(blocks) > lab.window:
-                self._failed_at_once("too long")
+            if server.window is not None and tokens_of(blocks) > server.window:
+                self._sent_error("too long")
                 return
-            reply = lab.answer(request)
-            fault = lab.suffers(fault, reply)
-            speak = speak_anthropic if anthropic else speak_openai
-            events = speak(lab, _spoilt(reply, fault), blocks, fault, body["model"])
+            reply = server.answer(request)
+            fault = server.applied_fault(fault, reply)
+            speak = stream_anthropic if anthropic else stream_openai
+            events = speak(server, _corrupted(reply, fault), blocks, fault, body["model"])
             self._stream(events, fault)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            lab.let_out()
+            server.finish_call()
 
     def _count(self, body: dict[str, Any]) -> None:
-        lab = self.server_of_models
-        lab.counted += 1
-        if not lab.counts:
+        server = self.model_server
+        server.counted += 1
+        if not server.counts_tokens:
             self._error(404, "not_found_error", "nothing is counted here")
             return
         self._json(200, {"input_tokens": tokens_of(read_anthropic(body)[1])})
 
-    def _failed_at_once(self, fault: str) -> bool:
+    def _sent_error(self, fault: str) -> bool:
         match fault:
             case "429 later":
                 self._error(429, "rate_limit_error", "too fast", {"retry-after": "0.1"})
@@ -272,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "500":
                 self._error(500, "api_error", "Internal server error")
             case "telling 500" | "telling 429" | "telling 403":
-                self._error(int(fault[-3:]), "api_error", f"something is wrong with {self.server_of_models.key}")
+                self._error(int(fault[-3:]), "api_error", f"something is wrong with {self.model_server.key}")
             case "no credit":
                 self._error(400, "invalid_request_error", "Your credit balance is too low to access the API.")
             case "no model":
@@ -315,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             if fault in _SLOW:
                 time.sleep(_SLOW[fault])
-            for piece in _drips(event) if fault == "drip" else (event,):
+            for piece in _small_pieces(event) if fault == "small chunks" else (event,):
                 self._chunk(piece)
         self._chunk("")
 
@@ -325,18 +325,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def _drips(event: str) -> Iterator[str]:
+def _small_pieces(event: str) -> Iterator[str]:
     for start in range(0, len(event), 40):
         time.sleep(0.002)
         yield event[start : start + 40]
 
 
-def _spoilt(reply: Reply, fault: str) -> Reply:
+def _corrupted(reply: Reply, fault: str) -> Reply:
     """Return the answer, or what a model has made of it that has a bad day."""
     message = reply.message
     match fault:
         case "unknown tool":
-            blocks = tuple(replace(b, name="no_such_tool") if isinstance(b, ToolUse) else b for b in message.blocks)
+            blocks = tuple(replace(b, name="no_such_tool") if isinstance(b, ToolCall) else b for b in message.blocks)
         case "refusal":
             blocks = (Text("I cannot help with that."), *message.blocks)
         case "max_tokens":
@@ -347,7 +347,7 @@ def _spoilt(reply: Reply, fault: str) -> Reply:
     return replace(reply, message=Message("assistant", blocks), stop_reason=reason)
 
 
-def _cut_input(use: ToolUse, fault: str) -> str:
+def _input_json(use: ToolCall, fault: str) -> str:
     text = json.dumps(dict(use.arguments))
     return text[: len(text) // 2] + "\\" if fault == "invalid input" else text
 
@@ -370,11 +370,11 @@ def read_anthropic(body: dict[str, Any]) -> tuple[Request, list[tuple[Json, bool
     return Request(conversation, tools), blocks
 
 
-def speak_anthropic(
-    lab: ModelServer, reply: Reply, blocks: list[tuple[Json, bool]], fault: str, model: str
+def stream_anthropic(
+    server: ModelServer, reply: Reply, blocks: list[tuple[Json, bool]], fault: str, model: str
 ) -> Iterator[str]:
     """Yield the events of an answer."""
-    read, written, plain = lab.cached(blocks)
+    read, written, plain = server.cached(blocks)
     usage = {
         "input_tokens": plain, "cache_read_input_tokens": read, "cache_creation_input_tokens": written,
         "output_tokens": 1,
@@ -383,23 +383,23 @@ def speak_anthropic(
         "id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None,
         "stop_sequence": None, "usage": usage,
     }  # fmt: skip
-    lab.bill(input=plain + read + written, read=read, written=written, output=1)
+    server.count_usage(input=plain + read + written, read=read, written=written, output=1)
     yield _event("message_start", message=start)
     if fault == "overloaded inside":
         yield _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
         return
-    said = 0
+    output_tokens = 0
     for index, block in enumerate(reply.message.blocks):
         content, deltas = _parts(block, fault)
         yield _event("content_block_start", index=index, content_block=content)
         yield 'event: ping\ndata: {"type": "ping"}\n\n'
         for delta in deltas:
-            said += len(json.dumps(delta)) // 4
+            output_tokens += len(json.dumps(delta)) // 4
             yield _event("content_block_delta", index=index, delta=delta)
         yield _event("content_block_stop", index=index)
-    lab.bill(output=said, calls=1)
+    server.count_usage(output=output_tokens, calls=1)
     yield _event("message_delta", delta={"stop_reason": reply.stop_reason, "stop_sequence": None},
-                 usage={"output_tokens": said + 1})  # fmt: skip
+                 usage={"output_tokens": output_tokens + 1})  # fmt: skip
     yield _event("message_stop")
 
 
@@ -407,23 +407,25 @@ def _parts(block: Any, fault: str) -> tuple[dict[str, Any], list[dict[str, Any]]
     """Return how a content block begins, and what is added to it."""
     match block:
         case Text(text=text):
-            pieces = [{"type": "text_delta", "text": piece} for piece in _halves(text)]
+            pieces = [{"type": "text_delta", "text": piece} for piece in _two_pieces(text)]
             return {"type": "text", "text": ""}, pieces
         case Thinking(text=text, signature=signature):
-            pieces = [{"type": "thinking_delta", "thinking": piece} for piece in _halves(text)]
+            pieces = [{"type": "thinking_delta", "thinking": piece} for piece in _two_pieces(text)]
             return {"type": "thinking", "thinking": "", "signature": ""}, [
                 *pieces, {"type": "signature_delta", "signature": signature},
             ]  # fmt: skip
-        case HiddenThinking(data=data):
+        case RedactedThinking(data=data):
             return {"type": "redacted_thinking", "data": data}, []
-        case ToolUse() as use:
-            pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in _halves(_cut_input(use, fault))]
+        case ToolCall() as use:
+            pieces = [
+                {"type": "input_json_delta", "partial_json": piece} for piece in _two_pieces(_input_json(use, fault))
+            ]
             return {"type": "tool_use", "id": use.id, "name": use.name, "input": {}}, pieces
         case _:
             raise AssertionError(block)
 
 
-def _halves(text: str) -> tuple[str, str]:
+def _two_pieces(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
@@ -451,25 +453,25 @@ def read_openai(body: dict[str, Any]) -> tuple[Request, list[tuple[Json, bool]]]
             system = message["content"]
             conversation = Conversation.begin(system)
         else:
-            conversation = conversation.then(Message(message["role"], tuple(_said(message))))
+            conversation = conversation.then(Message(message["role"], tuple(_message_blocks(message))))
     if results:
         conversation = conversation.then(Message("user", tuple(results)))
     return Request(conversation, tools), [(part, True) for part in (body.get("tools", []), *body["messages"])]
 
 
-def _said(message: Mapping[str, Any]) -> Iterator[Text | ToolUse]:
+def _message_blocks(message: Mapping[str, Any]) -> Iterator[Text | ToolCall]:
     if message["content"]:
         yield Text(message["content"])
     for call in message.get("tool_calls", ()):
-        yield ToolUse(call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
+        yield ToolCall(call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
 
 
-def speak_openai(
-    lab: ModelServer, reply: Reply, blocks: list[tuple[Json, bool]], fault: str, model: str
+def stream_openai(
+    server: ModelServer, reply: Reply, blocks: list[tuple[Json, bool]], fault: str, model: str
 ) -> Iterator[str]:
     """Yield the chunks of an answer."""
-    read, written, plain = lab.cached(blocks)
-    said = 0
+    read, written, plain = server.cached(blocks)
+    output_tokens = 0
 
     def chunk(delta: Json, finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -482,15 +484,15 @@ def speak_openai(
     calls = 0
     for block in reply.message.blocks:
         for delta in _deltas(block, calls, fault):
-            said += len(json.dumps(delta)) // 4
+            output_tokens += len(json.dumps(delta)) // 4
             yield chunk(delta)
-        calls += isinstance(block, ToolUse)
+        calls += isinstance(block, ToolCall)
     reasons = {"tool_use": "tool_calls", "end_turn": "stop", "max_tokens": "length", "refusal": "content_filter"}
     yield chunk({}, reasons[reply.stop_reason])
     tokens = plain + read + written
-    lab.bill(input=tokens, read=read, output=said, calls=1)
+    server.count_usage(input=tokens, read=read, output=output_tokens, calls=1)
     details = {"cached_tokens": read}
-    usage = {"prompt_tokens": tokens, "completion_tokens": said, "total_tokens": tokens + said}
+    usage = {"prompt_tokens": tokens, "completion_tokens": output_tokens, "total_tokens": tokens + output_tokens}
     yield _chunk_of(model, choices=[], usage={**usage, "prompt_tokens_details": details})
     yield "data: [DONE]\n\n"
 
@@ -498,13 +500,13 @@ def speak_openai(
 def _deltas(block: Any, index: int, fault: str) -> Iterator[Json]:
     match block:
         case Text(text=text):
-            yield from ({"content": piece} for piece in _halves(text))
+            yield from ({"content": piece} for piece in _two_pieces(text))
         case Thinking(text=text):
             yield {"reasoning_content": text}
-        case ToolUse() as use:
+        case ToolCall() as use:
             function = {"name": use.name, "arguments": ""}
             yield {"tool_calls": [{"index": index, "id": use.id, "type": "function", "function": function}]}
-            for piece in _halves(_cut_input(use, fault)):
+            for piece in _two_pieces(_input_json(use, fault)):
                 yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
 

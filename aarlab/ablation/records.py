@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from aarlab.ablation.folder import Folder
-from aarlab.ablation.load import load_ablation
-from aarlab.ablation.measures import MEASURES, measured
-from aarlab.ablation.plan import Ablation, PlannedRun
+from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.ablation_folder import AblationFolder
+from aarlab.ablation.ablation_plan import Ablation, PlannedRun
+from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.migrations import SchemaError
 from aarlab.memory.runfile import RunFile
@@ -22,7 +22,7 @@ Curve = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """One planned run of an ablation and what came of it, as its run file tells."""
 
     arm: str
@@ -55,15 +55,15 @@ class Results:
 
     ablation: Ablation
     folder: Path | None
-    records: tuple[Record, ...]
+    records: tuple[RunRecord, ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row for each run: arm, seed, status, digest, every measure, and its file.
 
         A measure is None where there was nothing to measure.
         """
-        paths = [*MEASURES, *(f"transfer.{task}.pgr" for task in self._tried("transfer"))]
-        paths += [f"autonomy_by_kind.{kind}" for kind in self._tried("autonomy_by_kind")]
+        paths = [*MEASURES, *(f"transfer.{task}.pgr" for task in self._names_in("transfer"))]
+        paths += [f"autonomy_by_kind.{kind}" for kind in self._names_in("autonomy_by_kind")]
         return [
             {
                 "arm": record.arm,
@@ -82,7 +82,7 @@ class Results:
 
         return pandas.DataFrame(self.rows())
 
-    def _tried(self, section: str) -> list[str]:
+    def _names_in(self, section: str) -> list[str]:
         """Return what has a value of its own in a section of any summary, in order of appearance."""
         return list(dict.fromkeys(name for record in self.records for name in record.summary.get(section) or ()))
 
@@ -93,36 +93,36 @@ def open_ablation(folder: str | Path) -> Results:
     Raises:
         ConfigError: There is no readable `ablation.yaml` in it.
     """
-    place = Folder(Path(folder))
+    place = AblationFolder(Path(folder))
     plan = load_ablation(place.file)
     place_of = {arm.name: i for i, arm in enumerate(plan.arms)}
     runs = sorted(plan.runs, key=lambda run: place_of[run.arm])
-    return Results(plan.ablation, place.root, tuple(read_record(run, place) for run in runs))
+    return Results(plan.ablation, place.root, tuple(record_of(run, place) for run in runs))
 
 
-def read_record(run: PlannedRun, place: Folder) -> Record:
+def record_of(run: PlannedRun, place: AblationFolder) -> RunRecord:
     """Return what came of a planned run."""
-    path = place.finished(run)
+    path = place.finished_path(run)
     if path.exists():
         try:
-            return _of_finished(run, path)
+            return _record_of_finished(run, path)
         except (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError) as error:
-            return _without_result(run, path, "failed", f"its file cannot be read: {error}")
+            return _record_without_result(run, path, "failed", f"its file cannot be read: {error}")
     error_told, draft = place.error_of(run), place.draft(run)
     if error_told is not None:
-        return _without_result(run, draft, "failed", error_told)
+        return _record_without_result(run, draft, "failed", error_told)
     if draft.exists():
-        return _without_result(run, draft, "stopped", None)
-    return _without_result(run, path, "missing", None)
+        return _record_without_result(run, draft, "stopped", None)
+    return _record_without_result(run, path, "missing", None)
 
 
-def _of_finished(run: PlannedRun, path: Path) -> Record:
+def _record_of_finished(run: PlannedRun, path: Path) -> RunRecord:
     with RunFile.read(path) as file:
         info = file.info()
         if info.status not in ("done", "stopped") or info.summary is None:
             raise ValueError(f"it says that the run is {info.status}")
-        best, bits, share = curves_in(file)
-        return Record(
+        best_curve, bits, share = curves_in(file)
+        return RunRecord(
             arm=run.arm,
             seed=run.seed,
             key=run.key,
@@ -132,7 +132,7 @@ def _of_finished(run: PlannedRun, path: Path) -> Record:
             scenario=run.scenario.model_dump(mode="json"),
             # The file may have been moved since.
             summary={**info.summary, "file": str(path.resolve())},
-            frontier=best,
+            frontier=best_curve,
             entropy=bits,
             autonomy=share,
         )
@@ -154,8 +154,8 @@ def curves_in(file: RunFile) -> tuple[Curve, Curve, Curve]:
     )
 
 
-def _without_result(
+def _record_without_result(
     run: PlannedRun, path: Path, status: Literal["stopped", "failed", "missing"], error: str | None
-) -> Record:
+) -> RunRecord:
     scenario = run.scenario.model_dump(mode="json")
-    return Record(run.arm, run.seed, run.key, path, status, error, scenario, {}, (), (), ())
+    return RunRecord(run.arm, run.seed, run.key, path, status, error, scenario, {}, (), (), ())

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aarlab.ablation.plan import Ablation
-from aarlab.config.overrides import BARE_NAMES
+from aarlab.ablation.ablation_plan import Ablation
+from aarlab.config.overrides import SHORTHAND_FIELDS
 from aarlab.graph.scenario import Scenario
 
 _Schema = dict[str, Any]
@@ -22,7 +22,7 @@ def ablation_schema() -> _Schema:
     schema = Ablation.model_json_schema()
     scenario = Scenario.model_json_schema(ref_template="#/$defs/{model}")
     definitions: _Schema = {**schema.get("$defs", {}), **scenario.pop("$defs")}
-    for section, key in BARE_NAMES.items():
+    for section, key in SHORTHAND_FIELDS.items():
         whole = scenario["properties"][section]
         bare = definitions[_named(whole)]["properties"][key]
         scenario["properties"][section] = {"anyOf": [bare, whole]}

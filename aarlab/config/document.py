@@ -8,14 +8,14 @@ from typing import Any
 from ruamel.yaml import YAML, MappingNode, Node, SequenceNode
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from aarlab.config.faults import ConfigError, Fault
+from aarlab.config.errors import ConfigError, Fault
 
 Key = tuple[str, ...]
 """Path of a field: `("budget", "hours")`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValueSource:
     """Where a value comes from."""
 
     where: str
@@ -28,7 +28,7 @@ class Document:
 
     name: str
     data: dict[str, Any]
-    places: dict[Key, Place]
+    sources: dict[Key, ValueSource]
     """Of every key, in the order of the file."""
 
 
@@ -53,26 +53,26 @@ def read_document(path: Path) -> Document:
     if not isinstance(node, MappingNode):
         kind = "a list" if isinstance(node, SequenceNode) else "a single value"
         raise ConfigError([Fault(f"{name}:1", None, kind, "keys with values, such as `task: chat`")])
-    places: dict[Key, Place] = {}
+    sources: dict[Key, ValueSource] = {}
     faults: list[Fault] = []
-    _walk(node, (), name, places, faults, set())
+    _collect_sources(node, (), name, sources, faults, set())
     if faults:
         raise ConfigError(faults)
-    return Document(name, data, places)
+    return Document(name, data, sources)
 
 
-def document_of(name: str, data: dict[str, Any]) -> Document:
+def document_from(name: str, data: dict[str, Any]) -> Document:
     """Return plain values that stand in no file as a document: the place of all of them is its name."""
-    return Document(name, data, _places(name, data, ()))
+    return Document(name, data, _sources(name, data, ()))
 
 
-def _places(name: str, data: Any, path: Key) -> dict[Key, Place]:
-    places: dict[Key, Place] = {}
+def _sources(name: str, data: Any, path: Key) -> dict[Key, ValueSource]:
+    sources: dict[Key, ValueSource] = {}
     if isinstance(data, dict):
         for key, value in data.items():
-            places[(*path, key)] = Place(name)
-            places |= _places(name, value, (*path, key))
-    return places
+            sources[(*path, key)] = ValueSource(name)
+            sources |= _sources(name, value, (*path, key))
+    return sources
 
 
 def parse_value(text: str) -> Any:
@@ -85,7 +85,7 @@ def parse_value(text: str) -> Any:
 
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
-    # They are looked for in `_walk`, which finds them all and knows their lines.
+    # They are looked for in `_collect_sources`, which finds them all and knows their lines.
     yaml.allow_duplicate_keys = True
     return yaml
 
@@ -109,7 +109,9 @@ def _syntax_fault(name: str, error: YAMLError) -> Fault:
     return Fault(where, None, f"text that is not YAML: {story}", None)
 
 
-def _walk(node: Node, path: Key, name: str, places: dict[Key, Place], faults: list[Fault], visited: set[int]) -> None:
+def _collect_sources(
+    node: Node, path: Key, name: str, sources: dict[Key, ValueSource], faults: list[Fault], visited: set[int]
+) -> None:
     # An aliased node is walked once, so that neither a circle nor a bomb of aliases costs anything.
     if not isinstance(node, MappingNode) or id(node) in visited:
         return
@@ -123,8 +125,8 @@ def _walk(node: Node, path: Key, name: str, places: dict[Key, Place], faults: li
             faults.append(Fault(f"{name}:{line}", ".".join(here), found, "each key once"))
             continue
         first_line[key] = line
-        places[here] = Place(f"{name}:{line}")
-        _walk(value_node, here, name, places, faults, visited)
+        sources[here] = ValueSource(f"{name}:{line}")
+        _collect_sources(value_node, here, name, sources, faults, visited)
 
 
 def yaml_text(data: Any) -> str:

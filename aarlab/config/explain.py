@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from aarlab.agents.models.registry import UnknownModel, check_name
-from aarlab.agents.models.registry import names as model_names
+from aarlab.agents.models.registry import UnknownModel, check_model_name, model_names
 from aarlab.config.document import Document, Key
-from aarlab.config.faults import Fault, did_you_mean
-from aarlab.config.overrides import BARE_NAMES
-from aarlab.config.words import described, listed, shown
+from aarlab.config.errors import Fault, did_you_mean
+from aarlab.config.overrides import SHORTHAND_FIELDS
+from aarlab.config.type_descriptions import comma_separated, type_text, value_text
 from aarlab.graph.scenario import Scenario
-from aarlab.scenarios.registry import TASKS
+from aarlab.scenarios.task_registry import TASKS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,13 +26,13 @@ def _is_task(name: str) -> bool:
 
 def _is_model(name: str) -> bool:
     try:
-        check_name(name)
+        check_model_name(name)
     except UnknownModel:
         return False
     return True
 
 
-_NAMES: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
+_NAME_FIELDS: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
     ("task", "name"): (_is_task, lambda: TASKS),
     **{("team", role): (_is_model, model_names) for role in ("model", "reviewer", "librarian", "overseer")},
 }
@@ -48,48 +47,54 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel] =
         document: What it found it in.
         model: What the document was to be.
     """
-    faults = _unknown_names(document) if model is Scenario else {}
+    faults = _unknown_name_faults(document) if model is Scenario else {}
     for details in error.errors():
-        key = _blamed(details, document)
+        key = _field_of_error(details, document)
         # A value that fits no arm of a union fails once for each arm.
         faults.setdefault(key, _fault(key, details, document, model))
-    order = {key: rank for rank, key in enumerate(document.places)}
-    return [faults[key] for key in sorted(faults, key=lambda key: (order.get(_nearest(key, document), -1), key))]
+    order = {key: rank for rank, key in enumerate(document.sources)}
+    return [
+        faults[key] for key in sorted(faults, key=lambda key: (order.get(_longest_written_key(key, document), -1), key))
+    ]
 
 
-def _unknown_names(document: Document) -> dict[Key, Fault]:
+def _unknown_name_faults(document: Document) -> dict[Key, Fault]:
     """Return what is called by a name that does not exist, also where pydantic stopped at something else before."""
     faults: dict[Key, Fault] = {}
-    for key, (exists, names) in _NAMES.items():
+    for key, (exists, names) in _NAME_FIELDS.items():
         section = document.data.get(key[0])
-        bare = isinstance(section, str) and BARE_NAMES.get(key[0]) == key[1]
-        said = section if bare else _value(key, document)
-        if isinstance(said, str) and not exists(said):
+        bare = isinstance(section, str) and SHORTHAND_FIELDS.get(key[0]) == key[1]
+        given = section if bare else _value(key, document)
+        if isinstance(given, str) and not exists(given):
             blamed = key[:1] if bare else key
             where, field = _where(blamed, document), ".".join(blamed)
-            faults[blamed] = Fault(where, field, shown(said), listed(names()), did_you_mean(said, names()))
+            faults[blamed] = Fault(
+                where, field, value_text(given), comma_separated(names()), did_you_mean(given, names())
+            )
     return faults
 
 
-def _blamed(details: "ErrorDetails", document: Document) -> Key:
+def _field_of_error(details: "ErrorDetails", document: Document) -> Key:
     """Return the field that the error is about."""
     key = tuple(str(part) for part in details["loc"])
     if details["type"] == "value_error" and key == ("task",):
-        return _culprit_in_task(document)
+        return _invalid_task_field(document)
     # Below what was written stand only parts of our own: the arms of a union, the key that a bare name stands for.
-    nearest = _nearest(key, document)
+    nearest = _longest_written_key(key, document)
     return nearest if nearest and not isinstance(_value(nearest, document), dict) else key
 
 
-def _culprit_in_task(document: Document) -> Key:
+def _invalid_task_field(document: Document) -> Key:
     """Return the part of the task section that names what does not exist, or the section."""
     section = document.data.get("task", {})
-    name, knobs = (section, {}) if isinstance(section, str) else (section.get("name", "chat"), section.get("knobs", {}))
+    name, parameters = (
+        (section, {}) if isinstance(section, str) else (section.get("name", "chat"), section.get("parameters", {}))
+    )
     if name not in TASKS:
         return ("task",) if isinstance(section, str) else ("task", "name")
-    for knob in knobs:
-        if knob not in TASKS[name].knobs:
-            return ("task", "knobs", str(knob))
+    for parameter in parameters:
+        if parameter not in TASKS[name].parameters:
+            return ("task", "parameters", str(parameter))
     return ("task",)
 
 
@@ -99,30 +104,30 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
     if field_info is None:
         known = _siblings(key, model)
         found = "a key that does not exist here"
-        return Fault(where, field, found, listed(known), did_you_mean(key[-1], known))
+        return Fault(where, field, found, comma_separated(known), did_you_mean(key[-1], known))
     value = _value(key, document)
     if details["type"] == "value_error":
         return Fault(where, field, str(details.get("ctx", {}).get("error", details["msg"])), None)
-    choices = get_args(_bare(key, field_info, model).annotation)
+    choices = get_args(_shorthand_field(key, field_info, model).annotation)
     hint = (
         did_you_mean(value, map(str, choices))
         if details["type"] == "literal_error" and isinstance(value, str)
         else None
     )
-    return Fault(where, field, shown(value), _allowed(key, field_info, model), hint)
+    return Fault(where, field, value_text(value), _allowed(key, field_info, model), hint)
 
 
 def _allowed(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
-    allowed = described(info.annotation, info.metadata)
-    if len(key) == 1 and key[0] in BARE_NAMES:
-        bare = _bare(key, info, model)
-        allowed = f"{described(bare.annotation, bare.metadata)}, or {allowed}"
+    allowed = type_text(info.annotation, info.metadata)
+    if len(key) == 1 and key[0] in SHORTHAND_FIELDS:
+        bare = _shorthand_field(key, info, model)
+        allowed = f"{type_text(bare.annotation, bare.metadata)}, or {allowed}"
     return f"{allowed} ({info.description})" if info.description else allowed
 
 
-def _bare(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:
+def _shorthand_field(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:
     """Return the field that a bare word in the place of a section stands for."""
-    inner = _field((*key, BARE_NAMES[key[0]]), model) if len(key) == 1 and key[0] in BARE_NAMES else None
+    inner = _field((*key, SHORTHAND_FIELDS[key[0]]), model) if len(key) == 1 and key[0] in SHORTHAND_FIELDS else None
     return inner or info
 
 
@@ -156,17 +161,17 @@ def _value(key: Key, document: Document) -> Any:
     return value
 
 
-def _nearest(key: Key, document: Document) -> Key:
+def _longest_written_key(key: Key, document: Document) -> Key:
     """Return the longest part of `key`, from its start, that somebody wrote."""
-    return next((key[:length] for length in range(len(key), 0, -1) if key[:length] in document.places), ())
+    return next((key[:length] for length in range(len(key), 0, -1) if key[:length] in document.sources), ())
 
 
 def _where(key: Key, document: Document) -> str:
     """Return where to look: a line or an override; for a section at odds with itself, the overrides in it."""
     inside = [
-        place.where
-        for written, place in document.places.items()
-        if place.overridden and len(written) > len(key) and written[: len(key)] == key
+        source.where
+        for written, source in document.sources.items()
+        if source.overridden and len(written) > len(key) and written[: len(key)] == key
     ]
-    nearest = _nearest(key, document)
-    return listed(inside) if inside else document.places[nearest].where if nearest else document.name
+    nearest = _longest_written_key(key, document)
+    return comma_separated(inside) if inside else document.sources[nearest].where if nearest else document.name

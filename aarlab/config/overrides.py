@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from aarlab.config.document import Document, Key, Place, parse_value
-from aarlab.config.faults import ConfigError, Fault
-from aarlab.config.words import shown
+from aarlab.config.document import Document, Key, ValueSource, parse_value
+from aarlab.config.errors import ConfigError, Fault
+from aarlab.config.type_descriptions import value_text
 
 PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 """A field's path, such as `budget.hours`."""
 
-BARE_NAMES: Mapping[str, str] = {"structure": "preset", "task": "name"}
+SHORTHAND_FIELDS: Mapping[str, str] = {"structure": "preset", "task": "name"}
 """Sections that may be given as one word, and the key which that word stands for."""
 
 
@@ -23,7 +23,7 @@ class Override:
 
     key: Key
     value: Any
-    said: str
+    given: str
     """As it was given."""
 
 
@@ -37,14 +37,16 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
     faults: list[Fault] = []
     for setting in sorted(set(settings)):
         path, equals, text = setting.partition("=")
-        said, path = f"--set {setting}", path.strip()
+        given, path = f"--set {setting}", path.strip()
         if not equals or not PATH.fullmatch(path):
-            faults.append(Fault(said, None, shown(setting), "a field's path, = and a value, such as budget.hours=12"))
+            faults.append(
+                Fault(given, None, value_text(setting), "a field's path, = and a value, such as budget.hours=12")
+            )
             continue
         try:
-            overrides.append(Override(tuple(path.split(".")), parse_value(text), said))
+            overrides.append(Override(tuple(path.split(".")), parse_value(text), given))
         except ValueError as error:
-            faults.append(Fault(said, path, f"{shown(text)}, which is not a YAML value: {error}", None))
+            faults.append(Fault(given, path, f"{value_text(text)}, which is not a YAML value: {error}", None))
     overrides.sort(key=lambda override: override.key)
     faults += conflicts(overrides)
     if faults:
@@ -64,7 +66,7 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
         ConfigError: An override leads into something that is not a section.
     """
     data = dict(document.data)
-    places = dict(document.places)
+    sources = dict(document.sources)
     faults: list[Fault] = []
     # Sorted by path, so that a section stands before what goes into it.
     for override in overrides:
@@ -72,23 +74,23 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
         inside: Any = data
         for depth, section in enumerate(sections, start=1):
             value = inside.get(section, {})
-            if isinstance(value, str) and depth == 1 and section in BARE_NAMES:
-                value = {BARE_NAMES[section]: value}
+            if isinstance(value, str) and depth == 1 and section in SHORTHAND_FIELDS:
+                value = {SHORTHAND_FIELDS[section]: value}
             if not isinstance(value, dict):
-                origin = next(places[key] for key in _prefixes(override.key[:depth]) if key in places)
-                found = f"{'.'.join(sections[:depth])} is {shown(value)} ({origin.where}), which has no fields"
-                faults.append(Fault(override.said, ".".join(override.key), found, None))
+                origin = next(sources[key] for key in _prefixes(override.key[:depth]) if key in sources)
+                found = f"{'.'.join(sections[:depth])} is {value_text(value)} ({origin.where}), which has no fields"
+                faults.append(Fault(override.given, ".".join(override.key), found, None))
                 break
             # A copy, for a section may stand in several places, by an alias.
             inside[section] = dict(value)
             inside = inside[section]
         else:
             inside[last] = override.value
-            places = {key: place for key, place in places.items() if key[: len(override.key)] != override.key}
-            places[override.key] = Place(override.said, overridden=True)
+            sources = {key: place for key, place in sources.items() if key[: len(override.key)] != override.key}
+            sources[override.key] = ValueSource(override.given, overridden=True)
     if faults:
         raise ConfigError(faults)
-    return replace(document, data=data, places=places)
+    return replace(document, data=data, sources=sources)
 
 
 def _contradict(a: Override, b: Override) -> bool:
@@ -97,7 +99,7 @@ def _contradict(a: Override, b: Override) -> bool:
         return repr(a.value) != repr(b.value)
     if b.key[: len(a.key)] != a.key:
         return False
-    bare = BARE_NAMES.get(a.key[0]) if len(a.key) == 1 and isinstance(a.value, str) else None
+    bare = SHORTHAND_FIELDS.get(a.key[0]) if len(a.key) == 1 and isinstance(a.value, str) else None
     # A preset's name and a dial go together; a name said twice, and differently, does not.
     return bare is None or (b.key == (a.key[0], bare) and a.value != b.value)
 
@@ -109,4 +111,4 @@ def _prefixes(key: Key) -> Iterator[Key]:
 
 def _conflict(a: Override, b: Override) -> Fault:
     allowed = "one value for a field" if a.key == b.key else "a section as a whole, or its fields one by one"
-    return Fault(b.said, ".".join(b.key), f"a contradiction to {a.said}", allowed)
+    return Fault(b.given, ".".join(b.key), f"a contradiction to {a.given}", allowed)

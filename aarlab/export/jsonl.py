@@ -7,9 +7,18 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TextIO
 
-from aarlab.export.lines import DIGESTED, EVENT, FORMAT, FORMAT_VERSION, NotWhole, rows, sealed, unpacked
+from aarlab.export.jsonl_records import (
+    DIGESTED,
+    EVENT,
+    FORMAT,
+    FORMAT_VERSION,
+    InvalidRunData,
+    from_column,
+    rows,
+    with_chain_hashes,
+)
 from aarlab.export.redaction import Redaction
-from aarlab.memory.messages import Json, canonical, content_hash
+from aarlab.memory.messages import Json, canonical_json, content_hash
 
 
 def write_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
@@ -22,7 +31,7 @@ def write_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
         # One view of the file, should the run be going on.
         connection.execute("BEGIN")
-        out.writelines(sealed(_records(connection, path, redaction)))
+        out.writelines(with_chain_hashes(_records(connection, path, redaction)))
 
 
 def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -> Iterator[dict[str, Json]]:
@@ -35,8 +44,8 @@ def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -
         pass
     digest, events = blake2b(digest_size=16), 0
     for event in _events(connection, path, redaction):
-        row = {**event, "data": canonical(event["data"])}
-        digest.update(canonical([row[name] for name in DIGESTED]).encode() + b"\n")
+        row = {**event, "data": canonical_json(event["data"])}
+        digest.update(canonical_json([row[name] for name in DIGESTED]).encode() + b"\n")
         events += 1
     run = _run(connection, path, redaction, digest.hexdigest())
     replaced = redaction.replaced
@@ -62,8 +71,8 @@ def _run(connection: sqlite3.Connection, path: Path, redaction: Redaction, diges
     """Return the run's own row, with whatever columns it has."""
     found = list(rows(connection, "SELECT * FROM runs"))
     if len(found) != 1:
-        raise NotWhole(str(path), f"{len(found)} rows in the table `runs`", "one")
-    run = {name: unpacked(value) for name, value in found[0].items()}
+        raise InvalidRunData(str(path), f"{len(found)} rows in the table `runs`", "one")
+    run = {name: from_column(value) for name, value in found[0].items()}
     if not redaction:
         return run
     redaction.name(run["run_id"], "the run's id")
@@ -78,12 +87,12 @@ def _contents(connection: sqlite3.Connection, redaction: Redaction) -> Iterator[
     """Yield messages and texts, each once."""
     seen: set[str] = set()
     for row in rows(connection, "SELECT hash, speaker, content FROM messages ORDER BY hash"):
-        blocks, speaker = unpacked(row["content"]), row["speaker"]
-        if not isinstance(blocks, list) or content_hash(speaker, canonical(blocks)) != row["hash"]:
-            raise NotWhole(f"message {row['hash']}", "content that does not have this hash")
+        blocks, speaker = from_column(row["content"]), row["speaker"]
+        if not isinstance(blocks, list) or content_hash(speaker, canonical_json(blocks)) != row["hash"]:
+            raise InvalidRunData(f"message {row['hash']}", "content that does not have this hash")
         if redaction:
             blocks = [redaction.block(block) for block in blocks]
-        key = content_hash(speaker, canonical(blocks))
+        key = content_hash(speaker, canonical_json(blocks))
         redaction.renamed[row["hash"]] = key
         if key not in seen:
             yield {"record": "message", "hash": key, "speaker": speaker, "content": blocks}
@@ -91,8 +100,8 @@ def _contents(connection: sqlite3.Connection, redaction: Redaction) -> Iterator[
     seen = set()
     for row in rows(connection, "SELECT hash, text FROM texts ORDER BY hash"):
         if content_hash(row["text"]) != row["hash"]:
-            raise NotWhole(f"text {row['hash']}", "a text that does not have this hash")
-        text = redaction.spoken(row["text"])
+            raise InvalidRunData(f"text {row['hash']}", "a text that does not have this hash")
+        text = redaction.model_text(row["text"])
         key = content_hash(text)
         redaction.renamed[row["hash"]] = key
         if key not in seen:
@@ -103,9 +112,9 @@ def _contents(connection: sqlite3.Connection, redaction: Redaction) -> Iterator[
 def _events(connection: sqlite3.Connection, path: Path, redaction: Redaction) -> Iterator[dict[str, Json]]:
     """Yield events stream by stream."""
     for row in rows(connection, f"SELECT {', '.join(EVENT)} FROM events ORDER BY stream, ordinal"):
-        data = unpacked(row["data"])
+        data = from_column(row["data"])
         if not isinstance(data, dict):
-            raise NotWhole(str(path), f"event {row['id']} is not as aarlab writes events: {row['data']:.60}")
+            raise InvalidRunData(str(path), f"event {row['id']} is not as aarlab writes events: {row['data']:.60}")
         if redaction:
             redaction.name(row["stream"], "a stream of events")
             data = redaction.event(row["kind"], data)

@@ -5,26 +5,26 @@ import re
 from collections.abc import Sequence
 from typing import Literal, get_args, get_origin, get_type_hints
 
-from aarlab.export.lines import NotWhole
-from aarlab.memory.events import EVENT_TYPES
-from aarlab.memory.messages import Json, canonical
+from aarlab.export.jsonl_records import InvalidRunData
+from aarlab.memory.events import EVENT_CLASS_BY_KIND
+from aarlab.memory.messages import Json, canonical_json
 
-MARK = "[redacted]"
-_NAMES = frozenset({
-    "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_use_id", "agent",
-    "field", "idea", "parent", "best", "baseline", "quarter", "half", "hears", "task",
+REPLACEMENT = "[redacted]"
+_IDENTIFIER_FIELDS = frozenset({
+    "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_call_id", "agent",
+    "field", "idea", "parent", "best", "baseline", "leader_at_quarter", "leader_at_half", "neighbours", "task",
 })  # fmt: skip
 """Fields by which events refer to each other. Without them a run falls apart."""
 
 
-def _closed(annotation: object) -> bool:
+def _is_enum(annotation: object) -> bool:
     """Tell whether a field has one of a few words that aarlab itself knows."""
     return get_origin(annotation) is Literal or any(get_origin(part) is Literal for part in get_args(annotation))
 
 
-_WORDS = {
-    kind: frozenset(name for name, annotation in get_type_hints(event).items() if _closed(annotation))
-    for kind, event in EVENT_TYPES.items()
+_ENUM_FIELDS = {
+    kind: frozenset(name for name, annotation in get_type_hints(event).items() if _is_enum(annotation))
+    for kind, event in EVENT_CLASS_BY_KIND.items()
 }
 
 
@@ -53,7 +53,7 @@ class Redaction:
         if not match[0]:
             return ""
         self.replaced += 1
-        return MARK
+        return REPLACEMENT
 
     def json(self, value: Json, *, keys: bool = False) -> Json:
         """Return a JSON value with its texts redacted, its keys too if they are somebody's words."""
@@ -71,10 +71,10 @@ class Redaction:
         """Return a block of a message, redacted. Raises NotWhole if the name of a tool would have to go."""
         kept = {name: value for name, value in block.items() if name in ("type", "id", "tool_use_id", "name")}
         self.name(str(block.get("name", "")), "the name of a tool")
-        rest = {name: self.spoken(value) for name, value in block.items() if name not in kept}
+        rest = {name: self.model_text(value) for name, value in block.items() if name not in kept}
         return {**rest, **kept}
 
-    def spoken(self, value: Json) -> Json:
+    def model_text(self, value: Json) -> Json:
         """Return the words of a model or a tool, redacted; where these are JSON as text, what that text says."""
         if isinstance(value, str) and value[:1] in ("{", "["):
             try:
@@ -82,30 +82,30 @@ class Redaction:
                 found = self.json(inside, keys=True)
             except ValueError:
                 return self.text(value)
-            return value if found == inside else canonical(found)
+            return value if found == inside else canonical_json(found)
         return self.json(value, keys=True)
 
     def event(self, kind: str, data: dict[str, Json]) -> dict[str, Json]:
         """Return the fields of an event, redacted, and leading to the redacted messages and texts."""
-        told: dict[str, Json] = {}
+        redacted_fields: dict[str, Json] = {}
         for name, value in data.items():
-            if name == "request" or name in _WORDS.get(kind, ()):
-                told[name] = value
+            if name == "request" or name in _ENUM_FIELDS.get(kind, ()):
+                redacted_fields[name] = value
             elif isinstance(value, str) and value in self.renamed:
-                told[name] = self.renamed[value]
-            elif name in _NAMES:
+                redacted_fields[name] = self.renamed[value]
+            elif name in _IDENTIFIER_FIELDS:
                 for word in value if isinstance(value, list) else [value]:
                     self.name(str(word or ""), f"`{name}` of an event in `{kind}`")
-                told[name] = value
+                redacted_fields[name] = value
             else:
-                told[name] = self.json(value)
-        return told
+                redacted_fields[name] = self.json(value)
+        return redacted_fields
 
     def name(self, name: str, what: str) -> None:
         """Raise NotWhole if a pattern matches a name that holds the run together."""
         for pattern in self._patterns:
             if any(match[0] for match in pattern.finditer(name)):
-                raise NotWhole(
+                raise InvalidRunData(
                     f"--redact {pattern.pattern!r}", f"a match in {name!r}, {what}",
                     "what texts say; the names of agents, findings, experiments and tools hold a run together",
                 )  # fmt: skip

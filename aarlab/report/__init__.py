@@ -3,9 +3,9 @@
 `analyse` makes the numbers, once; `page`, `markdown` and `tables` tell them.
 """
 
-from aarlab.report.analysis import Analysis, Outcome, analyse
+from aarlab.report.analysis import Analysis, MeasureResult, analyse
 from aarlab.report.markdown import markdown
+from aarlab.report.report_tables import Table, tables, write_csv
 from aarlab.report.sources import results_from
-from aarlab.report.tables import Table, tables, write_csv
 
-__all__ = ["Analysis", "Outcome", "Table", "analyse", "markdown", "results_from", "tables", "write_csv"]
+__all__ = ["Analysis", "MeasureResult", "Table", "analyse", "markdown", "results_from", "tables", "write_csv"]

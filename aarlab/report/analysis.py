@@ -6,31 +6,31 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from aarlab.ablation.measures import MEASURES, measured
-from aarlab.ablation.plan import CONTROL
+from aarlab.ablation.ablation_plan import CONTROL
+from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.ablation.records import Results
-from aarlab.report.arms import Arm, Spent, arms_of, spent
-from aarlab.report.files import Facts, facts_of
-from aarlab.report.temperaments import Sensitivity, sensitivity
+from aarlab.report.arm_runs import ArmRuns, ArmUsage, arms_of, usage
+from aarlab.report.run_facts import RunFacts, facts_of
+from aarlab.report.sensitivity import Sensitivity, sensitivity
 from aarlab.statistics import (
     ALPHA,
+    ArmDifference,
+    ArmSummary,
     Band,
-    Difference,
     Estimate,
     Slope,
-    Standing,
-    area,
+    arm_summary,
     band,
     best_so_far,
     between_arms,
     compare,
+    detectable_difference,
     estimate,
     holm,
     mean,
     noise_floor,
+    normalised_area,
     profile,
-    smallest_difference,
-    standing,
     within_arms,
 )
 
@@ -41,35 +41,35 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PlannedComparison:
     """One planned comparison in one measure."""
 
-    difference: Difference
+    difference: ArmDifference
     p_holm: float | None
     """p, adjusted for all planned comparisons in this measure."""
-    smallest: float | None
+    detectable: float | None
     """Smallest difference that so many runs show, with a chance of 0.8, in a comparison by itself."""
-    strictest: float | None
+    detectable_corrected: float | None
     """The same where it has to pass the strictest step of the correction."""
 
     @property
-    def shown(self) -> bool:
+    def significant(self) -> bool:
         """Whether there is a difference, after correction."""
         return self.p_holm is not None and self.p_holm < ALPHA
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MeasureResult:
     """One measure over all arms."""
 
     measure: str
-    standings: Mapping[str, Standing]
+    arm_summaries: Mapping[str, ArmSummary]
     """By arm; arms without a run that has the measure are absent."""
-    compared: tuple[Compared, ...]
+    comparison: tuple[PlannedComparison, ...]
     """The planned comparisons, in order, of arms that have the measure."""
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """What is measured."""
         return MEASURES.get(self.measure, self.measure)
 
@@ -79,23 +79,23 @@ class Analysis:
     """What came of an ablation."""
 
     results: Results
-    arms: tuple[Arm, ...]
-    outcomes: tuple[Outcome, ...]
+    arms: tuple[ArmRuns, ...]
+    outcomes: tuple[MeasureResult, ...]
     """The primary measure first."""
-    facts: Mapping[tuple[str, int], Facts]
+    facts: Mapping[tuple[str, int], RunFacts]
     """By arm and seed, of the runs that are done and whose files can be read."""
-    spent: Mapping[str, Spent]
+    usage: Mapping[str, ArmUsage]
     panels: Mapping[str, Mapping[str, Estimate]]
-    """Mean PGR by arm and panel: development, held-out, redrawn, and `transfer to TASK`."""
-    panel_error: Mapping[str, float]
+    """Mean PGR by arm and panel: development, held-out, shifted, and `transfer to TASK`."""
+    panel_se: Mapping[str, float]
     """By arm, the standard error of a run's held-out PGR that comes from the worlds; the mean over its runs."""
     over_baseline: Mapping[str, Estimate]
     """By arm, held-out PGR minus that of the best fixed baseline, chosen and scored on the same worlds."""
     baseline: Estimate | None
     """Held-out PGR of the best fixed baseline, over all runs."""
-    climbs: Mapping[str, Band]
+    best_so_far_curves: Mapping[str, Band]
     """Best development PGR so far over the team's research hours, by arm."""
-    areas: Mapping[str, Estimate]
+    normalised_areas: Mapping[str, Estimate]
     """Area under the climb, divided by the budget: the mean over time of the best development PGR so far, by arm."""
     checkpoints: Mapping[str, Mapping[str, tuple[Estimate, int]]]
     """Held-out PGR of what led at a quarter, half and all of the budget, by arm and point, and how many runs had
@@ -113,12 +113,12 @@ class Analysis:
     """The same within arms."""
     noise: Mapping[str, float]
     """How far two arms like this one stand apart by chance, in the primary measure."""
-    repeated: tuple[tuple[str, str], ...]
+    identical_arms: tuple[tuple[str, str], ...]
     """Arms of the same configuration."""
     sensitivity: tuple[Sensitivity, ...]
 
     @property
-    def primary(self) -> Outcome:
+    def primary(self) -> MeasureResult:
         """The measure that the result is about."""
         return self.outcomes[0]
 
@@ -132,10 +132,10 @@ def analyse(results: Results, progress: Progress = lambda label, share: None) ->
 
 def _analysed(results: Results, progress: Progress) -> Analysis:
     arms = arms_of(results)
-    facts: dict[tuple[str, int], Facts] = {}
+    facts: dict[tuple[str, int], RunFacts] = {}
     for number, record in enumerate(results.records):
-        if record.status == "done" and (told := facts_of(record)):
-            facts[record.arm, record.seed] = told
+        if record.status == "done" and (run_facts := facts_of(record)):
+            facts[record.arm, record.seed] = run_facts
         progress("reading run files", 0.5 * (number + 1) / len(results.records))
     pairs = comparisons(results, arms)
     outcomes = []
@@ -153,82 +153,86 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         arms=arms,
         outcomes=tuple(outcomes),
         facts=facts,
-        spent={arm.name: used for arm in arms if (used := spent(arm))},
+        usage={arm.name: used for arm in arms if (used := usage(arm))},
         panels={arm.name: _panels(arm) for arm in arms},
-        panel_error={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
+        panel_se={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
         over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
         baseline=estimate(mean, baselines) if baselines else None,
-        climbs={arm.name: climb for arm in arms if (climb := _climb(arm))},
-        areas={arm.name: estimate(mean, under) for arm in arms if (under := _areas(arm))},
+        best_so_far_curves={arm.name: climb for arm in arms if (climb := _best_so_far_curve(arm))},
+        normalised_areas={arm.name: estimate(mean, under) for arm in arms if (under := _normalised_areas(arm))},
         checkpoints={arm.name: reached for arm in arms if (reached := _checkpoints(arm))},
-        entropies={arm.name: course for arm in arms if (course := _course(arm))},
+        entropies={arm.name: course for arm in arms if (course := _entropy_curve(arm))},
         profiles=_profiles(values),
         autonomy=points,
         between=between_arms(structured),
         within=within_arms(structured),
         noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
-        repeated=_repeated(arms),
+        identical_arms=_identical_arms(arms),
         sensitivity=sensitivity(arms, primary),
     )  # fmt: skip
 
 
-def comparisons(results: Results, arms: Sequence[Arm]) -> list[tuple[str, str]]:
+def comparisons(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, str]]:
     """Return the planned comparisons: those of the file, or every arm against the first."""
     planned = [(arm, against) for arm, against in results.ablation.comparisons or ()]
     return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
 
 
-def _outcome(measure: str, arms: Sequence[Arm], pairs: Sequence[tuple[str, str]]) -> Outcome:
+def _outcome(measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]]) -> MeasureResult:
     values = {arm.name: found for arm in arms if (found := arm.values(measure))}
     differences = [compare(a, values[a], b, values[b]) for a, b in pairs if a in values and b in values]
     adjusted = holm([difference.p for difference in differences])
-    compared = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
-    return Outcome(measure, {name: standing(list(runs.values())) for name, runs in values.items()}, tuple(compared))
+    comparison = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
+    return MeasureResult(
+        measure, {name: arm_summary(list(runs.values())) for name, runs in values.items()}, tuple(comparison)
+    )
 
 
-def _compared(difference: Difference, p_holm: float | None, planned: int) -> Compared:
-    n, spread = difference.n, difference.spread
-    if n < 2 or not spread:
-        return Compared(difference, p_holm, None, None)
-    smallest = [smallest_difference(n, spread, paired=difference.paired, alpha=a) for a in (ALPHA, ALPHA / planned)]
-    return Compared(difference, p_holm, *smallest)
+def _compared(difference: ArmDifference, p_holm: float | None, planned: int) -> PlannedComparison:
+    n, sd = difference.n, difference.sd
+    if n < 2 or not sd:
+        return PlannedComparison(difference, p_holm, None, None)
+    detectable = [detectable_difference(n, sd, paired=difference.paired, alpha=a) for a in (ALPHA, ALPHA / planned)]
+    return PlannedComparison(difference, p_holm, *detectable)
 
 
-def _panels(arm: Arm) -> dict[str, Estimate]:
+def _panels(arm: ArmRuns) -> dict[str, Estimate]:
     tasks = dict.fromkeys(task for record in arm.done for task in record.summary.get("transfer") or {})
     paths = {
         "development": "development_pgr.whole",
         "held-out": "heldout.pgr",
-        "redrawn": "redrawn.pgr",
+        "shifted": "shifted.pgr",
         **{f"transfer to {task}": f"transfer.{task}.pgr" for task in tasks},
     }
     return {panel: estimate(mean, list(runs.values())) for panel, path in paths.items() if (runs := arm.values(path))}
 
 
-def _over_baseline(arm: Arm) -> list[float]:
+def _over_baseline(arm: ArmRuns) -> list[float]:
     team, baseline = arm.values("heldout.pgr"), arm.values("baseline.pgr")
     return [team[seed] - baseline[seed] for seed in team if seed in baseline]
 
 
-def _climb(arm: Arm) -> Band | None:
+def _best_so_far_curve(arm: ArmRuns) -> Band | None:
     if not arm.done or arm.budget_hours is None:
         return None
     at = np.linspace(0.0, arm.budget_hours, POINTS)
     return band(at, np.stack([best_so_far(record.frontier, at) for record in arm.done]))
 
 
-def _areas(arm: Arm) -> list[float]:
+def _normalised_areas(arm: ArmRuns) -> list[float]:
     if arm.budget_hours is None:
         return []
-    return [area(record.frontier, arm.budget_hours) for record in arm.done]
+    return [normalised_area(record.frontier, arm.budget_hours) for record in arm.done]
 
 
-def _checkpoints(arm: Arm) -> dict[str, tuple[Estimate, int]]:
-    points = {point: list(arm.values(f"heldout_pgr.{point}").values()) for point in ("quarter", "half", "whole")}
+def _checkpoints(arm: ArmRuns) -> dict[str, tuple[Estimate, int]]:
+    points = {
+        point: list(arm.values(f"heldout_pgr_by_budget.{point}").values()) for point in ("quarter", "half", "whole")
+    }
     return {point: (estimate(mean, scores), len(scores)) for point, scores in points.items() if scores}
 
 
-def _course(arm: Arm) -> Band | None:
+def _entropy_curve(arm: ArmRuns) -> Band | None:
     """Return the entropy over time, at the rounds in which at least half of the runs have one."""
     curves = [dict(record.entropy) for record in arm.done if record.entropy]
     places = sorted({hours for curve in curves for hours in curve})
@@ -251,12 +255,12 @@ def _profiles(values: Mapping[str, Sequence[float]]) -> dict[str, Band]:
     return {name: profile(runs, thresholds) for name, runs in values.items() if runs}
 
 
-def _against_autonomy(arm: Arm, primary: str) -> tuple[tuple[float, float], ...]:
+def _against_autonomy(arm: ArmRuns, primary: str) -> tuple[tuple[float, float], ...]:
     autonomy, outcome = arm.values("realised_autonomy"), arm.values(primary)
     return tuple((autonomy[seed], outcome[seed]) for seed in sorted(outcome) if seed in autonomy)
 
 
-def _repeated(arms: Sequence[Arm]) -> tuple[tuple[str, str], ...]:
+def _identical_arms(arms: Sequence[ArmRuns]) -> tuple[tuple[str, str], ...]:
     """Return pairs of arms of the same configuration, each with the first of its kind."""
     pairs = []
     for number, arm in enumerate(arms):

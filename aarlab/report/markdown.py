@@ -3,28 +3,28 @@
 from collections.abc import Iterator, Sequence
 
 from aarlab.report.analysis import Analysis
-from aarlab.report.arms import compute_sentence
-from aarlab.report.readable import (
+from aarlab.report.arm_runs import compute_sentence
+from aarlab.report.formatted_tables import (
     arms_table,
     checkpoints_table,
     design_table,
     differences_table,
     over_baseline_table,
     panels_table,
-    spent_table,
+    usage_table,
 )
-from aarlab.report.reproduce import command, versions_sentence
+from aarlab.report.provenance import reproduce_command, versions_sentence
+from aarlab.report.report_tables import Table, cell_text, tables
 from aarlab.report.sentences import (
-    cautions,
+    caveats,
     controls_sentence,
     design_sentences,
     result_sentence,
     slope_sentence,
     temperament_sentence,
     title_line,
-    used_sentence,
+    usage_sentence,
 )
-from aarlab.report.tables import Table, shown, tables
 
 
 def markdown(analysis: Analysis) -> str:
@@ -37,30 +37,30 @@ def _parts(analysis: Analysis) -> Iterator[str]:
     yield f"# {_plain(analysis.results.ablation.question) or 'What did the structure do?'}"
     yield _plain(result_sentence(analysis))
     yield _plain(controls_sentence(analysis) or "")
-    if warned := cautions(analysis):
-        yield f"## Before you believe it\n\n{_items(warned)}"
+    if warned := caveats(analysis):
+        yield f"## Caveats\n\n{_items(warned)}"
     yield (
         f"## What was compared\n\n{_table(design_table(analysis))}\n\n{_plain(compute_sentence(analysis.arms))} "
-        f"{_plain(used_sentence(analysis))}"
+        f"{_plain(usage_sentence(analysis))}"
     )
     for outcome in analysis.outcomes:
-        if outcome.standings:
-            yield f"## {_plain(outcome.words[0].upper() + outcome.words[1:])}"
+        if outcome.arm_summaries:
+            yield f"## {_plain(outcome.label[0].upper() + outcome.label[1:])}"
             yield _table(differences_table(outcome))
             yield _table(arms_table(outcome))
             if outcome is analysis.primary:
                 yield _items(design_sentences(analysis))
     if any(analysis.panels.values()):
-        yield f"## Development, held-out, redrawn, transfer\n\n{_table(panels_table(analysis))}"
+        yield f"## Development, held-out, shifted, transfer\n\n{_table(panels_table(analysis))}"
         yield _table(over_baseline_table(analysis))
     if analysis.checkpoints:
         yield f"## Over the budget\n\n{_table(checkpoints_table(analysis))}"
     lines = [slope_sentence(analysis.between, kind="between"), slope_sentence(analysis.within, kind="within")]
     yield f"## Realised autonomy\n\n{_items([*lines, temperament_sentence(analysis) or ''])}"
-    yield f"## What it took\n\n{_table(spent_table(analysis))}"
-    troubles = [table for table in tables(analysis) if table.name in ("left_out", "breaches", "suspicions")]
-    yield "\n\n".join(["## What went wrong", *(f"{_plain(table.title)}:\n\n{_table(table)}" for table in troubles)])
-    yield f"## To reproduce it\n\n```bash\n{command(analysis)}\n```\n\n{_plain(versions_sentence(analysis))}"
+    yield f"## Usage\n\n{_table(usage_table(analysis))}"
+    problem_tables = [table for table in tables(analysis) if table.name in ("left_out", "breaches", "suspicions")]
+    yield "\n\n".join(["## Problems", *(f"{_plain(table.title)}:\n\n{_table(table)}" for table in problem_tables)])
+    yield f"## Reproduce\n\n```bash\n{reproduce_command(analysis)}\n```\n\n{_plain(versions_sentence(analysis))}"
 
 
 def _table(table: Table) -> str:
@@ -68,7 +68,7 @@ def _table(table: Table) -> str:
         return ""
     head = f"| {' | '.join(_cell(column.replace('_', ' ')) for column in table.columns)} |"
     rule = f"|{'|'.join('---' if _is_text(table, place) else '---:' for place in range(len(table.columns)))}|"
-    return "\n".join([head, rule, *(f"| {' | '.join(_cell(shown(cell)) for cell in row)} |" for row in table.rows)])
+    return "\n".join([head, rule, *(f"| {' | '.join(_cell(cell_text(cell)) for cell in row)} |" for row in table.rows)])
 
 
 def _is_text(table: Table, place: int) -> bool:

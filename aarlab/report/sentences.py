@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from aarlab.ablation.plan import CONTROL
-from aarlab.report.analysis import Analysis, Compared, Outcome
-from aarlab.report.arms import compute_sentence, equal_compute
-from aarlab.report.readable import figure, number, p_value
-from aarlab.statistics import FEWEST, Estimate, Slope
-from aarlab.wording import counted
+from aarlab.ablation.ablation_plan import CONTROL
+from aarlab.cli.formatting import counted
+from aarlab.report.analysis import Analysis, MeasureResult, PlannedComparison
+from aarlab.report.arm_runs import compute_sentence, equal_compute
+from aarlab.report.formatted_tables import figure, number, p_value
+from aarlab.statistics import MIN_RUNS, Estimate, Slope
 
 SIMULATED = "simulated/"
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Differences that are named in a sentence beside the largest."""
 
 
@@ -33,57 +33,59 @@ def title_line(analysis: Analysis) -> str:
 def result_sentence(analysis: Analysis) -> str:
     """Return the result in the primary measure in one sentence, with its interval, or that there is none."""
     outcome = analysis.primary
-    who = _who(analysis)
-    tested = [compared for compared in outcome.compared if compared.p_holm is not None]
-    if not outcome.standings:
-        return f"There is no result: no run has the measure {outcome.words}."
+    who = _population(analysis)
+    tested = [comparison for comparison in outcome.comparison if comparison.p_holm is not None]
+    if not outcome.arm_summaries:
+        return f"There is no result: no run has the measure {outcome.label}."
     if not tested:
-        arm, standing = next(iter(outcome.standings.items()))
-        return f"There is nothing to compare: {arm} {who}reached {about(standing.mean)} in {outcome.words}."
-    shown = [compared for compared in tested if compared.shown]
-    if shown:
-        return _shown_sentence(outcome, shown, len(tested), who)
-    return _nothing_sentence(outcome, tested, who)
+        arm, arm_summary = next(iter(outcome.arm_summaries.items()))
+        return f"There is nothing to compare: {arm} {who}reached {estimate_text(arm_summary.mean)} in {outcome.label}."
+    significant = [comparison for comparison in tested if comparison.significant]
+    if significant:
+        return _difference_sentence(outcome, significant, len(tested), who)
+    return _no_difference_sentence(outcome, tested, who)
 
 
-def _shown_sentence(outcome: Outcome, shown: list[Compared], tested: int, who: str) -> str:
+def _difference_sentence(outcome: MeasureResult, significant: list[PlannedComparison], tested: int, who: str) -> str:
     # What the control shows is about the researchers; the question is about structure.
-    first, *rest = sorted(shown, key=lambda c: (c.difference.arm == CONTROL, -abs(c.difference.mean.value)))
+    first, *rest = sorted(significant, key=lambda c: (c.difference.arm == CONTROL, -abs(c.difference.mean.value)))
     difference = first.difference
     higher = "higher" if difference.mean.value > 0 else "lower"
-    told = (
-        f"{who.capitalize()}{difference.arm} came out {higher} than {difference.against} in {outcome.words}: "
-        f"{_in_figures(first)}"
+    text = (
+        f"{who.capitalize()}{difference.arm} came out {higher} than {difference.against} in {outcome.label}: "
+        f"{_difference_text(first)}"
     )
     if rest:
-        named = [f"{c.difference.arm} against {c.difference.against}, {signed(c.difference.mean)}" for c in rest]
-        more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-        told += f"; a difference shows too for {'; '.join([*named[:_MOST_NAMED], *more])}"
-    if others := tested - len(shown):
-        told += f"; {counted(others, 'other planned comparison')} show{'s' if others == 1 else ''} none"
-    return f"{told}."
+        named = [f"{c.difference.arm} against {c.difference.against}, {signed_text(c.difference.mean)}" for c in rest]
+        more = [f"{len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
+        text += f"; a difference shows too for {'; '.join([*named[:_MAX_NAMED], *more])}"
+    if others := tested - len(significant):
+        text += f"; {counted(others, 'other planned comparison')} show{'s' if others == 1 else ''} none"
+    return f"{text}."
 
 
-def _nothing_sentence(outcome: Outcome, tested: list[Compared], who: str) -> str:
-    largest = max(tested, key=lambda compared: abs(compared.difference.mean.value))
+def _no_difference_sentence(outcome: MeasureResult, tested: list[PlannedComparison], who: str) -> str:
+    largest = max(tested, key=lambda comparison: abs(comparison.difference.mean.value))
     difference = largest.difference
     alone = len(tested) == 1
     count = "The planned comparison shows no" if alone else f"None of {len(tested)} planned comparisons shows a"
-    blind = "" if largest.smallest is None else f"; less than {largest.smallest:.2g} would likely have gone unseen"
-    where = f"{outcome.words} {who}".rstrip()
+    undetected = (
+        "" if largest.detectable is None else f"; less than {largest.detectable:.2g} would probably not be detected"
+    )
+    where = f"{outcome.label} {who}".rstrip()
     named = f"{'it' if alone else 'the largest'} is {difference.arm} against {difference.against}"
-    return f"{count} difference in {where}; {named}, {_in_figures(largest)}{blind}."
+    return f"{count} difference in {where}; {named}, {_difference_text(largest)}{undetected}."
 
 
-def _in_figures(compared: Compared) -> str:
+def _difference_text(comparison: PlannedComparison) -> str:
     """Return a difference with its interval, its runs and its p."""
-    mean = compared.difference.mean
+    mean = comparison.difference.mean
     ends = "" if mean.interval is None else " to ".join(number(end, sign="+") for end in mean.interval)
-    certainty = f"95 % interval {ends}; {_runs(compared)}, {p_text(compared.p_holm)} after correction"
+    certainty = f"95 % interval {ends}; {_runs(comparison)}, {p_text(comparison.p_holm)} after correction"
     return f"{number(mean.value, sign='+')} ({certainty})"
 
 
-def _who(analysis: Analysis) -> str:
+def _population(analysis: Analysis) -> str:
     models = _models(analysis)
     return "among simulated researchers " if models and all(m.startswith(SIMULATED) for m in models) else ""
 
@@ -94,8 +96,8 @@ def _models(analysis: Analysis) -> list[str]:
     return list(dict.fromkeys(model for arm in arms for model in arm.models))
 
 
-def _runs(compared: Compared) -> str:
-    difference = compared.difference
+def _runs(comparison: PlannedComparison) -> str:
+    difference = comparison.difference
     return counted(difference.n, "pair" if difference.paired else "run") + ("" if difference.paired else " an arm")
 
 
@@ -103,33 +105,39 @@ def controls_sentence(analysis: Analysis) -> str | None:
     """Return which arms are ahead of the best fixed baseline: others have shown nothing. None where it is unknown."""
     if not analysis.over_baseline or analysis.baseline is None:
         return None
-    ahead = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[0] > 0]
-    behind = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[1] < 0]
-    level = [name for name in analysis.over_baseline if name not in ahead and name not in behind]
-    kinds = (("ahead of it", ahead), ("not told apart from it", level), ("behind it", behind))
+    above = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[0] > 0]
+    below = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[1] < 0]
+    indistinguishable = [name for name in analysis.over_baseline if name not in above and name not in below]
+    kinds = (("above it", above), ("not distinguishable from it", indistinguishable), ("below it", below))
     everyone = len(analysis.over_baseline)
-    told = "; ".join(
+    text = "; ".join(
         f"{kind}: {'every arm' if len(names) == everyone > 1 else ', '.join(names)}" for kind, names in kinds if names
     )
     # Where all arms have the same worlds it has the same score on them in every run, which is no interval.
     value, low, high = (number(x, 2) for x in (analysis.baseline.value, *(analysis.baseline.interval or (0.0, 0.0))))
-    score = value if low == high else about(analysis.baseline)
+    score = value if low == high else estimate_text(analysis.baseline)
     reached = f"The best fixed baseline reaches {score} on the same held-out worlds."
-    return f"{reached} {told[0].upper()}{told[1:]}."
+    return f"{reached} {text[0].upper()}{text[1:]}."
 
 
-def used_sentence(analysis: Analysis) -> str:
+def usage_sentence(analysis: Analysis) -> str:
     """Return what the arms used of their budgets, on average."""
-    used = {name: spent.hours.value for name, spent in analysis.spent.items()}
+    used = {name: usage.hours.value for name, usage in analysis.usage.items()}
     low, high = min(used, key=lambda name: used[name]), max(used, key=lambda name: used[name])
     same = f"{used[low]:.1f}" == f"{used[high]:.1f}"
-    told = f"{used[low]:.1f}" if same else f"from {used[low]:.1f} in {low} to {used[high]:.1f} in {high}"
-    return f"Used on average: {told}; a step that has been begun is finished."
+    text = f"{used[low]:.1f}" if same else f"from {used[low]:.1f} in {low} to {used[high]:.1f} in {high}"
+    return f"Used on average: {text}; a step that has been begun is finished."
 
 
-def cautions(analysis: Analysis) -> list[str]:
+def caveats(analysis: Analysis) -> list[str]:
     """Return what a reader must know before believing anything, the gravest first."""
-    return [*_incomplete(analysis), *_few(analysis), *_unscored(analysis), *_unequal(analysis), *_suspicious(analysis)]
+    return [
+        *_incomplete(analysis),
+        *_few_runs(analysis),
+        *_unscored(analysis),
+        *_unequal(analysis),
+        *_suspicions_found(analysis),
+    ]
 
 
 def _incomplete(analysis: Analysis) -> Iterator[str]:
@@ -142,12 +150,14 @@ def _incomplete(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _few(analysis: Analysis) -> Iterator[str]:
-    standings = analysis.primary.standings
-    few = {name: standing.n for name, standing in standings.items() if standing.n < FEWEST}
+def _few_runs(analysis: Analysis) -> Iterator[str]:
+    arm_summaries = analysis.primary.arm_summaries
+    few = {name: arm_summary.n for name, arm_summary in arm_summaries.items() if arm_summary.n < MIN_RUNS}
     if few:
-        told = ", ".join(f"{name} {n}" for name, n in few.items())
-        whose = f"every arm has fewer than {FEWEST} runs" if len(few) == len(standings) else f"too few runs: {told}"
+        text = ", ".join(f"{name} {n}" for name, n in few.items())
+        whose = (
+            f"every arm has fewer than {MIN_RUNS} runs" if len(few) == len(arm_summaries) else f"too few runs: {text}"
+        )
         yield f"{whose[0].upper()}{whose[1:]}. Intervals over so few cover less than they say; take this for a pilot."
 
 
@@ -157,7 +167,7 @@ def _unscored(analysis: Analysis) -> Iterator[str]:
         unscored = len(arm.done) - len(arm.values(outcome.measure))
         if unscored:
             yield (
-                f"{unscored} of {len(arm.done)} runs of {arm.name} ended without {outcome.words} and do not count "
+                f"{unscored} of {len(arm.done)} runs of {arm.name} ended without {outcome.label} and do not count "
                 f"here: if those are the bad ones, {arm.name} looks better than it is."
             )
 
@@ -169,17 +179,19 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
     if len(versions) > 1:
         yield f"Runs were made by different versions of aarlab: {', '.join(versions)}."
     for measure in analysis.outcomes:
-        if not measure.standings:
+        if not measure.arm_summaries:
             yield f"No run has the measure {measure.measure}."
 
 
-def _suspicious(analysis: Analysis) -> Iterator[str]:
-    breaches = [record.summary.get("structure_breaches") or () for arm in analysis.arms for record in arm.done]
-    if breached := sum(map(bool, breaches)):
-        dials = Counter(dial for found in breaches for dial in {str(breach).partition(":")[0] for breach in found})
-        told = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
+def _suspicions_found(analysis: Analysis) -> Iterator[str]:
+    violations = [record.summary.get("structure_violations") or () for arm in analysis.arms for record in arm.done]
+    if breached := sum(map(bool, violations)):
+        dials = Counter(
+            dial for found in violations for dial in {str(violation).partition(":")[0] for violation in found}
+        )
+        text = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
         yield (
-            f"In {breached} of {counted(len(breaches), 'run')} the structure was not kept: {told}. They count all the "
+            f"In {breached} of {counted(len(violations), 'run')} the structure was not kept: {text}. They count all the "
             "same; a table tells which."
         )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
@@ -188,53 +200,53 @@ def _suspicious(analysis: Analysis) -> Iterator[str]:
             f"In {counted(winners, 'run')} the winning method kept its score with a shuffled teacher, at least once: "
             "it may not have learnt from the teacher at all."
         )
-    repeated = {frozenset(pair) for pair in analysis.repeated}
-    for compared in analysis.primary.compared:
-        d = compared.difference
-        alike = d.paired and d.n > 1 and d.spread == 0 and d.mean.value == 0
-        if alike and frozenset((d.arm, d.against)) not in repeated:
+    identical_arms = {frozenset(pair) for pair in analysis.identical_arms}
+    for comparison in analysis.primary.comparison:
+        d = comparison.difference
+        alike = d.paired and d.n > 1 and d.sd == 0 and d.mean.value == 0
+        if alike and frozenset((d.arm, d.against)) not in identical_arms:
             yield (
-                f"{d.arm} and {d.against} came to the same {analysis.primary.words} with every seed: what differs "
+                f"{d.arm} and {d.against} came to the same {analysis.primary.label} with every seed: what differs "
                 "between them did nothing to these researchers."
             )
-    for first, second in analysis.repeated:
+    for first, second in analysis.identical_arms:
         yield f"{first} and {second} are the same configuration: what differs between them is noise."
 
 
 def design_sentences(analysis: Analysis) -> list[str]:
     """Return what the design could show, and what pairing and chance amount to, in the primary measure."""
-    outcome, told = analysis.primary, []
-    smallest = [c for c in outcome.compared if c.smallest is not None and c.strictest is not None]
-    if smallest:
-        typical = sorted(smallest, key=lambda c: c.smallest or 0.0)[len(smallest) // 2]
-        told.append(
-            f"Smallest difference that {_runs(typical)} show with a chance of 80 %: {typical.smallest:.2g} in a single "
-            f"comparison, {typical.strictest:.2g} at the strictest step of the correction for {len(outcome.compared)} "
+    outcome, text = analysis.primary, []
+    detectable = [c for c in outcome.comparison if c.detectable is not None and c.detectable_corrected is not None]
+    if detectable:
+        typical = sorted(detectable, key=lambda c: c.detectable or 0.0)[len(detectable) // 2]
+        text.append(
+            f"Smallest difference that {_runs(typical)} show at 80 % power: {typical.detectable:.2g} in a single "
+            f"comparison, {typical.detectable_corrected:.2g} at the strictest step of the correction for {len(outcome.comparison)} "
             "(two-sided 5 %; the median over comparisons)."
         )
-    pairings = [c.difference.pairing for c in outcome.compared if c.difference.pairing is not None]
+    pairings = [c.difference.pairing for c in outcome.comparison if c.difference.pairing is not None]
     if pairings:
         middle = sorted(pairings, key=lambda pairing: pairing.variance_ratio)[len(pairings) // 2]
         saved = round(100 * (1 - middle.variance_ratio))
         effect = f"saved {saved} % of the seeds" if saved > 0 else "saved nothing"
-        told.append(
-            f"Pairing by seed: correlation {about(Estimate(middle.correlation, middle.interval))}"
+        text.append(
+            f"Pairing by seed: correlation {estimate_text(Estimate(middle.correlation, middle.interval))}"
             f", variance ratio {middle.variance_ratio:.2f}: it {effect} (the median over comparisons)."
         )
     if analysis.noise:
         ends = [pick(analysis.noise, key=lambda name: analysis.noise[name]) for pick in (min, max)]
         floors = " to ".join(f"{analysis.noise[name]:.2g} ({name})" for name in dict.fromkeys(ends))
-        told.append(
-            "A against A: two arms of the same configuration, with nothing but other seeds, differ by more than "
+        text.append(
+            "A/A comparison: two arms of the same configuration, with nothing but other seeds, differ by more than "
             f"{floors} in one case of twenty."
         )
-    if analysis.panel_error:
-        worst = max(analysis.panel_error.values())
-        told.append(
+    if analysis.panel_se:
+        worst = max(analysis.panel_se.values())
+        text.append(
             f"Held-out worlds are the same for every run. The standard error of one run's score over worlds is up to "
             f"{worst:.2g}; other worlds would move all arms together, and intervals here do not include it."
         )
-    return told
+    return text
 
 
 def slope_sentence(slope: Slope | None, *, kind: Literal["between", "within"]) -> str:
@@ -251,7 +263,7 @@ def slope_sentence(slope: Slope | None, *, kind: Literal["between", "within"]) -
     whose = (
         f"Between {slope.units} arms, each counted once" if kind == "between" else f"Within arms, {slope.units} runs"
     )
-    return f"{whose}: {signed(share)} for each {part} more autonomy."
+    return f"{whose}: {signed_text(share)} for each {part} more autonomy."
 
 
 def temperament_sentence(analysis: Analysis) -> str | None:
@@ -269,12 +281,12 @@ def temperament_sentence(analysis: Analysis) -> str | None:
     return f"Of {counted(len(analysis.sensitivity), 'difference')} tried under several temperaments, {changes}."
 
 
-def about(estimate: Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
     """Return a figure with its interval, to two decimals."""
     return figure(estimate, digits=2)
 
 
-def signed(estimate: Estimate) -> str:
+def signed_text(estimate: Estimate) -> str:
     """Return a difference with its interval, to three decimals and with signs."""
     return figure(estimate, sign="+")
 
@@ -283,5 +295,5 @@ def p_text(p: float | None) -> str:
     """Return a p value as one writes it."""
     if p is None:
         return "no p"
-    told = p_value(p)
-    return f"p {told}" if told.startswith("<") else f"p = {told}"
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aarlab.ablation.records import Results, open_ablation
-from aarlab.config.faults import ConfigError, Fault
-from aarlab.report.loose import results_of
-from aarlab.runs import runs_in
+from aarlab.config.errors import ConfigError, Fault
+from aarlab.config.run_lookup import runs_in
+from aarlab.report.run_groups import results_of_run_files
 
 ABLATION_FILE = "ablation.yaml"
 """What makes a folder that of an ablation."""
@@ -23,7 +23,7 @@ def results_from(sources: Sequence[str | Path]) -> Results:
     if ablations and len(paths) > 1:
         found = "an ablation's folder among other sources"
         raise ConfigError([Fault(str(ablations[0]), None, found, "one ablation, or run files and folders with some")])
-    results = open_ablation(ablations[0]) if ablations else results_of(_run_files(paths))
+    results = open_ablation(ablations[0]) if ablations else results_of_run_files(_run_files(paths))
     if not any(record.status == "done" for record in results.records):
         found = f"{len(results.records)} runs of which none is done"
         allowed = "at least one run that came to its end"

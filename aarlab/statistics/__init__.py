@@ -4,63 +4,63 @@ Nothing here knows a run file or an ablation: numbers go in, numbers with interv
 same numbers.
 """
 
-from aarlab.statistics.curves import Band, area, band, best_so_far, profile
-from aarlab.statistics.differences import Difference, Pairing, compare, holm
+from aarlab.statistics.curves import Band, band, best_so_far, normalised_area, profile
+from aarlab.statistics.differences import ArmDifference, Pairing, compare, holm
 from aarlab.statistics.estimates import (
-    FEWEST,
     LEVEL,
+    MIN_RUNS,
     RESAMPLES,
+    ArmSummary,
     Estimate,
     Interval,
-    Standing,
+    arm_summary,
     estimate,
     interquartile_mean,
     mean,
     median,
-    standing,
 )
-from aarlab.statistics.noise import noise_floor
-from aarlab.statistics.power import (
+from aarlab.statistics.noise_floor import noise_floor
+from aarlab.statistics.power_analysis import (
     ALPHA,
+    ASSUMED_RUN_SD,
     POWER,
-    SPREAD_OF_RUNS,
+    detectable_difference,
     power,
+    sd_interval,
     seeds_needed,
-    smallest_difference,
-    spread_interval,
 )
 from aarlab.statistics.regression import Slope, between_arms, within_arms
 
 __all__ = [
     "ALPHA",
-    "FEWEST",
+    "ASSUMED_RUN_SD",
     "LEVEL",
+    "MIN_RUNS",
     "POWER",
     "RESAMPLES",
-    "SPREAD_OF_RUNS",
+    "ArmDifference",
+    "ArmSummary",
     "Band",
-    "Difference",
     "Estimate",
     "Interval",
     "Pairing",
     "Slope",
-    "Standing",
-    "area",
+    "arm_summary",
     "band",
     "best_so_far",
     "between_arms",
     "compare",
+    "detectable_difference",
     "estimate",
     "holm",
     "interquartile_mean",
     "mean",
     "median",
     "noise_floor",
+    "normalised_area",
     "power",
     "profile",
+    "sd_interval",
     "seeds_needed",
-    "smallest_difference",
-    "spread_interval",
-    "standing",
     "within_arms",
 ]

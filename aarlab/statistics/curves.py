@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aarlab.statistics.estimates import FloatArray, tails, weights
+from aarlab.statistics.estimates import FloatArray, bootstrap_weights, interval_quantiles
 
 Steps = Sequence[tuple[float, float]]
 """(x, y) of a step function, x ascending: y holds from x on."""
 
-_FOR_BANDS = 2000
+_BAND_RESAMPLES = 2000
 """Resamples behind a band: its edges are drawn, not quoted."""
 
 
@@ -38,7 +38,7 @@ def best_so_far(steps: Steps, at: FloatArray) -> FloatArray:
     return np.asarray(reached[np.searchsorted(places, at, side="right")])
 
 
-def area(steps: Steps, end: float) -> float:
+def normalised_area(steps: Steps, end: float) -> float:
     """Return the area under the best so far from 0 to `end`, divided by `end`: its mean over time."""
     edges = np.array([0.0, *sorted({x for x, _ in steps if 0 < x < end}), end])
     return float((best_so_far(steps, edges[:-1]) * np.diff(edges)).sum() / end)
@@ -50,7 +50,7 @@ def band(x: FloatArray, curves: FloatArray) -> Band:
     mean = curves.mean(axis=0)
     if n < 2:
         return Band(x, mean, mean, mean, n)
-    low, high = np.quantile(weights(n)[:_FOR_BANDS] @ curves, tails(n), axis=0)
+    low, high = np.quantile(bootstrap_weights(n)[:_BAND_RESAMPLES] @ curves, interval_quantiles(n), axis=0)
     return Band(x, mean, low, high, n)
 
 

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from aarlab.statistics.estimates import LEVEL, Estimate, FloatArray, Interval, draws, interval, weights
+from aarlab.statistics.estimates import (
+    LEVEL,
+    Estimate,
+    FloatArray,
+    Interval,
+    bootstrap_indices,
+    bootstrap_weights,
+    interval,
+)
 
-FEWEST_FOR_CORRELATION = 4
+MIN_PAIRS_FOR_CORRELATION = 4
 """Pairs below which Fisher's interval of a correlation does not exist."""
 
 
-_DUST = 1e-12
+_ZERO_TOLERANCE = 1e-12
 """What differs by less is the same: such differences are what floating point leaves behind."""
 
 
@@ -29,7 +37,7 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ArmDifference:
     """One arm minus another, in one measure."""
 
     arm: str
@@ -41,9 +49,9 @@ class Difference:
     mean: Estimate
     median: Estimate
     """Of the paired differences; the difference of the medians where runs are not paired."""
-    ahead: Estimate
+    p_improvement: Estimate
     """Probability of improvement: that a run of the arm beats a run of the other, a tie counting half."""
-    spread: float | None
+    sd: float | None
     """Standard deviation of the difference between a run of each; None where an arm has a single run."""
     p: float | None
     """Two-sided p of Student's paired or Welch's test; None where an arm has a single run."""
@@ -51,16 +59,16 @@ class Difference:
     """None where runs are not paired, there are fewer than three pairs or one arm does not vary."""
 
 
-def compare(arm: str, values: Mapping[int, float], against: str, others: Mapping[int, float]) -> Difference:
+def compare(arm: str, values: Mapping[int, float], against: str, against_values: Mapping[int, float]) -> ArmDifference:
     """Compare two arms, each given as values by seed and with at least one.
 
     They are paired by seed if at least half of the smaller arm's seeds are shared.
     """
-    shared = sorted(values.keys() & others.keys())
-    if 2 * len(shared) >= min(len(values), len(others)):
+    shared = sorted(values.keys() & against_values.keys())
+    if 2 * len(shared) >= min(len(values), len(against_values)):
         left = np.array([values[seed] for seed in shared])
-        return _paired(arm, left, against, np.array([others[seed] for seed in shared]))
-    return _apart(arm, _by_seed(values), against, _by_seed(others))
+        return _paired(arm, left, against, np.array([against_values[seed] for seed in shared]))
+    return _unpaired(arm, _by_seed(values), against, _by_seed(against_values))
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
@@ -77,66 +85,77 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def _paired(arm: str, left: FloatArray, against: str, right: FloatArray) -> Difference:
-    apart, n = left - right, len(left)
-    return Difference(
+def _paired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
+    paired_differences, n = left - right, len(left)
+    return ArmDifference(
         arm, against, n, True,
-        mean=Estimate(float(apart.mean()), interval(weights(n) @ apart, n)),
-        median=Estimate(float(np.median(apart)), interval(np.median(apart[draws(n)], axis=1), n)),
-        ahead=_ahead(left, right, weights(n), weights(n), n, n - 1),
-        spread=float(apart.std(ddof=1)) if n > 1 else None,
-        p=p_paired(apart),
+        mean=Estimate(float(paired_differences.mean()), interval(bootstrap_weights(n) @ paired_differences, n)),
+        median=Estimate(float(np.median(paired_differences)), interval(np.median(paired_differences[bootstrap_indices(n)], axis=1), n)),
+        p_improvement=_probability_of_improvement(left, right, bootstrap_weights(n), bootstrap_weights(n), n, n - 1),
+        sd=float(paired_differences.std(ddof=1)) if n > 1 else None,
+        p=p_paired(paired_differences),
         pairing=_pairing(left, right),
     )  # fmt: skip
 
 
-def _apart(arm: str, left: FloatArray, against: str, right: FloatArray) -> Difference:
-    n, freedom = min(len(left), len(right)), len(left) + len(right) - 2
-    these, those = weights(len(left), "arm"), weights(len(right), "against")
-    medians = np.median(left[draws(len(left), "arm")], axis=1) - np.median(right[draws(len(right), "against")], axis=1)
-    return Difference(
+def _unpaired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
+    n, degrees_of_freedom = min(len(left), len(right)), len(left) + len(right) - 2
+    left_weights, right_weights = bootstrap_weights(len(left), "arm"), bootstrap_weights(len(right), "against")
+    medians = np.median(left[bootstrap_indices(len(left), "arm")], axis=1) - np.median(
+        right[bootstrap_indices(len(right), "against")], axis=1
+    )
+    return ArmDifference(
         arm, against, n, False,
-        mean=Estimate(float(left.mean() - right.mean()), interval(these @ left - those @ right, n, freedom)),
-        median=Estimate(float(np.median(left) - np.median(right)), interval(medians, n, freedom)),
-        ahead=_ahead(left, right, these, those, n, freedom),
-        spread=float((left.var(ddof=1) + right.var(ddof=1)) ** 0.5) if n > 1 else None,
-        p=p_apart(left, right),
+        mean=Estimate(float(left.mean() - right.mean()), interval(left_weights @ left - right_weights @ right, n, degrees_of_freedom)),
+        median=Estimate(float(np.median(left) - np.median(right)), interval(medians, n, degrees_of_freedom)),
+        p_improvement=_probability_of_improvement(left, right, left_weights, right_weights, n, degrees_of_freedom),
+        sd=float((left.var(ddof=1) + right.var(ddof=1)) ** 0.5) if n > 1 else None,
+        p=p_unpaired(left, right),
         pairing=None,
     )  # fmt: skip
 
 
-def _ahead(left: FloatArray, right: FloatArray, these: FloatArray, those: FloatArray, n: int, freedom: int) -> Estimate:
+def _probability_of_improvement(
+    left: FloatArray,
+    right: FloatArray,
+    left_weights: FloatArray,
+    right_weights: FloatArray,
+    n: int,
+    degrees_of_freedom: int,
+) -> Estimate:
     """Return the probability of improvement (Mann and Whitney, 1947; Agarwal et al., 2021), over all pairs of runs."""
     wins = (np.sign(left[:, None] - right[None, :]) + 1) / 2
-    return Estimate(float(wins.mean()), interval(((these @ wins) * those).sum(axis=1), n, freedom))
+    return Estimate(
+        float(wins.mean()), interval(((left_weights @ wins) * right_weights).sum(axis=1), n, degrees_of_freedom)
+    )
 
 
-def p_paired(apart: FloatArray) -> float | None:
+def p_paired(paired_differences: FloatArray) -> float | None:
     """Return the two-sided p of Student's test that (n,) differences have mean zero; None for fewer than two."""
-    if len(apart) < 2:
+    if len(paired_differences) < 2:
         return None
-    if np.ptp(apart) < _DUST:
-        return _p_without_spread(float(apart[0]))
-    return float(stats.ttest_1samp(apart, 0.0).pvalue)
+    if np.ptp(paired_differences) < _ZERO_TOLERANCE:
+        return _p_without_spread(float(paired_differences[0]))
+    return float(stats.ttest_1samp(paired_differences, 0.0).pvalue)
 
 
-def p_apart(left: FloatArray, right: FloatArray) -> float | None:
+def p_unpaired(left: FloatArray, right: FloatArray) -> float | None:
     """Return the two-sided p of Welch's test that two arms have the same mean; None where one has a single run."""
     if min(len(left), len(right)) < 2:
         return None
-    if max(np.ptp(left), np.ptp(right)) < _DUST:
+    if max(np.ptp(left), np.ptp(right)) < _ZERO_TOLERANCE:
         return _p_without_spread(float(left[0] - right[0]))
     return float(stats.ttest_ind(left, right, equal_var=False).pvalue)
 
 
 def _p_without_spread(difference: float) -> float:
     """Return the limit of p where runs do not vary at all: arms that are the same to the bit, for instance."""
-    return 1.0 if abs(difference) < _DUST else 0.0
+    return 1.0 if abs(difference) < _ZERO_TOLERANCE else 0.0
 
 
 def _pairing(left: FloatArray, right: FloatArray) -> Pairing | None:
     n = len(left)
-    if n < 3 or min(np.ptp(left), np.ptp(right)) < _DUST:
+    if n < 3 or min(np.ptp(left), np.ptp(right)) < _ZERO_TOLERANCE:
         return None
     correlation = float(np.clip(np.corrcoef(left, right)[0, 1], -1.0, 1.0))
     ratio = float((left - right).var(ddof=1) / (left.var(ddof=1) + right.var(ddof=1)))
@@ -144,13 +163,13 @@ def _pairing(left: FloatArray, right: FloatArray) -> Pairing | None:
 
 
 def _fisher(correlation: float, n: int) -> Interval | None:
-    if n < FEWEST_FOR_CORRELATION:
+    if n < MIN_PAIRS_FOR_CORRELATION:
         return None
     if abs(correlation) == 1:
         return correlation, correlation
-    reach = stats.norm.ppf((1 + LEVEL) / 2) / (n - 3) ** 0.5
+    half_width = stats.norm.ppf((1 + LEVEL) / 2) / (n - 3) ** 0.5
     centre = np.arctanh(correlation)
-    return float(np.tanh(centre - reach)), float(np.tanh(centre + reach))
+    return float(np.tanh(centre - half_width)), float(np.tanh(centre + half_width))
 
 
 def _by_seed(values: Mapping[int, float]) -> FloatArray:

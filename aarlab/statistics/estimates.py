@@ -17,7 +17,7 @@ LEVEL = 0.95
 """Level of every interval."""
 RESAMPLES = 10_000
 """Resamples behind an interval."""
-FEWEST = 10
+MIN_RUNS = 10
 """Runs below which an interval should not be relied on: see the measured coverage in `docs/statistics.md`."""
 
 Interval = tuple[float, float]
@@ -36,7 +36,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArmSummary:
     """How the runs of one arm stand in one measure."""
 
     n: int
@@ -45,7 +45,7 @@ class Standing:
     median: Estimate
     iqm: Estimate
     """Interquartile mean: the mean of the middle half of the runs."""
-    spread: float | None
+    sd: float | None
     """Standard deviation over runs; None for a single run."""
 
 
@@ -73,22 +73,22 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
 def estimate(statistic: Statistic, values: Sequence[float] | FloatArray) -> Estimate:
     """Return a statistic of (n,) values, n at least 1, with its bootstrap interval over them."""
     sample = np.asarray(values, dtype=np.float64)
-    return Estimate(float(statistic(sample)), interval(statistic(sample[draws(len(sample))]), len(sample)))
+    return Estimate(float(statistic(sample)), interval(statistic(sample[bootstrap_indices(len(sample))]), len(sample)))
 
 
-def standing(values: Sequence[float] | FloatArray) -> Standing:
+def arm_summary(values: Sequence[float] | FloatArray) -> ArmSummary:
     """Return how (n,) runs of an arm stand, n at least 1."""
     sample = np.asarray(values, dtype=np.float64)
-    return Standing(
+    return ArmSummary(
         n=len(sample),
         mean=estimate(mean, sample),
         median=estimate(median, sample),
         iqm=estimate(interquartile_mean, sample),
-        spread=float(sample.std(ddof=1)) if len(sample) > 1 else None,
+        sd=float(sample.std(ddof=1)) if len(sample) > 1 else None,
     )
 
 
-def interval(resampled: FloatArray, n: int, freedom: int | None = None) -> Interval | None:
+def interval(resampled: FloatArray, n: int, degrees_of_freedom: int | None = None) -> Interval | None:
     """Return the expanded percentile interval of a statistic over (resamples,) samples drawn with replacement.
 
     Few values drawn with replacement spread less than they should, and their spread is itself uncertain; so percentiles
@@ -106,19 +106,21 @@ def interval(resampled: FloatArray, n: int, freedom: int | None = None) -> Inter
     """
     if n < 2:
         return None
-    low, high = np.quantile(resampled, tails(n, freedom))
+    low, high = np.quantile(resampled, interval_quantiles(n, degrees_of_freedom))
     return float(low), float(high)
 
 
 @cache
-def tails(n: int, freedom: int | None = None) -> Interval:
+def interval_quantiles(n: int, degrees_of_freedom: int | None = None) -> Interval:
     """Return which quantiles of the resamples are the ends of an interval; see `interval`."""
-    reach = (n / (n - 1)) ** 0.5 * stats.t.ppf((1 + LEVEL) / 2, n - 1 if freedom is None else freedom)
-    return float(stats.norm.cdf(-reach)), float(stats.norm.cdf(reach))
+    half_width = (n / (n - 1)) ** 0.5 * stats.t.ppf(
+        (1 + LEVEL) / 2, n - 1 if degrees_of_freedom is None else degrees_of_freedom
+    )
+    return float(stats.norm.cdf(-half_width)), float(stats.norm.cdf(half_width))
 
 
 @lru_cache(maxsize=4)
-def draws(n: int, sample: str = "") -> IntArray:
+def bootstrap_indices(n: int, sample: str = "") -> IntArray:
     """Return (RESAMPLES, n) indices drawn with replacement: for a sample of a name and size always the same ones."""
     drawn = rng("bootstrap", sample, n).integers(n, size=(RESAMPLES, n), dtype=np.int32)
     drawn.flags.writeable = False
@@ -126,9 +128,9 @@ def draws(n: int, sample: str = "") -> IntArray:
 
 
 @lru_cache(maxsize=4)
-def weights(n: int, sample: str = "") -> FloatArray:
+def bootstrap_weights(n: int, sample: str = "") -> FloatArray:
     """Return (RESAMPLES, n): how often each value was drawn, over n. Times the values it gives the resampled means."""
-    drawn = draws(n, sample)
+    drawn = bootstrap_indices(n, sample)
     rows = np.arange(len(drawn), dtype=np.int64)[:, None] * n
     counts = np.bincount((rows + drawn).ravel(), minlength=len(drawn) * n).reshape(len(drawn), n) / n
     counts.flags.writeable = False

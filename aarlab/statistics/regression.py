@@ -13,7 +13,7 @@ from scipy import stats
 
 from aarlab.statistics.estimates import LEVEL, FloatArray, Interval
 
-FEWEST_ARMS = 3
+MIN_ARMS = 3
 """Arms below which a line between them has no interval."""
 
 Points = Mapping[str, Sequence[tuple[float, float]]]
@@ -41,12 +41,12 @@ def between_arms(points: Points) -> Slope | None:
     members share the regressor, groups are the observations and n - 2 their degrees of freedom.
     """
     means = np.array([np.mean(runs, axis=0) for _, runs in sorted(points.items()) if runs]).reshape(-1, 2)
-    if len(means) < FEWEST_ARMS or np.ptp(means[:, 0]) == 0:
+    if len(means) < MIN_ARMS or np.ptp(means[:, 0]) == 0:
         return None
     line = stats.linregress(means[:, 0], means[:, 1])
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(means) - 2)) * float(line.stderr)
+    half_width = float(stats.t.ppf((1 + LEVEL) / 2, len(means) - 2)) * float(line.stderr)
     slope = float(line.slope)
-    return Slope(slope, float(line.intercept), (slope - reach, slope + reach), len(means))
+    return Slope(slope, float(line.intercept), (slope - half_width, slope + half_width), len(means))
 
 
 def within_arms(points: Points) -> Slope | None:
@@ -60,11 +60,11 @@ def within_arms(points: Points) -> Slope | None:
         return None
     centred: FloatArray = np.concatenate([runs - runs.mean(axis=0) for runs in arms])
     x, y = centred[:, 0], centred[:, 1]
-    freedom = len(centred) - len(arms) - 1
+    degrees_of_freedom = len(centred) - len(arms) - 1
     total = float(x @ x)
-    if freedom < 1 or max(float(np.ptp(runs[:, 0])) for runs in arms) == 0:
+    if degrees_of_freedom < 1 or max(float(np.ptp(runs[:, 0])) for runs in arms) == 0:
         return None
     slope = float(x @ y) / total
-    error = (float(((y - slope * x) ** 2).sum()) / freedom / total) ** 0.5
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Slope(slope, None, (slope - reach, slope + reach), len(centred))
+    error = (float(((y - slope * x) ** 2).sum()) / degrees_of_freedom / total) ** 0.5
+    half_width = float(stats.t.ppf((1 + LEVEL) / 2, degrees_of_freedom)) * error
+    return Slope(slope, None, (slope - half_width, slope + half_width), len(centred))

@@ -32,11 +32,11 @@ class ModelError(RuntimeError):
     """The attempts that came to nothing before it was given up."""
 
 
-class TemporaryError(ModelError):
+class TransientError(ModelError):
     """A base model could not answer this time. Asking again may help."""
 
     def __init__(
-        self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None, crowded: bool = False
+        self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None, overloaded: bool = False
     ) -> None:
         """Take what went wrong.
 
@@ -47,22 +47,22 @@ class TemporaryError(ModelError):
             crowded: The provider has too much to do: fewer calls at a time would help.
         """
         super().__init__(fault)
-        self.retry_after_s, self.crowded = retry_after_s, crowded
+        self.retry_after_s, self.overloaded = retry_after_s, overloaded
         self.usage = usage or Usage()
         self.cost_usd: float | None = 0.0
         """What is known of the price; filled in where the books are kept."""
 
 
-class TooLong(ModelError):
+class ContextTooLong(ModelError):
     """The conversation no longer fits into the model's context."""
 
 
-class Unavailable(ModelError):
+class ModelUnavailable(ModelError):
     """A base model did not answer for so long that it was given up."""
 
-    def __init__(self, story: str, *, agent: str) -> None:
+    def __init__(self, explanation: str, *, agent: str) -> None:
         """Take what to tell people, and who has asked."""
-        super().__init__(story)
+        super().__init__(explanation)
         self.agent = agent
 
 
@@ -107,13 +107,13 @@ class Model(Protocol):
         """Answer the request.
 
         Raises:
-            TemporaryError: This time there is no answer, for a reason that passes.
+            TransientError: This time there is no answer, for a reason that passes.
             ModelError: There is no answer to be had.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class ModelSettings:
     """How a live base model is asked; simulated ones have no use for it."""
 
     max_tokens: int = 8192

@@ -47,7 +47,7 @@ class Price:
         )
         return dollars / _MILLION
 
-    def most_usd(self, usage: Usage) -> float:
+    def max_usd(self, usage: Usage) -> float:
         """Return the most that a call of so many tokens can cost: with nothing cached, and all of it to be cached."""
         rates = self._rates(usage.input_tokens)
         dollars = usage.input_tokens * max(rates.input, rates.cache_write) + usage.output_tokens * rates.output
@@ -87,7 +87,7 @@ class _Rates(BaseModel):
     cache_write: Dollars | None = None
 
 
-class _Entry(_Rates):
+class _ModelRates(_Rates):
     above: Annotated[int, Field(ge=0)] | None = None
     long: _Rates | None = None
 
@@ -97,11 +97,11 @@ class _Provider(BaseModel):
 
     as_of: date | None = None
     source: str = ""
-    models: dict[str, _Entry]
+    models: dict[str, _ModelRates]
 
 
 @cache
-def shipped_prices() -> PriceTable:
+def default_prices() -> PriceTable:
     """Return the table that comes with aarlab."""
     return _read(files(__package__).joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
 
@@ -145,6 +145,6 @@ def _read(text: str, name: str) -> PriceTable:
 def _price(rates: _Rates) -> Price:
     read = rates.input if rates.cache_read is None else rates.cache_read
     write = rates.input if rates.cache_write is None else rates.cache_write
-    long = _price(rates.long) if isinstance(rates, _Entry) and rates.long is not None else None
-    above = rates.above if isinstance(rates, _Entry) else None
+    long = _price(rates.long) if isinstance(rates, _ModelRates) and rates.long is not None else None
+    above = rates.above if isinstance(rates, _ModelRates) else None
     return Price(rates.input, rates.output, read, write, above, long)

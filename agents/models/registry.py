@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from aarlab.agents.models.base import Model, Serving
+from aarlab.agents.models.base import Model, ModelSettings
 from aarlab.agents.models.pricing import FREE, Price
 
-GROUP = "aarlab.models"
+ENTRY_POINT_GROUP = "aarlab.models"
 """Entry points of this group are providers; an entry point's name is the provider's."""
 
 
@@ -54,7 +54,7 @@ class Provider:
     """What must be there for it to work: a key, a server, or nothing."""
     models: str
     """What may stand behind the slash, for people."""
-    find: Callable[[str, Serving], ModelInfo | None]
+    find: Callable[[str, ModelSettings], ModelInfo | None]
     """Returns the model with a name of this provider's, served as asked; None if it has none of that name."""
 
 
@@ -70,7 +70,7 @@ def _researcher(seed: int, agent: str, temperament: str) -> Model:
 
 
 def _random(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.random import RandomSearch
+    from aarlab.agents.models.simulated.random_search import RandomSearch
 
     return RandomSearch(seed, agent, temperament)
 
@@ -94,9 +94,9 @@ def _overseer(seed: int, agent: str, temperament: str) -> Model:
 
 
 def _person(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.human import Person
+    from aarlab.agents.models.human_terminal import HumanModel
 
-    return Person(agent)
+    return HumanModel(agent)
 
 
 _BUILT_IN = (
@@ -157,52 +157,52 @@ def _key_missing(key: str, *, extra: str = "") -> str | None:
     return None
 
 
-def _anthropic(model: str, serving: Serving) -> ModelInfo | None:
-    def opened(seed: int, agent: str, temperament: str) -> Model:
+def _anthropic(model: str, settings: ModelSettings) -> ModelInfo | None:
+    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
         from aarlab.agents.models.anthropic import Claude
 
-        return Claude(model, serving)
+        return Claude(model, settings)
 
     return ModelInfo(
         f"anthropic/{model}",
         "Claude, by Anthropic's API.",
         ANTHROPIC.needs,
-        opened,
+        open_for_agent,
         missing=lambda: _key_missing("ANTHROPIC_API_KEY"),
-        address=serving.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
+        address=settings.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
     )
 
 
-def _openai(model: str, serving: Serving) -> ModelInfo | None:
-    def opened(seed: int, agent: str, temperament: str) -> Model:
-        from aarlab.agents.models.openai import ChatModel
+def _openai(model: str, settings: ModelSettings) -> ModelInfo | None:
+    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
+        from aarlab.agents.models.openai import ChatCompletionsModel
 
-        return ChatModel(model, serving)
+        return ChatCompletionsModel(model, settings)
 
-    address = serving.base_url or os.environ.get("OPENAI_BASE_URL") or None
+    address = settings.base_url or os.environ.get("OPENAI_BASE_URL") or None
     return ModelInfo(
         f"openai/{model}",
         "A model behind OpenAI's API, or behind any server that speaks it.",
         OPENAI.needs,
-        opened,
+        open_for_agent,
         # A server of one's own may do without a key.
         missing=lambda: _key_missing("" if address else "OPENAI_API_KEY", extra="openai"),
         address=address,
     )
 
 
-def _tape(model: str, serving: Serving) -> ModelInfo:
-    def opened(seed: int, agent: str, temperament: str) -> Model:
-        from aarlab.agents.models.tape import Taped
+def _tape(model: str, settings: ModelSettings) -> ModelInfo:
+    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
+        from aarlab.agents.models.recorded import RecordedModel
 
-        return Taped(Path(model), agent)
+        return RecordedModel(Path(model), agent)
 
     def missing() -> str | None:
-        from aarlab.agents.models import tape
+        from aarlab.agents.models import recorded
 
-        return tape.missing(Path(model))
+        return recorded.missing(Path(model))
 
-    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, opened, FREE, missing)
+    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, open_for_agent, FREE, missing)
 
 
 ANTHROPIC = Provider(
@@ -232,17 +232,17 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 """The providers that come with aarlab and serve what they have no list of."""
 
 
-def installed() -> Iterator[Provider]:
+def external_providers() -> Iterator[Provider]:
     """Yield the providers of other packages.
 
     Raises:
         UnknownModel: One of them cannot be loaded.
     """
-    for point in entry_points(group=GROUP):
-        yield _loaded(point)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        yield _load_provider(point)
 
 
-def _loaded(point: EntryPoint) -> Provider:
+def _load_provider(point: EntryPoint) -> Provider:
     origin = f"the provider {point.name!r} of the package {point.dist.name if point.dist else point.value!r}"
     try:
         provider = point.load()
@@ -253,7 +253,7 @@ def _loaded(point: EntryPoint) -> Provider:
     return provider
 
 
-def find_model(name: str, serving: Serving | None = None) -> ModelInfo:
+def find_model(name: str, settings: ModelSettings | None = None) -> ModelInfo:
     """Return the base model of a name, to be served as asked.
 
     Raises:
@@ -263,25 +263,25 @@ def find_model(name: str, serving: Serving | None = None) -> ModelInfo:
         return MODELS[name]
     provider, _, model = name.partition("/")
     found = _provider(provider)
-    info = found.find(model, serving or Serving()) if found and model else None
+    info = found.find(model, settings or ModelSettings()) if found and model else None
     if info is None:
-        raise UnknownModel(f"no base model is called {name!r}; there are: {', '.join(names())}")
+        raise UnknownModel(f"no base model is called {name!r}; there are: {', '.join(model_names())}")
     return info
 
 
 def _provider(name: str) -> Provider | None:
     if name in PROVIDERS:
         return PROVIDERS[name]
-    return next((_loaded(point) for point in entry_points(group=GROUP, name=name)), None)
+    return next((_load_provider(point) for point in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
 
 
-def names() -> list[str]:
+def model_names() -> list[str]:
     """Return what can be named, with MODEL in the place of what is up to the provider."""
-    others = {point.name for point in entry_points(group=GROUP)} - PROVIDERS.keys()
+    others = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - PROVIDERS.keys()
     return [*MODELS, *(f"{provider}/MODEL" for provider in (*PROVIDERS, *sorted(others)))]
 
 
-def check_name(name: str) -> None:
+def check_model_name(name: str) -> None:
     """Raise UnknownModel, naming those that exist, unless `name` is the name of a base model."""
     find_model(name)
 
@@ -294,11 +294,11 @@ def check_temperament(name: str) -> None:
 
 
 def open_model(
-    name: str, *, seed: int, agent: str, temperament: str = "varied", serving: Serving | None = None
+    name: str, *, seed: int, agent: str, temperament: str = "varied", settings: ModelSettings | None = None
 ) -> Model:
     """Open a base model for one agent of a run, its temperament drawn from a named distribution if it has one.
 
     Raises UnknownModel, and UnknownTemperament.
     """
     check_temperament(temperament)
-    return find_model(name, serving).open(seed, agent, temperament)
+    return find_model(name, settings).open(seed, agent, temperament)

@@ -1,9 +1,9 @@
 """A provider of base models for aarlab: `acme/echo` notes down what it is told, once a round, and then rests."""
 
-from aarlab.agents.models.base import Model, Reply, Request, Serving
+from aarlab.agents.models.base import Model, ModelSettings, Reply, Request
 from aarlab.agents.models.pricing import FREE
 from aarlab.agents.models.registry import ModelInfo, Provider
-from aarlab.memory.messages import Message, Text, ToolUse, Usage
+from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 
 class Echo:
@@ -12,11 +12,11 @@ class Echo:
     async def reply(self, request: Request) -> Reply:
         """Answer the request: write the last message into the notebook, or say that this is done."""
         turn = len(request.conversation.messages)
-        heard = request.conversation.messages[-1].text
-        offered = {tool.name for tool in request.tools}
-        if not heard or "write_notebook" not in offered:
+        last_text = request.conversation.messages[-1].text
+        tool_names = {tool.name for tool in request.tools}
+        if not last_text or "write_notebook" not in tool_names:
             return Reply(Message("assistant", (Text("I have said it."),)), "end_turn", Usage(), "echo-1", 0.0)
-        note = ToolUse(f"echo-{turn}", "write_notebook", {"text": heard})
+        note = ToolCall(f"echo-{turn}", "write_notebook", {"text": last_text})
         return Reply(Message("assistant", (Text("I repeat."), note)), "tool_use", Usage(), "echo-1", 0.0)
 
 
@@ -24,7 +24,7 @@ def _open(seed: int, agent: str, temperament: str) -> Model:
     return Echo()
 
 
-def _find(model: str, serving: Serving) -> ModelInfo | None:
+def _find(model: str, settings: ModelSettings) -> ModelInfo | None:
     if model != "echo":
         return None
     return ModelInfo("acme/echo", "Repeats what it hears.", "nothing", _open, price=FREE)

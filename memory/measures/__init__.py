@@ -7,28 +7,28 @@ from aarlab.memory.measures.autonomy import autonomy_by_kind, autonomy_by_round,
 from aarlab.memory.measures.diversity import Entropy, RoundEntropy, entropy, entropy_bits, shannon_bits
 from aarlab.memory.measures.exchange import (
     BorrowDepth,
-    Repeats,
-    Uptake,
+    CritiqueUptake,
+    RepeatedExperiments,
     borrow_depth,
     borrow_depths,
     critique_uptake,
-    repeats,
+    repeated_experiments,
 )
+from aarlab.memory.measures.ordering import by_research_hours
 from aarlab.memory.measures.progress import DevelopmentPgr, development_pgr, frontier
-from aarlab.memory.measures.team import by_hour
 
 __all__ = [
     "BorrowDepth",
+    "CritiqueUptake",
     "DevelopmentPgr",
     "Entropy",
-    "Repeats",
+    "RepeatedExperiments",
     "RoundEntropy",
-    "Uptake",
     "autonomy_by_kind",
     "autonomy_by_round",
     "borrow_depth",
     "borrow_depths",
-    "by_hour",
+    "by_research_hours",
     "critique_uptake",
     "decisions",
     "development_pgr",
@@ -36,6 +36,6 @@ __all__ = [
     "entropy_bits",
     "frontier",
     "realised_autonomy",
-    "repeats",
+    "repeated_experiments",
     "shannon_bits",
 ]

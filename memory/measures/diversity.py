@@ -13,11 +13,11 @@ from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 from aarlab.memory.seeds import rng
 
-FEWEST_ACTIVE = 5
+MIN_ACTIVE = 5
 """A round with fewer active researchers says little about diversity and is left out (Wen et al., 2026)."""
-LEVEL = 0.9
+CONFIDENCE_LEVEL = 0.9
 """Level of the bootstrap interval (as in Wen et al., 2026)."""
-RESAMPLES = 2000
+N_RESAMPLES = 2000
 """Number of resampled teams behind an interval."""
 
 Interval = tuple[float, float]
@@ -74,17 +74,18 @@ def entropy(file: RunFile, families: Mapping[str, str] | None = None) -> Entropy
         families: Family of each finding by its id, such as the one found in its code; None: as its author declares it.
     """
     team = researchers(file)
-    rounds, standing = _standing(file, team, families)
-    least = FEWEST_ACTIVE if len(team) >= FEWEST_ACTIVE else 2
-    counted = [i for i in range(len(rounds)) if len(standing[i]) >= least]
+    rounds, latest_families = _latest_families(file, team, families)
+    min_active = MIN_ACTIVE if len(team) >= MIN_ACTIVE else 2
+    counted = [i for i in range(len(rounds)) if len(latest_families[i]) >= min_active]
     if not counted:
         return None
-    bits = [shannon_bits(standing[i].values()) for i in counted]
-    resampled = _resampled(team, [standing[i] for i in counted], seed=file.info().seed)
-    each = tuple(
-        RoundEntropy(rounds[i], len(standing[i]), bits[k], _interval(resampled[:, k])) for k, i in enumerate(counted)
+    bits = [shannon_bits(latest_families[i].values()) for i in counted]
+    resampled = _resample_entropies(team, [latest_families[i] for i in counted], seed=file.info().seed)
+    per_round = tuple(
+        RoundEntropy(rounds[i], len(latest_families[i]), bits[k], _interval(resampled[:, k]))
+        for k, i in enumerate(counted)
     )
-    return Entropy(math.fsum(bits) / len(bits), _interval(_mean_of_known(resampled)), each)
+    return Entropy(math.fsum(bits) / len(bits), _interval(_row_means_without_nan(resampled)), per_round)
 
 
 def entropy_bits(file: RunFile) -> float | None:
@@ -93,7 +94,7 @@ def entropy_bits(file: RunFile) -> float | None:
     return None if measured is None else measured.bits
 
 
-def _standing(
+def _latest_families(
     file: RunFile, team: list[str], families: Mapping[str, str] | None
 ) -> tuple[list[int], list[dict[str, str]]]:
     """Return the rounds, and for each the family by which each active researcher stands at its end."""
@@ -104,21 +105,21 @@ def _standing(
             family = finding.family if families is None else families[finding.id]
             posted.setdefault(entry.round, {})[entry.stream] = family
     rounds = list(range(1, max(posted, default=0) + 1))
-    standing: list[dict[str, str]] = []
+    latest_families: list[dict[str, str]] = []
     for round_ in rounds:
-        standing.append((standing[-1] if standing else {}) | posted.get(round_, {}))
-    return rounds, standing
+        latest_families.append((latest_families[-1] if latest_families else {}) | posted.get(round_, {}))
+    return rounds, latest_families
 
 
-def _resampled(team: list[str], standing: list[dict[str, str]], *, seed: int) -> NDArray[np.float64]:
+def _resample_entropies(team: list[str], latest_families: list[dict[str, str]], *, seed: int) -> NDArray[np.float64]:
     """Return (RESAMPLES, rounds) entropies of resampled teams, NaN where none of a team is active."""
-    drawn = rng(seed, "measures", "entropy").integers(len(team), size=(RESAMPLES, len(team)))
+    drawn = rng(seed, "measures", "entropy").integers(len(team), size=(N_RESAMPLES, len(team)))
     weights = np.stack([(drawn == i).sum(axis=1) for i in range(len(team))], axis=1)
-    result = np.empty((RESAMPLES, len(standing)))
-    for k, families in enumerate(standing):
+    result = np.empty((N_RESAMPLES, len(latest_families)))
+    for k, families in enumerate(latest_families):
         kinds = sorted(set(families.values()))
-        stands_for = np.array([[families.get(name) == kind for kind in kinds] for name in team], dtype=np.int64)
-        counts = (weights @ stands_for).astype(np.float64)
+        family_membership = np.array([[families.get(name) == kind for kind in kinds] for name in team], dtype=np.int64)
+        counts = (weights @ family_membership).astype(np.float64)
         total = counts.sum(axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             share = counts / total
@@ -127,7 +128,7 @@ def _resampled(team: list[str], standing: list[dict[str, str]], *, seed: int) ->
     return result
 
 
-def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _row_means_without_nan(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of each row without its NaN, for rows that have anything else."""
     known = ~np.isnan(values)
     some = known.any(axis=1)
@@ -136,5 +137,5 @@ def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _interval(values: NDArray[np.float64]) -> Interval:
-    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(values, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return float(low), float(high)

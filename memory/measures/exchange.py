@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from aarlab.memory.events import Brief, Closed, Edge, Experiment, Finding, Published
-from aarlab.memory.lineage import INHERITS
-from aarlab.memory.measures.team import by_hour
-from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, Published, RunClosed
+from aarlab.memory.lineage import INHERITING_RELATIONS
+from aarlab.memory.measures.ordering import by_research_hours
+from aarlab.memory.runfile import LogEntry, RunFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class BorrowDepth:
 
 
 @dataclass(frozen=True, slots=True)
-class Uptake:
+class CritiqueUptake:
     """What became of criticised methods, and of others for comparison."""
 
     critiques: int
     """Critiques of findings that have a method; by researchers or the reviewer."""
     by_author: int
     """Those after which the author posted something changed that builds on what was criticised."""
-    by_anybody: int
+    by_anyone: int
     """Those after which anybody did."""
     uncriticised: int
     """Findings with a method that nobody ever criticised."""
@@ -39,7 +39,7 @@ class Uptake:
     @property
     def share(self) -> float | None:
         """Share of critiques, in [0, 1], after which anybody changed something; None without critiques."""
-        return self.by_anybody / self.critiques if self.critiques else None
+        return self.by_anyone / self.critiques if self.critiques else None
 
     @property
     def base_rate(self) -> float | None:
@@ -48,7 +48,7 @@ class Uptake:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
+class RepeatedExperiments:
     """Full experiments whose method had been run in full before, by the same or another researcher."""
 
     full: int
@@ -81,7 +81,7 @@ def borrow_depths(file: RunFile) -> dict[str, int]:
     inherits.add_edges_from(
         (e.event.source, e.event.target)
         for e in file.entries(Edge)
-        if isinstance(e.event, Edge) and e.event.relation in INHERITS
+        if isinstance(e.event, Edge) and e.event.relation in INHERITING_RELATIONS
     )
     depth: dict[str, int] = {}
     # Edges lead from later to earlier findings, so reversed the earlier come first.
@@ -95,12 +95,12 @@ def borrow_depths(file: RunFile) -> dict[str, int]:
 def borrow_depth(file: RunFile) -> BorrowDepth:
     """Return how often ideas changed hands on the way to the winner and on average, see `borrow_depths`."""
     depths = borrow_depths(file)
-    best = next((e.event.best for e in file.entries(Closed) if isinstance(e.event, Closed)), None)
+    best = next((e.event.best for e in file.entries(RunClosed) if isinstance(e.event, RunClosed)), None)
     results = [depths[name] for name, (_, finding) in _findings(file).items() if finding.type == "result"]
     return BorrowDepth(None if best is None else depths[best], math.fsum(results) / len(results) if results else None)
 
 
-def critique_uptake(file: RunFile) -> Uptake:
+def critique_uptake(file: RunFile) -> CritiqueUptake:
     """Return how many critiques were followed by a changed method that builds on the criticised one.
 
     A critique counts as taken up if a finding that borrows or refines the criticised one (directly, as declared by
@@ -111,8 +111,8 @@ def critique_uptake(file: RunFile) -> Uptake:
     """
     findings = _findings(file)
     methods = {name: finding for name, (_, finding) in findings.items() if finding.code is not None}
-    changed: dict[str, list[Entry]] = {name: [] for name in methods}
-    critiques: list[tuple[Entry, str]] = []
+    changed: dict[str, list[LogEntry]] = {name: [] for name in methods}
+    critiques: list[tuple[LogEntry, str]] = []
     for entry in file.entries(Edge):
         if not isinstance(entry.event, Edge) or entry.event.target not in methods:
             continue
@@ -122,20 +122,20 @@ def critique_uptake(file: RunFile) -> Uptake:
         elif methods.get(edge.source) is not None and methods[edge.source].code != methods[edge.target].code:
             changed[edge.target].append(findings[edge.source][0])
     after = [
-        {successor.stream for successor in changed[target] if _could_answer(successor, critique)}
+        {successor.stream for successor in changed[target] if _could_know_critique(successor, critique)}
         for critique, target in critiques
     ]
-    quiet = methods.keys() - {target for _, target in critiques}
-    return Uptake(
+    not_criticised = methods.keys() - {target for _, target in critiques}
+    return CritiqueUptake(
         critiques=len(critiques),
         by_author=sum(methods[target].author in who for (_, target), who in zip(critiques, after, strict=True)),
-        by_anybody=sum(bool(who) for who in after),
-        uncriticised=len(quiet),
-        uncriticised_changed=sum(bool(changed[name]) for name in quiet),
+        by_anyone=sum(bool(who) for who in after),
+        uncriticised=len(not_criticised),
+        uncriticised_changed=sum(bool(changed[name]) for name in not_criticised),
     )
 
 
-def repeats(file: RunFile) -> Repeats:
+def repeated_experiments(file: RunFile) -> RepeatedExperiments:
     """Return how much of the work in full had been done before.
 
     The same method means the same code to the letter, so this is a lower bound where code is written freely. Full
@@ -149,36 +149,42 @@ def repeats(file: RunFile) -> Repeats:
     for name, (_, finding) in _findings(file).items():
         if finding.code is not None and name in published:
             shown.setdefault(finding.code, []).append((finding.author, published[name]))
-    briefs = [(e.stream, e.ordinal, e.event.hears) for e in file.entries(Brief) if isinstance(e.event, Brief)]
+    briefs = [
+        (e.stream, e.ordinal, e.event.neighbours) for e in file.entries(AgentSetup) if isinstance(e.event, AgentSetup)
+    ]
     done: dict[str, set[str]] = {}
     full = own = visible = unseen = 0
-    for entry in by_hour(file, Experiment):
+    for entry in by_research_hours(file, Experiment):
         if not isinstance(entry.event, Experiment) or entry.event.fidelity != "full":
             continue
         full += 1
         code = entry.event.code
         # By its last briefing: in a run that was forked there may have been another before.
-        heard = [hears for who, ordinal, hears in briefs if who == entry.stream and ordinal < entry.ordinal][-1]
+        neighbours_at_start = [
+            neighbours for who, ordinal, neighbours in briefs if who == entry.stream and ordinal < entry.ordinal
+        ][-1]
         before = done.setdefault(code, set())
         others = (who for who, when in shown.get(code, []) if when < entry.round and who != entry.stream)
         if entry.stream in before:
             own += 1
-        elif before and any(heard is None or who in heard for who in others):
+        elif before and any(neighbours_at_start is None or who in neighbours_at_start for who in others):
             visible += 1
         elif before:
             unseen += 1
         before.add(entry.stream)
-    return Repeats(full, own, visible, unseen)
+    return RepeatedExperiments(full, own, visible, unseen)
 
 
-def _findings(file: RunFile) -> dict[str, tuple[Entry, Finding]]:
+def _findings(file: RunFile) -> dict[str, tuple[LogEntry, Finding]]:
     """Return the findings by id, in order of their posting."""
     return {
-        entry.event.id: (entry, entry.event) for entry in by_hour(file, Finding) if isinstance(entry.event, Finding)
+        entry.event.id: (entry, entry.event)
+        for entry in by_research_hours(file, Finding)
+        if isinstance(entry.event, Finding)
     }
 
 
-def _could_answer(successor: Entry, critique: Entry) -> bool:
+def _could_know_critique(successor: LogEntry, critique: LogEntry) -> bool:
     """Whether a finding was posted by somebody who could know the critique."""
     own = successor.stream == critique.stream
     return successor.ordinal > critique.ordinal if own else successor.round > critique.round

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from aarlab.memory.events import Experiment
-from aarlab.memory.measures.team import by_hour
+from aarlab.memory.measures.ordering import by_research_hours
 from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
 
@@ -57,7 +57,7 @@ def _improvements(file: RunFile) -> list[tuple[float, float]]:
     """Return research hour and PGR of each full experiment that was better than all before."""
     scored = sorted(
         (entry.hours, -entry.event.pgr)
-        for entry in by_hour(file, Experiment)
+        for entry in by_research_hours(file, Experiment)
         if isinstance(entry.event, Experiment) and entry.event.fidelity == "full" and entry.event.pgr is not None
     )
     steps: list[tuple[float, float]] = []

@@ -17,7 +17,7 @@ __all__ = ["Baseline", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A method file that ships with the laboratory."""
+    """A method file that ships with aarlab."""
 
     name: str
     """The file's name without its ending."""

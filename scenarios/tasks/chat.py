@@ -9,28 +9,28 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
-from aarlab.scenarios.task import Size
-from aarlab.scenarios.tasks.assembly import Items
-from aarlab.scenarios.tasks.cache import cached
-from aarlab.scenarios.tasks.network import Single
+from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.tasks.mlp import Float32Array
 from aarlab.scenarios.tasks.poisson import Counts, poisson_counts
-from aarlab.scenarios.tasks.seeded import SeededTask
-from aarlab.scenarios.tasks.teacher import Teacher
+from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
+from aarlab.scenarios.tasks.weight_cache import cached
+from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.geometry import principal_axes
 from aarlab.scenarios.toolkit.inputs import OPPOSITE, FloatArray, IntArray
 
-MERITS = np.array([1.0, 0.9, 0.8, 0.7]) / np.linalg.norm([1.0, 0.9, 0.8, 0.7])
+MERIT_WEIGHTS = np.array([1.0, 0.9, 0.8, 0.7]) / np.linalg.norm([1.0, 0.9, 0.8, 0.7])
 """How much each of the four merits adds to the quality of a reply."""
 TOPICS = 2
-CAUSES = len(MERITS) + 1 + TOPICS
+N_FACTORS = len(MERIT_WEIGHTS) + 1 + TOPICS
 """What chooses the words: merits, style and topics."""
 WORDS = 240
-USUAL_LENGTH = 90
+TYPICAL_LENGTH = 90
 CUE_WORDS = 6
 """Words whose share in a reply the teacher can see."""
-LANGUAGE = 303
+LANGUAGE_SEED = 303
 """Seed of the usual language."""
-REPLIES_READ = 6000
+PRETRAINING_REPLIES = 6000
 """Replies that the student reads in pretraining."""
 
 
@@ -38,13 +38,13 @@ REPLIES_READ = 6000
 class Language:
     """How latent causes become words, and how the student, who has read much of it, sees a reply."""
 
-    loadings: Single
+    loadings: Float32Array
     """(CAUSES, WORDS) effect of each cause on the log rate of each word."""
-    base: Single
+    base: Float32Array
     """(WORDS,) log rate of each word."""
-    centre: Single
+    centre: Float32Array
     """(WORDS,) mean of log(1 + count)."""
-    axes: Single
+    axes: Float32Array
     """(WORDS, dims) principal axes of log(1 + count), divided by the square root of their standard deviation."""
 
     def embed(self, counts: Counts) -> FloatArray:
@@ -54,7 +54,7 @@ class Language:
 
 @dataclass(frozen=True)
 class Chat(SeededTask):
-    """The chat task; its fields are its difficulty knobs."""
+    """The chat task; its fields are its difficulty parameters."""
 
     name: ClassVar[str] = "chat"
     about: ClassVar[str] = (
@@ -63,11 +63,11 @@ class Chat(SeededTask):
         "The strong student represents a pair by 48 numbers from a model that has read many replies. Some pairs are "
         "shown a second time in swapped order, so their labels are opposite."
     )
-    ceiling_l2: ClassVar[float] = 3e-2
+    strong_l2: ClassVar[float] = 3e-2
 
     unlabelled: int = 1050
     """Items to train on; a third of them are pairs shown again in swapped order."""
-    taught: int = 150
+    teacher_examples: int = 150
     """Pairs with true labels that the teacher learned from."""
     neighbours: int = 5
     """Neighbours that the teacher asks."""
@@ -75,7 +75,7 @@ class Chat(SeededTask):
     """How far good drafts and bad drafts are apart, in units of merit."""
     length_bias: float = 0.5
     """Correlation between the quality of a reply and its length, on which the teacher relies."""
-    certainty: float = 8.0
+    preference_slope: float = 8.0
     """Slope of the judge's preference in the difference of quality."""
     dims: int = 40
     """Dimensions of the student's embedding of one reply."""
@@ -84,63 +84,65 @@ class Chat(SeededTask):
         self._require(-1 <= self.length_bias <= 1, "length_bias is a correlation, from -1 to 1")
         self._require(8 <= self.dims <= WORDS, f"dims goes from 8 to {WORDS}")
         self._require(0 <= self.separation <= 3, "separation goes from 0 to 3")
-        self._require(self.certainty > 0, "certainty is above 0")
-        counts = (self.unlabelled, self.taught, self.neighbours)
+        self._require(self.preference_slope > 0, "preference_slope is above 0")
+        counts = (self.unlabelled, self.teacher_examples, self.neighbours)
         self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
 
     def _pretrain(self, progress: Callable[[float], None]) -> Language:
-        """Return the usual language. Other knobs for the writers or the student's width ask for reading anew."""
+        """Return the usual language. Other parameters for the writers or the student's width ask for reading anew."""
         parameters = {
-            "seed": LANGUAGE,
-            "replies": REPLIES_READ,
+            "seed": LANGUAGE_SEED,
+            "replies": PRETRAINING_REPLIES,
             "words": WORDS,
             "dims": self.dims,
             "separation": self.separation,
             "length_bias": self.length_bias,
         }
-        arrays = cached("chat", parameters, lambda: asdict(self._learn_language(np.random.default_rng(LANGUAGE))))
+        arrays = cached("chat", parameters, lambda: asdict(self._learn_language(np.random.default_rng(LANGUAGE_SEED))))
         return Language(**arrays)
 
-    def _draw(self, size: Size, rng: np.random.Generator) -> Items:
-        return self._draw_in(self._pretrain(lambda share: None), size, rng)
+    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        return self._draw_items(self._pretrain(lambda share: None), size, rng)
 
-    def _draw_shifted(self, size: Size, rng: np.random.Generator) -> Items:
-        """In a redrawn world every cause uses other words, and the student has learned those."""
-        return self._draw_in(self._learn_language(rng), size, rng)
+    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """In a shifted world every cause uses other words, and the student has learned those."""
+        return self._draw_items(self._learn_language(rng), size, rng)
 
-    def _draw_in(self, language: Language, size: Size, rng: np.random.Generator) -> Items:
+    def _draw_items(self, language: Language, size: WorldSize, rng: np.random.Generator) -> Items:
         total = size.unlabelled or self.unlabelled
         swapped = total // 3
-        fresh = total - swapped
-        first, second, preferred = self._pairs(language, self.taught + fresh + size.test, rng)
-        own, rest = slice(self.taught), slice(self.taught, None)
-        teacher = Teacher.taught(_cues(first[own], second[own]), preferred[own], neighbours=self.neighbours)
+        n_distinct = total - swapped
+        first, second, preferred = self._pairs(language, self.teacher_examples + n_distinct + size.test, rng)
+        teacher_rows, world_rows = slice(self.teacher_examples), slice(self.teacher_examples, None)
+        teacher = WeakTeacher.fit(
+            _cues(first[teacher_rows], second[teacher_rows]), preferred[teacher_rows], neighbours=self.neighbours
+        )
 
-        first, second, labels = first[rest], second[rest], preferred[rest]
+        first, second, labels = first[world_rows], second[world_rows], preferred[world_rows]
         one, two = language.embed(first), language.embed(second)
         features, weak = _pair_features(one, two), teacher.probabilities(_cues(first, second))
-        again = np.arange(swapped)
-        features_again = _pair_features(two[again], one[again])
-        weak_again = teacher.probabilities(_cues(second[again], first[again]))
+        repeated = np.arange(swapped)
+        repeated_features = _pair_features(two[repeated], one[repeated])
+        repeated_weak = teacher.probabilities(_cues(second[repeated], first[repeated]))
         return Items(
-            features=np.concatenate([features[:fresh], features_again]),
-            labels=np.concatenate([labels[:fresh], 1 - labels[again]]),
-            weak_labels=np.concatenate([weak[:fresh], weak_again]),
-            test_features=features[fresh:],
-            test_labels=labels[fresh:],
-            test_weak_labels=weak[fresh:],
-            relations=np.column_stack([again, fresh + again, np.full(swapped, OPPOSITE)]),
+            features=np.concatenate([features[:n_distinct], repeated_features]),
+            labels=np.concatenate([labels[:n_distinct], 1 - labels[repeated]]),
+            weak_labels=np.concatenate([weak[:n_distinct], repeated_weak]),
+            test_features=features[n_distinct:],
+            test_labels=labels[n_distinct:],
+            test_weak_labels=weak[n_distinct:],
+            relations=np.column_stack([repeated, n_distinct + repeated, np.full(swapped, OPPOSITE)]),
         )
 
     def _pairs(self, language: Language, count: int, rng: np.random.Generator) -> tuple[Counts, Counts, IntArray]:
         """Return two (count, WORDS) replies on common topics, and what the judge says: 1 prefers the first."""
         topics = rng.normal(size=(count, TOPICS))
         replies, quality = self._replies(language.loadings, language.base, np.concatenate([topics, topics]), rng)
-        prefers_first = expit(self.certainty * (quality[:count] - quality[count:]))
+        prefers_first = expit(self.preference_slope * (quality[:count] - quality[count:]))
         return replies[:count], replies[count:], (rng.random(count) < prefers_first).astype(np.int64)
 
     def _replies(
-        self, loadings: Single, base: Single, topics: FloatArray, rng: np.random.Generator
+        self, loadings: Float32Array, base: Float32Array, topics: FloatArray, rng: np.random.Generator
     ) -> tuple[Counts, FloatArray]:
         """Return (n, WORDS) word counts of replies on (n, TOPICS), and their (n,) qualities.
 
@@ -148,10 +150,10 @@ class Chat(SeededTask):
         """
         n = len(topics)
         draft = rng.choice([-1, 1], n)
-        merits = self.separation * draft[:, None] * MERITS + 0.7 * rng.normal(size=(n, len(MERITS)))
-        quality = merits @ MERITS
+        merits = self.separation * draft[:, None] * MERIT_WEIGHTS + 0.7 * rng.normal(size=(n, len(MERIT_WEIGHTS)))
+        quality = merits @ MERIT_WEIGHTS
         own_length = np.sqrt(1 - self.length_bias**2) * rng.normal(size=n)
-        length = USUAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + own_length))
+        length = TYPICAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + own_length))
         causes = np.column_stack([0.45 * merits, 0.4 * rng.normal(size=n), 0.6 * topics])
         rates = causes.astype(np.float32) @ loadings
         rates += base
@@ -161,18 +163,18 @@ class Chat(SeededTask):
 
     def _learn_language(self, rng: np.random.Generator) -> Language:
         """Draw a language and learn the student's axes from replies written in it."""
-        strengths, present = rng.normal(size=(CAUSES, WORDS)), rng.random((CAUSES, WORDS)) < 0.3
+        strengths, present = rng.normal(size=(N_FACTORS, WORDS)), rng.random((N_FACTORS, WORDS)) < 0.3
         loadings, base = (strengths * present).astype(np.float32), (0.8 * rng.normal(size=WORDS)).astype(np.float32)
-        counts, _ = self._replies(loadings, base, rng.normal(size=(REPLIES_READ, TOPICS)), rng)
+        counts, _ = self._replies(loadings, base, rng.normal(size=(PRETRAINING_REPLIES, TOPICS)), rng)
         logs = _log_counts(counts)
         axes, deviations = principal_axes(logs.astype(np.float64), self.dims)
         return Language(loadings, base, logs.mean(axis=0), (axes / np.sqrt(deviations)).astype(np.float32))
 
 
-_LOG_OF_COUNT: Single = np.log1p(np.arange(256)).astype(np.float32)
+_LOG_OF_COUNT: Float32Array = np.log1p(np.arange(256)).astype(np.float32)
 
 
-def _log_counts(counts: Counts) -> Single:
+def _log_counts(counts: Counts) -> Float32Array:
     """Return log(1 + count), from a table: counts are small."""
     return _LOG_OF_COUNT.take(counts)
 

@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aarlab.scenarios.tasks.network import Single
+from aarlab.scenarios.tasks.mlp import Float32Array
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, SAME, BoolArray, FloatArray, IntArray
 
-HIDDEN_SHOWN = 16
+HIDDEN_DIRECTIONS = 16
 """Random directions of the hidden state that are among the features."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thought:
+class NetworkOutput:
     """What a pretrained network makes of n questions whose answers have several digits."""
 
-    log_probabilities: Single
+    log_probabilities: Float32Array
     """(n, digits, 10) of each digit of the answer."""
-    hidden: Single
+    hidden: Float32Array
     """(n, width) last hidden layer."""
 
 
 def claim_features(
-    thought: Thought, claimed: IntArray, rng: np.random.Generator, *, belief: float, hidden: float
+    output: NetworkOutput, claimed: IntArray, rng: np.random.Generator, *, belief: float, hidden: float
 ) -> FloatArray:
     """Return the (n, ...) features of claims: the student's belief in the claimed digits, its doubts, its hidden state.
 
@@ -33,14 +33,14 @@ def claim_features(
         belief: scale of the student's belief in the claim; the smaller, the harder for a readout to find.
         hidden: scale of the hidden state.
     """
-    log_p = thought.log_probabilities.astype(np.float64)
+    log_p = output.log_probabilities.astype(np.float64)
     p = np.exp(log_p)
     claimed_log_p = np.take_along_axis(log_p, claimed[:, :, None], axis=2)[:, :, 0]
     clipped = np.clip(claimed_log_p, -8, 0) / 4
     first_choice = (claimed_log_p >= log_p.max(axis=2) - 1e-6).astype(np.float64)
     doubt = -(p * log_p).sum(axis=2)
-    directions = rng.normal(size=(thought.hidden.shape[1], HIDDEN_SHOWN))
-    shown = thought.hidden @ directions
+    directions = rng.normal(size=(output.hidden.shape[1], HIDDEN_DIRECTIONS))
+    shown = output.hidden @ directions
     return np.column_stack(
         [
             belief * clipped,
@@ -55,12 +55,12 @@ def claim_features(
     )
 
 
-def one_hot(values: IntArray, size: int) -> Single:
+def one_hot(values: IntArray, size: int) -> Float32Array:
     """Return (n, size) indicator rows of (n,) numbers below `size`."""
     return np.eye(size, dtype=np.float32)[values]
 
 
-def twin_relations(same_claim: BoolArray, share: float) -> IntArray:
+def pair_relations(same_claim: BoolArray, share: float) -> IntArray:
     """Return the relations that are known between the two claims on each of p problems; item i + p is the twin of i.
 
     Two different answers to a problem are not both right, equal ones are both right or wrong. The relation is known for

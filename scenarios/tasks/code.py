@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from aarlab.scenarios.task import Size
-from aarlab.scenarios.tasks.assembly import Items
-from aarlab.scenarios.tasks.cache import cached
-from aarlab.scenarios.tasks.claims import Thought, claim_features, one_hot, twin_relations
-from aarlab.scenarios.tasks.network import Network, Single, log_softmax, train
-from aarlab.scenarios.tasks.seeded import SeededTask
-from aarlab.scenarios.tasks.teacher import Teacher
+from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.tasks.claims import NetworkOutput, claim_features, one_hot, pair_relations
+from aarlab.scenarios.tasks.mlp import Float32Array, Network, log_softmax, train
+from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
+from aarlab.scenarios.tasks.weight_cache import cached
+from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.inputs import BoolArray, FloatArray, IntArray
 from aarlab.scenarios.toolkit.randomness import generator
 
@@ -25,9 +25,9 @@ LENGTH = 3
 """Instructions in a program."""
 STYLES = 6
 """Dimensions of an author's style."""
-STEPS_SEEN, EPOCHS, BATCH, RATE, HIDDEN = 11_000, 25, 128, 4e-3, 128
-USUAL_INSTRUCTIONS = np.full(INSTRUCTIONS, 1 / INSTRUCTIONS)
-USUAL_MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
+PRETRAINING_STEPS, EPOCHS, BATCH, RATE, HIDDEN = 11_000, 25, 128, 4e-3, 128
+STANDARD_INSTRUCTIONS = np.full(INSTRUCTIONS, 1 / INSTRUCTIONS)
+STANDARD_MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
 """Shares among wrong outputs: an instruction skipped, a condition negated, x off by one, any output."""
 
 
@@ -46,7 +46,7 @@ class Programs:
     def __getitem__(self, rows: IntArray | slice) -> Programs:
         return Programs(self.registers[rows], self.instructions[rows])
 
-    def touch_y(self) -> BoolArray:
+    def changes_y(self) -> BoolArray:
         """Return for each of n programs whether an instruction changes y."""
         return np.asarray(np.isin(self.instructions, (SWAP, ACCUMULATE)).any(axis=1))
 
@@ -74,7 +74,7 @@ def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArra
 
 @dataclass(frozen=True)
 class Code(SeededTask):
-    """The code task; its fields are its difficulty knobs."""
+    """The code task; its fields are its difficulty parameters."""
 
     name: ClassVar[str] = "code"
     about: ClassVar[str] = (
@@ -85,15 +85,15 @@ class Code(SeededTask):
         "with the look of the program and the author's style. There are two claims on every program, by different "
         "authors, and of some it is known whether they differ: then at most one of them is right."
     )
-    ceiling_l2: ClassVar[float] = 1e-1
+    strong_l2: ClassVar[float] = 1e-1
 
     unlabelled: int = 1200
     """Items to train on: two claims on each of half as many programs."""
-    taught: int = 400
+    teacher_examples: int = 400
     """Claims with true labels that the teacher learned from."""
     neighbours: int = 5
     """Neighbours that the teacher asks."""
-    related: float = 0.5
+    related_share: float = 0.5
     """Share of the programs for which it is known whether the two claims differ."""
     belief: float = 0.7
     """Scale of the student's belief in a claim among its features."""
@@ -101,23 +101,23 @@ class Code(SeededTask):
     """Scale of the student's hidden state among its features."""
     style: float = 1.0
     """Scale of the author's style among the student's features."""
-    lure: float = 0.65
+    spurious_agreement: float = 0.65
     """How often the author goes with the label in what the teacher was taught on; elsewhere it says nothing."""
 
     def __post_init__(self) -> None:
-        self._require(0 <= self.related <= 1, "related is a share, from 0 to 1")
-        self._require(0.5 <= self.lure <= 1, "lure is a share, from 0.5 to 1")
+        self._require(0 <= self.related_share <= 1, "related is a share, from 0 to 1")
+        self._require(0.5 <= self.spurious_agreement <= 1, "spurious_agreement is a share, from 0.5 to 1")
         self._require(min(self.belief, self.hidden, self.style) > 0, "belief, hidden and style are above 0")
-        counts = (self.taught, self.neighbours)
+        counts = (self.teacher_examples, self.neighbours)
         self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
 
     def _pretrain(self, progress: Callable[[float], None]) -> Network:
         """Return the network that learned to execute one instruction."""
-        recipe = {"steps": STEPS_SEEN, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "hidden": HIDDEN}
+        settings = {"steps": PRETRAINING_STEPS, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "hidden": HIDDEN}
 
-        def make() -> dict[str, Single]:
+        def make() -> dict[str, Float32Array]:
             rng = generator("code", "executor")
-            programs = _programs(USUAL_INSTRUCTIONS, STEPS_SEEN, rng, length=1)
+            programs = _programs(STANDARD_INSTRUCTIONS, PRETRAINING_STEPS, rng, length=1)
             inputs = np.column_stack([*_encoded(programs)])
             return train(
                 Network.random((inputs.shape[1], HIDDEN, 20), rng),
@@ -127,35 +127,43 @@ class Code(SeededTask):
                 loss="categorical",
                 epochs=EPOCHS,
                 batch=BATCH,
-                rate=RATE,
+                learning_rate=RATE,
                 progress=progress,
             ).arrays()
 
-        return Network.of_arrays(cached("code", recipe, make))
+        return Network.of_arrays(cached("code", settings, make))
 
-    def _draw(self, size: Size, rng: np.random.Generator) -> Items:
-        return self._draw_from(USUAL_INSTRUCTIONS, USUAL_MISTAKES, size, rng)
+    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        return self._draw_items(STANDARD_INSTRUCTIONS, STANDARD_MISTAKES, size, rng)
 
-    def _draw_shifted(self, size: Size, rng: np.random.Generator) -> Items:
-        """In a redrawn world instructions and mistakes have other shares."""
-        mix = rng.dirichlet(np.ones(INSTRUCTIONS))
-        return self._draw_from(mix, rng.dirichlet(np.ones(len(USUAL_MISTAKES))), size, rng)
+    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """In a shifted world instructions and mistakes have other shares."""
+        instruction_shares = rng.dirichlet(np.ones(INSTRUCTIONS))
+        return self._draw_items(instruction_shares, rng.dirichlet(np.ones(len(STANDARD_MISTAKES))), size, rng)
 
-    def _draw_from(self, mix: FloatArray, mistakes: FloatArray, size: Size, rng: np.random.Generator) -> Items:
-        twins = (size.unlabelled or self.unlabelled) // 2
-        programs = _programs(mix, self.taught + twins + size.test, rng)
-        asked = np.arange(len(programs))
-        programs = programs[np.insert(asked, self.taught + twins, asked[self.taught : self.taught + twins])]
+    def _draw_items(
+        self, instruction_shares: FloatArray, mistakes: FloatArray, size: WorldSize, rng: np.random.Generator
+    ) -> Items:
+        n_pairs = (size.unlabelled or self.unlabelled) // 2
+        programs = _programs(instruction_shares, self.teacher_examples + n_pairs + size.test, rng)
+        index = np.arange(len(programs))
+        programs = programs[
+            np.insert(
+                index, self.teacher_examples + n_pairs, index[self.teacher_examples : self.teacher_examples + n_pairs]
+            )
+        ]
         claims, labels = _claims(programs, mistakes, rng)
-        authors = self._authors(labels, twins, rng)
+        authors = self._authors(labels, n_pairs, rng)
 
         view = _teacher_view(programs, claims, authors)
-        teacher = Teacher.taught(view[: self.taught], labels[: self.taught], neighbours=self.neighbours)
-        weak = teacher.probabilities(view[self.taught :])
-        rest = slice(self.taught, None)
-        claims, labels = claims[rest], labels[rest]
-        features = self._features(programs[rest], claims, authors[rest], rng)
-        train_rows, test_rows = slice(2 * twins), slice(2 * twins, None)
+        teacher = WeakTeacher.fit(
+            view[: self.teacher_examples], labels[: self.teacher_examples], neighbours=self.neighbours
+        )
+        weak = teacher.probabilities(view[self.teacher_examples :])
+        world_rows = slice(self.teacher_examples, None)
+        claims, labels = claims[world_rows], labels[world_rows]
+        features = self._features(programs[world_rows], claims, authors[world_rows], rng)
+        train_rows, test_rows = slice(2 * n_pairs), slice(2 * n_pairs, None)
         return Items(
             features=features[train_rows],
             labels=labels[train_rows],
@@ -163,48 +171,54 @@ class Code(SeededTask):
             test_features=features[test_rows],
             test_labels=labels[test_rows],
             test_weak_labels=weak[test_rows],
-            relations=twin_relations((claims[:twins] == claims[twins : 2 * twins]).all(axis=1), self.related),
+            relations=pair_relations(
+                (claims[:n_pairs] == claims[n_pairs : 2 * n_pairs]).all(axis=1), self.related_share
+            ),
         )
 
-    def _authors(self, labels: IntArray, twins: int, rng: np.random.Generator) -> IntArray:
+    def _authors(self, labels: IntArray, n_pairs: int, rng: np.random.Generator) -> IntArray:
         """Return which of two authors made each claim: for the teacher the one that goes with the label, mostly."""
         authors = rng.integers(0, 2, len(labels))
-        own = labels[: self.taught]
-        authors[: self.taught] = np.where(rng.random(len(own)) < self.lure, own, 1 - own)
-        first = authors[self.taught : self.taught + twins]
-        authors[self.taught + twins : self.taught + 2 * twins] = 1 - first
+        teacher_labels = labels[: self.teacher_examples]
+        authors[: self.teacher_examples] = np.where(
+            rng.random(len(teacher_labels)) < self.spurious_agreement, teacher_labels, 1 - teacher_labels
+        )
+        first = authors[self.teacher_examples : self.teacher_examples + n_pairs]
+        authors[self.teacher_examples + n_pairs : self.teacher_examples + 2 * n_pairs] = 1 - first
         return authors
 
     def _features(
         self, programs: Programs, claims: IntArray, authors: IntArray, rng: np.random.Generator
     ) -> FloatArray:
         """Return the student's (n, d) features."""
-        thought = _execute(self._pretrain(lambda share: None), programs)
-        beliefs = claim_features(thought, claims, rng, belief=self.belief, hidden=self.hidden)
-        handwriting = rng.normal(size=STYLES)
-        style = np.outer(2 * authors - 1, handwriting / np.linalg.norm(handwriting))
+        network_output = _execute(self._pretrain(lambda share: None), programs)
+        beliefs = claim_features(network_output, claims, rng, belief=self.belief, hidden=self.hidden)
+        style_direction = rng.normal(size=STYLES)
+        style = np.outer(2 * authors - 1, style_direction / np.linalg.norm(style_direction))
         style = style + 0.35 * rng.normal(size=style.shape)
         return np.column_stack([beliefs, _surface(programs, claims), self.style * style])
 
 
-def _programs(mix: FloatArray, count: int, rng: np.random.Generator, *, length: int = LENGTH) -> Programs:
-    return Programs(rng.integers(0, 10, (count, 3)), rng.choice(INSTRUCTIONS, (count, length), p=mix))
+def _programs(
+    instruction_shares: FloatArray, count: int, rng: np.random.Generator, *, length: int = LENGTH
+) -> Programs:
+    return Programs(rng.integers(0, 10, (count, 3)), rng.choice(INSTRUCTIONS, (count, length), p=instruction_shares))
 
 
-def _encoded(programs: Programs) -> list[Single]:
+def _encoded(programs: Programs) -> list[Float32Array]:
     """Return one-hot x, y, z and then every instruction, each (n, 10) or (n, 8)."""
     registers = [one_hot(register, 10) for register in programs.registers.T]
     return registers + [one_hot(op, INSTRUCTIONS) for op in programs.instructions.T]
 
 
-def _execute(network: Network, programs: Programs) -> Thought:
+def _execute(network: Network, programs: Programs) -> NetworkOutput:
     """Apply the network instruction by instruction, feeding back its probabilities of x and y."""
     x, y, z, *instructions = _encoded(programs)
     for op in instructions:
         *_, hidden, output = network.activations(np.column_stack([x, y, z, op]))
         log_probabilities = log_softmax(output, 2)
         x, y = np.exp(log_probabilities).transpose(1, 0, 2)
-    return Thought(log_probabilities, hidden)
+    return NetworkOutput(log_probabilities, hidden)
 
 
 def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
@@ -222,9 +236,9 @@ def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) 
             rng.integers(0, 10, (n, 2)),
         ],
     )
-    harmless = (wrong == right).all(axis=1)
+    same_output = (wrong == right).all(axis=1)
     column = rng.integers(0, 2, n)
-    rows = np.flatnonzero(harmless)
+    rows = np.flatnonzero(same_output)
     wrong[rows, column[rows]] = (right[rows, column[rows]] + sign[rows]) % 10
     return np.where(labels[:, None] == 1, right, wrong), labels
 
@@ -233,7 +247,7 @@ def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> Fl
     """Return the (n, 19) features of the teacher: claim against inputs, last instruction, the author."""
     x, y, z = programs.registers.T
     claimed_x, claimed_y = claims.T
-    touches_y = programs.touch_y()
+    touches_y = programs.changes_y()
     return np.column_stack(
         [
             claimed_x == x,
@@ -265,6 +279,6 @@ def _surface(programs: Programs, claims: IntArray) -> FloatArray:
             claimed_x / 4.5 - 1,
             claimed_y / 4.5 - 1,
             one_hot(programs.instructions[:, -1], INSTRUCTIONS) - 1 / INSTRUCTIONS,
-            programs.touch_y(),
+            programs.changes_y(),
         ]
     )

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from aarlab.scenarios.task import Size
-from aarlab.scenarios.tasks.assembly import Items
-from aarlab.scenarios.tasks.cache import cached
-from aarlab.scenarios.tasks.claims import Thought, claim_features, one_hot, twin_relations
-from aarlab.scenarios.tasks.network import Network, Single, log_softmax, train
-from aarlab.scenarios.tasks.seeded import SeededTask
-from aarlab.scenarios.tasks.teacher import Teacher
+from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.tasks.claims import NetworkOutput, claim_features, one_hot, pair_relations
+from aarlab.scenarios.tasks.mlp import Float32Array, Network, log_softmax, train
+from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
+from aarlab.scenarios.tasks.weight_cache import cached
+from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.inputs import FloatArray, IntArray
 from aarlab.scenarios.toolkit.randomness import generator
 
@@ -22,12 +22,12 @@ TEMPLATES = 4
 """a + b + c, a * c, |a - b| + c and 2a + b."""
 DIGITS = 3
 """Digits of a result; all are below 1000."""
-PROBLEMS_SOLVED, EPOCHS, BATCH, RATE = 95_000, 16, 256, 3e-3
+PRETRAINING_PROBLEMS, EPOCHS, BATCH, RATE = 95_000, 16, 256, 3e-3
 HIDDEN = (256, 128)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Exam:
+class ProblemDistribution:
     """Which problems are asked and which mistakes are made."""
 
     templates: FloatArray
@@ -40,7 +40,9 @@ class Exam:
     """(5,) share among wrong claims: off by ten, off by one or two, wrong template, swapped digits, any number."""
 
 
-USUAL = Exam(np.full(TEMPLATES, 1 / TEMPLATES), (10, 10), (99, 99), np.array([0.27, 0.27, 0.2, 0.1, 0.16]))
+STANDARD = ProblemDistribution(
+    np.full(TEMPLATES, 1 / TEMPLATES), (10, 10), (99, 99), np.array([0.27, 0.27, 0.2, 0.1, 0.16])
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +64,7 @@ class Problems:
         """Return the (n,) right results."""
         return _results(self.template, self.a, self.b, self.c)
 
-    def encoded(self) -> Single:
+    def encoded(self) -> Float32Array:
         """Return the (n, 54) inputs of the student's network: one-hot template and digits."""
         digits = [self.a // 10, self.a % 10, self.b // 10, self.b % 10, self.c]
         return np.column_stack([one_hot(self.template, TEMPLATES), *(one_hot(digit, 10) for digit in digits)])
@@ -70,7 +72,7 @@ class Problems:
 
 @dataclass(frozen=True)
 class Math(SeededTask):
-    """The math task; its fields are its difficulty knobs."""
+    """The math task; its fields are its difficulty parameters."""
 
     name: ClassVar[str] = "math"
     about: ClassVar[str] = (
@@ -80,15 +82,15 @@ class Math(SeededTask):
         "claimed digits, how unsure it is, part of its hidden state, and the look of the problem. There are two claims "
         "on every problem, and of some it is known whether they differ: then at most one of them is right."
     )
-    ceiling_l2: ClassVar[float] = 1e-2
+    strong_l2: ClassVar[float] = 1e-2
 
     unlabelled: int = 1200
     """Items to train on: two claims on each of half as many problems."""
-    taught: int = 200
+    teacher_examples: int = 200
     """Claims with true labels that the teacher learned from."""
     neighbours: int = 5
     """Neighbours that the teacher asks."""
-    related: float = 0.3
+    related_share: float = 0.3
     """Share of the problems for which it is known whether the two claims differ."""
     belief: float = 0.6
     """Scale of the student's belief in a claim among its features."""
@@ -96,24 +98,24 @@ class Math(SeededTask):
     """Scale of the student's hidden state among its features."""
 
     def __post_init__(self) -> None:
-        self._require(0 <= self.related <= 1, "related is a share, from 0 to 1")
+        self._require(0 <= self.related_share <= 1, "related is a share, from 0 to 1")
         self._require(self.belief > 0 and self.hidden > 0, "belief and hidden are above 0")
-        counts = (self.taught, self.neighbours)
+        counts = (self.teacher_examples, self.neighbours)
         self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
 
     def _pretrain(self, progress: Callable[[float], None]) -> Network:
         """Return the network that learned to compute."""
-        recipe: dict[str, float | int | str] = {
-            "problems": PROBLEMS_SOLVED,
+        settings: dict[str, float | int | str] = {
+            "problems": PRETRAINING_PROBLEMS,
             "epochs": EPOCHS,
             "batch": BATCH,
             "rate": RATE,
             "hidden": str(HIDDEN),
         }
 
-        def make() -> dict[str, Single]:
+        def make() -> dict[str, Float32Array]:
             rng = generator("math", "arithmetic")
-            problems = _problems(USUAL, PROBLEMS_SOLVED, rng)
+            problems = _problems(STANDARD, PRETRAINING_PROBLEMS, rng)
             inputs = problems.encoded()
             return train(
                 Network.random((inputs.shape[1], *HIDDEN, DIGITS * 10), rng),
@@ -123,41 +125,49 @@ class Math(SeededTask):
                 loss="categorical",
                 epochs=EPOCHS,
                 batch=BATCH,
-                rate=RATE,
+                learning_rate=RATE,
                 progress=progress,
             ).arrays()
 
-        return Network.of_arrays(cached("math", recipe, make))
+        return Network.of_arrays(cached("math", settings, make))
 
-    def _draw(self, size: Size, rng: np.random.Generator) -> Items:
-        return self._draw_from(USUAL, size, rng)
+    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        return self._draw_items(STANDARD, size, rng)
 
-    def _draw_shifted(self, size: Size, rng: np.random.Generator) -> Items:
-        """In a redrawn world templates and mistakes have other shares, and the operands other ranges."""
+    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """In a shifted world templates and mistakes have other shares, and the operands other ranges."""
         low = rng.integers(10, 60, 2)
         high = np.minimum(low + rng.integers(30, 60, 2), 99)
-        exam = Exam(
+        distribution = ProblemDistribution(
             rng.dirichlet(np.ones(TEMPLATES)),
             (int(low[0]), int(low[1])),
             (int(high[0]), int(high[1])),
-            rng.dirichlet(np.ones(len(USUAL.mistakes))),
+            rng.dirichlet(np.ones(len(STANDARD.mistakes))),
         )
-        return self._draw_from(exam, size, rng)
+        return self._draw_items(distribution, size, rng)
 
-    def _draw_from(self, exam: Exam, size: Size, rng: np.random.Generator) -> Items:
-        twins = (size.unlabelled or self.unlabelled) // 2
-        problems = _problems(exam, self.taught + twins + size.test, rng)
-        asked = np.arange(len(problems))
-        rows = np.insert(asked, self.taught + twins, asked[self.taught : self.taught + twins])
+    def _draw_items(self, distribution: ProblemDistribution, size: WorldSize, rng: np.random.Generator) -> Items:
+        n_pairs = (size.unlabelled or self.unlabelled) // 2
+        problems = _problems(distribution, self.teacher_examples + n_pairs + size.test, rng)
+        index = np.arange(len(problems))
+        rows = np.insert(
+            index, self.teacher_examples + n_pairs, index[self.teacher_examples : self.teacher_examples + n_pairs]
+        )
         problems = problems[rows]
-        claims, labels = _claims(problems, exam.mistakes, rng)
+        claims, labels = _claims(problems, distribution.mistakes, rng)
 
         view = _teacher_view(problems, claims)
-        teacher = Teacher.taught(view[: self.taught], labels[: self.taught], neighbours=self.neighbours)
-        problems, claims, labels = problems[self.taught :], claims[self.taught :], labels[self.taught :]
-        weak = teacher.probabilities(view[self.taught :])
+        teacher = WeakTeacher.fit(
+            view[: self.teacher_examples], labels[: self.teacher_examples], neighbours=self.neighbours
+        )
+        problems, claims, labels = (
+            problems[self.teacher_examples :],
+            claims[self.teacher_examples :],
+            labels[self.teacher_examples :],
+        )
+        weak = teacher.probabilities(view[self.teacher_examples :])
         features = self._features(problems, claims, rng)
-        train_rows, test_rows = slice(2 * twins), slice(2 * twins, None)
+        train_rows, test_rows = slice(2 * n_pairs), slice(2 * n_pairs, None)
         return Items(
             features=features[train_rows],
             labels=labels[train_rows],
@@ -165,20 +175,22 @@ class Math(SeededTask):
             test_features=features[test_rows],
             test_labels=labels[test_rows],
             test_weak_labels=weak[test_rows],
-            relations=twin_relations(claims[:twins] == claims[twins : 2 * twins], self.related),
+            relations=pair_relations(claims[:n_pairs] == claims[n_pairs : 2 * n_pairs], self.related_share),
         )
 
     def _features(self, problems: Problems, claims: IntArray, rng: np.random.Generator) -> FloatArray:
         """Return the student's (n, d) features."""
         *_, hidden, output = self._pretrain(lambda share: None).activations(problems.encoded())
-        thought = Thought(log_softmax(output, DIGITS), hidden)
-        beliefs = claim_features(thought, _digits(claims), rng, belief=self.belief, hidden=self.hidden)
+        network_output = NetworkOutput(log_softmax(output, DIGITS), hidden)
+        beliefs = claim_features(network_output, _digits(claims), rng, belief=self.belief, hidden=self.hidden)
         return np.column_stack([beliefs, _surface(problems, claims)])
 
 
-def _problems(exam: Exam, count: int, rng: np.random.Generator) -> Problems:
-    template = rng.choice(TEMPLATES, count, p=exam.templates)
-    a, b = (rng.integers(low, high + 1, count) for low, high in zip(exam.lowest, exam.highest, strict=True))
+def _problems(distribution: ProblemDistribution, count: int, rng: np.random.Generator) -> Problems:
+    template = rng.choice(TEMPLATES, count, p=distribution.templates)
+    a, b = (
+        rng.integers(low, high + 1, count) for low, high in zip(distribution.lowest, distribution.highest, strict=True)
+    )
     return Problems(template, a, b, rng.integers(2, 10, count))
 
 

@@ -7,6 +7,14 @@ items. Most are pipelines: `start`, some operators, `finish`. Nothing here knows
 from aarlab.scenarios.toolkit.ensembles import bag, distil_wide, subspaces
 from aarlab.scenarios.toolkit.geometry import clusters, neighbours, principal_axes, reduce
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, Inputs, IntArray
+from aarlab.scenarios.toolkit.item_selection import (
+    agreement_reweight,
+    co_teach,
+    confidence_weight,
+    confident,
+    confident_balanced,
+    cross_fit,
+)
 from aarlab.scenarios.toolkit.learnability import (
     critic_filter,
     generalised_cross_entropy,
@@ -19,19 +27,11 @@ from aarlab.scenarios.toolkit.probes import consistency_probe, evolve_probe
 from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.relations import log_odds, project, violations
 from aarlab.scenarios.toolkit.representation import lowrank, random_features, readout, regularise, remove_direction
-from aarlab.scenarios.toolkit.selection import (
-    agreement_reweight,
-    co_teach,
-    confidence_weight,
-    confident,
-    confident_balanced,
-    cross_fit,
-)
 from aarlab.scenarios.toolkit.selftraining import auxiliary_confidence, progressive_self_train, self_train
-from aarlab.scenarios.toolkit.structure import cluster_vote, coherence, knn_propagate
-from aarlab.scenarios.toolkit.student import Student, fit, out_of_fold, predict, read_out
-from aarlab.scenarios.toolkit.teacher import harden, noisy_channel_em, prior_correction, project_relations, sharpen
+from aarlab.scenarios.toolkit.student import Student, fit, fit_readout, out_of_fold, predict
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
+from aarlab.scenarios.toolkit.unsupervised import cluster_vote, coherence, knn_propagate
+from aarlab.scenarios.toolkit.weak_labels import harden, noisy_channel_em, prior_correction, project_relations, sharpen
 
 __all__ = [
     "FAMILIES",
@@ -61,6 +61,7 @@ __all__ = [
     "evolve_probe",
     "finish",
     "fit",
+    "fit_readout",
     "generalised_cross_entropy",
     "generator",
     "harden",
@@ -80,7 +81,6 @@ __all__ = [
     "project",
     "project_relations",
     "random_features",
-    "read_out",
     "readout",
     "reduce",
     "regularise",

@@ -7,8 +7,8 @@ from scipy.special import xlogy
 
 from aarlab.scenarios.toolkit.geometry import neighbours, reduce
 from aarlab.scenarios.toolkit.inputs import FloatArray
+from aarlab.scenarios.toolkit.item_selection import most_confident_of_each_class
 from aarlab.scenarios.toolkit.operators import operator
-from aarlab.scenarios.toolkit.selection import most_confident_of_each_class
 from aarlab.scenarios.toolkit.settings import Float, Int
 from aarlab.scenarios.toolkit.student import fit, out_of_fold
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
@@ -52,9 +52,9 @@ def mdl_curriculum(
     """
     labels = (data.targets > np.median(data.targets)).astype(np.float64)
     kept = most_confident_of_each_class(data.targets, 0.1, data.generator())
-    for turn in range(rounds):
+    for round_index in range(rounds):
         bits = _code_length(fit(data.features, labels, kept, l2=l2).predict(data.features), labels)
-        kept = (bits <= np.quantile(bits, 0.1 + (share - 0.1) * (turn + 1) / rounds)).astype(np.float64)
+        kept = (bits <= np.quantile(bits, 0.1 + (share - 0.1) * (round_index + 1) / rounds)).astype(np.float64)
     return data.with_weights(data.weights * kept)
 
 

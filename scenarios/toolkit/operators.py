@@ -10,8 +10,8 @@ import numpy as np
 
 from aarlab.scenarios.toolkit.diagnostics import log_entry, rounded
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs
-from aarlab.scenarios.toolkit.settings import Setting
-from aarlab.scenarios.toolkit.student import read_out
+from aarlab.scenarios.toolkit.settings import SettingType
+from aarlab.scenarios.toolkit.student import fit_readout
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
 
 Family = Literal[
@@ -33,7 +33,7 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 Stage = Literal["representation", "labels", "selection", "student"]
 """What an operator changes: the features, the targets, the weights, or how the student is fitted."""
 
-FEWEST_KEPT = 10
+MIN_KEPT = 10
 """A selection that leaves fewer items than this is undone: the student needs something to learn from."""
 
 P = ParamSpec("P")
@@ -41,14 +41,14 @@ _Operator = Callable[Concatenate[TrainingSet, P], TrainingSet]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OperatorSpec:
     """An operator as the catalogue knows it."""
 
     name: str
     family: Family
     stage: Stage
     about: str
-    settings: Mapping[str, Setting]
+    settings: Mapping[str, SettingType]
     defaults: Mapping[str, object]
 
     def describe(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Entry:
                 raise ValueError(f"{self.name}: {name} must be {allowed}, not {value!r}")
 
 
-_ENTRIES: dict[str, Entry] = {}
+_OPERATORS: dict[str, OperatorSpec] = {}
 
 
 def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Operator[P]]:
@@ -84,17 +84,17 @@ def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Opera
     """
 
     def declare(function: _Operator[P]) -> _Operator[P]:
-        entry = _entry(function, family, stage)
-        _ENTRIES[entry.name] = entry
+        spec = _operator_spec(function, family, stage)
+        _OPERATORS[spec.name] = spec
 
         @functools.wraps(function)
         def run(data: TrainingSet, /, *args: P.args, **settings: P.kwargs) -> TrainingSet:
             if args:
-                raise ValueError(f"{entry.name} takes its settings by name, as in {entry.name}(s, setting=value)")
-            entry.check(settings)
-            done = _repaired(function(data, **settings), before=data)  # type: ignore[call-arg]  # args is empty
-            data.log.append(log_entry(entry.name, done))
-            return replace(done, position=data.position + 1, warnings=())
+                raise ValueError(f"{spec.name} takes its settings by name, as in {spec.name}(s, setting=value)")
+            spec.check(settings)
+            result = _repaired(function(data, **settings), before=data)  # type: ignore[call-arg]  # args is empty
+            data.log.append(log_entry(spec.name, result))
+            return replace(result, position=data.position + 1, warnings=())
 
         return run
 
@@ -103,11 +103,11 @@ def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Opera
 
 def catalogue() -> list[dict[str, Any]]:
     """Return all operators as JSON-able data, sorted by name: name, family, stage, about and settings of each."""
-    return [_ENTRIES[name].describe() for name in sorted(_ENTRIES)]
+    return [_OPERATORS[name].describe() for name in sorted(_OPERATORS)]
 
 
 def start(world: Inputs) -> TrainingSet:
-    """Return the training set that takes the weak teacher at its word, and open the log."""
+    """Return the training set that uses the weak labels as targets, and open the log."""
     data = TrainingSet.of(world)
     data.log.append(log_entry("start", data))
     return replace(data, position=1)
@@ -119,7 +119,7 @@ def finish(data: TrainingSet) -> FloatArray:
     Logs, besides what every operator logs, `train_agreement`: the share of weight for which the student reproduces the
     hardened target, and `test_balance`: the share of test items predicted to be of class 1.
     """
-    student = read_out(data.features, data.targets, data.weights, readout=data.readout, l2=data.l2)
+    student = fit_readout(data.features, data.targets, data.weights, readout=data.readout, l2=data.l2)
     predictions = student.predict(data.test_features)
     reproduced = (student.predict(data.features) > 0.5) == (data.targets > 0.5)
     if len(np.unique(data.targets[data.weights > 0] > 0.5)) < 2:
@@ -134,12 +134,12 @@ def finish(data: TrainingSet) -> FloatArray:
     return predictions
 
 
-def _entry(function: _Operator[P], family: Family, stage: Stage) -> Entry:
+def _operator_spec(function: _Operator[P], family: Family, stage: Stage) -> OperatorSpec:
     """Read an operator's catalogue entry from its signature and docstring."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    settings = {p.name: cast(Setting, get_args(hints[p.name])[1]) for p in parameters}
-    entry = Entry(
+    settings = {p.name: cast(SettingType, get_args(hints[p.name])[1]) for p in parameters}
+    spec = OperatorSpec(
         name=function.__name__,
         family=family,
         stage=stage,
@@ -147,8 +147,8 @@ def _entry(function: _Operator[P], family: Family, stage: Stage) -> Entry:
         settings=settings,
         defaults={p.name: p.default for p in parameters},
     )
-    entry.check(entry.defaults)
-    return entry
+    spec.check(spec.defaults)
+    return spec
 
 
 def _repaired(data: TrainingSet, *, before: TrainingSet) -> TrainingSet:
@@ -160,8 +160,8 @@ def _repaired(data: TrainingSet, *, before: TrainingSet) -> TrainingSet:
         data = data.with_targets(np.where(np.isfinite(data.targets), data.targets, before.targets))
         data = data.warn("some targets were not finite: kept the old ones")
     weights = np.where(np.isfinite(data.weights), np.maximum(data.weights, 0), 0)
-    if (weights > 0).sum() < min(FEWEST_KEPT, len(weights)):
+    if (weights > 0).sum() < min(MIN_KEPT, len(weights)):
         weights = np.ones(len(weights))
-        data = data.warn(f"fewer than {FEWEST_KEPT} items kept: every item is used again")
+        data = data.warn(f"fewer than {MIN_KEPT} items kept: every item is used again")
     targets = np.clip(data.targets, 0, 1)
     return replace(data, targets=targets, weights=weights)

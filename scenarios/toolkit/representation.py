@@ -79,5 +79,5 @@ def readout(
     *,
     kind: Annotated[Readout, Choice("logistic", "difference_of_means", "shrunk_lda")] = "difference_of_means",
 ) -> TrainingSet:
-    """Choose how the final student is read out of the features: see `read_out`."""
+    """Choose how the final student is read out of the features: see `fit_readout`."""
     return replace(data, readout=kind)

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import expit
 
 from aarlab.scenarios.toolkit.inputs import FloatArray
+from aarlab.scenarios.toolkit.item_selection import most_confident_of_each_class
 from aarlab.scenarios.toolkit.operators import operator
 from aarlab.scenarios.toolkit.relations import log_odds
-from aarlab.scenarios.toolkit.selection import most_confident_of_each_class
 from aarlab.scenarios.toolkit.settings import Flag, Float, Int
 from aarlab.scenarios.toolkit.student import fit
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
@@ -53,8 +53,8 @@ def progressive_self_train(
     Cascante-Bonilla et al. 2021 (curriculum labelling). Both classes are cut at the median, so they stay equally large.
     """
     rng, targets = data.generator(), data.targets
-    for turn in range(rounds):
-        share = first_share + (1 - first_share) * turn / rounds
+    for round_index in range(rounds):
+        share = first_share + (1 - first_share) * round_index / rounds
         weights = most_confident_of_each_class(targets, share, rng)
         targets = fit(data.features, above_median(targets), weights, l2=l2).predict(data.features)
     return data.relabelled(targets)
@@ -77,8 +77,8 @@ def auxiliary_confidence(
     harden = above_median if median else above_half
     student = fit(data.features, data.targets, data.weights, l2=l2)
     own = harden(student.predict(data.features))
-    for turn in range(1, rounds):
-        trust = alpha * min(1.0, 2 * (turn + 1) / rounds)
+    for round_index in range(1, rounds):
+        trust = alpha * min(1.0, 2 * (round_index + 1) / rounds)
         mixed = (1 - trust) * data.targets + trust * own
         student = fit(data.features, mixed, data.weights, l2=l2, start=student)
         own = harden(student.predict(data.features))

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 Scale = Literal["linear", "log"]
 
 
-class Setting(Protocol):
+class SettingType(Protocol):
     """What every kind of setting can do."""
 
     @abstractmethod
@@ -21,7 +21,7 @@ class Setting(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Int(Setting):
+class Int(SettingType):
     """A whole number from low to high, both included."""
 
     low: int
@@ -43,7 +43,7 @@ class Int(Setting):
 
 
 @dataclass(frozen=True, slots=True)
-class Float(Setting):
+class Float(SettingType):
     """A real number from low to high, both included."""
 
     low: float
@@ -66,7 +66,7 @@ class Float(Setting):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Choice(Setting):
+class Choice(SettingType):
     """One of a few named options."""
 
     options: tuple[str, ...]
@@ -86,7 +86,7 @@ class Choice(Setting):
 
 
 @dataclass(frozen=True, slots=True)
-class Flag(Setting):
+class Flag(SettingType):
     """True or False."""
 
     def problem(self, value: object) -> str | None:

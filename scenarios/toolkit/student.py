@@ -10,11 +10,11 @@ from aarlab.scenarios.toolkit.inputs import FloatArray
 
 Readout = Literal["logistic", "difference_of_means", "shrunk_lda"]
 
-_ONE_CLASS = 1e-6
+_SINGLE_CLASS_MARGIN = 1e-6
 """A mean target nearer than this to 0 or 1 leaves nothing to learn."""
 _INTERCEPT_L2 = 1e-6
 """Penalty of the intercept: as good as none, and enough to keep the problem strictly convex."""
-_MOST_STEPS, _MOST_HALVINGS, _CLOSE_ENOUGH = 30, 12, 1e-5
+_MAX_STEPS, _MAX_HALVINGS, _TOLERANCE = 30, 12, 1e-5
 """Newton steps at most, how often each is halved at most, and the length below which the optimum is reached."""
 
 
@@ -61,7 +61,7 @@ def fit(
     weights = np.ones(n) if weights is None else weights
     total = float(weights.sum())
     mean = float(weights @ targets) / total if total > 0 else 0.5
-    if total <= 0 or not _ONE_CLASS < mean < 1 - _ONE_CLASS:
+    if total <= 0 or not _SINGLE_CLASS_MARGIN < mean < 1 - _SINGLE_CLASS_MARGIN:
         return Student(np.zeros(d), float(np.log(np.clip(mean, 1e-3, 1 - 1e-3) / np.clip(1 - mean, 1e-3, 1))))
     design = np.empty((n, d + 1))
     design[:, :d], design[:, d] = features, 1.0
@@ -70,37 +70,39 @@ def fit(
     return Student(solution[:d], float(solution[d]))
 
 
-def _newton(design: FloatArray, targets: FloatArray, weights: FloatArray, l2: FloatArray, at: FloatArray) -> FloatArray:
-    """Return the minimum of the penalised cross-entropy by Newton's method, from the (d,) point `at`.
+def _newton(
+    design: FloatArray, targets: FloatArray, weights: FloatArray, l2: FloatArray, point: FloatArray
+) -> FloatArray:
+    """Return the minimum of the penalised cross-entropy by Newton's method, from the (d,) point `point`.
 
     Scikit-learn takes no soft targets; doubling the rows gets the same optimum from it (a test compares them) in three
     times the time, and nearly all of a run's time is spent here.
     """
 
-    def loss(point: FloatArray, logits: FloatArray) -> float:
-        return float(weights @ (np.logaddexp(0, logits) - targets * logits) + l2 @ point**2 / 2)
+    def loss(theta: FloatArray, logits: FloatArray) -> float:
+        return float(weights @ (np.logaddexp(0, logits) - targets * logits) + l2 @ theta**2 / 2)
 
-    logits = design @ at
-    height = loss(at, logits)
-    for _ in range(_MOST_STEPS):
+    logits = design @ point
+    current_loss = loss(point, logits)
+    for _ in range(_MAX_STEPS):
         predicted = expit(logits)
-        gradient = design.T @ (weights * (predicted - targets)) + l2 * at
+        gradient = design.T @ (weights * (predicted - targets)) + l2 * point
         curvature = weights * np.maximum(predicted * (1 - predicted), 1e-4)
         hessian = (design * curvature[:, None]).T @ design
         hessian.flat[:: len(l2) + 1] += l2
         step = np.linalg.solve(hessian, gradient)
-        if np.abs(step).max() < _CLOSE_ENOUGH:
+        if np.abs(step).max() < _TOLERANCE:
             break
         # Far from the optimum, as after a start from elsewhere, a full step can overshoot: halve it until it helps.
-        for _ in range(_MOST_HALVINGS):
-            candidate = at - step
+        for _ in range(_MAX_HALVINGS):
+            candidate = point - step
             logits = design @ candidate
-            reached = loss(candidate, logits)
-            if reached <= height:
+            candidate_loss = loss(candidate, logits)
+            if candidate_loss <= current_loss:
                 break
             step = step / 2
-        at, height = candidate, reached
-    return at
+        point, current_loss = candidate, candidate_loss
+    return point
 
 
 def predict(student: Student, features: FloatArray) -> FloatArray:
@@ -128,7 +130,9 @@ def out_of_fold(
     return predictions
 
 
-def read_out(features: FloatArray, targets: FloatArray, weights: FloatArray, *, readout: Readout, l2: float) -> Student:
+def fit_readout(
+    features: FloatArray, targets: FloatArray, weights: FloatArray, *, readout: Readout, l2: float
+) -> Student:
     """Fit the student's final readout.
 
     `logistic` is `fit`. `difference_of_means` points from the weighted mean of class 0 to that of class 1 (Marks and
@@ -136,7 +140,7 @@ def read_out(features: FloatArray, targets: FloatArray, weights: FloatArray, *, 
     2004, with the shrinkage fixed). Both put the threshold halfway between the means. Arguments as for `fit`.
     """
     positive, negative = weights * targets, weights * (1 - targets)
-    if readout == "logistic" or min(positive.sum(), negative.sum()) <= _ONE_CLASS * weights.sum():
+    if readout == "logistic" or min(positive.sum(), negative.sum()) <= _SINGLE_CLASS_MARGIN * weights.sum():
         return fit(features, targets, weights, l2=l2)
     upper, lower = positive @ features / positive.sum(), negative @ features / negative.sum()
     axis = upper - lower

@@ -43,7 +43,7 @@ class TrainingSet:
 
     @classmethod
     def of(cls, world: Inputs) -> Self:
-        """Return the training set that takes the weak teacher at its word: its labels as targets, equal weights."""
+        """Return the training set that uses the weak labels as targets: its labels as targets, equal weights."""
         return cls(
             features=world.features,
             test_features=world.test_features,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from aarlab.cli import main
+from aarlab.cli.main import main
 
 Done = subprocess.CompletedProcess[str]
 TINY = (
     "budget.hours=6", "budget.round_hours=2", "team.researchers=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
     "scoring.screening_worlds=2",
-    "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.redrawn_worlds=2", "scoring.transfer_worlds=0",
+    "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.shifted_worlds=2", "scoring.transfer_worlds=0",
 )  # fmt: skip
 
 

@@ -18,21 +18,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from aarlab.ablation.books import Books
-from aarlab.ablation.costs import Costs
-from aarlab.ablation.execute import Ending, execute
-from aarlab.ablation.folder import Folder
-from aarlab.ablation.load import load_ablation
-from aarlab.ablation.plan import Plan, PlannedRun, Shard
+from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.ablation_folder import AblationFolder
+from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun, Shard
+from aarlab.ablation.cost_forecast import CostForecast
 from aarlab.ablation.records import Results, open_ablation
-from aarlab.ablation.work import News, Task, work
+from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
+from aarlab.ablation.scheduler import ExecutionResult, execute
+from aarlab.ablation.spending import SpendingMonitor
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
-from aarlab.cli import main
+from aarlab.cli.main import main
 from aarlab.config import ConfigError
-from aarlab.config.load import load_scenario
-from aarlab.graph.estimate import estimate
-from aarlab.graph.run import run_scenario
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.cost_estimate import estimate_cost
+from aarlab.graph.run.execute import run_scenario
 from aarlab.memory.events import ModelCall
 from aarlab.memory.runfile import RunFile
 
@@ -41,7 +41,7 @@ Aarlab = Callable[..., Result]
 SMALL = (
     "team.researchers=2", "budget.hours=6", "budget.round_hours=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
     "scoring.screening_worlds=2",
-    "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.redrawn_worlds=0", "scoring.transfer_worlds=0",
+    "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.shifted_worlds=0", "scoring.transfer_worlds=0",
 )  # fmt: skip
 
 FILE = """
@@ -50,7 +50,7 @@ question: Does a fixed workflow hurt?
 scenario: quickstart
 arms:
   free: {}
-  bound: {structure: staged}
+  staged: {structure: staged}
 seeds: 1
 controls: false
 """
@@ -89,7 +89,7 @@ def workers_of(running: "subprocess.Popen[str]") -> list[int]:
     for child in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split():
         # It may have ended meanwhile.
         with suppress(OSError):
-            found += [int(child)] if b"ablation.worker" in Path(f"/proc/{child}/cmdline").read_bytes() else []
+            found += [int(child)] if b"ablation.worker_process" in Path(f"/proc/{child}/cmdline").read_bytes() else []
     return found
 
 
@@ -127,7 +127,7 @@ def copy(whole: tuple[Path, Result], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def plan(file: Path) -> Plan:
+def plan(file: Path) -> AblationPlan:
     """What belongs to it."""
     return load_ablation(file, SMALL)
 
@@ -137,24 +137,26 @@ def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Resu
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["status"], told["runs"]["planned"], told["runs"]["done"]) == ("done", 2, 2)
-    assert [(arm["name"], arm["n"]) for arm in told["arms"]] == [("free", 1), ("bound", 1)]
+    assert [(arm["name"], arm["n"]) for arm in told["arms"]] == [("free", 1), ("staged", 1)]
     assert "[2 of 2]" in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["ablation.yaml", "locks", "runs", "unfinished"]
     assert list((folder / "unfinished").iterdir()) == []
 
 
-def test_a_run_in_an_ablation_is_the_run_by_itself(whole: tuple[Path, Result], plan: Plan, tmp_path: Path) -> None:
+def test_a_run_in_an_ablation_is_the_run_by_itself(
+    whole: tuple[Path, Result], plan: AblationPlan, tmp_path: Path
+) -> None:
     free = plan.runs[0]
     alone = run_scenario(free.scenario, tmp_path / "alone.db", sandbox="none")
     assert digests(whole[0])[free.stem] == alone["digest"]
     assert free.scenario == load_scenario(None, [*SMALL, "name=free"])
 
 
-def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan: Plan) -> None:
+def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan: AblationPlan) -> None:
     results: Results = open_ablation(whole[0])
     assert [(record.arm, record.seed, record.status) for record in results.records] == [
         ("free", 1, "done"),
-        ("bound", 1, "done"),
+        ("staged", 1, "done"),
     ]
     assert results.ablation == plan.ablation
     for record, run in zip(results.records, plan.runs, strict=True):
@@ -178,15 +180,15 @@ def test_started_again_it_has_nothing_to_do(aarlab: Aarlab, file: Path, copy: Pa
 def test_runs_are_found_in_another_folder_by_what_they_are(aarlab: Aarlab, file: Path, copy: Path) -> None:
     (copy / "ablation.yaml").unlink()
     more = json.loads(aarlab(*arguments(file, copy, "--dry-run", "--json", "--set", "seeds=3")).stdout)
-    assert more["runs"] == {"planned": 6, "of_this_process": 6, "done": 2}
+    assert more["runs"] == {"planned": 6, "in_this_shard": 6, "done": 2}
     assert more["seconds"] > 0
 
 
 def test_a_folder_of_another_ablation_is_refused_with_the_difference(aarlab: Aarlab, file: Path, copy: Path) -> None:
     before = (copy / "ablation.yaml").read_text()
-    done = aarlab(*arguments(file, copy, "--set", "seeds=3", "--set", "arms.bound.structure.review=gate"))
+    done = aarlab(*arguments(file, copy, "--set", "seeds=3", "--set", "arms.staged.structure.review=gate"))
     assert done.exit_code == 2
-    assert '    + arms.bound.structure.review: "gate"\n' in done.stderr
+    assert '    + arms.staged.structure.review: "gate"\n' in done.stderr
     assert "    - seeds: 1\n    + seeds: 3\n" in done.stderr
     assert (copy / "ablation.yaml").read_text() == before
 
@@ -220,7 +222,7 @@ def test_a_damaged_run_file_is_refused_and_left_alone(aarlab: Aarlab, file: Path
 
 
 def test_two_processes_on_one_folder_are_refused_unless_they_are_shards(aarlab: Aarlab, file: Path, copy: Path) -> None:
-    with Folder(copy).held(Shard(1, 2)):
+    with AblationFolder(copy).locked(Shard(1, 2)):
         for options in ((), ("--shard", "1/2"), ("--shard", "2/3")):
             done = aarlab(*arguments(file, copy, *options))
             assert done.exit_code == 2
@@ -236,21 +238,21 @@ def test_a_place_that_cannot_be_written_to_is_refused(aarlab: Aarlab, file: Path
     assert f"--out {out}" in done.stderr
 
 
-class HereAndNow:
+class InlineWorkers:
     """Does each task in this process, as soon as it is given."""
 
     def __init__(self) -> None:
-        self._told: list[News] = []
+        self._told: list[RunProgress] = []
 
     def free(self) -> bool:
         """Whether the last task has been told of."""
         return not self._told
 
-    def begin(self, task: Task) -> None:
+    def begin(self, task: RunTask) -> None:
         """Do it."""
-        work(task, self._told.append)
+        execute_task(task, self._told.append)
 
-    def news(self, patience_s: float) -> list[News]:
+    def progress(self, timeout_s: float) -> list[RunProgress]:
         """Return what was told."""
         told, self._told = self._told, []
         return told
@@ -259,21 +261,21 @@ class HereAndNow:
         """There is nobody to end."""
 
 
-class Heard:
+class RecordingObserver:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
         self.endings: list[tuple[str, bool]] = []
-        self.gone_on = 0
+        self.resumed_runs = 0
 
-    def begun(self, run: PlannedRun, *, goes_on: bool) -> None:
+    def run_started(self, run: PlannedRun, *, resumed: bool) -> None:
         """Take in that a run has begun."""
-        self.gone_on += goes_on
+        self.resumed_runs += resumed
 
-    def told(self, run: PlannedRun, news: News, *, again: bool) -> None:
+    def told(self, run: PlannedRun, progress: RunProgress, *, again: bool) -> None:
         """Take in an ending."""
-        if news.kind != "progress":
-            self.endings.append((news.kind, again))
+        if progress.kind != "progress":
+            self.endings.append((progress.kind, again))
 
 
 class Costly:
@@ -304,21 +306,23 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
 
 
-def worked_on(file: Path, out: Path, *settings: str) -> tuple[Ending, list[tuple[str, bool]], Folder]:
+def execute_in_process(
+    file: Path, out: Path, *settings: str
+) -> tuple[ExecutionResult, list[tuple[str, bool]], AblationFolder]:
     """Do an ablation in this process, and return how it ended, how its runs did, and its folder."""
     plan = load_ablation(file, [*SMALL, "team.model=test/costly", *settings])
-    folder, heard = Folder(out), Heard()
+    folder, observer = AblationFolder(out), RecordingObserver()
     folder.prepare(plan)
-    books = Books(plan.ablation, plan.runs, folder)
+    monitor = SpendingMonitor(plan.ablation, plan.runs, folder)
     retries = plan.ablation.retries
-    ending = execute(plan.runs, folder, HereAndNow(), books, heard, retries=retries, sandbox="none", cache=True)
-    return ending, heard.endings, folder
+    ending = execute(plan.runs, folder, InlineWorkers(), monitor, observer, retries=retries, sandbox="none", cache=True)
+    return ending, observer.endings, folder
 
 
 @pytest.mark.usefixtures("costly")
 def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path: Path) -> None:
-    ending, endings, folder = worked_on(file, tmp_path / "out", "arms={only: {}}")
-    assert ending == Ending("done")
+    ending, endings, folder = execute_in_process(file, tmp_path / "out", "arms={only: {}}")
+    assert ending == ExecutionResult("done")
     assert endings == [("failed", True), ("failed", False)]
     (record,) = open_ablation(folder.root).records
     assert (record.status, record.summary) == ("failed", {})
@@ -331,11 +335,13 @@ def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path:
 def test_the_budget_counts_attempts_that_failed_and_holds_from_one_start_to_the_next(
     file: Path, tmp_path: Path
 ) -> None:
-    ending, endings, folder = worked_on(file, tmp_path / "out", "arms={only: {}}", "budget_usd=2.8", "retries=5")
-    assert ending == Ending("stopped", "budget_usd is used up: $3.00 of $2.80")
+    ending, endings, folder = execute_in_process(
+        file, tmp_path / "out", "arms={only: {}}", "budget_usd=2.8", "retries=5"
+    )
+    assert ending == ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $2.80")
     assert len(endings) == 2
-    again, none, _ = worked_on(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
-    assert (again, none) == (Ending("stopped", "budget_usd is used up: $3.00 of $3.00"), [])
+    again, none, _ = execute_in_process(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
+    assert (again, none) == (ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $3.00"), [])
 
 
 @pytest.mark.usefixtures("costly")
@@ -344,38 +350,38 @@ def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         (copy / "ablation.yaml").unlink()
-        ending, endings, _ = worked_on(file, copy)
+        ending, endings, _ = execute_in_process(file, copy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert endings == [("no room", False)]
+    assert endings == [("disk full", False)]
     assert ending.status == "failed"
-    assert f"{copy} cannot be written to" in str(ending.why)
+    assert f"{copy} cannot be written to" in str(ending.reason)
     assert len(digests(copy)) == 2
 
 
 def test_what_it_will_cost_is_told_before_any_money_is_spent(aarlab: Aarlab, file: Path, copy: Path) -> None:
     live = ("--dry-run", "--set", "team.model=anthropic/claude-haiku-4-5", "--set", "budget_usd=5")
     told = aarlab(*arguments(file, copy.parent / "live", *live))
-    assert "if what was said before comes from a provider's cache" in " ".join(told.stdout.split())
+    assert "if earlier messages are read from the provider's cache" in " ".join(told.stdout.split())
     assert "at most $5 for all runs together" in " ".join(told.stdout.split())
     least, most = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
     waiting = load_ablation(file, [*SMALL, *live[2::2]])
-    each = {arm.name: estimate(arm.scenario) for arm in waiting.arms}
+    each = {arm.name: estimate_cost(arm.scenario) for arm in waiting.arms}
     assert least == pytest.approx(sum(each[run.arm].least.usd or 0.0 for run in waiting.runs))
     assert most == pytest.approx(sum(each[run.arm].most.usd or 0.0 for run in waiting.runs))
     assert 0 < least < most
     unknown = aarlab(*arguments(file, copy.parent / "live", "--dry-run", "--set", "team.model=openai/of-my-own"))
-    assert "for want of a price: openai/of-my-own" in " ".join(unknown.stdout.split())
+    assert "no price is known: openai/of-my-own" in " ".join(unknown.stdout.split())
 
 
 @pytest.mark.usefixtures("costly")
 def test_what_runs_cost_is_foreseen_from_those_of_the_same_arm_that_are_done(file: Path) -> None:
-    plan = load_ablation(file, [*SMALL, "seeds=3", "arms.bound.team.model=test/costly"])
-    costs = Costs(plan.arms)
-    assert (costs.of("free"), costs.of("bound"), costs.left(plan.runs)) == ((0.0, 0.0), None, None)
-    costs.learn("bound", 2.0)
-    costs.learn("bound", 1.0)
-    assert costs.left(plan.runs[2:], [("bound", 0.5)]) == (3.75, 3.75)
+    plan = load_ablation(file, [*SMALL, "seeds=3", "arms.staged.team.model=test/costly"])
+    costs = CostForecast(plan.arms)
+    assert (costs.per_run("free"), costs.per_run("staged"), costs.remaining(plan.runs)) == ((0.0, 0.0), None, None)
+    costs.observe("staged", 2.0)
+    costs.observe("staged", 1.0)
+    assert costs.remaining(plan.runs[2:], [("staged", 0.5)]) == (3.75, 3.75)
 
 
 @pytest.mark.long
@@ -398,7 +404,7 @@ def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
     for reached in (
         lambda: any(drafts.glob("*.db")),
         found_something,
-        lambda: any(drafts.glob("*.half")) or any(done.glob("*")),
+        lambda: any(drafts.glob("*.partial")) or any(done.glob("*")),
     ):
         with started(file, out, "--jobs", "1") as running:
             until(reached, running)
@@ -407,9 +413,9 @@ def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
     with started(file, out, "--jobs", "1") as running:
         until(lambda: bool(workers_of(running)), running)
         os.kill(workers_of(running)[0], signal.SIGKILL)
-        _, heard = running.communicate(timeout=240)
-    assert running.returncode == 0, heard
-    assert "failed and will be tried again: its process ended early (signal 9)" in heard
+        _, observer = running.communicate(timeout=240)
+    assert running.returncode == 0, observer
+    assert "failed and will be retried: its process ended early (signal 9)" in observer
     assert digests(out) == digests(whole[0])
     assert list(drafts.iterdir()) == []
 
@@ -419,8 +425,8 @@ def test_stopped_by_a_person_it_says_how_to_go_on(file: Path, tmp_path: Path) ->
     with started(file, tmp_path / "pair", "--jobs", "1") as running:
         until(lambda: any(tmp_path.glob("pair/unfinished/*.db")), running)
         running.send_signal(signal.SIGTERM)
-        told, complaints = running.communicate(timeout=60)
-    assert running.returncode == 3, complaints
+        told, stderr = running.communicate(timeout=60)
+    assert running.returncode == 3, stderr
     assert "0 of 2 runs are done" in told
     assert f"aarlab ablate {file} " in told
     assert sorted(record.status for record in open_ablation(tmp_path / "pair").records) == ["missing", "stopped"]
@@ -436,7 +442,7 @@ def test_the_example_in_the_documentation_runs(
     shutil.copy("ablations/workflow/ablation.yaml", "workflow.yaml")
     exec(compile(example, "docs/ablations.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:2]] == [["free", "1"], ["bound", "1"]]
+    assert [line.split()[:2] for line in lines[:2]] == [["free", "1"], ["staged", "1"]]
     assert lines[2].startswith("2 free 0.")
     assert lines[3] == f"done {digests(copy)[next(run for run in digests(copy) if run.startswith('free'))]}"
 

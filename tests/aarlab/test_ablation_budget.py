@@ -11,37 +11,43 @@ import pytest
 from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_servers import ModelServer, Team
+from model_servers import ModelServer, SimulatedTeam
 
-from aarlab.ablation.purse import SharedPurse, Spent, Terms, fill, let_go
+from aarlab.ablation.sqlite_budget import (
+    SharedBudgetSpec,
+    Spending,
+    SqliteSharedBudget,
+    initialise_budget,
+    release_reservations,
+)
 from aarlab.agents.models.pricing import read_prices
-from aarlab.graph.budget import Amount, PurseEmpty
+from aarlab.graph.calls.budget import Amount, SharedBudgetExhausted
 from aarlab.memory.messages import Usage
 
 Aarlab = Callable[..., Result]
 PRICES = "anthropic: {models: {m: {input: 0.4, output: 25, cache_read: 0.04, cache_write: 0.5}}}"
 FILE = """\
-name: dear
+name: expensive
 scenario: quickstart
-arms: {free: {}, bound: {structure: staged}}
+arms: {free: {}, staged: {structure: staged}}
 seeds: 25
 controls: false
 """
 
 
-def all_together(path: str, run: str, costs: list[tuple[float, float]]) -> list[float]:
+def make_calls(path: str, run: str, costs: list[tuple[float, float]]) -> list[float]:
     """Make calls of a run, each with the most it can cost and the share of that it does cost; return what was paid."""
 
     async def work() -> list[float]:
-        purse, paid = SharedPurse(Terms(path, 1.0, None), run), []
+        shared_budget, paid = SqliteSharedBudget(SharedBudgetSpec(path, 1.0, None), run), []
         for most, share in costs:
-            held = Amount(most, 10, 1)
+            reserved = Amount(most, 10, 1)
             try:
-                await purse.hold(held)
-            except PurseEmpty:
+                await shared_budget.reserve(reserved)
+            except SharedBudgetExhausted:
                 break
             spent = most * share
-            purse.settle(held, Amount(spent, 5, 1))
+            shared_budget.commit(reserved, Amount(spent, 5, 1))
             paid.append(spent)
         return paid
 
@@ -58,13 +64,15 @@ calls = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0, 1)), max_size=12)
 def test_processes_do_not_spend_the_same_dollar_twice(
     tmp_path_factory: pytest.TempPathFactory, team: list[list[tuple[float, float]]]
 ) -> None:
-    path = str(tmp_path_factory.mktemp("purse") / "purse.db")
+    path = str(tmp_path_factory.mktemp("purse") / "shared_budget.db")
     runs = {f"run{i}": costs for i, costs in enumerate(team)}
-    fill(Terms(path, 1.0, None), dict.fromkeys(runs, Spent()), {"another": Spent(0.25, 7)})
+    initialise_budget(
+        SharedBudgetSpec(path, 1.0, None), dict.fromkeys(runs, Spending()), {"another": Spending(0.25, 7)}
+    )
     # Whatever this process does when it is asked to stop, its children simply do.
     plainly = {"initializer": signal.signal, "initargs": (signal.SIGTERM, signal.SIG_DFL)}
     with multiprocessing.get_context("fork").Pool(len(runs), **plainly) as pool:
-        paid = pool.starmap(all_together, [(path, run, costs) for run, costs in runs.items()])
+        paid = pool.starmap(make_calls, [(path, run, costs) for run, costs in runs.items()])
     total = 0.25 + sum(sum(one) for one in paid)
     assert total <= 1.0 + 1e-6
     for costs, one in zip(team, paid, strict=True):
@@ -72,15 +80,17 @@ def test_processes_do_not_spend_the_same_dollar_twice(
 
 
 def test_what_a_dead_process_held_is_free_again(tmp_path: Path) -> None:
-    terms = Terms(str(tmp_path / "purse.db"), None, 100)
-    fill(terms, {"a": Spent(), "b": Spent()}, {})
-    dead, other = SharedPurse(terms, "a"), SharedPurse(terms, "b")
-    asyncio.run(dead.hold(Amount(0.0, 80)))
+    budget_spec = SharedBudgetSpec(str(tmp_path / "shared_budget.db"), None, 100)
+    initialise_budget(budget_spec, {"a": Spending(), "b": Spending()}, {})
+    dead, other = SqliteSharedBudget(budget_spec, "a"), SqliteSharedBudget(budget_spec, "b")
+    asyncio.run(dead.reserve(Amount(0.0, 80)))
     assert not other.would_refuse(Amount(0.0, 50)), "it may come free"
-    let_go(terms, "a")
-    asyncio.run(asyncio.wait_for(other.hold(Amount(0.0, 50)), 1))
-    with pytest.raises(PurseEmpty, match="budget_tokens is used up: 0 of 100 tokens, and the next call can take 120"):
-        asyncio.run(other.hold(Amount(0.0, 120)))
+    release_reservations(budget_spec, "a")
+    asyncio.run(asyncio.wait_for(other.reserve(Amount(0.0, 50)), 1))
+    with pytest.raises(
+        SharedBudgetExhausted, match="budget_tokens is exhausted: 0 of 100 tokens, and the next call can take 120"
+    ):
+        asyncio.run(other.reserve(Amount(0.0, 120)))
 
 
 @pytest.mark.long
@@ -89,19 +99,19 @@ def test_an_ablation_in_four_processes_stops_before_its_dollars_are_spent(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
     # Each of the fifty runs would cost about ten cents.
-    (tmp_path / "dear.yaml").write_text(FILE)
+    (tmp_path / "expensive.yaml").write_text(FILE)
     (tmp_path / "prices.yaml").write_text(PRICES)
-    with ModelServer(Team(1)) as server:
+    with ModelServer(SimulatedTeam(1)) as server:
         live = f"{{base_urls: {{anthropic: {server.url}}}, prices: {tmp_path / 'prices.yaml'}, max_tokens: 400}}"
         settings = ["--set", "team.model=anthropic/m", "--set", f"live={live}", "--set", "budget_usd=0.5"]
-        done = aarlab("ablate", "dear.yaml", *tiny, *settings, "--jobs", "4", "--sandbox", "none", "--json")
-    told = json.loads(done.stdout)
+        done = aarlab("ablate", "expensive.yaml", *tiny, *settings, "--jobs", "4", "--sandbox", "none", "--json")
+    output = json.loads(done.stdout)
     price = read_prices(tmp_path / "prices.yaml").price("anthropic/m")
     assert price is not None
     billed = Usage(*(server.billed[name] for name in ("input", "output", "read", "written")))
     assert 0.4 <= price.cost_usd(billed) <= 0.5, done.stderr
-    assert (done.exit_code, told["status"]) == (3, "stopped"), done.stderr
-    assert told["why"].startswith("budget_usd is used up: $0.4")
-    assert 0 < told["runs"]["done"] < told["runs"]["planned"]
-    assert any(arm["mean"] is not None for arm in told["arms"])
-    assert told["runs"]["failed"] == 0
+    assert (done.exit_code, output["status"]) == (3, "stopped"), done.stderr
+    assert output["reason"].startswith("budget_usd is exhausted: $0.4")
+    assert 0 < output["runs"]["done"] < output["runs"]["planned"]
+    assert any(arm["mean"] is not None for arm in output["arms"])
+    assert output["runs"]["failed"] == 0

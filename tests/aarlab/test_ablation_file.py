@@ -10,29 +10,29 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aarlab.ablation.load import load_ablation, plan_of, shipped_ablations
-from aarlab.ablation.plan import CONTROL, Ablation, Plan, Shard
+from aarlab.ablation.ablation_file import load_ablation, plan_of, shipped_ablations
+from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan, Shard
 from aarlab.ablation.schema import ablation_schema
 from aarlab.config import ConfigError
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure import PRESETS
+from aarlab.graph.structure.structure import PRESETS
 
 TWO = """
     name: two
     scenario: {budget: {hours: 8}}
     arms:
       free: {}
-      bound: {structure: staged, structure.review: gate}
+      staged: {structure: staged, structure.review: gate}
     seeds: 3
 """
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AblationPlan]:
     """Return the plan of a file of this content, called `my.yaml`."""
     monkeypatch.chdir(tmp_path)
 
-    def plan(text: str, *overrides: str) -> Plan:
+    def plan(text: str, *overrides: str) -> AblationPlan:
         Path("my.yaml").write_text(dedent(text).lstrip("\n"))
         return load_ablation("my.yaml", overrides)
 
@@ -40,45 +40,45 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]
 
 
 @pytest.fixture
-def complaint(plan: Callable[..., Plan]) -> Callable[..., str]:
+def fault_text(plan: Callable[..., AblationPlan]) -> Callable[..., str]:
     """Return what is said about a file of this content."""
 
-    def complaint(text: str, *overrides: str) -> str:
+    def fault_text(text: str, *overrides: str) -> str:
         with pytest.raises(ConfigError) as raised:
             plan(text, *overrides)
         return str(raised.value)
 
-    return complaint
+    return fault_text
 
 
-def test_arms_and_seeds_make_runs_seed_by_seed_with_the_control_last(plan: Callable[..., Plan]) -> None:
+def test_arms_and_seeds_make_runs_seed_by_seed_with_the_control_last(plan: Callable[..., AblationPlan]) -> None:
     runs = plan(TWO).runs
-    assert [(run.arm, run.seed) for run in runs[:4]] == [("free", 1), ("bound", 1), (CONTROL, 1), ("free", 2)]
+    assert [(run.arm, run.seed) for run in runs[:4]] == [("free", 1), ("staged", 1), (CONTROL, 1), ("free", 2)]
     assert len(runs) == 9
     bound = runs[1].scenario
     assert (bound.structure.workflow, bound.structure.review, bound.budget.hours) == ("staged", "gate", 8)
 
 
-def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., Plan]) -> None:
+def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., AblationPlan]) -> None:
     first, _, control = plan(TWO).arms
     team = first.scenario.team.model_copy(update={"model": "simulated/random"})
     assert control.scenario == first.scenario.model_copy(update={"team": team, "name": "random-search"})
-    assert [arm.name for arm in plan(TWO, "controls=false").arms] == ["free", "bound"]
+    assert [arm.name for arm in plan(TWO, "controls=false").arms] == ["free", "staged"]
     already = plan("name: x\narms: {learns: {}, draws: {team.model: simulated/random}}")
     assert [arm.name for arm in already.arms] == ["learns", "draws"]
 
 
-def test_a_grid_is_every_combination_and_multiplies_named_arms(plan: Callable[..., Plan]) -> None:
+def test_a_grid_is_every_combination_and_multiplies_named_arms(plan: Callable[..., AblationPlan]) -> None:
     grid = "name: x\ncontrols: false\ngrid: {structure.directions: [none, pool], team.researchers: [2, 3]}\n"
     names = [arm.name for arm in plan(grid).arms]
     assert names == [f"directions={d}, researchers={n}" for d in ("none", "pool") for n in (2, 3)]
-    both = plan(f"{grid}arms: {{free: {{}}, bound: {{structure: staged}}}}")
-    assert [arm.name for arm in both.arms] == [f"{arm}, {point}" for arm in ("free", "bound") for point in names]
+    both = plan(f"{grid}arms: {{free: {{}}, staged: {{structure: staged}}}}")
+    assert [arm.name for arm in both.arms] == [f"{arm}, {point}" for arm in ("free", "staged") for point in names]
     last = both.arms[-1].scenario
     assert (last.structure.workflow, last.structure.directions, last.team.researchers) == ("staged", "pool", 3)
 
 
-def test_overrides_reach_the_ablation_its_arms_its_grid_and_the_scenario(plan: Callable[..., Plan]) -> None:
+def test_overrides_reach_the_ablation_its_arms_its_grid_and_the_scenario(plan: Callable[..., AblationPlan]) -> None:
     changed = plan(
         TWO, "seeds=[5, 2]", "arms.free.structure.review=advisory", "arms.new={costs.full: 1}", "budget.hours=4",
         "grid.task=[chat, math]", "scenario.team.researchers=2", "name=other",
@@ -102,7 +102,7 @@ def test_a_scenario_is_found_by_name_or_beside_the_file(tmp_path: Path, monkeypa
     assert {run.scenario.budget.hours for run in named.runs} == {16}
 
 
-def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: Callable[..., Plan]) -> None:
+def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: Callable[..., AblationPlan]) -> None:
     def stems(*overrides: str) -> set[str]:
         return {run.stem for run in plan(TWO, *overrides).runs}
 
@@ -145,14 +145,21 @@ def test_the_shipped_schema_is_that_of_this_version() -> None:
 
 def test_the_schema_knows_every_field_that_an_arm_can_set() -> None:
     fields = ablation_schema()["$defs"]["Settings"]["properties"]
-    assert {"structure", "structure.review", "task.name", "budget.hours", "scoring.cap", "team.model"} <= fields.keys()
+    assert {
+        "structure",
+        "structure.review",
+        "task.name",
+        "budget.hours",
+        "scoring.full_experiment_cap",
+        "team.model",
+    } <= fields.keys()
     assert not {"seed", "name"} & fields.keys()
 
 
-def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., Plan]) -> None:
+def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., AblationPlan]) -> None:
     made = Ablation(
         name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}).model_dump(exclude_unset=True,
-        exclude={"seed"}), arms={"free": {}, "bound": {"structure": "staged", "structure.review": "gate"}}, seeds=3,
+        exclude={"seed"}), arms={"free": {}, "staged": {"structure": "staged", "structure.review": "gate"}}, seeds=3,
     )  # fmt: skip
     assert [run.stem for run in plan_of(made).runs] == [run.stem for run in plan(TWO).runs]
     from_scenario = Ablation(name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}),
@@ -168,7 +175,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             """
             my.yaml:5: structure.revew (arm b)
               found    a key that does not exist here
-              allowed  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_by, pool_ideas, pool_critiques, topology_parameters, checkpoint_rounds
+              allowed  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_source, pool_ideas, pool_revisions, topology_parameters, checkpoint_rounds
               did you mean review?
             """,  # noqa: E501
         ),
@@ -272,7 +279,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             """
             my.yaml:3: sedes
               found    a key that does not exist here
-              allowed  name, question, scenario, past, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              allowed  name, question, scenario, fork_from, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
               did you mean seeds?
 
             my.yaml:4: seeds
@@ -294,15 +301,15 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
         ),
     ],
 )
-def test_a_fault_is_told_with_its_place_and_its_arm(complaint: Callable[..., str], text: str, told: str) -> None:
-    assert complaint(text) == dedent(told).strip("\n")
+def test_a_fault_is_told_with_its_place_and_its_arm(fault_text: Callable[..., str], text: str, expected: str) -> None:
+    assert fault_text(text) == dedent(expected).strip("\n")
 
 
-def test_an_override_of_an_arm_is_named_where_it_is_at_fault(complaint: Callable[..., str]) -> None:
-    told = complaint(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
-    assert told[0].startswith("--set measures=[heldout.prg]: measures\n  found    'heldout.prg'\n")
-    assert told[0].endswith("did you mean heldout.pgr?")
-    assert told[1].startswith("--set arms.free.structure.review=gat: structure.review (arm free and 1 more)\n")
+def test_an_override_of_an_arm_is_named_where_it_is_at_fault(fault_text: Callable[..., str]) -> None:
+    expected = fault_text(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
+    assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  found    'heldout.prg'\n")
+    assert expected[0].endswith("did you mean heldout.pgr?")
+    assert expected[1].startswith("--set arms.free.structure.review=gat: structure.review (arm free and 1 more)\n")
 
 
 def test_what_differs_is_shown_before_it_starts_and_nothing_is_written(
@@ -312,15 +319,15 @@ def test_what_differs_is_shown_before_it_starts_and_nothing_is_written(
     assert "7 arms x 4 seeds = 28 runs, 0 done" in shown
     assert "structure.workflow: staged, structure.review: gate" in shown
     assert "50 research hours of the team in each run" in shown
-    told = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
-    assert (told["status"], told["runs"]["planned"], told["cost_usd"]) == ("planned", 140, [0.0, 0.0])
+    expected = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
+    assert (expected["status"], expected["runs"]["planned"], expected["cost_usd"]) == ("planned", 140, [0.0, 0.0])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_validate_accepts_ablations(aarlab: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text(dedent(TWO))
     assert "Valid: 3 arms, 9 runs." in aarlab("validate", "my.yaml").stdout
-    told = json.loads(aarlab("validate", "dials", "--json", "--set", "budget.hours=2").stdout)
-    assert told["arms"]["review gate"]["structure"]["review"] == "gate"
-    assert told["arms"]["autonomous"]["budget"]["hours"] == 2
+    expected = json.loads(aarlab("validate", "dials", "--json", "--set", "budget.hours=2").stdout)
+    assert expected["arms"]["review gate"]["structure"]["review"] == "gate"
+    assert expected["arms"]["autonomous"]["budget"]["hours"] == 2
     assert aarlab("validate", "my.yaml", "--set", "seeds=0").exit_code == 2

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aarlab.graph.summary import summarise
+from aarlab.graph.run.summary import summarise
 from aarlab.memory import measures
 from aarlab.memory.events import (
-    Brief,
-    Closed,
+    AgentSetup,
     Decision,
     Edge,
     Experiment,
     Finding,
     ModelCall,
     Published,
-    RoundBegan,
+    RoundStarted,
+    RunClosed,
 )
 from aarlab.memory.roster import researchers
 from aarlab.memory.runfile import RunFile
@@ -53,13 +53,13 @@ def climbed(file: RunFile) -> Rows:
 
 
 def repeated(file: RunFile) -> Rows:
-    told = measures.repeats(file)
+    told = measures.repeated_experiments(file)
     return [(told.full, told.own, told.visible, told.unseen)]
 
 
 def uptake(file: RunFile) -> Rows:
     told = measures.critique_uptake(file)
-    return [(told.critiques, told.by_author, told.by_anybody)]
+    return [(told.critiques, told.by_author, told.by_anyone)]
 
 
 def thought(file: RunFile) -> Rows:
@@ -85,7 +85,7 @@ EXPECTED: dict[str, Callable[[RunFile], Rows]] = {
     "borrow_depth": lambda file: one(measures.borrow_depth(file).winner),
     "critique_uptake": uptake,
     "repeats": repeated,
-    "heldout_pgr": lambda file: [tuple(summarise(file)["heldout_pgr"].values())],
+    "heldout_pgr_by_budget": lambda file: [tuple(summarise(file)["heldout_pgr_by_budget"].values())],
     "cost_usd": lambda file: one(summarise(file)["cost_usd"]),
     "hours": lambda file: one(summarise(file)["hours"]),
     "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
@@ -114,19 +114,21 @@ def invented(folder: Path, seed: int) -> RunFile:
     scenario = {"budget": {"hours": 10.0}, "task": {"name": "chat"}, "structure": {}, "team": {"model": "m"}}
     file = RunFile.create(folder / f"{seed}.db", run_id="invented", version="0", seed=seed, scenario=scenario)
     for name in team:
-        hears = pick([None, [other for other in team if draw.random() < 0.5]])
-        file.append(name, Brief("researcher", "m", "", "", None, hears), round=0, hours=0.0)
+        neighbours = pick([None, [other for other in team if draw.random() < 0.5]])
+        file.append(name, AgentSetup("researcher", "m", "", "", None, neighbours), round=0, hours=0.0)
         file.append(name, Decision("direction", "", pick(["agent", "structure"])), round=0, hours=0.0)
     findings: list[Finding] = []
     public: list[Finding] = []
     experiments = 0
     codes = [file.store_text(f"code {i}") for i in range(6)]
     for round_ in range(1, rounds + 1):
-        file.append("team", RoundBegan(2.0 * round_), round=round_, hours=2.0 * round_ - 2)
+        file.append("team", RoundStarted(2.0 * round_), round=round_, hours=2.0 * round_ - 2)
         for name in team if round_ == 3 else ():
             # As in a run that was forked there, under another topology.
-            hears = pick([None, [other for other in team if draw.random() < 0.5]])
-            file.append(name, Brief("researcher", "m", "", "", None, hears), round=round_, hours=2.0 * round_ - 2)
+            neighbours = pick([None, [other for other in team if draw.random() < 0.5]])
+            file.append(
+                name, AgentSetup("researcher", "m", "", "", None, neighbours), round=round_, hours=2.0 * round_ - 2
+            )
         steps = [(2.0 * round_ - 2 + float(draw.integers(1, 9)) / 4, pick(team)) for _ in range(30)]
         for hours, name in sorted(steps):
             match pick(["decide", "think", "try", "try", "post", "post", "criticise"]):
@@ -162,7 +164,7 @@ def invented(folder: Path, seed: int) -> RunFile:
                 public.append(post)
     with_children = [f.id for f in findings if measures.borrow_depths(file)[f.id] > 0]
     # Not summarised as a winner: nothing of it was scored again.
-    file.append("team", Closed(pick(with_children), None, 1.5), round=rounds + 1, hours=10.0)
+    file.append("team", RunClosed(pick(with_children), None, 1.5), round=rounds + 1, hours=10.0)
     return file
 
 
@@ -188,7 +190,9 @@ def test_a_query_gives_what_the_function_gives_for_a_real_run(real: RunFile, que
     agrees(real, query)
 
 
-@pytest.mark.parametrize("query", sorted(set(EXPECTED) - {"cost_usd", "usd_per_hour", "hours", "heldout_pgr"}))
+@pytest.mark.parametrize(
+    "query", sorted(set(EXPECTED) - {"cost_usd", "usd_per_hour", "hours", "heldout_pgr_by_budget"})
+)
 def test_a_query_gives_what_the_function_gives_whatever_happened(chance: RunFile, query: str) -> None:
     agrees(chance, query)
 
@@ -200,13 +204,13 @@ def test_the_entropy_follows_from_its_ingredients(real: RunFile, chance: RunFile
 
 
 def test_the_functions_and_figures_that_the_page_names_exist(summary: dict[str, Any]) -> None:
-    import aarlab.graph.measures
-    import aarlab.graph.summary
+    import aarlab.graph.run.method_measures
+    import aarlab.graph.run.summary
 
     rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("|")][2:]
     for row in rows:
         for name in re.findall(r"`([\w.]+)`", row[2]):
-            homes = (measures, aarlab.graph.measures, aarlab.graph.summary)
+            homes = (measures, aarlab.graph.run.method_measures, aarlab.graph.run.summary)
             assert any(hasattr(home, name.rpartition(".")[2]) for home in homes), name
         for key in re.findall(r"`(\w+)`", row[3] if len(row) > 3 else ""):
             assert key in summary, key

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from browser import CHROMIUM, FLAGS
 from click.testing import Result
-from invented import ARMS, record, results, run_file
+from synthetic_runs import ARMS, record, results, run_file
 
-from aarlab.ablation.records import Record, Results
+from aarlab.ablation.records import Results, RunRecord
 from aarlab.report import analyse, markdown, tables
-from aarlab.report.page import page
+from aarlab.report.html_page import page
 from aarlab.report.sentences import (
-    cautions,
+    caveats,
     controls_sentence,
     design_sentences,
     result_sentence,
@@ -30,11 +30,11 @@ from aarlab.report.sentences import (
 )
 
 
-def changed(given: Results, change: Callable[[Record], Record]) -> Results:
+def map_records(given: Results, change: Callable[[RunRecord], RunRecord]) -> Results:
     return replace(given, records=tuple(change(one) for one in given.records))
 
 
-def claude(one: Record) -> Record:
+def with_claude(one: RunRecord) -> RunRecord:
     team = {**one.scenario["team"], "model": "anthropic/claude-x"}
     return replace(one, scenario={**one.scenario, "team": team})
 
@@ -43,30 +43,30 @@ def claude(one: Record) -> Record:
 
 
 def test_a_planted_difference_is_told_with_its_interval_and_the_rest_is_not_called_one() -> None:
-    told = result_sentence(analyse(results()))
+    text = result_sentence(analyse(results()))
     found = re.match(
         r"Among simulated researchers staged came out lower than free in held-out PGR: (\S+) "
         r"\(95 % interval (\S+) to (\S+); 12 pairs, p < \.001 after correction\); "
         r"2 other planned comparisons show none\.$",
-        told.replace("\N{MINUS SIGN}", "-"),
+        text.replace("\N{MINUS SIGN}", "-"),
     )
-    assert found, told
+    assert found, text
     difference, low, high = (float(part) for part in found.groups())
     assert low < difference < high < -0.1
 
 
 def test_where_nothing_differs_the_sentence_says_so_and_how_blind_the_design_is() -> None:
-    told = result_sentence(analyse(results(effects={})))
-    assert told.startswith("None of 3 planned comparisons shows a difference in held-out PGR among simulated")
-    assert re.search(r"less than 0\.0\d+ would likely have gone unseen\.$", told)
+    text = result_sentence(analyse(results(effects={})))
+    assert text.startswith("None of 3 planned comparisons shows a difference in held-out PGR among simulated")
+    assert re.search(r"less than 0\.0\d+ would probably not be detected\.$", text)
 
 
 def test_a_simulated_policy_is_called_one_in_the_title_and_never_named_after_a_language_model() -> None:
     given = results(seeds=3)
     assert "simulated researchers, not a language model" in title_line(analyse(given))
-    half = changed(given, lambda one: claude(one) if one.arm == "free" else one)
+    half = map_records(given, lambda one: with_claude(one) if one.arm == "free" else one)
     assert "partly simulated" in title_line(analyse(half))
-    live = changed(results(seeds=3, arms={"free": {}, "staged": {"structure": "staged"}}), claude)
+    live = map_records(results(seeds=3, arms={"free": {}, "staged": {"structure": "staged"}}), with_claude)
     assert title_line(analyse(live)) == "invented: anthropic/claude-x"
     assert "among simulated" not in result_sentence(analyse(live)).lower()
     assert "simulated researchers, not a language model" in page(analyse(given)).split("</title>")[0]
@@ -75,15 +75,15 @@ def test_a_simulated_policy_is_called_one_in_the_title_and_never_named_after_a_l
 def test_what_a_reader_must_know_first_stands_first() -> None:
     given = results(seeds=6)
     lost = {("staged", 2): "missing", ("staged", 3): "failed"}
-    given = changed(given, lambda one: replace(one, status=lost.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
-    given = changed(
+    given = map_records(given, lambda one: replace(one, status=lost.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
+    given = map_records(
         given,
         lambda one: record(one.arm, one.seed, None, ARMS["free"]) if (one.arm, one.seed) == ("free", 1) else one,
     )
-    told = cautions(analyse(given))
-    assert told[0].startswith("2 of 24 planned runs are not done.")
-    assert told[1].startswith("Every arm has fewer than 10 runs.")
-    assert told[2].startswith("1 of 6 runs of free ended without held-out PGR")
+    text = caveats(analyse(given))
+    assert text[0].startswith("2 of 24 planned runs are not done.")
+    assert text[1].startswith("Every arm has fewer than 10 runs.")
+    assert text[2].startswith("1 of 6 runs of free ended without held-out PGR")
     left_out = next(table for table in tables(analyse(given)) if table.name == "left_out")
     assert [row[:3] for row in left_out.rows] == [
         ("free", 1, "done"),
@@ -93,7 +93,7 @@ def test_what_a_reader_must_know_first_stands_first() -> None:
 
 
 def test_enough_runs_of_kept_structures_give_no_reason_for_caution() -> None:
-    assert cautions(analyse(results())) == []
+    assert caveats(analyse(results())) == []
 
 
 def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
@@ -102,44 +102,46 @@ def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
         "long": {"budget": {"hours": 16}},
         "long again": {"budget": {"hours": 16}},
     }
-    told = cautions(analyse(results(arms=arms)))
-    assert told[0].startswith(
+    text = caveats(analyse(results(arms=arms)))
+    assert text[0].startswith(
         "Budgets were not equal: from 36 research hours for the whole team in short to 144 in long."
     )
-    assert told[1] == "long and long again are the same configuration: what differs between them is noise."
+    assert text[1] == "long and long again are the same configuration: what differs between them is noise."
 
 
 def test_a_dial_that_did_nothing_to_anybody_is_pointed_out() -> None:
     given = results(arms={"free": {}, "advised": {"structure": {"review": "advisory"}}})
     scores = {one.seed: one.summary["heldout"] for one in given.records if one.arm == "free"}
-    given = changed(given, lambda one: replace(one, summary={**one.summary, "heldout": scores[one.seed]}))
-    assert cautions(analyse(given)) == [
+    given = map_records(given, lambda one: replace(one, summary={**one.summary, "heldout": scores[one.seed]}))
+    assert caveats(analyse(given)) == [
         "advised and free came to the same held-out PGR with every seed: what differs between them did nothing to "
         "these researchers."
     ]
 
 
 def test_budgets_in_dollars_and_tokens_are_told_too() -> None:
-    arms = {name: {"structure": name, "budget": {"usd": 5, "tokens_each": 20000}} for name in ("autonomous", "staged")}
-    told = markdown(analyse(results(seeds=3, arms=arms)))
-    assert "at most $5, at most 20,000 tokens for each agent." in told
+    arms = {
+        name: {"structure": name, "budget": {"usd": 5, "tokens_per_agent": 20000}} for name in ("autonomous", "staged")
+    }
+    text = markdown(analyse(results(seeds=3, arms=arms)))
+    assert "at most $5, at most 20,000 tokens for each agent." in text
     arms["staged"]["budget"] = {"usd": 8}
-    told = " ".join(cautions(analyse(results(seeds=3, arms=arms))))
-    assert "Budgets were not equal: budget.usd: autonomous 5, staged 8; budget.tokens_each" in told
+    text = " ".join(caveats(analyse(results(seeds=3, arms=arms))))
+    assert "Budgets were not equal: budget.usd: autonomous 5, staged 8; budget.tokens_per_agent" in text
 
 
 def test_controls_are_told_by_who_is_ahead_of_the_best_fixed_baseline() -> None:
-    told = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
-    assert told is not None
-    assert "reaches 0.40 on the same held-out worlds" in told
-    assert told.endswith("Ahead of it: free, random search; not told apart from it: scripted; behind it: staged.")
+    text = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
+    assert text is not None
+    assert "reaches 0.40 on the same held-out worlds" in text
+    assert text.endswith("Above it: free, random search; not distinguishable from it: scripted; below it: staged.")
 
 
 def test_the_design_tells_what_it_could_show_what_pairing_gained_and_how_far_chance_goes() -> None:
-    told = " ".join(design_sentences(analyse(results())))
-    for expected in (r"12 pairs show with a chance of 80 %: 0\.0\d+ in a single comparison", r"correlation \S+ \(",
-                     r"A against A: .* differ by more than 0\.0\d+ \("):  # fmt: skip
-        assert re.search(expected, told), told
+    text = " ".join(design_sentences(analyse(results())))
+    for expected in (r"12 pairs show at 80 % power: 0\.0\d+ in a single comparison", r"correlation \S+ \(",
+                     r"A/A comparison: .* differ by more than 0\.0\d+ \("):  # fmt: skip
+        assert re.search(expected, text), text
 
 
 def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
@@ -165,11 +167,11 @@ def test_what_led_at_parts_of_the_budget_is_told_by_its_held_out_score() -> None
         "quarter": 0.05,
         "half": 0.25,
     }
-    assert reached["whole"][0].value == pytest.approx(analysis.primary.standings["free"].mean.value)
-    told = markdown(analysis)
-    assert "held-out PGR at a quarter" in told
-    assert f"| free | {analysis.areas['free'].value:.3f} (" in told
-    assert analysis.areas["free"].value == pytest.approx((0.25 * 0.1 + 0.4 * 0.3 + 0.1 * 0.58), abs=0.02)
+    assert reached["whole"][0].value == pytest.approx(analysis.primary.arm_summaries["free"].mean.value)
+    text = markdown(analysis)
+    assert "held-out PGR at a quarter" in text
+    assert f"| free | {analysis.normalised_areas['free'].value:.3f} (" in text
+    assert analysis.normalised_areas["free"].value == pytest.approx((0.25 * 0.1 + 0.4 * 0.3 + 0.1 * 0.58), abs=0.02)
 
 
 def test_the_control_is_no_point_on_the_line_between_structures() -> None:
@@ -201,17 +203,17 @@ def test_the_secret_of_the_worlds_is_in_no_report() -> None:
 
 def test_names_from_a_file_are_text_on_the_page_and_no_markup() -> None:
     arms = {"<b>free</b>": {}, "</script><script>alert(1)</script>": {"structure": "staged"}}
-    told = page(analyse(results(seeds=3, arms=arms)))
-    body = told[told.index("<body>") :]
+    text = page(analyse(results(seeds=3, arms=arms)))
+    body = text[text.index("<body>") :]
     assert "<b>free" not in body
     assert "<script>alert" not in body
 
 
 def test_a_page_asks_for_nothing_from_outside() -> None:
-    told = page(analyse(results(seeds=3)))
-    without_plotly = re.sub(r"<script>.*?</script>", "", told, count=1, flags=re.DOTALL)
+    text = page(analyse(results(seeds=3)))
+    without_plotly = re.sub(r"<script>.*?</script>", "", text, count=1, flags=re.DOTALL)
     assert not re.search(r"(src|href)\s*=|@import|url\(", without_plotly)
-    assert '"format": "svg"' in told
+    assert '"format": "svg"' in text
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -228,15 +230,15 @@ def small_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     ]
 
 
-def asked(path: Path, query: str) -> Any:
+def scalar(path: Path, query: str) -> Any:
     with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
         return connection.execute(query).fetchone()[0]
 
 
 def heldout(path: Path) -> float:
     """Read the winner's held-out PGR from the ledger, not from the summary."""
-    query = "SELECT pgr FROM evaluations WHERE panel = 'heldout' AND subject = (SELECT best FROM closes)"
-    return float(asked(path, query))
+    query = "SELECT pgr FROM evaluations WHERE panel = 'heldout' AND subject = (SELECT best FROM run_results)"
+    return float(scalar(path, query))
 
 
 def test_numbers_equal_those_recomputed_from_the_run_files(
@@ -244,18 +246,18 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
 ) -> None:
     done = aarlab("report", "--json", "--out", str(tmp_path / "r.html"), *map(str, small_runs))
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
+    text = json.loads(done.stdout)
     values = {path.stem: heldout(path) for path in small_runs}
     free, staged = ([values[f"{structure}-{seed}"] for seed in (1, 2)] for structure in ("autonomous", "staged"))
-    assert told["arms"]["autonomous"]["mean"]["value"] == pytest.approx(fmean(free), abs=1e-6)
-    assert told["arms"]["staged"]["spread"] == pytest.approx(stdev(staged), abs=1e-6)
-    (compared,) = told["comparisons"]
+    assert text["arms"]["autonomous"]["mean"]["value"] == pytest.approx(fmean(free), abs=1e-6)
+    assert text["arms"]["staged"]["sd"] == pytest.approx(stdev(staged), abs=1e-6)
+    (compared,) = text["comparisons"]
     assert compared["mean"]["value"] == pytest.approx(fmean(staged) - fmean(free), abs=1e-6)
 
     table = list(csv.DictReader((tmp_path / "r-tables" / "runs.csv").read_text().splitlines()))
     for row, path in zip(table, small_runs, strict=True):
         assert float(row["heldout.pgr"]) == pytest.approx(values[path.stem], abs=1e-6)
-        autonomy = asked(path, "SELECT avg(taken_by = 'agent') FROM decisions")
+        autonomy = scalar(path, "SELECT avg(taken_by = 'agent') FROM decisions")
         assert float(row["realised_autonomy"]) == pytest.approx(autonomy, abs=1e-4)
     shown = (tmp_path / "r.html").read_text()
     shown = shown[shown.index("<body>") :]
@@ -269,17 +271,19 @@ def test_a_run_that_a_limit_of_its_own_has_stopped_counts_as_it_does_in_an_ablat
     from aarlab.report import results_from
 
     stopped = run_file(tmp_path / "stopped.db", seed=3, structure="staged", pgr=0.3, free=1, status="stopped")
-    told = analyse(results_from([*small_runs, stopped]))
-    assert told.primary.standings["staged"].n == 3
-    assert not any("planned runs are not done" in caution for caution in cautions(told))
+    text = analyse(results_from([*small_runs, stopped]))
+    assert text.primary.arm_summaries["staged"].n == 3
+    assert not any("planned runs are not done" in caution for caution in caveats(text))
 
 
 def test_the_area_under_a_climb_is_that_of_the_summary(small_runs: list[Path]) -> None:
     from aarlab.report import results_from
-    from aarlab.statistics import area
+    from aarlab.statistics import normalised_area
 
     for one in results_from(small_runs).records:
-        assert area(one.frontier, 2 * 24.0) == pytest.approx(one.summary["development_pgr"]["mean"], abs=1e-3)
+        assert normalised_area(one.frontier, 2 * 24.0) == pytest.approx(
+            one.summary["development_pgr"]["mean"], abs=1e-3
+        )
 
 
 def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_arm_of_their_own(
@@ -288,8 +292,8 @@ def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_ar
     from aarlab.config import ConfigError
     from aarlab.report import results_from
 
-    told = results_from([small_runs[0].parent])
-    assert [one.arm for one in told.records] == ["autonomous", "autonomous", "staged", "staged"]
+    text = results_from([small_runs[0].parent])
+    assert [one.arm for one in text.records] == ["autonomous", "autonomous", "staged", "staged"]
     copy = shutil.copy(small_runs[0], tmp_path / "copy.db")
     with pytest.raises(ConfigError, match="the same run as"):
         results_from([*small_runs, copy])
@@ -298,7 +302,7 @@ def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_ar
     connection.close()
     again = results_from([*small_runs, copy])
     assert [one.arm for one in again.records][-1] == "autonomous (again, 2)"
-    assert "are the same configuration" in " ".join(cautions(analyse(again)))
+    assert "are the same configuration" in " ".join(caveats(analyse(again)))
 
 
 def test_what_cannot_be_reported_is_refused_before_anything_is_written(
@@ -344,6 +348,6 @@ def test_the_page_shows_its_figures_in_a_browser_without_a_network(tmp_path: Pat
     figures = re.findall(r'<figure id="([\w-]+)"[^>]*>(.*?)</figure>', done.stdout, re.DOTALL)
     assert [name for name, _ in figures] == [
         "figure-forest", "figure-runs", "figure-profiles", "figure-panels", "figure-forest-entropy_bits",
-        "figure-climbs", "figure-entropies", "figure-autonomy",
+        "figure-best_so_far_curves", "figure-entropies", "figure-autonomy",
     ]  # fmt: skip
     assert all('class="main-svg"' in drawn for _, drawn in figures)

@@ -12,24 +12,24 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from aarlab.statistics import (
-    SPREAD_OF_RUNS,
-    area,
+    ASSUMED_RUN_SD,
+    arm_summary,
     band,
     best_so_far,
     between_arms,
     compare,
+    detectable_difference,
     estimate,
     holm,
     interquartile_mean,
     mean,
     median,
     noise_floor,
+    normalised_area,
     power,
     profile,
+    sd_interval,
     seeds_needed,
-    smallest_difference,
-    spread_interval,
-    standing,
     within_arms,
 )
 
@@ -47,8 +47,8 @@ def by_seed(values: "list[float] | np.ndarray") -> dict[int, float]:
     return {seed: float(value) for seed, value in enumerate(values, start=1)}
 
 
-def some(n: int, seed: int = 0, centre: float = 0.55, spread: float = 0.06) -> "np.ndarray":
-    return np.random.default_rng(seed).normal(centre, spread, n)
+def normal_values(n: int, seed: int = 0, centre: float = 0.55, sd: float = 0.06) -> "np.ndarray":
+    return np.random.default_rng(seed).normal(centre, sd, n)
 
 
 # -- estimates ---------------------------------------------------------------------------------------------------------
@@ -57,11 +57,11 @@ def some(n: int, seed: int = 0, centre: float = 0.55, spread: float = 0.06) -> "
 @given(SAMPLES)
 @settings(max_examples=25, deadline=None)
 def test_point_estimates_are_those_of_numpy_and_scipy(values: list[float]) -> None:
-    stood = standing(values)
-    assert stood.mean.value == pytest.approx(np.mean(values))
-    assert stood.median.value == pytest.approx(np.median(values))
-    assert stood.iqm.value == pytest.approx(stats.trim_mean(values, 0.25))
-    assert stood.spread == pytest.approx(np.std(values, ddof=1))
+    summary = arm_summary(values)
+    assert summary.mean.value == pytest.approx(np.mean(values))
+    assert summary.median.value == pytest.approx(np.median(values))
+    assert summary.iqm.value == pytest.approx(stats.trim_mean(values, 0.25))
+    assert summary.sd == pytest.approx(np.std(values, ddof=1))
 
 
 @given(SAMPLES, PGR)
@@ -79,14 +79,14 @@ def test_an_interval_contains_its_mean_stays_within_the_values_and_moves_with_th
 
 
 def test_for_many_runs_the_interval_is_that_of_scipys_bootstrap_and_of_the_normal_distribution() -> None:
-    values = some(400)
+    values = normal_values(400)
     for ours, theirs in ((mean, np.mean), (median, np.median)):
-        told = estimate(ours, values).interval
+        result = estimate(ours, values).interval
         scipys = stats.bootstrap(
             (values,), theirs, method="percentile", rng=np.random.default_rng(1)
         ).confidence_interval
         width = scipys.high - scipys.low
-        assert told == pytest.approx((scipys.low, scipys.high), abs=0.06 * width)
+        assert result == pytest.approx((scipys.low, scipys.high), abs=0.06 * width)
     exact = stats.norm.interval(0.95, values.mean(), values.std(ddof=1) / 20)
     assert estimate(mean, values).interval == pytest.approx(exact, abs=0.0006)
 
@@ -94,7 +94,7 @@ def test_for_many_runs_the_interval_is_that_of_scipys_bootstrap_and_of_the_norma
 def test_for_few_runs_the_interval_is_about_as_wide_as_students() -> None:
     widths = []
     for seed in range(40):
-        values = some(10, seed)
+        values = normal_values(10, seed)
         low, high = estimate(mean, values).interval or (0, 0)
         student = stats.t.interval(0.95, 9, values.mean(), stats.sem(values))
         widths.append((high - low) / (student[1] - student[0]))
@@ -102,56 +102,56 @@ def test_for_few_runs_the_interval_is_about_as_wide_as_students() -> None:
 
 
 def test_a_single_run_has_no_interval_and_runs_that_agree_have_one_of_no_width() -> None:
-    assert standing([0.4]).mean.interval is None
-    assert standing([0.4]).spread is None
+    assert arm_summary([0.4]).mean.interval is None
+    assert arm_summary([0.4]).sd is None
     assert estimate(interquartile_mean, [0.4] * 6).interval == pytest.approx((0.4, 0.4))
 
 
 def test_the_same_numbers_give_the_same_interval_whatever_was_asked_before() -> None:
-    first = estimate(mean, some(12)).interval
+    first = estimate(mean, normal_values(12)).interval
     for n in range(2, 9):
-        estimate(mean, some(n))
-    assert estimate(mean, some(12)).interval == first
+        estimate(mean, normal_values(n))
+    assert estimate(mean, normal_values(12)).interval == first
 
 
 # -- differences -------------------------------------------------------------------------------------------------------
 
 
 def test_arms_with_the_same_seeds_are_paired_and_tested_as_scipy_does() -> None:
-    left, right = some(12, 1), some(12, 2)
-    told = compare("a", by_seed(left), "b", by_seed(right))
-    assert (told.paired, told.n) == (True, 12)
-    assert told.mean.value == pytest.approx((left - right).mean())
-    assert told.spread == pytest.approx((left - right).std(ddof=1))
-    assert told.p == pytest.approx(stats.ttest_rel(left, right).pvalue)
-    assert told.pairing is not None
+    left, right = normal_values(12, 1), normal_values(12, 2)
+    result = compare("a", by_seed(left), "b", by_seed(right))
+    assert (result.paired, result.n) == (True, 12)
+    assert result.mean.value == pytest.approx((left - right).mean())
+    assert result.sd == pytest.approx((left - right).std(ddof=1))
+    assert result.p == pytest.approx(stats.ttest_rel(left, right).pvalue)
+    assert result.pairing is not None
     correlation = stats.pearsonr(left, right)
-    assert told.pairing.correlation == pytest.approx(correlation.statistic)
-    assert told.pairing.interval == pytest.approx(tuple(correlation.confidence_interval(0.95)))
+    assert result.pairing.correlation == pytest.approx(correlation.statistic)
+    assert result.pairing.interval == pytest.approx(tuple(correlation.confidence_interval(0.95)))
 
 
 def test_arms_with_other_seeds_are_not_paired_and_tested_as_welch_does() -> None:
-    left, right = some(12, 1), some(9, 2, spread=0.12)
-    told = compare("a", by_seed(left), "b", {100 + seed: value for seed, value in by_seed(right).items()})
-    assert (told.paired, told.n, told.pairing) == (False, 9, None)
-    assert told.mean.value == pytest.approx(left.mean() - right.mean())
-    assert told.p == pytest.approx(stats.ttest_ind(left, right, equal_var=False).pvalue)
+    left, right = normal_values(12, 1), normal_values(9, 2, sd=0.12)
+    result = compare("a", by_seed(left), "b", {100 + seed: value for seed, value in by_seed(right).items()})
+    assert (result.paired, result.n, result.pairing) == (False, 9, None)
+    assert result.mean.value == pytest.approx(left.mean() - right.mean())
+    assert result.p == pytest.approx(stats.ttest_ind(left, right, equal_var=False).pvalue)
 
 
 def test_a_seed_that_failed_in_one_arm_leaves_the_pairs_that_are_whole() -> None:
-    left, right = by_seed(some(10, 1)), by_seed(some(10, 2))
+    left, right = by_seed(normal_values(10, 1)), by_seed(normal_values(10, 2))
     del left[3], right[7]
-    told = compare("a", left, "b", right)
-    assert (told.paired, told.n) == (True, 8)
-    assert told.mean.value == pytest.approx(np.mean([left[seed] - right[seed] for seed in (1, 2, 4, 5, 6, 8, 9, 10)]))
+    result = compare("a", left, "b", right)
+    assert (result.paired, result.n) == (True, 8)
+    assert result.mean.value == pytest.approx(np.mean([left[seed] - right[seed] for seed in (1, 2, 4, 5, 6, 8, 9, 10)]))
 
 
 def test_the_probability_of_improvement_is_that_of_mann_and_whitney() -> None:
-    left, right = np.round(some(15, 3), 2), np.round(some(15, 4, centre=0.5), 2)
-    told = compare("a", by_seed(left), "b", by_seed(right))
-    assert told.ahead.value == pytest.approx(stats.mannwhitneyu(left, right).statistic / 15**2)
+    left, right = np.round(normal_values(15, 3), 2), np.round(normal_values(15, 4, centre=0.5), 2)
+    result = compare("a", by_seed(left), "b", by_seed(right))
+    assert result.p_improvement.value == pytest.approx(stats.mannwhitneyu(left, right).statistic / 15**2)
     always = compare("a", by_seed(left + 1), "b", by_seed(right))
-    assert (always.ahead.value, always.ahead.interval) == (1.0, pytest.approx((1.0, 1.0)))
+    assert (always.p_improvement.value, always.p_improvement.interval) == (1.0, pytest.approx((1.0, 1.0)))
 
 
 @given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12))
@@ -160,14 +160,14 @@ def test_turned_around_a_difference_changes_its_sign_and_nothing_else(pairs: lis
     left, right = (by_seed(list(side)) for side in zip(*pairs, strict=True))
     one, other = compare("a", left, "b", right), compare("b", right, "a", left)
     assert one.mean.value == pytest.approx(-other.mean.value)
-    assert one.ahead.value == pytest.approx(1 - other.ahead.value)
+    assert one.p_improvement.value == pytest.approx(1 - other.p_improvement.value)
     assert one.p == pytest.approx(other.p)
     low, high = other.mean.interval or (0, 0)
     assert one.mean.interval == pytest.approx((-high, -low))
 
 
 def test_arms_that_are_the_same_to_the_bit_do_not_differ_and_arms_a_constant_apart_do() -> None:
-    values = by_seed(some(10))
+    values = by_seed(normal_values(10))
     same = compare("a", values, "b", values)
     assert (same.mean.value, same.mean.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
     apart = compare("a", dict.fromkeys(range(5), 0.5), "b", dict.fromkeys(range(5), 0.25))
@@ -175,11 +175,11 @@ def test_arms_that_are_the_same_to_the_bit_do_not_differ_and_arms_a_constant_apa
 
 
 def test_pairing_is_worth_what_the_shared_part_is_worth() -> None:
-    shared, own = some(300, 1, 0, 3), some(600, 2, 0, 1)
-    told = compare("a", by_seed(shared + own[:300]), "b", by_seed(shared + own[300:])).pairing
-    assert told is not None
-    assert told.correlation == pytest.approx(0.9, abs=0.03)
-    assert told.variance_ratio == pytest.approx(0.1, abs=0.03)
+    shared, own = normal_values(300, 1, 0, 3), normal_values(600, 2, 0, 1)
+    result = compare("a", by_seed(shared + own[:300]), "b", by_seed(shared + own[300:])).pairing
+    assert result is not None
+    assert result.correlation == pytest.approx(0.9, abs=0.03)
+    assert result.variance_ratio == pytest.approx(0.1, abs=0.03)
     lost = compare("a", by_seed(own[:300]), "b", by_seed(own[300:])).pairing
     assert lost is not None
     assert lost.variance_ratio == pytest.approx(1.0, abs=0.12)
@@ -207,18 +207,16 @@ def test_power_is_that_of_statsmodels(seeds: int, difference: float) -> None:
 
 @given(st.integers(2, 200), st.floats(0.001, 1), st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_the_smallest_difference_needs_as_many_seeds_as_it_was_asked_for(
-    seeds: int, spread: float, paired: bool
-) -> None:
-    smallest = smallest_difference(seeds, spread, paired=paired)
-    assert power(seeds, smallest, spread, paired=paired) == pytest.approx(0.8)
-    assert seeds_needed(smallest * 1.0001, spread, paired=paired) == seeds
+def test_the_smallest_difference_needs_as_many_seeds_as_it_was_asked_for(seeds: int, sd: float, paired: bool) -> None:
+    smallest = detectable_difference(seeds, sd, paired=paired)
+    assert power(seeds, smallest, sd, paired=paired) == pytest.approx(0.8)
+    assert seeds_needed(smallest * 1.0001, sd, paired=paired) == seeds
 
 
 def test_the_seeds_needed_are_those_of_the_textbook() -> None:
     assert seeds_needed(0.5, 2**0.5, paired=False) == 64  # Cohen (1988): two groups, d = .5
     assert seeds_needed(0.5, 1.0) == 34
-    assert seeds_needed(0.05, SPREAD_OF_RUNS * 2**0.5, paired=False) == 64
+    assert seeds_needed(0.05, ASSUMED_RUN_SD * 2**0.5, paired=False) == 64
     assert seeds_needed(-0.05, 0.08) == seeds_needed(0.05, 0.08)
     with pytest.raises(ValueError, match="zero cannot be found"):
         seeds_needed(0, 0.08)
@@ -228,12 +226,12 @@ def test_the_table_of_what_a_design_can_show_is_what_it_is() -> None:
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
     rows = re.findall(r"^\| (\d+) \| (0\.\d+) \|$", page, re.MULTILINE)
     assert len(rows) == 6
-    for seeds, told in rows:
-        assert f"{smallest_difference(int(seeds), SPREAD_OF_RUNS * 2**0.5, paired=False):.3f}" == told
+    for seeds, result in rows:
+        assert f"{detectable_difference(int(seeds), ASSUMED_RUN_SD * 2**0.5, paired=False):.3f}" == result
 
 
 def test_a_spread_from_few_runs_is_uncertain_as_the_chi_square_distribution_says() -> None:
-    low, high = spread_interval(0.06, 9)
+    low, high = sd_interval(0.06, 9)
     assert (low, high) == (
         pytest.approx(0.06 * (9 / 16.919) ** 0.5, rel=1e-4),
         pytest.approx(0.06 * (9 / 3.325) ** 0.5, rel=1e-3),
@@ -241,7 +239,7 @@ def test_a_spread_from_few_runs_is_uncertain_as_the_chi_square_distribution_says
 
 
 def test_the_noise_floor_is_that_of_two_arms_with_other_seeds() -> None:
-    values = some(400)
+    values = normal_values(400)
     assert noise_floor(values) == pytest.approx(1.96 * values.std(ddof=1) * (2 / 400) ** 0.5, rel=0.03)
     assert noise_floor([0.5] * 8) == 0.0
     assert noise_floor([0.4, 0.5, 0.6]) is None
@@ -252,12 +250,16 @@ def test_the_noise_floor_is_that_of_two_arms_with_other_seeds() -> None:
 
 def test_between_arms_a_line_counts_every_arm_once() -> None:
     arms = {"a": [(0.9, 0.6)] * 30, "b": [(0.5, 0.5)] * 2, "c": [(0.1, 0.1)] * 2, "d": [(0.0, 0.2)]}
-    told = between_arms(arms)
+    result = between_arms(arms)
     x = np.array([0.9, 0.5, 0.1, 0.0])
     fit = sm.OLS([0.6, 0.5, 0.1, 0.2], sm.add_constant(x)).fit()
-    assert told is not None
-    assert (told.units, told.slope, told.intercept) == (4, pytest.approx(fit.params[1]), pytest.approx(fit.params[0]))
-    assert told.interval == pytest.approx(tuple(fit.conf_int()[1]))
+    assert result is not None
+    assert (result.units, result.slope, result.intercept) == (
+        4,
+        pytest.approx(fit.params[1]),
+        pytest.approx(fit.params[0]),
+    )
+    assert result.interval == pytest.approx(tuple(fit.conf_int()[1]))
     assert between_arms({"a": [(0.9, 0.6)], "b": [(0.5, 0.5)]}) is None
     assert between_arms({name: [(1.0, 0.5)] for name in "abc"}) is None
 
@@ -271,10 +273,10 @@ def test_within_arms_the_line_is_that_of_a_regression_with_an_effect_for_each_ar
         arms[name] = list(zip(x.tolist(), y.tolist(), strict=True))
         rows += [[value, *(float(place == other) for other in range(3))] for value in x]
         outcomes += y.tolist()
-    fit, told = sm.OLS(outcomes, np.array(rows)).fit(), within_arms(arms)
-    assert told is not None
-    assert (told.units, told.slope, told.intercept) == (24, pytest.approx(fit.params[0]), None)
-    assert told.interval == pytest.approx(tuple(fit.conf_int()[0]))
+    fit, result = sm.OLS(outcomes, np.array(rows)).fit(), within_arms(arms)
+    assert result is not None
+    assert (result.units, result.slope, result.intercept) == (24, pytest.approx(fit.params[0]), None)
+    assert result.interval == pytest.approx(tuple(fit.conf_int()[0]))
     assert within_arms({"a": [(1.0, 0.5), (1.0, 0.6)], "b": [(0.4, 0.1)]}) is None
 
 
@@ -283,23 +285,23 @@ def test_the_best_so_far_begins_at_the_weak_teacher_and_holds_until_it_is_beaten
     assert best_so_far(steps, np.array([0, 1.9, 2, 3.9, 4, 7, 8, 20])) == pytest.approx(
         [0, 0, 0, 0, 0.5, 0.5, 0.6, 0.6]
     )
-    assert area(steps, 10.0) == pytest.approx((4 * 0.5 + 2 * 0.6) / 10)
-    assert area(steps, 6.0) == pytest.approx(2 * 0.5 / 6)
-    assert area([], 10.0) == 0.0
+    assert normalised_area(steps, 10.0) == pytest.approx((4 * 0.5 + 2 * 0.6) / 10)
+    assert normalised_area(steps, 6.0) == pytest.approx(2 * 0.5 / 6)
+    assert normalised_area([], 10.0) == 0.0
 
 
 def test_a_band_is_the_interval_of_the_mean_at_each_place() -> None:
-    curves = np.stack([some(12, seed) for seed in range(9)])
-    told = band(np.arange(12.0), curves)
-    assert told.mean == pytest.approx(curves.mean(axis=0))
+    curves = np.stack([normal_values(12, seed) for seed in range(9)])
+    result = band(np.arange(12.0), curves)
+    assert result.mean == pytest.approx(curves.mean(axis=0))
     low, high = estimate(mean, curves[:, 4]).interval or (0, 0)
-    assert (told.low[4], told.high[4]) == pytest.approx((low, high), abs=0.006)
+    assert (result.low[4], result.high[4]) == pytest.approx((low, high), abs=0.006)
     alone = band(np.arange(12.0), curves[:1])
     assert (alone.low == alone.mean).all()
 
 
 def test_a_profile_falls_from_all_to_none_and_is_the_share_of_runs_above() -> None:
     values = [0.1, 0.2, 0.2, 0.9]
-    told = profile(values, np.array([0.0, 0.1, 0.2, 0.5, 0.9]))
-    assert told.mean == pytest.approx([1, 0.75, 0.25, 0.25, 0])
-    assert all(later <= earlier for earlier, later in pairwise(told.mean))
+    result = profile(values, np.array([0.0, 0.1, 0.2, 0.5, 0.9]))
+    assert result.mean == pytest.approx([1, 0.75, 0.25, 0.25, 0])
+    assert all(later <= earlier for earlier, later in pairwise(result.mean))

@@ -3,21 +3,21 @@
 import json
 from typing import Any
 
-from correspondence import LOG, ask
+from stub_environment import LOG, ask
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.registry import open_model
-from aarlab.memory.messages import Conversation, ToolSpec, user
+from aarlab.memory.messages import Conversation, ToolSpec, user_message
 
 
 def request(words: str, shown: Any, *tools: str) -> Request:
     said = f"{words}\n\n```json\n{json.dumps(shown)}\n```"
-    return Request(Conversation.begin("You help.").then(user(said)), tuple(ToolSpec(t, "", {}) for t in tools))
+    return Request(Conversation.begin("You help.").then(user_message(said)), tuple(ToolSpec(t, "", {}) for t in tools))
 
 
 def answer(model: str, words: str, shown: Any, *tools: str) -> tuple[str, dict[str, Any]]:
     reply: Reply = ask(open_model(model, seed=1, agent="helper"), request(words, shown, *tools))
-    (wish,) = reply.message.tool_uses
+    (wish,) = reply.message.tool_calls
     assert wish.name in tools
     return wish.name, dict(wish.arguments)
 
@@ -46,25 +46,25 @@ FINDINGS = [
 ]
 
 
-def consulted(question: str, findings: list[dict[str, Any]] = FINDINGS) -> list[str]:
+def librarian_findings(question: str, findings: list[dict[str, Any]] = FINDINGS) -> list[str]:
     _, told = answer("simulated/librarian", f"Question: {question}", findings, "answer")
     assert told["text"]
     return list(told["findings"])
 
 
 def test_asked_for_the_best_the_librarian_names_the_best_scores_full_runs_first() -> None:
-    assert consulted("What works best so far?")[:2] == ["r2.f2", "r2.f1"]
-    assert len(consulted("What is the highest PGR?")) == 5
+    assert librarian_findings("What works best so far?")[:2] == ["r2.f2", "r2.f1"]
+    assert len(librarian_findings("What is the highest PGR?")) == 5
 
 
 def test_asked_for_a_subject_the_librarian_goes_by_words() -> None:
-    assert consulted("What is known about neighbour propagation?") == ["r3.f2"]
-    assert set(consulted("Has anybody tried coherence?")) == {"r2.f2", "r3.f1"}
+    assert librarian_findings("What is known about neighbour propagation?") == ["r3.f2"]
+    assert set(librarian_findings("Has anybody tried coherence?")) == {"r2.f2", "r3.f1"}
 
 
 def test_where_nothing_is_known_the_librarian_names_nothing() -> None:
-    assert consulted("Has anybody tried astrology?") == []
-    assert consulted("What works best?", []) == []
+    assert librarian_findings("Has anybody tried astrology?") == []
+    assert librarian_findings("What works best?", []) == []
 
 
 def state(round: int, *, leaderboard: Any = (), new: Any = ()) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aarlab.agents.models.pricing import Price, PriceFileError, read_prices, shipped_prices
+from aarlab.agents.models.pricing import Price, PriceFileError, default_prices, read_prices
 from aarlab.memory.messages import Usage
 
 counts = st.integers(0, 2_000_000)
@@ -16,7 +16,7 @@ usages = st.builds(lambda plain, read, written, out: Usage(plain + read + writte
 
 
 def test_a_call_costs_what_the_table_says() -> None:
-    price = shipped_prices().price("anthropic/claude-opus-4-6")
+    price = default_prices().price("anthropic/claude-opus-4-6")
     assert price is not None
     usage = Usage(
         input_tokens=1_111_000, output_tokens=10_000, cache_read_tokens=1_000_000, cache_written_tokens=100_000
@@ -25,24 +25,24 @@ def test_a_call_costs_what_the_table_says() -> None:
 
 
 def test_a_dated_snapshot_costs_as_much_as_its_model() -> None:
-    table = shipped_prices()
+    table = default_prices()
     assert table.price("anthropic/claude-haiku-4-5-20251001") == table.price("anthropic/claude-haiku-4-5") is not None
 
 
 def test_a_long_prompt_costs_what_long_prompts_cost() -> None:
-    price = shipped_prices().price("anthropic/claude-haiku-5-5")
+    price = default_prices().price("anthropic/claude-haiku-5-5")
     assert price is not None
     assert price.cost_usd(Usage(100_000)) == pytest.approx(0.01)
     assert price.cost_usd(Usage(100_001)) == pytest.approx(0.05, rel=1e-4)
 
 
 def test_what_is_not_in_the_table_has_no_price() -> None:
-    assert shipped_prices().price("anthropic/claude-of-tomorrow") is None
-    assert shipped_prices().as_of("anthropic/claude-of-tomorrow") is None
+    assert default_prices().price("anthropic/claude-of-tomorrow") is None
+    assert default_prices().as_of("anthropic/claude-of-tomorrow") is None
 
 
 def test_every_price_that_comes_with_aarlab_is_dated() -> None:
-    table = shipped_prices()
+    table = default_prices()
     assert table.prices
     assert all(table.as_of(name) is not None for name in table.prices)
 
@@ -52,7 +52,7 @@ def test_every_price_that_comes_with_aarlab_is_dated() -> None:
 def test_no_call_costs_more_than_the_most_it_can(price: Price, usage: Usage) -> None:
     dearest = max(price.input, price.cache_read, price.cache_write)
     bound = Price(dearest, price.output, price.cache_read, price.cache_write)
-    assert bound.cost_usd(usage) <= bound.most_usd(usage) + 1e-9
+    assert bound.cost_usd(usage) <= bound.max_usd(usage) + 1e-9
 
 
 def test_a_file_of_prices_is_read(tmp_path: Path) -> None:

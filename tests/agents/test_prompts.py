@@ -5,12 +5,12 @@ from pathlib import Path
 from string import Template
 
 import pytest
-from correspondence import COSTS, STARTERS, brief
+from stub_environment import COSTS, STARTERS, prompt
 
 from aarlab.agents import prompts, reviewer
 from aarlab.agents.prompts import render
-from aarlab.agents.researcher import round_opening, stage_opening
-from aarlab.graph.stages import route
+from aarlab.agents.researcher import round_message, stage_message
+from aarlab.graph.flow.stages import staged_nodes
 
 FOLDER = Path(prompts.__file__).parent
 TEMPLATES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.md"))
@@ -36,23 +36,23 @@ def test_a_placeholder_without_a_value_is_an_error(template: str) -> None:
 
 
 def test_what_others_wrote_is_not_taken_for_a_placeholder() -> None:
-    said = reviewer.ask_about_finding("r1", {"title": "$author $case ${system}"}).conversation.messages[0].text
+    said = reviewer.finding_review_request("r1", {"title": "$author $case ${system}"}).conversation.messages[0].text
     assert "$author $case ${system}" in said
 
 
 def test_the_researchers_prompts_leave_no_placeholder() -> None:
     words = [
-        brief(direction="Look inside."),
-        round_opening(round=1, rounds=6, used=0.0, hours=24.0, until=4.0, news="[]"),
-        stage_opening("analyse", outcome="{}"),
+        prompt(direction="Look inside."),
+        round_message(round=1, rounds=6, used=0.0, hours=24.0, until=4.0, new_findings="[]"),
+        stage_message("analyse", outcome="{}"),
         reviewer.system_prompt(),
-        reviewer.ask_about_run("r1", {}, full_hours=2.0).conversation.messages[0].text,
+        reviewer.run_review_request("r1", {}, full_hours=2.0).conversation.messages[0].text,
     ]
     assert [text for text in words if PLACEHOLDER.search(text)] == []
 
 
 def test_the_brief_tells_who_one_is_what_things_cost_and_what_there_is_to_start_from() -> None:
-    told = brief(direction="Look inside.")
+    told = prompt(direction="Look inside.")
     assert told.startswith("You are r1, a researcher in a team of 2.")
     assert "## Your direction\n\nLook inside." in told
     assert all(f"- {step}: {hours:g}" in told for step, hours in COSTS.items())
@@ -60,16 +60,16 @@ def test_the_brief_tells_who_one_is_what_things_cost_and_what_there_is_to_start_
 
 
 def test_a_researcher_without_a_direction_is_told_of_none() -> None:
-    assert "direction" not in brief(direction=None).lower().split("## methods")[0]
+    assert "direction" not in prompt(direction=None).lower().split("## methods")[0]
 
 
 def test_a_round_opens_without_news_where_nothing_is_shared() -> None:
     details = {"round": 1, "rounds": 6, "used": 0.0, "hours": 24.0, "until": 4.0}
-    assert "New on the board" in round_opening(**details, news="[]")  # type: ignore[arg-type]
-    assert "New on the board" not in round_opening(**details, news=None)  # type: ignore[arg-type]
+    assert "New on the board" in round_message(**details, new_findings="[]")  # type: ignore[arg-type]
+    assert "New on the board" not in round_message(**details, new_findings=None)  # type: ignore[arg-type]
 
 
 def test_every_stage_in_which_a_researcher_works_has_a_prompt() -> None:
     the_labs_own = {"smoke", "consult", "full_run"}
-    working = set(route(gated=True, assigned=False)) - the_labs_own
+    working = set(staged_nodes(gated=True, assigned=False)) - the_labs_own
     assert {template.removeprefix("stages/") for template in TEMPLATES if template.startswith("stages/")} == working

@@ -5,47 +5,57 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aarlab.agents.models.simulated.recipe import Recipe, Setting, Step, Toolbox, Value, phrase, read, title, write
+from aarlab.agents.models.simulated.recipe import (
+    Recipe,
+    RecipeStep,
+    SearchSpace,
+    SettingSpec,
+    Value,
+    parse_code,
+    recipe_text,
+    title,
+    write,
+)
 from aarlab.agents.models.simulated.search import random_recipe
 from aarlab.memory.seeds import rng
-from aarlab.scenarios import baselines, registry
+from aarlab.scenarios import baselines, task_registry
 from aarlab.scenarios.task import SMOKE, Inputs
 from aarlab.scenarios.toolkit import FAMILIES, catalogue
 
-TOOLBOX = Toolbox(catalogue())
+SPACE = SearchSpace(catalogue())
 
 
-def values(setting: Setting) -> st.SearchStrategy[Value]:
+def values(setting: SettingSpec) -> st.SearchStrategy[Value]:
     if setting.options:
         return st.sampled_from(setting.options)
-    if setting.whole:
+    if setting.is_integer:
         return st.integers(int(setting.low), int(setting.high))
     return st.floats(setting.low, setting.high)
 
 
-def steps(name: str) -> st.SearchStrategy[Step]:
-    chosen = st.tuples(*(st.tuples(st.just(s.name), values(s)) for s in TOOLBOX.operators[name].settings))
-    return st.builds(Step, st.just(name), chosen)
+def steps(name: str) -> st.SearchStrategy[RecipeStep]:
+    chosen = st.tuples(*(st.tuples(st.just(s.name), values(s)) for s in SPACE.operators[name].settings))
+    return st.builds(RecipeStep, st.just(name), chosen)
 
 
-recipes: st.SearchStrategy[Recipe] = st.lists(st.sampled_from(TOOLBOX.names).flatmap(steps), max_size=6).map(tuple)
+recipes: st.SearchStrategy[Recipe] = st.lists(st.sampled_from(SPACE.names).flatmap(steps), max_size=6).map(tuple)
 
 
 @given(recipes)
 def test_a_recipe_is_read_back_from_its_code(recipe: Recipe) -> None:
-    assert read(write(recipe), TOOLBOX) == recipe
+    assert parse_code(write(recipe), SPACE) == recipe
 
 
 @given(recipes)
 def test_a_recipe_is_read_back_from_how_it_is_spoken_of(recipe: Recipe) -> None:
     if recipe:
-        assert read("\n".join(f"tk.{step}" for step in phrase(recipe).split(" > ")), TOOLBOX) == recipe
+        assert parse_code("\n".join(f"tk.{step}" for step in recipe_text(recipe).split(" > ")), SPACE) == recipe
 
 
 @given(recipes)
 def test_every_recipe_has_a_title_that_fits_and_one_of_the_studys_families(recipe: Recipe) -> None:
     assert 0 < len(title(recipe)) <= 200
-    assert TOOLBOX.family(recipe) in FAMILIES
+    assert SPACE.family(recipe) in FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -58,19 +68,19 @@ def test_every_recipe_has_a_title_that_fits_and_one_of_the_studys_families(recip
     ids=["no Python", "an unknown operator", "a setting that is worked out"],
 )
 def test_code_that_is_no_recipe_is_not_taken_for_one(code: str) -> None:
-    assert read(code, TOOLBOX) is None
+    assert parse_code(code, SPACE) is None
 
 
 def test_most_of_what_ships_to_start_from_can_be_read_as_a_recipe() -> None:
-    known = [read(baseline.code, TOOLBOX) for baseline in baselines.load().values()]
+    known = [parse_code(baseline.code, SPACE) for baseline in baselines.load().values()]
     assert sum(recipe is not None for recipe in known) > len(known) / 2
 
 
-@pytest.mark.parametrize("operator", TOOLBOX.names)
+@pytest.mark.parametrize("operator", SPACE.names)
 @settings(max_examples=20)
 @given(unit=st.floats(0, 1))
 def test_a_setting_never_leaves_its_range(operator: str, unit: float) -> None:
-    for setting in TOOLBOX.operators[operator].settings:
+    for setting in SPACE.operators[operator].settings:
         value = setting.value(unit)
         assert 0 <= setting.unit(value) <= 1
         if setting.options:
@@ -82,7 +92,7 @@ def test_a_setting_never_leaves_its_range(operator: str, unit: float) -> None:
 @given(st.integers(0, 2**32), recipes)
 def test_tuning_changes_settings_and_never_the_operator(seed: int, recipe: Recipe) -> None:
     for step in recipe:
-        tuned = TOOLBOX.tune(step, rng(seed), width=0.2)
+        tuned = SPACE.tune(step, rng(seed), width=0.2)
         assert tuned.operator == step.operator
         assert [name for name, _ in tuned.settings] == [name for name, _ in step.settings]
 
@@ -90,12 +100,12 @@ def test_tuning_changes_settings_and_never_the_operator(seed: int, recipe: Recip
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
     """What a method sees of a small world."""
-    return registry.task("chat").world(5, size=SMOKE).inputs
+    return task_registry.task("chat").world(5, size=SMOKE).inputs
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_recipe_drawn_at_random_runs(inputs: Inputs, seed: int) -> None:
-    recipe = random_recipe(TOOLBOX, dict.fromkeys(TOOLBOX.names, 1.0), rng(seed))
+    recipe = random_recipe(SPACE, dict.fromkeys(SPACE.names, 1.0), rng(seed))
     namespace: dict[str, object] = {}
     exec(write(recipe), namespace)
     predictions = namespace["method"](inputs)  # type: ignore[operator]

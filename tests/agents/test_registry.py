@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from correspondence import ask, first_request
+from stub_environment import ask, first_request
 
-from aarlab.agents.models.base import Serving
+from aarlab.agents.models.base import ModelSettings
 from aarlab.agents.models.registry import (
     MODELS,
     UnknownModel,
-    check_name,
+    check_model_name,
+    external_providers,
     find_model,
-    installed,
-    names,
+    model_names,
     open_model,
 )
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
     "name", ["simulated/genius", "simulated", "", "Simulated/Researcher", "simulated/researcher/1"]
 )
 def test_an_unknown_name_is_refused_with_those_that_exist(name: str) -> None:
-    for refuse in (lambda: check_name(name), lambda: open_model(name, seed=1, agent="r1")):
+    for refuse in (lambda: check_model_name(name), lambda: open_model(name, seed=1, agent="r1")):
         with pytest.raises(UnknownModel, match=f"no base model is called {name!r}; there are: ") as refusal:
             refuse()
         assert all(known in str(refusal.value) for known in MODELS)
@@ -56,14 +56,14 @@ def test_naming_a_model_does_not_load_what_thinking_with_it_needs() -> None:
 
 @pytest.mark.parametrize("name", ["anthropic/claude-opus-5-5", "openai/org/model:latest"])
 def test_some_providers_serve_whatever_their_service_knows(name: str) -> None:
-    check_name(name)
+    check_model_name(name)
     assert find_model(name).name == name
 
 
 @pytest.mark.parametrize("name", ["anthropic/", "anthropic", "/claude"])
 def test_half_a_name_is_none(name: str) -> None:
     with pytest.raises(UnknownModel, match="anthropic/MODEL"):
-        check_name(name)
+        check_model_name(name)
 
 
 def test_a_model_without_its_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     assert find_model("openai/mine").missing() is not None
-    assert find_model("openai/mine", Serving(base_url="http://localhost:8000/v1")).missing() is None
+    assert find_model("openai/mine", ModelSettings(base_url="http://localhost:8000/v1")).missing() is None
 
 
 @pytest.fixture
@@ -98,12 +98,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def test_a_package_adds_a_provider(package: Callable[[str], None]) -> None:
     package((ROOT / "docs" / "example-provider" / "aarlab_acme.py").read_text())
-    assert [provider.name for provider in installed()] == ["acme"]
-    assert "acme/MODEL" in names()
+    assert [provider.name for provider in external_providers()] == ["acme"]
+    assert "acme/MODEL" in model_names()
     reply = ask(open_model("acme/echo", seed=1, agent="r1"), first_request())
-    assert reply.message.tool_uses[0].name == "write_notebook"
+    assert reply.message.tool_calls[0].name == "write_notebook"
     with pytest.raises(UnknownModel, match="no base model is called 'acme/silence'"):
-        check_name("acme/silence")
+        check_model_name("acme/silence")
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_package_that_is_broken_is_named_and_hinders_nobody_else(
 ) -> None:
     package(code)
     with pytest.raises(UnknownModel, match=told):
-        check_name("acme/echo")
-    check_name("simulated/researcher")
+        check_model_name("acme/echo")
+    check_model_name("simulated/researcher")
 
 
 def test_no_sdk_is_loaded_until_a_model_is_asked() -> None:

@@ -3,23 +3,23 @@
 from typing import Any
 
 import pytest
-from correspondence import LOG, ask
+from stub_environment import LOG, ask
 
 from aarlab.agents.models.base import Reply
 from aarlab.agents.models.simulated.reviewer import SimulatedReviewer
-from aarlab.agents.reviewer import Verdict, ask_about_finding, ask_about_run, remark, verdict
-from aarlab.memory.messages import Message, Text, ToolUse, Usage
+from aarlab.agents.reviewer import RunDecision, critique, finding_review_request, run_decision, run_review_request
+from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 
 def reply(words: str = "", *wishes: tuple[str, str]) -> Reply:
     """Return a reply in words and in uses of the reviewer's tools, each with a comment."""
-    uses = [ToolUse(f"t{i}", name, {"comment": comment}) for i, (name, comment) in enumerate(wishes)]
+    uses = [ToolCall(f"t{i}", name, {"comment": comment}) for i, (name, comment) in enumerate(wishes)]
     return Reply(Message("assistant", (Text(words), *uses)), "end_turn", Usage(), "somebody", None)
 
 
 def test_the_gate_opens_for_an_approval_and_for_nothing_else() -> None:
-    assert verdict(reply("", ("approve", "sound"))) == Verdict(True, "sound")
-    assert verdict(reply("", ("reject", "pilot first"))) == Verdict(False, "pilot first")
+    assert run_decision(reply("", ("approve", "sound"))) == RunDecision(True, "sound")
+    assert run_decision(reply("", ("reject", "pilot first"))) == RunDecision(False, "pilot first")
 
 
 @pytest.mark.parametrize(
@@ -33,27 +33,27 @@ def test_the_gate_opens_for_an_approval_and_for_nothing_else() -> None:
     ids=["words", "silence", "another tool", "a tool like it"],
 )
 def test_the_gate_stays_shut_on_a_reply_without_a_verdict(said: Reply, comment: str) -> None:
-    assert verdict(said) == Verdict(False, comment)
+    assert run_decision(said) == RunDecision(False, comment)
 
 
 def test_an_approval_without_a_comment_is_an_approval() -> None:
-    bare = Reply(Message("assistant", (ToolUse("t1", "approve", {}),)), "tool_use", Usage(), "somebody", None)
-    assert verdict(bare) == Verdict(True, "")
+    bare = Reply(Message("assistant", (ToolCall("t1", "approve", {}),)), "tool_use", Usage(), "somebody", None)
+    assert run_decision(bare) == RunDecision(True, "")
 
 
 def test_of_two_verdicts_the_first_counts() -> None:
-    assert not verdict(reply("", ("reject", "no"), ("approve", "yes"))).approved
+    assert not run_decision(reply("", ("reject", "no"), ("approve", "yes"))).approved
 
 
 def test_a_remark_is_a_comment_with_words() -> None:
-    assert remark(reply("", ("comment", "one world only"))) == "one world only"
-    assert remark(reply("Nothing to add.")) is None
-    assert remark(reply("", ("comment", ""))) is None
+    assert critique(reply("", ("comment", "one world only"))) == "one world only"
+    assert critique(reply("Nothing to add.")) is None
+    assert critique(reply("", ("comment", ""))) is None
 
 
 def test_on_a_run_the_reviewer_can_only_approve_or_reject_and_on_a_finding_only_comment() -> None:
-    assert [tool.name for tool in ask_about_run("r1", {}, full_hours=2.0).tools] == ["approve", "reject"]
-    assert [tool.name for tool in ask_about_finding("r1", {}).tools] == ["comment"]
+    assert [tool.name for tool in run_review_request("r1", {}, full_hours=2.0).tools] == ["approve", "reject"]
+    assert [tool.name for tool in finding_review_request("r1", {}).tools] == ["comment"]
 
 
 # -- the simulated reviewer -----------------------------------------------------------------------------------------
@@ -63,13 +63,13 @@ def trial(**changes: Any) -> dict[str, Any]:
     return {"fidelity": "pilot", "pgr": 0.2, "error": None, "log": LOG, **changes}
 
 
-def ruling(*tried: dict[str, Any], same: tuple[str, ...] = ()) -> Verdict:
+def review(*tried: dict[str, Any], same: tuple[str, ...] = ()) -> RunDecision:
     case = {"method": "...", "tried": list(tried), "best_so_far": [], "same_method_posted": list(same)}
-    return verdict(ask(SimulatedReviewer(), ask_about_run("r1", case, full_hours=2.0)))
+    return run_decision(ask(SimulatedReviewer(), run_review_request("r1", case, full_hours=2.0)))
 
 
 def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
-    assert ruling(trial()).approved
+    assert review(trial()).approved
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
     ],
 )
 def test_what_speaks_against_a_run_is_named(tried: list[dict[str, Any]], reason: str) -> None:
-    ruled = ruling(*tried)
-    assert not ruled.approved
-    assert reason in ruled.comment
+    reviewed = review(*tried)
+    assert not reviewed.approved
+    assert reason in reviewed.comment
 
 
 def test_what_has_been_done_is_not_done_again() -> None:
-    assert ruling(trial(), same=("r2.f1",)) == Verdict(False, "this very method has been run in full: r2.f1")
+    assert review(trial(), same=("r2.f1",)) == RunDecision(False, "this very method has been run in full: r2.f1")
 
 
 def comment(**case: Any) -> str | None:
-    return remark(ask(SimulatedReviewer(), ask_about_finding("r1", {"log": None, **case})))
+    return critique(ask(SimulatedReviewer(), finding_review_request("r1", {"log": None, **case})))
 
 
 def test_a_finding_is_commented_on_where_there_is_something_to_say() -> None:

@@ -6,85 +6,85 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from correspondence import STARTERS, ask, brief, correspond, first_request, opening, request
+from stub_environment import STARTERS, ask, converse, first_request, prompt, request, round_start
 
 from aarlab.agents.models import simulated
 from aarlab.agents.models.base import Model, Request
-from aarlab.agents.models.simulated.random import RandomSearch
-from aarlab.agents.models.simulated.reading import METHOD
+from aarlab.agents.models.simulated.parsing import METHOD
+from aarlab.agents.models.simulated.random_search import RandomSearch
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
-from aarlab.graph.structure import DIALS, PRESETS
+from aarlab.graph.structure.structure import DIALS, PRESETS
 from aarlab.memory.messages import Conversation
-from aarlab.scenarios import registry
+from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import SMOKE
 from aarlab.scenarios.toolkit import FAMILIES
-from aarlab.tools.toolbox import TOOLS
+from aarlab.tools.tool_calls import TOOLS
 
 Open = Callable[[int, str], Model]
 OPEN: dict[str, Open] = {"researcher": SimulatedResearcher, "random": RandomSearch}
 
-everybody = pytest.mark.parametrize("open_model", OPEN.values(), ids=OPEN)
+each_model = pytest.mark.parametrize("open_model", OPEN.values(), ids=OPEN)
 
 
-@everybody
+@each_model
 def test_a_reply_depends_on_seed_name_and_request_and_on_nothing_that_was_asked_before(open_model: Open) -> None:
-    asked = correspond(open_model(7, "r1"), turns=14)
+    asked = converse(open_model(7, "r1"), turns=14)
     for question, reply in reversed(asked):
         assert ask(open_model(7, "r1"), question) == reply
 
 
-@everybody
+@each_model
 @pytest.mark.parametrize(("seed", "agent"), [(8, "r1"), (7, "r2")])
 def test_another_seed_or_another_name_is_another_researcher(open_model: Open, seed: int, agent: str) -> None:
     said, other = (
-        [reply.message for _, reply in correspond(open_model(*who), turns=8)] for who in ((7, "r1"), (seed, agent))
+        [reply.message for _, reply in converse(open_model(*who), turns=8)] for who in ((7, "r1"), (seed, agent))
     )
     assert said != other
 
 
-@everybody
+@each_model
 def test_it_acts_through_its_tools_and_with_arguments_that_they_take(open_model: Open) -> None:
-    wishes = [wish for _, reply in correspond(open_model(7, "r1"), turns=14) for wish in reply.message.tool_uses]
+    wishes = [wish for _, reply in converse(open_model(7, "r1"), turns=14) for wish in reply.message.tool_calls]
     assert {"write_file", "run_experiment", "post_finding"} <= {wish.name for wish in wishes}
     for wish in wishes:
         TOOLS[wish.name].parse(wish.arguments)
 
 
-@everybody
+@each_model
 def test_no_two_tool_uses_of_a_conversation_have_the_same_id(open_model: Open) -> None:
-    wishes = [wish.id for _, reply in correspond(open_model(7, "r1"), turns=14) for wish in reply.message.tool_uses]
+    wishes = [wish.id for _, reply in converse(open_model(7, "r1"), turns=14) for wish in reply.message.tool_calls]
     assert len(set(wishes)) == len(wishes)
 
 
-@everybody
+@each_model
 def test_it_uses_no_tool_that_it_is_not_offered(open_model: Open) -> None:
     everything = first_request()
     for tools in ((), everything.tools[:2], tuple(tool for tool in everything.tools if tool.name != "read_file")):
         reply = ask(open_model(7, "r1"), Request(everything.conversation, tools))
-        assert {wish.name for wish in reply.message.tool_uses} <= {tool.name for tool in tools}
+        assert {wish.name for wish in reply.message.tool_calls} <= {tool.name for tool in tools}
 
 
-@everybody
+@each_model
 def test_it_rests_when_its_time_is_up(open_model: Open) -> None:
-    late = request(Conversation.begin(brief()).then(opening(round=6, used=23.9)))
+    late = request(Conversation.begin(prompt()).then(round_start(round=6, used=23.9)))
     reply = ask(open_model(7, "r1"), late)
-    assert reply.message.tool_uses == ()
+    assert reply.message.tool_calls == ()
     assert reply.stop_reason == "end_turn"
 
 
-@everybody
+@each_model
 def test_without_a_catalogue_it_says_what_it_needs(open_model: Open) -> None:
     with pytest.raises(ValueError, match="needs the toolkit's catalogue in its system prompt"):
-        ask(open_model(7, "r1"), request(Conversation.begin("Hello.").then(opening())))
+        ask(open_model(7, "r1"), request(Conversation.begin("Hello.").then(round_start())))
 
 
-@everybody
+@each_model
 def test_the_code_it_writes_runs(open_model: Open) -> None:
-    inputs = registry.task("chat").world(5, size=SMOKE).inputs
+    inputs = task_registry.task("chat").world(5, size=SMOKE).inputs
     written = {
         str(wish.arguments["text"])
-        for _, reply in correspond(open_model(7, "r1"), turns=20)
-        for wish in reply.message.tool_uses
+        for _, reply in converse(open_model(7, "r1"), turns=20)
+        for wish in reply.message.tool_calls
         if wish.name == "write_file" and wish.arguments["path"] == METHOD
     }
     assert len(written) > 1
@@ -96,13 +96,13 @@ def test_the_code_it_writes_runs(open_model: Open) -> None:
 
 def test_a_researcher_begins_with_what_is_known_already() -> None:
     reply = ask(SimulatedResearcher(7, "r1"), first_request())
-    assert {wish.name for wish in reply.message.tool_uses} == {"read_file"}
-    assert {wish.arguments["path"] for wish in reply.message.tool_uses} <= STARTERS.keys()
+    assert {wish.name for wish in reply.message.tool_calls} == {"read_file"}
+    assert {wish.arguments["path"] for wish in reply.message.tool_calls} <= STARTERS.keys()
 
 
 def test_the_random_control_learns_nothing_from_what_it_is_told() -> None:
-    for _, reply in correspond(RandomSearch(7, "r1"), turns=14):
-        assert {wish.name for wish in reply.message.tool_uses} <= {
+    for _, reply in converse(RandomSearch(7, "r1"), turns=14):
+        assert {wish.name for wish in reply.message.tool_calls} <= {
             "write_file", "run_experiment", "post_finding", "submit"
         }  # fmt: skip
 
@@ -120,7 +120,7 @@ def words_of(path: Path) -> Iterator[str]:
             yield from re.findall(r"[a-z_-]+", node.value.lower())
 
 
-CONTRACT = {"planning": {"directions"}, "others": {"query"}}
+CONTRACT = {"planning": {"directions"}, "board_actions": {"query"}}
 """Words that a module has to write because a tool's argument is called so."""
 
 

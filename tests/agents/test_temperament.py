@@ -6,12 +6,18 @@ import statistics
 import pytest
 
 from aarlab.agents.models.registry import check_temperament, open_model
-from aarlab.agents.models.simulated.recipe import Toolbox
-from aarlab.agents.models.simulated.temperament import DISTRIBUTIONS, STANDING, Temperament, UnknownTemperament, draw
+from aarlab.agents.models.simulated.recipe import SearchSpace
+from aarlab.agents.models.simulated.temperament import (
+    DISTRIBUTIONS,
+    FAMILY_EFFECTS,
+    Temperament,
+    UnknownTemperament,
+    draw,
+)
 from aarlab.scenarios.toolkit import FAMILIES, catalogue
 
-TOOLBOX = Toolbox(catalogue())
-everyone = pytest.mark.parametrize("name", DISTRIBUTIONS)
+SPACE = SearchSpace(catalogue())
+each_distribution = pytest.mark.parametrize("name", DISTRIBUTIONS)
 
 
 def test_an_unknown_temperament_is_refused_with_those_that_exist() -> None:
@@ -26,32 +32,32 @@ def test_an_unknown_temperament_is_refused_with_those_that_exist() -> None:
         assert all(name in str(refusal.value) for name in DISTRIBUTIONS)
 
 
-@everyone
+@each_distribution
 def test_every_trait_lies_in_its_range(name: str) -> None:
     ranges = DISTRIBUTIONS[name]
     assert ranges.about
     for seed in range(20):
-        nature = draw(seed, "r1", TOOLBOX, name)
+        traits = draw(seed, "r1", SPACE, name)
         for field in dataclasses.fields(Temperament):
             if field.name != "taste":
                 low, high = getattr(ranges, field.name)
-                assert low <= getattr(nature, field.name) <= high
-        assert all(appeal > 0 for appeal in nature.taste.values())
+                assert low <= getattr(traits, field.name) <= high
+        assert all(appeal > 0 for appeal in traits.taste.values())
 
 
 def test_a_team_shares_its_taste_and_nothing_else() -> None:
-    one, other, elsewhere = draw(1, "r1", TOOLBOX), draw(1, "r2", TOOLBOX), draw(2, "r1", TOOLBOX)
+    one, other, elsewhere = draw(1, "r1", SPACE), draw(1, "r2", SPACE), draw(2, "r1", SPACE)
     assert one.taste == other.taste != elsewhere.taste
     assert one.exploration != other.exploration
-    assert draw(1, "r1", TOOLBOX) == one
+    assert draw(1, "r1", SPACE) == one
 
 
 def judgement(name: str) -> float:
     """Return how well a distribution's tastes go with how families stand, averaged over seeds."""
-    families = sorted({operator.family for operator in TOOLBOX.operators.values()})
-    standing = [STANDING[family] for family in families]
-    tastes = (draw(seed, "r1", TOOLBOX, name).taste for seed in range(60))
-    return statistics.fmean(statistics.correlation(standing, [taste[f] for f in families]) for taste in tastes)
+    families = sorted({operator.family for operator in SPACE.operators.values()})
+    effects = [FAMILY_EFFECTS[family] for family in families]
+    tastes = (draw(seed, "r1", SPACE, name).taste for seed in range(60))
+    return statistics.fmean(statistics.correlation(effects, [taste[f] for f in families]) for taste in tastes)
 
 
 def test_taste_is_as_good_as_its_distribution_says() -> None:
@@ -61,11 +67,11 @@ def test_taste_is_as_good_as_its_distribution_says() -> None:
 
 
 def test_the_standing_of_every_family_of_the_study_is_documented_and_standardised() -> None:
-    assert set(STANDING) == set(FAMILIES)
-    assert statistics.fmean(STANDING.values()) == pytest.approx(0, abs=0.02)
-    assert statistics.pstdev(STANDING.values()) == pytest.approx(1, abs=0.02)
+    assert set(FAMILY_EFFECTS) == set(FAMILIES)
+    assert statistics.fmean(FAMILY_EFFECTS.values()) == pytest.approx(0, abs=0.02)
+    assert statistics.pstdev(FAMILY_EFFECTS.values()) == pytest.approx(1, abs=0.02)
 
 
 def test_another_range_for_one_trait_leaves_the_others_as_they_are() -> None:
-    varied, tasteful = draw(3, "r1", TOOLBOX), draw(3, "r1", TOOLBOX, "good-taste")
+    varied, tasteful = draw(3, "r1", SPACE), draw(3, "r1", SPACE, "good-taste")
     assert dataclasses.replace(varied, taste=tasteful.taste) == tasteful

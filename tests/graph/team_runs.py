@@ -14,13 +14,13 @@ import pytest
 from pydantic import ValidationError
 
 from aarlab.agents.models.base import Request
-from aarlab.graph.run import run_scenario
+from aarlab.graph.flow.stages import STAGES
+from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.stages import STAGES
-from aarlab.graph.structure import DIALS, Structure
-from aarlab.memory.events import Brief, Compaction, Decision, Event, ModelCall, Told
+from aarlab.graph.structure.structure import DIALS, Structure
+from aarlab.memory.events import AgentSetup, Compaction, Decision, Event, ModelCall, Prompted
 from aarlab.memory.messages import Conversation, Message, tool_from_json
-from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.runfile import LogEntry, RunFile
 from aarlab.tools.sandbox import SandboxUnavailable
 
 Dials = Mapping[str, str]
@@ -36,9 +36,9 @@ TINY: dict[str, Any] = {
         "final_worlds": 2,
         "screening_worlds": 2,
         "heldout_worlds": 3,
-        "redrawn_worlds": 2,
+        "shifted_worlds": 2,
         "transfer_worlds": 0,
-        "cap": 1,
+        "full_experiment_cap": 1,
     },
 }
 """Two researchers for two rounds, with full runs cheap enough for several of them in each."""
@@ -129,7 +129,7 @@ class Run:
     file: RunFile
 
     @cached_property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LogEntry]:
         """All its events in order of arrival."""
         return list(self.file.entries())
 
@@ -171,12 +171,12 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
 
 def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
     """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
-    (brief,) = run.of(Brief, stream=name)
+    (brief,) = run.of(AgentSetup, stream=name)
     given = tuple(map(tool_from_json, json.loads(run.file.text(brief.tools))))
     conversation, offered = Conversation.begin(run.file.text(brief.system)), given
-    for event in run.of(Told, ModelCall, Decision, Compaction, stream=name):
+    for event in run.of(Prompted, ModelCall, Decision, Compaction, stream=name):
         match event:
-            case Told(role="researcher", message=message):
+            case Prompted(role="researcher", message=message):
                 conversation = conversation.then(run.file.message(message))
             case Decision(decision="next_step", choice=stage) if stage in STAGES:
                 offered = tuple(tool for tool in given if tool.name in STAGES[stage].tools)

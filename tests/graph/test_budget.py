@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from team_runs import scenario
 
-from aarlab.agents.models.base import ModelError, Reply, Request, TemporaryError
+from aarlab.agents.models.base import ModelError, Reply, Request, TransientError
 from aarlab.agents.models.pricing import Price
-from aarlab.graph.budget import Books, LimitSpent, Metered
+from aarlab.graph.calls.budget import BudgetExhausted, Ledger, MeteredModel
 from aarlab.graph.scenario import Budget
-from aarlab.memory.messages import Conversation, Message, Text, ToolSpec, Usage, user
+from aarlab.memory.messages import Conversation, Message, Text, ToolSpec, Usage, user_message
 
 PRICE = Price(input=10.0, output=50.0, cache_read=1.0, cache_write=12.5)
 MAX_TOKENS = 200
-QUESTION = Request(Conversation.begin("Be brief.").then(user("What now?")), (ToolSpec("look", "Look.", {}),))
+QUESTION = Request(Conversation.begin("Be brief.").then(user_message("What now?")), (ToolSpec("look", "Look.", {}),))
 
 
 class Talker:
@@ -34,7 +34,7 @@ class Talker:
             await asyncio.sleep(0)
         usage = Usage(40, abs(tokens))
         if tokens < 0:
-            raise TemporaryError("the stream broke off", usage=usage)
+            raise TransientError("the stream broke off", usage=usage)
         return Reply(Message("assistant", (Text("x" * tokens),)), "end_turn", usage, "talker", None)
 
 
@@ -52,34 +52,36 @@ scripts = st.lists(st.tuples(st.integers(0, 4), st.integers(-MAX_TOKENS, MAX_TOK
 def test_no_limit_is_ever_overspent_and_nothing_stays_set_aside(
     team: list[list[tuple[int, int]]], usd: float | None, tokens: int | None, calls: int | None, each: int | None
 ) -> None:
-    budget = Budget(usd=usd, tokens=tokens, calls=calls, calls_each=each)
+    budget = Budget(usd=usd, tokens=tokens, calls=calls, calls_per_agent=each)
     paid: dict[str, list[Usage]] = {}
 
-    async def work(agent: str, script: list[tuple[int, int]], books: Books) -> None:
-        model = Metered(Talker(script), agent, books, PRICE, MAX_TOKENS)
+    async def work(agent: str, script: list[tuple[int, int]], ledger: Ledger) -> None:
+        model = MeteredModel(Talker(script), agent, ledger, PRICE, MAX_TOKENS)
         for _ in script:
             try:
                 reply = await model.reply(QUESTION)
                 paid.setdefault(agent, []).append(reply.usage)
-            except TemporaryError as error:
+            except TransientError as error:
                 paid.setdefault("failed", []).append(error.usage)
-            except LimitSpent:
+            except BudgetExhausted:
                 return
 
-    async def all_together() -> Books:
-        books = Books(budget)
-        await asyncio.gather(*(work(f"r{i}", script, books) for i, script in enumerate(team)))
-        return books
+    async def all_together() -> Ledger:
+        ledger = Ledger(budget)
+        await asyncio.gather(*(work(f"r{i}", script, ledger) for i, script in enumerate(team)))
+        return ledger
 
-    books = asyncio.run(all_together())
+    ledger = asyncio.run(all_together())
     usages = [usage for listed in paid.values() for usage in listed]
     assert sum(PRICE.cost_usd(usage) for usage in usages) <= (usd or 1e9) + 1e-9
     assert sum(usage.tokens for usage in usages) <= (tokens or 1e9)
     answered = {agent: len(listed) for agent, listed in paid.items() if agent != "failed"}
     assert sum(answered.values()) <= (calls or 1e9)
     assert all(count <= (each or 1e9) for count in answered.values())
-    assert all(abs(held.usd) < 1e-9 and held.tokens == held.calls == 0 for held in books.held.values())
-    assert sum(spent.tokens for spent in books.spent.values()) == sum(usage.tokens for usage in usages)
+    assert all(
+        abs(reserved.usd) < 1e-9 and reserved.tokens == reserved.calls == 0 for reserved in ledger.reserved.values()
+    )
+    assert sum(spent.tokens for spent in ledger.spent.values()) == sum(usage.tokens for usage in usages)
 
 
 def test_a_call_that_does_not_fit_beside_the_others_waits_for_them() -> None:
@@ -87,31 +89,31 @@ def test_a_call_that_does_not_fit_beside_the_others_waits_for_them() -> None:
     one = 3000
 
     async def all_together() -> list[Reply]:
-        books = Books(Budget(tokens=one))
-        models = [Metered(Talker([(3, 5)]), f"r{i}", books, PRICE, MAX_TOKENS) for i in range(10)]
+        ledger = Ledger(Budget(tokens=one))
+        models = [MeteredModel(Talker([(3, 5)]), f"r{i}", ledger, PRICE, MAX_TOKENS) for i in range(10)]
         return await asyncio.gather(*(model.reply(QUESTION) for model in models))
 
     assert len(asyncio.run(all_together())) == 10
 
 
 def test_who_cannot_pay_is_told_what_is_spent_and_what_the_call_could_take() -> None:
-    books = Books(Budget(usd=0.001))
+    ledger = Ledger(Budget(usd=0.001))
     with pytest.raises(
-        LimitSpent, match=r"budget.usd is \$0.0010; \$0.0000 are spent, and the next call of r1 can take \$"
+        BudgetExhausted, match=r"budget.usd is \$0.0010; \$0.0000 are spent, and the next call of r1 can take \$"
     ):
-        asyncio.run(Metered(Talker([(0, 5)]), "r1", books, PRICE, MAX_TOKENS).reply(QUESTION))
+        asyncio.run(MeteredModel(Talker([(0, 5)]), "r1", ledger, PRICE, MAX_TOKENS).reply(QUESTION))
 
 
 def test_what_a_known_conversation_can_take_is_what_it_took_and_what_is_new() -> None:
     async def two_calls(limit: int) -> None:
-        model = Metered(Talker([(0, 100), (0, 100)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS)
-        long = replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400).then(user("What now?")))
+        model = MeteredModel(Talker([(0, 100), (0, 100)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        long = replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400).then(user_message("What now?")))
         reply = await model.reply(long)
-        await model.reply(replace(long, conversation=long.conversation.then(reply.message, user("And?"))))
+        await model.reply(replace(long, conversation=long.conversation.then(reply.message, user_message("And?"))))
 
     # The first call can take its 4,000 bytes, the second is known to have begun with the 140 tokens of the first.
     asyncio.run(two_calls(6000))
-    with pytest.raises(LimitSpent):
+    with pytest.raises(BudgetExhausted):
         asyncio.run(two_calls(4000))
 
 
@@ -134,21 +136,21 @@ def test_an_error_that_does_not_pass_costs_nothing() -> None:
         async def reply(self, request: Request) -> Reply:
             raise ModelError("no")
 
-    books = Books(Budget(calls=1))
+    ledger = Ledger(Budget(calls=1))
     with pytest.raises(ModelError):
-        asyncio.run(Metered(Broken(), "r1", books, PRICE, MAX_TOKENS).reply(QUESTION))
-    assert books.spent["r1"].calls == books.held["r1"].calls == 0
+        asyncio.run(MeteredModel(Broken(), "r1", ledger, PRICE, MAX_TOKENS).reply(QUESTION))
+    assert ledger.spent["r1"].calls == ledger.reserved["r1"].calls == 0
 
 
 def test_where_the_bound_would_refuse_a_call_its_tokens_are_counted() -> None:
-    async def told(limit: int, count: Callable[[Request], Awaitable[int]]) -> list[int]:
+    async def count_calls(limit: int, count: Callable[[Request], Awaitable[int]]) -> list[int]:
         asked: list[int] = []
 
         async def counting(request: Request) -> int:
             asked.append(1)
             return await count(request)
 
-        model = Metered(Talker([(0, 5)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS, count=counting)
+        model = MeteredModel(Talker([(0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS, count=counting)
         await model.reply(replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400)))
         return asked
 
@@ -158,21 +160,21 @@ def test_where_the_bound_would_refuse_a_call_its_tokens_are_counted() -> None:
     async def broken(request: Request) -> int:
         raise ModelError("nothing is counted here")
 
-    assert asyncio.run(told(6000, exactly)) == [], "it fits by its bytes"
-    assert asyncio.run(told(3000, exactly)) == [1], "it does not, but by its tokens"
+    assert asyncio.run(count_calls(6000, exactly)) == [], "it fits by its bytes"
+    assert asyncio.run(count_calls(3000, exactly)) == [1], "it does not, but by its tokens"
     for limit, count in ((2000, exactly), (3000, broken)):
-        with pytest.raises(LimitSpent):
-            asyncio.run(told(limit, count))
+        with pytest.raises(BudgetExhausted):
+            asyncio.run(count_calls(limit, count))
 
 
 def test_a_shorter_beginning_of_what_was_counted_takes_no_more_than_that() -> None:
     """So a conversation that is summed up is not taken for four times as long as it is."""
 
     async def two_calls(limit: int) -> None:
-        model = Metered(Talker([(0, 5), (0, 5)]), "r1", Books(Budget(tokens=limit)), PRICE, MAX_TOKENS)
-        long = QUESTION.conversation.then(*(user("So much to say. " * 100) for _ in range(4)))
+        model = MeteredModel(Talker([(0, 5), (0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        long = QUESTION.conversation.then(*(user_message("So much to say. " * 100) for _ in range(4)))
         await model.reply(replace(QUESTION, conversation=long))
-        shorter = QUESTION.conversation.then(*long.messages[1:3], user("Sum up."))
+        shorter = QUESTION.conversation.then(*long.messages[1:3], user_message("Sum up."))
         await model.reply(replace(QUESTION, conversation=shorter, tools=(ToolSpec("other", "", {}),)))
 
     asyncio.run(two_calls(9000))

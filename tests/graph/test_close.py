@@ -4,14 +4,14 @@ from team_runs import Run, structures
 
 from aarlab.memory.events import (
     Borrowed,
-    Closed,
     Decision,
     Edge,
     Evaluation,
     Experiment,
     Finding,
     Nomination,
-    RoundBegan,
+    RoundStarted,
+    RunClosed,
 )
 from aarlab.scenarios import baselines
 
@@ -26,12 +26,12 @@ def scores(run: Run, panel: str) -> dict[str, Evaluation]:
 @structures()
 def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_final(run: Run) -> None:
     results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full"}
-    standing = list(scores(run, "final"))
-    assert len(standing) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
-    assert set(standing) <= results.keys()
+    rescored = list(scores(run, "final"))
+    assert len(rescored) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
+    assert set(rescored) <= results.keys()
     last = {entry.stream: entry.event.finding for entry in run.placed(Nomination)}
     submitted = {results[finding].code for finding in last.values()}
-    codes = {results[finding].code for finding in standing}
+    codes = {results[finding].code for finding in rescored}
     assert codes <= submitted or submitted <= codes
 
 
@@ -48,7 +48,7 @@ def test_every_baseline_is_screened(run: Run) -> None:
 
 @structures()
 def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: Run) -> None:
-    (closed,) = run.of(Closed)
+    (closed,) = run.of(RunClosed)
     team = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
     # Where nothing was run in full, nobody wins.
     assert (closed.best is None) == (not team)
@@ -59,16 +59,16 @@ def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: 
 
 @structures()
 def test_the_winner_and_the_best_baseline_meet_those_that_led_on_the_heldout_worlds_and_nobody_else(run: Run) -> None:
-    (closed,) = run.of(Closed)
+    (closed,) = run.of(RunClosed)
     heldout = scores(run, "heldout")
-    assert heldout.keys() == {closed.best, closed.baseline, closed.quarter, closed.half} - {None}
+    assert heldout.keys() == {closed.best, closed.baseline, closed.leader_at_quarter, closed.leader_at_half} - {None}
     assert {event.worlds for event in heldout.values()} == {run.scenario.scoring.heldout_worlds}
 
 
 @structures()
 def test_those_that_led_had_the_best_development_score_by_then(run: Run) -> None:
-    (closed,) = run.of(Closed)
-    for share, leader in ((0.25, closed.quarter), (0.5, closed.half)):
+    (closed,) = run.of(RunClosed)
+    for share, leader in ((0.25, closed.leader_at_quarter), (0.5, closed.leader_at_half)):
         until = share * run.scenario.budget.hours
         by_then = {
             entry.event.id: entry.event.pgr
@@ -81,7 +81,7 @@ def test_those_that_led_had_the_best_development_score_by_then(run: Run) -> None
 
 @structures()
 def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
-    last = max(entry.round for entry in run.placed(RoundBegan))
+    last = max(entry.round for entry in run.placed(RoundStarted))
     for entry in run.placed(Evaluation):
         assert (entry.event.panel == "development") == (entry.round <= last)
         assert (entry.event.panel == "development") == (entry.stream in run.researchers)
@@ -89,7 +89,7 @@ def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
 
 @structures()
 def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> None:
-    scoring, (closed,) = run.scenario.scoring, run.of(Closed)
+    scoring, (closed,) = run.scenario.scoring, run.of(RunClosed)
     runs = len(scores(run, "final")) * scoring.final_worlds / scoring.full_worlds
     assert closed.cost_hours == runs * run.scenario.costs.full
 
@@ -99,42 +99,42 @@ def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> N
 
 @structures()
 def test_the_summary_counts_what_the_events_count(run: Run) -> None:
-    told = run.summary
+    summary = run.summary
     for key, kind in (
         ("findings", Finding), ("borrows", Borrowed), ("experiments", Experiment), ("evaluations", Evaluation),
-        ("rounds", RoundBegan),
+        ("rounds", RoundStarted),
     ):  # fmt: skip
-        assert told[key] == len(run.of(kind)), key
-    assert told["critiques"] == sum(edge.relation == "critiques" for edge in run.of(Edge))
+        assert summary[key] == len(run.of(kind)), key
+    assert summary["critiques"] == sum(edge.relation == "critiques" for edge in run.of(Edge))
     takers = [event.taken_by for event in run.of(Decision)]
-    assert told["realised_autonomy"] == round(takers.count("agent") / len(takers), 4)
+    assert summary["realised_autonomy"] == round(takers.count("agent") / len(takers), 4)
 
 
 @structures()
 def test_the_summarys_hours_are_everybodys_and_the_closes(run: Run) -> None:
-    (closed,) = run.of(Closed)
+    (closed,) = run.of(RunClosed)
     own = [max(entry.hours for entry in run.entries if entry.stream == name) for name in run.researchers]
     assert run.summary["hours"] == round(sum(own) + closed.cost_hours, 2)
 
 
 @structures()
 def test_the_summarys_scores_are_those_of_the_ledger(run: Run) -> None:
-    (closed,) = run.of(Closed)
+    (closed,) = run.of(RunClosed)
     final, heldout = scores(run, "final"), scores(run, "heldout")
-    told, best = run.summary, closed.best
-    assert f"{BASELINE}{told['baseline']['name']}" == closed.baseline
-    assert told["baseline"]["pgr"] == heldout[closed.baseline].pgr
+    summary, best = run.summary, closed.best
+    assert f"{BASELINE}{summary['baseline']['name']}" == closed.baseline
+    assert summary["baseline"]["pgr"] == heldout[closed.baseline].pgr
     if best is None:
-        assert (told["best"], told["heldout"]) == (None, None)
+        assert (summary["best"], summary["heldout"]) == (None, None)
         return
-    assert told["best"]["finding"] == best
-    assert (told["best"]["pgr"], told["best"]["se"]) == (final[best].pgr, final[best].se)
-    assert told["heldout"] == {"pgr": heldout[best].pgr, "se": heldout[best].se, "worlds": heldout[best].worlds}
-    led = {
+    assert summary["best"]["finding"] == best
+    assert (summary["best"]["pgr"], summary["best"]["se"]) == (final[best].pgr, final[best].se)
+    assert summary["heldout"] == {"pgr": heldout[best].pgr, "se": heldout[best].se, "worlds": heldout[best].worlds}
+    leading_posts = {
         point: finding and heldout[finding].pgr
-        for point, finding in (("quarter", closed.quarter), ("half", closed.half))
+        for point, finding in (("quarter", closed.leader_at_quarter), ("half", closed.leader_at_half))
     }
-    assert told["heldout_pgr"] == {**led, "whole": heldout[best].pgr}
+    assert summary["heldout_pgr_by_budget"] == {**leading_posts, "whole": heldout[best].pgr}
 
 
 @structures()

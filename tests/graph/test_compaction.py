@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_servers import Forgetful, ModelServer
+from model_servers import ModelServer, SummarisingTeam
 from team_runs import Run, questions, run, scenario
 
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.researcher import compact
-from aarlab.graph.compaction import left_out
-from aarlab.memory.events import Compaction, LimitReached, ModelCall, Told
-from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, canonical, user
+from aarlab.agents.researcher import summary_request
+from aarlab.graph.calls.compaction import n_droppable
+from aarlab.memory.events import Compaction, LimitReached, ModelCall, Prompted
+from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, canonical_json, user_message
 
 SERVED = {"anthropic": ("anthropic/claude-opus-5-5", ""), "openai": ("openai/my-own", "/v1")}
 LONG = {"hours": 3, "round_hours": 1.5}
@@ -31,7 +31,7 @@ def keys() -> Iterator[None]:
         yield
 
 
-def worked(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:
+def run_on_server(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:
     """Let a tiny team think on the server."""
     model, tail = SERVED[provider]
     where = {"base_urls": {provider: server.url + tail}, **live}
@@ -46,8 +46,8 @@ def check(done: Run, server: ModelServer) -> None:
         used: list[str] = []
         for request, _, answer in asked:
             for said, heard in pairwise(request.conversation.messages):
-                assert [use.id for use in said.tool_uses] == [result.tool_use_id for result in heard.tool_results]
-            used += [use.id for use in answer.tool_uses]
+                assert [use.id for use in said.tool_calls] == [result.tool_call_id for result in heard.tool_results]
+            used += [use.id for use in answer.tool_calls]
         assert len(used) == len(set(used))
     billed = {"input": 0, "output": 0}
     for call in done.of(ModelCall):
@@ -58,36 +58,36 @@ def check(done: Run, server: ModelServer) -> None:
 
 @pytest.mark.parametrize("provider", SERVED)
 def test_a_conversation_that_the_provider_refuses_is_summed_up_and_goes_on(provider: str, tmp_path: Path) -> None:
-    with ModelServer(Forgetful(), window=10_500) as server:
-        done = worked(server, tmp_path / "run.db", provider)
+    with ModelServer(SummarisingTeam(), window=10_500) as server:
+        done = run_on_server(server, tmp_path / "run.db", provider)
     compactions = done.of(Compaction)
     assert compactions
     assert done.summary["status"] == "done"
-    assert all(event.refused is not None for event in compactions)
+    assert all(event.rejected_request is not None for event in compactions)
     check(done, server)
     for event in compactions:
         summary = done.file.message(event.summary).text
         assert event.text.startswith("Summary ")
         assert event.text in summary
         assert f"its first {event.dropped} messages" in summary
-    assert [event.role for event in done.of(ModelCall, Told)].count("summariser") == 2 * len(compactions)
+    assert [event.role for event in done.of(ModelCall, Prompted)].count("summariser") == 2 * len(compactions)
     done.file.close()
 
 
 def test_a_number_of_tokens_can_be_set_at_which_a_conversation_is_summed_up(tmp_path: Path) -> None:
-    with ModelServer(Forgetful()) as server:
-        done = worked(server, tmp_path / "run.db", compact_at=10_500)
+    with ModelServer(SummarisingTeam()) as server:
+        done = run_on_server(server, tmp_path / "run.db", compact_at=10_500)
     compactions = done.of(Compaction)
     assert compactions
-    assert all(event.refused is None and event.tokens >= 10_500 for event in compactions)
+    assert all(event.rejected_request is None and event.tokens >= 10_500 for event in compactions)
     check(done, server)
     done.file.close()
 
 
 def test_a_model_that_writes_nothing_down_is_told_so(tmp_path: Path) -> None:
-    team = Forgetful()
+    team = SummarisingTeam()
     with ModelServer(lambda request: _silent(team, request), window=10_500) as server:
-        done = worked(server, tmp_path / "run.db")
+        done = run_on_server(server, tmp_path / "run.db")
     event = done.of(Compaction)[0]
     assert event.text == ""
     assert "(You wrote nothing down.)" in done.file.message(event.summary).text
@@ -95,9 +95,9 @@ def test_a_model_that_writes_nothing_down_is_told_so(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_with_everything_left_out_ends_the_researchers_work(tmp_path: Path) -> None:
-    with ModelServer(Forgetful(), window=100) as server:
-        done = worked(server, tmp_path / "run.db")
-    assert {limit.field for limit in done.of(LimitReached)} == {"the model's context"}
+    with ModelServer(SummarisingTeam(), window=100) as server:
+        done = run_on_server(server, tmp_path / "run.db")
+    assert {limit.field for limit in done.of(LimitReached)} == {"context length"}
     assert not done.of(Compaction)
     done.file.close()
 
@@ -111,8 +111,8 @@ def test_simulated_researchers_forget_nothing(tmp_path: Path) -> None:
 
 def _silent(answer: Callable[[Request], Reply], request: Request) -> Reply:
     reply = answer(request)
-    spoken = request.conversation.messages[-1].text != compact()
-    return reply if spoken else replace(reply, message=Message("assistant", (ToolUse("no", "read_board", {}),)))
+    spoken = request.conversation.messages[-1].text != summary_request()
+    return reply if spoken else replace(reply, message=Message("assistant", (ToolCall("no", "read_board", {}),)))
 
 
 words = st.text("ab", max_size=200)
@@ -121,21 +121,21 @@ turns = st.lists(st.tuples(words, st.integers(0, 3), words), max_size=12)
 
 @given(words, turns)
 def test_what_is_kept_is_whole_turns_the_last_one_among_them(opening: str, turns: list[tuple[str, int, str]]) -> None:
-    messages = [user(opening)]
+    messages = [user_message(opening)]
     for number, (said, uses, heard) in enumerate(turns):
-        wishes = tuple(ToolUse(f"{number}-{use}", "look", {}) for use in range(uses))
-        messages.append(Message("assistant", (Text(said), *wishes)))
-        results = tuple(ToolResult(wish.id, canonical(heard)) for wish in wishes)
-        messages.append(Message("user", results) if results else user(heard))
-    out = left_out(messages)
-    kept = messages[out:]
+        tool_calls = tuple(ToolCall(f"{number}-{use}", "look", {}) for use in range(uses))
+        messages.append(Message("assistant", (Text(said), *tool_calls)))
+        results = tuple(ToolResult(tool_call.id, canonical_json(heard)) for tool_call in tool_calls)
+        messages.append(Message("user", results) if results else user_message(heard))
+    dropped = n_droppable(messages)
+    kept = messages[dropped:]
     if len(turns) < 2:
-        assert out == 0
+        assert dropped == 0
         return
     assert kept[0].speaker == "assistant"
     assert kept[-2:] == messages[-2:]
     for said, heard in pairwise(kept):
-        assert [use.id for use in said.tool_uses] == [result.tool_use_id for result in heard.tool_results]
-    sizes = [len(canonical(message.to_json())) for message in messages]
-    assert sum(sizes[out + 2 :]) <= sum(sizes) / 4, "with a turn less it would not be enough"
-    assert sum(sizes[out:]) >= sum(sizes) / 4 or out == 3, "unless it is all but the first"
+        assert [use.id for use in said.tool_calls] == [result.tool_call_id for result in heard.tool_results]
+    sizes = [len(canonical_json(message.to_json())) for message in messages]
+    assert sum(sizes[dropped + 2 :]) <= sum(sizes) / 4, "with a turn less it would not be enough"
+    assert sum(sizes[dropped:]) >= sum(sizes) / 4 or dropped == 3, "unless it is all but the first"

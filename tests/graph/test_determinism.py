@@ -18,7 +18,7 @@ from pathlib import Path
 if sys.argv[1] == "one core":
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-from aarlab.graph.run import run_scenario
+from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
 
 for number, described in enumerate(map(json.loads, sys.argv[3:])):
@@ -47,8 +47,8 @@ def elsewhere(made_once: Callable[..., Path]) -> Callable[..., dict[str, str]]:
             found = digests(folder, *asked, cores=cores, hash_seed=hash_seed)
             (folder / "digests.json").write_text(json.dumps(dict(zip(map(name, ALWAYS), found, strict=True))))
 
-        told: dict[str, str] = json.loads((made_once(f"on {cores}", make) / "digests.json").read_text())
-        return told
+        found_digests: dict[str, str] = json.loads((made_once(f"on {cores}", make) / "digests.json").read_text())
+        return found_digests
 
     return elsewhere
 

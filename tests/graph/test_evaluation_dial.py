@@ -2,7 +2,7 @@
 
 from team_runs import Run, structures
 
-from aarlab.memory.events import Brief, Evaluation, Experiment, Told
+from aarlab.memory.events import AgentSetup, Evaluation, Experiment, Prompted
 
 
 def scored(run: Run, name: str) -> list[Experiment]:
@@ -21,7 +21,7 @@ def test_guarded_scores_are_rounded_and_stand_on_several_worlds(run: Run) -> Non
 @structures(evaluation="capped")
 def test_under_a_cap_nobody_has_more_full_experiments_scored(run: Run) -> None:
     counts = [len(scored(run, name)) for name in run.researchers]
-    assert max(counts) == run.scenario.scoring.cap
+    assert max(counts) == run.scenario.scoring.full_experiment_cap
 
 
 @structures(evaluation="open")
@@ -38,11 +38,11 @@ def test_full_experiments_are_checked_for_the_teacher_and_nobody_hears_of_it(run
     full = [experiment.id for name in run.researchers for experiment in scored(run, name)]
     assert sorted(event.subject for event in checked) == sorted(full)
     for name in run.researchers:
-        assert not any("shuffled_pgr" in run.words(event.message) for event in run.of(Told, stream=name))
+        assert not any("shuffled_pgr" in run.words(event.message) for event in run.of(Prompted, stream=name))
 
 
 @structures()
 def test_the_brief_describes_how_experiments_are_scored(run: Run) -> None:
-    for event in run.of(Brief):
+    for event in run.of(AgentSetup):
         tools = run.file.text(event.tools)
         assert ("Run a method on fresh worlds" in tools) == (run.scenario.structure.evaluation != "open")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aarlab.graph.measures import (
+from aarlab.graph.run.method_measures import (
     complexity_by_round,
     family_agreement,
     ideas,
@@ -12,7 +12,7 @@ from aarlab.graph.measures import (
     method_families,
     similarity_by_round,
 )
-from aarlab.memory.events import Brief, Finding
+from aarlab.memory.events import AgentSetup, Finding
 from aarlab.memory.runfile import RunFile
 
 METHOD = (
@@ -25,7 +25,7 @@ METHOD = (
 def file(tmp_path: Path) -> RunFile:
     file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     for name in ("r1", "r2", "r3"):
-        file.append(name, Brief("researcher", "m", "", "", None), round=0, hours=0.0)
+        file.append(name, AgentSetup("researcher", "m", "", "", None), round=0, hours=0.0)
     return file
 
 

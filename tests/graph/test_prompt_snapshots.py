@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aarlab.graph.briefing import catalogue, starters
-from aarlab.graph.prompts import rendered
+from aarlab.graph.flow.researcher_setup import catalogue, starters
+from aarlab.graph.run.prompt_preview import render_prompts
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure import PRESETS
+from aarlab.graph.structure.structure import PRESETS
 
 FOLDER = Path(__file__).parent / "prompts"
 
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "prompts"
 def prompts_of(preset: str) -> str:
     """Return the prompts of a preset; the toolkit's catalogue and the shipped methods have tests of their own."""
     scenario = Scenario.model_validate({"structure": preset})
-    text = "\n\n".join(f"=== {title} ===\n\n{said}" for title, said in rendered(scenario).items())
+    text = "\n\n".join(f"=== {title} ===\n\n{said}" for title, said in render_prompts(scenario).items())
     methods = starters()
     elided = {
         catalogue(): "[the catalogue]",

@@ -8,10 +8,10 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
 from team_runs import COMBINATIONS, Dials, complete
 
-from aarlab.graph.dials import sharing
-from aarlab.graph.researcher import compile_researcher
-from aarlab.graph.structure import DIALS, PRESETS, Structure
-from aarlab.graph.team import compile_team
+from aarlab.graph.flow.researcher_graph import compile_researcher
+from aarlab.graph.flow.team_graph import compile_team
+from aarlab.graph.structure.dials import sharing
+from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 
 AUTONOMOUS = {"think", "act"}
 STAGES = {"propose", "plan", "implement", "smoke", "full_run", "analyse", "share"}
@@ -80,7 +80,7 @@ def test_an_advisory_reviewer_is_no_gate() -> None:
 
 def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
     tools = {"read_board", "read_findings", "grep_board", "ask_librarian", "search_board", "borrow", "critique"}
-    offered = {value: tools - structure({"sharing": value}).blueprint().withheld for value in sharing.DIAL.values}
+    offered = {value: tools - structure({"sharing": value}).resolved().withheld_tools for value in sharing.DIAL.values}
     assert offered["none"] == {"read_board", "read_findings"}
     assert offered["synced"] == {"read_board", "read_findings", "grep_board", "borrow", "critique"}
     assert offered["query"] == {"ask_librarian", "borrow", "critique"}
@@ -99,7 +99,7 @@ def test_where_ideas_are_assigned_an_assignment_stands_before_the_work(dials: Di
 
 
 def test_what_the_model_writes_in_advance_is_written_before_the_briefing() -> None:
-    for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_by": "model"}):
+    for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_source": "model"}):
         assert {("__start__", "plan"), ("plan", "brief")} <= edges(compile_team(structure(dials)))
 
 
@@ -113,7 +113,7 @@ def test_oversight_asks_after_the_round_or_in_the_place_of_publishing() -> None:
 def test_a_suggested_workflow_is_the_free_graph_with_other_words() -> None:
     free, advised = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
     assert edges(compile_researcher(free)) == edges(compile_researcher(advised))
-    assert free.blueprint().explained != advised.blueprint().explained
+    assert free.resolved().explanations != advised.resolved().explanations
 
 
 @pytest.mark.parametrize("dials", COMBINATIONS, ids=lambda dials: "-".join(dials.values()))
@@ -129,7 +129,7 @@ def test_every_pair_of_values_compiles(dials: Dials) -> None:
     [
         ({"sharing": "none", "topology": "ring"}, ("sharing", "topology")),
         ({"sharing": "none", "oversight": "gate"}, ("sharing", "oversight")),
-        ({"directions_by": "model", "directions": "none"}, ("directions_by", "directions")),
+        ({"directions_source": "model", "directions": "none"}, ("directions_source", "directions")),
         ({"pool_ideas": 5}, ("pool_ideas", "directions")),
         ({"topology_parameters": {"k": 3}}, ("topology_parameters", "topology")),
     ],
@@ -146,7 +146,7 @@ def test_a_contradiction_is_refused_with_both_fields_named(dials: dict[str, Any]
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_every_dial(preset: str) -> None:
     asked = structure(preset)
-    assert {dial.name: asked.setting(dial) for dial in DIALS} == PRESETS[preset]
+    assert {dial.name: asked.value_of(dial) for dial in DIALS} == PRESETS[preset]
 
 
 def test_a_dial_can_be_turned_on_top_of_a_preset() -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_servers import Forgetful, ModelServer
+from model_servers import ModelServer, SummarisingTeam
 from team_runs import Run, each_value, run, scenario, structures
-from test_compaction import worked
+from test_compaction import run_on_server
 
 from aarlab.agents.models.registry import find_model
-from aarlab.memory.events import Brief, Compaction, ModelCall
+from aarlab.memory.events import AgentSetup, Compaction, ModelCall
 
 
 def team_on(path: Path, **changes: Any) -> dict[str, Any]:
@@ -23,13 +23,13 @@ def happened(run: Run) -> dict[str, list[str]]:
     streams: dict[str, list[str]] = {}
     for entry in run.entries:
         match entry.event:
-            case Brief():
+            case AgentSetup():
                 continue
             case ModelCall() as call:
-                told = f"{call.role} {call.request} {call.reply} {call.stop_reason} {call.input_tokens} {call.model}"
+                text = f"{call.role} {call.request} {call.reply} {call.stop_reason} {call.input_tokens} {call.model}"
             case event:
-                told = str(event)
-        streams.setdefault(entry.stream, []).append(f"{entry.round} {entry.hours} {told}")
+                text = str(event)
+        streams.setdefault(entry.stream, []).append(f"{entry.round} {entry.hours} {text}")
     return streams
 
 
@@ -51,8 +51,8 @@ def test_what_was_paid_for_costs_nothing_again_and_what_was_refused_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
-    with ModelServer(Forgetful(), window=10_500) as server:
-        first = worked(server, tmp_path / "first.db")
+    with ModelServer(SummarisingTeam(), window=10_500) as server:
+        first = run_on_server(server, tmp_path / "first.db")
     assert first.of(Compaction)
     there = len(server.requests)
     budget = first.scenario.budget.model_dump()
@@ -66,8 +66,8 @@ def test_what_was_paid_for_costs_nothing_again_and_what_was_refused_is_refused(
 
 def test_a_tape_that_is_not_there_is_said_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("no run")
-    for name, told in (("nowhere.db", "there is no file"), ("notes.db", "is not a run file")):
+    for name, text in (("nowhere.db", "there is no file"), ("notes.db", "is not a run file")):
         missing = find_model(f"tape/{tmp_path / name}").missing()
         assert missing is not None
-        assert told in missing
+        assert text in missing
         assert "the path of a run file" in missing

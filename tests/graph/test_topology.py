@@ -8,52 +8,54 @@ import pytest
 from pydantic import ValidationError
 from team_runs import scenario
 
-from aarlab.graph.dials.topology import DIAL
-from aarlab.graph.hearing import Parameters, hearing
+from aarlab.graph.structure.dials.topology import DIAL
+from aarlab.graph.structure.topologies import Parameters, neighbours_of
 
 NAMES = [f"r{i + 1}" for i in range(9)]
 
 
-def heard(topology: str, seed: int = 1, **parameters: Any) -> dict[str, frozenset[str]]:
-    result = hearing(topology, parameters, NAMES, seed)
+def topology_of(topology: str, seed: int = 1, **parameters: Any) -> dict[str, frozenset[str]]:
+    result = neighbours_of(topology, parameters, NAMES, seed)
     assert result is not None
     return result
 
 
 def test_where_everybody_hears_everybody_nothing_is_said() -> None:
-    assert hearing("complete", {}, NAMES, 1) is None
+    assert neighbours_of("complete", {}, NAMES, 1) is None
 
 
 def test_shapes_are_what_they_are_called() -> None:
-    assert all(len(others) == 2 for others in heard("ring").values())
-    assert sorted(len(others) for others in heard("star").values()) == [1] * 8 + [8]
-    assert heard("islands", islands=3)["r1"] == {"r2", "r3"}
-    assert all(len(others) >= 2 for others in heard("small-world", neighbours=4, rewired=0.2).values())
+    assert all(len(others) == 2 for others in topology_of("ring").values())
+    assert sorted(len(others) for others in topology_of("star").values()) == [1] * 8 + [8]
+    assert topology_of("islands", islands=3)["r1"] == {"r2", "r3"}
+    assert all(len(others) >= 2 for others in topology_of("small-world", neighbours=4, rewired=0.2).values())
 
 
 @pytest.mark.parametrize("topology", ["small-world", "scale-free"])
 def test_chance_follows_the_runs_seed(topology: str) -> None:
-    assert heard(topology, 1) == heard(topology, 1)
-    assert len({str(sorted((k, sorted(v)) for k, v in heard(topology, s).items())) for s in range(5)}) > 1
+    assert topology_of(topology, 1) == topology_of(topology, 1)
+    assert len({str(sorted((k, sorted(v)) for k, v in topology_of(topology, s).items())) for s in range(5)}) > 1
 
 
 def test_nobody_hears_itself_and_undirected_edges_are_heard_both_ways() -> None:
     for topology in set(DIAL.values) - {"complete", "networkx", "file"}:
-        hears = heard(topology)
-        assert all(name not in others and all(name in hears[o] for o in others) for name, others in hears.items())
+        neighbours = topology_of(topology)
+        assert all(
+            name not in others and all(name in neighbours[o] for o in others) for name, others in neighbours.items()
+        )
 
 
 def test_any_generator_of_networkx_can_be_named() -> None:
-    assert heard("networkx", generator="path_graph")["r1"] == {"r2"}
-    assert heard("networkx", generator="random_regular_graph", d=4).keys() == set(NAMES)
+    assert topology_of("networkx", generator="path_graph")["r1"] == {"r2"}
+    assert topology_of("networkx", generator="random_regular_graph", d=4).keys() == set(NAMES)
 
 
 def test_in_a_directed_file_an_edge_is_heard_by_its_end(tmp_path: Path) -> None:
     graph = nx.DiGraph([(i, i + 1) for i in range(8)])
     nx.write_graphml(graph, tmp_path / "chain.graphml")
-    hears = heard("file", path=str(tmp_path / "chain.graphml"))
-    assert hears["r1"] == frozenset()
-    assert hears["r2"] == {"r1"}
+    neighbours = topology_of("file", path=str(tmp_path / "chain.graphml"))
+    assert neighbours["r1"] == frozenset()
+    assert neighbours["r2"] == {"r1"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_in_a_directed_file_an_edge_is_heard_by_its_end(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_made_is_refused_in_words(topology: str, parameters: Parameters, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        hearing(topology, parameters, NAMES, 1)
+        neighbours_of(topology, parameters, NAMES, 1)
 
 
 def test_a_scenario_whose_graph_does_not_fit_its_team_is_refused() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarlab.memory.events import EVENT_TYPES, KINDS, Event, Experiment
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, EVENT_CLASSES, Event, Experiment
 from aarlab.memory.runfile import RunFile
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -29,7 +29,7 @@ def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     return st.builds(kind, log=logs) if kind is Experiment else st.builds(kind)
 
 
-events = st.one_of([events_of(kind) for kind in KINDS])
+events = st.one_of([events_of(kind) for kind in EVENT_CLASSES])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def log() -> Iterator[RunFile]:
 
 
 @given(event=events)
-def test_every_event_is_read_back_as_it_was_written(log: RunFile, event: Event) -> None:
+def test_event_round_trips_through_the_log(log: RunFile, event: Event) -> None:
     written = log.append("r1", event, round=1, hours=0.5)
     (read,) = log.entries(after=written.id - 1)
     assert read == written
@@ -68,8 +68,8 @@ def shown(value: object) -> object:
     return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
-def test_every_kind_of_event_has_a_view_with_its_fields_by_name(log: RunFile, kind: type[Event]) -> None:
+@pytest.mark.parametrize("kind", EVENT_CLASSES, ids=lambda kind: kind.kind)
+def test_every_event_kind_has_a_view_with_its_fields(log: RunFile, kind: type[Event]) -> None:
     event = example(kind)
     entry = log.append("r2", event, round=3, hours=1.25)
     with closing(sqlite3.connect(log.path)) as connection:
@@ -81,6 +81,6 @@ def test_every_kind_of_event_has_a_view_with_its_fields_by_name(log: RunFile, ki
     assert [row[name] for name in names] == [shown(getattr(event, name)) for name in names]
 
 
-def test_every_kind_is_listed_once() -> None:
-    assert len(EVENT_TYPES) == len(KINDS)
-    assert {kind.__name__ for kind in KINDS} == {kind.__name__ for kind in Event.__subclasses__()}
+def test_every_event_class_is_registered_once() -> None:
+    assert len(EVENT_CLASS_BY_KIND) == len(EVENT_CLASSES)
+    assert {kind.__name__ for kind in EVENT_CLASSES} == {kind.__name__ for kind in Event.__subclasses__()}

@@ -4,7 +4,7 @@ import pytest
 
 from aarlab.memory.board import Board
 from aarlab.memory.events import Edge, EdgeKind, Finding
-from aarlab.memory.lineage import lineage, sources
+from aarlab.memory.lineage import ancestors, lineage
 from aarlab.memory.runfile import RunFile
 
 FINDINGS = {
@@ -28,26 +28,26 @@ def family(file: RunFile) -> RunFile:
     return file
 
 
-def test_borrows_refinements_and_replications_are_followed_back_to_the_source_nearest_first(family: RunFile) -> None:
+def test_ancestors_follow_inheriting_edges_nearest_first(family: RunFile) -> None:
     graph = lineage(Board(family))
-    assert sources(graph, "r4.f1") == ["r3.f1", "r2.f1", "r3.f2", "r1.f1"]
-    assert sources(graph, "r2.f1") == ["r1.f1"]
+    assert ancestors(graph, "r4.f1") == ["r3.f1", "r2.f1", "r3.f2", "r1.f1"]
+    assert ancestors(graph, "r2.f1") == ["r1.f1"]
 
 
-def test_a_first_idea_has_no_source(family: RunFile) -> None:
+def test_first_finding_has_no_ancestors(family: RunFile) -> None:
     graph = lineage(Board(family))
-    assert sources(graph, "r1.f1") == []
-    assert sources(graph, "r3.f2") == []
+    assert ancestors(graph, "r1.f1") == []
+    assert ancestors(graph, "r3.f2") == []
 
 
-def test_who_criticises_inherits_nothing(family: RunFile) -> None:
+def test_critique_is_not_inheritance(family: RunFile) -> None:
     graph = lineage(Board(family))
     assert graph.has_edge("r5", "r1.f1", key="critiques")
     assert graph.nodes["r5"] == {"type": "agent"}
-    assert sources(graph, "r5") == []
+    assert ancestors(graph, "r5") == []
 
 
-def test_nodes_and_edges_say_what_they_are(family: RunFile) -> None:
+def test_lineage_nodes_and_edges_carry_attributes(family: RunFile) -> None:
     graph = lineage(Board(family))
     assert graph.nodes["r2.f1"] == {
         "author": "r2", "type": "result", "title": "Bag it", "family": "ensemble", "round": 2, "pgr": 0.25,
@@ -55,12 +55,12 @@ def test_nodes_and_edges_say_what_they_are(family: RunFile) -> None:
     assert graph.edges["r2.f1", "r1.f1", "borrows"] == {"relation": "borrows", "text": "why"}
 
 
-def test_one_finding_may_stand_to_another_in_more_than_one_way(family: RunFile) -> None:
+def test_two_findings_can_have_several_relations(family: RunFile) -> None:
     family.append("r2", Edge("critiques", "r2.f1", "r1.f1", "but"), round=4, hours=1.0)
     graph = lineage(Board(family))
     assert set(graph["r2.f1"]["r1.f1"]) == {"borrows", "critiques"}
-    assert sources(graph, "r2.f1") == ["r1.f1"]
+    assert ancestors(graph, "r2.f1") == ["r1.f1"]
 
 
-def test_a_board_without_findings_has_an_empty_lineage(file: RunFile) -> None:
+def test_empty_board_has_empty_lineage(file: RunFile) -> None:
     assert len(lineage(Board(file))) == 0

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aarlab.memory.events import (
-    Brief,
-    Closed,
+    AgentSetup,
     Decider,
     Decision,
     DecisionKind,
@@ -20,14 +19,15 @@ from aarlab.memory.events import (
     Fidelity,
     Finding,
     Published,
+    RunClosed,
 )
 from aarlab.memory.measures import (
-    Repeats,
+    RepeatedExperiments,
     autonomy_by_kind,
     autonomy_by_round,
     borrow_depth,
     borrow_depths,
-    by_hour,
+    by_research_hours,
     critique_uptake,
     decisions,
     development_pgr,
@@ -35,7 +35,7 @@ from aarlab.memory.measures import (
     entropy_bits,
     frontier,
     realised_autonomy,
-    repeats,
+    repeated_experiments,
     shannon_bits,
 )
 from aarlab.memory.runfile import RunFile
@@ -49,7 +49,7 @@ def file(tmp_path: Path) -> RunFile:
 
 def brief(file: RunFile, researchers: int) -> None:
     for i in range(researchers):
-        file.append(f"r{i}", Brief("researcher", "m", "", "", None), round=0, hours=0.0)
+        file.append(f"r{i}", AgentSetup("researcher", "m", "", "", None), round=0, hours=0.0)
 
 
 def post(file: RunFile, round_: int, families: Iterable[str | None], *, code: str | None = "c") -> None:
@@ -61,12 +61,12 @@ def post(file: RunFile, round_: int, families: Iterable[str | None], *, code: st
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40))
-def test_entropy_lies_between_none_and_all_alike(labels: list[str]) -> None:
+def test_entropy_lies_between_zero_and_log2_of_labels(labels: list[str]) -> None:
     assert 0 <= shannon_bits(labels) <= math.log2(len(set(labels))) + 1e-12
     assert shannon_bits(labels) == shannon_bits(sorted(labels))
 
 
-def test_entropy_is_averaged_over_rounds_and_counts_the_last_family_of_each(file: RunFile) -> None:
+def test_entropy_averages_rounds_and_uses_latest_family(file: RunFile) -> None:
     brief(file, 8)
     post(file, 1, "a" * 8)
     post(file, 1, "aaaabbbb")
@@ -74,7 +74,7 @@ def test_entropy_is_averaged_over_rounds_and_counts_the_last_family_of_each(file
     assert entropy_bits(file) == pytest.approx((1 + 3) / 2)
 
 
-def test_rounds_with_few_active_researchers_are_left_out(file: RunFile) -> None:
+def test_rounds_below_min_active_are_excluded(file: RunFile) -> None:
     brief(file, 6)
     post(file, 1, ["a", "b", "c", "d", None, None])
     assert entropy_bits(file) is None
@@ -82,7 +82,7 @@ def test_rounds_with_few_active_researchers_are_left_out(file: RunFile) -> None:
     assert entropy_bits(file) == pytest.approx(math.log2(3))
 
 
-def test_a_small_team_counts_from_two(file: RunFile) -> None:
+def test_small_team_needs_two_active_researchers(file: RunFile) -> None:
     brief(file, 3)
     post(file, 1, ["a", None, None])
     assert entropy_bits(file) is None
@@ -90,13 +90,13 @@ def test_a_small_team_counts_from_two(file: RunFile) -> None:
     assert entropy_bits(file) == 1.0
 
 
-def test_ideas_without_code_are_not_activity(file: RunFile) -> None:
+def test_findings_without_code_do_not_count_as_active(file: RunFile) -> None:
     brief(file, 2)
     post(file, 1, "ab", code=None)
     assert entropy_bits(file) is None
 
 
-def test_autonomy_is_the_agents_share_of_decisions(file: RunFile) -> None:
+def test_realised_autonomy_is_share_decided_by_agents(file: RunFile) -> None:
     assert realised_autonomy(file) is None
     takers: tuple[Decider, ...] = ("agent", "agent", "structure", "reviewer")
     for taker in takers:
@@ -109,7 +109,7 @@ def decide(file: RunFile, *taken: tuple[int, DecisionKind, Decider]) -> None:
         file.append("r0", Decision(kind, "x", taker), round=round_, hours=0.0)
 
 
-def test_autonomy_is_told_by_kind_and_by_round_too(file: RunFile) -> None:
+def test_autonomy_is_available_by_kind_and_by_round(file: RunFile) -> None:
     decide(file, (0, "direction", "structure"), (1, "next_step", "agent"), (1, "next_step", "agent"))
     decide(file, (2, "next_step", "agent"), (2, "fidelity", "reviewer"), (2, "publish", "person"))
     assert autonomy_by_kind(file) == {"direction": 0.0, "fidelity": 0.0, "next_step": 1.0, "publish": 0.0}
@@ -118,7 +118,7 @@ def test_autonomy_is_told_by_kind_and_by_round_too(file: RunFile) -> None:
     assert sum(decisions(file).values()) == 6
 
 
-def test_the_interval_of_the_entropy_is_the_same_whenever_it_is_asked_for(file: RunFile) -> None:
+def test_entropy_interval_is_deterministic(file: RunFile) -> None:
     brief(file, 9)
     post(file, 1, "aaaabbbcc")
     first = entropy(file)
@@ -128,7 +128,7 @@ def test_the_interval_of_the_entropy_is_the_same_whenever_it_is_asked_for(file: 
     assert 0 < low < high <= math.log2(3)
 
 
-def test_a_team_of_one_mind_leaves_nothing_to_chance(file: RunFile) -> None:
+def test_uniform_team_has_zero_width_interval(file: RunFile) -> None:
     brief(file, 9)
     post(file, 1, "a" * 9)
     measured = entropy(file)
@@ -136,7 +136,7 @@ def test_a_team_of_one_mind_leaves_nothing_to_chance(file: RunFile) -> None:
     assert (measured.bits, measured.interval) == (0.0, (0.0, 0.0))
 
 
-def test_the_interval_of_a_diverse_team_lies_below_its_entropy_as_the_page_warns(file: RunFile) -> None:
+def test_bootstrap_interval_of_diverse_team_is_biased_low(file: RunFile) -> None:
     brief(file, 9)
     post(file, 1, "abcdefghi")
     measured = entropy(file)
@@ -145,7 +145,7 @@ def test_the_interval_of_a_diverse_team_lies_below_its_entropy_as_the_page_warns
     assert measured.interval[1] < measured.bits
 
 
-def test_families_may_be_given_by_whoever_has_read_the_code(file: RunFile) -> None:
+def test_entropy_accepts_families_derived_from_code(file: RunFile) -> None:
     brief(file, 2)
     for name, family in (("r0", "a"), ("r1", "b")):
         finding = Finding(f"{name}.f1", name, "result", "", "", family, "e", "c", "full", 0.1, 0.1)
@@ -164,22 +164,22 @@ def run(
     file.append(stream, experiment, round=math.ceil(hours / 2), hours=hours)
 
 
-def test_progress_is_told_at_points_of_the_budget(file: RunFile) -> None:
+def test_development_pgr_at_budget_fractions(file: RunFile) -> None:
     brief(file, 2)
     run(file, "r0", 6.0, 0.6)
     run(file, "r1", 2.0, 0.2)
     run(file, "r1", 3.0, 0.1)
     run(file, "r0", 1.0, 0.9, fidelity="pilot")
-    climb = development_pgr(file)
-    assert (climb.quarter, climb.half, climb.whole) == (0.2, 0.2, 0.6)
-    assert climb.mean == pytest.approx((2 * 0 + 4 * 0.2 + 2 * 0.6) / 8)
+    progress = development_pgr(file)
+    assert (progress.quarter, progress.half, progress.whole) == (0.2, 0.2, 0.6)
+    assert progress.mean == pytest.approx((2 * 0 + 4 * 0.2 + 2 * 0.6) / 8)
 
 
-def test_a_method_that_is_worse_than_the_teacher_is_no_progress_over_time(file: RunFile) -> None:
+def test_negative_pgr_adds_nothing_to_mean_progress(file: RunFile) -> None:
     brief(file, 1)
     run(file, "r0", 4.0, -0.5)
-    climb = development_pgr(file)
-    assert (climb.quarter, climb.half, climb.whole, climb.mean) == (None, -0.5, -0.5, 0.0)
+    progress = development_pgr(file)
+    assert (progress.quarter, progress.half, progress.whole, progress.mean) == (None, -0.5, -0.5, 0.0)
 
 
 @given(
@@ -216,7 +216,7 @@ def link(file: RunFile, relation: EdgeKind, source: str, target: str, *, round: 
     file.append(source.partition(".")[0], Edge(relation, source, target, ""), round=round, hours=2.0 * round)
 
 
-def test_an_idea_is_as_deep_as_it_changed_hands(file: RunFile) -> None:
+def test_borrow_depth_counts_changes_of_author(file: RunFile) -> None:
     brief(file, 3)
     for round_, name in enumerate(["r0.f1", "r1.f1", "r1.f2", "r2.f1", "r0.f2"], 1):
         found(file, name, round=round_)
@@ -227,11 +227,11 @@ def test_an_idea_is_as_deep_as_it_changed_hands(file: RunFile) -> None:
     link(file, "critiques", "r0", "r2.f1", round=5)
     assert borrow_depths(file) == {"r0.f1": 0, "r1.f1": 1, "r1.f2": 1, "r2.f1": 2, "r0.f2": 0}
     assert (borrow_depth(file).winner, borrow_depth(file).mean) == (None, pytest.approx(4 / 5))
-    file.append("team", Closed("r2.f1", None, 0.0), round=6, hours=8.0)
+    file.append("team", RunClosed("r2.f1", None, 0.0), round=6, hours=8.0)
     assert borrow_depth(file).winner == 2
 
 
-def test_a_critique_is_taken_up_by_a_changed_method_that_came_after_it(file: RunFile) -> None:
+def test_critique_uptake_needs_a_later_changed_method(file: RunFile) -> None:
     brief(file, 3)
     found(file, "r0.f1", round=1, code="a")
     found(file, "r1.f1", round=1, code="b")
@@ -240,27 +240,27 @@ def test_a_critique_is_taken_up_by_a_changed_method_that_came_after_it(file: Run
     link(file, "critiques", "r2", "r1.f9", round=2)
     found(file, "r2.f1", round=2, code="z")
     link(file, "refines", "r2.f1", "r0.f1", round=2)
-    assert (critique_uptake(file).critiques, critique_uptake(file).by_anybody) == (1, 0), "r2 had not read it yet"
+    assert (critique_uptake(file).critiques, critique_uptake(file).by_anyone) == (1, 0), "r2 had not read it yet"
     found(file, "r2.f2", round=3, code="a")
     link(file, "replicates", "r2.f2", "r0.f1", round=3)
-    assert critique_uptake(file).by_anybody == 0, "nothing was changed"
+    assert critique_uptake(file).by_anyone == 0, "nothing was changed"
     found(file, "r0.f2", round=3, code="a2")
     link(file, "refines", "r0.f2", "r0.f1", round=3)
-    told = critique_uptake(file)
-    assert (told.by_author, told.by_anybody, told.share) == (1, 1, 1.0)
+    uptake = critique_uptake(file)
+    assert (uptake.by_author, uptake.by_anyone, uptake.share) == (1, 1, 1.0)
 
 
-def test_the_critic_may_act_on_its_own_critique_at_once(file: RunFile) -> None:
+def test_critic_can_take_up_own_critique_in_same_round(file: RunFile) -> None:
     brief(file, 2)
     found(file, "r0.f1", round=1, code="a")
     link(file, "critiques", "r1", "r0.f1", round=2)
     found(file, "r1.f1", round=2, code="b")
     link(file, "refines", "r1.f1", "r0.f1", round=2)
-    told = critique_uptake(file)
-    assert (told.by_author, told.by_anybody) == (0, 1)
+    uptake = critique_uptake(file)
+    assert (uptake.by_author, uptake.by_anyone) == (0, 1)
 
 
-def test_what_nobody_criticised_shows_how_much_would_have_happened_anyway(file: RunFile) -> None:
+def test_base_rate_uses_uncriticised_findings(file: RunFile) -> None:
     brief(file, 2)
     for name, code in (("r0.f1", "a"), ("r0.f2", "b"), ("r0.f3", None)):
         found(file, name, round=1, code=code)
@@ -271,9 +271,9 @@ def test_what_nobody_criticised_shows_how_much_would_have_happened_anyway(file: 
     assert critique_uptake(file).base_rate == pytest.approx(1 / 3)
 
 
-def test_work_is_repeated_by_oneself_in_sight_or_out_of_sight(file: RunFile) -> None:
+def test_repeats_are_split_into_own_visible_and_unseen(file: RunFile) -> None:
     brief(file, 4)
-    assert repeats(file).share is None
+    assert repeated_experiments(file).share is None
     run(file, "r0", 1.0, 0.3)
     run(file, "r1", 2.0, 0.3)
     found(file, "r0.f1", round=1)
@@ -281,30 +281,30 @@ def test_work_is_repeated_by_oneself_in_sight_or_out_of_sight(file: RunFile) -> 
     run(file, "r0", 4.0, 0.4)
     run(file, "r3", 5.0, 0.4, fidelity="pilot")
     run(file, "r3", 6.0, 0.4, code="another")
-    assert repeats(file) == Repeats(full=5, own=1, visible=1, unseen=1)
-    assert repeats(file).share == pytest.approx(3 / 5)
+    assert repeated_experiments(file) == RepeatedExperiments(full=5, own=1, visible=1, unseen=1)
+    assert repeated_experiments(file).share == pytest.approx(3 / 5)
 
 
-def test_a_finding_that_was_not_published_was_not_in_sight(file: RunFile) -> None:
+def test_repeat_of_unpublished_finding_is_unseen(file: RunFile) -> None:
     brief(file, 2)
     run(file, "r0", 1.0, 0.3)
     found(file, "r0.f1", round=1, published=False)
     run(file, "r1", 4.0, 0.3)
-    assert repeats(file) == Repeats(full=2, own=0, visible=0, unseen=1)
+    assert repeated_experiments(file) == RepeatedExperiments(full=2, own=0, visible=0, unseen=1)
 
 
-def test_a_finding_of_somebody_whom_one_does_not_hear_was_not_in_sight(file: RunFile) -> None:
-    heard: dict[str, list[str] | None] = {"r0": None, "r1": ["r2"], "r2": ["r0", "r1"]}
-    for name, hears in heard.items():
-        file.append(name, Brief("researcher", "m", "", "", None, hears), round=0, hours=0.0)
+def test_repeat_of_non_neighbours_finding_is_unseen(file: RunFile) -> None:
+    neighbours_by_name: dict[str, list[str] | None] = {"r0": None, "r1": ["r2"], "r2": ["r0", "r1"]}
+    for name, neighbours in neighbours_by_name.items():
+        file.append(name, AgentSetup("researcher", "m", "", "", None, neighbours), round=0, hours=0.0)
     run(file, "r0", 1.0, 0.3)
     found(file, "r0.f1", round=1)
     run(file, "r1", 4.0, 0.3)
     run(file, "r2", 4.0, 0.3)
-    assert repeats(file) == Repeats(full=3, own=0, visible=1, unseen=1)
+    assert repeated_experiments(file) == RepeatedExperiments(full=3, own=0, visible=1, unseen=1)
 
 
-def test_who_was_computed_first_makes_no_difference(tmp_path: Path) -> None:
+def test_measures_do_not_depend_on_arrival_order(tmp_path: Path) -> None:
     """Two logs of the same happenings, in which the researchers' events arrived in another order."""
     files = []
     for order in (("r0", "r1"), ("r1", "r0")):
@@ -316,12 +316,12 @@ def test_who_was_computed_first_makes_no_difference(tmp_path: Path) -> None:
             found(file, f"{name}.f1", round=1, published=False)
         files.append(file)
     one, other = files
-    assert [entry.stream for entry in by_hour(one, Experiment)] == ["r0", "r1"]
-    for measure in (entropy, frontier, development_pgr, borrow_depths, repeats, critique_uptake):
+    assert [entry.stream for entry in by_research_hours(one, Experiment)] == ["r0", "r1"]
+    for measure in (entropy, frontier, development_pgr, borrow_depths, repeated_experiments, critique_uptake):
         assert measure(one) == measure(other)
 
 
-def test_the_frontier_is_in_team_hours_and_counts_full_runs_only(file: RunFile) -> None:
+def test_frontier_uses_team_hours_and_full_experiments(file: RunFile) -> None:
     brief(file, 2)
     runs: list[tuple[str, float, str, float | None]] = [
         ("r0", 3.0, "full", 0.4), ("r1", 2.0, "full", 0.2), ("r1", 4.0, "full", 0.3), ("r0", 1.0, "pilot", 0.9),

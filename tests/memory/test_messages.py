@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from aarlab.memory.messages import (
     Conversation,
-    HiddenThinking,
     Message,
+    RedactedThinking,
     Text,
     Thinking,
+    ToolCall,
     ToolResult,
-    ToolUse,
     block_from_json,
-    canonical,
+    canonical_json,
     content_hash,
     message_from_json,
-    user,
+    user_message,
 )
 
 json_values = st.recursive(
@@ -29,8 +29,8 @@ json_values = st.recursive(
 blocks = (
     st.builds(Text, st.text())
     | st.builds(Thinking, st.text(), st.text())
-    | st.builds(HiddenThinking, st.text())
-    | st.builds(ToolUse, st.text(), st.text(), st.dictionaries(st.text(), json_values, max_size=3))
+    | st.builds(RedactedThinking, st.text())
+    | st.builds(ToolCall, st.text(), st.text(), st.dictionaries(st.text(), json_values, max_size=3))
     | st.builds(ToolResult, st.text(), st.text(), st.booleans())
 )
 messages = st.builds(Message, st.sampled_from(["user", "assistant"]), st.lists(blocks, max_size=3).map(tuple))
@@ -39,80 +39,78 @@ messages = st.builds(Message, st.sampled_from(["user", "assistant"]), st.lists(b
 words = st.sampled_from(["", "a", "b", "ab"])
 short_blocks = (
     st.builds(Text, words)
-    | st.builds(ToolUse, words, words, st.dictionaries(words, words, max_size=1))
+    | st.builds(ToolCall, words, words, st.dictionaries(words, words, max_size=1))
     | st.builds(ToolResult, words, words, st.booleans())
 )
 short_messages = st.builds(
     Message, st.sampled_from(["user", "assistant"]), st.lists(short_blocks, max_size=2).map(tuple)
 )
-talks = st.tuples(words, st.lists(short_messages, max_size=2))
+conversations = st.tuples(words, st.lists(short_messages, max_size=2))
 
 
-def conversation(talk: tuple[str, list[Message]]) -> Conversation:
-    system, said = talk
+def conversation(parts: tuple[str, list[Message]]) -> Conversation:
+    system, said = parts
     return Conversation.begin(system).then(*said)
 
 
 @given(messages)
-def test_a_message_survives_the_wire(message: Message) -> None:
+def test_message_round_trips_through_json(message: Message) -> None:
     assert message_from_json(json.loads(json.dumps(message.to_json()))) == message
 
 
-def test_a_block_of_an_unknown_type_is_refused_by_name() -> None:
+def test_unknown_block_type_is_rejected_by_name() -> None:
     with pytest.raises(ValueError, match="unknown block type 'hologram'"):
         block_from_json({"type": "hologram"})
 
 
-@given(talks, talks)
-def test_two_conversations_have_the_same_head_if_and_only_if_they_are_the_same(
+@given(conversations, conversations)
+def test_heads_are_equal_iff_conversations_are_equal(
     one: tuple[str, list[Message]], other: tuple[str, list[Message]]
 ) -> None:
     assert (conversation(one).head == conversation(other).head) == (one == other)
 
 
-@given(talks, st.lists(short_messages, max_size=3))
-def test_it_makes_no_difference_whether_messages_come_together_or_one_by_one(
-    talk: tuple[str, list[Message]], more: list[Message]
-) -> None:
-    together = one_by_one = conversation(talk)
+@given(conversations, st.lists(short_messages, max_size=3))
+def test_appending_messages_is_associative(parts: tuple[str, list[Message]], more: list[Message]) -> None:
+    together = one_by_one = conversation(parts)
     for message in more:
         one_by_one = one_by_one.then(message)
     assert together.then(*more) == one_by_one
 
 
-def test_a_conversation_that_goes_on_leaves_the_one_it_came_from_as_it_was() -> None:
-    before = Conversation.begin("You are a researcher.").then(user("Begin."))
+def test_extending_a_conversation_does_not_change_the_original() -> None:
+    before = Conversation.begin("You are a researcher.").then(user_message("Begin."))
     head = before.head
-    before.then(user("Go on."))
-    assert before.messages == (user("Begin."),)
+    before.then(user_message("Go on."))
+    assert before.messages == (user_message("Begin."),)
     assert before.head == head
 
 
-def test_a_message_tells_its_words_its_wishes_and_its_results_apart() -> None:
-    wish, result = ToolUse("t1", "read_board", {}), ToolResult("t1", "[]")
-    message = Message("assistant", (Text("Let me look."), wish, result, Text("Nothing.")))
+def test_message_separates_text_tool_calls_and_results() -> None:
+    tool_call, result = ToolCall("t1", "read_board", {}), ToolResult("t1", "[]")
+    message = Message("assistant", (Text("Let me look."), tool_call, result, Text("Nothing.")))
     assert message.text == "Let me look.\nNothing."
-    assert message.tool_uses == (wish,)
+    assert message.tool_calls == (tool_call,)
     assert message.tool_results == (result,)
 
 
 @given(st.dictionaries(st.text(), json_values))
-def test_the_canonical_text_does_not_depend_on_the_order_of_keys(value: dict[str, object]) -> None:
+def test_canonical_json_ignores_key_order(value: dict[str, object]) -> None:
     backwards = dict(reversed(value.items()))
-    assert canonical(backwards) == canonical(value)
-    assert json.loads(canonical(value)) == value
+    assert canonical_json(backwards) == canonical_json(value)
+    assert json.loads(canonical_json(value)) == value
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_json_cannot_say_has_no_canonical_text(number: float) -> None:
+def test_canonical_json_rejects_nan_and_infinity(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical({"pgr": number})
+        canonical_json({"pgr": number})
 
 
 @given(st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
-def test_a_hash_keeps_the_boundaries_between_its_parts(one: list[str], other: list[str]) -> None:
+def test_hash_depends_on_boundaries_between_parts(one: list[str], other: list[str]) -> None:
     assert (content_hash(*one) == content_hash(*other)) == (one == other)
 
 
-def test_joining_two_parts_makes_another_hash() -> None:
+def test_hash_of_joined_parts_differs() -> None:
     assert content_hash("a", "b") != content_hash("ab") != content_hash("ab", "")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aarlab.memory.events import KINDS, Decision, Event, Experiment, NotebookEntry, Published, RoundBegan
-from aarlab.memory.messages import Message, Text, ToolResult, ToolUse, content_hash, user
-from aarlab.memory.migrations import MIGRATIONS, SchemaError, view_of
-from aarlab.memory.runfile import Entry, RunFile
+from aarlab.memory.events import EVENT_CLASSES, Decision, Event, Experiment, NotebookEntry, Published, RoundStarted
+from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, content_hash, user_message
+from aarlab.memory.migrations import MIGRATIONS, SchemaError, view_sql
+from aarlab.memory.runfile import LogEntry, RunFile
 
 Make = Callable[..., RunFile]
 
@@ -56,31 +56,31 @@ def sql(file: RunFile, *statements: str) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     "change", ["UPDATE events SET hours = 0", "UPDATE events SET data = '{}'", "DELETE FROM events"]
 )
-def test_an_event_cannot_be_changed_or_taken_back(file: RunFile, change: str) -> None:
+def test_events_cannot_be_updated_or_deleted(file: RunFile, change: str) -> None:
     write(file, ("r1", DECISION))
     with pytest.raises(sqlite3.IntegrityError, match="events are append-only"):
         sql(file, change)
     assert [entry.event for entry in file.entries()] == [DECISION]
 
 
-def test_each_stream_is_numbered_from_zero(file: RunFile) -> None:
+def test_ordinals_start_at_zero_in_each_stream(file: RunFile) -> None:
     write(file, ("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
     assert [(entry.stream, entry.ordinal) for entry in file.entries()] == [("r1", 0), ("r2", 0), ("r1", 1)]
 
 
-def test_a_place_in_a_stream_is_taken_once(file: RunFile) -> None:
+def test_ordinal_is_unique_in_a_stream(file: RunFile) -> None:
     write(file, ("r1", DECISION))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         sql(file, "INSERT INTO events SELECT NULL, stream, ordinal, round, hours, kind, data, at FROM events")
 
 
-def test_an_old_file_is_never_written_over(make: Make) -> None:
+def test_create_never_overwrites_a_file(make: Make) -> None:
     write(make("run"), ("r1", DECISION))
     with pytest.raises(FileExistsError, match=r"run\.db exists already"):
         make("run")
 
 
-def test_entries_can_be_had_by_kind_by_stream_and_from_where_one_left_off(file: RunFile) -> None:
+def test_entries_filter_by_kind_stream_and_position(file: RunFile) -> None:
     first, second, third = (
         file.append(stream, event, round=1, hours=0.0)
         for stream, event in (("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
@@ -93,19 +93,19 @@ def test_entries_can_be_had_by_kind_by_stream_and_from_where_one_left_off(file: 
     assert list(file.entries(Published)) == []
 
 
-def test_hours_are_free_of_the_dust_of_adding_tenths(file: RunFile) -> None:
+def test_hours_are_rounded_to_microhours(file: RunFile) -> None:
     assert file.append("r1", DECISION, round=1, hours=0.1 + 0.2).hours == 0.3
 
 
-def test_listeners_hear_of_every_event_once_it_is_written(file: RunFile) -> None:
-    heard: list[Entry] = []
+def test_listeners_receive_every_event_once_written(file: RunFile) -> None:
+    received: list[LogEntry] = []
     write(file, ("r1", DECISION))
-    file.on_event(heard.append)
+    file.on_event(received.append)
     write(file, ("r2", EXPERIMENT))
-    assert heard == list(file.entries(stream="r2"))
+    assert received == list(file.entries(stream="r2"))
 
 
-def test_what_is_written_together_becomes_visible_together_or_not_at_all(file: RunFile) -> None:
+def test_atomic_block_becomes_visible_at_once(file: RunFile) -> None:
     with RunFile.read(file.path) as reader:
         with file.atomic():
             write(file, ("r1", DECISION), ("r1", EXPERIMENT))
@@ -117,28 +117,28 @@ def test_what_is_written_together_becomes_visible_together_or_not_at_all(file: R
 
 
 def test_messages_and_texts_are_stored_once(file: RunFile) -> None:
-    assert len({file.store_message(user("Begin.")) for _ in range(3)}) == 1
+    assert len({file.store_message(user_message("Begin.")) for _ in range(3)}) == 1
     assert len({file.store_text("def method(world): ...") for _ in range(3)}) == 1
     assert sql(file, "SELECT count(*) FROM messages") == [(1,)]
     assert sql(file, "SELECT count(*) FROM texts") == [(1,)]
 
 
-def test_the_same_words_from_another_speaker_are_another_message(file: RunFile) -> None:
+def test_message_hash_depends_on_speaker(file: RunFile) -> None:
     said = (Text("Begin."),)
     assert file.store_message(Message("user", said)) != file.store_message(Message("assistant", said))
 
 
-def test_a_message_is_read_back_as_it_was_stored(file: RunFile) -> None:
-    wish = ToolUse("t1", "write_file", {"path": "method.py", "text": "ä\x00\n"})
-    for message in (Message("assistant", (Text("So."), wish)), Message("user", (ToolResult("t1", "{}", True),))):
+def test_stored_message_round_trips(file: RunFile) -> None:
+    tool_call = ToolCall("t1", "write_file", {"path": "method.py", "text": "ä\x00\n"})
+    for message in (Message("assistant", (Text("So."), tool_call)), Message("user", (ToolResult("t1", "{}", True),))):
         assert file.message(file.store_message(message)) == message
 
 
-def test_a_text_is_read_back_as_it_was_stored(file: RunFile) -> None:
+def test_stored_text_round_trips(file: RunFile) -> None:
     assert file.text(file.store_text("ä\x00\r\n")) == "ä\x00\r\n"
 
 
-def test_what_was_never_stored_is_missed_by_its_hash(file: RunFile) -> None:
+def test_missing_content_error_names_the_hash(file: RunFile) -> None:
     with pytest.raises(KeyError, match="no message beef"):
         file.message("beef")
     with pytest.raises(KeyError, match="no text beef"):
@@ -148,7 +148,7 @@ def test_what_was_never_stored_is_missed_by_its_hash(file: RunFile) -> None:
 # -- the run's own row ----------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_running_until_it_is_finished(file: RunFile) -> None:
+def test_status_is_running_until_finish(file: RunFile) -> None:
     before = file.info()
     assert (before.run_id, before.seed, before.scenario) == ("run", 7, {"name": "toy"})
     assert (before.status, before.summary) == ("running", None)
@@ -156,12 +156,12 @@ def test_a_run_is_running_until_it_is_finished(file: RunFile) -> None:
     assert file.info() == dataclasses.replace(before, status="done", summary={"digest": file.digest()})
 
 
-def test_a_run_remembers_where_its_methods_ran_and_one_of_before_that_was_kept_does_not(tmp_path: Path) -> None:
+def test_sandbox_mode_is_recorded_or_none_in_old_files(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     RunFile.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
     with RunFile.read(path) as file:
         assert file.info().sandbox == "none"
-        columns = ("sandbox", "past")
+        columns = ("sandbox", "fork_history")
         sql(file, *(f"ALTER TABLE runs DROP COLUMN {name}" for name in columns), "PRAGMA user_version = 1")
     with RunFile.read(path) as file:
         assert file.info().sandbox is None
@@ -176,7 +176,7 @@ streams = st.fixed_dictionaries(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, st.data())
-def test_the_digest_does_not_depend_on_which_stream_was_faster(
+def test_digest_ignores_interleaving_of_streams(
     make: Make, streams: dict[str, list[NotebookEntry]], data: st.DataObject
 ) -> None:
     in_order = [(name, event) for name, events in streams.items() for event in events]
@@ -186,23 +186,23 @@ def test_the_digest_does_not_depend_on_which_stream_was_faster(
     assert write(make(), *interleaved).digest() == write(make(), *in_order).digest()
 
 
-def test_the_digest_depends_on_the_order_within_a_stream(make: Make) -> None:
+def test_digest_depends_on_order_within_stream(make: Make) -> None:
     assert write(make(), ("r1", DECISION), ("r1", EXPERIMENT)).digest() != (
         write(make(), ("r1", EXPERIMENT), ("r1", DECISION)).digest()
     )
 
 
-def test_the_digest_does_not_depend_on_the_clock_or_on_the_name_of_the_run(make: Make) -> None:
+def test_digest_ignores_wall_clock_and_run_id(make: Make) -> None:
     then, now = (write(make(), ("r1", DECISION)) for _ in range(2))
-    sql(then, "DROP TRIGGER events_are_never_changed", "UPDATE events SET at = '1970-01-01T00:00:00.000+00:00'")
-    now.finish("done", {"wall_s": 12.5})
+    sql(then, "DROP TRIGGER events_reject_updates", "UPDATE events SET at = '1970-01-01T00:00:00.000+00:00'")
+    now.finish("done", {"wall_clock_s": 12.5})
     assert next(then.entries()).at.startswith("1970")
     assert then.info().run_id != now.info().run_id
     assert then.digest() == now.digest()
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Experiment)])
-def test_the_digest_changes_with_every_field_of_an_event(make: Make, field: str) -> None:
+def test_digest_depends_on_every_event_field(make: Make, field: str) -> None:
     something_else: Any = "something else"
     changed = dataclasses.replace(EXPERIMENT, **{field: something_else})
     assert write(make(), ("r1", changed)).digest() != write(make(), ("r1", EXPERIMENT)).digest()
@@ -212,15 +212,13 @@ def test_the_digest_changes_with_every_field_of_an_event(make: Make, field: str)
     ("stream", "event", "round", "hours"),
     [
         ("r2", DECISION, 1, 0.5),
-        ("r1", RoundBegan(4.0), 1, 0.5),
+        ("r1", RoundStarted(4.0), 1, 0.5),
         ("r1", DECISION, 2, 0.5),
         ("r1", DECISION, 1, 0.6),
     ],
     ids=["stream", "kind", "round", "hours"],
 )
-def test_the_digest_changes_with_the_place_of_an_event(
-    make: Make, stream: str, event: Event, round: int, hours: float
-) -> None:
+def test_digest_depends_on_event_position(make: Make, stream: str, event: Event, round: int, hours: float) -> None:
     moved = make()
     moved.append(stream, event, round=round, hours=hours)
     assert moved.digest() != write(make(), ("r1", DECISION)).digest()
@@ -229,7 +227,7 @@ def test_the_digest_changes_with_the_place_of_an_event(
 # -- opening for reading --------------------------------------------------------------------------------------------
 
 
-def test_a_run_can_be_read_while_it_is_being_written(file: RunFile) -> None:
+def test_run_can_be_read_while_written(file: RunFile) -> None:
     with RunFile.read(file.path) as reader:
         for count in range(1, 4):
             write(file, ("r1", DECISION))
@@ -243,21 +241,21 @@ def test_a_reader_cannot_write(file: RunFile) -> None:
         write(reader, ("r1", DECISION))
 
 
-def test_a_file_that_is_not_there_is_missed(tmp_path: Path) -> None:
+def test_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere\.db"):
         RunFile.read(tmp_path / "nowhere.db")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"just some notes\n" * 100], ids=["empty", "notes"])
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_non_database_file_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.db"
     path.write_bytes(content)
     with pytest.raises(SchemaError, match=r"notes\.db is not a run file"):
         RunFile.read(path)
 
 
-def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
@@ -265,18 +263,18 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
         RunFile.read(path)
 
 
-def test_a_file_of_a_newer_schema_is_refused_with_the_remedy(file: RunFile) -> None:
+def test_newer_schema_is_rejected_with_remedy(file: RunFile) -> None:
     sql(file, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(SchemaError, match=rf"schema version {len(MIGRATIONS) + 1}, .* a newer aarlab opens it"):
         RunFile.read(file.path)
 
 
-def test_a_file_says_which_schema_it_has(file: RunFile) -> None:
+def test_file_stores_its_schema_version(file: RunFile) -> None:
     assert sql(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
-def test_events_that_have_changed_come_with_a_step_of_the_schema() -> None:
-    layout = content_hash(*(view_of(event) for event in KINDS))
+def test_changed_event_views_need_a_migration() -> None:
+    layout = content_hash(*(view_sql(event) for event in EVENT_CLASSES))
     assert (len(MIGRATIONS), layout) == (3, "de9f73cbbca414f97ed2af7c12211353"), (
         "Views are made anew when a file is brought to a new schema, and only then: append a migration for what has "
         "changed, if only an empty one, and write down here what the layout is now."

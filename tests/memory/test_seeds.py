@@ -16,29 +16,29 @@ def kinds(stream: list[int | str]) -> list[tuple[str, int | str]]:
 
 
 @given(names, names)
-def test_streams_are_the_same_if_and_only_if_their_names_are(one: list[int | str], other: list[int | str]) -> None:
+def test_random_streams_are_equal_iff_names_are_equal(one: list[int | str], other: list[int | str]) -> None:
     assert (seed_of(*one) == seed_of(*other)) == (kinds(one) == kinds(other))
 
 
-def test_a_number_and_its_digits_name_different_streams() -> None:
+def test_int_and_its_digits_give_different_seeds() -> None:
     assert seed_of(1) != seed_of("1")
 
 
-def test_names_are_kept_apart_where_they_meet() -> None:
+def test_seed_depends_on_boundaries_between_names() -> None:
     assert len({seed_of("ab"), seed_of("a", "b"), seed_of("", "ab"), seed_of("ab", ""), seed_of("b", "a")}) == 5
 
 
-def test_a_name_that_looks_like_two_is_one() -> None:
+def test_separator_inside_a_name_is_escaped() -> None:
     assert seed_of("a\x1fstr:b") != seed_of("a", "b")
     assert seed_of("a\x1f", "b") != seed_of("a\x1f\x1fstr:b")
 
 
-def test_a_seed_is_the_same_in_every_process_and_version() -> None:
+def test_seed_is_stable_across_processes_and_versions() -> None:
     assert seed_of(7, "r3", "propose", 17) == 0x296F2BBB8C1334C32383FC7059CB887
 
 
 @given(names)
-def test_a_stream_begins_anew_each_time_it_is_asked_for(name: list[int | str]) -> None:
+def test_rng_returns_a_fresh_generator(name: list[int | str]) -> None:
     seed = seed_of(*name)
     assert 0 <= seed < 2**128
     first, again = rng(*name), rng(*name)

@@ -6,14 +6,14 @@ import pytest
 
 from aarlab.scenarios import toolkit as tk
 from aarlab.scenarios.baselines import Baseline, load
-from aarlab.scenarios.registry import TASKS
 from aarlab.scenarios.task import SMOKE
+from aarlab.scenarios.task_registry import TASKS
 
 BASELINES = load()
 each = pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
 
 
-def test_the_published_baselines_are_there() -> None:
+def test_published_baselines_exist() -> None:
     published = {
         "vanilla_hard",
         "vanilla_soft",
@@ -43,7 +43,7 @@ def test_a_baseline_is_a_method_file(baseline: Baseline) -> None:
 
 
 @each
-def test_a_baseline_runs_and_its_predictions_can_be_scored(baseline: Baseline) -> None:
+def test_baseline_predictions_can_be_scored(baseline: Baseline) -> None:
     world = TASKS["code"].world(0, size=SMOKE)
     namespace: dict[str, object] = {}
     exec(compile(baseline.code, baseline.name, "exec"), namespace)

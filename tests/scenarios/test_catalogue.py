@@ -12,26 +12,26 @@ CATALOGUE = tk.catalogue()
 entries = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry["name"])
 
 
-def test_the_catalogue_is_json_and_always_the_same() -> None:
+def test_catalogue_is_deterministic_json() -> None:
     assert json.loads(json.dumps(CATALOGUE, allow_nan=False)) == tk.catalogue()
     names = [entry["name"] for entry in CATALOGUE]
     assert names == sorted(set(names))
 
 
-def test_every_family_of_the_study_has_an_operator() -> None:
+def test_every_family_has_an_operator() -> None:
     assert len(tk.FAMILIES) == 11
     assert {entry["family"] for entry in CATALOGUE} == set(tk.FAMILIES)
 
 
 @entries
-def test_an_operator_is_public_and_says_what_it_does(entry: dict[str, Any]) -> None:
+def test_operators_are_public_and_documented(entry: dict[str, Any]) -> None:
     assert entry["name"] in tk.__all__
     assert entry["about"].endswith((".", "`."))
     assert entry["stage"] in ("representation", "labels", "selection", "student")
 
 
 @entries
-def test_every_default_lies_in_its_range(entry: dict[str, Any]) -> None:
+def test_defaults_are_in_range(entry: dict[str, Any]) -> None:
     for kind in entry["settings"].values():
         if "options" in kind:
             assert kind["default"] in kind["options"]
@@ -51,12 +51,12 @@ def test_every_default_lies_in_its_range(entry: dict[str, Any]) -> None:
         lambda: Choice("same", "same"),
     ],
 )
-def test_a_setting_that_makes_no_sense_cannot_be_declared(make: Any) -> None:
+def test_invalid_setting_types_are_rejected(make: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each has words of its own
         make()
 
 
-def test_settings_tell_good_values_from_bad_ones() -> None:
+def test_settings_validate_values() -> None:
     assert Int(1, 3).problem(2) is None
     assert Int(1, 3).problem(2.0) == "a whole number from 1 to 3"
     assert Float(0.5, 1).problem(1) is None

@@ -15,7 +15,7 @@ def pair(kind: int) -> tk.IntArray:
 
 
 @given(probabilities, probabilities)
-def test_same_items_meet_and_opposite_ones_add_up_to_one(a: float, b: float) -> None:
+def test_projection_of_same_and_opposite_pairs(a: float, b: float) -> None:
     same = tk.project(np.array([a, b]), pair(tk.SAME))
     assert same[0] == pytest.approx(same[1])
     opposite = tk.project(np.array([a, b]), pair(tk.OPPOSITE))
@@ -23,7 +23,7 @@ def test_same_items_meet_and_opposite_ones_add_up_to_one(a: float, b: float) -> 
 
 
 @given(probabilities, probabilities)
-def test_ruling_out_both_is_bayes_rule(a: float, b: float) -> None:
+def test_not_both_projection_is_bayes_rule(a: float, b: float) -> None:
     projected = tk.project(np.array([a, b]), pair(tk.NOT_BOTH))
     expected = np.array([a * (1 - b), b * (1 - a)]) / (1 - a * b)
     assert projected == pytest.approx(np.clip(expected, 1e-3, 1 - 1e-3), abs=1e-9)

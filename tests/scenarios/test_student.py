@@ -19,7 +19,7 @@ def soft_problem(seed: int, n: int = 80, d: int = 4) -> tuple[tk.FloatArray, tk.
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1))
-def test_a_fit_is_where_the_gradient_vanishes(seed: int, l2: float) -> None:
+def test_fit_has_zero_gradient(seed: int, l2: float) -> None:
     features, targets, weights = soft_problem(seed)
     student = tk.fit(features, targets, weights, l2=l2)
     residual = weights / weights.sum() * (student.predict(features) - targets)
@@ -27,7 +27,7 @@ def test_a_fit_is_where_the_gradient_vanishes(seed: int, l2: float) -> None:
     assert abs(residual.sum()) < 1e-4
 
 
-def test_a_warm_start_changes_the_way_and_not_the_goal() -> None:
+def test_warm_start_reaches_the_same_optimum() -> None:
     features, targets, weights = soft_problem(1)
     cold = tk.fit(features, targets, weights, l2=0.01)
     warm = tk.fit(features, targets, weights, l2=0.01, start=tk.Student(np.full(4, 2.0), -1.0))
@@ -36,7 +36,7 @@ def test_a_warm_start_changes_the_way_and_not_the_goal() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1))
-def test_a_soft_target_is_an_item_of_either_class_with_its_share_of_weight(seed: int, l2: float) -> None:
+def test_soft_targets_equal_weighted_duplicates(seed: int, l2: float) -> None:
     features, targets, weights = soft_problem(seed)
     student = tk.fit(features, targets, weights, l2=l2)
     shares = np.concatenate([weights * targets, weights * (1 - targets)]) / weights.sum()
@@ -48,7 +48,7 @@ def test_a_soft_target_is_an_item_of_either_class_with_its_share_of_weight(seed:
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.1, 50))
-def test_only_the_proportions_of_weights_count(seed: int, factor: float) -> None:
+def test_fit_is_invariant_to_weight_scale(seed: int, factor: float) -> None:
     features, targets, weights = soft_problem(seed)
     one, other = (tk.fit(features, targets, w, l2=0.1) for w in (weights, factor * weights))
     assert one.coefficients == pytest.approx(other.coefficients, abs=1e-6)
@@ -61,11 +61,11 @@ def test_a_single_class_gives_a_constant(level: float) -> None:
     assert abs(student.predict(np.zeros((1, 2)))[0] - level) < 0.01
 
 
-def test_nothing_to_learn_from_gives_one_half() -> None:
+def test_fit_without_items_predicts_one_half() -> None:
     assert tk.fit(np.zeros((0, 2)), np.zeros(0)).predict(np.zeros((1, 2)))[0] == 0.5
 
 
-def test_separable_classes_with_hardly_a_penalty_stay_finite() -> None:
+def test_separable_classes_give_finite_coefficients() -> None:
     features = np.linspace(-1, 1, 40)[:, None]
     student = tk.fit(features, (features[:, 0] > 0).astype(np.float64), l2=1e-6)
     assert np.isfinite(student.coefficients).all()
@@ -73,15 +73,15 @@ def test_separable_classes_with_hardly_a_penalty_stay_finite() -> None:
 
 
 @pytest.mark.parametrize("readout", ["logistic", "difference_of_means", "shrunk_lda"])
-def test_every_readout_finds_a_plain_difference(readout: Readout) -> None:
+def test_every_readout_separates_shifted_means(readout: Readout) -> None:
     rng = np.random.default_rng(3)
     labels = (np.arange(200) % 2).astype(np.float64)
     features = rng.normal(size=(200, 5)) + 2 * labels[:, None]
-    student = tk.read_out(features, labels, np.ones(200), readout=readout, l2=1e-2)
+    student = tk.fit_readout(features, labels, np.ones(200), readout=readout, l2=1e-2)
     assert np.mean((student.predict(features) > 0.5) == (labels > 0.5)) > 0.95
 
 
-def test_out_of_fold_predictions_do_not_know_the_items_own_target() -> None:
+def test_out_of_fold_predictions_do_not_leak_targets() -> None:
     rng = np.random.default_rng(4)
     features, targets = rng.normal(size=(60, 50)), rng.integers(0, 2, 60).astype(np.float64)
     inside = tk.fit(features, targets, l2=1e-3).predict(features)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aarlab.scenarios.task import FULL, PILOT, SMOKE, Inputs, Size, World, pgr
+from aarlab.scenarios.task import FULL, PILOT, SMOKE, Inputs, World, WorldSize, pgr
 
 accuracies = st.floats(0, 1)
 
@@ -18,13 +18,13 @@ def small_world(labels: list[int]) -> World:
     )
 
 
-def test_pgr_is_zero_at_the_teacher_and_one_at_the_ceiling() -> None:
+def test_pgr_is_zero_at_weak_acc_and_one_at_strong_acc() -> None:
     assert pgr(0.6, weak_acc=0.6, strong_acc=0.9) == 0
     assert pgr(0.9, weak_acc=0.6, strong_acc=0.9) == 1
 
 
 @given(accuracies, accuracies, accuracies, st.floats(0.1, 10), st.floats(-5, 5))
-def test_pgr_does_not_depend_on_the_scale_of_accuracy(
+def test_pgr_is_invariant_to_affine_scaling(
     transfer: float, weak: float, strong: float, factor: float, shift: float
 ) -> None:
     assume(strong - weak > 0.01)
@@ -33,12 +33,12 @@ def test_pgr_does_not_depend_on_the_scale_of_accuracy(
 
 
 @pytest.mark.parametrize("strong", [0.6, 0.5, float("nan")])
-def test_without_a_gap_there_is_no_pgr(strong: float) -> None:
+def test_pgr_without_a_gap_raises(strong: float) -> None:
     with pytest.raises(ValueError, match="no gap to recover"):
         pgr(0.7, 0.6, strong)
 
 
-def test_a_score_counts_what_lies_above_one_half_as_class_one() -> None:
+def test_score_thresholds_at_one_half() -> None:
     score = small_world([1, 0, 1, 0]).score([0.51, 0.5, 1.0, 0.9])
     assert score.transfer_acc == 0.75
     assert score.pgr == pytest.approx((0.75 - 0.5) / 0.4)
@@ -59,22 +59,22 @@ def test_a_score_counts_what_lies_above_one_half_as_class_one() -> None:
         ([[0.1], [0.1, 0.2], 0.3, 0.4], "one number per test item"),
     ],
 )
-def test_predictions_that_are_not_probabilities_are_refused_with_a_reason(predictions: object, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_invalid_predictions_raise_with_a_reason(predictions: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         small_world([1, 0, 1, 0]).score(predictions)  # type: ignore[arg-type]
 
 
-def test_hard_predictions_may_be_integers_or_booleans() -> None:
+def test_integer_and_boolean_predictions_are_scored() -> None:
     world = small_world([1, 0, 1, 0])
     assert world.score(np.array([1, 0, 1, 0])).transfer_acc == 1
     assert world.score(np.array([True, False, True, True])).transfer_acc == 0.75
 
 
-def test_the_three_sizes_go_from_small_to_large() -> None:
+def test_world_sizes_are_ordered() -> None:
     assert SMOKE.test < PILOT.test < FULL.test
     assert FULL.unlabelled is None
 
 
-def test_a_world_cannot_be_tiny() -> None:
+def test_world_size_has_a_minimum() -> None:
     with pytest.raises(ValueError, match="20 test and 40 unlabelled"):
-        Size(unlabelled=10, test=100)
+        WorldSize(unlabelled=10, test=100)

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from aarlab.scenarios.registry import TASKS, UnknownTask, task
-from aarlab.scenarios.task import FULL, NOT_BOTH, OPPOSITE, PILOT, SAME, SMOKE, Size, World
-from aarlab.scenarios.tasks.assembly import Items, build
+from aarlab.scenarios.task import FULL, NOT_BOTH, OPPOSITE, PILOT, SAME, SMOKE, World, WorldSize
+from aarlab.scenarios.task_registry import TASKS, UnknownTask, task
+from aarlab.scenarios.tasks.world_builder import Items, build_world
 from aarlab.scenarios.toolkit import FloatArray
 
 every_task = pytest.mark.parametrize("name", list(TASKS))
-either_kind = pytest.mark.parametrize("redrawn", [False, True], ids=["standard", "redrawn"])
+both_variants = pytest.mark.parametrize("shifted", [False, True], ids=["standard", "shifted"])
 
 
 def arrays(world: World) -> list[FloatArray]:
@@ -27,38 +27,38 @@ def equal(one: World, other: World) -> bool:
 
 
 @every_task
-@either_kind
-def test_the_same_seed_gives_the_same_world(name: str, redrawn: bool) -> None:
-    worlds = [task(name).world(2**127 + 5, size=SMOKE, redrawn=redrawn) for _ in range(2)]
+@both_variants
+def test_the_same_seed_gives_the_same_world(name: str, shifted: bool) -> None:
+    worlds = [task(name).world(2**127 + 5, size=SMOKE, shifted=shifted) for _ in range(2)]
     assert equal(*worlds)
 
 
 @every_task
-def test_seeds_that_differ_in_one_bit_give_different_worlds(name: str) -> None:
+def test_one_bit_of_the_seed_changes_the_world(name: str) -> None:
     first = TASKS[name].world(1, size=SMOKE)
     for bit in (1, 31, 32, 64, 127):
         assert not np.array_equal(first.inputs.features, TASKS[name].world(1 ^ (1 << bit), size=SMOKE).inputs.features)
 
 
 @every_task
-def test_a_redrawn_world_is_not_the_standard_one(name: str) -> None:
-    standard, redrawn = (TASKS[name].world(4, size=SMOKE, redrawn=kind) for kind in (False, True))
-    assert not np.array_equal(standard.inputs.features, redrawn.inputs.features)
-    assert standard.inputs.features.shape == redrawn.inputs.features.shape
+def test_shifted_world_differs_from_standard(name: str) -> None:
+    standard, shifted = (TASKS[name].world(4, size=SMOKE, shifted=kind) for kind in (False, True))
+    assert not np.array_equal(standard.inputs.features, shifted.inputs.features)
+    assert standard.inputs.features.shape == shifted.inputs.features.shape
 
 
 @every_task
 @pytest.mark.parametrize("seed", [-1, 2**128])
-def test_a_seed_has_at_most_128_bits_and_no_sign(name: str, seed: int) -> None:
+def test_seed_must_be_a_128_bit_unsigned_integer(name: str, seed: int) -> None:
     with pytest.raises(ValueError, match=r"from 0 to 2\*\*128"):
         TASKS[name].world(seed, size=SMOKE)
 
 
 @every_task
-@either_kind
-def test_nothing_that_a_method_sees_is_a_label(name: str, redrawn: bool) -> None:
+@both_variants
+def test_inputs_do_not_contain_labels(name: str, shifted: bool) -> None:
     for seed in range(3):
-        world = TASKS[name].world(seed, size=PILOT, redrawn=redrawn)
+        world = TASKS[name].world(seed, size=PILOT, shifted=shifted)
         seen, labels, test_labels = world.inputs, world._unlabelled_labels, world._test_labels
         assert abs(np.corrcoef(seen.weak_labels, labels)[0, 1]) < 0.99
         for features, truth in ((seen.features, labels), (seen.test_features, test_labels)):
@@ -68,17 +68,17 @@ def test_nothing_that_a_method_sees_is_a_label(name: str, redrawn: bool) -> None
 
 
 @every_task
-def test_labels_are_not_shown_by_printing(name: str) -> None:
+def test_repr_does_not_show_labels(name: str) -> None:
     world = TASKS[name].world(3, size=SMOKE)
     assert "labels" not in repr(world)
     assert "array" not in repr(world)
 
 
 @every_task
-@either_kind
-def test_what_is_said_about_pairs_is_true(name: str, redrawn: bool) -> None:
+@both_variants
+def test_relations_hold_for_true_labels(name: str, shifted: bool) -> None:
     for seed in range(3):
-        world = TASKS[name].world(seed, size=PILOT, redrawn=redrawn)
+        world = TASKS[name].world(seed, size=PILOT, shifted=shifted)
         first, second, kind = world.inputs.relations.T
         a, b = world._unlabelled_labels[first], world._unlabelled_labels[second]
         assert len(kind) > 0
@@ -88,12 +88,12 @@ def test_what_is_said_about_pairs_is_true(name: str, redrawn: bool) -> None:
 
 
 @every_task
-@either_kind
-@pytest.mark.parametrize("size", [SMOKE, PILOT, FULL, Size(unlabelled=201, test=77)], ids=str)
-def test_a_world_has_the_size_that_was_asked_for(name: str, redrawn: bool, size: Size) -> None:
-    world = TASKS[name].world(0, size=size, redrawn=redrawn)
+@both_variants
+@pytest.mark.parametrize("size", [SMOKE, PILOT, FULL, WorldSize(unlabelled=201, test=77)], ids=str)
+def test_world_has_the_requested_size(name: str, shifted: bool, size: WorldSize) -> None:
+    world = TASKS[name].world(0, size=size, shifted=shifted)
     seen = world.inputs
-    wanted = size.unlabelled or int(TASKS[name].knobs["unlabelled"])
+    wanted = size.unlabelled or int(TASKS[name].parameters["unlabelled"])
     assert wanted - 1 <= len(seen.features) <= wanted
     assert seen.weak_labels.shape == (len(seen.features),) == world._unlabelled_labels.shape
     assert len(seen.test_features) == (917 if name == "digits" and size is FULL else size.test)
@@ -102,22 +102,22 @@ def test_a_world_has_the_size_that_was_asked_for(name: str, redrawn: bool, size:
 
 
 @every_task
-@either_kind
-def test_there_is_always_a_gap(name: str, redrawn: bool) -> None:
+@both_variants
+def test_every_world_has_a_gap(name: str, shifted: bool) -> None:
     for seed in range(8):
-        world = TASKS[name].world(seed, size=SMOKE, redrawn=redrawn)
+        world = TASKS[name].world(seed, size=SMOKE, shifted=shifted)
         assert world.strong_acc - world.weak_acc > 0.02
 
 
 @every_task
-def test_both_classes_are_about_equally_large(name: str) -> None:
+def test_classes_are_balanced(name: str) -> None:
     world = TASKS[name].world(5)
     assert 0.42 < world._test_labels.mean() < 0.58
     assert 0.42 < world._unlabelled_labels.mean() < 0.58
 
 
 @every_task
-def test_a_method_cannot_change_the_world(name: str) -> None:
+def test_world_inputs_are_read_only(name: str) -> None:
     world = TASKS[name].world(0, size=SMOKE)
     with pytest.raises(ValueError, match="read-only"):
         world.inputs.features[0, 0] = 1.0
@@ -125,7 +125,7 @@ def test_a_method_cannot_change_the_world(name: str) -> None:
         world.inputs.seed = 3  # type: ignore[misc]
 
 
-def test_worlds_drawn_by_many_threads_are_those_drawn_by_one() -> None:
+def test_worlds_do_not_depend_on_threads() -> None:
     start = threading.Barrier(4)
 
     def draw(seed: int) -> World:
@@ -138,49 +138,49 @@ def test_worlds_drawn_by_many_threads_are_those_drawn_by_one() -> None:
 
 
 @every_task
-def test_progress_is_told_and_ends_at_one(name: str) -> None:
-    told: list[tuple[str, float]] = []
-    TASKS[name].prepare(lambda what, share: told.append((what, share)))
-    assert told[-1] == (f"pretraining for {name}", 1.0)
-    assert all(0 <= share <= 1 for _, share in told)
+def test_progress_ends_at_one(name: str) -> None:
+    reported: list[tuple[str, float]] = []
+    TASKS[name].prepare(lambda what, share: reported.append((what, share)))
+    assert reported[-1] == (f"pretraining for {name}", 1.0)
+    assert all(0 <= share <= 1 for _, share in reported)
 
 
 @every_task
-def test_a_task_describes_itself(name: str) -> None:
+def test_task_has_a_description(name: str) -> None:
     assert TASKS[name].name == name
     assert "weak teacher" in TASKS[name].about.lower()
     assert "strong student" in TASKS[name].about.lower()
 
 
-def test_a_task_that_does_not_exist_is_answered_with_those_that_do() -> None:
+def test_unknown_task_error_lists_tasks() -> None:
     with pytest.raises(UnknownTask, match="'chess'; there are: chat, math, code, digits"):
         task("chess")
 
 
-def test_a_knob_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    with pytest.raises(UnknownTask, match=r"chat has no knob 'lure'; it has: .*length_bias"):
-        task("chat", {"lure": 0.6})
+def test_unknown_parameter_error_lists_parameters() -> None:
+    with pytest.raises(UnknownTask, match=r"chat has no parameter 'spurious_agreement'; it has: .*length_bias"):
+        task("chat", {"spurious_agreement": 0.6})
 
 
 @pytest.mark.parametrize(
-    ("name", "knobs"),
+    ("name", "parameters"),
     [
         ("chat", {"neighbours": 2.5}),
         ("chat", {"neighbours": True}),
         ("chat", {"length_bias": "high"}),
         ("chat", {"length_bias": 1.5}),
-        ("math", {"related": -0.1}),
-        ("code", {"lure": 0.2}),
-        ("digits", {"taught": 1700}),
+        ("math", {"related_share": -0.1}),
+        ("code", {"spurious_agreement": 0.2}),
+        ("digits", {"teacher_examples": 1700}),
         ("digits", {"width": 2}),
     ],
 )
-def test_a_knob_refuses_what_it_cannot_be_turned_to(name: str, knobs: dict[str, float | int | str]) -> None:
+def test_invalid_parameter_value_raises(name: str, parameters: dict[str, float | int | str]) -> None:
     with pytest.raises(ValueError, match=name):
-        task(name, knobs)
+        task(name, parameters)
 
 
-def test_turning_a_knob_changes_the_difficulty() -> None:
+def test_length_bias_changes_weak_acc() -> None:
     def weak_acc(bias: float) -> float:
         chat = task("chat", {"length_bias": bias})
         return float(np.mean([chat.world(seed, size=PILOT).weak_acc for seed in range(6)]))
@@ -198,18 +198,18 @@ def items(rng: np.random.Generator, *, reliability: float) -> Items:
     return Items(features[train], labels[train], weak[train], features[test], labels[test], weak[test], relations)
 
 
-def test_a_task_without_a_gap_is_refused_instead_of_searched_for_ever() -> None:
-    with pytest.raises(ValueError, match="had no gap between teacher and ceiling"):
-        build("toy", 0, lambda rng: items(rng, reliability=1.0), variant="standard", ceiling_l2=1e-3)
+def test_task_without_a_gap_raises() -> None:
+    with pytest.raises(ValueError, match="had no gap between teacher and strong accuracy"):
+        build_world("toy", 0, lambda rng: items(rng, reliability=1.0), variant="standard", strong_l2=1e-3)
 
 
-def test_a_world_without_a_gap_is_drawn_again_and_always_the_same() -> None:
+def test_world_without_a_gap_is_resampled_reproducibly() -> None:
     draws: list[float] = []
 
-    def mostly_perfect(rng: np.random.Generator) -> Items:
+    def draw_items(rng: np.random.Generator) -> Items:
         draws.append(rng.random())
         return items(rng, reliability=0.7 if draws[-1] < 0.2 else 1.0)
 
-    worlds = [build("toy", 1, mostly_perfect, variant="standard", ceiling_l2=1e-3) for _ in range(2)]
+    worlds = [build_world("toy", 1, draw_items, variant="standard", strong_l2=1e-3) for _ in range(2)]
     assert len(draws) > 2, "this seed should need more than one draw"
     assert equal(*worlds)

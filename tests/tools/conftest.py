@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab_hands import Lab
+from tool_drivers import TeamDriver
 
 from aarlab.memory.runfile import RunFile
-from aarlab.scenarios import registry
-from aarlab.tools.evaluator import Evaluator
+from aarlab.scenarios import task_registry
+from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox, SandboxUnavailable
 
 
@@ -16,11 +16,11 @@ from aarlab.tools.sandbox import Sandbox, SandboxUnavailable
 def sandbox() -> Iterator[Sandbox]:
     """The strict sandbox; where it cannot be had, the other: its walls are not what is tested here."""
     try:
-        box = Sandbox("strict")
+        in_sandbox = Sandbox("strict")
     except SandboxUnavailable:
-        box = Sandbox("none")
-    with box:
-        yield box
+        in_sandbox = Sandbox("none")
+    with in_sandbox:
+        yield in_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,10 @@ def make_evaluator(sandbox: Sandbox) -> Iterator[Callable[..., Evaluator]]:
     """Make evaluators of chat, two worlds to a full experiment."""
     made: list[Evaluator] = []
 
-    def make(*, run_seed: int, box: Sandbox = sandbox, open_book: bool = False) -> Evaluator:
-        made.append(Evaluator(registry.task("chat"), box, run_seed=run_seed, full_worlds=2, open_book=open_book))
+    def make(*, run_seed: int, in_sandbox: Sandbox = sandbox, fixed_world: bool = False) -> Evaluator:
+        made.append(
+            Evaluator(task_registry.task("chat"), in_sandbox, run_seed=run_seed, full_worlds=2, fixed_world=fixed_world)
+        )
         return made[-1]
 
     yield make
@@ -44,7 +46,7 @@ def evaluator(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, evaluator: Evaluator) -> Iterator[Lab]:
+def team(tmp_path: Path, evaluator: Evaluator) -> Iterator[TeamDriver]:
     """A lab in which nothing has happened yet; `lab["r1"]` is a researcher at its bench."""
     with RunFile.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file:
-        yield Lab(file, evaluator)
+        yield TeamDriver(file, evaluator)

@@ -4,85 +4,87 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from lab_hands import VANILLA, Lab
+from tool_drivers import VANILLA, TeamDriver
 
 from aarlab.memory.events import Experiment, Fidelity
-from aarlab.tools.evaluator import Evaluator, Trial
-from aarlab.tools.experiment import EXPERIMENT_TOOL, EvaluationMode, experiment_tool
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult, Evaluator
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, EvaluationMode, experiment_tool
 
 FAILING = "def method(world): raise ValueError('out of ideas')"
-TELLTALE = "def method(world): raise ValueError(f'this is world {world.seed}')"
+RAISES_WORLD_SEED = "def method(world): raise ValueError(f'this is world {world.seed}')"
 SCORED: list[Fidelity] = ["pilot", "full"]
 
 
-def experiment(evaluator: Evaluator, code: str, fidelity: Fidelity, name: str = "r1.e1") -> Trial:
+def experiment(evaluator: Evaluator, code: str, fidelity: Fidelity, name: str = "r1.e1") -> EvaluationResult:
     return asyncio.run(evaluator.experiment(code, fidelity, name=name))
 
 
 # -- capped ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_researcher_under_a_cap_may_have_so_many_full_experiments_scored_and_no_more(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.bench.cap = 2
-    r1.use("write_file", path="method.py", text=VANILLA)
-    told = [r1.use("run_experiment", path="method.py", fidelity="full") for _ in range(2)]
-    assert [answer["full_experiments_left"] for answer in told] == [1, 0]
-    hours = r1.bench.hours
+def test_full_experiments_above_the_cap_are_refused(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.session.full_experiment_cap = 2
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
+    reported = [r1.call_tool("run_experiment", path="method.py", fidelity="full") for _ in range(2)]
+    assert [answer["full_experiments_left"] for answer in reported] == [1, 0]
+    hours = r1.session.hours
     assert "2 full experiments" in r1.refused("run_experiment", path="method.py", fidelity="full")
-    assert r1.bench.hours == hours
+    assert r1.session.hours == hours
     assert len(r1.events(Experiment)) == 2
-    assert r1.use("run_experiment", path="method.py", fidelity="pilot")["pgr"] is not None
+    assert r1.call_tool("run_experiment", path="method.py", fidelity="pilot")["pgr"] is not None
 
 
-def test_only_full_experiments_that_were_scored_count_against_the_cap(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.bench.cap = 1
+def test_only_scored_full_experiments_count_against_the_cap(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.session.full_experiment_cap = 1
     r1.run(VANILLA, "pilot")
-    r1.use("write_file", path="method.py", text=FAILING)
+    r1.call_tool("write_file", path="method.py", text=FAILING)
     r1.refused("run_experiment", path="method.py", fidelity="full")
     r1.run(VANILLA, "full")
-    assert r1.bench.full_experiments_left == 0
+    assert r1.session.full_experiments_left == 0
 
 
-def test_a_cap_is_each_researchers_own(lab: Lab) -> None:
+def test_each_researcher_has_its_own_cap(team: TeamDriver) -> None:
     for name in ("r1", "r2"):
-        lab[name].bench.cap = 1
-        lab[name].run(VANILLA, "full")
+        team[name].session.full_experiment_cap = 1
+        team[name].run(VANILLA, "full")
 
 
 # -- open -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def open_book(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
+def fixed_world(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
     """The evaluator of a run in which the book is open."""
-    return make_evaluator(run_seed=7, open_book=True)
+    return make_evaluator(run_seed=7, fixed_world=True)
 
 
-def test_in_the_open_every_experiment_is_scored_on_one_and_the_same_world(open_book: Evaluator) -> None:
-    errors = {experiment(open_book, TELLTALE, fidelity, f"r1.e{i}").error for i in (1, 2) for fidelity in SCORED}
+def test_open_mode_scores_every_experiment_on_one_world(fixed_world: Evaluator) -> None:
+    errors = {
+        experiment(fixed_world, RAISES_WORLD_SEED, fidelity, f"r1.e{i}").error for i in (1, 2) for fidelity in SCORED
+    }
     assert len(errors) == 1
 
 
-def test_in_the_open_the_score_is_exact(open_book: Evaluator) -> None:
-    told = experiment(open_book, VANILLA, "full").measurement
-    assert told is not None
-    assert (told.worlds, told.se) == (1, None)
-    gap = told.strong_acc - told.weak_acc
-    assert told.pgr == pytest.approx((told.transfer_acc - told.weak_acc) / gap, abs=2e-3)
-    assert told.pgr != round(told.pgr, 6)
+def test_open_mode_reports_the_exact_score(fixed_world: Evaluator) -> None:
+    reported = experiment(fixed_world, VANILLA, "full").measurement
+    assert reported is not None
+    assert (reported.worlds, reported.se) == (1, None)
+    gap = reported.strong_acc - reported.weak_acc
+    assert reported.pgr == pytest.approx((reported.transfer_acc - reported.weak_acc) / gap, abs=2e-3)
+    assert reported.pgr != round(reported.pgr, 6)
 
 
-def test_in_the_open_a_pilot_tells_what_a_full_experiment_tells(open_book: Evaluator) -> None:
-    pilot, full = (experiment(open_book, VANILLA, fidelity, f"r1.e{i}") for i, fidelity in enumerate(SCORED))
+def test_open_mode_pilot_and_full_scores_are_equal(fixed_world: Evaluator) -> None:
+    pilot, full = (experiment(fixed_world, VANILLA, fidelity, f"r1.e{i}") for i, fidelity in enumerate(SCORED))
     assert pilot.measurement is not None
     assert full.measurement is not None
     assert pilot.measurement.pgr == full.measurement.pgr
 
 
-def test_panels_are_the_same_in_the_open(open_book: Evaluator, evaluator: Evaluator) -> None:
-    closed, opened = (asyncio.run(e.panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, open_book))
+def test_open_mode_does_not_change_panels(fixed_world: Evaluator, evaluator: Evaluator) -> None:
+    closed, opened = (asyncio.run(e.panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, fixed_world))
     assert closed == opened
 
 
@@ -90,8 +92,8 @@ def test_panels_are_the_same_in_the_open(open_book: Evaluator, evaluator: Evalua
 
 
 @pytest.mark.parametrize("mode", ["guarded", "capped", "open"])
-def test_a_mode_changes_what_the_tool_says_and_not_what_it_takes(mode: EvaluationMode) -> None:
-    tool = experiment_tool(mode, cap=3)
+def test_the_mode_changes_the_description_not_the_schema(mode: EvaluationMode) -> None:
+    tool = experiment_tool(mode, full_experiment_cap=3)
     assert (tool.name, tool.spec.schema) == (EXPERIMENT_TOOL.name, EXPERIMENT_TOOL.spec.schema)
     assert ("fresh worlds" in tool.description) == (mode != "open")
     assert ("3 full experiments" in tool.description) == (mode == "capped")

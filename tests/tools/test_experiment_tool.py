@@ -1,7 +1,7 @@
 """The experiment tool: what a researcher is told of a method that runs, and of one that does not."""
 
 import pytest
-from lab_hands import COSTS, VANILLA, Lab
+from tool_drivers import COSTS, VANILLA, TeamDriver
 
 from aarlab.memory.events import Decision, Evaluation, Experiment
 
@@ -30,83 +30,81 @@ FAILING = {
 
 
 @pytest.mark.parametrize(("code", "complaint"), FAILING.values(), ids=FAILING)
-def test_a_method_that_fails_is_answered_with_what_was_wrong_and_the_run_goes_on(
-    lab: Lab, code: str, complaint: str
-) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text=code)
-    told = r1.refused("run_experiment", path="method.py", fidelity="pilot")
-    assert complaint in told
+def test_a_failing_method_returns_its_error_and_work_continues(team: TeamDriver, code: str, complaint: str) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text=code)
+    output = r1.refused("run_experiment", path="method.py", fidelity="pilot")
+    assert complaint in output
     (failed,) = r1.events(Experiment)
-    assert (failed.error, failed.pgr) == (told, None)
+    assert (failed.error, failed.pgr) == (output, None)
     assert r1.run(VANILLA) == "r1.e2"
 
 
 @pytest.mark.long
-def test_a_method_that_does_not_end_is_stopped(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text="def method(world):\n    while True: pass")
-    told = r1.refused("run_experiment", path="method.py", fidelity="smoke")
-    assert "stopped after 10 s" in told or "10 s of processor time" in told
+def test_a_method_that_never_returns_is_stopped(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text="def method(world):\n    while True: pass")
+    output = r1.refused("run_experiment", path="method.py", fidelity="smoke")
+    assert "stopped after 10 s" in output or "10 s of processor time" in output
     assert r1.run(VANILLA, "smoke") == "r1.e2"
 
 
-def test_a_failure_costs_as_much_as_a_success(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text="")
+def test_a_failure_costs_as_much_as_a_success(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text="")
     r1.refused("run_experiment", path="method.py", fidelity="pilot")
-    assert r1.bench.hours == pytest.approx(0.1 + 0.25)
+    assert r1.session.hours == pytest.approx(0.1 + 0.25)
 
 
-def test_a_file_that_is_not_there_cannot_be_run(lab: Lab) -> None:
-    r1 = lab["r1"]
-    told = r1.refused("run_experiment", path="method.py", fidelity="full")
-    assert "there is no file 'method.py' in your workspace" in told
-    assert (r1.events(Experiment), r1.bench.hours) == ([], 0.0)
+def test_a_missing_file_cannot_be_run(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    output = r1.refused("run_experiment", path="method.py", fidelity="full")
+    assert "there is no file 'method.py' in your workspace" in output
+    assert (r1.events(Experiment), r1.session.hours) == ([], 0.0)
 
 
-def test_a_full_run_that_fails_at_once_costs_the_one_world_it_was_tried_on(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text="def method(world): pass")
-    before = r1.bench.hours
+def test_an_early_failure_costs_only_the_world_it_ran_on(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text="def method(world): pass")
+    before = r1.session.hours
     r1.refused("run_experiment", path="method.py", fidelity="full")
-    assert r1.bench.hours - before == pytest.approx(COSTS["full"] / 2)
+    assert r1.session.hours - before == pytest.approx(COSTS["full"] / 2)
 
 
-def test_a_full_run_tells_score_error_and_log_and_no_accuracy(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text=VANILLA)
-    told = r1.use("run_experiment", path="method.py", fidelity="full")
-    assert told.keys() == {"experiment", "path", "fidelity", "pgr", "se", "worlds", "log", "hours"}
-    assert told["worlds"] == 2
-    assert [entry["operator"] for entry in told["log"]] == ["start", "finish"]
+def test_a_full_run_returns_pgr_se_and_log_but_no_accuracy(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
+    output = r1.call_tool("run_experiment", path="method.py", fidelity="full")
+    assert output.keys() == {"experiment", "path", "fidelity", "pgr", "se", "worlds", "log", "hours"}
+    assert output["worlds"] == 2
+    assert [entry["operator"] for entry in output["log"]] == ["start", "finish"]
 
 
-def test_scores_are_told_to_two_decimals(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text=VANILLA)
+def test_reported_scores_have_two_decimals(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
     for _ in range(3):
-        told = r1.use("run_experiment", path="method.py", fidelity="full")
-        assert (told["pgr"], told["se"]) == (round(told["pgr"], 2), round(told["se"], 2))
+        output = r1.call_tool("run_experiment", path="method.py", fidelity="full")
+        assert (output["pgr"], output["se"]) == (round(output["pgr"], 2), round(output["se"], 2))
 
 
-def test_a_pilot_is_one_world_and_has_no_standard_error(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text=VANILLA)
-    told = r1.use("run_experiment", path="method.py", fidelity="pilot")
-    assert (told["worlds"], told["se"]) == (1, None)
+def test_a_pilot_is_one_world_and_has_no_standard_error(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
+    output = r1.call_tool("run_experiment", path="method.py", fidelity="pilot")
+    assert (output["worlds"], output["se"]) == (1, None)
 
 
-def test_a_smoke_test_gives_no_score_and_consults_no_labels(lab: Lab) -> None:
-    r1 = lab["r1"]
-    r1.use("write_file", path="method.py", text=VANILLA)
-    told = r1.use("run_experiment", path="method.py", fidelity="smoke")
-    assert told.keys() == {"experiment", "path", "fidelity", "log", "hours"}
+def test_a_smoke_test_uses_no_labels_and_has_no_score(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
+    output = r1.call_tool("run_experiment", path="method.py", fidelity="smoke")
+    assert output.keys() == {"experiment", "path", "fidelity", "log", "hours"}
     assert r1.events(Evaluation) == []
 
 
-def test_every_score_has_its_line_in_the_ledger(lab: Lab) -> None:
-    r1 = lab["r1"]
+def test_every_score_has_an_evaluation_event(team: TeamDriver) -> None:
+    r1 = team["r1"]
     for fidelity in ("pilot", "full"):
         r1.run(VANILLA, fidelity)
     for experiment, evaluation in zip(r1.events(Experiment), r1.events(Evaluation), strict=True):
@@ -115,8 +113,8 @@ def test_every_score_has_its_line_in_the_ledger(lab: Lab) -> None:
         assert evaluation.weak_acc < evaluation.strong_acc
 
 
-def test_running_a_method_for_the_first_time_is_a_new_idea_and_running_it_again_is_not(lab: Lab) -> None:
-    r1 = lab["r1"]
+def test_only_the_first_run_of_a_method_is_a_new_idea(team: TeamDriver) -> None:
+    r1 = team["r1"]
     for _ in range(2):
         r1.run(VANILLA, "smoke")
     decisions = [(event.decision, event.choice) for event in r1.events(Decision)]

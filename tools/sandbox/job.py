@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class JobResult:
     """What became of a job. Predictions, log and error are the untrusted code's word; times and memory are measured."""
 
     predictions: NDArray[np.float64] | None

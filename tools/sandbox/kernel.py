@@ -37,7 +37,7 @@ _SCOPE_ABSTRACT_UNIX_AND_SIGNAL = 3
 _FILE_RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # how many rights on files each version knows; 16 from version 5 on
 
 
-def _checked(result: int, call: str) -> int:
+def _raise_on_error(result: int, call: str) -> int:
     """Return a system call's result, or raise OSError for it."""
     if result < 0:
         number = ctypes.get_errno()
@@ -47,24 +47,24 @@ def _checked(result: int, call: str) -> int:
 
 def die_with_parent(signal_number: int) -> None:
     """Ask for a signal when the parent's thread ends. A later change of user would undo this."""
-    _checked(_LIBC.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
+    _raise_on_error(_LIBC.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
 def forbid_tracing() -> None:
     """Close this process's memory and /proc entries to other processes of the same user."""
-    _checked(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+    _raise_on_error(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
 
 
 def forbid_new_privileges() -> None:
     """Make set-user-id programs powerless from here on; Landlock and seccomp ask for it."""
-    _checked(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+    _raise_on_error(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
 def lower_limit(kind: int, soft: int, hard: int) -> None:
     """Set a resource limit, or leave it as it is where it is lower already: raising it would take privileges."""
-    ceiling = resource.getrlimit(kind)[1]
-    if ceiling != resource.RLIM_INFINITY:
-        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    hard_limit = resource.getrlimit(kind)[1]
+    if hard_limit != resource.RLIM_INFINITY:
+        soft, hard = min(soft, hard_limit), min(hard, hard_limit)
     resource.setrlimit(kind, (soft, hard))
 
 
@@ -81,10 +81,10 @@ def restrict_system_calls(program: bytes) -> None:
     """
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
-    _checked(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0), "prctl(PR_SET_SECCOMP)")
+    _raise_on_error(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0), "prctl(PR_SET_SECCOMP)")
 
 
-def gather_memory() -> None:
+def use_huge_pages() -> None:
     """Move this process's private memory into huge pages, where the kernel can (from Linux 6.1 on).
 
     A fork copies, and its end clears, one entry for each page: with fewer pages both take half the time.
@@ -98,7 +98,7 @@ def gather_memory() -> None:
                 _LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)
 
 
-def map_privately(descriptor: int) -> memoryview:
+def map_private(descriptor: int) -> memoryview:
     """Map a whole file into memory for as long as this process lives: what is written there stays here.
 
     Python's own mmap would keep the file open, and hold its pages only as long as somebody refers to it.
@@ -133,7 +133,7 @@ def landlock_ruleset(readable: Iterable[Path]) -> int:
         _SCOPE_ABSTRACT_UNIX_AND_SIGNAL if version >= 6 else 0,
     )
     known = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = _checked(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, known, 0), "landlock_create_ruleset")
+    ruleset = _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, known, 0), "landlock_create_ruleset")
     for path in readable:
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -141,7 +141,7 @@ def landlock_ruleset(readable: Iterable[Path]) -> int:
             continue
         rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
         rule = struct.pack("=Qi", rights, place)
-        _checked(
+        _raise_on_error(
             _LIBC.syscall(_SYS_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0), f"landlock_add_rule {path}"
         )
         os.close(place)
@@ -150,4 +150,4 @@ def landlock_ruleset(readable: Iterable[Path]) -> int:
 
 def landlock_restrict(ruleset: int) -> None:
     """Bind this process to a ruleset, for good."""
-    _checked(_LIBC.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+    _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.simulated.glance import fault_of
-from aarlab.agents.models.simulated.move import Move, spoken_reply
+from aarlab.agents.models.simulated.action import Action, action_reply
+from aarlab.agents.models.simulated.heuristics import log_problem
 
 _STATE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 
@@ -18,26 +18,28 @@ class SimulatedOverseer:
         """Answer the request."""
         state: dict[str, Any] = json.loads(_STATE.findall(request.conversation.messages[-1].text)[-1])
         asked_to_release = any(tool.name == "release" for tool in request.tools)
-        return spoken_reply(_release(state) if asked_to_release else _go_on(state), 0, "simulated/overseer")
+        return action_reply(
+            _decide_release(state) if asked_to_release else _decide_checkpoint(state), 0, "simulated/overseer"
+        )
 
 
-def _go_on(state: dict[str, Any]) -> Move:
+def _decide_checkpoint(state: dict[str, Any]) -> Action:
     if not state["leaderboard"] and 2 * state["round"] > state["rounds"]:
-        return Move("Half the time is gone for nothing.", (("stop", {"reason": "no result after half the rounds"}),))
-    return Move("It goes well enough.", (("proceed", {"note": ""}),))
+        return Action("Half the time is gone for nothing.", (("stop", {"reason": "no result after half the rounds"}),))
+    return Action("It goes well enough.", (("proceed", {"note": ""}),))
 
 
-def _release(state: dict[str, Any]) -> Move:
-    doubts = {finding["finding"]: _doubt(finding) for finding in state["new"]}
-    sound = [finding for finding, doubt in doubts.items() if doubt is None]
-    kept = "; ".join(f"{finding}: {doubt}" for finding, doubt in doubts.items() if doubt is not None)
+def _decide_release(state: dict[str, Any]) -> Action:
+    problems = {finding["finding"]: _reason_to_withhold(finding) for finding in state["new"]}
+    sound = [finding for finding, problem in problems.items() if problem is None]
+    kept = "; ".join(f"{finding}: {problem}" for finding, problem in problems.items() if problem is not None)
     note = f"Not released: {kept}." if kept else ""
-    return Move(
+    return Action(
         "What has an experiment and a sane log may be shared.", (("release", {"findings": sound, "note": note}),)
     )
 
 
-def _doubt(finding: dict[str, Any]) -> str | None:
+def _reason_to_withhold(finding: dict[str, Any]) -> str | None:
     if finding.get("fidelity") is None:
         return "no experiment stands behind it"
-    return fault_of(finding.get("log") or [])
+    return log_problem(finding.get("log") or [])

@@ -26,7 +26,7 @@ def method(world):
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SettingSpec:
     """One setting of an operator, as the catalogue in the brief describes it."""
 
     name: str
@@ -34,16 +34,16 @@ class Setting:
     low: float = 0.0
     high: float = 1.0
     log: bool = False
-    whole: bool = False
+    is_integer: bool = False
     options: tuple[Value, ...] = ()
 
     @classmethod
-    def of(cls, name: str, entry: Mapping[str, Any]) -> "Setting":
+    def of(cls, name: str, entry: Mapping[str, Any]) -> "SettingSpec":
         """Read a catalogue entry."""
         if "options" in entry:
             return cls(name, entry["default"], options=tuple(entry["options"]))
-        log, whole = entry["scale"] == "log", entry["kind"] == "int"
-        return cls(name, entry["default"], entry["low"], entry["high"], log, whole)
+        log, is_integer = entry["scale"] == "log", entry["kind"] == "int"
+        return cls(name, entry["default"], entry["low"], entry["high"], log, is_integer)
 
     def unit(self, value: Value) -> float:
         """Return where a value lies between the setting's ends, in [0, 1]; for options, its place in the list."""
@@ -59,7 +59,7 @@ class Setting:
         low, high = (math.log(x) if self.log else x for x in (self.low, self.high))
         exact = low + unit * (high - low)
         exact = math.exp(exact) if self.log else exact
-        if self.whole:
+        if self.is_integer:
             return round(min(self.high, max(self.low, exact)))
         return min(self.high, max(self.low, float(f"{exact:.2g}")))
 
@@ -71,11 +71,11 @@ class Operator:
     name: str
     family: str
     about: str
-    settings: tuple[Setting, ...]
+    settings: tuple[SettingSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RecipeStep:
     """An operator with its settings chosen."""
 
     operator: str
@@ -85,11 +85,11 @@ class Step:
         return f"{self.operator}({', '.join(f'{name}={value!r}' for name, value in self.settings)})"
 
 
-Recipe = tuple[Step, ...]
+Recipe = tuple[RecipeStep, ...]
 """What a method does, from the weak labels to the student."""
 
 
-class Toolbox:
+class SearchSpace:
     """The operators a brief offers, and how to choose settings for them."""
 
     def __init__(self, catalogue: Sequence[Mapping[str, Any]]) -> None:
@@ -99,18 +99,18 @@ class Toolbox:
                 entry["name"],
                 entry["family"],
                 entry["about"],
-                tuple(Setting.of(name, setting) for name, setting in entry["settings"].items()),
+                tuple(SettingSpec.of(name, setting) for name, setting in entry["settings"].items()),
             )
             for entry in catalogue
         }
         self.names = tuple(self.operators)
         self.index = {name: i for i, name in enumerate(self.names)}
 
-    def draw(self, name: str, rng: np.random.Generator) -> Step:
+    def draw(self, name: str, rng: np.random.Generator) -> RecipeStep:
         """Return a step with settings drawn evenly from their ranges."""
-        return Step(name, tuple((s.name, s.value(float(rng.random()))) for s in self.operators[name].settings))
+        return RecipeStep(name, tuple((s.name, s.value(float(rng.random()))) for s in self.operators[name].settings))
 
-    def tune(self, step: Step, rng: np.random.Generator, width: float) -> Step:
+    def tune(self, step: RecipeStep, rng: np.random.Generator, width: float) -> RecipeStep:
         """Return the step with some of its settings moved by about `width` of their range."""
         chosen = dict(step.settings)
         settings = self.operators[step.operator].settings
@@ -121,9 +121,9 @@ class Toolbox:
                 else:
                     moved = setting.unit(chosen.get(setting.name, setting.default)) + width * float(rng.normal())
                     chosen[setting.name] = setting.value(min(1.0, max(0.0, moved)))
-        return Step(step.operator, tuple((s.name, chosen.get(s.name, s.default)) for s in settings))
+        return RecipeStep(step.operator, tuple((s.name, chosen.get(s.name, s.default)) for s in settings))
 
-    def units(self, step: Step) -> tuple[float, ...]:
+    def units(self, step: RecipeStep) -> tuple[float, ...]:
         """Return the step's settings as coordinates in [0, 1]."""
         chosen = dict(step.settings)
         return tuple(s.unit(chosen.get(s.name, s.default)) for s in self.operators[step.operator].settings)
@@ -138,7 +138,7 @@ class Toolbox:
         return self.operators[(labelling or recipe)[-1].operator].family if recipe else "other"
 
 
-def phrase(recipe: Recipe) -> str:
+def recipe_text(recipe: Recipe) -> str:
     """Return the recipe in one line, as it is spoken of."""
     return " > ".join(str(step) for step in recipe) or "the weak labels as they are"
 
@@ -158,7 +158,7 @@ def write(recipe: Recipe) -> str:
 
 
 @lru_cache(maxsize=4096)
-def read(code: str, toolbox: Toolbox) -> Recipe | None:
+def parse_code(code: str, space: SearchSpace) -> Recipe | None:
     """Return the recipe of a method's code; None if the code is not a plain sequence of operators of the toolbox."""
     try:
         tree = ast.parse(code)
@@ -166,22 +166,22 @@ def read(code: str, toolbox: Toolbox) -> Recipe | None:
         return None
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     calls.sort(key=lambda call: call.lineno)
-    steps = [_step(call, toolbox) for call in calls if _called(call) not in ("start", "finish")]
+    steps = [_step(call, space) for call in calls if _called(call) not in ("start", "finish")]
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
-def spelled(phrase: str, toolbox: Toolbox) -> Recipe | None:
+def parse_recipe(recipe_text: str, space: SearchSpace) -> Recipe | None:
     """Return the recipe that a line such as `harden() > bag(members=4)` spells out; None if it spells out none."""
-    return read("\n".join(f"tk.{step}" for step in phrase.split(" > ")), toolbox) or None
+    return parse_code("\n".join(f"tk.{step}" for step in recipe_text.split(" > ")), space) or None
 
 
-def mentioned(text: str, toolbox: Toolbox) -> Recipe:
+def recipe_in_text(text: str, space: SearchSpace) -> Recipe:
     """Return the recipe that free words come to: the operators they name, in this order, with the settings given."""
     found = (
         step
         for name, settings in _MENTION.findall(text)
-        if name in toolbox.operators
-        for step in spelled(f"{name}({settings})", toolbox) or spelled(f"{name}()", toolbox) or ()
+        if name in space.operators
+        for step in parse_recipe(f"{name}({settings})", space) or parse_recipe(f"{name}()", space) or ()
     )
     return tuple(found)
 
@@ -190,12 +190,12 @@ def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
-def _step(call: ast.Call, toolbox: Toolbox) -> Step | None:
-    operator = toolbox.operators.get(_called(call))
+def _step(call: ast.Call, space: SearchSpace) -> RecipeStep | None:
+    operator = space.operators.get(_called(call))
     if operator is None:
         return None
     try:
         given = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
     except ValueError:
         return None
-    return Step(operator.name, tuple((s.name, given.get(s.name, s.default)) for s in operator.settings))
+    return RecipeStep(operator.name, tuple((s.name, given.get(s.name, s.default)) for s in operator.settings))

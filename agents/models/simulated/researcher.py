@@ -1,16 +1,16 @@
 """The simulated researcher: a search policy that plays a researcher.
 
 It sees its request and nothing else, acts through the tools it is offered, and is the same for the same seed and
-request. What it does next is decided in `mind`.
+request. What it does next is decided in `policy`.
 """
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated import planning, temperament
-from aarlab.agents.models.simulated.mind import Mind, appeal_of
-from aarlab.agents.models.simulated.move import spoken_reply
-from aarlab.agents.models.simulated.notes import Notes
-from aarlab.agents.models.simulated.reading import Reader
-from aarlab.agents.models.simulated.recipe import Toolbox
+from aarlab.agents.models.simulated.action import action_reply
+from aarlab.agents.models.simulated.parsing import ConversationParser
+from aarlab.agents.models.simulated.policy import ResearcherPolicy, operator_weights_for
+from aarlab.agents.models.simulated.recipe import SearchSpace
+from aarlab.agents.models.simulated.state import ResearcherState
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.memory.seeds import rng
 
@@ -23,33 +23,33 @@ class SimulatedResearcher:
     def __init__(self, seed: int, agent: str, temperament: str = "varied") -> None:
         """Open it for one agent of a run, its temperament drawn from the named distribution."""
         self._seed, self._agent, self._temperament = seed, agent, temperament
-        self._reader = Reader()
-        self._nature: dict[Toolbox, Temperament] = {}
+        self._reader = ConversationParser()
+        self._traits: dict[SearchSpace, Temperament] = {}
 
     async def reply(self, request: Request) -> Reply:
         """Answer the request. Raises ValueError if its brief offers no toolkit."""
         if planning.asked_to_plan(request):
             return self._plan(request)
-        notes = self._reader.notes(request.conversation)
-        move = self.mind(notes).next_move({tool.name for tool in request.tools})
-        return spoken_reply(move, notes.turn, self.name)
+        state = self._reader.state(request.conversation)
+        action = self.policy(state).next_action({tool.name for tool in request.tools})
+        return action_reply(action, state.turn, self.name)
 
-    def mind(self, notes: Notes) -> Mind:
-        """Return the moment of thought about `notes`."""
-        return Mind(notes, self.nature(notes.brief.toolbox), self._seed, self._agent)
+    def policy(self, state: ResearcherState) -> ResearcherPolicy:
+        """Return the moment of thought about `state`."""
+        return ResearcherPolicy(state, self.traits(state.prompt.space), self._seed, self._agent)
 
-    def appeal(self, toolbox: Toolbox) -> dict[str, float]:
+    def operator_weights(self, space: SearchSpace) -> dict[str, float]:
         """Return how much each operator appeals to it when it plans for others."""
-        return appeal_of(self.nature(toolbox), "", toolbox)
+        return operator_weights_for(self.traits(space), "", space)
 
-    def nature(self, toolbox: Toolbox) -> Temperament:
+    def traits(self, space: SearchSpace) -> Temperament:
         """Return its temperament."""
-        if toolbox not in self._nature:
-            self._nature[toolbox] = temperament.draw(self._seed, self._agent, toolbox, self._temperament)
-        return self._nature[toolbox]
+        if space not in self._traits:
+            self._traits[space] = temperament.draw(self._seed, self._agent, space, self._temperament)
+        return self._traits[space]
 
     def _plan(self, request: Request) -> Reply:
-        toolbox = planning.toolbox_of(request)
+        space = planning.space_of(request)
         turn = sum(message.speaker == "assistant" for message in request.conversation.messages)
-        move = planning.plan(request, self.appeal(toolbox), rng(self._seed, self._agent, "plan", turn))
-        return spoken_reply(move, turn, self.name)
+        action = planning.plan(request, self.operator_weights(space), rng(self._seed, self._agent, "plan", turn))
+        return action_reply(action, turn, self.name)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from aarlab.agents.models.simulated.recipe import Toolbox
+from aarlab.agents.models.simulated.recipe import SearchSpace
 from aarlab.memory.seeds import rng
 
 Range = tuple[float, float]
@@ -15,7 +15,7 @@ Range = tuple[float, float]
 TASTE_SD = 0.7
 """Standard deviation, over families, of the logarithm of how much a family appeals."""
 
-STANDING: Mapping[str, float] = MappingProxyType(
+FAMILY_EFFECTS: Mapping[str, float] = MappingProxyType(
     {
         "confidence weighting": -0.87,
         "curriculum": -2.38,
@@ -43,7 +43,7 @@ class Distribution:
     about: str
     judgement: Range = (-0.5, 0.5)
     """How good the taste of the team's base model is, in [-1, 1]: the correlation, over families, of how much they
-    appeal with how well they do on average (`STANDING`). Drawn once a run, for a team on one base model shares it.
+    appeal with how well they do on average (`FAMILY_EFFECTS`). Drawn once a run, for a team on one base model shares it.
     """
     exploration: Range = (0.3, 1.0)
     """How far it imagines around what it expects, in standard deviations."""
@@ -119,7 +119,7 @@ def distribution(name: str) -> Distribution:
     if bare not in DISTRIBUTIONS:
         raise UnknownTemperament(f"no temperament is called {bare!r}; there are: {', '.join(DISTRIBUTIONS)}")
     if at and not seed.isdecimal():
-        raise UnknownTemperament(f"behind the @ of {name!r} there must be a seed, such as {bare}@7")
+        raise UnknownTemperament(f"after the @ of {name!r} there must be a seed, such as {bare}@7")
     return DISTRIBUTIONS[bare]
 
 
@@ -143,7 +143,7 @@ class Temperament:
     loyalty: float
 
 
-def draw(seed: int, agent: str, toolbox: Toolbox, name: str = "varied") -> Temperament:
+def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Temperament:
     """Return the temperament of one researcher of a run, drawn from its seed or from the one that the name ends in.
 
     Raises UnknownTemperament.
@@ -152,15 +152,15 @@ def draw(seed: int, agent: str, toolbox: Toolbox, name: str = "varied") -> Tempe
     if "@" in name:
         seed = int(name.partition("@")[2])
 
-    def one(trait: str) -> float:
+    def sample_trait(trait: str) -> float:
         low, high = getattr(ranges, trait)
         # A stream for each trait: another range for one of them leaves the others as they are.
         return float(low + (high - low) * rng(seed, agent, "temperament", trait).random())
 
     return Temperament(
-        taste=_taste(seed, toolbox, ranges.judgement),
-        imitation=round(one("imitation")),
-        **{trait: one(trait) for trait in _TRAITS},
+        taste=_taste(seed, space, ranges.judgement),
+        imitation=round(sample_trait("imitation")),
+        **{trait: sample_trait(trait) for trait in _TRAITS},
     )
 
 
@@ -170,11 +170,13 @@ _TRAITS = (
 )  # fmt: skip
 
 
-def _taste(seed: int, toolbox: Toolbox, judgement: Range) -> Mapping[str, float]:
+def _taste(seed: int, space: SearchSpace, judgement: Range) -> Mapping[str, float]:
     """Return the taste that a run's base model has: a mixture of how families stand and of noise, log-normal."""
-    families = sorted({operator.family for operator in toolbox.operators.values()})
+    families = sorted({operator.family for operator in space.operators.values()})
     draw = rng(seed, "taste")
     share = draw.uniform(*judgement)
     noise = draw.standard_normal(len(families))
-    liking = (share * STANDING.get(f, 0.0) + (1 - share**2) ** 0.5 * n for f, n in zip(families, noise, strict=True))
+    liking = (
+        share * FAMILY_EFFECTS.get(f, 0.0) + (1 - share**2) ** 0.5 * n for f, n in zip(families, noise, strict=True)
+    )
     return {family: float(np.exp(TASTE_SD * x)) for family, x in zip(families, liking, strict=True)}

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from aarlab.scenarios import task
-from aarlab.tools.sandbox import Job, Limits, Outcome, Sandbox, SandboxUnavailable
+from aarlab.tools.sandbox import Job, JobResult, Limits, Sandbox, SandboxUnavailable
 
 if sys.platform != "linux":
     pytest.skip("the sandbox exists on Linux only", allow_module_level=True)
 
-Run = Callable[..., Outcome]
+Run = Callable[..., JobResult]
 """Runs a method's code, or its body, in the strict sandbox under limits given by name."""
 
 
@@ -41,7 +41,7 @@ def docker() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def bare() -> Iterator[Sandbox]:
+def without_layers() -> Iterator[Sandbox]:
     """The same machinery with every layer off, of a parent with secrets in memory, environment and open descriptors."""
     secret = os.memfd_create("secret", 0)
     os.write(secret, b"these are the labels")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import Template
 from textwrap import indent
 
-from aarlab.tools.sandbox import Outcome
+from aarlab.tools.sandbox import JobResult
 
 BUBBLEWRAP, LANDLOCK, SECCOMP, RLIMITS, UID = "bubblewrap", "landlock", "seccomp", "rlimits", "uid"
 
@@ -37,33 +37,38 @@ class Attack:
     """Python that returns whether it succeeded, with `$target` for each target it needs."""
     stopped_by: frozenset[str]
     """The layers that stop it, each one alone."""
-    stopped_without_root_by: frozenset[str]
+    stopped_by_without_root: frozenset[str]
     """Those that stop it unless root runs it: each one alone for an ordinary user, and for root together with `UID`."""
-    sign: str | None = None
+    success_marker: str | None = None
     """Part of the error that shows its success; None when it lives to tell."""
-    by_root: bool = False
+    needs_root: bool = False
     """Whether it can only succeed when root runs the sandbox."""
 
-    def stopped_alone_by(self, root: bool) -> frozenset[str]:
+    def layers_that_stop(self, root: bool) -> frozenset[str]:
         """The layers each of which alone stops it."""
-        return self.stopped_by if root else (self.stopped_by | self.stopped_without_root_by) - {UID}
+        return self.stopped_by if root else (self.stopped_by | self.stopped_by_without_root) - {UID}
 
     def code(self, targets: dict[str, object]) -> str:
         """The method that attacks these targets."""
         return _FRAME.format(body=indent(Template(self.body).substitute(targets), "    "))
 
-    def succeeded(self, outcome: Outcome) -> bool:
+    def succeeded(self, job_result: JobResult) -> bool:
         """Whether the attack did what it tried."""
-        if self.sign is not None:
-            return outcome.error is not None and self.sign in outcome.error
-        return outcome.predictions is not None and outcome.predictions.tolist() == [1.0]
+        if self.success_marker is not None:
+            return job_result.error is not None and self.success_marker in job_result.error
+        return job_result.predictions is not None and job_result.predictions.tolist() == [1.0]
 
 
 def _attack(
-    name: str, body: str, *layers: str, with_uid: tuple[str, ...] = (), sign: str | None = None, by_root: bool = False
+    name: str,
+    body: str,
+    *layers: str,
+    with_uid: tuple[str, ...] = (),
+    success_marker: str | None = None,
+    needs_root: bool = False,
 ) -> Attack:
     """An attack that each of `layers` stops, and each of `with_uid` where it does not run as root."""
-    return Attack(name, body, frozenset(layers), frozenset(with_uid), sign, by_root)
+    return Attack(name, body, frozenset(layers), frozenset(with_uid), success_marker, needs_root)
 
 
 _FILES = [
@@ -93,7 +98,7 @@ _FILES = [
         BUBBLEWRAP,
         LANDLOCK,
         UID,
-        by_root=True,
+        needs_root=True,
     ),
     _attack(
         "leave a note for later jobs",
@@ -146,7 +151,7 @@ return wire.send(b"are these")  # fails if nobody took the first
 
 _PROCESSES = [
     _attack("signal another process", "os.kill($victim, 0); return True", BUBBLEWRAP, LANDLOCK, SECCOMP, UID),
-    _attack("signal the zygote", "os.kill(os.getppid(), 0); return True", LANDLOCK, SECCOMP, UID),
+    _attack("signal the fork server", "os.kill(os.getppid(), 0); return True", LANDLOCK, SECCOMP, UID),
     _attack("trace a process", "return libc.ptrace(0x4206, $victim, 0, 0) == 0", BUBBLEWRAP, LANDLOCK, SECCOMP, UID),
     _attack(
         "read a process's environment",
@@ -210,13 +215,15 @@ for program, *words in (("/bin/sh", "-c", "exit 7"), (sys.executable, "-S", "-c"
 """,
         LANDLOCK,
         SECCOMP,
-        sign="exit status 7",
+        success_marker="exit status 7",
     ),
 ]
 
-_POWERS = [
-    _attack("become root again", "os.setresuid(0, 0, 0); return os.getuid() == 0", SECCOMP, UID, by_root=True),
-    _attack("make a mount namespace", "return libc.unshare(0x00020000) == 0", BUBBLEWRAP, SECCOMP, UID, by_root=True),
+_PRIVILEGES = [
+    _attack("become root again", "os.setresuid(0, 0, 0); return os.getuid() == 0", SECCOMP, UID, needs_root=True),
+    _attack(
+        "make a mount namespace", "return libc.unshare(0x00020000) == 0", BUBBLEWRAP, SECCOMP, UID, needs_root=True
+    ),
     _attack("make a user namespace", "return libc.unshare(0x10000000) == 0", SECCOMP),
     _attack("lift its own limits", "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); return True", SECCOMP),
     _attack("take up more descriptors", "return [os.dup(2) for _ in range(200)]", RLIMITS),
@@ -232,5 +239,5 @@ _POWERS = [
     _attack("trace itself open to others", "return libc.prctl(4, 1, 0, 0, 0) == 0", SECCOMP),
 ]
 
-ATTACKS = [*_FILES, *_NETWORK, *_PROCESSES, *_POWERS]
+ATTACKS = [*_FILES, *_NETWORK, *_PROCESSES, *_PRIVILEGES]
 """Every attack that some layer stops."""

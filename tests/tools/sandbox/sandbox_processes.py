@@ -21,9 +21,9 @@ def descendants(process: int) -> list[int]:
     return found
 
 
-def eventually(condition: Callable[[], bool], patience_s: float = 20) -> bool:
+def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
     """Wait until a condition holds, and return whether it came to."""
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + timeout_s
     while not (holds := condition()) and time.monotonic() < until:
         time.sleep(0.02)
     return holds

@@ -11,7 +11,7 @@ from sandbox_attacks import ATTACKS, Attack
 from aarlab.tools.sandbox import ALL_LAYERS, Job, Sandbox
 
 ROOT = os.getuid() == 0
-POSSIBLE = [attack for attack in ATTACKS if ROOT or not attack.by_root]
+POSSIBLE = [attack for attack in ATTACKS if ROOT or not attack.needs_root]
 
 each_attack = pytest.mark.parametrize("attack", POSSIBLE, ids=lambda attack: attack.name)
 
@@ -27,16 +27,16 @@ def with_layers() -> Iterator[Callable[[frozenset[str]], Sandbox]]:
 def test_all_layers_together_stop_it(
     attack: Attack, strict: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
-    outcome = strict.run(job(attack.code(targets)))
-    assert not attack.succeeded(outcome), outcome
+    job_result = strict.run(job(attack.code(targets)))
+    assert not attack.succeeded(job_result), job_result
 
 
 @each_attack
 def test_it_succeeds_where_nothing_stops_it(
-    attack: Attack, bare: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+    attack: Attack, without_layers: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
-    outcome = bare.run(job(attack.code(targets)))
-    assert attack.succeeded(outcome), outcome
+    job_result = without_layers.run(job(attack.code(targets)))
+    assert attack.succeeded(job_result), job_result
 
 
 @pytest.mark.long
@@ -47,10 +47,10 @@ def test_it_succeeds_with_just_its_layers_off(
     job: Callable[..., Job],
     targets: dict[str, object],
 ):
-    outcome = with_layers(ALL_LAYERS - attack.stopped_by - attack.stopped_without_root_by).run(
+    job_result = with_layers(ALL_LAYERS - attack.stopped_by - attack.stopped_by_without_root).run(
         job(attack.code(targets))
     )
-    assert attack.succeeded(outcome), outcome
+    assert attack.succeeded(job_result), job_result
 
 
 @pytest.mark.long
@@ -63,8 +63,8 @@ def test_a_layer_alone_stops_what_it_is_for(
     job: Callable[..., Job],
     targets: dict[str, object],
 ):
-    outcome = with_layers(frozenset({layer})).run(job(attack.code(targets)))
-    assert attack.succeeded(outcome) == (layer not in attack.stopped_alone_by(ROOT)), outcome
+    job_result = with_layers(frozenset({layer})).run(job(attack.code(targets)))
+    assert attack.succeeded(job_result) == (layer not in attack.layers_that_stop(ROOT)), job_result
 
 
 @pytest.mark.long
@@ -75,12 +75,12 @@ def test_without_bubblewrap_the_other_layers_stop_it(
     job: Callable[..., Job],
     targets: dict[str, object],
 ):
-    outcome = with_layers(ALL_LAYERS - {"bubblewrap"}).run(job(attack.code(targets)))
-    assert not attack.succeeded(outcome), outcome
+    job_result = with_layers(ALL_LAYERS - {"bubblewrap"}).run(job(attack.code(targets)))
+    assert not attack.succeeded(job_result), job_result
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other system calls are those of 32-bit x86")
-def test_system_calls_by_another_door_are_refused(strict: Sandbox, bare: Sandbox, job: Callable[..., Job]):
+def test_32_bit_system_calls_are_refused(strict: Sandbox, without_layers: Sandbox, job: Callable[..., Job]):
     code = """
 import ctypes, mmap
 page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -88,6 +88,6 @@ page.write(b"\\x53\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\x5b\\xc3")  # push rbx; m
 getpid = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
 def method(world): return [getpid()]
 """
-    if bare.run(job(code)).error is not None:
+    if without_layers.run(job(code)).error is not None:
         pytest.skip("this kernel knows no 32-bit system calls")
     assert strict.run(job(code)).error == "ended by signal 31 (Bad system call)"

@@ -17,9 +17,9 @@ from sandbox_processes import eventually
 
 from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
 from aarlab.tools.sandbox.container import engine
-from aarlab.tools.sandbox.defence import CONTAINER
-from aarlab.tools.sandbox.spawn import Zygote
-from aarlab.tools.sandbox.view import view
+from aarlab.tools.sandbox.file_allowlist import file_allowlist
+from aarlab.tools.sandbox.fork_server_handle import ForkServer
+from aarlab.tools.sandbox.isolation_layers import CONTAINER
 
 FINE = "def method(world): return [1]"
 ENDLESS = "while True: pass"
@@ -38,7 +38,7 @@ def kill_container(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(docker: Sandbox) -> Iterator[Sandbox]:
+def container_only(docker: Sandbox) -> Iterator[Sandbox]:
     """A container whose jobs put no layer on, of a parent with secrets in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://name:password@proxy")
@@ -51,15 +51,15 @@ def alone(docker: Sandbox) -> Iterator[Sandbox]:
 def test_in_a_container_all_layers_together_stop_it(
     attack: Attack, docker: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
-    outcome = docker.run(job(attack.code(targets)))
-    assert not attack.succeeded(outcome), outcome
+    job_result = docker.run(job(attack.code(targets)))
+    assert not attack.succeeded(job_result), job_result
 
 
 @pytest.mark.long
-def test_the_container_alone_stops_all_that_bubblewrap_does_and_becoming_root(
-    alone: Sandbox, job: Callable[..., Job], targets: dict[str, object]
+def test_the_container_alone_replaces_bubblewrap(
+    container_only: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
-    stopped = {attack.name for attack in ATTACKS if not attack.succeeded(alone.run(job(attack.code(targets))))}
+    stopped = {attack.name for attack in ATTACKS if not attack.succeeded(container_only.run(job(attack.code(targets))))}
     assert stopped == {a.name for a in ATTACKS if BUBBLEWRAP in a.stopped_by} | {"become root again"}
 
 
@@ -76,7 +76,7 @@ def writable(folder):
 def method(world):
     world.log.append({
         "environment": [*os.environ, *(word.split("=")[0] for word in open("/proc/self/environ").read().split("\\0"))],
-        "powers": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
+        "capabilities": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
         "packages": sorted(name for folder in HIDDEN for name in os.listdir(folder)),
         "data": [name for folder in DATA for name in os.listdir(folder)],
         "writable": [folder for _, folder, *_ in map(str.split, open("/proc/mounts")) if writable(folder)],
@@ -85,24 +85,24 @@ def method(world):
 """
 
 
-def test_a_container_shows_the_view_without_powers_places_to_write_or_the_environment_of_anybody(
-    alone: Sandbox, job: Callable[..., Job]
-):
-    seen = view()
-    places = f"HIDDEN, DATA = {[*map(str, seen.hidden)]}, {[*map(str, seen.data)]}"
-    outcome = alone.run(job(places + SURROUNDINGS))
-    assert outcome.predictions is not None, outcome.error
-    assert outcome.predictions.tolist() == [65534]
-    (found,) = outcome.log
+def test_a_container_has_no_privileges_secrets_or_writable_dirs(container_only: Sandbox, job: Callable[..., Job]):
+    allowlist = file_allowlist()
+    places = f"HIDDEN, DATA = {[*map(str, allowlist.hidden)]}, {[*map(str, allowlist.data)]}"
+    job_result = container_only.run(job(places + SURROUNDINGS))
+    assert job_result.predictions is not None, job_result.error
+    assert job_result.predictions.tolist() == [65534]
+    (found,) = job_result.log
     assert "PYTHONHASHSEED" in found["environment"]
     assert not {"CONTAINER_SECRET", "http_proxy", "PATH", "HOME", "HOSTNAME", "container"} & set(found["environment"])
-    assert {int(powers, 16) for powers in found["powers"]} == {0}
-    assert found["packages"] == sorted(package.name for package in seen.packages if package.parent in seen.hidden)
+    assert {int(powers, 16) for powers in found["capabilities"]} == {0}
+    assert found["packages"] == sorted(
+        package.name for package in allowlist.packages if package.parent in allowlist.hidden
+    )
     assert found["data"] == []
     assert found["writable"] == ["/dev/mqueue"], "which takes a system call that seccomp refuses"
 
 
-def test_what_a_method_answers_does_not_depend_on_the_mode(docker: Sandbox, bare: Sandbox, job: Callable[..., Job]):
+def test_results_do_not_depend_on_the_sandbox_mode(docker: Sandbox, without_layers: Sandbox, job: Callable[..., Job]):
     code = """
 import numpy as np
 from aarlab.scenarios import toolkit as tk
@@ -110,7 +110,7 @@ def method(world):
     order = np.array([hash(str(number)) % 1000 for number in range(20)])  # as careless as it gets
     return tk.finish(tk.confident(tk.start(world))) + np.random.random(20) + order
 """
-    here, there = docker.run(job(code)), bare.run(job(code))
+    here, there = docker.run(job(code)), without_layers.run(job(code))
     assert here.error is None
     assert here.predictions is not None
     np.testing.assert_array_equal(here.predictions, there.predictions)
@@ -127,20 +127,20 @@ def test_limits_hold_in_a_container(docker: Sandbox, job: Callable[..., Job]):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("docker")
-def test_a_container_that_is_killed_costs_the_jobs_in_it_and_no_other(job: Callable[..., Job]):
+def test_a_killed_container_fails_only_its_own_jobs(job: Callable[..., Job]):
     others = containers(os.getpid())
     with Sandbox("docker") as sandbox, ThreadPoolExecutor(2) as threads:
         (name,) = set(containers(os.getpid())) - set(others)
-        flying = [threads.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600)) for _ in range(2)]
+        running_jobs = [threads.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600)) for _ in range(2)]
         kill_container(name)
-        assert {future.result().error for future in flying} == {"the sandbox ended before the method did"}
+        assert {future.result().error for future in running_jobs} == {"the sandbox ended before the method did"}
         assert sandbox.run(job(FINE)).error is None
         assert name not in containers(os.getpid())
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("docker")
-def test_closing_leaves_neither_container_nor_files_nor_descriptors(
+def test_closing_a_docker_sandbox_leaves_nothing_behind(
     job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -149,10 +149,10 @@ def test_closing_leaves_neither_container_nor_files_nor_descriptors(
     with ThreadPoolExecutor(1) as thread:
         with Sandbox("docker") as sandbox:
             assert sandbox.run(job(FINE)).error is None
-            flying = thread.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600))
+            running_jobs = thread.submit(sandbox.run, job(ENDLESS, wall_s=600, cpu_s=600))
             assert len(containers(os.getpid())) == len(before) + 1
             assert list(tmp_path.iterdir()) != []
-        assert flying.result().error == "the sandbox ended before the method did"
+        assert running_jobs.result().error == "the sandbox ended before the method did"
     assert set(containers(os.getpid())) == set(before)
     assert list(tmp_path.iterdir()) == []
     assert os.listdir("/proc/self/fd") == descriptors
@@ -170,7 +170,7 @@ sandbox.run(Job("while True: pass", inputs, 0, Limits(wall_s=600, cpu_s=600)))
 
 
 @pytest.mark.usefixtures("docker")
-def test_a_killed_parent_takes_its_container_along(tmp_path: Path):
+def test_a_container_ends_with_its_parent(tmp_path: Path):
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
@@ -181,7 +181,7 @@ def test_a_killed_parent_takes_its_container_along(tmp_path: Path):
     assert eventually(lambda: list(tmp_path.iterdir()) == [])
 
 
-def test_where_no_engine_works_it_is_said_of_each_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_names_each_engine_and_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     unwilling = tmp_path / "docker"
     unwilling.write_text("#!/bin/sh\necho 'Is the daemon running?' >&2\necho \"See 'docker --help'.\" >&2\nexit 1\n")
     unwilling.chmod(0o755)
@@ -193,9 +193,7 @@ def test_where_no_engine_works_it_is_said_of_each_with_a_remedy(tmp_path: Path, 
 
 
 @pytest.mark.usefixtures("docker")
-def test_a_folder_for_which_no_socket_can_be_made_is_refused_and_left_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_too_long_socket_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (deep := tmp_path / ("deep" * 30)).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(SandboxUnavailable, match=r"AF_UNIX path too long\. Remedy: set TMPDIR"):
@@ -204,12 +202,10 @@ def test_a_folder_for_which_no_socket_can_be_made_is_refused_and_left_empty(
 
 
 @pytest.mark.usefixtures("docker")
-def test_what_keeps_a_container_from_starting_is_passed_on_and_nothing_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_container_start_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = containers(os.getpid())
     with pytest.raises(SandboxUnavailable, match=r"the container does not start: .*there-is-no-python"):
-        Zygote(frozenset({CONTAINER}), replace(view(), interpreter=tmp_path / "there-is-no-python"))
+        ForkServer(frozenset({CONTAINER}), replace(file_allowlist(), interpreter=tmp_path / "there-is-no-python"))
     assert containers(os.getpid()) == before
     assert list(tmp_path.iterdir()) == []

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from aarlab.tools.sandbox import ALL_LAYERS, Job, Limits, Outcome, Sandbox, SandboxUnavailable, layers
+from aarlab.tools.sandbox import ALL_LAYERS, Job, JobResult, Limits, Sandbox, SandboxUnavailable, layers
 from aarlab.tools.sandbox.seccomp import compile_filter
 
-Run = Callable[..., Outcome]
+Run = Callable[..., JobResult]
 
 PIPELINE = """
 from aarlab.scenarios import toolkit as tk
@@ -21,44 +21,44 @@ def method(world):
 """
 
 
-def test_a_method_sees_its_world_and_answers_with_predictions(run: Run, job: Callable[..., Job]):
+def test_a_method_gets_its_world_and_returns_predictions(run: Run, job: Callable[..., Job]):
     code = """
 def method(world):
     world.log.append({"seed": world.seed, "relations": world.relations, "mean": world.features.mean()})
     return world.test_features[:, 0]
 """
-    outcome = run(code)
+    job_result = run(code)
     inputs = job(code).inputs
-    assert outcome.error is None
-    np.testing.assert_array_equal(outcome.predictions, inputs["test_features"][:, 0])
-    assert outcome.log == [{"seed": 3, "relations": [[0, 1, 0]], "mean": inputs["features"].mean()}]
-    assert outcome.seconds > 0
-    assert outcome.cpu_seconds > 0
-    assert outcome.peak_mb > 10
+    assert job_result.error is None
+    np.testing.assert_array_equal(job_result.predictions, inputs["test_features"][:, 0])
+    assert job_result.log == [{"seed": 3, "relations": [[0, 1, 0]], "mean": inputs["features"].mean()}]
+    assert job_result.seconds > 0
+    assert job_result.cpu_seconds > 0
+    assert job_result.peak_mb > 10
 
 
 def test_pipelines_of_the_toolkit_work(run: Run):
-    outcome = run(PIPELINE)
-    assert outcome.error is None
-    assert outcome.predictions is not None
-    assert outcome.predictions.shape == (20,)
-    assert [record["operator"] for record in outcome.log][:2] == ["start", "confident"]
+    job_result = run(PIPELINE)
+    assert job_result.error is None
+    assert job_result.predictions is not None
+    assert job_result.predictions.shape == (20,)
+    assert [record["operator"] for record in job_result.log][:2] == ["start", "confident"]
 
 
-def test_the_memory_of_a_job_is_cleared_up_as_anywhere(run: Run):
+def test_garbage_collection_is_enabled_in_jobs(run: Run):
     assert run("import gc\ndef method(world): return [float(gc.isenabled())]").predictions == [1.0]
 
 
 @pytest.mark.parametrize("returned", ["[0.5, 1]", "np.ones(2, bool)", "np.float32([1, 2])", "3", "np.zeros((2, 0))"])
-def test_any_array_of_numbers_is_an_answer(returned: str, run: Run):
-    outcome = run(f"import numpy as np\ndef method(world): return {returned}")
-    assert outcome.error is None
-    assert outcome.predictions is not None
-    assert outcome.predictions.dtype == np.float64
+def test_any_numeric_array_is_accepted(returned: str, run: Run):
+    job_result = run(f"import numpy as np\ndef method(world): return {returned}")
+    assert job_result.error is None
+    assert job_result.predictions is not None
+    assert job_result.predictions.dtype == np.float64
 
 
 @pytest.mark.parametrize("returned", ["None", "'text'", "{}", "[1j]", "np.array([1, None])", "world"])
-def test_anything_else_is_none(returned: str, run: Run):
+def test_non_numeric_return_values_are_rejected(returned: str, run: Run):
     error = run(f"import numpy as np\ndef method(world): return {returned}").error
     assert error is not None
     assert error.startswith("TypeError: method(world) must return an array of numbers, not ")
@@ -109,16 +109,16 @@ def test_anything_else_is_none(returned: str, run: Run):
     ],
 )
 def test_errors_name_the_line_of_the_methods_own_code(code: str, error: str, run: Run):
-    outcome = run(code)
-    assert outcome.error is not None
-    assert outcome.error.startswith(error)
-    assert outcome.predictions is None
+    job_result = run(code)
+    assert job_result.error is not None
+    assert job_result.error.startswith(error)
+    assert job_result.predictions is None
 
 
 def test_a_failing_method_keeps_its_log(run: Run):
-    outcome = run("def method(world):\n    world.log.append({'step': 1})\n    1 / 0")
-    assert outcome.error == "ZeroDivisionError at line 3: division by zero"
-    assert outcome.log == [{"step": 1}]
+    job_result = run("def method(world):\n    world.log.append({'step': 1})\n    1 / 0")
+    assert job_result.error == "ZeroDivisionError at line 3: division by zero"
+    assert job_result.log == [{"step": 1}]
 
 
 @pytest.mark.parametrize(
@@ -139,20 +139,20 @@ def test_a_failing_method_keeps_its_log(run: Run):
         ("world.log.append({'a': 'x' * (1 << 21)}); return 1", {}, "result too large: 2"),
     ],
 )
-def test_limits_hold_and_are_named(body: str, limits: dict[str, float], error: str, run: Run):
-    outcome = run(f"import numpy as np\ndef method(world):\n    {body}", **limits)
-    assert outcome.error is not None
-    assert outcome.error.startswith(error)
+def test_exceeded_limits_are_enforced_and_named(body: str, limits: dict[str, float], error: str, run: Run):
+    job_result = run(f"import numpy as np\ndef method(world):\n    {body}", **limits)
+    assert job_result.error is not None
+    assert job_result.error.startswith(error)
 
 
-def test_a_job_that_goes_on_forever_does_not_hold_others_up(strict: Sandbox, job: Callable[..., Job]):
+def test_an_endless_job_does_not_block_others(strict: Sandbox, job: Callable[..., Job]):
     with ThreadPoolExecutor(4) as threads:
         endless = threads.submit(strict.run, job("while True: pass", wall_s=2))
         others = list(threads.map(strict.run, [job(f"def method(world): return [{i}]") for i in range(20)]))
         assert not endless.done()
-        assert [float(outcome.predictions[0]) for outcome in others if outcome.predictions is not None] == list(
-            range(20)
-        )
+        assert [
+            float(job_result.predictions[0]) for job_result in others if job_result.predictions is not None
+        ] == list(range(20))
         assert endless.result().error == "stopped after 2 s"
 
 
@@ -168,19 +168,21 @@ def method(world):
 """
 
 
-def test_the_same_job_gives_the_same_answer_in_every_sandbox(bare: Sandbox, strict: Sandbox, job: Callable[..., Job]):
-    first, second, third = (sandbox.run(job(GLOBAL_RANDOMNESS)).predictions for sandbox in (strict, strict, bare))
+def test_a_job_has_the_same_result_in_every_sandbox(without_layers: Sandbox, strict: Sandbox, job: Callable[..., Job]):
+    first, second, third = (
+        sandbox.run(job(GLOBAL_RANDOMNESS)).predictions for sandbox in (strict, strict, without_layers)
+    )
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(first, third)
 
 
-def test_another_seed_gives_another_answer_and_may_be_large(run: Run):
+def test_different_seeds_give_different_results(run: Run):
     code = "import numpy as np\ndef method(world): return np.random.rand(3)"
     answers = [run(code, seed=seed).predictions for seed in (0, 1, 2**127)]
     assert len({tuple(answer) for answer in answers if answer is not None}) == 3
 
 
-def test_jobs_leave_nothing_behind_for_each_other(run: Run):
+def test_jobs_share_no_state(run: Run):
     breaking = """
 import builtins, json, os, random
 import numpy as np
@@ -194,13 +196,13 @@ def method(world): return 1
     assert after.predictions.tolist() == [0.0]
 
 
-def test_libraries_that_are_not_loaded_yet_can_be(run: Run):
+def test_jobs_can_import_more_library_modules(run: Run):
     code = "import scipy.signal, sklearn.cross_decomposition\ndef method(world): return 1"
-    outcome = run(code)
-    assert outcome.error is None
+    job_result = run(code)
+    assert job_result.error is None
 
 
-def test_mode_none_is_had_by_name_only_and_says_so(job: Callable[..., Job]):
+def test_mode_none_must_be_requested_by_name(job: Callable[..., Job]):
     with Sandbox("none") as sandbox:
         assert sandbox.mode == "none"
         assert sandbox.layers == {"rlimits"}
@@ -213,7 +215,7 @@ def test_mode_none_is_had_by_name_only_and_says_so(job: Callable[..., Job]):
         assert sandbox.run(job("def method(world): return [len(open('/etc/passwd').read())]")).error is None
 
 
-def test_what_is_on_is_what_the_machine_offers(strict: Sandbox):
+def test_active_layers_are_the_available_layers(strict: Sandbox):
     offered = layers()
     assert {layer.name for layer in offered} == ALL_LAYERS
     assert strict.layers == {layer.name for layer in offered if layer.available}
@@ -221,7 +223,7 @@ def test_what_is_on_is_what_the_machine_offers(strict: Sandbox):
     assert all(layer.reason for layer in offered)
 
 
-def test_strict_mode_is_refused_with_a_remedy_where_a_layer_is_missing(monkeypatch: pytest.MonkeyPatch):
+def test_strict_mode_needs_its_layers_and_names_a_remedy(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "pyseccomp", None)
     compile_filter.cache_clear()
     with pytest.raises(SandboxUnavailable, match=r"seccomp: .* Remedy: install pyseccomp and libseccomp"):
@@ -236,19 +238,19 @@ def test_an_unknown_mode_is_refused(mode: str):
 
 
 def test_an_unknown_layer_is_refused():
-    with pytest.raises(ValueError, match=r"no layers \['moat'\]"):
-        Sandbox(layers=frozenset({"moat", "seccomp"}))
+    with pytest.raises(ValueError, match=r"no layers \['no-such-layer'\]"):
+        Sandbox(layers=frozenset({"no-such-layer", "seccomp"}))
 
 
 @pytest.mark.parametrize(
     "limits", [{"wall_s": 0}, {"cpu_s": -1}, {"memory_mb": float("nan")}, {"result_bytes": float("inf")}]
 )
-def test_limits_under_which_nothing_runs_are_refused(limits: dict[str, float]):
+def test_invalid_limits_are_refused(limits: dict[str, float]):
     with pytest.raises(ValueError, match=f"Limits.{next(iter(limits))} must be a finite number"):
         Limits(**limits)  # type: ignore[arg-type]
 
 
-def test_mistakes_of_the_trusted_side_are_its_own(strict: Sandbox):
+def test_invalid_jobs_raise_value_error(strict: Sandbox):
     with pytest.raises(ValueError, match="must not be negative"):
         Job("", {}, -1)
     with pytest.raises(ValueError, match="inputs of a job are plain arrays"):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import aarlab
-from aarlab.tools.sandbox import Job, Outcome, Sandbox
-from aarlab.tools.sandbox.view import view
+from aarlab.tools.sandbox import Job, JobResult, Sandbox
+from aarlab.tools.sandbox.file_allowlist import file_allowlist
 
 SEARCH_MEMORY = """
 import ctypes, re
@@ -56,10 +56,10 @@ def method(world):
 """
 
 
-def first(outcome: Outcome) -> float:
+def first(job_result: JobResult) -> float:
     """The only prediction of a job that must not have failed."""
-    assert outcome.predictions is not None, outcome.error
-    return float(outcome.predictions[0])
+    assert job_result.predictions is not None, job_result.error
+    return float(job_result.predictions[0])
 
 
 def in_this_process(code: str) -> float:
@@ -69,32 +69,32 @@ def in_this_process(code: str) -> float:
     return namespace["method"](None)[0]
 
 
-def test_memory_holds_nothing_of_the_parent_or_of_earlier_jobs(bare: Sandbox, job: Callable[..., Job]):
+def test_job_memory_holds_no_data_of_parent_or_other_jobs(without_layers: Sandbox, job: Callable[..., Job]):
     earlier = job("marker = 'MARKER-fedcba9876543210'\ndef method(world): return [1]")
     marked = np.frombuffer(b"MARKER-aaaabbbbccccdddd", np.uint8)
     for _ in range(5):
-        assert first(bare.run(Job(earlier.code, {**earlier.inputs, "weak_labels": marked}, 1))) == 1
-    assert first(bare.run(job(SEARCH_MEMORY.format(planted="")))) == 0
+        assert first(without_layers.run(Job(earlier.code, {**earlier.inputs, "weak_labels": marked}, 1))) == 1
+    assert first(without_layers.run(job(SEARCH_MEMORY.format(planted="")))) == 0
 
 
-def test_the_search_of_memory_finds_what_is_there(bare: Sandbox, job: Callable[..., Job]):
-    assert first(bare.run(job(SEARCH_MEMORY.format(planted="marker = b'MARKER-fedcba9876543210'")))) == 1
+def test_the_memory_search_finds_a_planted_marker(without_layers: Sandbox, job: Callable[..., Job]):
+    assert first(without_layers.run(job(SEARCH_MEMORY.format(planted="marker = b'MARKER-fedcba9876543210'")))) == 1
 
 
-def test_descriptors_of_the_parent_are_closed(bare: Sandbox, job: Callable[..., Job]):
-    assert first(bare.run(job(SEARCH_DESCRIPTORS))) == 0
+def test_parent_file_descriptors_are_closed_in_jobs(without_layers: Sandbox, job: Callable[..., Job]):
+    assert first(without_layers.run(job(SEARCH_DESCRIPTORS))) == 0
     assert in_this_process(SEARCH_DESCRIPTORS) > 0
 
 
-def test_the_environment_is_empty_of_the_parents(bare: Sandbox, job: Callable[..., Job]):
-    assert first(bare.run(job(SEARCH_ENVIRONMENT))) == 0
+def test_parent_environment_variables_are_not_visible(without_layers: Sandbox, job: Callable[..., Job]):
+    assert first(without_layers.run(job(SEARCH_ENVIRONMENT))) == 0
     assert in_this_process(SEARCH_ENVIRONMENT) > 0
 
 
-def test_the_view_holds_the_toolkit_and_no_task():
-    seen = view()
-    assert {place for _, place in seen.rooms} == {"__init__.py", "scenarios/toolkit", "tools/sandbox"}
-    readable = seen.readable()
+def test_the_file_allowlist_has_the_toolkit_and_no_task():
+    allowlist = file_allowlist()
+    assert {place for _, place in allowlist.package_parts} == {"__init__.py", "scenarios/toolkit", "tools/sandbox"}
+    readable = allowlist.readable()
     toolkit = Path(sys.modules["aarlab.scenarios.toolkit"].__file__ or "").resolve().parent
     assert toolkit in readable
     tasks, elsewhere = (
@@ -103,7 +103,7 @@ def test_the_view_holds_the_toolkit_and_no_task():
     )
     for forbidden in tasks + elsewhere:
         assert not any(forbidden.is_relative_to(path) for path in readable)
-    assert not any(path.is_relative_to(part) for path in (*seen.hidden, *seen.data) for part in readable)
+    assert not any(path.is_relative_to(part) for path in (*allowlist.hidden, *allowlist.data) for part in readable)
 
 
 INSTALLED = """
@@ -129,7 +129,7 @@ for layers in (ALL_LAYERS, ALL_LAYERS - {"bubblewrap"}, ALL_LAYERS - {"landlock"
 
 
 @pytest.mark.long
-def test_an_installed_package_hides_its_tasks_too(tmp_path: Path):
+def test_an_installed_package_hides_its_tasks(tmp_path: Path):
     """As from a wheel, where the tasks lie in the same folder as numpy."""
     environment = Path("/tmp") / f"aarlab-{os.getpid()}"
     venv.create(environment, symlinks=True)

@@ -1,0 +1,199 @@
+"""The arms of an ablation: named ones, a grid, and the control, each a whole scenario."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from pydantic import ValidationError
+
+from aarlab.ablation.ablation_plan import CONTROL, CONTROL_SETTINGS, Ablation, ForkSource, PlannedArm, seeds_of, slug
+from aarlab.config.document import Document
+from aarlab.config.errors import ConfigError, Fault
+from aarlab.config.explain import explain
+from aarlab.config.forked_scenario import with_pinned_temperament
+from aarlab.config.overrides import PATH, Override, apply, conflicts
+from aarlab.config.type_descriptions import value_text
+from aarlab.graph.run.segments import InvalidFork, check_fork
+from aarlab.graph.scenario import Scenario
+
+PathSetting = tuple[str, Any, str]
+"""A dotted path, a value, and where that stands."""
+
+_RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same", "name": "the arm's own name"}
+
+
+def resolved_arms(
+    ablation: Ablation, document: Document, base: Document, fork_from: ForkSource | None
+) -> tuple[list[PlannedArm], list[Fault]]:
+    """Return the arms, or what is wrong with them. What is wrong in every arm is told once, as the scenario's.
+
+    Args:
+        ablation: The ablation, its types checked.
+        document: Its file.
+        base: The scenario that the arms have in common.
+        past: The run from whose midst they start; None: they start at the beginning.
+    """
+    faults = _name_faults(ablation, document) + _path_faults(ablation, document)
+    if faults:
+        return [], faults
+    arm_settings = _arm_settings(ablation, document)
+    if ablation.controls:
+        first = next(iter(arm_settings.values()))
+        control = [setting for setting in first if setting[0] not in CONTROL_SETTINGS]
+        arm_settings[CONTROL] = [*control, *((path, value, "the control") for path, value in CONTROL_SETTINGS.items())]
+    arms: list[PlannedArm] = []
+    found: dict[str, list[Fault]] = {}
+    for name, settings in arm_settings.items():
+        try:
+            arms.append(_arm(name, settings, base, seeds_of(ablation), fork_from))
+        except ConfigError as error:
+            found[name] = list(error.faults)
+    if found:
+        return [], _merged_faults(found, arms=len(arm_settings))
+    if ablation.controls and _is_duplicate(arms):
+        arms.pop()
+    return arms, _slug_faults(arms, document)
+
+
+def _arm(
+    name: str, settings: Sequence[PathSetting], base: Document, seeds: Sequence[int], fork_from: ForkSource | None
+) -> PlannedArm:
+    """Return an arm under the first of the seeds. Raises ConfigError with all that is wrong with it."""
+    overrides = [Override(tuple(path.split(".")), value, where) for path, value, where in settings]
+    overrides.sort(key=lambda override: override.key)
+    if faults := conflicts(overrides):
+        raise ConfigError(faults)
+    document = apply(overrides, base)
+    scenarios: list[Scenario] = []
+    # Each of them, for a topology that is drawn from the seed may come out for one and not for another.
+    for seed in seeds:
+        data = {**document.data, "name": slug(name), "seed": seed}
+        try:
+            scenarios.append(Scenario.model_validate(data, strict=True))
+        except ValidationError as error:
+            raise ConfigError(explain(error, replace(document, data=data))) from None
+    scenario = scenarios[0]
+    if fork_from is not None:
+        try:
+            check_fork(fork_from.scenario, scenario)
+        except InvalidFork as error:
+            raise ConfigError(
+                [Fault(document.name, None, "another team or task than the past's", str(error))]
+            ) from None
+        scenario = with_pinned_temperament(scenario, fork_from.scenario.seed)
+    return PlannedArm(name, {path: value for path, value, _ in settings}, scenario)
+
+
+def _arm_settings(ablation: Ablation, document: Document) -> dict[str, list[PathSetting]]:
+    """Return the settings of each arm by name: those of the named arms at every point of the grid."""
+    labels = _labels(list(ablation.grid))
+    points: list[list[PathSetting]] = [
+        list(zip(ablation.grid, values, (_location(document, "grid", path) for path in ablation.grid), strict=True))
+        for values in product(*ablation.grid.values())
+    ]
+    named: Mapping[str, list[PathSetting]] = {
+        arm: [(path, value, _location(document, "arms", arm, path)) for path, value in settings.items()]
+        for arm, settings in ablation.arms.items()
+    } or {"": []}
+    arms: dict[str, list[PathSetting]] = {}
+    for name, settings in named.items():
+        for point in points:
+            parts = [*([name] if name else []), *(f"{labels[path]}={_value_text(value)}" for path, value, _ in point)]
+            arms[", ".join(parts)] = [*settings, *point]
+    return arms
+
+
+def _labels(paths: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each path: its last part, where that is no other's too."""
+    last = {path: path.rpartition(".")[2] for path in paths}
+    often = Counter(last.values())
+    return {path: word if often[word] == 1 else path for path, word in last.items()}
+
+
+def _value_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_duplicate(arms: Sequence[PlannedArm]) -> bool:
+    """Whether the control, the last arm, is one of the others under another name."""
+    *others, control = arms
+    same = control.scenario
+    return any(arm.scenario.model_copy(update={"name": same.name}) == same for arm in others)
+
+
+def _name_faults(ablation: Ablation, document: Document) -> list[Fault]:
+    """Return what is wrong with the names of arms and the values of the grid."""
+    faults: list[Fault] = []
+    if not ablation.arms and not ablation.grid:
+        faults.append(Fault(document.name, None, "no arms", "`arms`, by name what each sets, or a `grid`, or both"))
+    for name in ablation.arms:
+        where = _location(document, "arms", name)
+        if not slug(name) or not slug(name)[0].isalnum() or not name.isprintable() or len(name) > 100:
+            allowed = "a name that begins with a letter or a digit"
+            faults.append(Fault(where, f"arms.{name}", "a name that no file could bear", allowed))
+        elif name == CONTROL and ablation.controls:
+            allowed = "another name, or `controls: false`"
+            faults.append(Fault(where, f"arms.{name}", "the name of the arm that is added as a control", allowed))
+    for path, values in ablation.grid.items():
+        words = [_value_text(value) for value in values]
+        if not values or len(set(words)) < len(words):
+            found = "a value twice" if values else "an empty list"
+            faults.append(Fault(_location(document, "grid", path), f"grid.{path}", found, "a list of different values"))
+    return faults
+
+
+def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
+    """Return what is wrong with the paths that arms and grid set, as far as that does not depend on the scenario."""
+    faults: list[Fault] = []
+    sources: list[tuple[str, ...]] = [("grid", path) for path in ablation.grid]
+    sources += [("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings]
+    for key in sources:
+        path, where, field = key[-1], _location(document, *key), ".".join(key)
+        if not PATH.fullmatch(path):
+            faults.append(Fault(where, field, value_text(path), "a field's path, such as budget.hours"))
+        elif path in _RESERVED:
+            faults.append(Fault(where, field, "a field that arms do not set", _RESERVED[path]))
+        elif path in ablation.grid and key[0] == "arms":
+            found = f"a contradiction to grid.{path} ({_location(document, 'grid', path)})"
+            faults.append(Fault(where, field, found, "a field in the arms or in the grid"))
+    return faults
+
+
+def _slug_faults(arms: Sequence[PlannedArm], document: Document) -> list[Fault]:
+    """Return which names differ in nothing that a file's name could show."""
+    first: dict[str, str] = {}
+    faults: list[Fault] = []
+    for arm in arms:
+        other = first.setdefault(arm.scenario.name.casefold(), arm.name)
+        if other != arm.name:
+            found = f"two arms whose files would bear the same name: {other!r} and {arm.name!r}"
+            faults.append(
+                Fault(_location(document, "arms", arm.name), None, found, "names that differ in letters or digits")
+            )
+    return faults
+
+
+def _merged_faults(found: Mapping[str, list[Fault]], *, arms: int) -> list[Fault]:
+    """Return each fault once: with the names of its arms, unless it is in all of them."""
+    where: dict[Fault, list[str]] = {}
+    for name, faults in found.items():
+        for fault in faults:
+            where.setdefault(fault, []).append(name)
+    merged: list[Fault] = []
+    for fault, names in where.items():
+        if len(names) == arms and arms > 1:
+            merged.append(fault)
+        else:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            merged.append(replace(fault, field=f"{fault.field or 'scenario'} (arm {names[0]}{more})"))
+    return merged
+
+
+def _location(document: Document, *key: str) -> str:
+    """Return where a key stands, or the section around it."""
+    for length in range(len(key), 0, -1):
+        if key[:length] in document.sources:
+            return document.sources[key[:length]].where
+    return document.name

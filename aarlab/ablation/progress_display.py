@@ -1,0 +1,112 @@
+"""What a person sees while an ablation is worked on: a bar for each arm on a terminal, elsewhere lines."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from aarlab.ablation.ablation_plan import PlannedRun
+from aarlab.ablation.cost_forecast import range_text
+from aarlab.ablation.duration_forecast import time_text
+from aarlab.ablation.execution import AblationState
+from aarlab.ablation.outcome_measures import measured
+from aarlab.ablation.run_task import RunProgress
+from aarlab.ablation.scheduler import ProgressObserver
+from aarlab.ablation.sqlite_budget import Spending
+from aarlab.cli.formatting import dollars_text, pgr_text, printable, shortened
+
+_MAX_ARM_CHARS = 40
+
+
+class AblationDisplay:
+    """Tells how an ablation goes on, from what its runs tell."""
+
+    def __init__(self, state: AblationState, console: Console, *, jobs: int) -> None:
+        """Write to `console`."""
+        self._state, self._console, self._jobs = state, console, jobs
+        self._waiting = {run.stem: run for run in state.waiting}
+        self._active: dict[str, tuple[PlannedRun, RunProgress]] = {}
+        self._spent = Spending()
+        self._bars = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("[dim]{task.fields[now]}"),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._lines: dict[str, TaskID] = {}
+        for arm, total in Counter(run.arm for run in state.runs).items():
+            done = sum(run.arm == arm and run.stem in state.done for run in state.runs)
+            name = shortened(arm, _MAX_ARM_CHARS)
+            self._lines[arm] = self._bars.add_task(name, total=total, completed=done, now="")
+        self._all = self._bars.add_task("[bold]all", total=len(state.runs), completed=len(state.done), now="")
+
+    @contextmanager
+    def live(self) -> Iterator[ProgressObserver]:
+        """Show it until the work is over."""
+        if self._state.done:
+            self._print(f"{len(self._state.done)} of {len(self._state.runs)} runs are done already.")
+        with self._bars:
+            yield self
+
+    def run_started(self, run: PlannedRun, *, resumed: bool) -> None:
+        """Take in that a run has begun."""
+        if resumed:
+            self._print(f"{run.arm}, seed {run.seed} resumes where it was interrupted.")
+        self._waiting.pop(run.stem, None)
+        self._active[run.stem] = (run, RunProgress(run.stem, "progress"))
+        self._draw(run.arm)
+
+    def run_progressed(self, run: PlannedRun, progress: RunProgress, *, will_retry: bool) -> None:
+        """Take in what is new about a run."""
+        if progress.kind == "progress":
+            self._active[run.stem] = (run, progress)
+        else:
+            self._active.pop(run.stem, None)
+            self._ended(run, progress, will_retry=will_retry)
+        self._draw(run.arm)
+
+    def _ended(self, run: PlannedRun, progress: RunProgress, *, will_retry: bool) -> None:
+        self._spent += progress.spent
+        if will_retry:
+            self._waiting[run.stem] = run
+            self._print(f"{run.arm}, seed {run.seed} failed and will be retried: {progress.error}", style="yellow")
+            return
+        if progress.kind == "budget exhausted":
+            self._waiting[run.stem] = run
+            self._print(f"{run.arm}, seed {run.seed} was interrupted: {progress.error}", style="yellow")
+            return
+        self._bars.advance(self._lines[run.arm])
+        self._bars.advance(self._all)
+        if progress.kind != "done" or progress.summary is None:
+            self._print(f"{run.arm}, seed {run.seed} failed: {progress.error}", style="red")
+            return
+        self._state.durations.observe(run.arm, progress.summary["wall_clock_s"])
+        self._state.costs.observe(run.arm, progress.summary.get("cost_usd"))
+        if not self._console.is_terminal:
+            all_ = self._bars.tasks[self._all]
+            pgr = pgr_text(measured(progress.summary, "heldout.pgr"))
+            count = f"[{all_.completed:.0f} of {all_.total:.0f}]"
+            self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._remaining_text()}")
+
+    def _remaining_text(self) -> str:
+        """Return how long it will take, and what it has cost and will cost if it costs anything."""
+        remaining = [(run.arm, 1 - progress.share) for run, progress in self._active.values()]
+        seconds = self._state.durations.remaining_seconds(self._waiting.values(), remaining, self._jobs)
+        time = "no estimate yet" if seconds is None else f"about {time_text(seconds)} left"
+        cost = sum((progress.spent for _, progress in self._active.values()), self._spent).cost_usd
+        if cost == 0 and not self._state.costs.any:
+            return time
+        more = self._state.costs.remaining(self._waiting.values(), remaining)
+        return f"{time}, {dollars_text(cost)} so far" + (
+            "" if more is None else f" and about {range_text(more)} to come"
+        )
+
+    def _draw(self, arm: str) -> None:
+        seeds = [str(run.seed) for run, _ in self._active.values() if run.arm == arm]
+        now = f"seed {', '.join(seeds)}" if seeds else ""
+        self._bars.update(self._lines[arm], now=now)
+        self._bars.update(self._all, now=self._remaining_text())
+
+    def _print(self, line: str, style: str = "") -> None:
+        self._bars.console.print(Text(printable(line), style=style), soft_wrap=True)

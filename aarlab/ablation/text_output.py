@@ -1,0 +1,204 @@
+"""An ablation in a person's words: the plan before it starts, and what came out by arm."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm
+from aarlab.ablation.cost_forecast import range_text
+from aarlab.ablation.duration_forecast import time_text
+from aarlab.ablation.execution import AblationState
+from aarlab.ablation.outcome_measures import MEASURES, measured
+from aarlab.cli.formatting import counted
+from aarlab.config.type_descriptions import value_text
+
+
+def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
+    """Return the plan, and how much of it is done, as `--dry-run --json` prints it."""
+    plan = state.plan
+    return {
+        "status": "planned",
+        "ablation": plan.ablation.model_dump(mode="json"),
+        "folder": str(state.folder.root),
+        "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
+        "runs": {"planned": len(plan.runs), "of_this_process": len(state.runs), "done": len(state.done)},
+        "jobs": jobs,
+        "seconds": state.durations.remaining_seconds(state.waiting, [], jobs or 1),
+        "cost_usd": state.costs.remaining(state.waiting),
+        "detectable_difference": planned_detectable_difference(plan),
+    }
+
+
+def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
+    """Return what is going to be done, what differs between the arms, and what it will take.
+
+    Args:
+        state: How the ablation stands.
+        jobs: How many runs are done at a time; None: as many as a cluster has cores.
+    """
+    plan = state.plan
+    head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question is asked")
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", style="cyan")
+    table.add_column("sets")
+    for arm in plan.arms:
+        sets = ", ".join(f"{path}: {_value(value)}" for path, value in arm.settings.items())
+        table.add_row(arm.name, sets or Text("nothing: the scenario as it is", style="dim"))
+    grid = Table.grid(padding=(0, 2))
+    for label, line in _plan_lines(state, jobs).items():
+        grid.add_row(Text(label, style="dim"), line)
+    return Group(head, table, grid)
+
+
+def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
+    """Return what there is to know before it starts, each with its label."""
+    plan, ablation = state.plan, state.plan.ablation
+    seeds = len(plan.runs) // len(plan.arms)
+    runs = f"{counted(len(plan.arms), 'arm')} x {counted(seeds, 'seed')} = {counted(len(plan.runs), 'run')}"
+    if len(state.runs) < len(plan.runs):
+        runs += f", {len(state.runs)} of them in this shard"
+    hours = sorted({_hours(arm) for arm in plan.arms})
+    return {
+        "runs": f"{runs}, {len(state.done)} done",
+        "compute": f"{hours[0]:g} research hours of the team in each run"
+        if len(hours) == 1
+        else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms are not compared at equal compute",
+        "measures": "; ".join(MEASURES.get(measure, measure) for measure in ablation.measures),
+        "comparisons": _comparisons(plan),
+        "detectable": detectable_text(plan),
+        "time": _time(state, jobs),
+        "cost": cost_text(state),
+        "folder": str(state.folder.root),
+    }
+
+
+def planned_detectable_difference(plan: AblationPlan) -> float | None:
+    """Return the smallest difference that the seeds can be expected to show; None where no spread is known beforehand.
+
+    Found with a chance of 0.8, two-sided 5 %, if runs spread as they did before.
+    """
+    from aarlab.statistics import ASSUMED_RUN_SD, detectable_difference
+
+    seeds = len(plan.runs) // len(plan.arms)
+    if seeds < 2 or plan.ablation.measures[0] != "heldout.pgr":
+        return None
+    return detectable_difference(seeds, ASSUMED_RUN_SD * 2**0.5, paired=False)
+
+
+def detectable_text(plan: AblationPlan) -> str:
+    """Return what differences the design detectable, in words."""
+    smallest = planned_detectable_difference(plan)
+    if smallest is None:
+        return "not known before there are runs: aarlab power DIR tells it afterwards"
+    return f"differences of {smallest:.2f} or more, at 80 % power; smaller ones need more seeds: aarlab power"
+
+
+def _comparisons(plan: AblationPlan) -> str:
+    pairs = plan.ablation.comparisons or []
+    first = plan.arms[0].name
+    if pairs == [[arm.name, first] for arm in plan.arms[1:]]:
+        return f"every arm with {first}"
+    return "; ".join(f"{arm} with {other}" for arm, other in pairs) or "none"
+
+
+def _time(state: AblationState, jobs: int | None) -> str:
+    seconds = state.durations.remaining_seconds(state.waiting, [], jobs or 1)
+    if not state.waiting:
+        return "none: all runs are done"
+    if seconds is None:
+        return "not known before the first run is done"
+    how = "on a single core" if jobs is None else f"with --jobs {jobs}"
+    return f"about {time_text(seconds)} {how}, by the runs that are done"
+
+
+def cost_text(state: AblationState) -> str:
+    """Return what the waiting runs will cost, and what they may."""
+    ablation, cost = state.plan.ablation, state.costs.remaining(state.waiting)
+    limits = [f"${ablation.budget_usd:g}"] if ablation.budget_usd is not None else []
+    limits += [f"{ablation.budget_tokens:,} tokens"] if ablation.budget_tokens is not None else []
+    at_most = f"; at most {' and '.join(limits)} for all runs together" if limits else ""
+    if cost is None:
+        names = dict.fromkeys(
+            name
+            for arm in state.plan.arms
+            for name in arm.scenario.models_used
+            if arm.scenario.live.price(name) is None
+        )
+        return f"not known before a run of each arm is done, no price is known: {', '.join(names)}{at_most}"
+    if cost == (0.0, 0.0):
+        return f"$0.00{at_most}"
+    how = (
+        "by the runs that are done" if cost[0] == cost[1] else "if earlier messages are read from the provider's cache"
+    )
+    return f"about {range_text(cost)}, {how}{at_most}"
+
+
+def table_json(state: AblationState) -> list[dict[str, Any]]:
+    """Return the primary measure by arm: runs, mean and standard error of the mean over runs."""
+    primary = state.plan.ablation.measures[0]
+    return [
+        {"name": arm.name, "n": len(values), "measure": primary, "mean": _mean(values), "se": _se(values)}
+        for arm, values in _by_arm(state, primary)
+    ]
+
+
+def table_text(state: AblationState) -> RenderableType:
+    """Return the primary measure by arm as a table, with the best fixed baseline below for comparison."""
+    primary = state.plan.ablation.measures[0]
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", style="cyan")
+    table.add_column("n", justify="right")
+    table.add_column(MEASURES.get(primary, primary), justify="right")
+    table.add_column("SE", justify="right")
+    for arm, values in _by_arm(state, primary):
+        table.add_row(arm.name, str(len(values)), _figure(_mean(values)), _figure(_se(values)))
+    if primary == "heldout.pgr":
+        baseline = [value for _, values in _by_arm(state, "baseline.pgr") for value in values]
+        table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _figure(_mean(baseline)), "")
+    without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
+    if without == 0:
+        return table
+    note = f"{counted(without, 'finished run')} without this measure, as where a team posts no result."
+    return Group(table, Text(note, style="yellow"))
+
+
+def _by_arm(state: AblationState, measure: str) -> list[tuple[PlannedArm, list[float]]]:
+    values: dict[str, list[float]] = {arm.name: [] for arm in state.plan.arms}
+    for run in state.runs:
+        info = state.done.get(run.stem)
+        value = measured(info.summary, measure) if info is not None and isinstance(info.summary, Mapping) else None
+        if value is not None:
+            values[run.arm].append(value)
+    return [(arm, values[arm.name]) for arm in state.plan.arms]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _se(values: Sequence[float]) -> float | None:
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _hours(arm: PlannedArm) -> float:
+    """Return the research hours of an arm's team."""
+    return arm.scenario.budget.hours * arm.scenario.team.researchers
+
+
+def _value(value: Any) -> str:
+    return str(value) if isinstance(value, str) else value_text(value)
+
+
+def remaining(state: AblationState) -> int:
+    """Return how many runs of the whole ablation are not in this folder."""
+    return sum(not state.folder.finished_path(run).exists() for run in state.plan.runs)

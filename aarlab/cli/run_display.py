@@ -1,0 +1,259 @@
+"""What a person sees while a team works. Fed by events and by nothing else; it writes to the console it is given."""
+
+import math
+from abc import ABC, abstractmethod
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from aarlab.cli.formatting import counted, dollars_text, hours_text, pgr_text, shortened
+from aarlab.cli.run_progress import ResearcherProgress, RunProgress
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import RoundStarted
+from aarlab.memory.runfile import LogEntry
+
+_BARS = "▁▂▃▄▅▆▇█"
+_FRAME_LINES = 10
+"""Lines of the live display that are not researchers."""
+
+
+class RunDisplay(ABC):
+    """Something that shows a run while it goes on."""
+
+    @abstractmethod
+    def handle_event(self, entry: LogEntry) -> None:
+        """Take in an event."""
+
+    @abstractmethod
+    def progress(self, label: str, share: float) -> None:
+        """Take in how far something slow is: a share in [0, 1]."""
+
+    @abstractmethod
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    @abstractmethod
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the screen to others."""
+
+
+def open_display(scenario: Scenario, console: Console) -> RunDisplay:
+    """Return a live display on a terminal, plain lines elsewhere, and where a person types at the terminal."""
+    typing = any(name.startswith("human/") for name in scenario.models_used)
+    if console.is_terminal and not console.is_dumb_terminal and not typing:
+        return LiveDisplay(scenario, console)
+    return PlainDisplay(scenario, console)
+
+
+class PlainDisplay(RunDisplay):
+    """A line for each round and for each slow preparation."""
+
+    def __init__(self, scenario: Scenario, console: Console) -> None:
+        """Write to `console`."""
+        self._scenario = scenario
+        self._console = console
+        self._progress = RunProgress()
+        self._label = ""
+
+    def __enter__(self) -> Self:
+        """Say what begins."""
+        self._print(scenario_line(self._scenario))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing has to be put back."""
+
+    def handle_event(self, entry: LogEntry) -> None:
+        """Write a line where a round ends."""
+        before = self._round_line()
+        round_, closing = self._progress.round, self._progress.closing
+        self._progress.handle_event(entry)
+        if round_ > 0 and (self._progress.round, self._progress.closing) != (round_, closing):
+            self._print(before)
+
+    def progress(self, label: str, share: float) -> None:
+        """Write a line where something new is waited for."""
+        if label != self._label:
+            self._label = label
+            self._print(f"{label} ...")
+
+    def _round_line(self) -> str:
+        run_progress = self._progress
+        best = (
+            "no full result yet"
+            if run_progress.best is None
+            else f"best PGR {pgr_text(run_progress.best, run_progress.best_se)} ({run_progress.best_agent})"
+        )
+        return ", ".join(
+            [
+                f"round {run_progress.round} of {self._scenario.rounds}: {hours_text(run_progress.hours_each)} each",
+                best,
+                counts_text(run_progress),
+                dollars_text(run_progress.cost_usd),
+            ]
+        )
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+class LiveDisplay(RunDisplay):
+    """The whole team on one screen, drawn anew a few times a second."""
+
+    def __init__(self, scenario: Scenario, console: Console) -> None:
+        """Draw on `console`, which must be a terminal."""
+        self._scenario = scenario
+        self._console = console
+        self._progress = RunProgress()
+        self._preparation: tuple[str, float] | None = None
+        # The screen is drawn by a thread of its own.
+        self._lock = Lock()
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=5, redirect_stdout=False)
+
+    def __enter__(self) -> Self:
+        """Take over the lower part of the terminal."""
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last picture standing."""
+        self._live.__exit__(kind, error, trace)
+
+    def handle_event(self, entry: LogEntry) -> None:
+        """Take in an event."""
+        with self._lock:
+            if isinstance(entry.event, RoundStarted):
+                self._preparation = None
+            self._progress.handle_event(entry)
+
+    def progress(self, label: str, share: float) -> None:
+        """Take in how far a slow preparation is."""
+        with self._lock:
+            self._preparation = (label, share) if share < 1 else None
+
+    def _draw(self) -> RenderableType:
+        with self._lock:
+            return render(self._progress, self._scenario, self._console.size, self._preparation)
+
+
+def render(
+    run_progress: RunProgress, scenario: Scenario, size: tuple[int, int], waiting: tuple[str, float] | None = None
+) -> RenderableType:
+    """Return the live display of a (columns, rows) screen."""
+    columns, rows = size
+    parts: list[RenderableType] = [Text(shortened(scenario_line(scenario), columns), style="bold")]
+    if run_progress.researchers:
+        parts += [_round_progress(run_progress, scenario, columns), _best_pgr_line(run_progress, scenario, columns)]
+        parts.append(_researchers(run_progress, columns, rows - _FRAME_LINES))
+        parts.append(
+            Text(shortened(f"{counts_text(run_progress)}, {dollars_text(run_progress.cost_usd)}", columns), style="dim")
+        )
+    if run_progress.closing and not run_progress.closed:
+        parts.append(Text("research is over; the best is scored again on fresh worlds", style="yellow"))
+    if waiting is not None:
+        parts.append(_progress_line(*waiting, columns))
+    return Group(*parts)
+
+
+def scenario_line(scenario: Scenario) -> str:
+    """Return the scenario in a line."""
+    team = counted(scenario.team.researchers, "researcher")
+    return (
+        f"{scenario.name}: {team} ({scenario.team.model}) on {scenario.task.name}, "
+        f"structure {structure_name(scenario)}, seed {scenario.seed}"
+    )
+
+
+def structure_name(scenario: Scenario) -> str:
+    """Return the preset's name, with the dials that stand elsewhere than the preset has them."""
+    from aarlab.graph.structure.structure import DIALS, PRESETS
+
+    structure = scenario.structure
+    turned = [
+        f"{dial.name}={structure.value_of(dial)}"
+        for dial in DIALS
+        if structure.value_of(dial) != PRESETS[structure.preset][dial.name]
+    ]
+    return " ".join([structure.preset, *turned])
+
+
+def counts_text(run_progress: RunProgress) -> str:
+    """Return how much of what there has been."""
+    kinds = ("finding", "borrow", "critique", "experiment", "evaluation")
+    return ", ".join(counted(run_progress.counts[kind], kind) for kind in kinds)
+
+
+def sparkline(points: list[tuple[float, float]], end: float, cells: int) -> str:
+    """Return a step function, given by its (x, y) steps, as `cells` bars from x = 0 to `end`."""
+    if not points:
+        return ""
+    low, high = min(0.0, *(y for _, y in points)), max(y for _, y in points)
+    steps = sorted(points)
+    line = []
+    for cell in range(cells):
+        reached = [y for x, y in steps if x <= end * (cell + 1) / cells]
+        level = (max(reached) - low) / (high - low) if reached and high > low else 0.0
+        line.append(_BARS[round(level * (len(_BARS) - 1))] if reached else " ")
+    return "".join(line)
+
+
+def _round_progress(run_progress: RunProgress, scenario: Scenario, columns: int) -> RenderableType:
+    budget = scenario.budget.hours
+    grid = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=budget, completed=min(run_progress.hours_each, budget), width=max(columns - 42, 8))
+    grid.add_row(
+        f"round {run_progress.round} of {scenario.rounds}", bar, f"{run_progress.hours_each:.1f} of {budget:g} h each"
+    )
+    return grid
+
+
+def _best_pgr_line(run_progress: RunProgress, scenario: Scenario, columns: int) -> RenderableType:
+    if run_progress.best is None:
+        return Text("no full result yet", style="dim")
+    curve = sparkline(run_progress.frontier, max(run_progress.hours_each, 1e-9), max(min(columns - 52, 40), 8))
+    best = f"best {pgr_text(run_progress.best, run_progress.best_se)}"
+    return Text.assemble((f"{best} ", "bold green"), (f"by {run_progress.best_agent}  ", "dim"), (curve, "green"))
+
+
+def _researchers(run_progress: RunProgress, columns: int, lines: int) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, expand=True, padding=(0, 1, 0, 0))
+    table.add_column("researcher", style="cyan", no_wrap=True)
+    table.add_column("direction", style="dim", no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column("last step", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("best", justify="right", no_wrap=True, style="green")
+    table.add_column("hours", justify="right", no_wrap=True)
+    everybody = list(run_progress.researchers.values())
+    shown = everybody if len(everybody) <= max(lines, 3) else _best_researchers(everybody, max(lines - 1, 3))
+    for one in shown:
+        direction, step = shortened(one.direction or "–", columns), shortened(one.step, columns)
+        table.add_row(one.name, direction, step, pgr_text(one.best), f"{one.hours:.1f}")
+    if len(shown) == len(everybody):
+        return table
+    return Group(table, Text(f"and {len(everybody) - len(shown)} more with a lower best", style="dim"))
+
+
+def _best_researchers(everybody: list[ResearcherProgress], count: int) -> list[ResearcherProgress]:
+    """Return those with the best PGR, in the order of the team."""
+    ranked = sorted(everybody, key=lambda one: -math.inf if one.best is None else one.best, reverse=True)
+    chosen = {one.name for one in ranked[:count]}
+    return [one for one in everybody if one.name in chosen]
+
+
+def _progress_line(label: str, share: float, columns: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    width = max(columns - 46, 8)
+    grid.add_row(Text(shortened(label, 36)), ProgressBar(total=1.0, completed=share, width=width), f"{share:.0%}")
+    return grid

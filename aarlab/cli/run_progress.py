@@ -1,0 +1,111 @@
+"""Where a run stands, told by its events one after the other: what the live display and the overview show."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aarlab.memory.events import (
+    AgentSetup,
+    Borrowed,
+    Edge,
+    Evaluation,
+    Experiment,
+    FailedModelCall,
+    Finding,
+    ModelCall,
+    RoundStarted,
+    RunClosed,
+    ToolExecution,
+)
+from aarlab.memory.runfile import LogEntry
+
+
+@dataclass(slots=True)
+class ResearcherProgress:
+    """Where one researcher stands."""
+
+    name: str
+    direction: str | None
+    hours: float = 0.0
+    """Research hours used."""
+    step: str = "begins"
+    """Its last step, in a line."""
+    best: float | None = None
+    """Best development PGR of its full experiments."""
+    findings: int = 0
+    experiments: int = 0
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """Where the team stands. Feed it every event once, in the order of the log."""
+
+    round: int = 0
+    researchers: dict[str, ResearcherProgress] = field(default_factory=dict)
+    """By name, in order of their briefing."""
+    best: float | None = None
+    """Best development PGR so far."""
+    best_se: float | None = None
+    best_agent: str | None = None
+    frontier: list[tuple[float, float]] = field(default_factory=list)
+    """Research hours of a researcher and best development PGR so far, at each improvement as it was told."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Of findings, borrows, critiques, experiments and evaluations."""
+    cost_usd: float | None = 0.0
+    """None as soon as the price of one call is not known."""
+    closing: bool = False
+    """Whether research is over and the best is scored."""
+    closed: bool = False
+    """Whether that is over, too."""
+
+    def handle_event(self, entry: LogEntry) -> None:
+        """Take in the next event."""
+        researcher = self.researchers.get(entry.stream)
+        if researcher is not None:
+            researcher.hours = max(researcher.hours, entry.hours)
+        match entry.event:
+            case AgentSetup(role="researcher") as brief:
+                # Briefed again where a run was forked, a researcher is still the same.
+                known = self.researchers.setdefault(entry.stream, ResearcherProgress(entry.stream, brief.direction))
+                known.direction = brief.direction
+            case RoundStarted():
+                self.round = entry.round
+            case ModelCall(cost_usd=cost) | FailedModelCall(cost_usd=cost):
+                self.cost_usd = None if self.cost_usd is None or cost is None else self.cost_usd + cost
+            case ToolExecution(tool=tool, summary=summary) if researcher is not None:
+                researcher.step = f"{tool.split('_')[0]} {summary}"
+            case Experiment() as experiment:
+                self._add_experiment(experiment, entry.hours, researcher)
+            case Finding():
+                self.counts["finding"] += 1
+                if researcher is not None:
+                    researcher.findings += 1
+            case Borrowed():
+                self.counts["borrow"] += 1
+            case Edge(relation="critiques"):
+                self.counts["critique"] += 1
+            case Evaluation(panel=panel):
+                self.counts["evaluation"] += 1
+                self.closing = self.closing or panel != "development"
+            case RunClosed():
+                self.closed = True
+            case _:
+                pass
+
+    def _add_experiment(self, experiment: Experiment, hours: float, researcher: ResearcherProgress | None) -> None:
+        self.counts["experiment"] += 1
+        if researcher is not None:
+            researcher.experiments += 1
+        pgr = experiment.pgr
+        if experiment.fidelity != "full" or pgr is None or researcher is None:
+            return
+        if researcher.best is None or pgr > researcher.best:
+            researcher.best = pgr
+        if self.best is None or pgr > self.best:
+            self.best, self.best_se, self.best_agent = pgr, experiment.se, researcher.name
+            self.frontier.append((hours, pgr))
+
+    @property
+    def hours_each(self) -> float:
+        """Research hours that a researcher has used, averaged over the team."""
+        hours = [researcher.hours for researcher in self.researchers.values()]
+        return sum(hours) / len(hours) if hours else 0.0

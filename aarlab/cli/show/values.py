@@ -1,0 +1,175 @@
+"""Arguments and results of tools, laid out for reading."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from aarlab.cli.formatting import counted, printable
+from aarlab.cli.show.display_options import DisplayOptions
+from aarlab.cli.show.layout import Indented
+
+_CODE_LINES = 16
+_TEXT_LINES = 10
+_ROWS = 8
+_GAP = 2
+"""Columns between those of a table."""
+_INDENT = 16
+"""Columns of the page that stand to the left of a table."""
+_MAX_INLINE_CHARS = 120
+"""Characters of a value that stands on a line with others."""
+_MAX_CELL_CHARS = 30
+"""Characters of a value that stands in a table."""
+_LEADING_KEYS = (
+    "error", "id", "number", "action", "subject", "panel", "finding", "experiment", "operator", "type", "title", "path",
+    "fidelity", "pgr", "se", "worlds", "author", "round", "family",
+)  # fmt: skip
+_EMPTY: tuple[Any, ...] = (None, [], {})
+
+
+def render_json(content: str, options: DisplayOptions) -> RenderableType:
+    """Return a tool result, which is JSON, for reading; text that is not JSON as it is."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return _text(content, options)
+    return render_value(value, options)
+
+
+def render_value(value: Any, options: DisplayOptions) -> RenderableType:
+    """Return a JSON value for reading: short things on one line, code highlighted, like records as a table."""
+    if _fits_in(value, _MAX_INLINE_CHARS):
+        return Text(_short(value))
+    match value:
+        case dict():
+            return Group(*_fields(value, options))
+        case list() if _is_table(value, options):
+            return _table(value, options)
+        case list():
+            return Group(*_items(value, options))
+        case _:
+            return _text(str(value), options)
+
+
+def one_line(value: Mapping[str, Any]) -> str | None:
+    """Return an object's fields on one line; None if one of them is too long for that."""
+    keys = _ordered_keys(value)
+    if not all(_fits_in(value[key], _MAX_INLINE_CHARS) for key in keys):
+        return None
+    return " · ".join(f"{_label(key)} {_short(value[key])}" for key in keys)
+
+
+def omission_notice(count: int, noun: str) -> Iterator[RenderableType]:
+    """Yield the notice that something was shortened, if it was."""
+    if count > 0:
+        yield Text(f"… {counted(count, f'more {noun}')} (--full)", style="dim italic")
+
+
+def _fields(value: Mapping[str, Any], options: DisplayOptions) -> Iterator[RenderableType]:
+    keys = [key for key in _ordered_keys(value) if value[key] not in ([], {})]
+    short = [key for key in keys if _fits_in(value[key], _MAX_INLINE_CHARS)]
+    if short:
+        yield Text(" · ".join(f"{_label(key)} {_short(value[key])}" for key in short))
+    for key in keys:
+        if key not in short:
+            yield Text(f"{_label(key)}:", style="dim")
+            yield Indented(render_value(value[key], _indented_options(options)), 2)
+
+
+def _indented_options(options: DisplayOptions) -> DisplayOptions:
+    """Return the reading for what stands two columns further to the right."""
+    return replace(options, width=options.width - 2)
+
+
+def _items(value: Sequence[Any], options: DisplayOptions) -> Iterator[RenderableType]:
+    shown = _first_of(value, options)
+    for item in shown:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row("-", render_value(item, _indented_options(options)))
+        yield grid
+    yield from omission_notice(len(value) - len(shown), "item")
+
+
+def _table(rows: Sequence[Mapping[str, Any]], options: DisplayOptions) -> RenderableType:
+    shown = _first_of(rows, options)
+    columns = _ordered_keys({key for row in shown for key in row if row[key] not in _EMPTY})
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        numeric = all(isinstance(row.get(column), int | float | None) for row in shown)
+        whole = max(len(_short(row.get(column, ""))) for row in shown)
+        table.add_column(Text(_label(column)), justify="right" if numeric else "left", min_width=whole)
+    for row in shown:
+        table.add_row(*(Text(_short(row[column]) if row.get(column) not in _EMPTY else "") for column in columns))
+    return Group(table, *omission_notice(len(rows) - len(shown), "row"))
+
+
+def _text(text: str, options: DisplayOptions) -> RenderableType:
+    code = "\n" in text and ("def " in text or "import " in text)
+    cut, more = options.cut(printable(text), _CODE_LINES if code else _TEXT_LINES)
+    body: RenderableType = Text(cut)
+    if code:
+        body = Syntax(cut, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    return Group(body, *omission_notice(more, "line"))
+
+
+def _first_of(items: Sequence[Any], options: DisplayOptions) -> Sequence[Any]:
+    # One item more is no longer than the notice that it was left out.
+    return items if options.full or len(items) <= _ROWS + 1 else items[:_ROWS]
+
+
+def _ordered_keys(keys: Iterable[str]) -> list[str]:
+    """Return keys with those first that say what it is about; stored JSON has them in the order of the alphabet."""
+    rank = {key: place for place, key in enumerate(_LEADING_KEYS)}
+    return sorted(keys, key=lambda key: (rank.get(key, len(rank)), key))
+
+
+def _is_table(value: Sequence[Any], options: DisplayOptions) -> bool:
+    """Whether a list holds records whose fields fit beside each other on the page."""
+    if len(value) < 2 or not all(isinstance(row, dict) and row for row in value):
+        return False
+    if not all(_fits_in(cell, _MAX_CELL_CHARS) for row in value for cell in row.values()):
+        return False
+    width: dict[str, int] = {}
+    for key, cell in ((key, cell) for row in value for key, cell in row.items() if cell not in _EMPTY):
+        heading = max(map(len, _label(key).split()), default=0)
+        width[key] = max(width.get(key, 0), heading, len(_short(cell)))
+    return sum(width.values()) + _GAP * len(width) <= options.width - _INDENT
+
+
+def _fits_in(value: Any, max_chars: int) -> bool:
+    match value:
+        case str():
+            return "\n" not in value and len(value) <= max_chars
+        case list():
+            flat = all(_fits_in(item, max_chars) and not isinstance(item, list) for item in value)
+            return flat and len(_short(value)) <= max_chars
+        case dict():
+            return not value
+        case _:
+            return True
+
+
+def _short(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case list():
+            return ", ".join(map(_short, value)) or "none"
+        case dict():
+            return "nothing"
+        case _:
+            return printable(str(value))
+
+
+def _label(key: str) -> str:
+    return printable(key).replace("_", " ")

@@ -1,0 +1,57 @@
+"""What a task is like: how large its gap is, and how long an experiment on it takes here."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aarlab.scenarios import baselines
+from aarlab.scenarios.task import Progress, Task
+from aarlab.tools.evaluator.method_comparison import Mean, compare
+from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.sandbox import Sandbox, SandboxMode
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """A task as a few of its worlds show it."""
+
+    weak_acc: Mean
+    strong_acc: Mean
+    experiment_ms: float
+    """Milliseconds on the clock for a full experiment with vanilla training, on all cores: worlds, runs, scores, and
+    the runs with shuffled labels.
+    """
+
+    @property
+    def gap(self) -> float:
+        """What is to be recovered: how far the strong accuracy is above the weak teacher, in accuracy."""
+        return self.strong_acc.mean - self.weak_acc.mean
+
+
+def survey(
+    tasks: Sequence[Task], *, worlds: int, progress: Progress, sandbox: SandboxMode
+) -> dict[str, CatalogueEntry]:
+    """Return how tasks are, by name, after a full experiment of `worlds` worlds on each.
+
+    Raises:
+        SandboxUnavailable: There is no such sandbox to do an experiment in.
+    """
+    entries = {}
+    with Sandbox(sandbox) as box:
+        for number, task in enumerate(tasks):
+            task.prepare(progress)
+            progress("measuring", number / len(tasks))
+            measured = compare(task, {}, box, worlds=worlds)
+            entries[task.name] = CatalogueEntry(
+                measured.weak_acc, measured.strong_acc, _experiment_ms(task, box, worlds)
+            )
+    return entries
+
+
+def _experiment_ms(task: Task, sandbox: Sandbox, worlds: int) -> float:
+    vanilla = baselines.load()["vanilla_soft"].code
+    with Evaluator(task, sandbox, run_seed=0, full_worlds=worlds) as evaluator:
+        began = time.monotonic()
+        asyncio.run(evaluator.experiment(vanilla, "full", name="survey"))
+        return 1000 * (time.monotonic() - began)

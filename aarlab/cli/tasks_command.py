@@ -1,0 +1,142 @@
+"""`aarlab tasks`: what there is to research."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from aarlab.cli.options import (
+    SandboxMode,
+    json_option,
+    print_json,
+    refuse,
+    sandbox_option,
+    stderr_console,
+    stdout_console,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from aarlab.cli.task_catalogue import CatalogueEntry
+    from aarlab.scenarios.task import Task
+    from aarlab.tools.evaluator.method_comparison import Mean
+
+
+@click.command()
+@click.argument("name", metavar="[TASK]", required=False)
+@sandbox_option
+@json_option
+def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
+    """List the tasks, with the gap to recover and the cost of an experiment; or show one TASK and its parameters.
+
+    Gap and cost are measured here and now, on a few worlds.
+    """
+    from aarlab.config import Fault
+    from aarlab.config.errors import did_you_mean
+    from aarlab.graph.scenario import Scoring, StepCosts
+    from aarlab.scenarios.task_registry import TASKS
+
+    if name is not None and name not in TASKS:
+        refuse([Fault("TASK", None, repr(name), ", ".join(TASKS), did_you_mean(name, TASKS))], as_json=as_json)
+    chosen = [task for task in TASKS.values() if name in (None, task.name)]
+    worlds = Scoring().full_worlds
+    entries = _measured_tasks(chosen, worlds, sandbox)
+    hours = StepCosts().model_dump(include={"smoke", "pilot", "full"})
+    if as_json:
+        listed = [_task_json(task, entries.get(task.name)) for task in chosen]
+        print_json({"tasks": listed, "worlds": worlds, "sandbox": sandbox, "research_hours": hours})
+        return
+    console = stdout_console()
+    console.print(_table(chosen, entries) if name is None else _task_details(chosen[0], entries.get(name)))
+    prices = ", ".join(f"{fidelity} {price:g}" for fidelity, price in hours.items())
+    console.print(f"The experiment: a full one, vanilla training on {worlds} worlds, timed on this machine.")
+    console.print(f"In a run, experiments take research hours by their fidelity: {prices}.")
+    if name is None:
+        console.print("See one in full with [bold]aarlab tasks TASK[/], choose it with [bold]--set task=TASK[/].")
+    else:
+        console.print("Set a parameter with [bold]--set task.parameters.PARAMETER=VALUE[/].")
+
+
+def _measured_tasks(chosen: "Sequence[Task]", worlds: int, sandbox: SandboxMode) -> "dict[str, CatalogueEntry]":
+    """Return what the tasks are like; nothing where no experiment can be done, after having said why."""
+    from aarlab.cli.progress_bar import DelayedProgressBar
+    from aarlab.cli.task_catalogue import survey
+    from aarlab.tools.sandbox import SandboxUnavailable
+
+    try:
+        with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
+            return survey(chosen, worlds=worlds, progress=progress_bar, sandbox=sandbox)
+    except SandboxUnavailable as error:
+        click.echo(f"Nothing was measured: {error}", err=True)
+        return {}
+
+
+def _task_json(task: "Task", survey: "CatalogueEntry | None") -> dict[str, Any]:
+    from aarlab.cli.task_parameters import knob_descriptions
+
+    measured: dict[str, Any] = dict.fromkeys(("weak_acc", "strong_acc", "gap", "experiment_ms"))
+    if survey is not None:
+        measured = {
+            "weak_acc": _mean(survey.weak_acc),
+            "strong_acc": _mean(survey.strong_acc),
+            "gap": round(survey.gap, 4),
+            "experiment_ms": round(survey.experiment_ms),
+        }
+    described = {
+        "name": task.name,
+        "about": task.about,
+        "parameters": dict(task.parameters),
+        "knob_descriptions": dict(knob_descriptions(task)),
+    }
+    return {**described, **measured}
+
+
+def _mean(mean: "Mean") -> dict[str, float]:
+    return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
+
+
+def _figures(survey: "CatalogueEntry | None") -> dict[str, str]:
+    """Return what was measured, in words, by what it is."""
+    if survey is None:
+        return dict.fromkeys(("weak", "strong", "gap", "experiment"), "–")
+    weak, strong = (f"{mean.mean:.3f} ± {mean.se:.3f}" for mean in (survey.weak_acc, survey.strong_acc))
+    cost = f"{survey.experiment_ms:.0f} ms"
+    return {"weak": weak, "strong": strong, "gap": f"{survey.gap:.3f}", "experiment": cost}
+
+
+def _table(chosen: "Sequence[Task]", entries: "Mapping[str, CatalogueEntry]") -> "RenderableType":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
+    table.add_column("task", style="bold cyan", no_wrap=True)
+    for heading in _figures(None):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("an item is", style="dim")
+    for task in chosen:
+        idea = task.about.partition(";")[0].removeprefix("An item is ")
+        table.add_row(task.name, *_figures(entries.get(task.name)).values(), idea)
+    return table
+
+
+def _task_details(task: "Task", survey: "CatalogueEntry | None") -> "RenderableType":
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from aarlab.cli.task_parameters import knob_descriptions
+
+    figures = Table.grid(padding=(0, 2))
+    figures.add_column(style="dim")
+    for what, figure in _figures(survey).items():
+        figures.add_row(what, figure)
+    parameters = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
+    parameters.add_column("parameter", style="bold cyan", no_wrap=True)
+    parameters.add_column("default", justify="right", no_wrap=True)
+    parameters.add_column("what it is")
+    about = knob_descriptions(task)
+    for parameter, value in task.parameters.items():
+        parameters.add_row(parameter, str(value), about[parameter])
+    return Group(Text(task.name, style="bold cyan"), Text(task.about), Text(), figures, parameters)

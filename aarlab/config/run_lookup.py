@@ -1,0 +1,71 @@
+"""Run files by name: where a new one goes, and which one a person means."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aarlab.config.errors import ConfigError, Fault, did_you_mean
+from aarlab.memory.migrations import SchemaError
+from aarlab.memory.schema_upgrade import run_started_at
+
+DEFAULT_FOLDER = Path("runs")
+SUFFIX = ".db"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run file in a folder."""
+
+    path: Path
+    created_at: str
+
+
+def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
+    """Return a path for a new run, such as `quickstart-seed7-20261123-154210-3fa2.db`; its stem is the run's id."""
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return folder / f"{scenario}-seed{seed}-{moment}-{secrets.token_hex(2)}{SUFFIX}"
+
+
+def find_run(name: str | None) -> Path:
+    """Return the run file that a person means: a file, the newest in a folder, or an id (or its start) in ./runs.
+
+    Args:
+        name: None means the newest in ./runs.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    path = DEFAULT_FOLDER if name is None else Path(name)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        runs = runs_in(path)
+        if not runs:
+            raise ConfigError([Fault(str(path), None, "a folder without runs", "a run file, or a folder with some")])
+        return runs[-1].path
+    known = [run.path for run in runs_in(DEFAULT_FOLDER)]
+    matching = [run for run in known if name is not None and run.stem.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if name is None:
+        raise ConfigError([Fault("./runs", None, "no such folder", "a run, which `aarlab run` puts there")])
+    found = f"the start of {len(matching)} runs" if matching else "no such run"
+    hint = None if matching else did_you_mean(name, (run.stem for run in known))
+    raise ConfigError(
+        [Fault(name, None, found, "a run file, a folder with run files, or the id of a run in ./runs", hint)]
+    )
+
+
+def runs_in(folder: Path) -> list[FoundRun]:
+    """Return the run files directly in a folder, oldest first."""
+    runs = [FoundRun(path, created) for path in sorted(folder.glob(f"*{SUFFIX}")) if (created := _created_at(path))]
+    return sorted(runs, key=lambda run: (run.created_at, run.path.name))
+
+
+def _created_at(path: Path) -> str | None:
+    """Return when the run began; None for a file that is not a run file."""
+    try:
+        return run_started_at(path)
+    except (SchemaError, OSError):
+        return None

@@ -1,0 +1,191 @@
+"""The arms of an ablation: what they are, what differs between them, and whether they had the same to spend."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aarlab.ablation.outcome_measures import measured
+from aarlab.ablation.records import Results, RunRecord
+from aarlab.statistics import Estimate, estimate, mean
+
+_RUN_FIELDS = ("name", "seed")
+"""Fields of a scenario that differ between the runs of an arm."""
+_LIMITS = ("usd", "tokens", "calls", "usd_per_agent", "tokens_per_agent", "calls_per_agent")
+"""Fields of a budget beside hours."""
+SECRET_FIELD = "scoring.secret"
+"""What a report must not give away: with it anybody could compute the worlds, labels and all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRuns:
+    """One setting, and its runs."""
+
+    name: str
+    records: tuple[RunRecord, ...]
+    """All that were planned, seeds ascending."""
+    scenario: Mapping[str, Any]
+    """Resolved, without name and seed; empty if no run file could be read."""
+    differing_fields: Mapping[str, Any]
+    """Fields, by dotted path, that stand elsewhere than in the first arm."""
+
+    @property
+    def done(self) -> tuple[RunRecord, ...]:
+        """The runs that came to their end."""
+        return tuple(record for record in self.records if record.status == "done")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The base models that think in it: the researchers' first, then those of the other roles it has.
+
+        Read from what the run file says, for its models need not be installed here.
+        """
+        team, structure = self.scenario.get("team", {}), self.scenario.get("structure", {})
+        roles = {
+            "model": True,
+            "reviewer": structure.get("review", "none") != "none",
+            "librarian": structure.get("sharing") == "query",
+            "overseer": structure.get("oversight", "none") != "none",
+        }
+        named = [team[role] for role, there in roles.items() if there and role in team]
+        return tuple(dict.fromkeys([*named[:1], *team.get("models", {}).values(), *named[1:]]))
+
+    @property
+    def budget_hours(self) -> float | None:
+        """Research hours that the whole team of a run may use."""
+        budget, team = self.scenario.get("budget", {}).get("hours"), self.scenario.get("team", {}).get("researchers")
+        return None if budget is None or team is None else float(budget * team)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What else limited a run, by field of the budget: dollars, tokens, calls."""
+        budget = self.scenario.get("budget", {})
+        return {field: budget[field] for field in _LIMITS if budget.get(field) is not None}
+
+    def values(self, measure: str) -> dict[int, float]:
+        """Return a measure by seed, of the runs that have it."""
+        found = ((record.seed, measured(record.summary, measure)) for record in self.done)
+        return {seed: value for seed, value in found if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmUsage:
+    """What the runs of an arm used."""
+
+    arm: str
+    runs: int
+    budget_hours: float | None
+    """Research hours that each team might use."""
+    hours: Estimate
+    """Research hours that each team used, its close included."""
+    experiments: Estimate
+    evaluations: Estimate
+    cost_usd: float | None
+    """Of all runs together; None as soon as the price of one call is not known."""
+    wall_hours: float
+    """Hours on the clock of all runs together."""
+
+
+def arms_of(results: Results) -> tuple[ArmRuns, ...]:
+    """Return the arms in the order of the file."""
+    grouped: dict[str, list[RunRecord]] = {}
+    for record in results.records:
+        grouped.setdefault(record.arm, []).append(record)
+    scenarios = {name: _scenario(records) for name, records in grouped.items()}
+    first = next(iter(scenarios.values()), {})
+    return tuple(
+        ArmRuns(name, tuple(records), scenarios[name], differences(scenarios[name], first))
+        for name, records in grouped.items()
+    )
+
+
+def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a scenario, by dotted path, that are not as in another. Dials stand for their preset."""
+    here, there = flattened(scenario), flattened(against)
+    if not here or not there:
+        return {}
+    differing = {
+        path: here.get(path) for path in [*here, *(there.keys() - here.keys())] if here.get(path) != there.get(path)
+    }
+    if any(path.startswith("structure.") and path != "structure.preset" for path in differing):
+        differing.pop("structure.preset", None)
+    if SECRET_FIELD in differing:
+        differing[SECRET_FIELD] = "(another)"
+    return differing
+
+
+def flattened(scenario: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested fields by dotted path."""
+    fields: dict[str, Any] = {}
+    for name, value in scenario.items():
+        if isinstance(value, Mapping) and value:
+            fields |= flattened(value, f"{prefix}{name}.")
+        else:
+            fields[f"{prefix}{name}"] = value
+    return fields
+
+
+def usage(arm: ArmRuns) -> ArmUsage | None:
+    """Return what an arm used; None if none of its runs is done."""
+    if not arm.done:
+        return None
+    summaries = [record.summary for record in arm.done]
+    costs = [summary.get("cost_usd") for summary in summaries]
+    return ArmUsage(
+        arm=arm.name,
+        runs=len(summaries),
+        budget_hours=arm.budget_hours,
+        hours=_mean(summaries, "hours"),
+        experiments=_mean(summaries, "experiments"),
+        evaluations=_mean(summaries, "evaluations"),
+        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        wall_hours=sum(measured(summary, "wall_clock_s") or 0.0 for summary in summaries) / 3600,
+    )
+
+
+def compute_sentence(arms: Iterable[ArmRuns]) -> str:
+    """Return whether the arms had the same to spend, in a sentence: hours, and whatever else was limited."""
+    known = [arm for arm in arms if arm.budget_hours is not None]
+    if not known:
+        return "No run file could be read, so nothing is known about budgets."
+    hours = [arm.budget_hours or 0.0 for arm in known]
+    limits = [arm.limits for arm in known]
+    if len(set(hours)) == 1 and all(limit == limits[0] for limit in limits):
+        parts = [f"{hours[0]:g} research hours for the whole team", *_limit_texts(limits[0])]
+        return f"Every run had the same budget: {', '.join(parts)}."
+    differing = []
+    if len(set(hours)) > 1:
+        least, most = hours.index(min(hours)), hours.index(max(hours))
+        differing.append(
+            f"from {hours[least]:g} research hours for the whole team in {known[least].name} to {hours[most]:g} in "
+            f"{known[most].name}"
+        )
+    for field in dict.fromkeys(field for limit in limits for field in limit):
+        values = {arm.name: arm.limits.get(field) for arm in known}
+        if len(set(values.values())) > 1:
+            each = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
+            differing.append(f"budget.{field}: {', '.join(each)}")
+    return f"Budgets were not equal: {'; '.join(differing)}. Differences between such arms are those of budgets too."
+
+
+def equal_compute(arms: Iterable[ArmRuns]) -> bool:
+    """Whether all arms that are known had the same to spend."""
+    known = [(arm.budget_hours, arm.limits) for arm in arms if arm.budget_hours is not None]
+    return all(one == known[0] for one in known)
+
+
+def _limit_texts(limits: Mapping[str, float]) -> list[str]:
+    units = {"usd": "${:,g}", "tokens": "{:,g} tokens", "calls": "{:,g} calls of base models"}
+    parts = []
+    for field, limit in limits.items():
+        unit, _, each = field.partition("_")
+        parts.append(f"at most {units[unit].format(limit)}{' for each agent' if each else ''}")
+    return parts
+
+
+def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
+    parts = next((record.scenario for record in records if record.scenario), {})
+    return {field: value for field, value in parts.items() if field not in _RUN_FIELDS}
+
+
+def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:
+    return estimate(mean, [measured(summary, field) or 0.0 for summary in summaries])

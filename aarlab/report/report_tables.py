@@ -1,0 +1,224 @@
+"""The tables of a report: the same rows for the page, for Markdown and as CSV."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aarlab.ablation.outcome_measures import measured
+from aarlab.report.analysis import Analysis
+from aarlab.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas
+
+Cell = str | float | int | None
+_ZERO_TOLERANCE = 1e-12
+"""What is less is zero: floating point leaves such differences behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns. Numbers are exact; whoever shows them rounds."""
+
+    name: str
+    """Names the CSV file."""
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def records(self) -> list[dict[str, Cell]]:
+        """Return each row by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the table as a frame. Raises ImportError where there is no pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.records())
+
+
+def tables(analysis: Analysis) -> list[Table]:
+    """Return all tables of a report; one that would be empty is left out."""
+    made = [
+        _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
+        _spent(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
+        _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
+    ]  # fmt: skip
+    return [table for table in made if table.rows]
+
+
+def write_csv(table: Table, folder: Path) -> Path:
+    """Write a table into a folder and return the file. Raises OSError."""
+    path = folder / f"{table.name}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+    return path
+
+
+def _runs(analysis: Analysis) -> Table:
+    measures = [outcome.measure for outcome in analysis.outcomes]
+    shared = [m for m in ("heldout.pgr", "heldout.se", "realised_autonomy", "hours", "cost_usd") if m not in measures]
+    columns = ("arm", "seed", "status", "digest", *measures, *shared, "file")
+    rows = [
+        (
+            record.arm, record.seed, record.status, record.summary.get("digest"),
+            *(measured(record.summary, measure) for measure in [*measures, *shared]), record.path.name,
+        )
+        for arm in analysis.arms for record in arm.records
+    ]  # fmt: skip
+    return Table("runs", "Every run", columns, tuple(rows))
+
+
+def _arms(analysis: Analysis) -> Table:
+    columns = (
+        "measure", "arm", "runs", "mean", "mean_low", "mean_high", "median", "median_low", "median_high", "iqm",
+        "iqm_low", "iqm_high", "sd", "noise_floor",
+    )  # fmt: skip
+    rows = [
+        (
+            outcome.measure, name, arm_summary.n, *_ends(arm_summary.mean), *_ends(arm_summary.median), *_ends(arm_summary.iqm),
+            arm_summary.sd, analysis.noise.get(name) if outcome is analysis.primary else None,
+        )
+        for outcome in analysis.outcomes for name, arm_summary in outcome.arm_summaries.items()
+    ]  # fmt: skip
+    return Table("arms", "Arms", columns, tuple(rows))
+
+
+def _differences(analysis: Analysis) -> Table:
+    columns = (
+        "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "median", "median_low",
+        "median_high", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_holm", "detectable_difference",
+        "detectable_difference_corrected", "seed_correlation", "variance_ratio",
+    )  # fmt: skip
+    rows = []
+    for outcome in analysis.outcomes:
+        for comparison in outcome.comparison:
+            d = comparison.difference
+            pairing = (None, None) if d.pairing is None else (d.pairing.correlation, d.pairing.variance_ratio)
+            rows.append((
+                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean), *_ends(d.median),
+                *_ends(d.p_improvement), d.p, comparison.p_holm, comparison.detectable, comparison.detectable_corrected, *pairing,
+            ))  # fmt: skip
+    return Table("differences", "Planned comparisons", columns, tuple(rows))
+
+
+def _over_baseline(analysis: Analysis) -> Table:
+    rows = [(name, *_ends(over)) for name, over in analysis.over_baseline.items()]
+    columns = ("arm", "difference", "low", "high")
+    return Table("over_baseline", "Held-out PGR above the best fixed baseline", columns, tuple(rows))
+
+
+def _panels(analysis: Analysis) -> Table:
+    rows = [(arm, panel, *_ends(pgr)) for arm, panels in analysis.panels.items() for panel, pgr in panels.items()]
+    return Table("panels", "PGR by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows))
+
+
+def _spent(analysis: Analysis) -> Table:
+    columns = ("arm", "runs", "budget_hours", "hours", "experiments", "evaluations", "cost_usd", "wall_hours")
+    rows = [
+        (
+            name, used.runs, used.budget_hours, used.hours.value, used.experiments.value, used.evaluations.value,
+            used.cost_usd, used.wall_hours,
+        )
+        for name, used in analysis.usage.items()
+    ]  # fmt: skip
+    return Table(
+        "usage",
+        "What runs used: hours, experiments and evaluations a run; dollars and clock in all",
+        columns,
+        tuple(rows),
+    )
+
+
+def _sensitivity(analysis: Analysis) -> Table:
+    rows = [
+        (difference.arm, difference.against, temperament, difference.n, *_ends(difference.mean))
+        for one in analysis.sensitivity
+        for temperament, difference in one.differences
+    ]
+    columns = ("arm", "against", "temperament", "runs", "difference", "low", "high")
+    return Table("temperaments", "The same difference under several temperaments", columns, tuple(rows))
+
+
+def _suspicions(analysis: Analysis) -> Table:
+    rows = []
+    for arm in analysis.arms:
+        facts = [found for record in arm.records if (found := analysis.facts.get((arm.name, record.seed)))]
+        if facts:
+            winners = sum(fact.winner_suspected for fact in facts)
+            rows.append((arm.name, sum(f.checked for f in facts), sum(f.suspected for f in facts), winners))
+    columns = ("arm", "experiments_checked", "unchanged_with_shuffled_teacher", "winners_suspected")
+    return Table("suspicions", "Methods that may ignore their teacher", columns, tuple(rows))
+
+
+def _breaches(analysis: Analysis) -> Table:
+    rows = [
+        (arm.name, record.seed, violation)
+        for arm in analysis.arms
+        for record in arm.done
+        for violation in record.summary.get("structure_violations") or ()
+    ]
+    return Table("breaches", "Where the structure was not kept", ("arm", "seed", "breach"), tuple(rows))
+
+
+def _left_out(analysis: Analysis) -> Table:
+    primary = analysis.primary.measure
+    rows: list[tuple[Cell, ...]] = []
+    for arm in analysis.arms:
+        has = arm.values(primary)
+        for record in arm.records:
+            if record.status != "done":
+                rows.append((arm.name, record.seed, record.status, record.error or "", record.path.name))
+            elif record.seed not in has:
+                why = f"it has no {analysis.primary.label}"
+                rows.append((arm.name, record.seed, "done", why, record.path.name))
+    return Table(
+        "left_out", "Failed, unfinished and left out", ("arm", "seed", "status", "reason", "file"), tuple(rows)
+    )
+
+
+def _best_so_far_curves(analysis: Analysis) -> Table:
+    columns = ("arm", "team_hours", "development_pgr", "low", "high")
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(float(value) for value in point))
+        for name, curve in analysis.best_so_far_curves.items()
+        for point in zip(curve.x, curve.mean, curve.low, curve.high, strict=True)
+    ]
+    return Table("best_so_far_curves", "Best development PGR over the team's research hours", columns, tuple(rows))
+
+
+def _checkpoints(analysis: Analysis) -> Table:
+    rows = [
+        (arm, point, n, *_ends(pgr))
+        for arm, points in analysis.checkpoints.items()
+        for point, (pgr, n) in points.items()
+    ]
+    title = "Held-out PGR of what led at a quarter, half and all of the budget"
+    return Table("checkpoints", title, ("arm", "point", "runs", "pgr", "low", "high"), tuple(rows))
+
+
+def _normalised_areas(analysis: Analysis) -> Table:
+    rows = [(arm, *_ends(under)) for arm, under in analysis.normalised_areas.items()]
+    title = "Area under the best development PGR so far over the team's hours, divided by these hours"
+    return Table("normalised_areas", title, ("arm", "area", "low", "high"), tuple(rows))
+
+
+def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
+    return (estimate.value, *(estimate.interval or (None, None)))
+
+
+def cell_text(cell: Cell) -> str:
+    """Return a cell as people read it: three decimals, or as few digits as say it."""
+    match cell:
+        case None:
+            return "–"
+        case float() if abs(cell) < _ZERO_TOLERANCE:
+            return "0.000"
+        case float():
+            text = f"{cell:.1g}" if 0 < abs(cell) < 0.0005 else f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
+            return text.replace("-", "\N{MINUS SIGN}", 1)
+        case _:
+            return str(cell)

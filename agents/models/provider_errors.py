@@ -1,0 +1,125 @@
+"""What went wrong with a call over the network, and whether it passes. Both official SDKs fail in the same ways."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import ModuleType
+from typing import Any
+
+from aarlab.agents.models.base import ContextTooLong, ModelError, TransientError
+from aarlab.memory.messages import Usage
+
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+_MIN_SECRET_LENGTH = 8
+_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+_TRANSIENT_TYPE = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error", "server_error"})
+"""Types of errors that arrive inside a stream, after a status of 200."""
+_OVERLOADED_STATUS = frozenset({429, 503, 529})
+_OVERLOADED_TYPE = frozenset({"overloaded_error", "rate_limit_error"})
+_NO_CREDIT = re.compile(r"credit balance|insufficient_quota|billing", re.IGNORECASE)
+_TOO_LONG = re.compile(r"too long|context (length|window)|maximum context", re.IGNORECASE)
+_MAX_ERROR_LENGTH = 300
+
+
+class MalformedResponse(Exception):
+    """What arrived makes no sense."""
+
+
+def redacted(text: str) -> str:
+    """Return text without the values of environment variables that look like secrets."""
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET_LENGTH:
+            text = text.replace(value, f"[{name}]")
+    return text
+
+
+@contextmanager
+def translate_errors(sdk: ModuleType, *, model: str, key: str, usage_so_far: Callable[[], Usage]) -> Iterator[None]:
+    """Turn what an SDK, or the network below it, raises into a TransientError or a ModelError.
+
+    Args:
+        sdk: `anthropic` or `openai`.
+        model: Name for people.
+        key: Environment variable that holds the key.
+        spent: Says what the call is known to have taken so far; asked when it fails.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except sdk.APIStatusError as error:
+        raise _error_from_status(error, model, key, usage_so_far()) from None
+    except (sdk.APIConnectionError, _transport_error()) as error:
+        cause = error.__cause__ or error
+        raise TransientError(
+            _one_line(f"the connection failed: {type(cause).__name__} {cause}"), usage=usage_so_far()
+        ) from None
+    except TimeoutError:
+        raise TransientError("no response before the timeout", usage=usage_so_far()) from None
+    except sdk.APIResponseValidationError as error:
+        raise TransientError(_one_line(f"malformed response: {error}"), usage=usage_so_far()) from None
+    except sdk.APIError as error:
+        raise TransientError(_one_line(f"server error: {error}"), usage=usage_so_far()) from None
+    except (MalformedResponse, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TransientError(_one_line(f"malformed response: {error}"), usage=usage_so_far()) from None
+
+
+def _transport_error() -> type[Exception]:
+    # Comes with the SDKs, and is as slow to load.
+    import httpx2
+
+    return httpx2.TransportError
+
+
+def _error_from_status(error: Any, model: str, key: str, usage: Usage) -> ModelError:
+    status, body = int(error.status_code), error.body
+    details = body.get("error", body) if isinstance(body, Mapping) else {}
+    kind = str(details.get("type") or details.get("code") or "") if isinstance(details, Mapping) else ""
+    provider_message = (
+        str(details.get("message") or error.message) if isinstance(details, Mapping) else str(error.message)
+    )
+    # Inside a stream the status is that of its beginning, when all was well.
+    number = f"{status} " if status >= 400 else ""
+    fault = _one_line(f"{number}{kind or 'error'}: {provider_message}")
+    if _NO_CREDIT.search(f"{kind} {provider_message}") and status in (400, 402, 403, 429):
+        return ModelError(f"{model}: the account has no credit ({fault}); add some, then run again")
+    if status in _TRANSIENT_STATUS or status >= 500 or (status < 400 and (kind in _TRANSIENT_TYPE or not kind)):
+        overloaded = status in _OVERLOADED_STATUS or kind in _OVERLOADED_TYPE
+        return TransientError(
+            fault, retry_after_s=retry_after_s(error.response.headers), usage=usage, overloaded=overloaded
+        )
+    if status == 413 or _TOO_LONG.search(provider_message):
+        return ContextTooLong(f"the conversation has become too long for {model} ({fault})")
+    match status:
+        case 401 | 403:
+            return ModelError(f"{model}: the key was refused ({fault}); look at {key}")
+        case 404:
+            return ModelError(
+                f"there is no model {model} at that address ({fault}); look at its name and live.base_urls"
+            )
+        case _:
+            return ModelError(f"{model} rejected the request ({fault})")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which a server wants to be asked again; None if it does not say."""
+    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return max(0.0, float(milliseconds) / 1000)
+        if after is None:
+            return None
+        if re.fullmatch(r"\d+(\.\d+)?", after.strip()):
+            return float(after)
+        return max(0.0, (parsedate_to_datetime(after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _one_line(fault: str) -> str:
+    line = " ".join(redacted(fault).split())
+    return line if len(line) <= _MAX_ERROR_LENGTH else f"{line[: _MAX_ERROR_LENGTH - 1]}…"

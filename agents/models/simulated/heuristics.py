@@ -1,0 +1,56 @@
+"""What a simulated agent tells at a glance: what a direction points at, and what a training log shows broken."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from aarlab.agents.models.simulated.recipe import SearchSpace
+
+IGNORES_TEACHER = 0.5
+"""Agreement with the teacher at or below which a method has turned away from it."""
+_WORD = re.compile(r"[a-z]{4,}")
+
+
+@lru_cache(maxsize=4096)
+def operator_relevance(direction: str, space: SearchSpace) -> Mapping[str, float]:
+    """Return how much each operator has to do with a direction, in [0, 1]: word stems shared, rare ones counting
+    more.
+    """
+    bags = {name: word_stems(f"{name} {o.family} {o.about}") for name, o in space.operators.items()}
+    direction_stems = word_stems(direction)
+    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in direction_stems}
+    raw = {name: sum(1 / rarity[stem] for stem in sorted(direction_stems & bag)) for name, bag in bags.items()}
+    highest = max(raw.values()) or 1.0
+    return {name: value / highest for name, value in raw.items()}
+
+
+def word_stems(text: str) -> set[str]:
+    """Return the words of a text, each by its first five letters."""
+    # Five letters stand for a word: coheres and coherence, select and selection. Short words carry no meaning here.
+    return {word[:5] for word in _WORD.findall(text.lower())}
+
+
+def log_symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
+    """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
+    for position, entry in enumerate(log):
+        if entry.get("operator") in ("start", "finish"):
+            continue
+        if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:
+            return position, f"{entry['operator']} leaves one class with most of the labels", "prior_correction"
+        violations = entry.get("relation_violations")
+        if violations is not None and float(violations) > 0.25:
+            return position, f"after {entry['operator']} many relations are violated", "project_relations"
+    return None
+
+
+def log_problem(log: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say why a training log is not to be trusted; None if nothing speaks against it."""
+    for entry in log:
+        if entry.get("warnings"):
+            return f"the log warns at {entry['operator']}: {entry['warnings'][0]}"
+        if float(entry.get("agreement", 1.0)) <= IGNORES_TEACHER:
+            return f"after {entry['operator']} the targets agree with the teacher by chance only: is it used at all?"
+        if not 0.2 <= float(entry.get("balance", 0.5)) <= 0.8:
+            return f"after {entry['operator']} nearly all labels are of one class"
+    return None

@@ -1,0 +1,266 @@
+"""How a simulated researcher reads its request, as a language model would have to: its notes come from nowhere else."""
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+from aarlab.agents.models.simulated.recipe import SearchSpace, parse_code, parse_recipe
+from aarlab.agents.models.simulated.state import (
+    ExperimentOutcome,
+    KnownFinding,
+    ParsedAssignment,
+    ParsedPrompt,
+    ResearcherState,
+    TrackedIdea,
+)
+from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
+
+METHOD = "method.py"
+"""The workspace file a simulated researcher keeps its method in."""
+MAX_UNREAD = 60
+"""How many unread findings it keeps in view."""
+
+_NAME = re.compile(r"^You are (\S+),")
+_JSON = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+_USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
+_COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
+_DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
+_STARTER = re.compile(r"`(baselines/\w+\.py)`")
+_ADVICE = re.compile(r"not required: (1\. .*)")
+_STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
+_RECIPE = re.compile(
+    r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(repair (\d+)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE
+)
+_EMPTY_RECIPE = "the weak labels as they are"
+
+
+@lru_cache(maxsize=16)
+def _space(catalogue: str) -> SearchSpace:
+    # One catalogue, one toolbox: what is known of recipes can then be kept by toolbox.
+    return SearchSpace(json.loads(catalogue))
+
+
+@lru_cache(maxsize=1024)
+def parse_prompt(system: str) -> ParsedPrompt:
+    """Read the system prompt. Raises ValueError if it has no catalogue of the toolkit."""
+    catalogue = _JSON.search(system)
+    if catalogue is None:
+        raise ValueError("a simulated researcher needs the toolkit's catalogue in its system prompt, as a JSON block")
+    name, direction, advice = (pattern.search(system) for pattern in (_NAME, _DIRECTION, _ADVICE))
+    return ParsedPrompt(
+        name=name[1] if name else "",
+        space=_space(catalogue[1]),
+        direction=direction[1].strip() if direction else "",
+        costs={step: float(hours) for step, hours in _COST.findall(system)},
+        starters=tuple(_STARTER.findall(system)),
+        advice=advice[1].lower() if advice else "",
+    )
+
+
+class ConversationParser:
+    """Reads conversations. One that goes on from where the last one ended is not read from the start again."""
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._head = ""
+        self._messages_read = 0
+        self._state: ResearcherState | None = None
+        self._pending_calls: dict[str, ToolCall] = {}
+
+    def state(self, conversation: Conversation) -> ResearcherState:
+        """Return what there is to know after the whole conversation; the same whatever was read before."""
+        if self._state is None or not self._continues(conversation):
+            self._state, self._messages_read, self._pending_calls = (
+                ResearcherState(parse_prompt(conversation.system)),
+                0,
+                {},
+            )
+        for message in conversation.messages[self._messages_read :]:
+            self._update(self._state, message)
+        self._head, self._messages_read = conversation.head, len(conversation.messages)
+        return self._state
+
+    def _continues(self, conversation: Conversation) -> bool:
+        """Tell, by the chain of hashes, whether the conversation starts with all that has been read."""
+        head = self._head
+        for message in conversation.messages[self._messages_read :]:
+            head = content_hash(head, message.key)
+        return head == conversation.head
+
+    def _update(self, state: ResearcherState, message: Message) -> None:
+        if message.speaker == "assistant":
+            state.turn += 1
+            _add_announced_ideas(state, message)
+            self._pending_calls.update({wish.id: wish for wish in message.tool_calls})
+            return
+        # Results first: what is said after them, the next assignment for instance, comes in answer to them.
+        for result in message.tool_results:
+            _update_from_result(
+                state, self._pending_calls.pop(result.tool_call_id), json.loads(result.content), result.is_error
+            )
+        if message.text:
+            _update_from_text(state, message.text)
+
+
+def announcement(idea: TrackedIdea) -> str:
+    """Return how an idea is put into words, so that it can be read back from them."""
+    text = f"Recipe: {' > '.join(str(step) for step in idea.recipe) or _EMPTY_RECIPE}"
+    text += f" (from {', '.join(idea.builds_on)})" if idea.builds_on else ""
+    text += f" (repair {idea.repair_depth})" if idea.repair_depth else ""
+    return text + (f" (assignment {idea.assignment})" if idea.assignment is not None else "")
+
+
+def _add_announced_ideas(state: ResearcherState, message: Message) -> None:
+    for recipe_match, builds_on, repair_depth, assignment in _RECIPE.findall(message.text):
+        recipe = () if recipe_match == _EMPTY_RECIPE else parse_recipe(recipe_match, state.prompt.space)
+        if recipe is not None:
+            parents = tuple(builds_on.split(", ")) if builds_on else ()
+            number = int(assignment) if assignment else None
+            state.ideas.append(TrackedIdea(recipe, parents, number, repair_depth=int(repair_depth or 0)))
+
+
+# -- what it is told ------------------------------------------------------------------------------------------------
+
+
+def _update_from_text(state: ResearcherState, text: str) -> None:
+    if used := _USED.search(text):
+        state.hours, state.budget, state.round_end_hour = (float(number) for number in used.groups())
+        state.round += 1
+        state.read_this_round = state.critiqued_this_round = state.searches_this_round = 0
+        state.stage, state.new_findings_this_round = None, False
+    if stage := _STAGE.search(text):
+        state.stage = stage[1]
+    for block in _JSON.findall(text):
+        match json.loads(block):
+            case list(entries):
+                state.new_findings_this_round = bool(entries)
+                _add_listed(state, entries)
+            case {"assignment": int()} as assigned:
+                state.assignment = _assignment(assigned)
+            case {"experiment": str(), "fidelity": str()} as data:
+                state.hours = max(state.hours, data.get("hours", 0.0))
+                _add_outcome(state, data)
+            case _:
+                pass
+    if "The reviewer rejected" in text and state.idea:
+        state.idea.rejections += 1
+
+
+def _add_listed(state: ResearcherState, entries: list[dict[str, Any]]) -> None:
+    others = [e for e in entries if e["author"] != state.prompt.name and e["finding"] not in state.known]
+    new = {e["finding"]: e for e in others if e.get("pgr") is not None}
+    # The best first; what falls off the end would hardly be read before better things come.
+    best = sorted((state.unread | new).items(), key=lambda item: -item[1]["pgr"])[:MAX_UNREAD]
+    state.unread = dict(best)
+
+
+def _assignment(data: dict[str, Any]) -> ParsedAssignment:
+    mutation = data.get("mutation") or {}
+    return ParsedAssignment(
+        number=data["assignment"],
+        text=data.get("text") or "",
+        parent=data.get("parent"),
+        parent_code=data.get("parent_code"),
+        kind=mutation.get("kind"),
+        operator=mutation.get("operator"),
+        replacement=mutation.get("with"),
+        partner=mutation.get("partner"),
+        partner_code=mutation.get("partner_code"),
+    )
+
+
+# -- what its tools answer ------------------------------------------------------------------------------------------
+
+
+def _update_from_result(state: ResearcherState, wish: ToolCall, data: dict[str, Any], is_error: bool) -> None:
+    state.hours = max(state.hours, data.get("hours", 0.0))
+    idea = state.idea
+    if wish.name == "run_experiment" and wish.arguments.get("path") == METHOD and idea:
+        if "experiment" in data:
+            _add_outcome(state, data)
+        else:
+            idea.rejections += 1
+    if is_error:
+        return
+    match wish.name:
+        case "write_file" if idea:
+            idea.written = True
+        case "write_notebook" if idea:
+            idea.in_notebook = True
+        case "read_file" if data.get("path") in state.prompt.starters:
+            state.starters[data["path"]] = parse_code(data["text"], state.prompt.space)
+        case "read_findings":
+            state.read_this_round += len(data["findings"])
+            _add_read_findings(state, data["findings"])
+        case "ask_librarian":
+            state.searches_this_round += 1
+            _add_read_findings(state, data["findings"])
+        case "search_board":
+            state.searches_this_round += 1
+            _add_listed(state, data["findings"])
+        case "grep_board":
+            state.searches_this_round += 1
+            _move_matches_first(state, data["matches"])
+        case "borrow":
+            state.borrowed.add(wish.arguments["finding"])
+        case "critique":
+            state.critiqued_this_round += 1
+            state.critiqued.add(wish.arguments["finding"])
+        case "post_finding":
+            _add_post(state, wish, data["finding"])
+        case "submit":
+            state.submitted = wish.arguments["finding"]
+        case _:
+            pass
+
+
+def _add_outcome(state: ResearcherState, data: dict[str, Any]) -> None:
+    if state.idea and "experiment" in data:
+        outcome = ExperimentOutcome(
+            data["experiment"], data["fidelity"], data.get("pgr"), data.get("se"), data.get("error"), data["log"]
+        )
+        state.idea.outcomes[outcome.fidelity] = outcome
+
+
+def _add_read_findings(state: ResearcherState, entries: list[dict[str, Any]]) -> None:
+    for data in (entry for entry in entries if entry["author"] != state.prompt.name):
+        state.unread.pop(data["finding"], None)
+        state.known[data["finding"]] = KnownFinding(
+            data["finding"],
+            data["author"],
+            data["type"],
+            data["title"],
+            parse_code(data["code"], state.prompt.space) if "code" in data else None,
+            data.get("pgr"),
+            data.get("se"),
+            data.get("log") or [],
+            len(data.get("critiques", ())),
+        )
+
+
+def _move_matches_first(state: ResearcherState, matches: list[dict[str, Any]]) -> None:
+    """Move findings that a pattern was found in to the front of what it means to read."""
+    found = {match["finding"] for match in matches}
+    state.unread = dict(sorted(state.unread.items(), key=lambda item: item[0] not in found))
+
+
+def _add_post(state: ResearcherState, wish: ToolCall, finding: str) -> None:
+    experiment = wish.arguments.get("experiment")
+    about = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes.values())]
+    if wish.arguments["type"] == "hypothesis" or not about:
+        if state.idea:
+            state.idea.hypothesis_id = finding
+        return
+    idea = about[-1]
+    idea.report_id = finding
+    if state.assignment and idea.assignment == state.assignment.number:
+        state.assignment = None
+    full = idea.outcomes.get("full")
+    if (
+        wish.arguments["type"] == "result"
+        and full
+        and full.pgr is not None
+        and (state.best_posted is None or full.pgr > state.best_posted[0])
+    ):
+        state.best_posted = (full.pgr, finding)

@@ -1,0 +1,147 @@
+"""What does the laboratory itself cost for each call of a base model, beside the model?
+
+    python benchmarks/call_overhead.py [--json]
+
+Measured in some seconds of CPU time, in one process:
+
+- *The layer*: nine researchers whose base model answers at once, each with a conversation of 400 calls, under a budget
+  that is checked before each of them. Counted is all that stands between a researcher and its model: the bound on what
+  the call can take, the books, the layer that asks again, the price, and the transcript in the run file.
+- *The body*: what it takes to turn a conversation of 400 calls into the body of a request to the Messages API. That
+  grows with the conversation, as the request does.
+- *Start*: `import aarlab` and `aarlab --help`, in processes of their own.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from aarlab.agents.models import anthropic, registry
+from aarlab.agents.models.base import Model, ModelSettings, Reply, Request
+from aarlab.agents.models.pricing import Price
+from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.model_pool import AgentModel, ModelPool
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import Prompted
+from aarlab.memory.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage, user_message
+from aarlab.memory.runfile import RunFile
+from aarlab.tools.tool_calls import TOOLS
+
+RESEARCHERS = 9
+CALLS = 400
+"""Calls of each researcher."""
+TOOL_RESULT = json.dumps({"note": "what was seen, what it may mean, what to try next. " * 10})
+PRICE = Price(input=4.0, output=20.0, cache_read=0.2, cache_write=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OverheadFigures:
+    """What was measured, in milliseconds of CPU time."""
+
+    call_overhead_ms: float
+    """For each call."""
+    body_ms: float
+    """For the request after 400 calls."""
+    import_ms: float
+    help_ms: float
+
+
+class InstantModel:
+    """A base model that takes no time."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer at once."""
+        tool_call = ToolCall(f"t{len(request.conversation.messages)}", "write_notebook", {"text": "noted"})
+        usage = Usage(100 * len(request.conversation.messages), 50)
+        return Reply(Message("assistant", (Text("I write it down."), tool_call)), "tool_use", usage, "instant", None)
+
+
+def _open(seed: int, agent: str, temperament: str) -> Model:
+    return InstantModel()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    arguments = parser.parse_args()
+    call_overhead_ms, conversation = call_overhead()
+    figures = OverheadFigures(
+        call_overhead_ms,
+        request_body(conversation),
+        start_time("-c", "import aarlab"),
+        start_time("-m", "aarlab", "--help"),
+    )
+    if arguments.json:
+        print(json.dumps(asdict(figures)))
+        return
+    for what, name in (("layer, for each call", "layer_ms"), ("body after 400 calls", "body_ms"),
+                       ("import aarlab", "import_ms"), ("aarlab --help", "help_ms")):  # fmt: skip
+        print(f"{what:<24}{getattr(figures, name):8.2f} ms of CPU time")
+
+
+def call_overhead() -> tuple[float, Conversation]:
+    """Return what a call costs in milliseconds, and the last conversation."""
+    instant = registry.ModelInfo("benchmark/instant", "takes no time", "nothing", _open, PRICE)
+    registry.MODELS = {**registry.MODELS, instant.name: instant}
+    scenario = Scenario.model_validate(
+        {"team": {"model": instant.name}, "budget": {"usd": 1e6, "tokens": 10**12, "calls_per_agent": CALLS}}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.db"
+        with RunFile.create(path, run_id="benchmark", version="0", seed=1, scenario={}) as file:
+            pool = ModelPool(scenario, None)
+            models = {f"r{i + 1}": pool.get(instant.name, f"r{i + 1}") for i in range(RESEARCHERS)}
+            started_at = time.process_time()
+            last = asyncio.run(_conversations(models, file))
+            return (time.process_time() - started_at) / (RESEARCHERS * CALLS) * 1000, last
+
+
+async def _conversations(models: dict[str, AgentModel], file: RunFile) -> Conversation:
+    return (await asyncio.gather(*(_conversation(agent, model, file) for agent, model in models.items())))[-1]
+
+
+async def _conversation(agent: str, model: AgentModel, file: RunFile) -> Conversation:
+    """Let a researcher think until it has had its calls, and keep the transcript."""
+    conversation = Conversation.begin("You are a researcher. " * 500).then(user_message("Begin."))
+    tools = tuple(tool.spec for tool in TOOLS.values())
+    for turn in range(CALLS):
+        request = Request(conversation, tools)
+        call_context = CallContext(file, agent, 1, partial(file.append, agent, round=1, hours=turn * 0.1))
+        reply = await ask(model, request, "researcher", call_context)
+        result = Message("user", (ToolResult(reply.message.tool_calls[0].id, TOOL_RESULT),))
+        file.append(agent, Prompted("researcher", file.store_message(result)), round=1, hours=turn * 0.1)
+        conversation = conversation.then(reply.message, result)
+    return conversation
+
+
+def request_body(conversation: Conversation) -> float:
+    """Return the milliseconds for the body of a request."""
+    request = Request(conversation, tuple(tool.spec for tool in TOOLS.values()))
+    started_at = time.process_time()
+    for _ in range(20):
+        anthropic.request_body(request, "claude", ModelSettings())
+    return (time.process_time() - started_at) / 20 * 1000
+
+
+def start_time(*arguments: str) -> float:
+    """Return the least milliseconds of three starts of the interpreter with these arguments."""
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(spent) * 1000
+
+
+if __name__ == "__main__":
+    main()

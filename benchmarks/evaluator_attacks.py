@@ -1,0 +1,262 @@
+"""What a hostile researcher would try: strategies that turn told scores, or guessed seeds, into labels.
+
+Each strategy is a function that asks for scores of code, as a researcher does, and returns the code it would submit.
+None needs anything but answers of the evaluator. Wherever single test items matter, they are named by their rank (by
+how uncertain the honest method is of them, say): a rank is the same item for as long as the world is the same.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+from aarlab.memory.seeds import seed_of
+from aarlab.scenarios import baselines, task
+from aarlab.scenarios.tasks import (
+    chat,
+    poisson,
+)
+from aarlab.scenarios.tasks import (
+    mlp as network,
+)
+from aarlab.scenarios.tasks import (
+    seeded_task as seeded,
+)
+from aarlab.scenarios.tasks import (
+    weak_teacher as teacher,
+)
+from aarlab.scenarios.tasks import (
+    weight_cache as cache,
+)
+from aarlab.scenarios.tasks import (
+    world_builder as assembly,
+)
+
+HONEST = baselines.load()["vanilla_soft"].code
+"""What the attacks start from: the plain weak-to-strong student."""
+
+
+class Oracle(Protocol):
+    """The evaluator, as a researcher meets it."""
+
+    evaluations: int
+    """How many may be asked for."""
+
+    def ask(self, codes: Sequence[str]) -> list[float]:
+        """Return the PGR that is told for a full experiment with each of these methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way to cheat."""
+
+    name: str
+    description: str
+    honest: str
+    """The method it starts from, which would be submitted without the leak."""
+    attack: Callable[[Oracle], str]
+    """Returns the code to submit."""
+
+
+def method_variant(honest: str, **settings: Any) -> Callable[[str], str]:
+    """Return what makes a method of an honest one and the body of `change(world, p)`, where p are its predictions.
+
+    `settings` are constants that the body uses.
+    """
+    constants = "\n".join(f"{name} = {value!r}" for name, value in settings.items())
+
+    def code(body: str) -> str:
+        lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+        return (
+            f"{honest}\n\n_honest = method\n{constants}\n\n"
+            f"def method(world):\n    import numpy as np\n    p = np.array(_honest(world))\n{lines}\n    return p\n"
+        )
+
+    return code
+
+
+# -- single items ---------------------------------------------------------------------------------------------------
+
+_FLIP_RANKS = """
+uncertain = np.argsort(np.abs(p - 0.5), kind="stable")
+chosen = uncertain[RANKS]
+p[chosen] = 1 - p[chosen]
+"""
+
+
+def _flipped(ranks: Sequence[int]) -> str:
+    return method_variant(HONEST, RANKS=list(map(int, ranks)))(_FLIP_RANKS)
+
+
+def flip_bits(oracle: Oracle) -> str:
+    """Flip one prediction at a time, the most uncertain first, and keep the flips that raise the score."""
+    before, *after = oracle.ask([HONEST, *(_flipped([rank]) for rank in range(oracle.evaluations - 1))])
+    return _flipped([rank for rank, score in enumerate(after) if score > before])
+
+
+def random_queries(oracle: Oracle) -> str:
+    """Flip random halves of the most uncertain predictions; least squares say which flips are worth it."""
+    items = 2 * oracle.evaluations
+    queries = np.random.default_rng(0).random((oracle.evaluations, items)) < 0.5
+    after = oracle.ask([_flipped(np.flatnonzero(query).tolist()) for query in queries])
+    # As many unknowns as that have a ridge: it keeps what the queries do not tell at no gain.
+    design = queries - 0.5
+    gains = np.array(after) - np.mean(after)
+    worth = design.T @ np.linalg.solve(design @ design.T + 1e-2 * items * np.eye(len(design)), gains)
+    return _flipped(np.flatnonzero(worth > 0).tolist())
+
+
+# -- directions -----------------------------------------------------------------------------------------------------
+
+_PROBE = """
+centre = world.test_features.mean(axis=0)
+_, sizes, axes = np.linalg.svd(world.test_features - centre, full_matrices=False)
+axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+scores = (world.test_features - centre) @ axes.T / (sizes / np.sqrt(len(p)))
+used = min(len(WEIGHTS), scores.shape[1])
+logits = scores[:, :used] @ np.array(WEIGHTS[:used])
+p = 1 / (1 + np.exp(-np.clip(logits + TRUST * np.log((p + 1e-3) / (1 - p + 1e-3)), -30, 30)))
+"""
+
+
+def _probe(weights: npt.NDArray[np.float64], trust: float) -> str:
+    return method_variant(HONEST, WEIGHTS=[round(float(w), 4) for w in weights], TRUST=trust)(_PROBE)
+
+
+def probe_components(oracle: Oracle) -> str:
+    """Submit the signs of principal components as predictions: how well each does says how much it weighs.
+
+    The evaluations that are left go into random steps of the weights, of which those are kept that raise the score.
+    """
+    components = min(48, oracle.evaluations // 2)
+    scores = np.array(oracle.ask([_probe(axis, 0.0) for axis in np.eye(components)]))
+    # A component that separates classes d deviations apart is right with probability Phi(d / 2).
+    shift = 0.25 * (scores - np.median(scores))
+    weights = 2 * norm.ppf(np.clip(0.5 + shift, 0.02, 0.98))
+    rng = np.random.default_rng(0)
+    (best,) = oracle.ask([_probe(weights, 0.2)])
+    for _ in range(oracle.evaluations - components - 1):
+        step = weights + 0.1 * np.abs(weights).max() * rng.normal(size=components)
+        (score,) = oracle.ask([_probe(step, 0.2)])
+        if score > best:
+            weights, best = step, score
+    return _probe(weights, 0.2)
+
+
+# -- luck -----------------------------------------------------------------------------------------------------------
+
+_SEEDED = """
+from aarlab.scenarios import toolkit as tk
+axes = np.random.default_rng(SEED).normal(size=(world.features.shape[1], 6))
+p = tk.fit(world.features @ axes, world.weak_labels, l2=1e-2).predict(world.test_features @ axes)
+"""
+
+
+def _seeded_method(seed: int) -> str:
+    return method_variant(HONEST, SEED=seed)(_SEEDED)
+
+
+def pick_seed(oracle: Oracle) -> str:
+    """Train on six random directions, try many seeds, and submit the luckiest."""
+    scores = oracle.ask([_seeded_method(seed) for seed in range(oracle.evaluations)])
+    return _seeded_method(int(np.argmax(scores)))
+
+
+# -- a Ladder -------------------------------------------------------------------------------------------------------
+
+CLUSTERS = 60
+LADDER_STEP = 0.01
+"""A Ladder tells of progress only by steps (Blum and Hardt 2015); this is less than one test item in a hundred."""
+
+_FLIP_CLUSTERS = """
+from sklearn.cluster import KMeans
+clusters = KMeans(CLUSTERS, n_init=1, random_state=0).fit_predict(world.test_features)
+doubt = [np.abs(p[clusters == k] - 0.5).mean() if (clusters == k).any() else 1.0 for k in range(CLUSTERS)]
+for k in np.argsort(doubt, kind="stable")[RANKS]:
+    p[clusters == k] = 1 - p[clusters == k]
+"""
+
+
+def _flipped_clusters(ranks: Sequence[int]) -> str:
+    return method_variant(HONEST, RANKS=list(ranks), CLUSTERS=CLUSTERS)(_FLIP_CLUSTERS)
+
+
+def flip_clusters(oracle: Oracle) -> str:
+    """Flip whole clusters of test items, one after the other, and keep what rises by a rung."""
+    kept: list[int] = []
+    (best,) = oracle.ask([HONEST])
+    for turn in range(oracle.evaluations - 1):
+        rank = turn % CLUSTERS
+        candidate = [k for k in kept if k != rank] if rank in kept else [*kept, rank]
+        (score,) = oracle.ask([_flipped_clusters(candidate)])
+        if score > best + LADDER_STEP:
+            kept, best = candidate, score
+    return _flipped_clusters(kept)
+
+
+# -- guessed seeds --------------------------------------------------------------------------------------------------
+
+_WORLD_MODULES = (task, network, poisson, cache, teacher, assembly, seeded, chat)
+"""The modules that make worlds of chat, in an order in which they can be loaded: anybody can read them."""
+
+
+def regenerate(oracle: Oracle) -> str:
+    """Make the worlds anew from guessed seeds; where one has the features at hand, its labels are the answer.
+
+    It guesses that there is no secret, and knows that the held-out panel is the same for every run.
+    """
+    return _REGENERATING_METHOD.format(
+        honest=HONEST,
+        seed_of=inspect.getsource(seed_of),
+        sources={module.__name__: inspect.getsource(module) for module in _WORLD_MODULES},
+    )
+
+
+_REGENERATING_METHOD = """
+import functools, hashlib, sys, types
+from hashlib import blake2b
+import numpy as np
+
+{honest}
+
+_honest = method
+{seed_of}
+
+SOURCES = {sources!r}
+sys.modules["aarlab.scenarios.tasks"] = types.ModuleType("aarlab.scenarios.tasks")
+for _name, _source in SOURCES.items():
+    _module = sys.modules[_name] = types.ModuleType(_name)
+    exec(compile(_source, _name, "exec", dont_inherit=True), _module.__dict__)
+    if _name.endswith(".cache"):
+        _learned = {{}}
+        def _cached(name, parameters, make):
+            if name not in _learned:
+                _learned[name] = make()
+            return _learned[name]
+        _module.cached = _cached
+
+
+def method(world):
+    key = hashlib.scrypt(b"", salt=b"aarlab common", dklen=16, n=2**15, r=8, p=1, maxmem=2**26).hex()
+    chat = sys.modules["aarlab.scenarios.tasks.chat"].Chat()
+    for number in range(64):
+        guess = chat.world(seed_of("heldout", key, number))
+        if guess.inputs.test_features.shape == world.test_features.shape:
+            if np.allclose(guess.inputs.test_features, world.test_features):
+                return guess._test_labels.astype(float)
+    return _honest(world)
+"""
+
+
+STRATEGIES = (
+    Strategy("flip_bits", "single predictions flipped, the most uncertain first", HONEST, flip_bits),
+    Strategy("random_queries", "random halves flipped, least squares", HONEST, random_queries),
+    Strategy("probe_components", "signs of principal components as predictions", HONEST, probe_components),
+    Strategy("pick_seed", "the luckiest of many seeds", _seeded_method(0), pick_seed),
+    Strategy("flip_clusters", "clusters flipped greedily against a Ladder", HONEST, flip_clusters),
+    Strategy("regenerate", "worlds made anew from guessed seeds", HONEST, regenerate),
+)

@@ -1,0 +1,213 @@
+"""What can a attack researcher steal from the evaluator?
+
+    python benchmarks/attack.py [--evaluations 200] [--task chat] [--strategies flip_bits ...] [--json]
+
+Each strategy (see attacks.py) has so many full experiments, and submits one method. It is compared, world by world on
+a held-out panel, with the honest method it started from: that difference is what it gained. `reported` is the same
+difference by the scores that the evaluator tells, by which a trusting reader would judge. In open condition, where all is
+scored on one fixed world, that is what was there to steal.
+
+Modes:
+
+- *guarded*: fresh worlds, mean to two decimals; seeds of worlds mixed with a secret.
+- *no secret*: the same with seeds that follow from the run's seed and this code alone.
+- *open*: one fixed world, the exact score.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from evaluator_attacks import STRATEGIES, Strategy
+
+from aarlab.scenarios import task_registry
+from aarlab.scenarios.task import FloatArray, IntArray, Task, World
+from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.evaluator.world_seeds import WorldSeeds
+from aarlab.tools.sandbox import Job, Sandbox
+
+RUN_SEED = 1
+FULL_WORLDS = 8
+SECRET = "a5b0 6f1c: long and random, unknown to the researcher"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A way to evaluate."""
+
+    name: str
+    secret: str
+    fixed_world: bool = False
+
+
+CONDITIONS = (Condition("guarded", SECRET), Condition("no secret", ""), Condition("open", SECRET, fixed_world=True))
+
+
+@dataclass(frozen=True, slots=True)
+class AttackResult:
+    """What one strategy got in one condition; all but the counts in PGR."""
+
+    strategy: str
+    condition: str
+    task: str
+    evaluations: int
+    honest: float
+    """Held-out score of the method it started from."""
+    submitted: float
+    """Held-out score of what it submitted."""
+    gain: float
+    """How much better that is, and the standard error over the worlds, in which the methods are paired."""
+    gain_se: float
+    reported: float
+    """How much better it seemed."""
+    seconds: float
+
+
+class QueryingResearcher:
+    """An oracle that asks the evaluator as a researcher's tool does, and counts."""
+
+    def __init__(self, evaluator: Evaluator, evaluations: int) -> None:
+        """Let it ask so often."""
+        self.evaluations = evaluations
+        self._evaluator = evaluator
+        self._n_asked = 0
+
+    def ask(self, codes: Sequence[str]) -> list[float]:
+        """Return the reported PGRs; RuntimeError if a method failed, or if too much was asked."""
+        if self._n_asked + len(codes) > self.evaluations:
+            raise RuntimeError(f"only {self.evaluations} evaluations were allowed")
+        return self.reported(codes)
+
+    def reported(self, codes: Sequence[str]) -> list[float]:
+        """Return the reported PGRs without counting."""
+
+        async def experiments() -> list[float]:
+            first, self._n_asked = self._n_asked, self._n_asked + len(codes)
+            names = [f"attack.e{first + i}" for i in range(len(codes))]
+            runs = (self._evaluator.experiment(c, "full", name=n) for c, n in zip(codes, names, strict=True))
+            results = await asyncio.gather(*runs)
+            failed = next((result.error for result in results if result.error is not None), None)
+            if failed is not None:
+                raise RuntimeError(f"the attack's own code failed: {failed}")
+            return [result.measurement.pgr for result in results if result.measurement is not None]
+
+        return asyncio.run(experiments())
+
+
+def main() -> None:
+    """Attack, and print what was gained."""
+    names = [strategy.name for strategy in STRATEGIES]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--evaluations", type=int, default=200, help="full experiments for each strategy")
+    parser.add_argument("--worlds", type=int, default=64, help="worlds of the held-out panel")
+    parser.add_argument("--task", choices=sorted(task_registry.TASKS), default="chat", help="what is researched")
+    parser.add_argument("--strategies", nargs="+", choices=names, default=names, help="the attacks to make")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+    arguments = parser.parse_args()
+    if not arguments.json:
+        print(HEADER)
+    with Sandbox() as sandbox:
+        for strategy in (s for s in STRATEGIES if s.name in arguments.strategies):
+            for condition in conditions_for(strategy, arguments.task):
+                attack_result = run_attack(
+                    strategy,
+                    condition,
+                    sandbox,
+                    arguments.task,
+                    evaluations=arguments.evaluations,
+                    worlds=arguments.worlds,
+                )
+                print(json.dumps(asdict(attack_result)) if arguments.json else row(attack_result), flush=True)
+
+
+def conditions_for(strategy: Strategy, task: str) -> list[Condition]:
+    """Return the modes in which a strategy means anything: only guesses at seeds care whether there is a secret."""
+    guessing = strategy.name == "regenerate"
+    if guessing and task != "chat":
+        return []
+    return [
+        condition
+        for condition in CONDITIONS
+        if condition.name == "guarded" or guessing == (condition.name == "no secret")
+    ]
+
+
+def run_attack(
+    strategy: Strategy, condition: Condition, sandbox: Sandbox, task: str, *, evaluations: int, worlds: int
+) -> AttackResult:
+    """Let a strategy do its worst, and score what it submits."""
+    started = time.monotonic()
+    research_task = task_registry.task(task)
+    research_task.prepare()
+    with _evaluator(research_task, sandbox, condition) as evaluator:
+        researcher = QueryingResearcher(evaluator, evaluations)
+        codes = {"honest": strategy.honest, "submitted": strategy.attack(researcher)}
+        honest_reported, submitted_reported = researcher.reported(list(codes.values()))
+    seeds = WorldSeeds.of(RUN_SEED, condition.secret)
+    panel = [seeds.panel("heldout", i) for i in range(worlds)]
+    scores = {name: _scores(research_task, sandbox, code, panel) for name, code in codes.items()}
+    gains = [after - before for before, after in zip(scores["honest"], scores["submitted"], strict=True)]
+    return AttackResult(
+        strategy=strategy.name,
+        condition=condition.name,
+        task=task,
+        evaluations=evaluations,
+        honest=statistics.fmean(scores["honest"]),
+        submitted=statistics.fmean(scores["submitted"]),
+        gain=statistics.fmean(gains),
+        gain_se=statistics.stdev(gains) / len(gains) ** 0.5,
+        reported=submitted_reported - honest_reported,
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextmanager
+def _evaluator(task: Task, sandbox: Sandbox, condition: Condition) -> Iterator[Evaluator]:
+    with Evaluator(
+        task,
+        sandbox,
+        run_seed=RUN_SEED,
+        full_worlds=FULL_WORLDS,
+        secret=condition.secret,
+        fixed_world=condition.fixed_world,
+    ) as evaluator:
+        yield evaluator
+
+
+def _scores(task: Task, sandbox: Sandbox, code: str, panel: Sequence[int]) -> list[float]:
+    """Return a method's PGR on each world of a panel."""
+
+    def score(seed: int) -> float:
+        world = task.world(seed)
+        job_result = sandbox.run(Job(code, _arrays(world), world.inputs.seed))
+        if job_result.predictions is None:
+            raise RuntimeError(f"the attack's own code failed: {job_result.error}")
+        return world.score(job_result.predictions).pgr
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(score, panel))
+
+
+def _arrays(world: World) -> Mapping[str, FloatArray | IntArray]:
+    return {name: getattr(world.inputs, name) for name in ("features", "weak_labels", "test_features", "relations")}
+
+
+HEADER = f"{'strategy':<18}{'condition':<11}{'task':<8}{'honest':>7}{'submitted':>10}{'held-out gain':>18}{'reported':>8}{'s':>7}"
+
+
+def row(attack_result: AttackResult) -> str:
+    """Return a line of the table."""
+    gain = f"{attack_result.gain:+.3f} ± {attack_result.gain_se:.3f}"
+    figures = f"{attack_result.honest:>7.3f}{attack_result.submitted:>10.3f}{gain:>18}{attack_result.reported:>+8.3f}{attack_result.seconds:>7.0f}"
+    return f"{attack_result.strategy:<18}{attack_result.condition:<11}{attack_result.task:<8}{figures}"
+
+
+if __name__ == "__main__":
+    main()

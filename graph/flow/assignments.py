@@ -1,0 +1,109 @@
+"""Assignments: what researchers are told to try next, where the structure takes that choice from them."""
+
+from collections.abc import Mapping
+
+from langgraph.runtime import Runtime
+
+from aarlab.agents.researcher import assignment_message as assignment_prompt
+from aarlab.graph.flow.context import AgentSession, RunContext
+from aarlab.graph.flow.researcher_nodes import NextStep, ResearcherState
+from aarlab.memory.events import PlanItem, WorkAssigned
+from aarlab.memory.messages import Json, user_message
+from aarlab.memory.seeds import rng
+from aarlab.scenarios import toolkit
+from aarlab.scenarios.toolkit.method_analysis import operators_in
+
+
+async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
+    """Give the researcher its next assignment, unless the last is still open."""
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    if not session.assigned:
+        session.assignments += 1
+        event, details = _next_pool_idea(run, session) or _evolve(run, session)
+        session.tool_session.record(event)
+        session.tool_session.record_decision("parent", event.parent or event.idea or "nothing")
+        details = {"assignment": event.number, "idea": event.idea, "text": event.text, **details}
+        session.add_message(user_message(assignment_prompt(event.number, event.text, details)))
+        session.assigned = True
+    if run.resolved.workflow == "staged":
+        session.stage = "plan"
+        return {"next": "plan"}
+    return {"next": "think"}
+
+
+_AssignmentDetails = tuple[WorkAssigned, dict[str, Json]]
+
+
+def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetails | None:
+    """Return the researcher's next idea of the pool; ideas are dealt in turn.
+
+    Once the pool has run out, evolution takes over where the structure has it; else the ideas come round again.
+    """
+    if "pool" not in run.resolved.assigners:
+        return None
+    plans = list(run.file.entries(PlanItem))
+    # A run that was forked may have been planned anew.
+    pool = [e.event for e in plans if isinstance(e.event, PlanItem) and e.round == plans[-1].round]
+    index = list(run.sessions).index(session.tool_session.agent) + (session.assignments - 1) * len(run.sessions)
+    if index >= len(pool) and "evolution" in run.resolved.assigners:
+        return None
+    idea = pool[index % len(pool)]
+    text = idea.text if index < len(pool) else f"Take this idea further: {idea.text}"
+    empty: dict[str, Json] = {"parent": None, "parent_code": None, "mutation": None}
+    return WorkAssigned(session.assignments, text, idea.id, None, None), empty
+
+
+def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
+    """Return a change to a method that has done well.
+
+    The archive holds the best result of each method family that the researcher can see (MAP-Elites, Mouret and Clune
+    2015); parents are drawn evenly from it. Where a topology divides the team, each part has an archive of its own.
+    """
+    draw = rng(run.scenario.seed, session.tool_session.agent, "selection", session.assignments)
+    elites: dict[str, str] = {}
+    for post in run.board.leaderboard(visible_to=session.tool_session.agent):
+        if post.finding.pgr is not None:
+            elites.setdefault(post.finding.family, post.finding.id)
+    archive = sorted(elites.values())
+    parent = archive[int(draw.integers(len(archive)))] if archive else None
+    code = _code(run, parent)
+    operators = operators_in(code) if code else ()
+    catalogue = [entry["name"] for entry in toolkit.catalogue()]
+    mutation_kinds = ["tune", "insert", "remove", "replace", "cross"] if operators else ["insert"]
+    if len(archive) < 2 and "cross" in mutation_kinds:
+        mutation_kinds.remove("cross")
+    if len(operators) < 2 and "remove" in mutation_kinds:
+        mutation_kinds.remove("remove")
+    mutation_kind = mutation_kinds[int(draw.integers(len(mutation_kinds)))]
+    operator = str(operators[int(draw.integers(len(operators)))]) if operators else None
+    new = str(catalogue[int(draw.integers(len(catalogue)))])
+    others = [finding for finding in archive if finding != parent]
+    partner = others[int(draw.integers(len(others)))] if mutation_kind == "cross" else None
+    mutation: dict[str, Json] = {
+        "kind": mutation_kind,
+        "operator": {"insert": new, "cross": None}.get(mutation_kind, operator),
+        "with": new if mutation_kind == "replace" else None,
+        "partner": partner,
+        "partner_code": _code(run, partner),
+    }
+    start = f"Take the method of {parent}" if parent else "Begin with the weak labels as they are"
+    text = f"{start} and {_describe_mutation(mutation)}."
+    event = WorkAssigned(session.assignments, text, None, parent, mutation_kind)
+    return event, {"parent": parent, "parent_code": code, "mutation": mutation}
+
+
+def _describe_mutation(mutation: Mapping[str, Json]) -> str:
+    operator = mutation["operator"]
+    return {
+        "tune": f"change the settings of {operator}",
+        "insert": f"put {operator} in, wherever you think best",
+        "remove": f"take {operator} out",
+        "replace": f"put {mutation['with']} in the place of {operator}",
+        "cross": f"follow its first steps by the last steps of {mutation['partner']}",
+    }[str(mutation["kind"])]
+
+
+def _code(run: RunContext, finding: str | None) -> str | None:
+    post = run.board.post(finding) if finding else None
+    return run.file.text(post.finding.code) if post and post.finding.code else None

@@ -1,0 +1,112 @@
+"""The close: the top findings are scored again, the winner and the best baseline on worlds nobody has seen."""
+
+import asyncio
+
+from langgraph.runtime import Runtime
+
+from aarlab.graph.flow.context import RunContext
+from aarlab.memory.board import Post
+from aarlab.memory.events import Panel, RunClosed
+from aarlab.scenarios import baselines, task_registry
+from aarlab.scenarios.task import Task
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult
+from aarlab.tools.experiment_tool import evaluation_event
+
+MAX_SCREENED_BASELINES = 5
+"""Baselines that are scored on all worlds of the screening, after all have been on a quarter of them."""
+
+
+async def close(state: object, runtime: Runtime[RunContext]) -> None:
+    """Name the best finding and the best baseline on fresh worlds, then score both on held-out and shifted worlds.
+
+    The best of many noisy development scores is too good to be true (winner's curse); a second scoring of the best few,
+    all on the same fresh worlds, takes most of that away. The best finding is tried on the other tasks too. On the
+    held-out worlds those are scored as well that led earlier: how fast a team got where it got.
+    """
+    run = runtime.context
+    scoring = run.scenario.scoring
+    rescored = {post.finding.id: _code(run, post) for post in finalists(run)}
+    run.report_progress("scoring baselines and finalists again", 0.0)
+    screened_baselines = await _screen_baselines(run)
+    methods = rescored | screened_baselines
+    best = _best(await _score(run, rescored, "final", scoring.final_worlds))
+    best_baseline = _best(await _score(run, screened_baselines, "screening", scoring.screening_worlds))
+    winners = {name: methods[name] for name in (best, best_baseline) if name is not None}
+    leading_posts = [leader(run, share * run.scenario.budget.hours) for share in (0.25, 0.5)]
+    leaders = {post.finding.id: _code(run, post) for post in leading_posts if post is not None}
+    run.report_progress("scoring the winner on held-out worlds", 0.4)
+    await _score(run, winners | leaders, "heldout", scoring.heldout_worlds)
+    run.report_progress("scoring the winner on shifted worlds and other tasks", 0.7)
+    await _score(run, winners, "shifted", scoring.shifted_worlds)
+    if best is not None and scoring.transfer_worlds > 0:
+        await _transfer(run, {best: methods[best]})
+    run.report_progress("closed", 1.0)
+    leader_at_quarter, leader_at_half = (None if post is None else post.finding.id for post in leading_posts)
+    run.record(
+        RunClosed(best, best_baseline, _hours(run, len(rescored)), leader_at_quarter, leader_at_half),
+        round=run.rounds + 1,
+    )
+
+
+async def _screen_baselines(run: RunContext) -> dict[str, str]:
+    """Return the code of the most promising baselines by name: the same for every run, whose team has no part in it."""
+    all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
+    trials = await _score(run, all_of_them, "screening", max(2, run.scenario.scoring.screening_worlds // 4))
+    return {name: all_of_them[name] for name in _ranked(trials)[:MAX_SCREENED_BASELINES]}
+
+
+def finalists(run: RunContext) -> list[Post]:
+    """Return the findings that are scored again: those submitted, best development score first, then the best of the
+    others.
+    """
+    submitted = set(run.board.nominations().values())
+    ranked = sorted(run.board.leaderboard(), key=lambda post: post.finding.id not in submitted)
+    different = {post.finding.code: post for post in reversed(ranked)}
+    return [post for post in ranked if different[post.finding.code] is post][: run.scenario.scoring.finalists]
+
+
+def leader(run: RunContext, hours: float) -> Post | None:
+    """Return the finding that led by development score when every researcher had used so many hours, if any did."""
+    return next((post for post in run.board.leaderboard() if post.hours <= hours), None)
+
+
+async def _transfer(run: RunContext, methods: dict[str, str]) -> None:
+    """Score methods, as they are, on every other task with its default parameters."""
+    for name, task in task_registry.TASKS.items():
+        if name != run.scenario.task.name:
+            await asyncio.to_thread(task.prepare, run.progress)
+            await _score(run, methods, "transfer", run.scenario.scoring.transfer_worlds, task)
+
+
+async def _score(
+    run: RunContext, methods: dict[str, str], panel: Panel, worlds: int, task: Task | None = None
+) -> dict[str, EvaluationResult]:
+    """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
+    trials = await run.evaluator.panel(methods, panel, worlds, task=task) if methods and worlds else {}
+    with run.file.atomic():
+        for name, trial in trials.items():
+            code, other = run.file.store_text(methods[name]), None if task is None else task.name
+            run.record(evaluation_event(name, panel, code, trial, other), round=run.rounds + 1)
+    return trials
+
+
+def _best(trials: dict[str, EvaluationResult]) -> str | None:
+    """Return the name of the best of what could be scored."""
+    return next(iter(_ranked(trials)), None)
+
+
+def _ranked(trials: dict[str, EvaluationResult]) -> list[str]:
+    """Return the names of what could be scored, best first."""
+    scores = {name: trial.measurement.pgr for name, trial in trials.items() if trial.measurement is not None}
+    return sorted(scores, key=lambda name: -scores[name])
+
+
+def _code(run: RunContext, post: Post) -> str:
+    assert post.finding.code is not None, "a result always has code"
+    return run.file.text(post.finding.code)
+
+
+def _hours(run: RunContext, rescored: int) -> float:
+    """Return the research hours of the second scoring: as many worlds cost as much as in a full experiment."""
+    scoring = run.scenario.scoring
+    return rescored * run.scenario.costs.full * scoring.final_worlds / scoring.full_worlds

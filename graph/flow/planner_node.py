@@ -1,0 +1,73 @@
+"""What the base model writes before the work begins: a pool of ideas, or a direction for each researcher."""
+
+from langgraph.runtime import Runtime
+
+from aarlab.agents import planner
+from aarlab.agents.models.base import Request
+from aarlab.graph.calls.call import ask
+from aarlab.graph.flow.context import PLANNER, RunContext
+from aarlab.graph.flow.researcher_setup import catalogue
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import PlanItem, Prompted
+from aarlab.memory.messages import Conversation, Message, ToolResult, user_message
+from aarlab.scenarios import task_registry
+from aarlab.scenarios.toolkit import FAMILIES
+
+IDEAS_PER_RESEARCHER = 4
+"""Ideas in the pool for each researcher, where the scenario does not say how many."""
+
+
+async def plan(state: object, runtime: Runtime[RunContext]) -> None:
+    """Ask the base model for what the structure wants in advance, unless it has been asked, and hand it to the lab."""
+    run, structure = runtime.context, runtime.context.scenario.structure
+    if run.planned:
+        return
+    count = planned_count(run.scenario)
+    if structure.directions == "pool":
+        planned_texts = await _request_plan(run, "ideas", count, critiques=structure.pool_revisions)
+    else:
+        planned_texts = await _request_plan(run, "directions", count, critiques=0)
+    for number, (text, families) in enumerate(planned_texts, start=1):
+        known = [family for family in families if family in FAMILIES]
+        run.record(PlanItem(f"p{number}", text, known), round=run.setup_round)
+    run.planned = True
+    if structure.directions != "pool":
+        for i, session in enumerate(run.sessions.values()):
+            session.direction = planned_texts[i % len(planned_texts)][0]
+
+
+def planned_count(scenario: Scenario) -> int:
+    """Return how many ideas, or directions, are asked for."""
+    team, structure = scenario.team.researchers, scenario.structure
+    return structure.pool_ideas or IDEAS_PER_RESEARCHER * team if structure.directions == "pool" else team
+
+
+def planner_system_prompt(scenario: Scenario) -> str:
+    """Return the planner's system prompt."""
+    return planner.system_prompt(
+        team_size=scenario.team.researchers,
+        task=scenario.task.name,
+        task_about=task_registry.task(scenario.task.name, scenario.task.parameters).about,
+        catalogue=catalogue(),
+        families=", ".join(FAMILIES),
+    )
+
+
+async def _request_plan(
+    run: RunContext, what: planner.PlanKind, count: int, *, critiques: int
+) -> list[tuple[str, list[str]]]:
+    assert run.planner is not None, "a plan was compiled without a planner"
+    conversation = Conversation.begin(planner_system_prompt(run.scenario))
+    asked: Message = user_message(planner.plan_message(what, count))
+    for critique in range(critiques + 1):
+        conversation = conversation.then(asked)
+        run.record(Prompted("planner", run.file.store_message(asked)), round=run.setup_round, stream=PLANNER)
+        request = Request(conversation, (planner.TOOLS[what],))
+        reply = await ask(run.planner, request, "planner", run.call_context(PLANNER, run.setup_round))
+        planned_texts = planner.planned_texts(reply, what)
+        conversation = conversation.then(reply.message)
+        if critique < critiques:
+            done = tuple(ToolResult(tool_call.id, "written", is_error=False) for tool_call in reply.message.tool_calls)
+            revision = user_message(planner.plan_message(what, count, revision=True))
+            asked = Message("user", (*done, *revision.blocks))
+    return planned_texts

@@ -1,0 +1,58 @@
+"""What a researcher is told and given at the start, put together from the scenario and the structure."""
+
+import json
+from collections.abc import Mapping
+
+from aarlab.agents.researcher import system_prompt
+from aarlab.graph.flow.context import AgentSession, RunContext
+from aarlab.graph.scenario import Scenario
+from aarlab.scenarios import baselines, task_registry, toolkit
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, experiment_tool
+from aarlab.tools.tool import Tool
+from aarlab.tools.tool_calls import TOOLS
+
+
+def session_system_prompt(run: RunContext, session: AgentSession) -> str:
+    """Return a researcher's system prompt."""
+    return system_prompt_for(session.tool_session.agent, run.scenario, session.direction)
+
+
+def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:
+    """Return the system prompt of a researcher who was given a direction, or none."""
+    files = starters()
+    return system_prompt(
+        name=agent,
+        team_size=scenario.team.researchers,
+        task=scenario.task.name,
+        task_about=task_registry.task(scenario.task.name, scenario.task.parameters).about,
+        structure=scenario.structure.resolved().explanations,
+        direction=direction,
+        hours=scenario.budget.hours,
+        round_hours=scenario.budget.round_hours,
+        costs=scenario.costs.model_dump(),
+        example=files["baselines/vanilla_soft.py"],
+        starters=list(files),
+        catalogue=catalogue(),
+    )
+
+
+def starters() -> dict[str, str]:
+    """Return the methods that lie in every workspace at the start: code by path."""
+    return {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
+
+
+def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
+    """Return the tools that researchers are given, by name, in the order in which they are offered."""
+    resolved = scenario.structure.resolved()
+    tools = {
+        **TOOLS,
+        EXPERIMENT_TOOL.name: experiment_tool(
+            resolved.evaluation, full_experiment_cap=scenario.scoring.full_experiment_cap
+        ),
+    }
+    return {name: tool for name, tool in tools.items() if name not in resolved.withheld_tools}
+
+
+def catalogue() -> str:
+    """Return the toolkit's operators as a JSON list, one a line."""
+    return "[\n" + ",\n".join(json.dumps(entry) for entry in toolkit.catalogue()) + "\n]"

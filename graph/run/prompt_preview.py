@@ -1,0 +1,85 @@
+"""What the agents of a scenario are told, rendered without running it."""
+
+import json
+from collections.abc import Iterator
+
+from aarlab.agents import librarian, overseer, planner, researcher, reviewer
+from aarlab.agents.models.base import Request
+from aarlab.graph.flow import stages
+from aarlab.graph.flow.planner_node import planned_count, planner_system_prompt
+from aarlab.graph.flow.researcher_setup import system_prompt_for, tools_for
+from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.dials.directions import direction_of
+from aarlab.memory.messages import Json, ToolSpec
+
+_CASE: dict[str, Json] = {"...": "<what it is shown of the case>"}
+
+
+def render_prompts(scenario: Scenario) -> dict[str, str]:
+    """Return every prompt that the structure has a use for, by its title; r1 stands for all researchers.
+
+    What only a run can fill in stands in angle brackets.
+    """
+    return dict(_sections(scenario))
+
+
+def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    structure = scenario.structure
+    if structure.planned:
+        what: planner.PlanKind = "ideas" if structure.directions == "pool" else "directions"
+        request = planner.plan_message(what, planned_count(scenario))
+        yield "planner", planner_system_prompt(scenario)
+        yield f"planner: asked for {what}", f"{request}\n\n{_tools(planner.TOOLS[what])}"
+    yield from _researcher(scenario)
+    if structure.review != "none":
+        yield "reviewer", reviewer.system_prompt()
+        yield "reviewer: a finding", _render_request(reviewer.finding_review_request("r1", _CASE))
+    if structure.review == "gate":
+        yield (
+            "reviewer: a full run",
+            _render_request(reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full)),
+        )
+    if structure.sharing == "query":
+        question = librarian.ask("<the question>", [_CASE])
+        yield "librarian", question.conversation.system
+        yield "librarian: a question", _render_request(question)
+    if structure.oversight != "none":
+        ask = overseer.release_request if structure.oversight == "gate" else overseer.checkpoint_request
+        case = ask(_CASE, round=1, rounds=scenario.rounds)
+        yield "overseer", case.conversation.system
+        yield "overseer: after a round", _render_request(case)
+
+
+def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    resolved, budget = scenario.structure.resolved(), scenario.budget
+    given = "<written by the planner>" if scenario.structure.directions_source == "model" else direction_of(0)
+    yield "r1", system_prompt_for("r1", scenario, given if resolved.distinct_directions else None)
+    yield "r1: tools", _tools(*(tool.spec for tool in tools_for(scenario).values()))
+    new_findings = "<what others have published>" if resolved.new_findings else None
+    yield (
+        "r1: a round begins",
+        researcher.round_message(
+            round=1,
+            rounds=scenario.rounds,
+            used=0.0,
+            hours=budget.hours,
+            until=budget.round_hours,
+            new_findings=new_findings,
+        ),
+    )
+    if resolved.assigners:
+        yield "r1: an assignment", researcher.assignment_message(1, "<the idea>", _CASE)
+    if resolved.workflow == "staged":
+        details = {"failure": "", "result": "<what the lab ran>"}
+        for name, (node, _) in stages.staged_nodes(gated=resolved.gated, assigned=bool(resolved.assigners)).items():
+            if isinstance(node, stages.Stage):
+                stage_text = researcher.stage_message(name, **details)
+                yield f"r1: the stage {name}", f"{stage_text}\n\nTools: {', '.join(node.tools)}"
+
+
+def _render_request(request: Request) -> str:
+    return f"{request.conversation.messages[-1].text}\n\n{_tools(*request.tools)}"
+
+
+def _tools(*tools: ToolSpec) -> str:
+    return "\n\n".join(f"{tool.name}: {tool.description}\n{json.dumps(dict(tool.schema))}" for tool in tools)

@@ -1,0 +1,99 @@
+"""Who hears whom: the graphs that the dial `topology` names, by networkx."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from aarlab.memory.seeds import seed_of
+
+Parameters = Mapping[str, float | int | str]
+
+
+def _islands(n: int, seed: int, *, islands: int = 3) -> "nx.Graph[Any]":
+    """Return complete graphs of nearly equal size, with no edge between them."""
+    sizes = [n // islands + (i < n % islands) for i in range(islands)]
+    union: nx.Graph[Any] = nx.disjoint_union_all([nx.complete_graph(size) for size in sizes if size])
+    return union
+
+
+def _small_world(n: int, seed: int, *, neighbours: int = 4, rewired: float = 0.1) -> "nx.Graph[Any]":
+    """Return a connected small world (Watts and Strogatz 1998)."""
+    if n < 3:
+        return _complete(n, seed)
+    world: nx.Graph[Any] = nx.connected_watts_strogatz_graph(n, min(neighbours, n - 1), rewired, seed=seed)
+    return world
+
+
+def _scale_free(n: int, seed: int, *, links: int = 2) -> "nx.Graph[Any]":
+    """Return a graph grown by preferential attachment (Barabasi and Albert 1999)."""
+    if n <= links:
+        return _complete(n, seed)
+    grown: nx.Graph[Any] = nx.barabasi_albert_graph(n, links, seed=seed)
+    return grown
+
+
+def _complete(n: int, seed: int) -> "nx.Graph[Any]":
+    graph: nx.Graph[Any] = nx.complete_graph(n)
+    return graph
+
+
+def _generated(n: int, seed: int, *, generator: str, **parameters: float | int) -> "nx.Graph[Any]":
+    """Return what a generator of networkx makes of its own parameters, `n` and `seed` added if it has them."""
+    make = getattr(nx, generator, None)
+    if not generator.endswith("_graph") or not callable(make):
+        raise ValueError(f"networkx has no generator {generator!r}; its generators' names end in _graph")
+    for given in ({"n": n, "seed": seed}, {"n": n}, {"seed": seed}, {}):
+        try:
+            graph: nx.Graph[Any] = make(**given, **parameters)
+            return graph
+        except TypeError:
+            continue
+    raise ValueError(f"networkx.{generator} does not take the parameters {', '.join(parameters) or 'n'}")
+
+
+def _from_file(n: int, seed: int, *, path: str) -> "nx.Graph[Any]":
+    """Return the graph in a GraphML, GEXF or edge-list file."""
+    readers: dict[str, Callable[[str], nx.Graph[Any]]] = {".graphml": nx.read_graphml, ".gexf": nx.read_gexf}
+    try:
+        return readers.get(Path(path).suffix, nx.read_edgelist)(path)
+    except (OSError, nx.NetworkXException, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as a graph: {error}") from None
+
+
+_GENERATORS: Mapping[str, Callable[..., "nx.Graph[Any]"]] = {
+    "complete": _complete,
+    "scale-free": _scale_free,
+    "small-world": _small_world,
+    "star": lambda n, seed: nx.star_graph(n - 1),
+    "ring": lambda n, seed: nx.cycle_graph(n) if n > 1 else nx.empty_graph(n),
+    "islands": _islands,
+    "networkx": _generated,
+    "file": _from_file,
+}
+
+
+def neighbours_of(
+    topology: str, parameters: Parameters, names: Sequence[str], seed: int
+) -> dict[str, frozenset[str]] | None:
+    """Return whom each researcher hears; None if everybody hears everybody.
+
+    An edge is heard both ways; where the graph is directed, an edge from a to b means that b hears a. Nodes are given
+    to researchers in sorted order. `seed` is the run's.
+
+    Raises:
+        ValueError: The parameters do not fit the topology, or the graph not the team.
+    """
+    if topology == "complete" and not parameters:
+        return None
+    try:
+        graph = _GENERATORS[topology](len(names), seed_of(seed, "topology") % 2**32, **parameters)
+    except (TypeError, nx.NetworkXException) as error:
+        raise ValueError(f"topology {topology} with the parameters {dict(parameters)}: {error}") from None
+    if len(graph) != len(names):
+        raise ValueError(f"topology {topology} has {len(graph)} nodes and team.researchers is {len(names)}")
+    named = dict(zip(sorted(graph, key=lambda node: (len(str(node)), str(node))), names, strict=True))
+    # Reversed, an edge leads from who hears to who is heard.
+    inbound = graph.reverse() if isinstance(graph, nx.DiGraph) else graph
+    return {name: frozenset(named[other] for other in inbound.neighbors(node)) - {name} for node, name in named.items()}

@@ -1,0 +1,126 @@
+"""What a method's code is made of, read without running it.
+
+For whoever looks at methods from outside; nothing here is for methods themselves, so the toolkit does not re-export it.
+"""
+
+import ast
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aarlab.scenarios.toolkit.operators import catalogue
+
+_TOOLKIT = "aarlab.scenarios.toolkit"
+_FAMILY_OF_OPERATOR: dict[str, str] = {entry["name"]: entry["family"] for entry in catalogue()}
+
+NON_LABEL_FAMILIES = ("model internal", "loss function", "other")
+"""Families of operators that do not decide which labels the student learns from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    """How much there is to a method, counted three ways (after the lines and pseudocode of Wen et al., 2026)."""
+
+    operators: int
+    """Uses of toolkit operators."""
+    ast_nodes: int
+    """Nodes of the syntax tree, docstrings left out: comments, names and layout do not count."""
+    lines: int
+    """Lines once the code is laid out anew: no comments, docstrings, blank lines or line breaks of taste."""
+
+
+def operators_in(code: str) -> tuple[str, ...]:
+    """Return the names of the toolkit's operators that the code uses, in order of appearance, as often as it does.
+
+    To use one is to call it or to hand it on (`for step in (tk.sharpen, tk.harden)`). Of nested calls the inner one
+    comes first, as it does when the code runs. The toolkit may be imported under any name, whole or in part. A use in a
+    loop counts once, one that is never reached counts too, and one by `getattr` goes unseen. Code that does not parse
+    has none.
+    """
+    tree = _parsed(code)
+    return () if tree is None else tuple(_operators_used(tree))
+
+
+def family_of(code: str) -> str:
+    """Return the family (one of `FAMILIES`) of the operators that the code really uses.
+
+    It is the family of the operator that makes the labels last, which is the last one whose family is none of
+    `NON_LABEL_FAMILIES`; failing that, of the last operator. "other" if there is none.
+    """
+    used = [_FAMILY_OF_OPERATOR[name] for name in operators_in(code)]
+    labelling = [family for family in used if family not in NON_LABEL_FAMILIES]
+    return (labelling or used or ["other"])[-1]
+
+
+def complexity(code: str) -> Complexity | None:
+    """Return how much there is to the code; None if it does not parse."""
+    tree = _parsed(code)
+    if tree is None:
+        return None
+    used = len(_operators_used(tree))
+    _drop_docstrings(tree)
+    try:
+        normalised = ast.unparse(tree)
+    except RecursionError:
+        return None
+    return Complexity(used, sum(1 for _ in ast.walk(tree)), sum(1 for line in normalised.splitlines() if line.strip()))
+
+
+def _parsed(code: str) -> ast.Module | None:
+    with warnings.catch_warnings():
+        # A backslash too many in somebody's string is not for the reader of measures to hear about.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            return ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _operators_used(tree: ast.Module) -> list[str]:
+    """Return the operators named in expressions, in the order in which their calls end."""
+    called_by = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = dict(_imported(tree))
+    uses: list[tuple[int, int, str]] = []
+    for node in ast.walk(tree):
+        operator = _operator(node, names)
+        if operator is not None:
+            call = called_by.get(id(node), node)
+            uses.append((getattr(call, "end_lineno", 0), getattr(call, "end_col_offset", 0), operator))
+    return [operator for _, _, operator in sorted(uses)]
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield each name that an import binds, with the full name of what it stands for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (top, top)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            for alias in node.names:
+                if alias.name == "*":
+                    yield from ((name, f"{node.module}.{name}") for name in _FAMILY_OF_OPERATOR)
+                else:
+                    yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def _operator(node: ast.AST, names: dict[str, str]) -> str | None:
+    """Return the operator that an expression names, None if it names none."""
+    path: list[str] = []
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
+        return None
+    while isinstance(node, ast.Attribute):
+        path.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    full = ".".join([names.get(node.id, ""), *reversed(path)])
+    module, _, name = full.rpartition(".")
+    return name if name in _FAMILY_OF_OPERATOR and (module == _TOOLKIT or module.startswith(f"{_TOOLKIT}.")) else None
+
+
+def _drop_docstrings(tree: ast.Module) -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body[:1] = [] if len(node.body) > 1 or isinstance(node, ast.Module) else [ast.Pass()]

@@ -1,0 +1,80 @@
+"""A key that was planted is nowhere but in the header of a request: not in what is kept, shown, said, or run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from model_servers import ModelServer
+
+from aarlab.agents.models.base import Reply, Request
+from aarlab.memory.messages import Message, Text, ToolCall, Usage
+
+KEY = "sk-planted-91d4c07be2"
+SPY = """\
+import os
+
+def method(world):
+    seen = dict(os.environ)
+    for place in ("/proc/self/environ", "/proc/1/environ", "/proc/self/cmdline"):
+        try:
+            with open(place) as file:
+                seen[place] = file.read()
+        except OSError as error:
+            seen[place] = str(error)
+    raise RuntimeError(f"this is what I see: {seen}")
+"""
+
+
+def spying(request: Request) -> Reply:
+    """Write a method that tells all it sees, run it, and post what it said."""
+    turn = sum(message.speaker == "assistant" for message in request.conversation.messages)
+    uses = [
+        ToolCall(f"t{turn}", "write_file", {"path": "method.py", "text": SPY}),
+        ToolCall(f"t{turn}", "run_experiment", {"path": "method.py", "fidelity": "smoke"}),
+    ]
+    blocks = (Text("I look around."), uses[turn % 2])
+    return Reply(Message("assistant", blocks), "tool_use", Usage(), "", None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> None:
+    env_file = tmp_path / "keys"
+    env_file.write_text(f"{provider.upper()}_API_KEY={KEY}\n")
+    folder, home = tmp_path / "work", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
+        # All that the SDKs and the client can be made to say, and caches and settings where they can be looked at.
+        "ANTHROPIC_LOG": "debug", "OPENAI_LOG": "debug", "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"),
+    }  # fmt: skip
+    tiny = [setting.replace("hours=6", "hours=3").replace("hours=2", "hours=3") for setting in tiny]
+    with ModelServer(spying, faults=["telling 500", "garbage", "telling 429"], every=3, key=KEY) as server:
+        address = server.url + ("/v1" if provider == "openai" else "")
+        model = ["--set", f"team.model={provider}/m", "--set", f"live.base_urls={{{provider}: {address}}}"]
+        done = _aarlab(folder, environment, "run", "--json", "--env-file", str(env_file), *tiny, *model)
+        told = _aarlab(folder, environment, "show", "--agent", "r1", "--full")
+        server.faults, server.every = ["telling 403"], 1
+        refused = _aarlab(folder, environment, "run", "--env-file", str(env_file), *tiny, *model)
+    assert done.returncode == 0, done.stderr
+    assert "this is what I see" in told.stdout, "the method has run"
+    assert "[ANTHROPIC_API_KEY]" in told.stdout or "[OPENAI_API_KEY]" in told.stdout, "the server has repeated the key"
+    assert f"{provider}/m is asked at {address}" in done.stderr
+    assert refused.returncode == 1
+    assert "the key was refused" in refused.stderr
+    for one in (done, told, refused):
+        assert KEY not in one.stdout + one.stderr
+    kept = [path for place in (folder, home) for path in place.rglob("*") if path.is_file()]
+    assert [path.suffix for path in kept].count(".db") >= 2
+    assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
+    assert all(KEY not in str(body) for body in server.requests), "no prompt, no result of a tool"
+
+
+def _aarlab(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "aarlab", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )

@@ -1,0 +1,241 @@
+"""The command line as a person or a script meets it."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aarlab.graph.structure.structure import PRESETS
+from aarlab.memory.runfile import RunFile
+
+Done = subprocess.CompletedProcess[str]
+Process = Callable[..., Done]
+Aarlab = Callable[..., Result]
+
+
+def test_run_prints_one_json_object_and_nothing_else_on_stdout(tiny_run: Done) -> None:
+    (line,) = tiny_run.stdout.splitlines()
+    assert isinstance(json.loads(line), dict)
+    assert "round 1 of 3" in tiny_run.stderr
+
+
+def test_the_summary_says_everything_that_was_promised(summary: dict[str, Any]) -> None:
+    promised = {
+        "run_id", "file", "task", "structure", "model", "seed", "rounds", "hours", "cost_usd", "findings", "borrows",
+        "critiques", "experiments", "evaluations", "best", "heldout", "baseline", "entropy_bits", "realised_autonomy",
+        "digest", "wall_clock_s", "status",
+    }  # fmt: skip
+    assert promised <= summary.keys()
+    assert summary["status"] == "done"
+    assert summary["best"].keys() >= {"finding", "title", "family", "pgr", "se"}
+    assert summary["heldout"].keys() >= {"pgr", "se", "worlds"}
+    assert summary["baseline"].keys() >= {"name", "pgr"}
+    assert (summary["task"], summary["seed"], summary["rounds"]) == ("chat", 7, 3)
+
+
+def test_the_run_file_is_where_the_summary_says(summary: dict[str, Any]) -> None:
+    path = Path(summary["file"])
+    assert path.is_absolute()
+    assert path.stem == summary["run_id"]
+    with RunFile.read(path) as file:
+        assert file.info().status == "done"
+        assert file.digest() == summary["digest"]
+
+
+def test_the_run_file_opens_with_any_sqlite_tool(summary: dict[str, Any]) -> None:
+    with sqlite3.connect(summary["file"]) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM findings").fetchone()
+    assert count == summary["findings"]
+
+
+@pytest.mark.parametrize("command", [("models",), ("structure",), ("structure", "staged"), ("validate",)], ids=" ".join)
+def test_json_is_the_only_thing_on_stdout(aarlab: Aarlab, command: tuple[str, ...]) -> None:
+    done = aarlab(*command, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    assert isinstance(json.loads(line), dict)
+
+
+def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
+    done = aarlab("run", "--json", "--set", "budget.hours=-1")
+    assert done.exit_code == 2
+    told = json.loads(done.stdout)
+    (fault,) = told["faults"]
+    assert (told["status"], fault["where"], fault["field"]) == ("bad input", "--set budget.hours=-1", "budget.hours")
+    assert done.stderr.startswith(
+        "--set budget.hours=-1: budget.hours\n  found    -1\n  allowed  a number greater than 0"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "nowhere.yaml"),
+        ("run", "--seed", "many"),
+        ("run", "--seed", "-1"),
+        ("run", "--set", "task=nonsense"),
+        ("run", "--set", "team.model=nobody/knows"),
+        ("run", "--set", "nothing=1"),
+        ("run", "--sandbox", "soft"),
+        ("run", "--out", "/dev/null/runs"),
+        ("baselines",),
+        ("baselines", "chatt"),
+        ("baselines", "chat", "--seeds", "1"),
+        ("baselines", "chat", "--seeds", "many"),
+        ("baselines", "chat", "--sort", "luck"),
+        ("baselines", "chat", "--sandbox", "soft"),
+        ("baselines", "chat", "--out", "."),
+        ("baselines", "chat", "--out", "nowhere/table.csv"),
+        ("baselines", "chat", "--out", "/dev/null/table.csv"),
+        ("baselines", "chat", "--set", "task=math"),
+        ("baselines", "chat", "--set", "budget.hours=3"),
+        ("baselines", "chat", "--set", "task.parameters.lenght_bias=0"),
+        ("baselines", "chat", "--set", "task.parameters.length_bias=2"),
+        ("tasks", "chess"),
+        ("structure", "stagd"),
+        ("structure", "--compare", "staged", "autonomus"),
+        ("structure", "staged", "--compare", "staged", "reviewed"),
+        ("structure", "--set", "structure={sharing: none, topology: ring}"),
+        ("structure", "--set", "structure.review=gat"),
+        ("validate", "nowhere.yaml"),
+        ("show",),
+        ("show", "nothing"),
+        ("show", "/dev/null"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_exit_status_2_and_leaves_nothing_behind(
+    aarlab: Aarlab, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = aarlab(*arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_run_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("these are notes, and they are long enough to be looked at\n" * 20)
+    done = aarlab("show", "notes.db")
+    assert done.exit_code == 2
+    assert "is not a run file" in done.stderr
+
+
+def test_structure_lists_the_presets(aarlab: Aarlab) -> None:
+    assert json.loads(aarlab("structure", "--json").stdout)["presets"].keys() == PRESETS.keys()
+
+
+def test_comparing_two_structures_shows_what_differs_and_nothing_else(aarlab: Aarlab) -> None:
+    told = json.loads(aarlab("structure", "--compare", "autonomous", "reviewed", "--json").stdout)
+    assert told["dials"] == {"review": {"autonomous": "none", "reviewed": "gate"}}
+    assert "researcher graph: think ⇢ consult" in told["graphs"]["reviewed"]
+    assert "researcher graph: think ⇢ act" not in told["graphs"]["reviewed"]
+    assert "are the same" in aarlab("structure", "--compare", "staged", "staged").stdout
+
+
+def test_structure_draws_what_the_dials_ask_for(aarlab: Aarlab) -> None:
+    free, gated = aarlab("structure", "autonomous").stdout, aarlab("structure", "reviewed").stdout
+    assert "consult" not in free
+    assert "⇢ consult" in gated
+    assert "```mermaid\n" in aarlab("structure", "staged", "--mermaid").stdout
+
+
+def test_validate_prints_a_scenario_that_is_valid(aarlab: Aarlab, tmp_path: Path) -> None:
+    settings = ("--set", "structure.review=gate", "--set", "budget={hours: 8, round_hours: 4}")
+    first = json.loads(aarlab("validate", "--json", *settings).stdout)["scenario"]
+    text, told = aarlab("validate", *settings).stdout.rstrip().rsplit("\n", 1)
+    assert told == "Valid: 9 researchers on chat, 8 research hours each in 2 rounds."
+    (tmp_path / "again.yaml").write_text(text)
+    assert json.loads(aarlab("validate", "again.yaml", "--json").stdout)["scenario"] == first
+
+
+def test_help_needs_nothing_heavy() -> None:
+    code = (
+        "import sys, aarlab.cli.main; print(sorted({'numpy', 'sklearn', 'langgraph', 'pydantic'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.long
+def test_one_seed_is_one_run_and_another_is_another_quietly(
+    process: Process, tiny: list[str], summary: dict[str, Any]
+) -> None:
+    pairs = [tiny[i : i + 2] for i in range(0, len(tiny), 2)]
+    reordered = [part for pair in reversed(pairs) for part in pair]
+    quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
+    assert quietly.stderr == "", "quiet and JSON leave it empty"
+    again = json.loads(quietly.stdout)
+    other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
+    assert again["digest"] == summary["digest"] != other["digest"]
+    same = ("best", "heldout", "baseline", "findings", "entropy_bits", "realised_autonomy", "hours")
+    assert {key: again[key] for key in same} == {key: summary[key] for key in same}
+    assert len({again["file"], other["file"], summary["file"]}) == 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_stopped_by_a_person_keeps_what_was_done(tmp_path: Path, wish: signal.Signals) -> None:
+    command = [sys.executable, "-m", "aarlab", "run", "--json", "--out", str(tmp_path)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_findings(tmp_path, running)
+    running.send_signal(wish)
+    told, complaints = running.communicate(timeout=60)
+    assert running.returncode == 3, complaints
+    said = json.loads(told)
+    assert said["status"] == "stopped"
+    with RunFile.read(Path(said["file"])) as file:
+        assert file.info().status == "stopped"
+        assert next(iter(file.entries()), None) is not None
+
+
+@pytest.mark.long
+def test_a_killed_run_can_be_read(aarlab: Aarlab, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "aarlab", "run", "--quiet", "--out", str(tmp_path / "runs")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    path = wait_for_findings(tmp_path / "runs", running)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait(timeout=60)
+    shown = aarlab("show", str(path))
+    assert shown.exit_code == 0, shown.stderr
+    assert "Not closed: round" in shown.stdout
+    assert "round 1" in aarlab("show", str(path), "--agent", "1").stdout
+
+
+def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
+    """Return the run file in the folder as soon as something was found."""
+    for _ in range(1200):
+        assert running.poll() is None, "the run ended early"
+        for path in folder.glob("*.db"):
+            with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+                try:
+                    if connection.execute("SELECT count(*) FROM findings").fetchone()[0]:
+                        return path
+                except sqlite3.OperationalError:
+                    pass  # Not furnished yet.
+        time.sleep(0.1)
+    raise AssertionError("nothing was found")
+
+
+def test_a_picture_of_the_graphs_is_drawn_where_there_is_something_to_draw_it_with(
+    aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "staged.png"
+    if shutil.which("dot") is not None:
+        assert aarlab("structure", "staged", "--png", str(picture)).exit_code == 0
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = aarlab("structure", "staged", "--png", str(picture))
+    assert (done.exit_code, picture.exists()) == (2, False)
+    assert "apt-get install graphviz" in done.stderr

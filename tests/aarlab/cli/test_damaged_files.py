@@ -1,0 +1,148 @@
+"""Files that are not what they were: every command that reads one works, or says what is wrong, and mends nothing."""
+
+import json
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlite_utils import Database
+
+from aarlab.memory.migrations import MIGRATIONS, migrate
+
+Aarlab = Callable[..., Result]
+READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume",), ("fork", "--at", "2"))
+
+
+@pytest.fixture
+def damaged(summary: dict[str, Any], tmp_path: Path) -> Path:
+    """A copy of a run, to be damaged."""
+    path = tmp_path / "run.db"
+    shutil.copy(summary["file"], path)
+    return path
+
+
+def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
+    """Run a reading command, and see that it works or says clearly what is wrong."""
+    before = path.read_bytes()
+    done = aarlab(command[0], str(path), *command[1:])
+    assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
+    assert "Traceback" not in done.output
+    assert done.exit_code in (0, 1, 2, 3)
+    assert done.exit_code != 2 or "found" in done.stderr
+    assert path.read_bytes() == before
+    return done
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.95])
+def test_a_file_that_was_cut_off_is_told_from_a_whole_one(aarlab: Aarlab, damaged: Path, share: float) -> None:
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: int(len(whole) * share)])
+    for command in READING:
+        assert read(aarlab, damaged, command).exit_code == 2
+
+
+def test_a_flipped_byte_never_ends_in_a_traceback(aarlab: Aarlab, damaged: Path) -> None:
+    draw, whole = random.Random(3), damaged.read_bytes()
+    for _ in range(25):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        for command in READING[:3]:
+            read(aarlab, damaged, command)
+
+
+@pytest.mark.parametrize("table", ["events", "messages", "texts", "runs"])
+def test_a_missing_table_is_missed(aarlab: Aarlab, damaged: Path, table: str) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(f"DROP TABLE {table}")
+    for command in READING[1:3]:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code == 2, command
+        assert table in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET data = '{' WHERE kind = 'experiments'",
+        "UPDATE events SET kind = 'wonders' WHERE kind = 'experiments'",
+        "UPDATE events SET data = json_set(data, '$.wonder', 1) WHERE kind = 'model_calls'",
+        "DELETE FROM messages",
+        "UPDATE messages SET content = 'none'",
+        "UPDATE runs SET scenario = '{}'",
+        "DELETE FROM runs",
+    ],
+)
+def test_what_cannot_be_read_is_said(aarlab: Aarlab, damaged: Path, change: str) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute("DROP TRIGGER events_reject_updates")
+        connection.execute(change)
+    for command in READING[:3]:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code in (1, 2) or command[0] == "show"
+
+
+def as_before(path: Path, later: Path, version: int, events: int = 1_000_000) -> Path:
+    """Make the file that an earlier aarlab would have made of the first events of a run."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        database = Database(connection)
+        migrate(database, version)
+        connection.execute("ATTACH ? AS later", (str(later),))
+        for table in ("events", "messages", "texts", "runs"):
+            names = ", ".join(database.table(table).columns_dict)
+            connection.execute(f"INSERT INTO {table} SELECT {names} FROM later.{table}")
+        connection.execute("DROP TRIGGER events_reject_deletes")
+        if connection.execute("DELETE FROM events WHERE id > ?", (events,)).rowcount:
+            connection.execute("UPDATE runs SET status = 'running', summary = NULL")
+    return path
+
+
+def dumped(path: Path) -> list[str]:
+    """Return all that a database holds, as SQL."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_opens_and_stays_as_it_is(
+    aarlab: Aarlab, damaged: Path, tmp_path: Path, version: int
+) -> None:
+    earlier = as_before(tmp_path / "earlier.db", damaged, version)
+    for command in (("show", "--agent", "r1"), ("replay",), ("check",), ("fork", "--at", "3", "--quiet")):
+        done = read(aarlab, earlier, command)
+        assert done.exit_code == 0, (command, done.output)
+    (fork,) = (tmp_path / "runs").glob("*.db")
+    assert read(aarlab, fork, ("replay",)).exit_code == 0
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_is_changed_only_if_asked_and_kept(
+    aarlab: Aarlab, damaged: Path, summary: dict[str, Any], tmp_path: Path, version: int
+) -> None:
+    earlier = as_before(tmp_path / "earlier.db", damaged, version, events=60)
+    before = dumped(earlier)
+    refused = read(aarlab, earlier, ("resume",))
+    assert refused.exit_code == 2
+    assert f"written by an earlier aarlab (schema version {version}" in refused.stderr
+    assert "aarlab resume --migrate" in refused.stderr
+    kept = tmp_path / f"earlier.db.schema{version}"
+    assert not kept.exists()
+    done = aarlab("resume", str(earlier), "--migrate", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["digest"] == summary["digest"]
+    assert dumped(kept) == before
+
+
+def test_a_file_from_the_future_says_what_is_needed(aarlab: Aarlab, damaged: Path) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for command in READING:
+        done = read(aarlab, damaged, command)
+        assert done.exit_code == 2
+        assert "was written by aarlab 0.1.0 and has schema version" in done.stderr
+        assert "a newer aarlab opens it" in done.stderr

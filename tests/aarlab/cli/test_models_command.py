@@ -1,0 +1,135 @@
+"""`aarlab models`, `aarlab prompts`, and runs with a key: what a person sees, and what nobody sees."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from model_servers import ModelServer, SimulatedTeam
+
+from aarlab.graph.structure.structure import PRESETS
+
+ROOT = Path(__file__).parents[2]
+KEY = "sk-planted-4f1c9d77aa"
+Aarlab = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is taken from the environment of whoever runs the tests; what a file sets is taken back."""
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.fixture
+def env_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file that holds the planted key."""
+    path = tmp_path_factory.mktemp("secret") / ".env"
+    path.write_text(f"ANTHROPIC_API_KEY={KEY}\nOPENAI_API_KEY={KEY}\n")
+    return str(path)
+
+
+def served(server: ModelServer) -> list[str]:
+    return ["--set", f"live.base_urls={{anthropic: {server.url}}}"]
+
+
+def test_what_can_be_named_is_listed_with_its_needs_and_prices(aarlab: Aarlab) -> None:
+    told = json.loads(aarlab("models", "--json").stdout)
+    assert {provider["name"] for provider in told["providers"]} >= {"anthropic", "openai"}
+    assert "ANTHROPIC_API_KEY" in told["providers"][0]["needs"]
+    assert told["prices"]["anthropic/claude-opus-4-6"]["output"] == 25
+    shown = aarlab("models").stdout
+    assert "anthropic/MODEL" in shown
+    assert "human/terminal" in shown
+
+
+def test_a_model_is_tried_out(aarlab: Aarlab, env_file: str) -> None:
+    def answer(request: Any) -> Any:
+        from aarlab.agents.models.base import Reply
+        from aarlab.memory.messages import Message, ToolCall, Usage
+
+        return Reply(Message("assistant", (ToolCall("t1", "add", {"a": 2, "b": 2}),)), "tool_use", Usage(), "", None)
+
+    with ModelServer(answer, key=KEY) as server:
+        command = ("models", "test", "anthropic/claude-opus-5-5", "--env-file", env_file, *served(server))
+        told = json.loads(aarlab(*command, "--json").stdout)
+        shown = aarlab(*command).stdout
+    assert (told["status"], told["stop_reason"], told["cost_usd"]) == ("done", "tool_use", None)
+    assert told["usage"]["input_tokens"] == server.billed["input"] / 2
+    assert "▸ add {'a': 2, 'b': 2}" in shown
+    assert "cost unknown" in shown, "another server's prices are not known"
+
+
+def test_a_model_that_refuses_the_key_is_told_without_the_key(aarlab: Aarlab, env_file: str) -> None:
+    with ModelServer(SimulatedTeam(1)) as server:
+        done = aarlab("models", "test", "anthropic/x", "--env-file", env_file, *served(server))
+    assert done.exit_code == 1
+    assert "anthropic/x does not answer: anthropic/x: the key was refused" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert KEY not in done.output
+
+
+@pytest.mark.parametrize("command", [("run",), ("models", "test", "anthropic/claude-opus-5-5")], ids=" ".join)
+def test_a_missing_key_is_bad_input_and_leaves_nothing_behind(
+    aarlab: Aarlab, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    named = ["--set", "team.model=anthropic/claude-opus-5-5"] if command == ("run",) else []
+    done = aarlab(*command, *named)
+    assert done.exit_code == 2
+    assert "ANTHROPIC_API_KEY is not set: export it, or keep it in a file and say --env-file FILE" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_nowhere_after_a_run_that_a_limit_has_ended(
+    aarlab: Aarlab, tmp_path: Path, env_file: str, tiny: list[str]
+) -> None:
+    with ModelServer(SimulatedTeam(1), faults=["garbage", "500"], every=5, key=KEY) as server:
+        named = ["--set", "team.model=anthropic/claude-opus-5-5", "--set", "budget.calls=14"]
+        done = aarlab("run", "--json", "--env-file", env_file, "--sandbox", "none", *tiny, *named, *served(server))
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["status"]) == (3, "stopped"), done.stderr
+    assert told["limits_reached"][0].startswith("budget.calls is 14 calls; 14 calls are spent")
+    assert f"anthropic/claude-opus-5-5 is asked at {server.url}" in done.stderr
+    assert sum(server.applied_faults.values()) > 0
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept
+    assert all(KEY.encode() not in content for content in kept)
+    assert KEY not in done.output
+    assert all(KEY not in json.dumps(body) for body in server.requests), "it travels in a header, not in what is said"
+
+
+def test_an_address_with_a_password_is_refused_and_not_repeated(aarlab: Aarlab, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("live:\n  base_urls: {openai: 'http://me:hunter2@localhost/v1'}\n")
+    done = aarlab("validate", "my.yaml")
+    assert done.exit_code == 2
+    assert "my.yaml:2: live.base_urls" in done.stderr
+    assert "holds a password or a query; keys belong in the environment" in done.stderr
+    assert "hunter2" not in done.output
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_prompts_of_a_structure_are_printed(aarlab: Aarlab, preset: str) -> None:
+    told = json.loads(aarlab("prompts", "--set", f"structure={preset}", "--json").stdout)["prompts"]
+    assert told["r1"].startswith("You are r1, a researcher in a team of 9.")
+    assert ("reviewer" in told) == (preset in ("reviewed", "scripted"))
+    assert ("planner" in told) == (preset == "scripted")
+    assert any(title.startswith("r1: the stage") for title in told) == (preset in ("staged", "scripted"))
+
+
+@pytest.mark.long
+def test_the_example_provider_can_be_installed_and_a_team_thinks_with_it(tmp_path: Path, tiny: list[str]) -> None:
+    package = shutil.copytree(ROOT / "docs" / "example-provider", tmp_path / "package")
+    place = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(place), str(package)], check=True, capture_output=True)
+    run = [sys.executable, "-m", "aarlab", "run", "--json", "--quiet", *tiny, "--set", "team.model=acme/echo"]
+    path = {"PYTHONPATH": str(place), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(run, cwd=tmp_path, env=path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["model"], told["cost_usd"], told["status"]) == ("acme/echo", 0.0, "done")

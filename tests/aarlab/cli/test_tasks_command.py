@@ -1,0 +1,48 @@
+"""`aarlab tasks`: what there is to research, how large the gap is, and what finding out costs."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+
+from aarlab.cli.task_parameters import knob_descriptions
+from aarlab.graph.scenario import StepCosts
+from aarlab.scenarios.task_registry import TASKS
+
+Aarlab = Callable[..., Result]
+
+
+def test_one_task_is_told_with_its_gap_its_cost_and_its_knobs(aarlab: Aarlab) -> None:
+    done = aarlab("tasks", "chat", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    (chat,) = told["tasks"]
+    assert chat["name"] == "chat"
+    assert 0.5 < chat["weak_acc"]["mean"] < chat["strong_acc"]["mean"] < 1
+    assert chat["gap"] == pytest.approx(chat["strong_acc"]["mean"] - chat["weak_acc"]["mean"], abs=2e-4)
+    assert chat["experiment_ms"] > 0
+    assert chat["parameters"] == TASKS["chat"].parameters
+    assert told["research_hours"] == {"smoke": StepCosts().smoke, "pilot": StepCosts().pilot, "full": StepCosts().full}
+
+
+@pytest.mark.long
+def test_a_person_sees_what_the_knobs_of_a_task_mean(aarlab: Aarlab) -> None:
+    page = " ".join(aarlab("tasks", "chat").stdout.split())
+    for words in (TASKS["chat"].about, "length_bias", "Neighbours that the teacher asks.", "gap", "strong"):
+        assert words in page
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_knob_is_documented(name: str) -> None:
+    about = knob_descriptions(TASKS[name])
+    assert about.keys() == TASKS[name].parameters.keys()
+    assert all(meaning.endswith(".") for meaning in about.values())
+
+
+@pytest.mark.long
+def test_the_list_has_a_line_for_each_task(aarlab: Aarlab) -> None:
+    page = aarlab("tasks").stdout
+    for name in TASKS:
+        assert any(line.split()[:1] == [name] for line in page.splitlines())

@@ -1,0 +1,88 @@
+"""`--set`: laws of overrides, and what they can say."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aarlab.config import ConfigError
+from aarlab.config.scenario_files import load_scenario
+
+SETTINGS = """
+    seed=3
+    seed=4
+    budget.hours=12
+    budget.round_hours=3
+    budget={hours: 8, round_hours: 2}
+    budget={hours: 9, round_hours: 2}
+    structure=staged
+    structure.review=gate
+    structure.preset=reviewed
+    structure.directions=none
+    task=digits
+    task.name=chat
+    team.researchers=0
+    costs.full=1e-1
+    scoring.finalists=x
+    nothing=1
+""".strip().splitlines()
+
+
+def outcome(settings: list[str]) -> Any:
+    """Return the scenario that the settings make of the quickstart, or what is said against them."""
+    try:
+        return load_scenario(None, settings)
+    except ConfigError as error:
+        return error.faults
+
+
+@given(settings=st.lists(st.sampled_from(SETTINGS), max_size=6), data=st.data())
+def test_the_order_of_overrides_means_nothing(settings: list[str], data: st.DataObject) -> None:
+    assert outcome(settings) == outcome(data.draw(st.permutations(settings)))
+
+
+@given(settings=st.lists(st.sampled_from(SETTINGS), max_size=4))
+def test_saying_a_thing_twice_says_it_once(settings: list[str]) -> None:
+    assert outcome(settings + settings) == outcome(settings)
+
+
+def test_a_preset_and_a_dial_go_together() -> None:
+    structure = load_scenario(None, ["structure.review=gate", "structure=staged"]).structure
+    assert (structure.workflow, structure.review) == ("staged", "gate")
+
+
+def test_a_dial_turns_the_preset_of_the_file() -> None:
+    structure = load_scenario(None, ["structure.review=advisory"]).structure
+    assert (structure.preset, structure.workflow, structure.review) == ("autonomous", "autonomous", "advisory")
+
+
+def test_a_task_by_name_and_its_knob_go_together() -> None:
+    from aarlab.scenarios.task_registry import TASKS
+
+    parameter, value = next(
+        (parameter, value) for parameter, value in TASKS["digits"].parameters.items() if isinstance(value, int)
+    )
+    task = load_scenario(None, ["task=digits", f"task.parameters.{parameter}={value}"]).task
+    assert (task.name, task.parameters) == ("digits", {parameter: value})
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-1", 0.1), ("2", 2.0), ("0.5", 0.5)])
+def test_values_are_yaml_1_2(text: str, value: float) -> None:
+    assert load_scenario(None, [f"costs.full={text}"]).costs.full == value
+
+
+def test_no_is_a_word() -> None:
+    assert load_scenario(None, ["name=no"]).name == "no"
+
+
+def test_a_file_is_overridden_where_it_is_and_kept_elsewhere() -> None:
+    plain, longer = load_scenario(), load_scenario(None, ["budget.hours=48"])
+    assert longer.budget.hours == 48
+    assert longer.budget.round_hours == plain.budget.round_hours
+    assert longer.model_copy(update={"budget": plain.budget}) == plain
+
+
+def test_the_shipped_scenario_says_what_the_defaults_say() -> None:
+    scenario = load_scenario("quickstart")
+    assert (scenario.name, scenario.team.researchers, scenario.task.name) == ("quickstart", 9, "chat")

@@ -1,0 +1,265 @@
+"""What leaves aarlab can be read elsewhere and comes back whole, or not at all."""
+
+import csv
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+from click.testing import Result
+
+from aarlab.export.jsonl_records import with_chain_hashes
+from aarlab.memory.board import Board
+from aarlab.memory.events import EVENT_CLASSES
+from aarlab.memory.lineage import lineage
+from aarlab.memory.migrations import MIGRATIONS
+from aarlab.memory.runfile import RunFile
+
+Aarlab = Callable[..., Result]
+
+
+@pytest.fixture
+def run(summary: dict[str, Any], tmp_path: Path) -> Path:
+    """A finished run, as `run.db` in the current folder."""
+    path = tmp_path / "run.db"
+    shutil.copy(summary["file"], path)
+    return path
+
+
+def written(aarlab: Aarlab, *arguments: str) -> Path:
+    """Export `run.db` and return what was written."""
+    done = aarlab("export", "run.db", "--json", *arguments)
+    assert done.exit_code == 0, done.output
+    return Path(json.loads(done.stdout)["file"])
+
+
+def content(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def resealed(records: list[dict[str, Any]], path: Path) -> None:
+    """Write records with seals that fit, as somebody would who wants to deceive."""
+    path.write_text(
+        "".join(with_chain_hashes([{k: v for k, v in record.items() if k != "chain_hash"} for record in records]))
+    )
+
+
+def records_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_run_comes_back_from_json_lines_to_the_last_row(aarlab: Aarlab, run: Path, summary: dict[str, Any]) -> None:
+    lines = written(aarlab, "--format", "jsonl")
+    assert lines == run.with_suffix(".jsonl")
+    done = aarlab("import", "run.jsonl", "--out", "back")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1].split() == ["digest", summary["digest"]]
+    (back,) = Path("back").iterdir()
+    assert back.name == f"{summary['run_id']}.db"
+    assert content(back) == content(run)
+    assert json.loads(aarlab("replay", str(back), "--json").stdout)["status"] == "same"
+
+
+def test_standard_output_and_input_will_do(aarlab: Aarlab, run: Path) -> None:
+    lines = written(aarlab, "--format", "jsonl")
+    assert aarlab("export", "run.db", "--format", "jsonl", "--out", "-").stdout == lines.read_text()
+    refused = aarlab("export", "run.db", "--format", "csv", "--out", "-")
+    assert (refused.exit_code, Path("run-csv").exists()) == (2, False)
+    assert "stdout for the format csv" in refused.output
+
+
+def test_each_message_and_text_is_told_once_and_events_stand_stream_by_stream(aarlab: Aarlab, run: Path) -> None:
+    header, *inside, end = records_of(written(aarlab, "--format", "jsonl"))
+    assert (header["record"], header["schema"], header["redacted"]) == ("header", len(MIGRATIONS), None)
+    hashes = [record["hash"] for record in inside if record["record"] in ("message", "text")]
+    assert len(hashes) == len(set(hashes)) == end["messages"] + end["texts"]
+    places = [(record["stream"], record["ordinal"]) for record in inside if record["record"] == "event"]
+    assert places == sorted(places)
+    assert len(places) == end["events"]
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2, 50, -1])
+def test_a_file_that_was_cut_off_is_refused_whole(aarlab: Aarlab, run: Path, keep: int) -> None:
+    lines = written(aarlab, "--format", "jsonl")
+    kept = lines.read_text().splitlines(keepends=True)[:keep]
+    lines.write_text("".join(kept))
+    done = aarlab("import", "run.jsonl", "--out", "back")
+    assert done.exit_code == 2
+    assert f"run.jsonl:{max(len(kept), 1)}\n" in done.output
+    assert not list(Path("back").glob("*"))
+
+
+def test_a_line_that_was_cut_off_is_named(aarlab: Aarlab, run: Path) -> None:
+    lines = written(aarlab, "--format", "jsonl")
+    whole = lines.read_text()
+    lines.write_text(whole[: whole.index("\n", 30_000) - 9])
+    done = aarlab("import", "run.jsonl")
+    assert done.exit_code == 2
+    assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  found    a line that is cut off" in done.output
+
+
+@pytest.mark.parametrize("change", ["altered", "missing", "twice", "swapped"])
+def test_lines_that_are_not_as_they_were_are_found_where_they_are(aarlab: Aarlab, run: Path, change: str) -> None:
+    path = written(aarlab, "--format", "jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    match change:
+        case "altered":
+            lines[60] = lines[60].replace('"', '" ', 1).replace('" ', '"', 1).replace("e", "a", 1)
+        case "missing":
+            del lines[60]
+        case "twice":
+            lines.insert(60, lines[59])
+        case _:
+            lines[60], lines[61] = lines[61], lines[60]
+    path.write_text("".join(lines))
+    done = aarlab("import", "run.jsonl", "--out", "back")
+    assert (done.exit_code, list(Path("back").glob("*"))) == (2, [])
+    assert "run.jsonl:61\n" in done.output
+
+
+def test_whoever_seals_an_altered_file_anew_meets_the_hashes_and_the_digest(aarlab: Aarlab, run: Path) -> None:
+    path = written(aarlab, "--format", "jsonl")
+    whole = records_of(path)
+    kinds = [record["record"] for record in whole]
+
+    def refusal(line: int, **fields: object) -> str:
+        resealed([{**record, **fields} if at == line else record for at, record in enumerate(whole)], path)
+        done = aarlab("import", "run.jsonl", "--out", "back")
+        assert (done.exit_code, list(Path("back").glob("*"))) == (2, [])
+        return done.output
+
+    message, text, event = (kinds.index(kind) for kind in ("message", "text", "event"))
+    assert f"run.jsonl:{message + 1}\n  found    a message that does not have the hash" in refusal(message, content=[])
+    assert f"run.jsonl:{text + 1}\n  found    a text that does not have the hash" in refusal(text, text="another")
+    assert "run.jsonl:1\n  found    the digest" in refusal(event, hours=0.125)
+    assert "an event of kind 'dreams'" in refusal(event, kind="dreams")
+    assert "with other fields than those have" in refusal(event, data={"mood": "good"})
+    assert "counts of" in refusal(len(whole) - 1, events=3)
+    assert "the run id '../run'" in refusal(0, run={**whole[0]["run"], "run_id": "../run"})
+    assert "`mood`, which the table `runs` does not have" in refusal(0, run={**whole[0]["run"], "mood": "good"})
+
+
+@pytest.mark.parametrize(("field", "found"), [("schema", len(MIGRATIONS) + 1), ("version", 2)])
+def test_a_file_from_the_future_says_that_a_newer_aarlab_reads_it(
+    aarlab: Aarlab, run: Path, field: str, found: int
+) -> None:
+    path = written(aarlab, "--format", "jsonl")
+    header, *rest = records_of(path)
+    resealed([{**header, field: found}, *rest], path)
+    done = aarlab("import", "run.jsonl")
+    assert done.exit_code == 2
+    assert f"{field} {found}, from a newer aarlab" in done.output
+
+
+def test_a_file_of_an_earlier_schema_comes_back_under_this_one(
+    aarlab: Aarlab, run: Path, summary: dict[str, Any]
+) -> None:
+    path = written(aarlab, "--format", "jsonl")
+    header, *rest = records_of(path)
+    before = {name: value for name, value in header["run"].items() if name not in ("sandbox", "past")}
+    resealed([{**header, "schema": 1, "run": before}, *rest], path)
+    done = aarlab("import", "run.jsonl", "--out", "back")
+    assert done.exit_code == 0, done.output
+    with RunFile.read(Path("back", f"{summary['run_id']}.db")) as file:
+        assert (file.digest(), file.info().sandbox) == (summary["digest"], None)
+
+
+def test_nothing_is_overwritten_and_nothing_half_is_left(aarlab: Aarlab, run: Path) -> None:
+    for name in ("jsonl", "graphml", "csv"):
+        before = written(aarlab, "--format", name)
+        again = aarlab("export", "run.db", "--format", name)
+        assert again.exit_code == 2
+        assert "that is there already" in again.output
+        assert before.exists()
+    assert aarlab("import", "run.jsonl").exit_code == 0
+    assert "a file that is there already" in aarlab("import", "run.jsonl").output
+    assert not [path for path in Path().rglob("*") if "half" in path.name]
+
+
+def test_a_run_file_that_is_not_whole_is_refused(aarlab: Aarlab, run: Path) -> None:
+    with closing(sqlite3.connect(run)) as connection, connection:
+        connection.execute("UPDATE texts SET text = text || ' ' WHERE hash = (SELECT min(hash) FROM texts)")
+    done = aarlab("export", "run.db", "--format", "jsonl")
+    assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
+    assert "a text that does not have this hash" in done.output
+    with closing(sqlite3.connect(run)) as connection, connection:
+        connection.execute("DROP TABLE messages")
+    for name in ("jsonl", "csv"):
+        done = aarlab("export", "run.db", "--format", name)
+        assert (done.exit_code, Path("run.jsonl").exists(), Path("run-csv").exists()) == (2, False, False)
+        assert "no such table: messages" in done.output
+
+
+@pytest.mark.parametrize(("format_", "read"), [("graphml", nx.read_graphml), ("gexf", nx.read_gexf)])
+def test_networkx_opens_the_lineage_with_typed_attributes(
+    aarlab: Aarlab, run: Path, format_: str, read: Callable[[Path], "nx.MultiDiGraph[str]"]
+) -> None:
+    graph = read(written(aarlab, "--format", format_))
+    with RunFile.read(run) as file:
+        told, winner = lineage(Board(file)), file.info().summary["best"]["finding"]
+    assert set(graph.nodes) == set(told.nodes)
+    edges = [(a, b, relation) for a, b, relation in graph.edges(data="relation")]
+    assert sorted(edges) == sorted(told.edges(keys=True))
+    for node, attributes in told.nodes(data=True):
+        found = graph.nodes[node]
+        assert {name: found[name] for name, value in attributes.items() if value is not None} == {
+            name: value for name, value in attributes.items() if value is not None
+        }
+        assert None not in found.values()
+        if "author" in attributes:
+            assert (type(found["round"]), type(found["winner"])) == (int, bool)
+            assert found["winner"] == (node == winner)
+
+
+def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path) -> None:
+    folder = written(aarlab, "--format", "csv")
+    assert {path.stem for path in folder.iterdir()} == {"run", "messages", *(kind.kind for kind in EVENT_CLASSES)}
+    with closing(sqlite3.connect(run)) as connection:
+        for kind in EVENT_CLASSES:
+            cursor = connection.execute(f"SELECT * FROM {kind.kind} ORDER BY event")
+            names = [column[0] for column in cursor.description]
+            rows = [["" if cell is None else str(cell) for cell in row] for row in cursor]
+            with (folder / f"{kind.kind}.csv").open(newline="") as table:
+                head, *found = csv.reader(table)
+            assert head == names
+            # What a view leaves empty because nothing was said about it has its default in a table.
+            assert [[y or x for x, y in zip(a, b, strict=True)] for a, b in zip(found, rows, strict=True)] == found
+
+
+def test_what_a_pattern_matches_leaves_in_no_format(aarlab: Aarlab, run: Path) -> None:
+    assert "teacher" in written(aarlab, "--format", "jsonl", "--out", "plain.jsonl").read_text()
+    done = aarlab("export", "run.db", "--format", "jsonl", "--redact", "[tT]eacher", "--redact", "z*")
+    assert done.exit_code == 0, done.output
+    replaced = int(done.stdout.splitlines()[-1].split()[0])
+    header, *rest = records_of(Path("run.jsonl"))
+    assert header["redacted"] == {"replaced": replaced}
+    assert replaced > 10
+    assert "teacher" not in json.dumps(rest)
+    assert aarlab("import", "run.jsonl", "--out", "back").exit_code == 0
+    (back,) = Path("back").iterdir()
+    assert "teacher" not in "\n".join(content(back)).split("CREATE TABLE")[0]
+    with RunFile.read(back) as file, RunFile.read(run) as before:
+        assert file.info().summary["digest"] == file.digest() == header["digest"] != before.digest()
+        assert len(list(file.entries())) == len(list(before.entries()))
+    assert aarlab("show", str(back), "--agent", "r1").exit_code == 0
+    folder = written(aarlab, "--format", "csv", "--redact", "teacher")
+    assert all("teacher" not in path.read_text() for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("pattern", ["r1", "[0-9]", "read_file"])
+def test_names_that_hold_a_run_together_cannot_be_redacted(aarlab: Aarlab, run: Path, pattern: str) -> None:
+    done = aarlab("export", "run.db", "--format", "jsonl", "--redact", pattern)
+    assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
+    assert f"--redact '{pattern}'\n  found    a match in" in done.output
+
+
+def test_a_pattern_that_is_none_is_refused(aarlab: Aarlab, run: Path) -> None:
+    done = aarlab("export", "run.db", "--format", "csv", "--redact", "(")
+    assert done.exit_code == 2
+    assert "--redact '('" in done.output

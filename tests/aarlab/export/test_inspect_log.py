@@ -1,0 +1,184 @@
+"""Inspect itself opens what is exported for it."""
+
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Browser
+from click.testing import Result
+
+from aarlab.memory.events import TEAM, Evaluation, FailedModelCall, ModelCall, ToolExecution
+from aarlab.memory.runfile import RunFile
+
+Aarlab = Callable[..., Result]
+EVERYBODY = (
+    "structure.review=gate", "structure.directions_source=model", "structure.oversight=checkpoint",
+    "structure.checkpoint_rounds=1", "structure.sharing=query",
+)  # fmt: skip
+
+
+def test_without_inspect_it_is_said_what_to_install(
+    aarlab: Aarlab, summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "inspect_ai", None)
+    monkeypatch.setattr("aarlab.export.inspect.log_writer.find_spec", lambda name: None)
+    done = aarlab("export", summary["file"], "--format", "inspect")
+    assert done.exit_code == 2
+    assert "pip install 'aarlab[inspect]'" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
+    """A run of nine researchers with everybody who can stand around them."""
+    from click.testing import CliRunner
+
+    from aarlab.cli.main import main
+
+    folder = tmp_path_factory.mktemp("nine")
+    settings = [setting.replace("team.researchers=2", "team.researchers=9") for setting in tiny]
+    settings += [part for setting in EVERYBODY for part in ("--set", setting)]
+    done = CliRunner().invoke(main, ["run", "--json", "--seed", "7", "--out", str(folder), *settings])
+    assert done.exit_code == 0, done.output
+    return Path(json.loads(done.stdout)["file"])
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Path) -> None:
+    log_module = pytest.importorskip("inspect_ai.log")
+    timeline_build = pytest.importorskip("inspect_ai.event").timeline_build
+    done = aarlab("export", str(nine), "--format", "inspect", "--json")
+    assert done.exit_code == 0, done.output
+    log = log_module.read_eval_log(json.loads(done.stdout)["file"], resolve_attachments=True)
+    (sample,) = log.samples
+    with RunFile.read(nine) as file:
+        info, entries = file.info(), list(file.entries())
+
+    assert (log.status, sample.id, sample.metadata["digest"]) == ("success", info.run_id, info.summary["digest"])
+    assert {score.name: score.metrics["value"].value for score in log.results.scores}["heldout_pgr"] == (
+        info.summary["heldout"]["pgr"]
+    )
+    assert sample.scores["baseline_pgr"].value == info.summary["baseline"]["pgr"]
+
+    # Every agent has a lane of its own, and all lanes are inside the team's.
+    root = timeline_build(sample.events).root
+    lanes = {node.name for node in root.content if hasattr(node, "content")}
+    assert root.id == TEAM
+    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
+
+    # Inspect shows events in the order in which they began: what a tool did comes after it.
+    shown = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
+    assert [kind for kind in shown if kind in ("model", "tool")] == [
+        e.event for e in sample.events if e.span_id == "r1" and e.event in ("model", "tool")
+    ]
+    assert all(e.timestamp <= e.completed for e in sample.events if e.event in ("model", "tool"))
+    assert shown.index("score") > shown.index("tool")
+
+    # Nothing is missing, nothing invented, in each lane.
+    found: dict[str, list[Any]] = defaultdict(list)
+    for event in sample.events:
+        found[event.event].append(event)
+    asked = [entry for entry in entries if isinstance(entry.event, ModelCall | FailedModelCall)]
+    used = [entry for entry in entries if isinstance(entry.event, ToolExecution)]
+    assert [(e.span_id, e.role, e.metadata["round"]) for e in found["model"]] == [
+        (e.stream if e.event.role == "researcher" else e.event.role, e.event.role, e.round) for e in asked
+    ]
+    assert [(e.span_id, e.id, e.function) for e in found["tool"]] == [
+        (e.stream, e.event.tool_call_id, e.event.tool) for e in used
+    ]
+    assert all("def method" in event.data["code"] for event in found["info"] if event.data.get("code"))
+    scored = [e.event.pgr for e in entries if isinstance(e.event, Evaluation) and e.event.pgr is not None]
+    assert [event.score.value for event in found["score"]] == scored
+
+    # The books are the run file's.
+    calls = [entry.event for entry in asked]
+    for usages in (log.stats.model_usage, log.stats.role_usage):
+        assert sum(usage.total_tokens for usage in usages.values()) == sum(
+            call.input_tokens + call.output_tokens for call in calls
+        )
+        total = sum(usage.total_cost for usage in usages.values())
+        assert math.isclose(total, sum(call.cost_usd or 0.0 for call in calls), abs_tol=1e-9)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_a_run_that_a_limit_ended_says_which_and_has_no_score_that_stands_for_it(
+    aarlab: Aarlab, tiny: list[str]
+) -> None:
+    log_module = pytest.importorskip("inspect_ai.log")
+    stopped = aarlab("run", "--json", "--seed", "7", *tiny, "--set", "budget.calls=3")
+    assert stopped.exit_code == 3, stopped.output
+    done = aarlab("export", json.loads(stopped.stdout)["file"], "--format", "inspect", "--json")
+    log = log_module.read_eval_log(json.loads(done.stdout)["file"])
+    assert log.status == "cancelled"
+    limit = log.samples[0].limit
+    assert (limit.type, limit.limit) == ("turn", 3)
+    assert "budget.calls is 3" in limit.reason
+    assert "heldout_pgr" not in log.samples[0].scores
+    first = log.results.scores[0]
+    assert (first.name, first.unscored_samples, first.metrics) == ("heldout_pgr", 1, {})
+
+
+@pytest.fixture
+def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """Start Inspect's own viewer on the logs of a folder and return its address."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def inspect_view(logs: Path) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        where = ("--log-dir", str(logs), "--host", "127.0.0.1", "--port", str(port))
+        home = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+        with (tmp_path / "view.log").open("wb") as told:
+            command = [sys.executable, "-m", "inspect_ai", "view", "start", *where]
+            started.append(subprocess.Popen(command, env=home, stdin=subprocess.DEVNULL, stdout=told, stderr=told))
+        end = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return f"http://127.0.0.1:{port}"
+            except OSError:
+                assert started[-1].poll() is None, (tmp_path / "view.log").read_text()
+                assert time.monotonic() < end, "the viewer does not answer"
+                time.sleep(0.1)
+
+    yield inspect_view
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
+def test_the_viewer_of_inspect_shows_all_lanes_and_what_was_said_in_one(
+    aarlab: Aarlab, nine: Path, inspect_view: Callable[[Path], str], tmp_path: Path
+) -> None:
+    pytest.importorskip("inspect_ai")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    assert aarlab("export", str(nine), "--format", "inspect", "--out", str(logs / "nine.eval")).exit_code == 0
+    with RunFile.read(nine) as file:
+        first = next(entry for entry in file.entries(ModelCall, stream="r7"))
+        heldout = file.info().summary["heldout"]["pgr"]
+    lanes = {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    page = f"{inspect_view(logs)}/#/logs/nine.eval"
+    with Browser(tmp_path / "profile") as browser:
+        sample = browser.text(page, lambda text: lanes <= set(text.split()))
+        call = browser.text(
+            f"{page}/samples/transcript?event=r7.{first.ordinal}", lambda text: "You are r7, a researcher" in text
+        )
+    assert lanes <= set(sample.split()), sample
+    assert f"heldout_pgr\n{heldout:.4g}" in sample
+    assert "You are r7, a researcher in a team of 9." in call, call

@@ -1,0 +1,105 @@
+"""Arms that start from the midst of one run, and runs of an ablation that go on where they were broken off."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from aarlab import open_ablation
+from aarlab.memory.runfile import RunFile
+
+Aarlab = Callable[..., Result]
+
+FILE = """
+name: counterfactual
+fork_from: {run: parent.db, at: 2}
+arms:
+  as it was: {}
+  staged: {structure.workflow: staged}
+seeds: [7, 8]
+controls: false
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ablation from the midst of a run, done."""
+    from aarlab import ablate
+
+    root = tmp_path_factory.mktemp("counterfactual")
+    shutil.copy(summary["file"], root / "parent.db")
+    (root / "counterfactual.yaml").write_text(FILE)
+    ablate(root / "counterfactual.yaml", out=root / "out", jobs=2, progress=False)
+    return root
+
+
+def events_before_fork(path: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT stream, ordinal, data FROM events WHERE round < 2 ORDER BY stream, ordinal"
+        return connection.execute(query).fetchall()
+
+
+def test_all_arms_share_the_past_and_one_that_changes_nothing_is_the_run_itself(
+    folder: Path, summary: dict[str, Any]
+) -> None:
+    records = {(record.arm, record.seed): record for record in open_ablation(folder / "out").records}
+    assert {record.status for record in records.values()} == {"done"}
+    pasts = [events_before_fork(record.path) for record in records.values()]
+    assert all(past == events_before_fork(folder / "parent.db") for past in pasts)
+    assert records["as it was", 7].summary["digest"] == summary["digest"]
+    digests = {record.summary["digest"] for record in records.values()}
+    assert len(digests) == 4
+    assert records["staged", 8].scenario["team"]["temperament"] == "varied@7"
+
+
+def test_its_folder_stands_by_itself(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
+    shutil.copytree(folder / "out", tmp_path / "moved")
+    assert [record.status for record in open_ablation(tmp_path / "moved").records] == ["done"] * 4
+    done = aarlab("report", "moved", "--format", "md", "--out", "report.md")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
+    root = tmp_path / "again"
+    shutil.copytree(folder / "out", root)
+    record = next(r for r in open_ablation(root).records if (r.arm, r.seed) == ("staged", 8))
+    draft = root / "unfinished" / record.path.name
+    shutil.move(record.path, draft)
+    with closing(sqlite3.connect(draft)) as connection, connection:
+        connection.execute("DROP TRIGGER events_reject_deletes")
+        (events,) = connection.execute("SELECT count(*) FROM events").fetchone()
+        connection.execute("DELETE FROM events WHERE id > ?", (events * 3 // 4,))
+        connection.execute("UPDATE runs SET status = 'running', summary = NULL")
+    shutil.copy(folder / "parent.db", tmp_path)
+    (tmp_path / "counterfactual.yaml").write_text(FILE)
+    done = aarlab("ablate", "counterfactual.yaml", "--out", str(root), "--jobs", "1", "--json")
+    assert done.exit_code == 0, done.output
+    assert "staged, seed 8 resumes where it was interrupted." in done.stderr
+    with RunFile.read(record.path) as file:
+        assert file.digest() == record.summary["digest"]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("fork_from: {run: nowhere.db, at: 2}", "no such run"),
+        ("fork_from: {run: parent.db, at: 9}", "the run has begun rounds 1 to 3"),
+        ("fork_from: {run: parent.db, at: 2, digest: abc}", "another run than the one of digest abc"),
+        ("fork_from: {run: parent.db, at: 2}\nscenario: quickstart", "cannot change in the midst of a run"),
+    ],
+)
+def test_a_past_that_cannot_be_is_refused(
+    aarlab: Aarlab, summary: dict[str, Any], tmp_path: Path, given: str, found: str
+) -> None:
+    shutil.copy(summary["file"], tmp_path / "parent.db")
+    (tmp_path / "bad.yaml").write_text(FILE.replace("fork_from: {run: parent.db, at: 2}", given))
+    done = aarlab("ablate", "bad.yaml", "--json")
+    assert done.exit_code == 2
+    assert found in json.dumps(json.loads(done.stdout))
+    assert not (tmp_path / "ablations").exists()

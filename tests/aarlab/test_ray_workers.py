@@ -1,0 +1,148 @@
+"""`aarlab ablate --executor ray`: what runs come to does not hang on who does them, nor on what becomes of those."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from test_ablate import arguments, digests, started, until
+
+from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.ablation_folder import AblationFolder
+from aarlab.ablation.ray_workers import _store_received
+from aarlab.ablation.records import open_ablation
+from aarlab.ablation.run_task import RunProgress, RunTask
+
+FILE = """
+name: pair
+scenario: quickstart
+arms:
+  free: {}
+  staged: {structure: staged}
+seeds: 1
+controls: false
+"""
+
+with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'aarlab[ray]'")
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ablation of two runs, and no cluster that somebody else has started."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    path = tmp_path / "pair.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_without_ray_it_says_what_to_install(
+    aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for more in ((), ("--dry-run",)):
+        done = aarlab(*arguments(file, tmp_path / "out", "--executor", "ray", *more))
+        assert done.exit_code == 2
+        assert "pip install 'aarlab[ray]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@with_ray
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [("ray://there:10001", "a Ray client"), ("there", "found    there"), ("127.0.0.1:9", "no server answers")],
+)
+def test_an_address_without_a_cluster_is_refused_at_once(
+    aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, found: str
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    done = aarlab(*arguments(file, tmp_path / "out", "--executor", "ray"))
+    assert (done.exit_code, found in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_node_sends_back_is_put_in_its_place_in_one_step(file: Path, tmp_path: Path) -> None:
+    plan = load_ablation(file)
+    folder, run = AblationFolder(tmp_path / "out"), plan.runs[0]
+    folder.prepare(plan)
+    draft, target = folder.draft(run), folder.finished_path(run)
+    task = RunTask(run.stem, {}, str(draft), str(target), "strict")
+    assert _store_received(task, RunProgress(run.stem, "progress"), b"so far").kind == "progress"
+    assert (draft.read_bytes(), target.exists()) == (b"so far", False)
+    done = _store_received(task, RunProgress(run.stem, "done", summary={"file": "there"}), b"whole")
+    assert done.summary == {"file": str(target)}
+    assert (target.read_bytes(), list(draft.parent.iterdir())) == (b"whole", [])
+    full = RunTask(run.stem, {}, str(draft), "/dev/full/run.db", "strict")
+    told = _store_received(full, RunProgress(run.stem, "done", summary={}), b"whole")
+    assert (told.kind, told.summary) == ("disk full", None)
+
+
+def descendants(process: int) -> Iterator[int]:
+    """Yield the ids of all processes that a process has started, and those that they have."""
+    with suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                yield child
+                yield from descendants(child)
+
+
+def descendants_with(running: "subprocess.Popen[str]", sign: bytes) -> list[int]:
+    """Return its descendants whose command line has this in it."""
+    found = []
+    for child in descendants(running.pid):
+        with suppress(OSError):
+            found += [child] if sign in Path(f"/proc/{child}/cmdline").read_bytes() else []
+    return found
+
+
+def briefed(draft: Path) -> int:
+    """Return how many agents have been told what to do, by a run file."""
+    with closing(sqlite3.connect(f"{draft.as_uri()}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM agent_setups").fetchone()[0])
+
+
+@with_ray
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_on_ray_runs_come_to_the_same_whoever_dies_on_the_way(
+    aarlab: Callable[..., Result], file: Path, tmp_path: Path
+) -> None:
+    local, out = tmp_path / "local", tmp_path / "ray"
+    assert aarlab(*arguments(file, local, "--jobs", "1")).exit_code == 0
+    on_ray = ("--executor", "ray", "--jobs", "1")
+
+    def sent_back() -> bool:
+        return any(briefed(draft) for draft in out.glob("unfinished/*.db"))
+
+    with started(file, out, *on_ray) as running:
+        until(sent_back, running)
+        (worker,) = descendants_with(running, b"ablation.worker_process")
+        left = [worker, *descendants_with(running, b"raylet")]
+        running.send_signal(signal.SIGTERM)
+        told, stderr = running.communicate(timeout=60)
+    assert running.returncode == 3, stderr
+    assert f"aarlab ablate {file} " in told
+    assert "--executor ray" in told
+    assert not any(Path(f"/proc/{process}").exists() for process in left)
+    assert sorted(record.status for record in open_ablation(out).records) == ["missing", "stopped"]
+
+    with started(file, out, *on_ray) as running:
+        until(lambda: bool(descendants_with(running, b"ablation.worker_process")), running)
+        (first,) = descendants_with(running, b"ablation.worker_process")
+        os.kill(first, signal.SIGKILL)
+        until(lambda: bool({*descendants_with(running, b"ablation.worker_process")} - {first}), running)
+        (second,) = {*descendants_with(running, b"ablation.worker_process")} - {first}
+        # What employs it on its node.
+        os.kill(int(Path(f"/proc/{second}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
+        _, stderr_text = running.communicate(timeout=600)
+    assert running.returncode == 0, stderr_text
+    assert "failed and will be retried: its process ended early (signal 9)" in stderr_text
+    assert "failed and will be retried: its task on the cluster ended early: The worker died" in stderr_text
+    assert digests(out) == digests(local)
+    assert list((out / "unfinished").iterdir()) == []

@@ -1,0 +1,140 @@
+"""How a simulated researcher comes by what others found, and what it does with advice: it uses what it is offered."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from stub_environment import LOG, STARTERS, StubEnvironment, prompt
+
+from aarlab.agents.models.simulated import temperament
+from aarlab.agents.models.simulated.parsing import ConversationParser
+from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, parse_code, parse_recipe, recipe_text, write
+from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.researcher import round_message
+from aarlab.memory.messages import Conversation, user_message
+from aarlab.scenarios.toolkit import catalogue
+
+SPACE = SearchSpace(catalogue())
+WORK = ("write_file", "read_file", "run_experiment", "post_finding", "submit", "write_notebook")
+GOOD_RECIPE: Recipe = parse_recipe("coherence(rounds=8) > knn_propagate(k=10)", SPACE) or ()
+
+
+def entry(name: str, pgr: float = 0.9) -> dict[str, Any]:
+    """Return a finding of r2 as a listing has it."""
+    about = {"finding": name, "round": 1, "author": "r2", "type": "result", "title": "coherence", "family": "ensemble"}
+    return {**about, "fidelity": "full", "pgr": pgr, "se": 0.03}
+
+
+def in_full(name: str, pgr: float = 0.9) -> dict[str, Any]:
+    """Return a finding of r2 as read_findings has it."""
+    return {**entry(name, pgr), "body": "", "code": write(GOOD_RECIPE), "log": LOG, "critiques": [], "builds_on": []}
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "ask_librarian": {"answer": "this", "findings": [in_full("r2.f1")]},
+    "search_board": {"findings": [entry("r2.f1")]},
+    "read_findings": {"findings": [in_full("r2.f1")]},
+    "grep_board": {"matches": [{"finding": "r2.f1", "line": "coherence"}]},
+}
+TOOLS_BY_CHANNEL = {
+    "librarian": ("ask_librarian",),
+    "words": ("search_board", "read_findings"),
+    "news": ("read_findings",),
+}
+
+
+ROUND: dict[str, Any] = {"round": 2, "rounds": 6, "used": 0.0, "hours": 24.0, "until": 8.0}
+
+
+def new_findings(*entries: dict[str, Any]) -> str:
+    return round_message(**ROUND, new_findings=json.dumps(entries))
+
+
+@pytest.mark.parametrize("way", TOOLS_BY_CHANNEL)
+def test_what_others_found_is_learned_in_the_way_that_is_offered_and_built_upon(channel: str) -> None:
+    model = SimulatedResearcher(7, "r1")
+    env = StubEnvironment(model)
+    for _ in range(5):
+        env.send(
+            user_message(
+                new_findings(entry("r2.f1")) if channel == "news" else round_message(**ROUND, new_findings=None)
+            )
+        )
+        for _ in range(8):
+            env.next_turn(*WORK, "borrow", *TOOLS_BY_CHANNEL[channel], answers=ANSWERS)
+    used = [name for name, _ in env.calls]
+    assert set(TOOLS_BY_CHANNEL[channel]) <= set(used)
+    assert "r2.f1" in ConversationParser().state(env.conversation).known
+    posts = [arguments for name, arguments in env.calls if name == "post_finding"]
+    assert any("r2.f1" in post["builds_on"] for post in posts)
+
+
+def test_alone_a_researcher_works_without_others() -> None:
+    env = StubEnvironment(SimulatedResearcher(7, "r1"))
+    for _ in range(12):
+        env.next_turn(*WORK)
+    assert "post_finding" in {name for name, _ in env.calls}
+
+
+def test_a_finding_of_its_own_is_not_taken_for_anothers() -> None:
+    conversation = Conversation.begin(prompt()).then(
+        user_message(new_findings({**entry("r1.f1"), "author": "r1"}, entry("r2.f1")))
+    )
+    assert list(ConversationParser().state(conversation).unread) == ["r2.f1"]
+
+
+# -- advice ---------------------------------------------------------------------------------------------------------
+
+ADVICE = (
+    "A way of working that is suggested, not required: 1. read what is known; 2. propose one idea; 3. smoke test it; "
+    "4. pilot it; 5. run it in full if the pilot looks promising; 6. write down what you learn; 7. share it."
+)
+
+
+def steps_taken(compliance: float, system: str) -> list[str]:
+    model = SimulatedResearcher(7, "r1")
+    space = ConversationParser().state(StubEnvironment(model, system=system).conversation).prompt.space
+    traits = temperament.draw(7, "r1", space)
+    model._traits[space] = dataclasses.replace(traits, compliance=compliance, rigour=0.0)
+    env = StubEnvironment(model, system=system)
+    for _ in range(14):
+        env.next_turn(*WORK)
+    return [str(arguments.get("fidelity", name)) for name, arguments in env.calls]
+
+
+def test_advice_moves_those_who_take_advice() -> None:
+    advised = prompt().replace("As you like.", ADVICE)
+    taken = steps_taken(1.0, advised)
+    assert {"smoke", "pilot", "write_notebook", "post_finding"} <= set(taken)
+    assert taken.index("smoke") < taken.index("pilot")
+    for ignored in (steps_taken(0.0, advised), steps_taken(1.0, prompt())):
+        assert {"smoke", "write_notebook"}.isdisjoint(ignored)
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def test_reading_on_comes_to_the_same_as_reading_everything_again() -> None:
+    reader, env = (
+        ConversationParser(),
+        StubEnvironment(SimulatedResearcher(7, "r1"), user_message(new_findings(entry("r2.f1")))),
+    )
+    for _ in range(20):
+        env.next_turn(answers=ANSWERS)
+        assert reader.state(env.conversation) == ConversationParser().state(env.conversation)
+
+
+def test_a_reader_that_is_shown_another_conversation_starts_anew() -> None:
+    reader, envs = ConversationParser(), [StubEnvironment(SimulatedResearcher(seed, "r1")) for seed in (7, 8)]
+    for _ in range(6):
+        for env in envs:
+            env.next_turn()
+            assert reader.state(env.conversation) == ConversationParser().state(env.conversation)
+    shorter = Conversation(envs[0].conversation.system, (), "").begin(envs[0].conversation.system)
+    assert reader.state(shorter) == ConversationParser().state(shorter)
+
+
+def test_what_is_read_of_a_method_is_its_recipe() -> None:
+    assert parse_code(STARTERS["baselines/coherence_chain.py"], SPACE)
+    assert recipe_text(GOOD_RECIPE).startswith("coherence(")

@@ -1,0 +1,111 @@
+"""Kill runs at random instants, go on with them, and see that nothing is lost, doubled or otherwise.
+
+    PYTHONPATH=tests python tests/graph/kill_and_resume.py [KILLS] [SEED]
+
+does so until there have been so many kills, half of them with base models behind a server; the tests do with fewer.
+"""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_servers import ModelServer, SimulatedTeam
+from team_runs import ALWAYS, TINY, complete
+
+_RUN_SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from aarlab.graph.run.resume import resume_run
+from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.scenario import Scenario
+
+scenario, path, mode = Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
+print("begun", flush=True)
+resume_run(path) if path.exists() else run_scenario(scenario, path, sandbox=mode)
+"""
+_ROW = "stream, ordinal, round, hours, kind"
+_CACHE = "json_remove(data, '$.cache_read_tokens', '$.cache_written_tokens', '$.cost_usd')"
+
+
+@dataclass(frozen=True)
+class KilledRun:
+    """What a run came to."""
+
+    kills: int
+    log: list[tuple[Any, ...]]
+    """Stream by stream; without what hangs on what the server had in its cache."""
+    kinds: Counter[str]
+    """How many effects of each kind there were."""
+
+
+def run_with_kills(
+    scenario_data: dict[str, Any], path: Path, mode: str, *, kills: int, draw: random.Random
+) -> KilledRun:
+    """Let a run happen, killed so often at random instants if it takes long enough, and return what it came to."""
+    done, n_kills = False, 0
+    while not done:
+        command = [sys.executable, "-c", _RUN_SCRIPT, json.dumps(scenario_data), str(path), mode]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # the interpreter has loaded what it needs
+            try:
+                stderr = process.communicate(timeout=draw.uniform(0.1, 2.5) if n_kills < kills else None)[1]
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                stderr = process.communicate()[1]
+        done = process.returncode == 0 or "RunAlreadyFinished" in stderr  # killed between its end and its exit
+        n_kills += process.returncode == -signal.SIGKILL
+        assert done or process.returncode == -signal.SIGKILL, stderr
+    return read_log(path, n_kills)
+
+
+def read_log(path: Path, kills: int = 0) -> KilledRun:
+    """Return what a run that has come to its end came to."""
+    with closing(sqlite3.connect(path)) as connection:
+        log = connection.execute(f"SELECT {_ROW}, {_CACHE} FROM events ORDER BY stream, ordinal").fetchall()
+        kinds = Counter(kind for (kind,) in connection.execute("SELECT kind FROM events"))
+    return KilledRun(kills, log, kinds)
+
+
+def served_by(server: ModelServer, scenario_data: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario whose researchers think on the server."""
+    team = {**scenario_data["team"], "model": "anthropic/claude-opus-5-5"}
+    return {**scenario_data, "team": team, "live": {"base_urls": {"anthropic": server.url}}}
+
+
+def main() -> None:
+    """Kill until there have been enough, and say how it went."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    draw, kills, runs = random.Random(seed), 0, 0
+    os.environ["ANTHROPIC_API_KEY"] = ModelServer.key
+    with tempfile.TemporaryDirectory() as folder, ModelServer(SimulatedTeam(TINY["seed"])) as server:
+        while kills < wanted:
+            dials = ALWAYS[runs % len(ALWAYS)]
+            scenario_data = {**TINY, "structure": complete(dials)}
+            live = runs % 2 == 1 and dials["directions"] != "pool"
+            scenario_data = served_by(server, scenario_data) if live else scenario_data
+            whole = run_with_kills(scenario_data, Path(folder) / f"{runs}-whole.db", "none", kills=0, draw=draw)
+            some = min(wanted - kills, draw.randint(3, 7))
+            killed = run_with_kills(scenario_data, Path(folder) / f"{runs}.db", "none", kills=some, draw=draw)
+            runs, kills = runs + 1, kills + killed.kills
+            same = "same" if killed.log == whole.log else "NOT THE SAME"
+            where = "server" if live else "embedded"
+            print(f"{where:9} {'-'.join(dials.values())}: {killed.kills} kills, {same}", flush=True)
+            assert killed.log == whole.log
+            assert killed.kinds == whole.kinds
+    print(f"{kills} kills, {runs} runs")
+
+
+if __name__ == "__main__":
+    main()

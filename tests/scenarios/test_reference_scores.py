@@ -1,0 +1,51 @@
+"""The figures that make the tasks what they are: a gap, and methods that differ in how much of it they recover."""
+
+import numpy as np
+import pytest
+
+from aarlab.scenarios.baselines import load
+from aarlab.scenarios.task import World
+from aarlab.scenarios.task_registry import TASKS
+
+SEEDS = range(100, 120)
+
+
+@pytest.fixture(scope="module", params=list(TASKS))
+def worlds(request: pytest.FixtureRequest) -> list[World]:
+    return [TASKS[request.param].world(seed) for seed in SEEDS]
+
+
+def mean_pgr(baseline: str, worlds: list[World]) -> float:
+    namespace: dict[str, object] = {}
+    exec(load()[baseline].code, namespace)
+    scores = [world.score(namespace["method"](world.inputs)) for world in worlds]  # type: ignore[operator]
+    return float(np.mean([score.pgr for score in scores]))
+
+
+EXPECTED = {
+    "chat": {"weak": 0.603, "strong": 0.858, "vanilla_soft": 0.16, "progressive_self_training": 0.45},
+    "math": {"weak": 0.679, "strong": 0.971, "vanilla_soft": 0.26, "progressive_self_training": 0.88},
+    "code": {"weak": 0.565, "strong": 0.851, "vanilla_soft": 0.12, "progressive_self_training": -0.10},
+    "digits": {"weak": 0.716, "strong": 0.932, "vanilla_soft": 0.26, "progressive_self_training": -0.34},
+}
+"""Means over many worlds."""
+
+
+@pytest.mark.long
+def test_weak_and_strong_acc_match_reference(worlds: list[World]) -> None:
+    expected = EXPECTED[worlds[0].task]
+    assert np.mean([world.weak_acc for world in worlds]) == pytest.approx(expected["weak"], abs=0.02)
+    assert np.mean([world.strong_acc for world in worlds]) == pytest.approx(expected["strong"], abs=0.01)
+
+
+@pytest.mark.long
+def test_baseline_pgr_matches_reference(worlds: list[World]) -> None:
+    expected = EXPECTED[worlds[0].task]
+    assert mean_pgr("vanilla_soft", worlds) == pytest.approx(expected["vanilla_soft"], abs=0.08)
+    progressive = mean_pgr("progressive_self_training", worlds)
+    assert progressive == pytest.approx(expected["progressive_self_training"], abs=0.25)
+
+
+@pytest.mark.long
+def test_vanilla_student_solves_no_task(worlds: list[World]) -> None:
+    assert mean_pgr("vanilla_hard", worlds) < 0.35

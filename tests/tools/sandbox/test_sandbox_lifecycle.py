@@ -1,0 +1,152 @@
+"""The sandbox's processes: they come back when they die, leave nothing behind, and never outlive their parent."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sandbox_processes import descendants, eventually, gone
+
+from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
+
+FINE = "def method(world): return [1]"
+ENDLESS = "while True: pass"
+
+
+@pytest.fixture
+def fresh() -> Iterator[tuple[Sandbox, list[int]]]:
+    """A sandbox of one's own, and the processes it consists of, the fork server last."""
+    before = set(descendants(os.getpid()))
+    with Sandbox() as sandbox:
+        yield sandbox, [process for process in descendants(os.getpid()) if process not in before]
+
+
+def test_a_crashed_fork_server_fails_only_running_jobs(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
+    sandbox, processes = fresh
+    with ThreadPoolExecutor(2) as threads:
+        running_jobs = [threads.submit(sandbox.run, job(ENDLESS)) for _ in range(2)]
+        assert eventually(lambda: len(descendants(processes[-1])) == 2)
+        os.kill(processes[-1], signal.SIGKILL)
+        assert [future.result().error for future in running_jobs] == ["the sandbox ended before the method did"] * 2
+    assert gone(processes)
+    assert sandbox.run(job(FINE)).error is None
+
+
+@pytest.mark.long
+def test_an_idle_fork_server_crash_costs_one_job(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
+    sandbox, processes = fresh
+    os.kill(processes[-1], signal.SIGKILL)
+    assert gone(processes[-1:])
+    assert sandbox.run(job(FINE)).error == "the sandbox ended before the method did"
+    assert sandbox.run(job(FINE)).error is None
+
+
+@pytest.mark.long
+def test_repeated_fork_server_crashes_raise(job: Callable[..., Job]):
+    kill_server_job = job("import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)")
+    with Sandbox(layers=frozenset()) as sandbox:
+        for _ in range(3):
+            assert sandbox.run(kill_server_job).error == "the sandbox ended before the method did"
+        with pytest.raises(SandboxUnavailable, match="died 3 times in a row"):
+            sandbox.run(job(FINE))
+
+
+@pytest.mark.parametrize("running", [pytest.param(False, marks=pytest.mark.long), True])
+def test_closing_leaves_nothing_behind(
+    running: bool, job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    processes, descriptors = descendants(os.getpid()), os.listdir("/proc/self/fd")
+    with ThreadPoolExecutor(1) as thread:
+        with Sandbox() as sandbox:
+            sandbox.run(job(FINE))
+            started = [process for process in descendants(os.getpid()) if process not in processes]
+            if running:
+                running_jobs = thread.submit(sandbox.run, job(ENDLESS))
+                assert eventually(lambda: descendants(started[-1]) != [])
+                started += descendants(started[-1])
+        if running:
+            assert running_jobs.result().error == "the sandbox ended before the method did"
+    assert gone(started)
+    assert os.listdir("/proc/self/fd") == descriptors
+    assert not list(tmp_path.iterdir())
+    sandbox.close()
+    with pytest.raises(SandboxUnavailable, match="closed"):
+        sandbox.run(job(FINE))
+
+
+# benchmarks/endurance.py does ten thousand evaluations.
+@pytest.mark.parametrize("jobs", [300, pytest.param(1000, marks=pytest.mark.long)])
+def test_many_jobs_leak_neither_descriptors_nor_processes(
+    jobs: int, fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]
+):
+    sandbox, processes = fresh
+    sandbox.run(job(FINE))
+    descriptors, inside = _descriptors(os.getpid()), _descriptors(processes[-1])
+    codes = [FINE, "def method(world): 1 / 0", "import os; os._exit(0)"]
+    with ThreadPoolExecutor(2) as threads:
+        for job_result in threads.map(sandbox.run, (job(codes[i % 3]) for i in range(jobs))):
+            assert (job_result.error is None) == (job_result.predictions is not None)
+    assert _descriptors(os.getpid()) == descriptors
+    assert eventually(lambda: _descriptors(processes[-1]) <= inside), "it closes a report after it is read"
+    assert descendants(processes[-1]) == []
+
+
+def _descriptors(process: int) -> int:
+    """How many descriptors a process has open; -1 where an ordinary user may not ask."""
+    try:
+        return len(os.listdir(f"/proc/{process}/fd"))
+    except PermissionError:
+        return -1
+
+
+PARENT = """
+import sys, threading, time
+import numpy as np
+from aarlab.tools.sandbox import Job, Sandbox
+
+inputs = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
+sandbox = Sandbox()
+threading.Thread(target=sandbox.run, args=[Job("while True: pass", inputs, 0)], daemon=True).start()
+try:
+    print("running", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", sandbox.run(Job("def method(world): return [1]", inputs, 0)).error, flush=True)
+    sandbox.close()
+"""
+
+
+@pytest.fixture
+def parent() -> Iterator[subprocess.Popen[str]]:
+    """A process with a sandbox in which a job runs, in a process group of its own."""
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        assert eventually(lambda: len(descendants(process.pid)) > 1)
+        yield process
+        process.kill()
+
+
+def test_all_processes_end_with_their_parent(parent: subprocess.Popen[str]):
+    everything = descendants(parent.pid)
+    assert everything
+    os.kill(parent.pid, signal.SIGKILL)
+    assert gone(everything)
+
+
+@pytest.mark.long
+def test_ctrl_c_reaches_only_the_parent(parent: subprocess.Popen[str]):
+    os.killpg(parent.pid, signal.SIGINT)
+    assert parent.stdout is not None
+    assert select.select([parent.stdout], [], [], 30)[0]
+    assert parent.stdout.readline() == "interrupted None\n"
+    assert parent.wait(30) == 0

@@ -1,0 +1,56 @@
+"""All of it holds for an ordinary user, too."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_USER = "54321"
+_HERE = Path(__file__).parent
+
+
+def _open_folders() -> list[str]:
+    """Words for bubblewrap that make interpreter, libraries and checkout reachable where root keeps them to itself."""
+    needed = [Path(place).resolve() for place in (sys.base_prefix, sys.prefix, _HERE.parents[2])]
+    closed = {parent for place in needed for parent in place.parents if not parent.stat().st_mode & 1}
+    outermost = [folder for folder in closed if not closed & set(folder.parents)]
+    inside = [place for place in needed if closed & set(place.parents)]
+    between = {parent for place in inside for parent in place.parents if set(outermost) & set(parent.parents)}
+    return [
+        *(word for folder in outermost for word in ("--perms", "0755", "--tmpfs", str(folder))),
+        *(word for folder in sorted(between) for word in ("--perms", "0755", "--dir", str(folder))),
+        *(word for place in inside for word in ("--ro-bind", str(place), str(place))),
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.getuid() != 0, reason="whoever runs this is an ordinary user already")
+@pytest.mark.skipif(not (shutil.which("bwrap") and shutil.which("setpriv")), reason="needs bwrap and setpriv")
+@pytest.mark.parametrize("tests", [["attacks"], ["answers", "jobs", "secrets"]], ids=" ".join)
+def test_the_sandbox_works_for_an_unprivileged_user(tests: list[str], tmp_path: Path):
+    tmp_path.chmod(0o777)
+    subprocess.run(
+        [
+            *("bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", *_open_folders(), "--cap-add", "ALL"),
+            *(
+                "setpriv",
+                "--reuid",
+                _USER,
+                "--regid",
+                _USER,
+                "--clear-groups",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+            ),
+            *(sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-p", "pytest_timeout"),
+            *("-p", "xdist.plugin", "-n", "0", "-m", "", "--rootdir", str(_HERE.parents[2])),
+            *(str(_HERE / f"test_sandbox_{name}.py") for name in tests),
+        ],
+        cwd=_HERE.parents[2],
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/none"},
+        check=True,
+        timeout=280,
+    )

@@ -1,0 +1,86 @@
+"""The score cache: what it gives back is what would have been measured, and it is never in the way."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tool_drivers import VANILLA
+
+from aarlab.memory.events import Panel
+from aarlab.scenarios import task_registry
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult, Evaluator
+from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
+from aarlab.tools.sandbox import Job, JobResult, Sandbox
+
+BROKEN = "def method(world): raise ValueError('no')"
+
+
+class CountingSandbox:
+    """Stands in front of a sandbox and counts its jobs."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox, self.jobs = sandbox, 0
+
+    def run(self, job: Job) -> JobResult:
+        self.jobs += 1
+        return self.sandbox.run(job)
+
+
+@pytest.fixture(autouse=True)
+def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_registry.task("chat").prepare()  # its weights stay where they are: in memory
+    monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
+
+
+def score(
+    sandbox: Any, panel: Panel = "heldout", *, cached: bool = True, seed: int = 1, code: str = VANILLA
+) -> EvaluationResult:
+    """Score a method on a panel with a new evaluator, as another run would."""
+    cache = ScoreCache.open() if cached else None
+    with Evaluator(task_registry.task("chat"), sandbox, run_seed=seed, full_worlds=2, cache=cache) as evaluator:
+        results: Mapping[str, EvaluationResult] = asyncio.run(evaluator.panel({"it": code}, panel, 2))
+        return results["it"]
+
+
+@pytest.mark.parametrize("panel", ["screening", "heldout", "shifted"])
+def test_a_cached_score_equals_a_measured_score(sandbox: Sandbox, panel: Panel) -> None:
+    counting = CountingSandbox(sandbox)
+    first, again = score(counting, panel), score(counting, panel, seed=2)
+    assert counting.jobs == 2
+    assert first.measurement == again.measurement == score(sandbox, panel, cached=False).measurement
+    assert again.error is None
+
+
+def test_the_final_panel_is_never_cached(sandbox: Sandbox) -> None:
+    counting = CountingSandbox(sandbox)
+    score(counting, "final")
+    score(counting, "final")
+    assert counting.jobs == 4
+
+
+def test_a_failure_is_not_cached(sandbox: Sandbox) -> None:
+    assert {score(sandbox, code=BROKEN).measurement for _ in range(2)} == {None}
+
+
+def test_an_unreadable_cache_is_ignored(sandbox: Sandbox, tmp_path: Path) -> None:
+    expected = score(sandbox).measurement
+    (file,) = (tmp_path / "cache").glob("scores-*.db")
+    for leftover in (tmp_path / "cache").glob("scores-*"):
+        leftover.unlink()
+    file.write_bytes(b"this is no database" * 1000)
+    assert score(sandbox).measurement == expected
+
+
+def test_the_cache_key_covers_code_worlds_task_and_knobs() -> None:
+    chat, easier = task_registry.task("chat"), task_registry.task("chat", {"separation": 1.5})
+    keys = {
+        score_key(chat, [1, 2], shifted=False, code="a"),
+        score_key(chat, [1, 2], shifted=True, code="a"),
+        score_key(chat, [2, 1], shifted=False, code="a"),
+        score_key(chat, [1, 2], shifted=False, code="b"),
+        score_key(easier, [1, 2], shifted=False, code="a"),
+        score_key(task_registry.task("math"), [1, 2], shifted=False, code="a"),
+    }
+    assert len(keys) == 6

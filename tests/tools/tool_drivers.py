@@ -1,0 +1,88 @@
+"""Hands for the tests of the tools: researchers who use them as a model would, and the lab they share."""
+
+import asyncio
+import json
+from typing import Any
+
+from aarlab.memory.board import Board
+from aarlab.memory.events import TEAM, Event, Published
+from aarlab.memory.messages import ToolCall
+from aarlab.memory.runfile import RunFile
+from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.session import ToolSession
+from aarlab.tools.tool_calls import TOOLS, call_tool
+
+COSTS = {
+    "think": 0.1, "read": 0.1, "ask": 0.2, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25,
+    "full": 2.0,
+}  # fmt: skip
+
+VANILLA = """
+from aarlab.scenarios import toolkit as tk
+
+def method(world):
+    return tk.finish(tk.start(world))
+"""
+"""The plain weak-to-strong student."""
+
+
+class ResearcherDriver:
+    """Uses tools as a model would, and reads what it is told."""
+
+    def __init__(self, session: ToolSession) -> None:
+        self.session = session
+
+    def try_tool(self, tool: str, *, refused: str | None = None, **arguments: Any) -> tuple[bool, dict[str, Any]]:
+        """Use a tool and return whether that was an error, and what was told."""
+        result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), TOOLS, refused=refused))
+        return result.is_error, json.loads(result.content)
+
+    def call_tool(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Use a tool that must not refuse."""
+        is_error, output = self.try_tool(tool, **arguments)
+        assert not is_error, output
+        return output
+
+    def refused(self, tool: str, **arguments: Any) -> str:
+        """Use a tool that must refuse, and return the reason."""
+        is_error, output = self.try_tool(tool, **arguments)
+        assert is_error, output
+        return str(output["error"])
+
+    def run(self, code: str, fidelity: str = "pilot") -> str:
+        """Run a method and return the experiment's id."""
+        self.call_tool("write_file", path="method.py", text=code)
+        return str(self.call_tool("run_experiment", path="method.py", fidelity=fidelity)["experiment"])
+
+    def post(self, **arguments: Any) -> str:
+        """Post a finding and return its id."""
+        output = self.call_tool(
+            "post_finding", **{"title": "An idea", "body": "Words.", "family": "ensemble"} | arguments
+        )
+        return str(output["finding"])
+
+    def events(self, *kinds: type[Event]) -> list[Any]:
+        """Return this researcher's events of these kinds."""
+        return [entry.event for entry in self.session.file.entries(*kinds, stream=self.session.agent)]
+
+
+class TeamDriver:
+    """Researchers who share a run file, a board and an evaluator."""
+
+    def __init__(self, file: RunFile, evaluator: Evaluator) -> None:
+        self.file, self.board, self.evaluator = file, Board(file), evaluator
+        self.researchers: dict[str, ResearcherDriver] = {}
+
+    def __getitem__(self, name: str) -> ResearcherDriver:
+        if name not in self.researchers:
+            session = ToolSession(name, self.file, self.board, self.evaluator, COSTS, budget_hours=24.0, round=1)
+            self.researchers[name] = ResearcherDriver(session)
+        return self.researchers[name]
+
+    def next_round(self) -> None:
+        """Publish what was posted, and let the next slice of research time begin for everybody."""
+        for post in self.board.posts():
+            if not post.published:
+                self.file.append(TEAM, Published(post.finding.id), round=post.round, hours=4.0)
+        for researcher in self.researchers.values():
+            researcher.session.round += 1

@@ -1,0 +1,319 @@
+"""Tools of the idea board: read, search, ask, post, borrow, critique, submit."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aarlab.memory.board import Post
+from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
+from aarlab.memory.messages import Json
+from aarlab.scenarios.toolkit import FAMILIES
+from aarlab.tools.session import ToolSession
+from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
+
+_Limit = Annotated[int, Field(ge=1, le=50)]
+_Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+_Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def listing_entry(post: Post) -> dict[str, Json]:
+    """Return a post as one entry of a listing: everything but its body, code and log."""
+    finding = post.finding
+    entry: dict[str, Json] = {
+        "finding": finding.id,
+        "round": post.round,
+        "author": finding.author,
+        "type": finding.type,
+        "title": finding.title,
+        "family": finding.family,
+    }
+    if finding.fidelity is not None:
+        entry |= {"fidelity": finding.fidelity, "pgr": finding.pgr, "se": finding.se}
+    return entry
+
+
+def _visible_post(session: ToolSession, finding: str) -> Post:
+    post = session.board.post(finding, visible_to=session.agent)
+    if post is None:
+        raise ToolError(f"there is no finding {finding!r} on the board as you see it; read_board lists what there is")
+    return post
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+class ReadBoard(Arguments):
+    """Arguments of read_board."""
+
+    type: FindingType | None = None
+    """Only findings of this type."""
+    order: Literal["newest", "best"] = "newest"
+    """Newest first, or best development PGR first."""
+    limit: _Limit = 20
+
+
+async def _read_board(session: ToolSession, args: ReadBoard) -> ToolOutput:
+    posts = session.board.posts(visible_to=session.agent, type=args.type)[::-1]
+    if args.order == "best":
+        posts.sort(key=lambda post: post.finding.pgr if post.finding.pgr is not None else float("-inf"), reverse=True)
+    return ToolOutput({"findings": [listing_entry(post) for post in posts[: args.limit]]}, f"{len(posts)} findings")
+
+
+class SearchBoard(Arguments):
+    """Arguments of search_board."""
+
+    query: _Text
+    """A few words."""
+    limit: _Limit = 10
+
+
+async def _search_board(session: ToolSession, args: SearchBoard) -> ToolOutput:
+    posts = session.board.search(args.query, visible_to=session.agent, limit=args.limit)
+    return ToolOutput(
+        {"findings": [listing_entry(post) for post in posts]}, f"{len(posts)} findings for {args.query!r}"
+    )
+
+
+class GrepBoard(Arguments):
+    """Arguments of grep_board."""
+
+    pattern: Annotated[str, Field(min_length=1, max_length=200)]
+    """The text to look for, to the letter; upper and lower case are the same."""
+    limit: _Limit = 20
+
+
+async def _grep_board(session: ToolSession, args: GrepBoard) -> ToolOutput:
+    # No regular expressions: one that never ends would hold up the whole lab.
+    pattern = args.pattern.casefold()
+    matches = [
+        {"finding": post.finding.id, "line": line.strip()[:200]}
+        for post in session.board.posts(visible_to=session.agent)
+        for line in _lines(session, post)
+        if pattern in line.casefold()
+    ]
+    return ToolOutput({"matches": matches[: args.limit]}, f"{len(matches)} lines for {args.pattern!r}")
+
+
+def _lines(session: ToolSession, post: Post) -> list[str]:
+    finding = post.finding
+    code = session.file.text(finding.code) if finding.code is not None else ""
+    return [finding.title, *finding.body.splitlines(), *code.splitlines()]
+
+
+class AskLibrarian(Arguments):
+    """Arguments of ask_librarian."""
+
+    question: _Text
+    """What you want to know, in words."""
+
+
+async def _ask_librarian(session: ToolSession, args: AskLibrarian) -> ToolOutput:
+    assert session.librarian is not None, "the tool was offered without a librarian"
+    answer_text, findings = await session.librarian(args.question)
+    posts = [
+        post for f in dict.fromkeys(findings) if (post := session.board.post(f, visible_to=session.agent)) is not None
+    ]
+    content: dict[str, Json] = {"answer": answer_text, "findings": [_full_entry(session, post) for post in posts]}
+    return ToolOutput(content, f"{args.question!r}: {', '.join(post.finding.id for post in posts) or 'nothing'}")
+
+
+class ReadFindings(Arguments):
+    """Arguments of read_findings."""
+
+    findings: Annotated[list[str], Field(min_length=1, max_length=10)]
+    """Their ids, as the board lists them."""
+
+
+async def _read_findings(session: ToolSession, args: ReadFindings) -> ToolOutput:
+    posts = [_visible_post(session, finding) for finding in dict.fromkeys(args.findings)]
+    return ToolOutput(
+        {"findings": [_full_entry(session, post) for post in posts]}, ", ".join(post.finding.id for post in posts)
+    )
+
+
+def _full_entry(session: ToolSession, post: Post) -> dict[str, Json]:
+    """Return all there is to a finding: what is listed, its body, its method and training log, and what others said."""
+    finding = post.finding
+    entry = {**listing_entry(post), "body": finding.body}
+    if finding.code is not None:
+        entry["code"] = session.file.text(finding.code)
+        entry["log"] = _log(session, finding)
+    # Others' remarks of this very round are not known to anybody but their authors yet.
+    edges = [
+        board_edge
+        for board_edge in session.board.edges(of=finding.id)
+        if board_edge.by == session.agent or board_edge.round < session.round
+    ]
+    entry["critiques"] = [
+        {"by": board_edge.by, "text": board_edge.edge.text}
+        for board_edge in edges
+        if board_edge.edge.relation == "critiques"
+    ]
+    entry["builds_on"] = [board_edge.edge.target for board_edge in edges if board_edge.edge.source == finding.id]
+    return entry
+
+
+def _log(session: ToolSession, finding: Finding) -> Json:
+    """Return the training log of the experiment that a finding reports on."""
+    logs = (e.event for e in session.file.entries(Experiment, stream=finding.author) if isinstance(e.event, Experiment))
+    return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------
+
+
+class PostFinding(Arguments):
+    """Arguments of post_finding."""
+
+    type: FindingType
+    """A hypothesis to be tested, a result with its experiment, an insight, or an error others should know of."""
+    title: _Title
+    body: _Text
+    family: str = Field(json_schema_extra={"enum": list(FAMILIES)})
+    """Method family of the idea."""
+    experiment: str | None = None
+    """Id of the experiment of yours it reports on; a result must have one."""
+    builds_on: list[str] = Field(default=[], max_length=10)
+    """Ids of the findings it builds on."""
+
+
+async def _post_finding(session: ToolSession, args: PostFinding) -> ToolOutput:
+    if args.family not in FAMILIES:
+        raise ToolError(f"no family is called {args.family!r}; there are: {', '.join(FAMILIES)}")
+    experiment = _experiment(session, args)
+    parents = [_visible_post(session, parent).finding for parent in dict.fromkeys(args.builds_on)]
+    finding = Finding(
+        id=session.next_id("f"),
+        author=session.agent,
+        type=args.type,
+        title=args.title,
+        body=args.body,
+        family=args.family,
+        experiment=args.experiment,
+        code=experiment.code if experiment else None,
+        fidelity=experiment.fidelity if experiment else None,
+        pgr=experiment.pgr if experiment else None,
+        se=experiment.se if experiment else None,
+    )
+    session.record(finding)
+    for parent in parents:
+        relation = _relation(session, finding, parent)
+        session.record(Edge(relation, finding.id, parent.id, ""))
+    session.record_decision("share", f"{args.type} {finding.id}")
+    return ToolOutput({"finding": finding.id}, f"{finding.id} ({args.type}): {args.title}")
+
+
+def _experiment(session: ToolSession, args: PostFinding) -> Experiment | None:
+    """Return the experiment a post reports on, checked."""
+    if args.experiment is None:
+        if args.type == "result":
+            raise ToolError("a result needs the id of the experiment it reports on (experiment)")
+        return None
+    for entry in session.file.entries(Experiment, stream=session.agent):
+        if isinstance(entry.event, Experiment) and entry.event.id == args.experiment:
+            if args.type == "result" and entry.event.pgr is None:
+                raise ToolError(f"{args.experiment} has no score to report; post it as an error or an insight")
+            return entry.event
+    raise ToolError(f"you have no experiment {args.experiment!r}")
+
+
+def _relation(session: ToolSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
+    """Tell how a finding stands to one it builds on: the same code, code borrowed and changed, or an idea taken
+    further.
+    """
+    if finding.code is not None and finding.code == parent.code and parent.author != session.agent:
+        return "replicates"
+    return "borrows" if parent.id in session.borrowed_from.values() else "refines"
+
+
+class Borrow(Arguments):
+    """Arguments of borrow."""
+
+    finding: str
+    """Id of another researcher's finding that has a method."""
+
+
+async def _borrow(session: ToolSession, args: Borrow) -> ToolOutput:
+    finding = _visible_post(session, args.finding).finding
+    if finding.code is None:
+        raise ToolError(f"{finding.id} has no method to borrow: no experiment stands behind it")
+    if finding.author == session.agent:
+        raise ToolError(f"{finding.id} is your own; its method is in your workspace already")
+    path = f"borrowed/{finding.id}.py"
+    code = session.file.text(finding.code)
+    session.write(path, code)
+    session.borrowed_from[finding.code] = finding.id
+    session.record(Borrowed(finding.id, path))
+    session.record_decision("parent", finding.id)
+    return ToolOutput({"path": path, "code": code}, f"{finding.id} into {path}")
+
+
+class Critique(Arguments):
+    """Arguments of critique."""
+
+    finding: str
+    """Id of the finding."""
+    text: _Text
+    """What is wrong or missing, and how one could tell."""
+
+
+async def _critique(session: ToolSession, args: Critique) -> ToolOutput:
+    finding = _visible_post(session, args.finding).finding
+    session.record(Edge("critiques", session.agent, finding.id, args.text))
+    return ToolOutput({"critiqued": finding.id}, f"{finding.id}: {args.text}")
+
+
+class Submit(Arguments):
+    """Arguments of submit."""
+
+    finding: str
+    """Id of a result of yours that was run in full."""
+
+
+async def _submit(session: ToolSession, args: Submit) -> ToolOutput:
+    finding = _visible_post(session, args.finding).finding
+    if finding.author != session.agent or finding.type != "result" or finding.fidelity != "full":
+        raise ToolError(
+            f"{finding.id} cannot be submitted: only a result of your own, run in full, can stand for the final"
+        )
+    session.record(Nomination(finding.id))
+    session.record_decision("publish", finding.id)
+    return ToolOutput({"submitted": finding.id}, f"{finding.id} stands for the final")
+
+
+BOARD_TOOLS: tuple[Tool, ...] = (
+    Tool("read_board", "List findings on the idea board.", ReadBoard, fixed_cost("read"), _read_board),
+    Tool("search_board", "Find findings by words.", SearchBoard, fixed_cost("read"), _search_board),
+    Tool(
+        "grep_board",
+        "Find the lines of findings, their methods included, that have this text in them.",
+        GrepBoard,
+        fixed_cost("read"),
+        _grep_board,
+    ),
+    Tool("ask_librarian", "Ask the librarian what has been found.", AskLibrarian, fixed_cost("ask"), _ask_librarian),
+    Tool(
+        "read_findings",
+        "Read findings in full: body, method, critiques, what they build on.",
+        ReadFindings,
+        fixed_cost("read"),
+        _read_findings,
+    ),
+    Tool("post_finding", "Post a finding on the idea board.", PostFinding, fixed_cost("share"), _post_finding),
+    Tool("borrow", "Take the method of another's finding into your workspace.", Borrow, fixed_cost("read"), _borrow),
+    Tool("critique", "Say what is wrong with a finding, or missing.", Critique, fixed_cost("share"), _critique),
+    Tool(
+        "submit",
+        "Put one of your results forward for the final: at the close the submitted results with the best development "
+        "scores are scored again on fresh worlds, and the winner on held-out worlds. Your last submission stands.",
+        Submit,
+        fixed_cost("share"),
+        _submit,
+    ),
+)
+
+
+def listing_json(posts: list[Post]) -> str:
+    """Return a listing of posts as JSON text, one a line."""
+    return "[\n" + ",\n".join(json.dumps(listing_entry(post)) for post in posts) + "\n]" if posts else "[]"

@@ -1,0 +1,87 @@
+"""Scores on the panels that are the same for every run, kept on disk: the same code on the same worlds scores the same.
+
+What is kept is what the evaluator measured; no method can reach it. The key holds all that a score depends on, the
+sources of the worlds and the toolkit and the versions of what they compute with included, so that a score is found
+again only where it would come out again to the last digit (on a processor of the same kind).
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import aarlab.scenarios.toolkit
+from aarlab.memory.messages import canonical_json
+from aarlab.scenarios.task import Task
+from aarlab.scenarios.tasks.weight_cache import cache_folder
+
+_NUMERICAL_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCache:
+    """Scores by what they depend on. For the thread that opened it; a file that cannot be used is done without."""
+
+    _connection: sqlite3.Connection | None
+
+    @classmethod
+    def open(cls) -> Self:
+        """Open the cache in the folder of pretrained weights."""
+        path = cache_folder() / f"scores-{_fingerprint()}.db"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # what a crash of the machine loses is measured again
+            connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, score TEXT)")
+        except (OSError, sqlite3.Error):
+            return cls(None)
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the fields of the measurement kept under a key, None if there is none."""
+        if self._connection is None:
+            return None
+        with suppress(sqlite3.Error, json.JSONDecodeError):
+            for (score,) in self._connection.execute("SELECT score FROM scores WHERE key = ?", [key]):
+                return dict(json.loads(score))
+        return None
+
+    def put(self, key: str, measurement: Any) -> None:
+        """Keep a measurement, a dataclass of plain numbers."""
+        if self._connection is None:
+            return
+        with suppress(sqlite3.Error):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
+            )
+
+
+def score_key(task: Task, seeds: Sequence[int], *, shifted: bool, code: str) -> str:
+    """Return the key of a method's score on the full worlds of these seeds."""
+    key_json = canonical_json([task.name, dict(task.parameters), [str(seed) for seed in seeds], shifted, code])
+    return hashlib.blake2b(key_json.encode(), digest_size=20).hexdigest()
+
+
+@cache
+def _fingerprint() -> str:
+    """Return a hash over everything but the key that a score depends on."""
+    digest = hashlib.blake2b(platform.python_version().encode(), digest_size=8)
+    for name in _NUMERICAL_LIBRARIES:
+        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    sources = Path(aarlab.scenarios.toolkit.__file__).parents[1]
+    for path in sorted(sources.rglob("*.py")):
+        digest.update(str(path.relative_to(sources)).encode() + path.read_bytes())
+    return digest.hexdigest()

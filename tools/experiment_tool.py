@@ -1,0 +1,133 @@
+"""The experiment tool: run a method of the workspace on worlds that the evaluator draws.
+
+It costs what work was done: a full experiment that fails on its first world costs one world.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from aarlab.memory.events import Evaluation, Experiment, Fidelity, Panel
+from aarlab.memory.messages import Json
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult
+from aarlab.tools.session import ToolSession
+from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
+
+EvaluationMode = Literal["guarded", "capped", "open"]
+"""How experiments are scored: on fresh worlds, on fresh worlds a few times, or exactly on one fixed world."""
+
+
+class RunExperiment(Arguments):
+    """Arguments of run_experiment."""
+
+    path: str
+    """Workspace file that defines `method(world)`."""
+    fidelity: Fidelity
+    """smoke: does it run at all, no score. pilot: a cheap first impression. full: what a result is reported from."""
+
+
+def code_at(session: ToolSession, path: str) -> str:
+    """Return the code of a workspace file. Raises ToolError if there is no such file."""
+    if path not in session.files:
+        raise ToolError(f"there is no file {path!r} in your workspace; there are: {', '.join(sorted(session.files))}")
+    return session.files[path]
+
+
+async def _run_experiment(session: ToolSession, args: RunExperiment) -> ToolOutput:
+    code = code_at(session, args.path)
+    if args.fidelity == "full" and session.full_experiments_left == 0:
+        raise ToolError(
+            f"you have had {session.full_experiment_cap} full experiments scored, and nobody gets more than that here; pilots and smoke "
+            "tests are still open to you"
+        )
+    name = session.next_id("e")
+    key = session.file.store_text(code)
+    if key not in session.executed_code:
+        session.executed_code.add(key)
+        session.record_decision("idea", args.path)
+    session.record_decision("fidelity", f"{args.fidelity} of {args.path}")
+    result = await session.evaluator.experiment(code, args.fidelity, name=name)
+    measurement = result.measurement
+    experiment = Experiment(
+        id=name,
+        path=args.path,
+        code=key,
+        fidelity=args.fidelity,
+        error=result.error,
+        pgr=measurement.pgr if measurement else None,
+        se=measurement.se if measurement else None,
+        log=result.log,
+        work=result.work,
+    )
+    with session.file.atomic():
+        if args.fidelity != "smoke":
+            session.record(evaluation_event(name, "development", key, result))
+        session.record(experiment)
+    content = _visible_content(experiment, result)
+    if session.full_experiment_cap is not None:
+        content["full_experiments_left"] = session.full_experiments_left
+    return ToolOutput(content, _summary(experiment), ok=result.error is None, work=result.work)
+
+
+def evaluation_event(
+    subject: str, panel: Panel, code: str, result: EvaluationResult, task: str | None = None
+) -> Evaluation:
+    """Return the evaluator's record of a trial; `task` if it was on another task than the run's."""
+    m = result.measurement
+    if m is None:
+        return Evaluation(subject, panel, code, 0, None, None, None, None, None, task=task)
+    accuracies = (m.transfer_acc, m.weak_acc, m.strong_acc)
+    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, *accuracies, m.shuffled_pgr, task)
+
+
+def _visible_content(experiment: Experiment, result: EvaluationResult) -> dict[str, Json]:
+    """Return what the researcher is told of its experiment."""
+    content: dict[str, Json] = {"experiment": experiment.id, "path": experiment.path, "fidelity": experiment.fidelity}
+    if result.error is not None:
+        return {**content, "error": result.error, "log": result.log}
+    if result.measurement is not None:
+        content |= {"pgr": result.measurement.pgr, "se": result.measurement.se, "worlds": result.measurement.worlds}
+    return {**content, "log": result.log}
+
+
+def _summary(experiment: Experiment) -> str:
+    if experiment.error is not None:
+        return f"{experiment.fidelity} of {experiment.path} failed: {experiment.error}"
+    if experiment.pgr is None:
+        return f"{experiment.fidelity} of {experiment.path} ran"
+    se = "" if experiment.se is None else f" ± {experiment.se:.2f}"
+    return f"{experiment.fidelity} of {experiment.path}: PGR {experiment.pgr:.2f}{se}"
+
+
+def _cost_entry(args: RunExperiment) -> str:
+    return args.fidelity
+
+
+_LOG_DESCRIPTION = (
+    "You also get a training log: how many items were kept, how far targets agree with the teacher, their entropy and "
+    "balance, relations violated, warnings."
+)
+EXPERIMENT_TOOL = Tool(
+    "run_experiment",
+    "Run a method on fresh worlds: a pilot on a single small one, which is noisy, a full experiment on several of full "
+    f"size. You are told its PGR, and for a full experiment the standard error over worlds. {_LOG_DESCRIPTION}",
+    RunExperiment,
+    _cost_entry,
+    _run_experiment,
+)
+
+
+def experiment_tool(evaluation: EvaluationMode, *, full_experiment_cap: int) -> Tool:
+    """Return the tool as it is described under a mode of evaluation, with at most `full_experiment_cap` full experiments if capped."""
+    match evaluation:
+        case "guarded":
+            return EXPERIMENT_TOOL
+        case "capped":
+            limit = (
+                f"You may have {full_experiment_cap} full experiments scored in all; those that fail are not counted."
+            )
+            return replace(EXPERIMENT_TOOL, description=f"{EXPERIMENT_TOOL.description} {limit}")
+        case "open":
+            where = (
+                "Run a method on the one world of this lab, on which everything is scored. You are told its exact PGR."
+            )
+            return replace(EXPERIMENT_TOOL, description=f"{where} {_LOG_DESCRIPTION}")

@@ -1,0 +1,201 @@
+"""The fork server: loads the libraries once, then forks one locked-down process per job.
+
+It never meets a job's contents: it passes descriptors on and reports how each process ended. So nothing of one job,
+and no secret, is in the memory that the next one inherits. It has exactly one thread, and ends when its parent does.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import numpy as np
+
+from aarlab.tools.sandbox import job_process, kernel
+from aarlab.tools.sandbox.isolation_layers import CONTAINER, LANDLOCK
+from aarlab.tools.sandbox.job import Limits
+from aarlab.tools.sandbox.job_process import Lockdown
+from aarlab.tools.sandbox.job_protocol import ExitReport
+
+MAX_MESSAGE_BYTES: Final = 1 << 17
+"""Bytes; the settings with their list of paths are the longest."""
+
+_OPEN_FILES = 1024
+_MAX_OOM_SCORE = "1000"
+
+_PRELOADED_MODULES = """
+    sklearn.calibration sklearn.cluster sklearn.covariance sklearn.datasets sklearn.decomposition
+    sklearn.discriminant_analysis sklearn.ensemble sklearn.feature_selection sklearn.gaussian_process sklearn.isotonic
+    sklearn.kernel_approximation sklearn.kernel_ridge sklearn.linear_model sklearn.manifold sklearn.metrics
+    sklearn.mixture sklearn.model_selection sklearn.naive_bayes sklearn.neighbors sklearn.neural_network
+    sklearn.pipeline sklearn.preprocessing sklearn.random_projection sklearn.semi_supervised sklearn.svm sklearn.tree
+    scipy.cluster.hierarchy scipy.cluster.vq scipy.linalg scipy.optimize scipy.sparse.csgraph scipy.sparse.linalg
+    scipy.spatial.distance scipy.special scipy.stats
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _RunningJob:
+    """A job's process, as the fork server knows it."""
+
+    process: int
+    started_at: float
+    deadline: float
+    report: int
+
+
+def serve(control: socket.socket) -> NoReturn:
+    """Be a fork server on this socket until the parent is gone."""
+    message, (parent,), _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, 1)
+    settings = json.loads(message)
+    _harden_process()
+    _import_libraries()
+    layers = frozenset(settings["layers"])
+    if CONTAINER in layers and not kernel.landlock_version():  # an engine that keeps Landlock out is wall enough
+        layers -= {LANDLOCK}
+    lockdown = Lockdown(
+        layers=layers,
+        ruleset=kernel.landlock_ruleset(map(Path, settings["readable"])) if LANDLOCK in layers else None,
+        system_calls=bytes.fromhex(settings["system_calls"]),
+        fork_server=os.getpid(),
+        address_space=job_process.address_space_bytes(),
+    )
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"{threads} threads before the first fork")
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    kernel.use_huge_pages()
+    control.send(json.dumps(sorted(layers)).encode())
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    os.close(null)
+    _JobServer(control, parent, lockdown).serve_forever()
+
+
+def _harden_process() -> None:
+    """Be the first to go when the machine runs out of memory, be nobody's to trace, and use few descriptors."""
+    with contextlib.suppress(OSError):  # a system that does not let us volunteer is no less safe
+        Path("/proc/self/oom_score_adj").write_text(_MAX_OOM_SCORE)
+    kernel.forbid_tracing()
+    kernel.lower_limit(resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES)
+
+
+def _import_libraries() -> None:
+    """Import what methods use, and touch what is initialised on first use, so that no job pays for it."""
+    # scikit-learn would load it where it happens to be installed, which takes as long as a fifth of all the rest.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    gc.disable()  # what is imported here stays
+    for module in _PRELOADED_MODULES.split():
+        importlib.import_module(module)
+    del sys.modules["pandas"]
+    points, labels = np.eye(4), np.array([0, 1, 0, 1])
+    importlib.import_module("sklearn.linear_model").LogisticRegression().fit(points, labels)
+    importlib.import_module("sklearn.neighbors").KNeighborsClassifier(1).fit(points, labels).predict(points)
+    importlib.import_module("sklearn.cluster").KMeans(2, n_init=1).fit(points)
+
+
+class _JobServer:
+    """The loop that forks, watches and reports."""
+
+    def __init__(self, control: socket.socket, parent: int, lockdown: Lockdown) -> None:
+        self._control = control
+        self._parent = parent
+        self._lockdown = lockdown
+        self._running: dict[int, _RunningJob] = {}
+        self._poll = select.poll()
+        for descriptor in (control.fileno(), parent):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def serve_forever(self) -> NoReturn:
+        """Serve until the control socket is closed or the parent process ends; then end everything."""
+        while True:
+            for descriptor, _ in self._poll.poll(self._poll_timeout_ms()):
+                if descriptor == self._control.fileno():
+                    self._start_job()
+                elif descriptor == self._parent:
+                    self._shut_down()
+                else:
+                    self._reap(descriptor)
+            now = time.monotonic()
+            for descriptor, job in self._running.items():
+                if now >= job.deadline:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+    def _poll_timeout_ms(self) -> float | None:
+        """Milliseconds until the next deadline; None when nothing runs."""
+        if not self._running:
+            return None
+        return max(1.0, 1000 * (min(job.deadline for job in self._running.values()) - time.monotonic()))
+
+    def _start_job(self) -> None:
+        """Take an order and fork its process."""
+        message, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 3)
+        if not message:
+            self._shut_down()
+        job_file, result_pipe, report = descriptors
+        request = json.loads(message)
+        limits = Limits(**request["limits"])
+        started_at = time.monotonic()
+        try:
+            process = os.fork()
+        except OSError as error:
+            _report(report, ExitReport(start_error=str(error)))
+        else:
+            if process == 0:
+                job_process.run_job_process(self._lockdown, limits, request["number"], job_file, result_pipe)
+            handle = os.pidfd_open(process)
+            self._running[handle] = _RunningJob(process, started_at, started_at + limits.wall_s, report)
+            self._poll.register(handle, select.POLLIN)
+        os.close(job_file)
+        os.close(result_pipe)
+
+    def _reap(self, handle: int) -> None:
+        """Bury a process that has ended and report on it."""
+        job = self._running.pop(handle)
+        self._poll.unregister(handle)
+        os.close(handle)
+        _, status, usage = os.wait4(job.process, 0)
+        now = time.monotonic()
+        self._kill_process_group(job.process)
+        exit_report = ExitReport(
+            exit_status=os.waitstatus_to_exitcode(status),
+            past_deadline=now >= job.deadline,
+            seconds=now - job.started_at,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_mb=usage.ru_maxrss / 1024,
+        )
+        _report(job.report, exit_report)
+
+    def _shut_down(self) -> NoReturn:
+        """End every job, then this process."""
+        for handle, job in self._running.items():
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            os.waitpid(job.process, 0)
+            self._kill_process_group(job.process)
+        os._exit(0)
+
+    @staticmethod
+    def _kill_process_group(process: int) -> None:
+        """End what a job without walls may have left behind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left, as always in strict mode
+            os.killpg(process, signal.SIGKILL)
+
+
+def _report(pipe: int, exit_report: ExitReport) -> None:
+    """Tell the parent how a job ended, if it still wants to know."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, exit_report.encode())
+    os.close(pipe)

@@ -1,0 +1,190 @@
+"""One job, in a process of its own that the fork server forked: lock down, run the method, answer, end."""
+
+import os
+import random
+import resource
+import signal
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aarlab.scenarios.toolkit import Inputs
+from aarlab.tools.sandbox import job_protocol, kernel
+from aarlab.tools.sandbox.isolation_layers import LANDLOCK, RLIMITS, SECCOMP, UID
+from aarlab.tools.sandbox.job import Job, Limits
+
+_METHOD_FILE = "<method>"
+_FIRST_UID = 61184  # systemd's range for users that exist as long as a service runs
+_UIDS = 4000
+_OPEN_FILES = 64
+
+
+class LockdownFailed(RuntimeError):
+    """A layer that is asked for could not be put on; nothing untrusted has run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lockdown:
+    """What the fork server prepares once so that each job can lock itself down in a millisecond."""
+
+    layers: frozenset[str]
+    """Names of the layers to put on."""
+    ruleset: int | None
+    """Descriptor of the Landlock ruleset; None without that layer."""
+    system_calls: bytes
+    """The seccomp program."""
+    fork_server: int
+    """The fork server's process id."""
+    address_space: int
+    """Bytes of address space that the fork server takes: what a job starts with."""
+
+    def apply(self, limits: Limits, number: int) -> None:
+        """Put every layer on, in the one order that works: each closes what the ones before it needed.
+
+        Args:
+            limits: what the job may use.
+            number: the job's number, from which its user is derived, so that jobs side by side are strangers.
+
+        Raises:
+            LockdownFailed: a layer could not be put on.
+        """
+        try:
+            if RLIMITS in self.layers:
+                self._limit(limits)
+            kernel.forbid_new_privileges()
+            if self.ruleset is not None and LANDLOCK in self.layers:
+                kernel.landlock_restrict(self.ruleset)
+                os.close(self.ruleset)
+            if UID in self.layers:
+                user = _FIRST_UID + number % _UIDS
+                os.setgroups([])
+                os.setresgid(user, user, user)
+                os.setresuid(user, user, user)
+            kernel.die_with_parent(signal.SIGKILL)  # after the change of user, which would undo it
+            if os.getppid() != self.fork_server:
+                os._exit(1)
+            kernel.forbid_tracing()
+            if SECCOMP in self.layers:
+                kernel.restrict_system_calls(self.system_calls)
+        except (OSError, ValueError) as exception:
+            raise LockdownFailed(str(exception)) from exception
+
+    def _limit(self, limits: Limits) -> None:
+        """Set the resource limits. With one process allowed no fork and no thread succeeds, whoever asks."""
+        max_address_space = self.address_space + limits.memory_mb * (1 << 20)
+        for kind, soft, hard in (
+            (resource.RLIMIT_AS, max_address_space, max_address_space),
+            (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1),
+            (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+            (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
+            (resource.RLIMIT_NPROC, 1, 1),
+            (resource.RLIMIT_CORE, 0, 0),
+        ):
+            kernel.lower_limit(kind, soft, hard)
+
+
+def run_job_process(lockdown: Lockdown, limits: Limits, number: int, job_file: int, result_pipe: int) -> NoReturn:
+    """The whole life of a job's process."""
+    status = 1
+    try:
+        os.setsid()
+        job = job_protocol.unseal_job(job_file)
+        keep = sorted({result_pipe, *([lockdown.ruleset] if lockdown.ruleset is not None else [])})
+        for low, high in zip([2, *keep], [*keep, resource.getrlimit(resource.RLIMIT_NOFILE)[0]], strict=True):
+            os.closerange(low + 1, high)
+        lockdown.apply(limits, number)
+        encoded = _within_size_limit(limits, run(job, limits))
+        while encoded:
+            encoded = encoded[os.write(result_pipe, encoded) :]
+        status = 0
+    except LockdownFailed as exception:
+        os.write(result_pipe, job_protocol.encode_result(None, [], f"the sandbox failed to lock: {exception}"))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def run(job: Job, limits: Limits) -> bytes:
+    """Run a job's method in this process and encode its answer, whatever happens. Untrusted code runs from here on."""
+    log: list[dict[str, Any]] = []
+    predictions, error = None, None
+    try:
+        _reseed(job.seed)
+        predictions = _predictions(job, log)
+    except MemoryError as exception:
+        error = f"used more than {limits.memory_mb} MB{_line_in_method(exception)}"
+    except BaseException as exception:
+        error = _describe(exception)
+    try:
+        return job_protocol.encode_result(predictions, log, error)
+    except BaseException as exception:
+        return job_protocol.encode_result(None, [], f"world.log cannot be kept: {_exception_message(exception)}")
+
+
+def _reseed(seed: int) -> None:
+    """Seed the global generators, which all forks would otherwise share in the same state."""
+    random.seed(seed)
+    np.random.seed(np.random.SeedSequence(seed).generate_state(8))  # noqa: NPY002 - many a method uses the global one
+
+
+def _predictions(job: Job, log: list[dict[str, Any]]) -> NDArray[np.float64]:
+    """Execute the code and call its method.
+
+    Raises:
+        NameError: the code defines no function `method`.
+        TypeError: what it returns is not an array of numbers.
+    """
+    code: CodeType = compile(job.code, _METHOD_FILE, "exec", dont_inherit=True)
+    namespace: dict[str, Any] = {"__name__": "method", "__file__": _METHOD_FILE}
+    exec(code, namespace)
+    if not callable(namespace.get("method")):
+        raise NameError("the code defines no function method(world)")
+    inputs: dict[str, Any] = dict(job.inputs)
+    returned = np.asarray(namespace["method"](Inputs(**inputs, seed=job.seed, log=log)))
+    if returned.dtype.kind not in "biuf":
+        raise TypeError(
+            f"method(world) must return an array of numbers, not {returned.dtype} of shape {returned.shape}"
+        )
+    return returned.astype(np.float64)
+
+
+def _within_size_limit(limits: Limits, encoded: bytes) -> bytes:
+    """The answer itself or, where it is too large, one that says so."""
+    if len(encoded) <= limits.result_bytes:
+        return encoded
+    return job_protocol.encode_result(
+        None, [], f"result too large: {len(encoded)} bytes, {limits.result_bytes} allowed"
+    )
+
+
+def _describe(exception: BaseException) -> str:
+    """One line for an exception: its type, the line of the method's own code, its message."""
+    return f"{type(exception).__name__}{_line_in_method(exception)}: {_exception_message(exception)}"
+
+
+def _line_in_method(exception: BaseException) -> str:
+    """The innermost line of the method's own code that the exception went through, as ` at line 7`."""
+    if isinstance(exception, SyntaxError) and exception.filename == _METHOD_FILE:
+        return f" at line {exception.lineno}"
+    lines = [
+        line for frame, line in traceback.walk_tb(exception.__traceback__) if frame.f_code.co_filename == _METHOD_FILE
+    ]
+    return f" at line {lines[-1]}" if lines else ""
+
+
+def _exception_message(exception: BaseException) -> str:
+    """The exception's message, even where asking for it fails."""
+    try:
+        return str(exception.msg if isinstance(exception, SyntaxError) else exception)
+    except BaseException:
+        return "(its message cannot be read)"
+
+
+def address_space_bytes(process: Path = Path("/proc/self")) -> int:
+    """Bytes of address space that a process takes now."""
+    return int((process / "statm").read_text().split()[0]) * resource.getpagesize()

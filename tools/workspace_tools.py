@@ -1,0 +1,83 @@
+"""Tools of the workspace and the notebook: a researcher's own files and notes."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from aarlab.memory.events import NotebookEntry
+from aarlab.tools.session import ToolSession
+from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
+
+_Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-/]*$", max_length=200)]
+_Text = Annotated[str, Field(max_length=60_000)]
+
+
+class WriteFile(Arguments):
+    """Arguments of write_file."""
+
+    path: _Path
+    """Where: letters, digits, `_ . - /`."""
+    text: _Text
+    """The whole new content."""
+
+
+async def _write_file(session: ToolSession, args: WriteFile) -> ToolOutput:
+    session.write(args.path, args.text)
+    lines = args.text.count("\n") + (not args.text.endswith("\n"))
+    return ToolOutput({"path": args.path, "lines": lines}, f"{args.path}, {lines} lines")
+
+
+class ReadFile(Arguments):
+    """Arguments of read_file."""
+
+    path: str = ""
+    """Which file; empty for a list of the files there are."""
+
+
+async def _read_file(session: ToolSession, args: ReadFile) -> ToolOutput:
+    if not args.path:
+        return ToolOutput({"files": sorted(session.files)}, f"{len(session.files)} files")
+    if args.path not in session.files:
+        raise ToolError(
+            f"there is no file {args.path!r} in your workspace; there are: {', '.join(sorted(session.files))}"
+        )
+    return ToolOutput({"path": args.path, "text": session.files[args.path]}, args.path)
+
+
+class WriteNotebook(Arguments):
+    """Arguments of write_notebook."""
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+    """What to remember."""
+
+
+async def _write_notebook(session: ToolSession, args: WriteNotebook) -> ToolOutput:
+    session.record(NotebookEntry(args.text))
+    return ToolOutput({"written": True}, args.text)
+
+
+class ReadNotebook(Arguments):
+    """Arguments of read_notebook."""
+
+
+async def _read_notebook(session: ToolSession, args: ReadNotebook) -> ToolOutput:
+    entries = [
+        {"round": entry.round, "hours": entry.hours, "text": entry.event.text}
+        for entry in session.file.entries(NotebookEntry, stream=session.agent)
+        if isinstance(entry.event, NotebookEntry)
+    ]
+    return ToolOutput({"entries": entries}, f"{len(entries)} entries")
+
+
+WORKSPACE_TOOLS: tuple[Tool, ...] = (
+    Tool(
+        "write_file",
+        "Write a file of your workspace, a method for instance.",
+        WriteFile,
+        fixed_cost("write"),
+        _write_file,
+    ),
+    Tool("read_file", "Read a file of your workspace, or list them.", ReadFile, fixed_cost("read"), _read_file),
+    Tool("write_notebook", "Write into your own notebook.", WriteNotebook, fixed_cost("write"), _write_notebook),
+    Tool("read_notebook", "Read your own notebook.", ReadNotebook, fixed_cost("read"), _read_notebook),
+)
