@@ -45,7 +45,7 @@ def test_score_thresholds_at_one_half() -> None:
 
 
 @pytest.mark.parametrize(
-    ("predictions", "complaint"),
+    ("predictions", "message"),
     [
         ([0.1, 0.2, 0.3], r"shape \(4,\).*got \(3,\)"),
         ([[0.1, 0.2, 0.3, 0.4]], r"shape \(4,\)"),
