@@ -44,7 +44,7 @@ def test_the_researchers_prompts_leave_no_placeholder() -> None:
     words = [
         prompt(direction="Look inside."),
         round_message(round=1, rounds=6, used=0.0, hours=24.0, until=4.0, new_findings="[]"),
-        stage_message("analyse", outcome="{}"),
+        stage_message("analyse", result="{}"),
         reviewer.system_prompt(),
         reviewer.run_review_request("r1", {}, full_hours=2.0).conversation.messages[0].text,
     ]

@@ -49,7 +49,7 @@ def test_a_model_that_can_be_named_can_be_opened_and_asked(name: str) -> None:
 
 
 def test_naming_a_model_does_not_load_what_thinking_with_it_needs() -> None:
-    check = "import sys, aarlab.agents.models.registry as r; r.check_name('simulated/researcher')"
+    check = "import sys, aarlab.agents.models.registry as r; r.check_model_name('simulated/researcher')"
     loaded = f"{check}; sys.exit('aarlab.agents.models.simulated' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
 

@@ -51,7 +51,7 @@ def new_findings(*entries: dict[str, Any]) -> str:
     return round_message(**ROUND, new_findings=json.dumps(entries))
 
 
-@pytest.mark.parametrize("way", TOOLS_BY_CHANNEL)
+@pytest.mark.parametrize("channel", TOOLS_BY_CHANNEL)
 def test_what_others_found_is_learned_in_the_way_that_is_offered_and_built_upon(channel: str) -> None:
     model = SimulatedResearcher(7, "r1")
     env = StubEnvironment(model)
