@@ -162,7 +162,7 @@ def test_a_file_of_an_earlier_schema_comes_back_under_this_one(
 ) -> None:
     path = written(aarlab, "--format", "jsonl")
     header, *rest = records_of(path)
-    before = {name: value for name, value in header["run"].items() if name not in ("sandbox", "past")}
+    before = {name: value for name, value in header["run"].items() if name not in ("sandbox", "fork_history")}
     resealed([{**header, "schema": 1, "run": before}, *rest], path)
     done = aarlab("import", "run.jsonl", "--out", "back")
     assert done.exit_code == 0, done.output

@@ -29,7 +29,7 @@ def _open_folders() -> list[str]:
 @pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="whoever runs this is an ordinary user already")
 @pytest.mark.skipif(not (shutil.which("bwrap") and shutil.which("setpriv")), reason="needs bwrap and setpriv")
-@pytest.mark.parametrize("tests", [["attacks"], ["answers", "jobs", "secrets"]], ids=" ".join)
+@pytest.mark.parametrize("tests", [["attacks"], ["results", "jobs", "secrets"]], ids=" ".join)
 def test_the_sandbox_works_for_an_unprivileged_user(tests: list[str], tmp_path: Path):
     tmp_path.chmod(0o777)
     subprocess.run(
