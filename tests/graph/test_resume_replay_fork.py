@@ -274,7 +274,7 @@ def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
     def opening(**said: Any) -> str:
         return written(**said) + ("." if said["round"] == 2 else "")
 
-    monkeypatch.setattr(team_graph, "round_opening", opening)
+    monkeypatch.setattr(team_graph, "round_message", opening)
     with pytest.raises(Divergence) as caught:
         replay_run(path)
     assert (caught.value.stream, caught.value.round) == ("r1", 2)

@@ -43,7 +43,7 @@ def test_a_bound_researcher_never_chooses_its_next_step(run: Run) -> None:
         assert takers
         assert takers <= {"structure", "reviewer"}
     assert all(
-        event.tool_call_id.startswith("lab-") for event in run.of(ToolExecution) if event.tool == "run_experiment"
+        event.tool_call_id.startswith("run-") for event in run.of(ToolExecution) if event.tool == "run_experiment"
     )
 
 
