@@ -54,7 +54,7 @@ def _ending(scenario: Scenario, expected: CostEstimate) -> str:
 
 def _limits(budget: Budget) -> dict[str, float]:
     """Return the limits that are set, by name, beside that on hours."""
-    named = {f"{unit}{whose}": getattr(budget, f"{unit}{whose}") for whose in ("", "_each") for unit in _LIMITS}
+    named = {f"{unit}{whose}": getattr(budget, f"{unit}{whose}") for whose in ("", "_per_agent") for unit in _LIMITS}
     return {name: value for name, value in named.items() if value is not None}
 
 

@@ -69,7 +69,11 @@ def _unknown_name_faults(document: Document) -> dict[Key, Fault]:
             blamed = key[:1] if bare else key
             where, field = _where(blamed, document), ".".join(blamed)
             faults[blamed] = Fault(
-                where, field, value_text(given), comma_separated(names()), did_you_mean(given, names())
+                where,
+                field,
+                f"invalid value {value_text(given)}",
+                comma_separated(names()),
+                did_you_mean(given, names()),
             )
     return faults
 
@@ -103,8 +107,7 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
     field_info = _field(key, model)
     if field_info is None:
         known = _siblings(key, model)
-        found = "a key that does not exist here"
-        return Fault(where, field, found, comma_separated(known), did_you_mean(key[-1], known))
+        return Fault(where, field, "unknown key", comma_separated(known), did_you_mean(key[-1], known))
     value = _value(key, document)
     if details["type"] == "value_error":
         return Fault(where, field, str(details.get("ctx", {}).get("error", details["msg"])), None)
@@ -114,15 +117,15 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
         if details["type"] == "literal_error" and isinstance(value, str)
         else None
     )
-    return Fault(where, field, value_text(value), _allowed(key, field_info, model), hint)
+    return Fault(where, field, f"invalid value {value_text(value)}", _expected(key, field_info, model), hint)
 
 
-def _allowed(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
-    allowed = type_text(info.annotation, info.metadata)
+def _expected(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
+    expected = type_text(info.annotation, info.metadata)
     if len(key) == 1 and key[0] in SHORTHAND_FIELDS:
         bare = _shorthand_field(key, info, model)
-        allowed = f"{type_text(bare.annotation, bare.metadata)}, or {allowed}"
-    return f"{allowed} ({info.description})" if info.description else allowed
+        expected = f"{type_text(bare.annotation, bare.metadata)}, or {expected}"
+    return f"{expected} ({info.description})" if info.description else expected
 
 
 def _shorthand_field(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:

@@ -168,135 +168,135 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             "name: x\narms:\n  a: {}\n  b:\n    structure.revew: gate\n",
             """
             my.yaml:5: structure.revew (arm b)
-              found    a key that does not exist here
-              allowed  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_source, pool_ideas, pool_revisions, topology_parameters, checkpoint_rounds
-              did you mean review?
+              problem   unknown key
+              expected  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_source, pool_ideas, pool_revisions, topology_parameters, checkpoint_rounds
+              fix       did you mean review?
             """,  # noqa: E501
         ),
         (
             "name: x\narms:\n  a: {}\n  b:\n    structure.sharing: none\n    structure.topology: ring\n",
             """
             my.yaml:5, my.yaml:6: structure (arm b)
-              found    sharing none and topology ring contradict each other: nobody hears anybody
+              problem   sharing none and topology ring contradict each other: nobody hears anybody
             """,
         ),
         (
             "name: x\nscenario:\n  budget: {hours: 0}\narms: {a: {}, b: {structure: staged}}\n",
             """
             my.yaml:3: budget.hours
-              found    0
-              allowed  a number greater than 0 (Research hours of each researcher.)
+              problem   invalid value 0
+              expected  a number greater than 0 (Research hours of each researcher.)
             """,
         ),
         (
             "name: x\narms: {a: {budget: {hours: 3}, budget.hours: 4}}\ncontrols: false\n",
             """
             my.yaml:2: budget.hours (arm a)
-              found    a contradiction to my.yaml:2
-              allowed  a section as a whole, or its fields one by one
+              problem   a contradiction to my.yaml:2
+              expected  a section as a whole, or its fields one by one
             """,
         ),
         (
             "name: x\narms:\n  a: {}\n  b: {seed: 4}\n",
             """
             my.yaml:4: arms.b.seed
-              found    a field that arms do not set
-              allowed  `seeds` of the ablation: all arms run under the same
+              problem   a field that arms do not set
+              expected  `seeds` of the ablation: all arms run under the same
             """,
         ),
         (
             "name: x\nscenario: {seed: 4}\narms: {a: {}}\n",
             """
             my.yaml:2: scenario.seed
-              found    a field that says which run a scenario is; in an ablation the arm and the seeds do
-              allowed  `seeds`
+              problem   a field that says which run a scenario is; in an ablation the arm and the seeds do
+              expected  `seeds`
             """,
         ),
         (
             "name: x\narms: {a: {}}\nseeds: [1, 2, 1]\n",
             """
             my.yaml:3: seeds
-              found    1 more than once
-              allowed  at least one seed, each of them once
+              problem   1 more than once
+              expected  at least one seed, each of them once
             """,
         ),
         (
             "name: x\narms: {a: {}, b: {structure: staged}}\ncomparisons: [[b, zz]]\n",
             """
             my.yaml:3: comparisons
-              found    'zz'
-              allowed  a, b, random search
+              problem   'zz'
+              expected  a, b, random search
             """,
         ),
         (
             "name: x\n",
             """
             my.yaml
-              found    no arms
-              allowed  `arms`, by name what each sets, or a `grid`, or both
+              problem   no arms
+              expected  `arms`, by name what each sets, or a `grid`, or both
             """,
         ),
         (
             "name: x\narms: {a b: {}, a-b: {structure: staged}}\n",
             """
             my.yaml:2
-              found    two arms whose files would bear the same name: 'a b' and 'a-b'
-              allowed  names that differ in letters or digits
+              problem   two arms whose files would bear the same name: 'a b' and 'a-b'
+              expected  names that differ in letters or digits
             """,
         ),
         (
             "name: x\narms: {a: {}, random search: {structure: staged}}\n",
             """
             my.yaml:2: arms.random search
-              found    the name of the arm that is added as a control
-              allowed  another name, or `controls: false`
+              problem   the name of the arm that is added as a control
+              expected  another name, or `controls: false`
             """,
         ),
         (
             "name: x\ngrid: {team.researchers: [3, 3]}\n",
             """
             my.yaml:2: grid.team.researchers
-              found    a value twice
-              allowed  a list of different values
+              problem   a value twice
+              expected  a list of different values
             """,
         ),
         (
             "name: x\narms: {a: {team.researchers: 3}}\ngrid: {team.researchers: [3, 4]}\n",
             """
             my.yaml:2: arms.a.team.researchers
-              found    a contradiction to grid.team.researchers (my.yaml:3)
-              allowed  a field in the arms or in the grid
+              problem   a contradiction to grid.team.researchers (my.yaml:3)
+              expected  a field in the arms or in the grid
             """,
         ),
         (
             "name: x\narms: {a: {}}\nsedes: 3\nseeds: three\n",
             """
             my.yaml:3: sedes
-              found    a key that does not exist here
-              allowed  name, question, scenario, fork_from, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
-              did you mean seeds?
+              problem   unknown key
+              expected  name, question, scenario, fork_from, arms, grid, seeds, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              fix       did you mean seeds?
 
             my.yaml:4: seeds
-              found    'three'
-              allowed  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (How many seeds (5 means 1 to 5), or which. All arms run under the same seeds.)
+              problem   invalid value 'three'
+              expected  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (How many seeds (5 means 1 to 5), or which. All arms run under the same seeds.)
             """,  # noqa: E501
         ),
         (
             "arms: {a: 3}\n",
             """
             my.yaml: name
-              found    nothing
-              allowed  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Names the folder of its runs.)
+              problem   invalid value nothing
+              expected  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Names the folder of its runs.)
 
             my.yaml:1: arms.a
-              found    3
-              allowed  a section in which each key has a value
+              problem   invalid value 3
+              expected  a section in which each key has a value
             """,
         ),
     ],
@@ -307,7 +307,7 @@ def test_a_fault_is_told_with_its_place_and_its_arm(fault_text: Callable[..., st
 
 def test_an_override_of_an_arm_is_named_where_it_is_at_fault(fault_text: Callable[..., str]) -> None:
     expected = fault_text(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
-    assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  found    'heldout.prg'\n")
+    assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  problem   'heldout.prg'\n")
     assert expected[0].endswith("did you mean heldout.pgr?")
     assert expected[1].startswith("--set arms.free.structure.review=gat: structure.review (arm free and 1 more)\n")
 

@@ -56,7 +56,7 @@ def test_without_ray_it_says_what_to_install(
 @with_ray
 @pytest.mark.parametrize(
     ("address", "found"),
-    [("ray://there:10001", "a Ray client"), ("there", "found    there"), ("127.0.0.1:9", "no server answers")],
+    [("ray://there:10001", "a Ray client"), ("there", "problem   there"), ("127.0.0.1:9", "no server answers")],
 )
 def test_an_address_without_a_cluster_is_refused_at_once(
     aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, found: str

@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_said_at_once(aarlab: Aarlab) -> None:
     assert refused.exit_code == 2
     faults = json.loads(refused.stdout)["faults"]
     assert [fault["where"] for fault in faults] == ["TASK", "--worlds 1", "--out nowhere/t.csv", "--set seed=4"]
-    assert faults[0]["hint"] == "did you mean chat?"
+    assert faults[0]["fix"] == "did you mean chat?"
 
 
 def test_a_table_that_is_there_already_survives_a_refusal(aarlab: Aarlab, tmp_path: Path) -> None:

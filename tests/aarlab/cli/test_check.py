@@ -26,7 +26,7 @@ def faults(aarlab: Aarlab, path: Path) -> dict[str, list[str]]:
     """Return what is found, by kind of check, where anything is."""
     done = aarlab("check", str(path), "--json")
     told = json.loads(done.stdout)
-    found = {check["what"]: check["faults"] for check in told["checks"] if check["faults"]}
+    found = {check["check_name"]: check["faults"] for check in told["checks"] if check["faults"]}
     assert (done.exit_code, told["status"]) == ((1, "faults") if found else (0, "sound"))
     return found
 

@@ -73,7 +73,7 @@ def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
     (fault,) = told["faults"]
     assert (told["status"], fault["where"], fault["field"]) == ("bad input", "--set budget.hours=-1", "budget.hours")
     assert done.stderr.startswith(
-        "--set budget.hours=-1: budget.hours\n  found    -1\n  allowed  a number greater than 0"
+        "--set budget.hours=-1: budget.hours\n  problem   invalid value -1\n  expected  a number greater than 0"
     )
 
 
@@ -90,8 +90,8 @@ def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
         ("run", "--out", "/dev/null/runs"),
         ("baselines",),
         ("baselines", "chatt"),
-        ("baselines", "chat", "--seeds", "1"),
-        ("baselines", "chat", "--seeds", "many"),
+        ("baselines", "chat", "--worlds", "1"),
+        ("baselines", "chat", "--worlds", "many"),
         ("baselines", "chat", "--sort", "luck"),
         ("baselines", "chat", "--sandbox", "soft"),
         ("baselines", "chat", "--out", "."),

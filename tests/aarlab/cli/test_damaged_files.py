@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from aarlab.memory.migrations import MIGRATIONS, migrate
 
 Aarlab = Callable[..., Result]
-READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume",), ("fork", "--at", "2"))
+READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume",), ("fork", "--round", "2"))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
     assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
     assert "Traceback" not in done.output
     assert done.exit_code in (0, 1, 2, 3)
-    assert done.exit_code != 2 or "found" in done.stderr
+    assert done.exit_code != 2 or "problem" in done.stderr
     assert path.read_bytes() == before
     return done
 
@@ -113,7 +113,7 @@ def test_a_file_of_an_earlier_version_opens_and_stays_as_it_is(
     aarlab: Aarlab, damaged: Path, tmp_path: Path, version: int
 ) -> None:
     earlier = as_before(tmp_path / "earlier.db", damaged, version)
-    for command in (("show", "--agent", "r1"), ("replay",), ("check",), ("fork", "--at", "3", "--quiet")):
+    for command in (("show", "--agent", "r1"), ("replay",), ("check",), ("fork", "--round", "3", "--quiet")):
         done = read(aarlab, earlier, command)
         assert done.exit_code == 0, (command, done.output)
     (fork,) = (tmp_path / "runs").glob("*.db")

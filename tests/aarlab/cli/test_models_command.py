@@ -14,7 +14,7 @@ from model_servers import ModelServer, SimulatedTeam
 
 from aarlab.graph.structure.structure import PRESETS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEY = "sk-planted-4f1c9d77aa"
 Aarlab = Callable[..., Result]
 

@@ -25,7 +25,7 @@ def test_on_a_terminal_it_says_what_is_waited_for() -> None:
     assert "25%" in page
 
 
-@pytest.mark.parametrize(("terminal", "patience_s"), [(False, 0.0), (True, 3600.0)])
+@pytest.mark.parametrize(("terminal", "delay_s"), [(False, 0.0), (True, 3600.0)])
 def test_elsewhere_and_for_what_is_quick_it_writes_nothing(terminal: bool, delay_s: float) -> None:
     assert drawn(terminal=terminal, delay_s=delay_s) == ""
 

@@ -40,7 +40,7 @@ def test_replay_says_that_all_is_the_same(aarlab: Aarlab, copied: Path, summary:
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("The same, to its end: ")
     told = json.loads(aarlab("replay", str(copied), "--json").stdout)
-    assert (told["status"], told["whole"], told["digest"]) == ("same", True, summary["digest"])
+    assert (told["status"], told["finished"], told["digest"]) == ("same", True, summary["digest"])
     assert told["events"] > told["model_calls"] > 0
 
 
@@ -58,7 +58,7 @@ def test_replay_shows_where_a_run_parts_from_its_tape(aarlab: Aarlab, copied: Pa
 
 def test_resume_goes_on_with_what_was_cut_short(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
     cut(copied, 60)
-    assert json.loads(aarlab("replay", str(copied), "--json").stdout)["whole"] is False
+    assert json.loads(aarlab("replay", str(copied), "--json").stdout)["finished"] is False
     done = aarlab("resume", str(copied), "--json")
     assert done.exit_code == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -71,7 +71,7 @@ def test_fork_goes_on_otherwise_and_leaves_the_parent_alone(aarlab: Aarlab, copi
     done = aarlab("fork", str(copied), "--round", "3", "--set", "structure=staged", "--seeds", "2", "--json")
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["parent"], told["at"]) == (str(copied.resolve()), 3)
+    assert (told["parent"], told["round"]) == (str(copied.resolve()), 3)
     first, second = told["forks"]
     assert (first["seed"], second["seed"]) == (7, 8)
     assert first["structure"]["workflow"] == "staged"

@@ -126,7 +126,7 @@ def test_a_real_terminal_gets_a_live_display_and_gets_its_cursor_back() -> None:
         "from aarlab.cli.run_display import open_display\n"
         "with open_display(scenario(9), Console(stderr=True)) as display:\n"
         "    display.progress('pretraining', 0.5)\n"
-        "    for entry in story(9): display.see(entry)\n"
+        "    for entry in story(9): display.handle_event(entry)\n"
     )
     command = [sys.executable, "-c", code, os.path.dirname(__file__)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}

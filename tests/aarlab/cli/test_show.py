@@ -153,7 +153,7 @@ def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunFi
     talk.append("team", OversightDecision("release", ["r1.f1", "r2.f1"], "Go on."), round=1, hours=1.0)
     page = printed(*conversation(talk, "team", None, DisplayOptions()))
     assert "  1.0 h  evaluation  subject r1.e1 · panel final · worlds 8 · code Flour.\n" in page
-    assert "  1.0 h  oversight  action release · findings r1.f1, r2.f1 · note Go on.\n" in page
+    assert "  1.0 h  oversight decision  action release · findings r1.f1, r2.f1 · note Go on.\n" in page
     assert "Water." in printed(*conversation(talk, "team", None, DisplayOptions(full=True)))
 
 

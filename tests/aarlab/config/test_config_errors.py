@@ -26,116 +26,116 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             "budget:\n  hours: -1\n",
             """
             my.yaml:2: budget.hours
-              found    -1
-              allowed  a number greater than 0 (Research hours of each researcher.)
+              problem   invalid value -1
+              expected  a number greater than 0 (Research hours of each researcher.)
             """,
         ),
         (
             "seed: 3\nbudget:\n  huors: 3\n",
             """
             my.yaml:3: budget.huors
-              found    a key that does not exist here
-              allowed  hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
-              did you mean hours?
+              problem   unknown key
+              expected  hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
+              fix       did you mean hours?
             """,
         ),
         (
             'team:\n  researchers: "9"\n',
             """
             my.yaml:2: team.researchers
-              found    '9'
-              allowed  a whole number of 1 or more and at most 1000 (How many researchers there are.)
+              problem   invalid value '9'
+              expected  a whole number of 1 or more and at most 1000 (How many researchers there are.)
             """,
         ),
         (
             "team: {researchers: true}\n",
             """
             my.yaml:1: team.researchers
-              found    true
-              allowed  a whole number of 1 or more and at most 1000 (How many researchers there are.)
+              problem   invalid value true
+              expected  a whole number of 1 or more and at most 1000 (How many researchers there are.)
             """,
         ),
         (
             "team:\n  model: simulated/reseacher\n",
             f"""
             my.yaml:2: team.model
-              found    'simulated/reseacher'
-              allowed  {", ".join(model_names())}
-              did you mean simulated/researcher?
+              problem   invalid value 'simulated/reseacher'
+              expected  {", ".join(model_names())}
+              fix       did you mean simulated/researcher?
             """,
         ),
         (
             "structure:\n  review: gat\n",
             """
             my.yaml:2: structure.review
-              found    'gat'
-              allowed  one of none, advisory, gate
-              did you mean gate?
+              problem   invalid value 'gat'
+              expected  one of none, advisory, gate
+              fix       did you mean gate?
             """,
         ),
         (
             "budget:\n",
             """
             my.yaml:1: budget
-              found    nothing
-              allowed  a section with some of the keys hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
+              problem   invalid value nothing
+              expected  a section with some of the keys hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
             """,  # noqa: E501
         ),
         (
             "budget:\n  hours: 2\n  round_hours: 4\n",
             """
             my.yaml:1: budget
-              found    round_hours (4) is longer than the whole budget, hours (2)
+              problem   round_hours (4) is longer than the whole budget, hours (2)
             """,
         ),
         (
             "seed: 1\nseed: 2\nbudget:\n  hours: 3\n  hours: 4\n",
             """
             my.yaml:2: seed
-              found    the key again; it stands in line 1 already
-              allowed  each key once
+              problem   the key again; it stands in line 1 already
+              expected  each key once
 
             my.yaml:5: budget.hours
-              found    the key again; it stands in line 4 already
-              allowed  each key once
+              problem   the key again; it stands in line 4 already
+              expected  each key once
             """,
         ),
         (
             "- seed\n",
             """
             my.yaml:1
-              found    a list
-              allowed  keys with values, such as `task: chat`
+              problem   a list
+              expected  keys with values, such as `task: chat`
             """,
         ),
         (
             "chat\n",
             """
             my.yaml:1
-              found    a single value
-              allowed  keys with values, such as `task: chat`
+              problem   a single value
+              expected  keys with values, such as `task: chat`
             """,
         ),
         (
             "# nothing but a remark\n",
             """
             my.yaml
-              found    an empty file
-              allowed  at least one key, such as `task: chat`
+              problem   an empty file
+              expected  at least one key, such as `task: chat`
             """,
         ),
         (
             "seed: 1\nbudget: {hours: 3\n",
             """
             my.yaml:3:1
-              found    text that is not YAML: while parsing a flow mapping expected ',' or '}', but got '<stream end>'
+              problem   text that is not YAML: while parsing a flow mapping expected ',' or '}', but got '<stream end>'
             """,
         ),
         (
             "seed: 1\nbudget:\n\thours: 3\n",
             """
             my.yaml:3:1
-              found    text that is not YAML: while scanning for the next token found character '\\t' that cannot start any token
+              problem   text that is not YAML: while scanning for the next token found character '\\t' that cannot start any token
             """,  # noqa: E501
         ),
     ],
@@ -148,14 +148,14 @@ def test_a_fault_is_told_with_its_place_and_what_is_allowed(
 
 def test_an_unknown_task_is_told_with_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = complaint("task: digitz\n", tmp_path, monkeypatch).splitlines()
-    assert told[:2] == ["my.yaml:1: task", "  found    'digitz'"]
-    assert told[2].startswith("  allowed  chat, ")
-    assert told[3] == "  did you mean digits?"
+    assert told[:2] == ["my.yaml:1: task", "  problem   invalid value 'digitz'"]
+    assert told[2].startswith("  expected  chat, ")
+    assert told[3] == "  fix       did you mean digits?"
 
 
 def test_an_unknown_knob_is_told_at_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = complaint("task:\n  name: chat\n  parameters:\n    wheels: 4\n", tmp_path, monkeypatch)
-    assert told.startswith("my.yaml:4: task.parameters.wheels\n  found    chat has no parameter 'wheels'; it has: ")
+    assert told.startswith("my.yaml:4: task.parameters.wheels\n  problem   chat has no parameter 'wheels'; it has: ")
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,55 +180,55 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
             ["budget.hours=-1"],
             """
             --set budget.hours=-1: budget.hours
-              found    -1
-              allowed  a number greater than 0 (Research hours of each researcher.)
+              problem   invalid value -1
+              expected  a number greater than 0 (Research hours of each researcher.)
             """,
         ),
         (
             ["budget.hours=1", "budget.round_hours=4"],
             """
             --set budget.hours=1, --set budget.round_hours=4: budget
-              found    round_hours (4) is longer than the whole budget, hours (1)
+              problem   round_hours (4) is longer than the whole budget, hours (1)
             """,
         ),
         (
             ["budget={huors: 3}"],
             """
             --set budget={huors: 3}: budget.huors
-              found    a key that does not exist here
-              allowed  hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
-              did you mean hours?
+              problem   unknown key
+              expected  hours, round_hours, usd, tokens, calls, usd_per_agent, tokens_per_agent, calls_per_agent
+              fix       did you mean hours?
             """,
         ),
         (
             ["seed=1", "seed=2"],
             """
             --set seed=2: seed
-              found    a contradiction to --set seed=1
-              allowed  one value for a field
+              problem   a contradiction to --set seed=1
+              expected  one value for a field
             """,
         ),
         (
             ["budget={hours: 3}", "budget.round_hours=1"],
             """
             --set budget.round_hours=1: budget.round_hours
-              found    a contradiction to --set budget={hours: 3}
-              allowed  a section as a whole, or its fields one by one
+              problem   a contradiction to --set budget={hours: 3}
+              expected  a section as a whole, or its fields one by one
             """,
         ),
         (
             ["budget.hours"],
             """
             --set budget.hours
-              found    'budget.hours'
-              allowed  a field's path, = and a value, such as budget.hours=12
+              problem   'budget.hours'
+              expected  a field's path, = and a value, such as budget.hours=12
             """,
         ),
         (
             ["seed=[1"],
             """
             --set seed=[1: seed
-              found    '[1', which is not a YAML value: expected ',' or ']', but got '<stream end>'
+              problem   '[1', which is not a YAML value: expected ',' or ']', but got '<stream end>'
             """,
         ),
     ],
@@ -243,7 +243,7 @@ def test_an_override_into_a_plain_value_names_the_line_of_the_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = complaint("name: mine\nbudget: 3\n", tmp_path, monkeypatch, ("budget.hours=4",))
-    assert told == "--set budget.hours=4: budget.hours\n  found    budget is 3 (my.yaml:2), which has no fields"
+    assert told == "--set budget.hours=4: budget.hours\n  problem   budget is 3 (my.yaml:2), which has no fields"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_what_is_no_scenario_is_refused(source: str, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_scenario(source)
     (fault,) = raised.value.faults
-    assert (fault.where, fault.found) == (source, found)
+    assert (fault.where, fault.problem) == (source, found)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_line_that_was_cut_off_is_named(aarlab: Aarlab, run: Path) -> None:
     lines.write_text(whole[: whole.index("\n", 30_000) - 9])
     done = aarlab("import", "run.jsonl")
     assert done.exit_code == 2
-    assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  found    a line that is cut off" in done.output
+    assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  problem   a line that is cut off" in done.output
 
 
 @pytest.mark.parametrize("change", ["altered", "missing", "twice", "swapped"])
@@ -135,9 +135,9 @@ def test_whoever_seals_an_altered_file_anew_meets_the_hashes_and_the_digest(aarl
         return done.output
 
     message, text, event = (kinds.index(kind) for kind in ("message", "text", "event"))
-    assert f"run.jsonl:{message + 1}\n  found    a message that does not have the hash" in refusal(message, content=[])
-    assert f"run.jsonl:{text + 1}\n  found    a text that does not have the hash" in refusal(text, text="another")
-    assert "run.jsonl:1\n  found    the digest" in refusal(event, hours=0.125)
+    assert f"run.jsonl:{message + 1}\n  problem   a message that does not have the hash" in refusal(message, content=[])
+    assert f"run.jsonl:{text + 1}\n  problem   a text that does not have the hash" in refusal(text, text="another")
+    assert "run.jsonl:1\n  problem   the digest" in refusal(event, hours=0.125)
     assert "an event of kind 'dreams'" in refusal(event, kind="dreams")
     assert "with other fields than those have" in refusal(event, data={"mood": "good"})
     assert "counts of" in refusal(len(whole) - 1, events=3)
@@ -256,7 +256,7 @@ def test_what_a_pattern_matches_leaves_in_no_format(aarlab: Aarlab, run: Path) -
 def test_names_that_hold_a_run_together_cannot_be_redacted(aarlab: Aarlab, run: Path, pattern: str) -> None:
     done = aarlab("export", "run.db", "--format", "jsonl", "--redact", pattern)
     assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
-    assert f"--redact '{pattern}'\n  found    a match in" in done.output
+    assert f"--redact '{pattern}'\n  problem   a match in" in done.output
 
 
 def test_a_pattern_that_is_none_is_refused(aarlab: Aarlab, run: Path) -> None:
