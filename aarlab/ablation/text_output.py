@@ -27,7 +27,7 @@ def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
         "ablation": plan.ablation.model_dump(mode="json"),
         "folder": str(state.folder.root),
         "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
-        "runs": {"planned": len(plan.runs), "of_this_process": len(state.runs), "done": len(state.done)},
+        "runs": {"planned": len(plan.runs), "in_this_shard": len(state.runs), "done": len(state.done)},
         "jobs": jobs,
         "seconds": state.durations.remaining_seconds(state.waiting, [], jobs or 1),
         "cost_usd": state.costs.remaining(state.waiting),

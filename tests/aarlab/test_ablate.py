@@ -200,14 +200,14 @@ def test_limits_may_change_from_one_start_to_the_next(aarlab: Aarlab, file: Path
 
 @pytest.mark.parametrize("damage", ["not a database", "cut short", "another run"])
 def test_a_damaged_run_file_is_refused_and_left_alone(aarlab: Aarlab, file: Path, copy: Path, damage: str) -> None:
-    free, bound = sorted((copy / "runs").glob("*.db"), reverse=True)
+    free, staged = sorted((copy / "runs").glob("*.db"))
     match damage:
         case "not a database":
             free.write_text("these are notes, and they are long enough to be looked at\n" * 20)
         case "cut short":
             free.write_bytes(free.read_bytes()[:6000])
         case _:
-            shutil.copy(bound, free)
+            shutil.copy(staged, free)
     before = free.read_bytes()
     done = aarlab(*arguments(file, copy))
     assert done.exit_code == 2
@@ -272,10 +272,10 @@ class RecordingObserver:
         """Take in that a run has begun."""
         self.resumed_runs += resumed
 
-    def told(self, run: PlannedRun, progress: RunProgress, *, again: bool) -> None:
+    def run_progressed(self, run: PlannedRun, progress: RunProgress, *, will_retry: bool) -> None:
         """Take in an ending."""
         if progress.kind != "progress":
-            self.endings.append((progress.kind, again))
+            self.endings.append((progress.kind, will_retry))
 
 
 class Costly:
@@ -367,8 +367,8 @@ def test_what_it_will_cost_is_told_before_any_money_is_spent(aarlab: Aarlab, fil
     least, most = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
     waiting = load_ablation(file, [*SMALL, *live[2::2]])
     each = {arm.name: estimate_cost(arm.scenario) for arm in waiting.arms}
-    assert least == pytest.approx(sum(each[run.arm].least.usd or 0.0 for run in waiting.runs))
-    assert most == pytest.approx(sum(each[run.arm].most.usd or 0.0 for run in waiting.runs))
+    assert least == pytest.approx(sum(each[run.arm].low.usd or 0.0 for run in waiting.runs))
+    assert most == pytest.approx(sum(each[run.arm].high.usd or 0.0 for run in waiting.runs))
     assert 0 < least < most
     unknown = aarlab(*arguments(file, copy.parent / "live", "--dry-run", "--set", "team.model=openai/of-my-own"))
     assert "no price is known: openai/of-my-own" in " ".join(unknown.stdout.split())

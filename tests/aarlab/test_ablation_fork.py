@@ -86,7 +86,7 @@ def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab:
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("given", "found"),
     [
         ("fork_from: {run: nowhere.db, at: 2}", "no such run"),
         ("fork_from: {run: parent.db, at: 9}", "the run has begun rounds 1 to 3"),
