@@ -22,7 +22,7 @@ ANSWER = ToolSpec(
 )
 
 
-def ask(question: str, findings: Sequence[Json]) -> Request:
+def question_request(question: str, findings: Sequence[Json]) -> Request:
     """Return the request to answer a question from findings."""
     # On one line, so that what is asked cannot be mistaken for what is known.
     text = render("librarian_question", question=" ".join(question.split()), findings=json.dumps(list(findings)))

@@ -35,7 +35,7 @@ def plan_message(what: PlanKind, count: int, *, revision: bool = False) -> str:
     return render(f"plan_{what}{'_revision' if revision else ''}", count=count)
 
 
-def planned_texts(reply: Reply, what: PlanKind) -> list[tuple[str, list[str]]]:
+def parse_plan(reply: Reply, what: PlanKind) -> list[tuple[str, list[str]]]:
     """Return what was written: texts, each with the families it points at, none for an idea.
 
     Raises:

@@ -41,7 +41,7 @@ def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
     return Request(Conversation.begin(system_prompt()).then(user_message(text)), (COMMENT,))
 
 
-def run_decision(reply: Reply) -> RunDecision:
+def parse_run_decision(reply: Reply) -> RunDecision:
     """Read a reply about a full run. A reply that neither approves nor rejects rejects: a gate stays shut until it is
     opened.
     """
@@ -51,7 +51,7 @@ def run_decision(reply: Reply) -> RunDecision:
     return RunDecision(False, reply.message.text or "the reviewer neither approved nor rejected")
 
 
-def critique(reply: Reply) -> str | None:
+def parse_critique(reply: Reply) -> str | None:
     """Read a reply about a finding: the comment, None if there is none."""
     for wish in reply.message.tool_calls:
         if wish.name == COMMENT.name and wish.arguments.get("comment"):

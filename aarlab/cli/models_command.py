@@ -115,7 +115,7 @@ def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 
     with exit_on_bad_input(as_json=as_json):
         live = load_scenario(None, [*settings, f"team.model={name}"]).live
-    if (missing := live.model(name).missing()) is not None:
+    if (missing := live.model(name).missing_requirement()) is not None:
         refuse([Fault(name, None, missing, None)], as_json=as_json)
     began = time.monotonic()
     try:
@@ -169,7 +169,7 @@ def _answer(reply: "Reply", seconds: float) -> dict[str, Any]:
         "stop_reason": reply.stop_reason,
         "usage": asdict(reply.usage),
         "cost_usd": reply.cost_usd,
-        "attempts": 1 + len(reply.failed),
+        "attempts": 1 + len(reply.failed_attempts),
         "seconds": round(seconds, 3),
     }
 

@@ -21,7 +21,7 @@ def check_models(scenario: "Scenario", *, as_json: bool) -> None:
     from aarlab.config import Fault
 
     models = [scenario.live.model(name) for name in scenario.models_used]
-    lacking = [(model.name, missing) for model in models if (missing := model.missing()) is not None]
+    lacking = [(model.name, missing) for model in models if (missing := model.missing_requirement()) is not None]
     if lacking:
         refuse([Fault(name, None, missing, None) for name, missing in lacking], as_json=as_json)
     for model in models:

@@ -17,7 +17,9 @@ def estimate_json(scenario: Scenario) -> dict[str, Any]:
         "status": "planned",
         "scenario": scenario.model_dump(mode="json"),
         "rounds": scenario.rounds,
-        "models": [{"name": model.name, "address": model.address, "missing": model.missing()} for model in models],
+        "models": [
+            {"name": model.name, "address": model.address, "missing": model.missing_requirement()} for model in models
+        ],
         "estimate": {"low": asdict(expected.low), "high": asdict(expected.high), "unpriced": expected.unpriced},
         "limits": {f"budget.{name}": value for name, value in _limits(scenario.budget).items()},
     }

@@ -15,7 +15,7 @@ class FailedAttempt:
 
     model: str
     """`provider/model` that was asked."""
-    fault: str
+    error: str
     """What went wrong, for people."""
     usage: Usage
     """What is known of the tokens it took."""
@@ -28,7 +28,7 @@ class FailedAttempt:
 class ModelError(RuntimeError):
     """A base model could not answer, and asking again would not help. The message says what happened and what to do."""
 
-    failed: tuple[FailedAttempt, ...] = ()
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     """The attempts that came to nothing before it was given up."""
 
 
@@ -36,7 +36,7 @@ class TransientError(ModelError):
     """A base model could not answer this time. Asking again may help."""
 
     def __init__(
-        self, fault: str, *, retry_after_s: float | None = None, usage: Usage | None = None, overloaded: bool = False
+        self, error: str, *, retry_after_s: float | None = None, usage: Usage | None = None, overloaded: bool = False
     ) -> None:
         """Take what went wrong.
 
@@ -46,7 +46,7 @@ class TransientError(ModelError):
             usage: What is known of the tokens it took.
             crowded: The provider has too much to do: fewer calls at a time would help.
         """
-        super().__init__(fault)
+        super().__init__(error)
         self.retry_after_s, self.overloaded = retry_after_s, overloaded
         self.usage = usage or Usage()
         self.cost_usd: float | None = 0.0
@@ -92,7 +92,7 @@ class Reply:
     """Id of the model as served."""
     cost_usd: float | None
     """None: the model does not know; then it is reckoned from the usage, where the price is known."""
-    failed: tuple[FailedAttempt, ...] = ()
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     """The attempts that came to nothing before this one."""
 
 

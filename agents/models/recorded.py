@@ -95,7 +95,7 @@ def _role(event: Event) -> str | None:
     return event.role if isinstance(event, ModelCall) else None
 
 
-def missing(path: Path) -> str | None:
+def missing_requirement(path: Path) -> str | None:
     """Say that there is no run file at `path`, and what to do; None if there is one."""
     try:
         RunFile.read(path).close()

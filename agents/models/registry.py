@@ -37,7 +37,7 @@ class ModelInfo:
     """
     price: Price | None = None
     """What its provider says it costs; None: what the table of prices says, if it says anything."""
-    missing: Callable[[], str | None] = _nothing_missing
+    missing_requirement: Callable[[], str | None] = _nothing_missing
     """Says what it needs and has not got, and what to do; None if nothing is missing."""
     address: str | None = None
     """Where it is served, if that is not its provider's own address."""
@@ -168,7 +168,7 @@ def _anthropic(model: str, settings: ModelSettings) -> ModelInfo | None:
         "Claude, by Anthropic's API.",
         ANTHROPIC.needs,
         open_for_agent,
-        missing=lambda: _key_missing("ANTHROPIC_API_KEY"),
+        missing_requirement=lambda: _key_missing("ANTHROPIC_API_KEY"),
         address=settings.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
     )
 
@@ -186,7 +186,7 @@ def _openai(model: str, settings: ModelSettings) -> ModelInfo | None:
         OPENAI.needs,
         open_for_agent,
         # A server of one's own may do without a key.
-        missing=lambda: _key_missing("" if address else "OPENAI_API_KEY", extra="openai"),
+        missing_requirement=lambda: _key_missing("" if address else "OPENAI_API_KEY", extra="openai"),
         address=address,
     )
 
@@ -197,12 +197,12 @@ def _tape(model: str, settings: ModelSettings) -> ModelInfo:
 
         return RecordedModel(Path(model), agent)
 
-    def missing() -> str | None:
+    def missing_requirement() -> str | None:
         from aarlab.agents.models import recorded
 
-        return recorded.missing(Path(model))
+        return recorded.missing_requirement(Path(model))
 
-    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, open_for_agent, FREE, missing)
+    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, open_for_agent, FREE, missing_requirement)
 
 
 ANTHROPIC = Provider(

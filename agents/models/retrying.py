@@ -60,29 +60,29 @@ class RetryingModel:
             ModelUnavailable: There was no answer for longer than patience lasts.
             ModelError: There is no answer to be had.
         """
-        failed: list[FailedAttempt] = []
+        failed_attempts: list[FailedAttempt] = []
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             wait=self._wait,
             stop=_StopAfter(self._patience),
-            before_sleep=lambda state: failed.append(self._failure(state)),
+            before_sleep=lambda state: failed_attempts.append(self._failure(state)),
             reraise=True,
         )
         try:
             reply: Reply = await retrying(self._call(request))
         except TransientError as error:
-            failed.append(self._attempt(error, waited_s=0.0))
+            failed_attempts.append(self._attempt(error, waited_s=0.0))
             minutes = self._patience.max_total_s / 60
             explanation = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
             unavailable = ModelUnavailable(explanation, agent=self._agent)
-            unavailable.failed = tuple(failed)
+            unavailable.failed_attempts = tuple(failed_attempts)
             raise unavailable from error
         except ModelError as error:
-            error.failed = tuple(failed)
+            error.failed_attempts = tuple(failed_attempts)
             raise
-        if failed and self._announce is not None:
-            self._announce(self._wait_text(failed[-1].fault), 1.0)
-        return replace(reply, failed=tuple(failed))
+        if failed_attempts and self._announce is not None:
+            self._announce(self._wait_text(failed_attempts[-1].error), 1.0)
+        return replace(reply, failed_attempts=tuple(failed_attempts))
 
     def _call(self, request: Request) -> Callable[[], Awaitable[Reply]]:
         async def ask() -> Reply:

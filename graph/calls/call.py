@@ -63,9 +63,9 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
             try:
                 reply = await model.reply(request)
             except ModelError as error:
-                _record_failures(role, error.failed, call_context)
+                _record_failures(role, error.failed_attempts, call_context)
                 raise
-            _record_failures(role, reply.failed, call_context)
+            _record_failures(role, reply.failed_attempts, call_context)
     cost_hours = call_context.spend()
     call_context.record(
         ModelCall(
@@ -96,7 +96,7 @@ def _record_failures(role: Role, failed: Iterable[FailedAttempt], call_context: 
             FailedModelCall(
                 role=role,
                 model=attempt.model,
-                fault=attempt.fault,
+                fault=attempt.error,
                 input_tokens=attempt.usage.input_tokens,
                 output_tokens=attempt.usage.output_tokens,
                 cost_usd=attempt.cost_usd,

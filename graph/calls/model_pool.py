@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.rate_limiter import RateLimitedModel, RateLimiter
+from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
 from aarlab.agents.models.retrying import RetryingModel
 from aarlab.graph.calls.budget import Amount, Ledger, MeteredModel, SharedBudget
 from aarlab.graph.scenario import Scenario
@@ -35,7 +35,7 @@ class ModelPool:
         self.stopped: Exception | None = None
         """Why nobody is asked any more, once a base model has been given up."""
         self._scenario, self._progress = scenario, progress
-        self._rate_limiters: dict[tuple[str, str | None], RateLimiter] = defaultdict(RateLimiter)
+        self._limiters: dict[tuple[str, str | None], ConcurrencyLimiter] = defaultdict(ConcurrencyLimiter)
         """By provider and address."""
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
@@ -51,9 +51,9 @@ class ModelPool:
         if (close := getattr(model, "aclose", None)) is not None:
             self._closers.append(close)
         # The gate innermost, for it is about calls under way; then the books, so that every attempt is paid for.
-        rate_limited = RateLimitedModel(model, self._rate_limiters[name.partition("/")[0], info.address])
+        limited_model = ConcurrencyLimitedModel(model, self._limiters[name.partition("/")[0], info.address])
         metered = MeteredModel(
-            rate_limited, agent, self.ledger, scenario.live.price(name), scenario.live.max_tokens,
+            limited_model, agent, self.ledger, scenario.live.price(name), scenario.live.max_tokens,
             count=getattr(model, "count_tokens", None),
         )  # fmt: skip
         retry_policy = scenario.live.retry_policy

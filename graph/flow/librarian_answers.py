@@ -16,7 +16,7 @@ def make_librarian(session: AgentSession, model: AgentModel) -> Callable[[str], 
 
     async def answer(question: str) -> tuple[str, list[str]]:
         seen = tool_session.board.posts(visible_to=tool_session.agent)
-        request = librarian.ask(question, [{**listing_entry(post), "body": post.finding.body} for post in seen])
+        request = librarian.question_request(question, [{**listing_entry(post), "body": post.finding.body} for post in seen])
         tool_session.record(Prompted("librarian", tool_session.file.store_message(request.conversation.messages[0])))
         # The researcher's hours are charged by the tool; the librarian has no clock of its own.
         return librarian.parse_answer(await ask(model, request, "librarian", CallContext.of(tool_session, None)))

@@ -64,7 +64,7 @@ async def _request_plan(
         run.record(Prompted("planner", run.file.store_message(asked)), round=run.setup_round, stream=PLANNER)
         request = Request(conversation, (planner.TOOLS[what],))
         reply = await ask(run.planner, request, "planner", run.call_context(PLANNER, run.setup_round))
-        planned_texts = planner.planned_texts(reply, what)
+        planned_texts = planner.parse_plan(reply, what)
         conversation = conversation.then(reply.message)
         if critique < critiques:
             done = tuple(ToolResult(tool_call.id, "written", is_error=False) for tool_call in reply.message.tool_calls)

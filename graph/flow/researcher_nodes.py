@@ -99,7 +99,7 @@ async def request_ruling(run: RunContext, session: AgentSession, path: str) -> R
     )
     assert run.reviewer is not None, "a gate was compiled without a reviewer"
     tool_session.record(Prompted("reviewer", tool_session.file.store_message(request.conversation.messages[0])))
-    run_decision = reviewer.run_decision(
+    run_decision = reviewer.parse_run_decision(
         await ask(run.reviewer, request, "reviewer", CallContext.of(tool_session, "review"))
     )
     ruling = ReviewDecision(

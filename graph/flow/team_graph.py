@@ -126,7 +126,7 @@ async def review(state: TeamState, runtime: Runtime[RunContext]) -> None:
             request = reviewer.finding_review_request(post.finding.author, finding_details(run, post))
             prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
             run.record(prompted, round=state["round"], stream=REVIEWER)
-            comment = reviewer.critique(
+            comment = reviewer.parse_critique(
                 await ask(run.reviewer, request, "reviewer", run.call_context(REVIEWER, state["round"]))
             )
             if comment is not None:

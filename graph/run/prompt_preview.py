@@ -40,7 +40,7 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
             _render_request(reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full)),
         )
     if structure.sharing == "query":
-        question = librarian.ask("<the question>", [_CASE])
+        question = librarian.question_request("<the question>", [_CASE])
         yield "librarian", question.conversation.system
         yield "librarian: a question", _render_request(question)
     if structure.oversight != "none":

@@ -71,7 +71,7 @@ def test_nothing_typed_ends_the_turn() -> None:
 def test_a_person_reviews() -> None:
     case = reviewer.run_review_request("r2", {"method": "..."}, full_hours=2.0)
     reply, screen, _ = type_lines(case, "reject", "Pilot it first.")
-    assert reviewer.run_decision(reply) == reviewer.RunDecision(False, "Pilot it first.")
+    assert reviewer.parse_run_decision(reply) == reviewer.RunDecision(False, "Pilot it first.")
     assert "r2 wants to run this method in full" in screen
 
 

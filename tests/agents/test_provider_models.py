@@ -21,7 +21,7 @@ from aarlab.agents.models.base import (
     TransientError,
 )
 from aarlab.agents.models.openai import ChatCompletionsModel
-from aarlab.agents.models.rate_limiter import RateLimitedModel, RateLimiter
+from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
 from aarlab.memory.messages import (
@@ -170,8 +170,8 @@ def test_the_next_attempt_comes_when_the_server_wants_it_but_not_later_than_we_d
     with ModelServer(HELLO, faults=["429 later", "", "429 later", ""], every=1) as server:
         model = opened("anthropic", server)
         honoured, capped = model.with_retries(RetryPolicy()), model.with_retries(RetryPolicy(max_wait_s=0.02))
-    assert [attempt.waited_s for attempt in honoured.failed] == [0.1]
-    assert [attempt.waited_s for attempt in capped.failed] == [0.02]
+    assert [attempt.waited_s for attempt in honoured.failed_attempts] == [0.1]
+    assert [attempt.waited_s for attempt in capped.failed_attempts] == [0.02]
 
 
 def test_waiting_grows_is_announced_and_ends(opened: Callable[..., ModelClient]) -> None:
@@ -180,7 +180,7 @@ def test_waiting_grows_is_announced_and_ends(opened: Callable[..., ModelClient])
         retry_policy = RetryPolicy(max_total_s=1.0, initial_wait_s=0.05)
         with pytest.raises(ModelUnavailable, match=r"has not answered for .* minutes .* Overloaded") as raised:
             opened("anthropic", server).with_retries(retry_policy, lambda label, share: said.append((label, share)))
-    *before, last = [attempt.waited_s for attempt in raised.value.failed]
+    *before, last = [attempt.waited_s for attempt in raised.value.failed_attempts]
     assert last == 0
     assert len(before) >= 2
     assert all(0.05 * 2**n * 0.5 <= wait <= 0.05 * 2**n for n, wait in enumerate(before))
@@ -272,13 +272,13 @@ def test_the_tokens_of_a_request_are_counted_before_it_is_sent(opened: Callable[
 
 
 def test_a_server_that_can_do_little_at_a_time_is_not_asked_more_for_long(opened: Callable[..., ModelClient]) -> None:
-    rate_limiter = RateLimiter()
+    limiter = ConcurrencyLimiter()
     with ModelServer(HELLO, faults=["slowly"], every=1, max_concurrent=2) as server:
         asked = opened("anthropic", server)
         retry_policy = RetryPolicy(initial_wait_s=0.01)
         team = [
             RetryingModel(
-                RateLimitedModel(asked.model, rate_limiter), "some/model", retry_policy, seed=1, agent=f"r{i}"
+                ConcurrencyLimitedModel(asked.model, limiter), "some/model", retry_policy, seed=1, agent=f"r{i}"
             )
             for i in range(8)
         ]
@@ -289,5 +289,5 @@ def test_a_server_that_can_do_little_at_a_time_is_not_asked_more_for_long(opened
 
         asked.run(all_together())
     assert server.billed["calls"] == 32
-    assert rate_limiter.halvings > 0
-    assert rate_limiter.limit < 8
+    assert limiter.halvings > 0
+    assert limiter.limit < 8

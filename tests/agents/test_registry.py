@@ -68,16 +68,16 @@ def test_half_a_name_is_none(name: str) -> None:
 
 def test_a_model_without_its_key_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    assert "--env-file" in str(find_model("anthropic/claude-opus-5-5").missing())
+    assert "--env-file" in str(find_model("anthropic/claude-opus-5-5").missing_requirement())
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
-    assert find_model("anthropic/claude-opus-5-5").missing() is None
+    assert find_model("anthropic/claude-opus-5-5").missing_requirement() is None
 
 
 def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    assert find_model("openai/mine").missing() is not None
-    assert find_model("openai/mine", ModelSettings(base_url="http://localhost:8000/v1")).missing() is None
+    assert find_model("openai/mine").missing_requirement() is not None
+    assert find_model("openai/mine", ModelSettings(base_url="http://localhost:8000/v1")).missing_requirement() is None
 
 
 @pytest.fixture

@@ -7,7 +7,13 @@ from stub_environment import LOG, ask
 
 from aarlab.agents.models.base import Reply
 from aarlab.agents.models.simulated.reviewer import SimulatedReviewer
-from aarlab.agents.reviewer import RunDecision, critique, finding_review_request, run_decision, run_review_request
+from aarlab.agents.reviewer import (
+    RunDecision,
+    finding_review_request,
+    parse_critique,
+    parse_run_decision,
+    run_review_request,
+)
 from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 
@@ -18,8 +24,8 @@ def reply(words: str = "", *wishes: tuple[str, str]) -> Reply:
 
 
 def test_the_gate_opens_for_an_approval_and_for_nothing_else() -> None:
-    assert run_decision(reply("", ("approve", "sound"))) == RunDecision(True, "sound")
-    assert run_decision(reply("", ("reject", "pilot first"))) == RunDecision(False, "pilot first")
+    assert parse_run_decision(reply("", ("approve", "sound"))) == RunDecision(True, "sound")
+    assert parse_run_decision(reply("", ("reject", "pilot first"))) == RunDecision(False, "pilot first")
 
 
 @pytest.mark.parametrize(
@@ -33,22 +39,22 @@ def test_the_gate_opens_for_an_approval_and_for_nothing_else() -> None:
     ids=["words", "silence", "another tool", "a tool like it"],
 )
 def test_the_gate_stays_shut_on_a_reply_without_a_verdict(said: Reply, comment: str) -> None:
-    assert run_decision(said) == RunDecision(False, comment)
+    assert parse_run_decision(said) == RunDecision(False, comment)
 
 
 def test_an_approval_without_a_comment_is_an_approval() -> None:
     bare = Reply(Message("assistant", (ToolCall("t1", "approve", {}),)), "tool_use", Usage(), "somebody", None)
-    assert run_decision(bare) == RunDecision(True, "")
+    assert parse_run_decision(bare) == RunDecision(True, "")
 
 
 def test_of_two_verdicts_the_first_counts() -> None:
-    assert not run_decision(reply("", ("reject", "no"), ("approve", "yes"))).approved
+    assert not parse_run_decision(reply("", ("reject", "no"), ("approve", "yes"))).approved
 
 
 def test_a_remark_is_a_comment_with_words() -> None:
-    assert critique(reply("", ("comment", "one world only"))) == "one world only"
-    assert critique(reply("Nothing to add.")) is None
-    assert critique(reply("", ("comment", ""))) is None
+    assert parse_critique(reply("", ("comment", "one world only"))) == "one world only"
+    assert parse_critique(reply("Nothing to add.")) is None
+    assert parse_critique(reply("", ("comment", ""))) is None
 
 
 def test_on_a_run_the_reviewer_can_only_approve_or_reject_and_on_a_finding_only_comment() -> None:
@@ -65,7 +71,7 @@ def trial(**changes: Any) -> dict[str, Any]:
 
 def review(*tried: dict[str, Any], same: tuple[str, ...] = ()) -> RunDecision:
     case = {"method": "...", "tried": list(tried), "best_so_far": [], "same_method_posted": list(same)}
-    return run_decision(ask(SimulatedReviewer(), run_review_request("r1", case, full_hours=2.0)))
+    return parse_run_decision(ask(SimulatedReviewer(), run_review_request("r1", case, full_hours=2.0)))
 
 
 def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
@@ -95,7 +101,7 @@ def test_what_has_been_done_is_not_done_again() -> None:
 
 
 def comment(**case: Any) -> str | None:
-    return critique(ask(SimulatedReviewer(), finding_review_request("r1", {"log": None, **case})))
+    return parse_critique(ask(SimulatedReviewer(), finding_review_request("r1", {"log": None, **case})))
 
 
 def test_a_finding_is_commented_on_where_there_is_something_to_say() -> None:

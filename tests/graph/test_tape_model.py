@@ -67,7 +67,7 @@ def test_what_was_paid_for_costs_nothing_again_and_what_was_refused_is_refused(
 def test_a_tape_that_is_not_there_is_said_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("no run")
     for name, text in (("nowhere.db", "there is no file"), ("notes.db", "is not a run file")):
-        missing = find_model(f"tape/{tmp_path / name}").missing()
+        missing = find_model(f"tape/{tmp_path / name}").missing_requirement()
         assert missing is not None
         assert text in missing
         assert "the path of a run file" in missing

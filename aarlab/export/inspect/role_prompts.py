@@ -28,7 +28,7 @@ def role_prompts(file: RunFile) -> Mapping[Role, Sequence[RolePrompt]]:
     """Return what each of them may have been told in a run."""
     return {
         "reviewer": _in(reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})),
-        "librarian": _in(librarian.ask("", [])),
+        "librarian": _in(librarian.question_request("", [])),
         "overseer": _in(
             overseer.checkpoint_request({}, round=0, rounds=0), overseer.release_request({}, round=0, rounds=0)
         ),

@@ -16,7 +16,7 @@ _INITIAL_LIMIT = 16
 
 
 @dataclass(slots=True)
-class RateLimiter:
+class ConcurrencyLimiter:
     """Lets calls to one address pass, in the order in which they come."""
 
     limit: float = _INITIAL_LIMIT
@@ -68,12 +68,12 @@ class RateLimiter:
                 waiter.set_result(None)
 
 
-class RateLimitedModel:
+class ConcurrencyLimitedModel:
     """A base model whose calls pass a gate that it shares with others."""
 
-    def __init__(self, model: Model, rate_limiter: RateLimiter) -> None:
+    def __init__(self, model: Model, limiter: ConcurrencyLimiter) -> None:
         """Ask `model` when the gate lets a call pass."""
-        self._model, self._rate_limiter = model, rate_limiter
+        self._model, self._limiter = model, limiter
 
     async def reply(self, request: Request) -> Reply:
         """Answer the request.
@@ -82,7 +82,7 @@ class RateLimitedModel:
             TransientError: This time there is no answer, for a reason that passes.
             ModelError: There is no answer to be had.
         """
-        halvings_at_start = await self._rate_limiter.acquire()
+        halvings_at_start = await self._limiter.acquire()
         overloaded = succeeded = False
         try:
             reply = await self._model.reply(request)
@@ -92,4 +92,4 @@ class RateLimitedModel:
             overloaded = error.overloaded
             raise
         finally:
-            self._rate_limiter.release(halvings_at_start=halvings_at_start, overloaded=overloaded, succeeded=succeeded)
+            self._limiter.release(halvings_at_start=halvings_at_start, overloaded=overloaded, succeeded=succeeded)

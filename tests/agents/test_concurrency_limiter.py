@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarlab.agents.models.base import Reply, Request, TransientError
-from aarlab.agents.models.rate_limiter import RateLimitedModel, RateLimiter
+from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
 from aarlab.memory.messages import Conversation, Message, Text, Usage, user_message
 
 QUESTION = Request(Conversation.begin("Be brief.").then(user_message("What now?")), ())
@@ -37,7 +37,7 @@ class Server:
             self.in_flight_calls -= 1
 
 
-async def _call_until_answered(model: RateLimitedModel, calls: int) -> None:
+async def _call_until_answered(model: ConcurrencyLimitedModel, calls: int) -> None:
     for _ in range(calls):
         while True:
             try:
@@ -50,64 +50,64 @@ async def _call_until_answered(model: RateLimitedModel, calls: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 99))
 def test_everybody_is_answered_in_the_end_and_the_limit_is_never_overrun(capacity: int, team: int, seed: int) -> None:
-    server, rate_limiter = Server(capacity, seed), RateLimiter()
+    server, limiter = Server(capacity, seed), ConcurrencyLimiter()
     limits: list[float] = []
 
-    class ObservedModel(RateLimitedModel):
+    class ObservedModel(ConcurrencyLimitedModel):
         async def reply(self, request: Request) -> Reply:
             try:
                 return await super().reply(request)
             finally:
-                limits.append(rate_limiter.limit)
-                assert rate_limiter.limit >= 1
+                limits.append(limiter.limit)
+                assert limiter.limit >= 1
 
     async def all_together() -> None:
-        await asyncio.gather(*(_call_until_answered(ObservedModel(server, rate_limiter), 10) for _ in range(team)))
+        await asyncio.gather(*(_call_until_answered(ObservedModel(server, limiter), 10) for _ in range(team)))
 
     asyncio.run(all_together())
-    assert rate_limiter.in_flight == 0
-    assert not rate_limiter.waiting
+    assert limiter.in_flight == 0
+    assert not limiter.waiting
     assert server.most <= max(*limits, 16)
     assert len(limits) == 10 * team + server.refused
-    assert rate_limiter.halvings <= server.refused
+    assert limiter.halvings <= server.refused
 
 
 def test_a_crowd_is_met_once_however_many_calls_were_in_it() -> None:
-    async def max_concurrent() -> RateLimiter:
-        rate_limiter = RateLimiter()
-        halvings_at_start = [await rate_limiter.acquire() for _ in range(12)]
+    async def max_concurrent() -> ConcurrencyLimiter:
+        limiter = ConcurrencyLimiter()
+        halvings_at_start = [await limiter.acquire() for _ in range(12)]
         for one in halvings_at_start:
-            rate_limiter.release(halvings_at_start=one, overloaded=True, succeeded=False)
-        return rate_limiter
+            limiter.release(halvings_at_start=one, overloaded=True, succeeded=False)
+        return limiter
 
-    rate_limiter = asyncio.run(max_concurrent())
-    assert (rate_limiter.limit, rate_limiter.halvings) == (8.0, 1)
+    limiter = asyncio.run(max_concurrent())
+    assert (limiter.limit, limiter.halvings) == (8.0, 1)
 
 
 def test_the_limit_settles_near_what_the_server_can_do() -> None:
-    server, rate_limiter = Server(6, seed=1), RateLimiter()
+    server, limiter = Server(6, seed=1), ConcurrencyLimiter()
 
     async def all_together() -> None:
-        await asyncio.gather(*(_call_until_answered(RateLimitedModel(server, rate_limiter), 200) for _ in range(30)))
+        await asyncio.gather(*(_call_until_answered(ConcurrencyLimitedModel(server, limiter), 200) for _ in range(30)))
 
     asyncio.run(all_together())
-    assert 3 <= rate_limiter.limit <= 9
+    assert 3 <= limiter.limit <= 9
     assert server.refused < 30 * 200 / 10, "what the gate holds back need not be refused"
 
 
 def test_who_does_not_want_to_wait_any_more_leaves_its_place_to_the_next() -> None:
     async def scenario() -> int:
-        rate_limiter = RateLimiter(limit=1)
-        first = await rate_limiter.acquire()
-        waiting = [asyncio.ensure_future(rate_limiter.acquire()) for _ in range(3)]
+        limiter = ConcurrencyLimiter(limit=1)
+        first = await limiter.acquire()
+        waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
-        rate_limiter.release(halvings_at_start=first, overloaded=False, succeeded=True)
+        limiter.release(halvings_at_start=first, overloaded=False, succeeded=True)
         # Let in and called off in the same moment.
         waiting[1].cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert await asyncio.wait_for(waiting[2], 1) == 0
-        return rate_limiter.in_flight
+        return limiter.in_flight
 
     assert asyncio.run(scenario()) == 1
