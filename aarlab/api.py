@@ -18,7 +18,7 @@ from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.replay import Replayed, Tools, replay_run
 from aarlab.graph.run.resume import fork_run, resume_run
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 from aarlab.tools.sandbox import SandboxMode
 
 
@@ -93,19 +93,19 @@ def fork(
     parent = find_run(str(run))
     scenario = forked_scenario(parent, at, settings, seed)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
-    with RunFile.read(parent) as file:
+    with RunReader.open(parent) as file:
         mode = file.info().sandbox or "strict"
     return fork_run(parent, path, scenario, at=at, sandbox=mode)
 
 
-def open_run(run: str | Path | None = None) -> RunFile:
+def open_run(run: str | Path | None = None) -> RunReader:
     """Open a run file for reading: a path, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
 
     Raises:
         ConfigError: There is none.
         SchemaError: It is not a run file.
     """
-    return RunFile.read(find_run(None if run is None else str(run)))
+    return RunReader.open(find_run(None if run is None else str(run)))
 
 
 def ablate(

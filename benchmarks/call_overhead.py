@@ -32,7 +32,7 @@ from aarlab.graph.calls.model_pool import AgentModel, ModelPool
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Prompted
 from aarlab.memory.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage, user_message
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.tool_calls import TOOLS
 
 RESEARCHERS = 9
@@ -97,7 +97,7 @@ def call_overhead() -> tuple[float, Conversation]:
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
-        with RunFile.create(path, run_id="benchmark", version="0", seed=1, scenario={}) as file:
+        with RunWriter.create(path, run_id="benchmark", version="0", seed=1, scenario={}) as file:
             pool = ModelPool(scenario, None)
             models = {f"r{i + 1}": pool.get(instant.name, f"r{i + 1}") for i in range(RESEARCHERS)}
             started_at = time.process_time()
@@ -105,11 +105,11 @@ def call_overhead() -> tuple[float, Conversation]:
             return (time.process_time() - started_at) / (RESEARCHERS * CALLS) * 1000, last
 
 
-async def _conversations(models: dict[str, AgentModel], file: RunFile) -> Conversation:
+async def _conversations(models: dict[str, AgentModel], file: RunWriter) -> Conversation:
     return (await asyncio.gather(*(_conversation(agent, model, file) for agent, model in models.items())))[-1]
 
 
-async def _conversation(agent: str, model: AgentModel, file: RunFile) -> Conversation:
+async def _conversation(agent: str, model: AgentModel, file: RunWriter) -> Conversation:
     """Let a researcher think until it has had its calls, and keep the transcript."""
     conversation = Conversation.begin("You are a researcher. " * 500).then(user_message("Begin."))
     tools = tuple(tool.spec for tool in TOOLS.values())

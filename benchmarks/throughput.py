@@ -33,9 +33,8 @@ from aarlab.agents.models import registry
 from aarlab.agents.models.base import Reply, Request
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import Fidelity, ModelCall, RoundStarted
+from aarlab.memory.events import Fidelity, LogEntry, ModelCall, RoundStarted
 from aarlab.memory.messages import Message, Text, ToolCall, Usage
-from aarlab.memory.runfile import LogEntry
 from aarlab.scenarios import baselines, task_registry
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from aarlab.memory.events import Edge, Finding, FindingType, Nomination, Published
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -39,7 +39,7 @@ class BoardEdge:
 class Board:
     """All findings of a run. Reads only what is new in the log, so that asking often is cheap."""
 
-    def __init__(self, file: RunFile, neighbours: Mapping[str, Set[str]] | None = None) -> None:
+    def __init__(self, file: RunReader, neighbours: Mapping[str, Set[str]] | None = None) -> None:
         """Make a view of the board in `file`; `neighbours` says whose findings reach whom, None that everybody's do."""
         self._file = file
         self._hears = neighbours

@@ -7,9 +7,12 @@ interleaving.
 
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal
+
+from typing_extensions import TypeVar
 
 from aarlab.memory.messages import Json
+from aarlab.memory.run_file_errors import SchemaError
 
 TEAM = "team"
 """The stream of what happens to the team as a whole: rounds, publications, the close."""
@@ -24,35 +27,49 @@ DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "
 Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer"]
 
 
-class SchemaError(ValueError):
-    """The file is not a run file, is damaged, or was written by another version of aarlab. The message says which."""
+EVENT_CLASS_BY_KIND: dict[str, "type[Event]"] = {}
+"""Every event class by its kind, in the order of definition. Subclasses of `Event` add themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. Subclasses say what; `kind` is the name of their view in the run file."""
+    """One record of the event log. Each subclass is one kind of event."""
 
     kind: ClassVar[str]
+    """Name of the event in the log, and of the SQL view that shows its fields as columns."""
+
+    def __init_subclass__(cls) -> None:
+        """Register the class under its kind. Raises TypeError if another class has that kind."""
+        # `slots=True` makes a second class of the same name, which replaces the first. That is also why there is no
+        # call of `super()`: it would refer to the first `Event`.
+        other = EVENT_CLASS_BY_KIND.get(cls.kind)
+        if other is not None and other.__qualname__ != cls.__qualname__:
+            raise TypeError(f"{cls.__name__} has the event kind {cls.kind!r} of {other.__name__}; give it its own")
+        EVENT_CLASS_BY_KIND[cls.kind] = cls
 
     def to_json(self) -> dict[str, Json]:
         """Return the fields as JSON values."""
-        # A slot for each field, at hand; `dataclasses.fields` gathers them anew each time.
+        # `__slots__` lists the fields without the cost of `dataclasses.fields`.
         names: tuple[str, ...] = self.__slots__
         return {name: getattr(self, name) for name in names}
 
 
+E_co = TypeVar("E_co", bound=Event, covariant=True, default=Event)
+
+
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """An event with its place in the log."""
+class LogEntry(Generic[E_co]):
+    """An event with its position in the log."""
 
     id: int
     """Grows in the order of arrival."""
     stream: str
     ordinal: int
+    """Position in the stream, from 0."""
     round: int
     hours: float
-    """Research hours the stream's agent had used when it happened."""
-    event: Event
+    """Research hours that the stream's agent had used."""
+    event: E_co
     at: str
     """Wall-clock time, ISO 8601, UTC."""
 
@@ -397,14 +414,6 @@ class RunClosed(Event):
     """The finding that led by development score when a quarter of the budget was used; None if there was none."""
     leader_at_half: str | None = None
     """The same when half of it was used."""
-
-
-EVENT_CLASSES: tuple[type[Event], ...] = (
-    AgentSetup, Prompted, ModelCall, FailedModelCall, Compaction, LimitReached, ToolExecution, Decision, Experiment, Evaluation, Finding,
-    Edge, Borrowed, Published, ReviewDecision, PlanItem, WorkAssigned, OversightDecision, FileWritten, NotebookEntry, Nomination, RoundStarted,
-    RunClosed,
-)  # fmt: skip
-EVENT_CLASS_BY_KIND: dict[str, type[Event]] = {event.kind: event for event in EVENT_CLASSES}
 
 
 def decode_event(kind: str, data: str) -> Event:

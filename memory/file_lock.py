@@ -3,6 +3,8 @@
 import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_SUFFIX = ".lock"
@@ -39,8 +41,17 @@ class FileLock:
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
         return cls(path, descriptor)
 
+    @contextmanager
+    def release_on_error(self) -> Iterator[None]:
+        """Release the lock if the block raises."""
+        try:
+            yield
+        except BaseException:
+            self.release()
+            raise
+
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 

@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aarlab.memory.events import EVENT_CLASSES, Event
-from aarlab.memory.events import SchemaError as SchemaError
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event
+from aarlab.memory.run_file_errors import SchemaError
 
 if TYPE_CHECKING:  # it brings pandas where that is installed, and whoever only reads a file has no use for either
     from sqlite_utils import Database
@@ -117,7 +117,7 @@ def migrate(db: "Database", version: int | None = None) -> None:
     with db.atomic():
         for step in MIGRATIONS[applied:version]:
             step(db)
-        for event in EVENT_CLASSES:
+        for event in EVENT_CLASS_BY_KIND.values():
             db.execute(f"DROP VIEW IF EXISTS {event.kind}")
             db.execute(view_sql(event))
         db.execute(f"PRAGMA user_version = {version}")

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from aarlab.memory.events import (
     Evaluation,
@@ -23,6 +24,8 @@ from aarlab.memory.events import (
     Role,
     decode_event,
 )
+
+E = TypeVar("E", bound=Event)
 
 
 class Divergence(RuntimeError):
@@ -147,7 +150,7 @@ class Tape:
 
     @cached_property
     def _experiments(self) -> dict[str, Experiment]:
-        return {event.id: event for event in self._all(Experiment) if isinstance(event, Experiment)}
+        return {event.id: event for event in self._all(Experiment)}
 
     @cached_property
     def _development(self) -> dict[str, Evaluation]:
@@ -159,8 +162,11 @@ class Tape:
 
     @cached_property
     def _evaluations(self) -> list[Evaluation]:
-        return [event for event in self._all(Evaluation) if isinstance(event, Evaluation)]
+        return self._all(Evaluation)
 
-    def _all(self, kind: type[Event]) -> list[Event]:
+    def _all(self, kind: type[E]) -> list[E]:
+        if not self._length:
+            return []
         rows = self._connection.execute("SELECT data FROM events WHERE kind = ? ORDER BY id", (kind.kind,)).fetchall()
-        return [decode_event(kind.kind, data) for (data,) in rows]
+        events = (decode_event(kind.kind, data) for (data,) in rows)
+        return [event for event in events if isinstance(event, kind)]

@@ -5,7 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from aarlab.memory.file_lock import FileLock
-from aarlab.memory.migrations import MIGRATIONS, SchemaError, migrate, schema_version
+from aarlab.memory.migrations import MIGRATIONS, migrate, schema_version
+from aarlab.memory.run_file_errors import SchemaError
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aarlab.memory.board import Board
 from aarlab.memory.events import Decider, Decision, DecisionKind, Event, Experiment, FileWritten
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
 
 
@@ -14,7 +14,7 @@ class ToolSession:
     """What one researcher works with during a run."""
 
     agent: str
-    file: RunFile
+    file: RunWriter
     board: Board
     evaluator: EvaluatorProtocol
     costs: Mapping[str, float]

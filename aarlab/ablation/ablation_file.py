@@ -30,8 +30,8 @@ from aarlab.config.shipped_scenarios import shipped_scenarios
 from aarlab.config.type_descriptions import comma_separated, value_text
 from aarlab.graph.run.segments import NoSuchRound, segments_before
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
 _PATH_SECTIONS: Mapping[str, int] = {"arms": 2, "grid": 1}
 """Sections whose keys are dotted paths, and how many parts stand before such a path."""
@@ -146,7 +146,7 @@ def _fork_source(given: ForkPoint, document: Document, folder: Path) -> ForkSour
     beside = folder / given.run
     path = find_run(str(beside) if beside.exists() else given.run)
     try:
-        with RunFile.read(path) as file:
+        with RunReader.open(path) as file:
             digest, segment = file.digest(), segments_before(file, given.at)[-1]
     except (SchemaError, NoSuchRound) as error:
         raise ConfigError([Fault(where, "fork_from", str(error), "a run, and a round that it has begun")]) from None
@@ -176,7 +176,7 @@ def _split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], lis
 def _base(document: Document, folder: Path, fork_from: ForkSource | None) -> Document:
     """Return the scenario that the arms have in common, as it is written."""
     if fork_from is not None and "scenario" not in document.data:
-        with RunFile.read(fork_from.run) as file:
+        with RunReader.open(fork_from.run) as file:
             fields = {key: value for key, value in file.info().scenario.items() if key not in ("name", "seed")}
         return document_from(str(fork_from.run), fields)
     given = document.data.get("scenario", Ablation.model_fields["scenario"].default)

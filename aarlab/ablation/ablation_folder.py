@@ -25,8 +25,9 @@ from aarlab.ablation.ablation_plan import FORK_SOURCE_FILE, Ablation, AblationPl
 from aarlab.config.document import yaml_text
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.memory.file_lock import LOCK_SUFFIX
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile, RunInfo
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_info import RunInfo
+from aarlab.memory.run_reader import RunReader
 
 _LIMITS = ("budget_usd", "budget_tokens", "retries")
 """Fields that change how far an ablation gets, not what it is: they may change from one start to the next."""
@@ -254,7 +255,7 @@ def _acquire_lock(descriptor: int, path: Path) -> None:
 
 
 def _checked_info(run: PlannedRun, path: Path, version: str) -> RunInfo:
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         info = file.info()
     # One that a limit of its own has stopped was scored, too, and is as finished as it will ever be.
     if info.status not in ("done", "stopped") or info.summary is None:

@@ -15,7 +15,7 @@ from aarlab.ablation.local_workers import LocalWorkerPool, WorkerPool
 from aarlab.ablation.scheduler import ExecutionResult, ProgressObserver, execute
 from aarlab.ablation.spending import SpendingMonitor
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.runfile import RunInfo
+from aarlab.memory.run_info import RunInfo
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.method_comparison import cores

@@ -11,8 +11,8 @@ from aarlab.ablation.ablation_folder import AblationFolder
 from aarlab.ablation.ablation_plan import Ablation, PlannedRun
 from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
 if TYPE_CHECKING:
     import pandas
@@ -117,7 +117,7 @@ def record_of(run: PlannedRun, place: AblationFolder) -> RunRecord:
 
 
 def _record_of_finished(run: PlannedRun, path: Path) -> RunRecord:
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         info = file.info()
         if info.status not in ("done", "stopped") or info.summary is None:
             raise ValueError(f"it says that the run is {info.status}")
@@ -138,7 +138,7 @@ def _record_of_finished(run: PlannedRun, path: Path) -> RunRecord:
         )
 
 
-def curves_in(file: RunFile) -> tuple[Curve, Curve, Curve]:
+def curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
     """Return the frontier, the entropy and the autonomy of a record."""
     scenario = file.info().scenario
     budget, team = scenario["budget"], scenario["team"]["researchers"]

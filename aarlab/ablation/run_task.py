@@ -13,10 +13,10 @@ from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.resume import RunAlreadyFinished, fork_run, resume_run
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import FailedModelCall, ModelCall, RoundStarted
-from aarlab.memory.migrations import SchemaError
+from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStarted
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
-from aarlab.memory.runfile import LogEntry, RunFile
 from aarlab.tools.sandbox import SandboxMode
 
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -101,7 +101,7 @@ def _run_or_resume(task: RunTask, scenario: Scenario, watch: "_ProgressListener"
         try:
             return resume_run(draft, **options)
         except RunAlreadyFinished:
-            with RunFile.read(draft) as file:
+            with RunReader.open(draft) as file:
                 return dict(file.info().summary)
         except (SchemaError, Divergence, sqlite3.DatabaseError) as error:
             if _is_disk_full(error):

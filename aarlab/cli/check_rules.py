@@ -27,11 +27,10 @@ from aarlab.memory.events import (
     Prompted,
     Published,
     ReviewDecision,
-    SchemaError,
 )
 from aarlab.memory.messages import content_hash
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
 _HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     AgentSetup: ("system", "tools"), Prompted: ("message",), ModelCall: ("reply",), Experiment: ("code",),
@@ -51,7 +50,7 @@ class CheckResult:
     faults: tuple[str, ...]
 
 
-def check(file: RunFile) -> Iterator[CheckResult]:
+def check(file: RunReader) -> Iterator[CheckResult]:
     """Yield what comes of each kind of check; a run that was broken off is checked as far as it goes."""
     for check_name, check_function in _CHECKS.items():
         count = _Counter()
@@ -70,10 +69,10 @@ class _Counter:
         self.number += 1
 
 
-_CheckFunction = Callable[[RunFile, _Counter], Iterator[str]]
+_CheckFunction = Callable[[RunReader, _Counter], Iterator[str]]
 
 
-def _database(file: RunFile, count: _Counter) -> Iterator[str]:
+def _database(file: RunReader, count: _Counter) -> Iterator[str]:
     try:
         with closing(_read_only_connection(file)) as connection:
             for (reported,) in connection.execute("PRAGMA integrity_check"):
@@ -84,7 +83,7 @@ def _database(file: RunFile, count: _Counter) -> Iterator[str]:
         yield f"SQLite says: {error}"
 
 
-def _contents(file: RunFile, count: _Counter) -> Iterator[str]:
+def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
     """Messages and texts are what their hashes say."""
     try:
         with closing(_read_only_connection(file)) as connection:
@@ -100,11 +99,11 @@ def _contents(file: RunFile, count: _Counter) -> Iterator[str]:
         yield f"messages and texts cannot be read: {error}"
 
 
-def _read_only_connection(file: RunFile) -> sqlite3.Connection:
+def _read_only_connection(file: RunReader) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
 
 
-def _log(file: RunFile, count: _Counter) -> Iterator[str]:
+def _log(file: RunReader, count: _Counter) -> Iterator[str]:
     """Each stream is numbered without a gap, and its rounds and hours do not run backwards."""
     last: dict[str, tuple[int, int, float]] = {}
     for event in file.event_headers():
@@ -120,7 +119,7 @@ def _log(file: RunFile, count: _Counter) -> Iterator[str]:
         last[event.stream] = (event.ordinal, event.round, event.hours)
 
 
-def _references(file: RunFile, count: _Counter) -> Iterator[str]:
+def _references(file: RunReader, count: _Counter) -> Iterator[str]:
     """What events name is there."""
     findings = {e.event.id for e in file.entries(Finding) if isinstance(e.event, Finding)}
     experiments = {e.event.id for e in file.entries(Experiment) if isinstance(e.event, Experiment)}
@@ -155,7 +154,7 @@ def _named(event: Event, findings: set[str], experiments: set[str]) -> Iterator[
             pass
 
 
-def _tools(file: RunFile, count: _Counter) -> Iterator[str]:
+def _tools(file: RunReader, count: _Counter) -> Iterator[str]:
     """Every use of a tool by a researcher is answered, in order, before it is asked again."""
     open_: dict[str, list[str]] = {}
     for entry in file.entries(ModelCall, Prompted):
@@ -176,7 +175,7 @@ def _tools(file: RunFile, count: _Counter) -> Iterator[str]:
                 pass
 
 
-def _costs(file: RunFile, count: _Counter) -> Iterator[str]:
+def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
     """Calls add up to what the summary says, and to no more than the budget."""
     info, total, unknown = file.info(), Amount(), False
     for entry in file.entries(ModelCall, FailedModelCall):
@@ -197,9 +196,9 @@ def _costs(file: RunFile, count: _Counter) -> Iterator[str]:
             yield f"{getattr(total, unit):,} {unit} were spent, budget.{unit} is {limit:,}"
 
 
-def _hours(file: RunFile, count: _Counter) -> Iterator[str]:
+def _hours(file: RunReader, count: _Counter) -> Iterator[str]:
     """Nobody used more research hours than there were."""
-    budget, used = file.info().scenario["budget"]["hours"], dict.fromkeys(researchers(file), 0.0)
+    budget, used = file.info().scenario["budget"]["hours"], dict.fromkeys(file.researchers(), 0.0)
     for event in file.event_headers():
         if event.stream in used:
             used[event.stream] = max(used[event.stream], event.hours)
@@ -209,7 +208,7 @@ def _hours(file: RunFile, count: _Counter) -> Iterator[str]:
             yield f"{name} used {hours:g} research hours, budget.hours is {budget:g}"
 
 
-def _summary(file: RunFile, count: _Counter) -> Iterator[str]:
+def _summary(file: RunReader, count: _Counter) -> Iterator[str]:
     """The summary is that of this log."""
     reported: Any = file.info().summary
     if reported is None:
@@ -222,7 +221,7 @@ def _summary(file: RunFile, count: _Counter) -> Iterator[str]:
         yield f"there are {findings} findings, the summary says {reported['findings']}"
 
 
-def _structure(file: RunFile, count: _Counter) -> Iterator[str]:
+def _structure(file: RunReader, count: _Counter) -> Iterator[str]:
     """What happened is what was configured."""
     if file.info().summary is not None:
         count.increment()

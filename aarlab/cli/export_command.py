@@ -48,8 +48,8 @@ def export(run: str | None, format_: "Format", out: str | None, patterns: tuple[
     from aarlab.config.run_lookup import find_run
     from aarlab.export import InvalidRunData, default_name, export_run
     from aarlab.export.jsonl import write_jsonl
-    from aarlab.memory.migrations import SchemaError
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_file_errors import SchemaError
+    from aarlab.memory.run_reader import RunReader
 
     handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
@@ -60,7 +60,7 @@ def export(run: str | None, format_: "Format", out: str | None, patterns: tuple[
         redaction = _redaction(patterns)
         target = default_name(path, format_) if out is None else Path(out or ".")
         try:
-            RunFile.read(path).close()
+            RunReader.open(path).close()
             with stderr_console().status("writing"):
                 if out == "-":
                     write_jsonl(path, sys.stdout, redaction)

@@ -19,7 +19,7 @@ def import_(file: str, out: str, as_json: bool) -> None:
     """
     from aarlab.config import ConfigError, Fault
     from aarlab.export import InvalidRunData, read_jsonl
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_reader import RunReader
 
     handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
@@ -33,7 +33,7 @@ def import_(file: str, out: str, as_json: bool) -> None:
             raise ConfigError([Fault(name, None, "bytes that are no text in UTF-8", "an exported run")]) from None
         except OSError as error:
             raise ConfigError([Fault(name, None, error.strerror or str(error), "an exported run")]) from None
-        with RunFile.read(path) as run:
+        with RunReader.open(path) as run:
             digest = run.digest()
     if as_json:
         print_json({"status": "done", "file": str(path.resolve()), "digest": digest})

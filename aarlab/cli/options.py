@@ -145,7 +145,7 @@ def stderr_console() -> "Console":
 def exit_on_bad_input(*, as_json: bool) -> Iterator[None]:
     """Turn a ConfigError, or a run file that cannot be read, into its explanation and exit status 2."""
     from aarlab.config import ConfigError, Fault
-    from aarlab.memory.events import SchemaError
+    from aarlab.memory.run_file_errors import SchemaError
 
     try:
         yield

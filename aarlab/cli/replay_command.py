@@ -90,10 +90,10 @@ def _browse_steps(path: "Path") -> None:
     """Let a person walk through the run, until they leave or there is nobody to ask."""
     from aarlab.cli.show.display_options import DisplayOptions
     from aarlab.cli.show.step_browser import StepBrowser
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_reader import RunReader
 
     console = stdout_console()
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         walk = StepBrowser(file, DisplayOptions(width=console.width))
         if not walk.has_steps:
             console.print("Nothing has happened in this run yet.")

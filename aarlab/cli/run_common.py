@@ -12,7 +12,8 @@ from aarlab.cli.options import SandboxMode, Status, refuse, stderr_console, stdo
 
 if TYPE_CHECKING:
     from aarlab.graph.scenario import Scenario
-    from aarlab.memory.runfile import RunFile, RunInfo
+    from aarlab.memory.run_info import RunInfo
+    from aarlab.memory.run_reader import RunReader
 
 
 def check_models(scenario: "Scenario", *, as_json: bool) -> None:
@@ -61,12 +62,11 @@ def load_recorded_run(name: str | None, *, models_needed: bool = True) -> "tuple
     from aarlab.config import ConfigError, Fault
     from aarlab.config.run_lookup import find_run
     from aarlab.graph.run.segments import segments_of
-    from aarlab.memory.migrations import SchemaError
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_file_errors import SchemaError
 
     path = find_run(name)
     try:
-        with RunFile.replay(path) as file:
+        with RunReader.open(path) as file:
             return path, file.info(), segments_of(file, models_needed=models_needed)[-1].scenario
     except SchemaError as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
@@ -76,16 +76,16 @@ def load_recorded_run(name: str | None, *, models_needed: bool = True) -> "tuple
 
 
 @contextmanager
-def open_for_reading(name: str | None) -> "Iterator[RunFile]":
+def open_for_reading(name: str | None) -> "Iterator[RunReader]":
     """Open the run that a person means for reading. Raises ConfigError."""
     from aarlab.config import ConfigError, Fault
     from aarlab.config.run_lookup import find_run
-    from aarlab.memory.migrations import SchemaError
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_file_errors import SchemaError
+    from aarlab.memory.run_reader import RunReader
 
     path = find_run(name)
     try:
-        with RunFile.read(path) as file:
+        with RunReader.open(path) as file:
             if not {"task", "team", "structure", "budget"} <= file.info().scenario.keys():
                 raise SchemaError("its run is configured in a way that means nothing here")
             yield file
@@ -113,8 +113,8 @@ def execute_run(
     from aarlab.cli.divergence import divergence_text
     from aarlab.cli.run_display import open_display
     from aarlab.config import ConfigError, Fault
-    from aarlab.memory.events import SchemaError
     from aarlab.memory.file_lock import RunFileBusy
+    from aarlab.memory.run_file_errors import SchemaError
     from aarlab.memory.run_tape import Divergence
     from aarlab.tools.sandbox import SandboxUnavailable
 
@@ -169,11 +169,11 @@ def print_summary(summary: dict[str, Any]) -> None:
     from rich.markup import escape
 
     from aarlab.cli.run_summary import summary_text
-    from aarlab.memory.runfile import RunFile
+    from aarlab.memory.run_reader import RunReader
 
     console = stdout_console()
     for limit in summary["limits_reached"]:
         console.print(f"[bold yellow]Stopped early:[/] {escape(limit)}.")
     console.print()
-    with RunFile.read(Path(summary["file"])) as file:
+    with RunReader.open(Path(summary["file"])) as file:
         console.print(summary_text(summary, file), crop=False)

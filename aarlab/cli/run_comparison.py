@@ -8,7 +8,7 @@ from typing import Any
 from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.memory.events import Decision, Finding, LogEntry
 from aarlab.memory.measures import frontier
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 BUDGET_SHARES = (0.25, 0.5, 0.75, 1.0)
 """Shares of the longer of the two budgets at which the best so far is compared."""
@@ -49,7 +49,7 @@ class RunComparison:
     """Measures of the summaries that differ, by name; empty unless both runs came to their end."""
 
 
-def compare_runs(first: RunFile, second: RunFile) -> RunComparison:
+def compare_runs(first: RunReader, second: RunReader) -> RunComparison:
     """Return what is different between two runs."""
     before, after = _streams(first), _streams(second)
     divergences = [
@@ -72,7 +72,7 @@ def compare_runs(first: RunFile, second: RunFile) -> RunComparison:
     )
 
 
-def _streams(file: RunFile) -> dict[str, list[LogEntry]]:
+def _streams(file: RunReader) -> dict[str, list[LogEntry]]:
     streams: dict[str, list[LogEntry]] = {}
     for entry in file.entries():
         streams.setdefault(entry.stream, []).append(entry)
@@ -113,7 +113,7 @@ def _settings(first: Any, second: Any, path: str = "") -> dict[str, tuple[Any, A
     return {} if first == second else {path: (first, second)}
 
 
-def _pgr_curves(first: RunFile, second: RunFile) -> tuple[tuple[float, float | None, float | None], ...]:
+def _pgr_curves(first: RunReader, second: RunReader) -> tuple[tuple[float, float | None, float | None], ...]:
     hours = max(_team_budget_hours(file.info().scenario) for file in (first, second))
     one, other = frontier(first), frontier(second)
     return tuple((share * hours, _by(one, share * hours), _by(other, share * hours)) for share in BUDGET_SHARES)
@@ -127,7 +127,7 @@ def _team_budget_hours(scenario: Any) -> float:
     return float(scenario["budget"]["hours"] * scenario["team"]["researchers"])
 
 
-def _only(first: RunFile, second: RunFile) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+def _only(first: RunReader, second: RunReader) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     one, other = _findings(first), _findings(second)
     return (
         tuple(finding for key, finding in one.items() if key not in other),
@@ -135,7 +135,7 @@ def _only(first: RunFile, second: RunFile) -> tuple[tuple[Finding, ...], tuple[F
     )
 
 
-def _findings(file: RunFile) -> dict[tuple[Any, ...], Finding]:
+def _findings(file: RunReader) -> dict[tuple[Any, ...], Finding]:
     findings = [entry.event for entry in file.entries(Finding) if isinstance(entry.event, Finding)]
     return {(finding.author, finding.type, finding.title, finding.code): finding for finding in findings}
 

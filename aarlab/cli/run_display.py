@@ -16,8 +16,7 @@ from rich.text import Text
 from aarlab.cli.formatting import counted, dollars_text, hours_text, pgr_text, shortened
 from aarlab.cli.run_progress import ResearcherProgress, RunProgress
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import RoundStarted
-from aarlab.memory.runfile import LogEntry
+from aarlab.memory.events import LogEntry, RoundStarted
 
 _BARS = "▁▂▃▄▅▆▇█"
 _FRAME_LINES = 10

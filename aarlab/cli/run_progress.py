@@ -11,12 +11,12 @@ from aarlab.memory.events import (
     Experiment,
     FailedModelCall,
     Finding,
+    LogEntry,
     ModelCall,
     RoundStarted,
     RunClosed,
     ToolExecution,
 )
-from aarlab.memory.runfile import LogEntry
 
 
 @dataclass(slots=True)

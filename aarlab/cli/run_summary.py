@@ -12,7 +12,7 @@ from rich.text import Text
 from aarlab.cli.formatting import counted, dollars_text, pgr_text, printable, shortened
 from aarlab.memory.board import Board
 from aarlab.memory.lineage import INHERITING_RELATIONS
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Summary = Mapping[str, Any]
 """What `aarlab run --json` prints."""
@@ -21,7 +21,7 @@ Summary = Mapping[str, Any]
 _OWNER_CHANGES = {0: "never changed hands", 1: "changed hands once", 2: "changed hands twice"}
 
 
-def summary_text(summary: Summary, file: RunFile) -> RenderableType:
+def summary_text(summary: Summary, file: RunReader) -> RenderableType:
     """Return what came out, how it came about, and what to type next."""
     board = Board(file)
     parts: list[RenderableType] = [_outcome(summary)]

@@ -7,7 +7,7 @@ from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.scenario_files import scenario_from_dict
 from aarlab.graph.run.segments import InvalidFork, NoSuchRound, check_fork, segments_before
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: int | None = None) -> Scenario:
@@ -26,7 +26,7 @@ def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: i
     if any(setting.partition("=")[0].strip() == "seed" for setting in settings):
         raise ConfigError([Fault("--set seed", None, "a seed of its own", "--seeds N: how often to go on from there")])
     try:
-        with RunFile.read(parent) as file:
+        with RunReader.open(parent) as file:
             parent_scenario, configured = segments_before(file, at)[-1].scenario, file.info().scenario
     except NoSuchRound as error:
         raise ConfigError([Fault(f"--round {at}", None, "a round that the run has not begun", str(error))]) from None

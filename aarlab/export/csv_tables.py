@@ -5,14 +5,14 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aarlab.memory.events import EVENT_CLASSES, ModelCall, Prompted
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Json, canonical_json
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 _PLACE = ("event", "stream", "ordinal", "round", "hours")
 
 
-def write_tables(file: RunFile, folder: Path) -> None:
+def write_tables(file: RunReader, folder: Path) -> None:
     """Write the tables, `KIND.csv` with the columns of the view of that name; see docs/export.md.
 
     Tables of kinds that did not happen are there too, with a head and no rows: who reads many runs finds all of them.
@@ -20,7 +20,7 @@ def write_tables(file: RunFile, folder: Path) -> None:
     folder.mkdir()
     run = dataclasses.asdict(file.info())
     _write(folder / "run.csv", list(run), [list(run.values())])
-    for kind in EVENT_CLASSES:
+    for kind in EVENT_CLASS_BY_KIND.values():
         names = [field.name for field in dataclasses.fields(kind)]
         rows = (
             [entry.id, entry.stream, entry.ordinal, entry.round, entry.hours]
@@ -33,7 +33,7 @@ def write_tables(file: RunFile, folder: Path) -> None:
     _write(folder / "messages.csv", ["event", "stream", "round", "hours", "speaker", "block", "type", "text"], said)
 
 
-def _message_rows(file: RunFile, entry: LogEntry) -> Iterable[list[Json]]:
+def _message_rows(file: RunReader, entry: LogEntry) -> Iterable[list[Json]]:
     """Yield a row for each block of the message that an event points to."""
     match entry.event:
         case Prompted(message=key) | ModelCall(reply=key):

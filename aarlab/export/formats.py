@@ -12,14 +12,14 @@ from aarlab.export.jsonl import write_jsonl
 from aarlab.export.jsonl_import import read_jsonl
 from aarlab.export.lineage_graph import write_gexf, write_graphml
 from aarlab.export.redaction import Redaction
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Format = Literal["jsonl", "inspect", "graphml", "gexf", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDINGS: dict[Format, str] = {
     "jsonl": ".jsonl", "inspect": ".eval", "graphml": ".graphml", "gexf": ".gexf", "csv": "-csv",
 }  # fmt: skip
-_WRITERS: dict[Format, Callable[[RunFile, Path], None]] = {
+_WRITERS: dict[Format, Callable[[RunReader, Path], None]] = {
     "inspect": write_inspect, "graphml": write_graphml, "gexf": write_gexf, "csv": write_tables,
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ def export_run(run: Path, format: Format, target: Path, redaction: Redaction) ->
             with temporary.open("x", encoding="utf-8", newline="\n") as out:
                 write_jsonl(run, out, redaction)
         elif not redaction:
-            with RunFile.read(run) as file:
+            with RunReader.open(run) as file:
                 _WRITERS[format](file, temporary)
         else:
             # What is redacted is the run, in one way for all formats: these are then made from a run without matches.
@@ -51,5 +51,5 @@ def export_run(run: Path, format: Format, target: Path, redaction: Redaction) ->
                 export_run(run, "jsonl", lines, redaction)
                 with lines.open(encoding="utf-8", newline="\n") as redacted:
                     without = read_jsonl(redacted, str(lines), Path(scratch))
-                with RunFile.read(without) as file:
+                with RunReader.open(without) as file:
                     _WRITERS[format](file, temporary)

@@ -13,7 +13,7 @@ from aarlab.export.jsonl_records import EVENT, FORMAT, FORMAT_VERSION, InvalidRu
 from aarlab.memory.events import EVENT_CLASS_BY_KIND
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.migrations import MIGRATIONS, migrate
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 _LocatedRecord = tuple[str, dict[str, Json]]
 _COUNTED = {"message": "messages", "text": "texts", "event": "events"}
@@ -43,7 +43,7 @@ def read_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
             _fill(connection, header, records, name)
             connection.execute("COMMIT")
             migrate(database)
-        with RunFile.read(temporary) as file:
+        with RunReader.open(temporary) as file:
             if file.digest() != header["digest"]:
                 raise InvalidRunData(
                     f"{name}:1", f"the digest {header['digest']}, where that of the events is {file.digest()}"

@@ -8,24 +8,24 @@ import networkx as nx
 
 from aarlab.memory.board import Board
 from aarlab.memory.lineage import lineage
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML has no way to write; a model may well."""
 
 
-def write_graphml(file: RunFile, path: Path) -> None:
+def write_graphml(file: RunReader, path: Path) -> None:
     """Write the lineage as GraphML."""
     nx.write_graphml(lineage_graph(file), path, named_key_ids=True)
 
 
-def write_gexf(file: RunFile, path: Path) -> None:
+def write_gexf(file: RunReader, path: Path) -> None:
     """Write the lineage as GEXF."""
     # The format's own "label" is what Gephi writes beside a node, and its "weight" how strongly an edge draws.
     nx.write_gexf(lineage_graph(file), path)
 
 
-def lineage_graph(file: RunFile) -> "nx.MultiDiGraph[str]":
+def lineage_graph(file: RunReader) -> "nx.MultiDiGraph[str]":
     """Return the lineage with a label on each node, edges by the order of the board, and no attribute without a value.
 
     Both formats give each attribute one type, and have no word for nothing: what a node does not have, it lacks.
@@ -56,7 +56,7 @@ def _present(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _winner(file: RunFile) -> str | None:
+def _winner(file: RunReader) -> str | None:
     summary = file.info().summary
     best = summary.get("best") if summary else None
     return best["finding"] if best else None

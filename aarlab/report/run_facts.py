@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from aarlab.ablation.records import RunRecord
 from aarlab.memory.events import Evaluation
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 from aarlab.tools.evaluator.teacher_check import ignores_teacher
 
 
@@ -27,7 +27,7 @@ class RunFacts:
 def facts_of(record: RunRecord) -> RunFacts | None:
     """Return what the file of a run tells; None if it cannot be read."""
     try:
-        with RunFile.read(record.path) as file:
+        with RunReader.open(record.path) as file:
             info = file.info()
             ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
     except (OSError, SchemaError):

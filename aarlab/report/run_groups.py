@@ -10,8 +10,8 @@ from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.records import Results, RunRecord, curves_in
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.memory.messages import canonical_json, content_hash
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 from aarlab.report.arm_runs import flattened
 
 _MAX_NAME_CHARS = 60
@@ -46,7 +46,7 @@ def results_of_run_files(paths: Sequence[Path]) -> Results:
 
 def _record(path: Path) -> RunRecord | Exception:
     try:
-        with RunFile.read(path) as file:
+        with RunReader.open(path) as file:
             info = file.info()
             key = content_hash(canonical_json(info.scenario))[:12]
             without_result = RunRecord("", info.seed, key, path, "stopped", None, info.scenario, {}, (), (), ())

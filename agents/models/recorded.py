@@ -10,8 +10,8 @@ from pathlib import Path
 from aarlab.agents.models.base import ContextTooLong, ModelError, Reply, Request
 from aarlab.memory.events import Compaction, Event, ModelCall
 from aarlab.memory.messages import Usage
-from aarlab.memory.migrations import SchemaError
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
 _ROLES = ("reviewer", "overseer", "planner")
 """Agents that are called as their part is; the others are researchers, and their librarians."""
@@ -23,7 +23,7 @@ class RecordedModel:
     def __init__(self, path: Path, agent: str) -> None:
         """Answer `agent` from the run file at `path`."""
         self._path, self._agent = path, agent
-        self._file: RunFile | None = None
+        self._file: RunReader | None = None
         self._replies: dict[str, list[ModelCall]] = {}
         """By request, in the order in which they were given."""
         self._refused_requests: set[str] = set()
@@ -55,10 +55,10 @@ class RecordedModel:
             self._file.close()
             self._file = None
 
-    def _run_file(self) -> RunFile:
+    def _run_file(self) -> RunReader:
         if self._file is None:
             try:
-                self._file = RunFile.read(self._path)
+                self._file = RunReader.open(self._path)
             except (OSError, SchemaError) as error:
                 raise ModelError(f"tape/{self._path} cannot be read: {error}") from None
             for event in self._events(self._file):
@@ -71,7 +71,7 @@ class RecordedModel:
                         pass
         return self._file
 
-    def _events(self, file: RunFile) -> list[Event]:
+    def _events(self, file: RunReader) -> list[Event]:
         """Return the calls of this agent, and what became of its conversation."""
         researcher, _, helper_role = self._agent.partition(" ")
         if self._agent in _ROLES:
@@ -98,7 +98,7 @@ def _role(event: Event) -> str | None:
 def missing_requirement(path: Path) -> str | None:
     """Say that there is no run file at `path`, and what to do; None if there is one."""
     try:
-        RunFile.read(path).close()
+        RunReader.open(path).close()
     except (OSError, SchemaError) as error:
         return f"{error}; write `tape/` and the path of a run file, such as runs/NAME.db"
     return None

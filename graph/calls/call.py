@@ -9,7 +9,7 @@ from aarlab.graph.calls.model_pool import AgentModel
 from aarlab.memory.events import Event, FailedModelCall, LimitReached, ModelCall, Prompted, Role
 from aarlab.memory.messages import Usage
 from aarlab.memory.run_tape import EndOfTape
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.session import ToolSession
 
 
@@ -17,7 +17,7 @@ from aarlab.tools.session import ToolSession
 class CallContext:
     """Where what an agent is asked and answers is written down."""
 
-    file: RunFile
+    file: RunWriter
     stream: str
     round: int
     record: Callable[[Event], object]
@@ -85,7 +85,7 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
     return reply
 
 
-def _reply_of(call: ModelCall, file: RunFile) -> Reply:
+def _reply_of(call: ModelCall, file: RunWriter) -> Reply:
     usage = Usage(call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_written_tokens)
     return Reply(file.message(call.reply), call.stop_reason, usage, call.model, call.cost_usd)
 

@@ -17,7 +17,7 @@ from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, AgentSetup, Event, Prompted
 from aarlab.memory.messages import Conversation, Message, ToolCall, ToolResult, canonical_json, user_message
 from aarlab.memory.run_tape import Divergence
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
 from aarlab.tools.session import ToolSession
@@ -121,7 +121,7 @@ class RunContext:
 
     scenario: Scenario
     resolved: ResolvedStructure
-    file: RunFile
+    file: RunWriter
     board: Board
     evaluator: EvaluatorProtocol
     neighbours: Mapping[str, Set[str]] | None

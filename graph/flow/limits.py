@@ -11,8 +11,8 @@ from aarlab.agents.models.base import ContextTooLong
 from aarlab.graph.calls.budget import BudgetExhausted
 from aarlab.graph.flow.context import RunContext
 from aarlab.memory.events import LimitReached
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import EndOfTape
-from aarlab.memory.runfile import RunFile
 
 Node = Callable[[Any, Runtime[RunContext]], Awaitable[Any]]
 """A node of the team graph."""
@@ -83,7 +83,7 @@ def limit_ended_run(run: RunContext) -> bool:
     return met or all(session.exhausted for session in run.sessions.values())
 
 
-def limits_reached(file: RunFile) -> list[str]:
+def limits_reached(file: RunReader) -> list[str]:
     """Return the sentences on limits that were met: of those that end a run the first, for everybody meets them."""
     message: dict[tuple[str, str], str] = {}
     for entry in file.entries(LimitReached):

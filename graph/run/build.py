@@ -13,7 +13,7 @@ from aarlab.graph.structure.dials.directions import direction_of
 from aarlab.graph.structure.structure import Structure
 from aarlab.graph.structure.topologies import neighbours_of
 from aarlab.memory.board import Board
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
 from aarlab.tools.session import ToolSession
@@ -21,7 +21,7 @@ from aarlab.tools.session import ToolSession
 
 def build_run(
     scenario: Scenario,
-    file: RunFile,
+    file: RunWriter,
     evaluator: EvaluatorProtocol,
     progress: Progress | None = None,
     shared_budget: SharedBudget | None = None,
@@ -83,7 +83,7 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
 
 def _assemble(
     scenario: Scenario,
-    file: RunFile,
+    file: RunWriter,
     evaluator: EvaluatorProtocol,
     model_pool: ModelPool,
     sessions: dict[str, AgentSession],

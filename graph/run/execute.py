@@ -17,7 +17,8 @@ from aarlab.graph.run.segments import Segment
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import LogEntry
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_writer import NewRun, RunWriter
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.evaluator.run_evaluator import Evaluator, EvaluatorProtocol
@@ -81,23 +82,24 @@ def create_run_file(
     fork_history: Sequence[Segment] = (),
     parent: Path | None = None,
     at: int = 0,
-) -> RunFile:
+) -> RunWriter:
     """Make the file of a run; of one that is forked, with its past legs and with what happened in its parent before."""
-    return RunFile.create(
-        path,
-        run_id=path.stem,
-        version=__version__,
-        seed=scenario.seed,
-        scenario=scenario.model_dump(mode="json"),
-        sandbox=mode,
-        fork_history=[segment.to_json() for segment in fork_history],
-        parent=parent,
-        before=at,
-    )
+    run: NewRun = {
+        "run_id": path.stem,
+        "version": __version__,
+        "seed": scenario.seed,
+        "scenario": scenario.model_dump(mode="json"),
+        "sandbox": mode,
+        "fork_history": [segment.to_json() for segment in fork_history],
+    }
+    if parent is None:
+        return RunWriter.create(path, **run)
+    return ReplayingLog.fork(path, parent, at, **run)
+
 
 
 def execute(
-    segments: Sequence[Segment], open_file: Callable[[SandboxMode], RunFile], options: RunOptions
+    segments: Sequence[Segment], open_file: Callable[[SandboxMode], RunWriter], options: RunOptions
 ) -> dict[str, Any]:
     """Let a run happen, one leg after the other, and close it."""
     began = time.monotonic()
@@ -130,7 +132,7 @@ def execute(
 
 
 async def execute_segments(
-    segments: Sequence[Segment], file: RunFile, evaluators: Sequence[EvaluatorProtocol], options: RunOptions
+    segments: Sequence[Segment], file: RunWriter, evaluators: Sequence[EvaluatorProtocol], options: RunOptions
 ) -> None:
     """Let a run happen, one leg after the other, each with its own evaluator."""
     run: RunContext | None = None

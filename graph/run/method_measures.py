@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.memory.events import Finding
+from aarlab.memory.events import Finding, LogEntry
 from aarlab.memory.measures import by_research_hours
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
 
 _WORD = r"[a-z][a-z_]+"
@@ -53,7 +53,7 @@ class IdeaNovelty:
     """1 - that similarity, in [0, 1]; None for the first of all."""
 
 
-def method_families(file: RunFile) -> list[MethodFamily]:
+def method_families(file: RunReader) -> list[MethodFamily]:
     """Return the declared and the real method family of each finding that has a method, in order of research hours.
 
     The real one is that of the toolkit's operators in its code, by the rule of `anatomy.family_of`; "other" where the
@@ -62,7 +62,7 @@ def method_families(file: RunFile) -> list[MethodFamily]:
     return [MethodFamily(f.id, f.family, family_of(file.text(code))) for _, f, code in _methods(file)]
 
 
-def family_agreement(file: RunFile) -> float | None:
+def family_agreement(file: RunReader) -> float | None:
     """Return the share of findings with a method, in [0, 1], whose declared family is that of their code.
 
     None if there are none. Where it is low, the entropy of declared families is about words. It depends on one rule for
@@ -72,7 +72,7 @@ def family_agreement(file: RunFile) -> float | None:
     return sum(pair.declared == pair.found for pair in pairs) / len(pairs) if pairs else None
 
 
-def complexity_by_round(file: RunFile) -> list[RoundComplexity]:
+def complexity_by_round(file: RunReader) -> list[RoundComplexity]:
     """Return the mean complexity of the methods posted in each round, rounds without any left out.
 
     Counted three ways, see `anatomy.Complexity`; Wen et al. (2026) let a model score it and count lines of code and of
@@ -89,7 +89,7 @@ def complexity_by_round(file: RunFile) -> list[RoundComplexity]:
     ]
 
 
-def ideas(file: RunFile) -> list[IdeaNovelty]:
+def ideas(file: RunReader) -> list[IdeaNovelty]:
     """Return how new each finding with a method was, in order of research hours (of one hour: of the team).
 
     A finding is the words of its title and body and the operators of its code. Words weigh by TF-IDF with smoothed
@@ -110,7 +110,7 @@ def ideas(file: RunFile) -> list[IdeaNovelty]:
     return novelties
 
 
-def mean_novelty(file: RunFile) -> float | None:
+def mean_novelty(file: RunReader) -> float | None:
     """Return the novelty of findings with a method, averaged over all but the first, in [0, 1]; see `ideas`.
 
     None for fewer than two. It falls with the number of findings, as there is ever more to be near to: compare teams
@@ -120,7 +120,7 @@ def mean_novelty(file: RunFile) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
-def similarity_by_round(file: RunFile) -> dict[int, float]:
+def similarity_by_round(file: RunReader) -> dict[int, float]:
     """Return how alike the methods of different researchers were that were posted in the same round.
 
     The mean cosine, in [0, 1], over pairs of findings by different authors, see `ideas`; rounds without such a pair are
@@ -135,13 +135,13 @@ def similarity_by_round(file: RunFile) -> dict[int, float]:
     return {round_: math.fsum(values) / len(values) for round_, values in sorted(rounds.items())}
 
 
-def _methods(file: RunFile) -> list[tuple[LogEntry, Finding, str]]:
+def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
     """Return the findings that have a method, with its hash, in order of research hours."""
     found = ((entry, entry.event) for entry in by_research_hours(file, Finding))
     return [(entry, f, f.code) for entry, f in found if isinstance(f, Finding) and f.code is not None]
 
 
-def _similarities(file: RunFile, methods: Iterable[tuple[LogEntry, Finding, str]]) -> NDArray[np.float64]:
+def _similarities(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> NDArray[np.float64]:
     """Return the (n, n) cosines between the findings' words."""
     # Imported when it is needed: it takes longer than all the rest of a summary.
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -11,9 +11,10 @@ from typing import Literal, Unpack
 
 from aarlab.graph.run.execute import RunOptions, execute_segments, make_evaluator
 from aarlab.graph.run.segments import Segment, segments_of
-from aarlab.memory.events import LogEntry, ModelCall, SchemaError
+from aarlab.memory.events import LogEntry, ModelCall
+from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_tape import Divergence, EndOfTape
-from aarlab.memory.runfile import RunFile
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.tape_evaluator import RemeasuringEvaluator, ScoreDifference, TapeEvaluator
@@ -53,8 +54,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
     """
     began = time.process_time()
     with ExitStack() as stack:
-        file = stack.enter_context(RunFile.replay(path))
-        assert file.tape is not None
+        file = stack.enter_context(ReplayingLog.replay(path))
         answers = _ReplyCounter()
         for listener in (answers.observe, *options.get("listeners", ())):
             file.on_event(listener)
@@ -90,7 +90,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
 
 
 def _comparing_evaluators(
-    segments: Sequence[Segment], file: RunFile, options: RunOptions, stack: ExitStack
+    segments: Sequence[Segment], file: ReplayingLog, options: RunOptions, stack: ExitStack
 ) -> list[TapeEvaluator]:
     """Return evaluators that measure everything again."""
     scenario = segments[-1].scenario

@@ -7,7 +7,8 @@ from aarlab.graph.run.execute import RunOptions, create_run_file, execute, requi
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.segments import Segment, check_fork, segments_before, segments_of
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_reader import RunReader
 from aarlab.tools.sandbox import SandboxMode
 
 
@@ -29,14 +30,14 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
         Divergence: What happens now is not what is on tape: code, prompts or versions have changed since.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         file.require_current_schema()
         info, segments = file.info(), segments_of(file)
     if info.summary is not None:
         raise RunAlreadyFinished(f"the run has come to its end ({info.status}) and was scored")
     replay_run(path, progress=options.get("progress"))  # before anything is paid for
     recorded: SandboxMode = info.sandbox or "strict"
-    return execute(segments, lambda mode: RunFile.resume(path, mode), {"sandbox": recorded, **options})
+    return execute(segments, lambda mode: ReplayingLog.resume(path, mode), {"sandbox": recorded, **options})
 
 
 def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options: Unpack[RunOptions]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options
     """
     require_new_path(path)
     replay_run(parent, progress=options.get("progress"))  # before anything is paid for
-    with RunFile.read(parent) as file:
+    with RunReader.open(parent) as file:
         fork_history = segments_before(file, at)
     check_fork(fork_history[-1].scenario, scenario)
 

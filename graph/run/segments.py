@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import RoundStarted
 from aarlab.memory.messages import Json
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 class NoSuchRound(ValueError):
@@ -34,7 +34,7 @@ class Segment:
         return {"run_id": self.run_id, "digest": self.digest, "until_round": self.last_round, "scenario": scenario}
 
 
-def segments_of(file: RunFile, *, models_needed: bool = True) -> list[Segment]:
+def segments_of(file: RunReader, *, models_needed: bool = True) -> list[Segment]:
     """Return the legs of a recorded run, oldest first.
 
     Args:
@@ -55,7 +55,7 @@ def segments_of(file: RunFile, *, models_needed: bool = True) -> list[Segment]:
     ]
 
 
-def segments_before(file: RunFile, round: int) -> list[Segment]:
+def segments_before(file: RunReader, round: int) -> list[Segment]:
     """Return the legs of a recorded run up to the beginning of a round.
 
     Raises:

@@ -25,11 +25,10 @@ from aarlab.memory.measures import (
     realised_autonomy,
     repeated_experiments,
 )
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
-def summarise(file: RunFile) -> dict[str, Any]:
+def summarise(file: RunReader) -> dict[str, Any]:
     """Return the summary of a closed run, JSON-able: `aarlab run --json` prints it.
 
     `heldout_pgr_by_budget` tells what had been reached at a quarter, half and all of the budget, on the held-out worlds.
@@ -101,16 +100,16 @@ def _score(evaluation: Evaluation) -> dict[str, float | None]:
     return {"pgr": evaluation.pgr, "se": evaluation.se, "worlds": evaluation.worlds}
 
 
-def _hours_used(file: RunFile) -> float:
+def _hours_used(file: RunReader) -> float:
     """Return the research hours that the researchers used, summed over the team."""
-    last = dict.fromkeys(researchers(file), 0.0)
+    last = dict.fromkeys(file.researchers(), 0.0)
     for entry in file.entries():
         if entry.stream in last:
             last[entry.stream] = max(last[entry.stream], entry.hours)
     return sum(last.values())
 
 
-def _cost(file: RunFile) -> float | None:
+def _cost(file: RunReader) -> float | None:
     calls = (entry.event for entry in file.entries(ModelCall, FailedModelCall))
     costs = [call.cost_usd for call in calls if isinstance(call, ModelCall | FailedModelCall)]
     known = [cost for cost in costs if cost is not None]

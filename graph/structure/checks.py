@@ -22,7 +22,7 @@ from aarlab.memory.events import (
     RoundStarted,
     WorkAssigned,
 )
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios import toolkit
 from aarlab.scenarios.toolkit.method_analysis import operators_in
 
@@ -34,7 +34,7 @@ _OPERATOR_FAMILIES = {entry["name"]: entry["family"] for entry in toolkit.catalo
 class RunEvents:
     """The events of a run, kind by kind; of a run that was forked to another structure, those since then."""
 
-    def __init__(self, file: RunFile) -> None:
+    def __init__(self, file: RunReader) -> None:
         """Read the file once."""
         self._file = file
         info = file.info()
@@ -63,7 +63,7 @@ class RunEvents:
         return {_OPERATOR_FAMILIES[name] for name in operators_in(self._file.text(code))}
 
 
-def violations(file: RunFile) -> list[str]:
+def violations(file: RunReader) -> list[str]:
     """Return where what happened is not what was configured, each as a sentence; empty if the structure was kept."""
     run_events = RunEvents(file)
     return [f"{dial}: {violation}" for dial, check in CHECKS.items() for violation in check(run_events)]

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aarlab.memory.events import Finding
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.seeds import rng
 
 MIN_ACTIVE = 5
@@ -55,7 +54,7 @@ def shannon_bits(labels: Iterable[str]) -> float:
     return math.fsum(count / total * math.log2(total / count) for count in sorted(counts.values()))
 
 
-def entropy(file: RunFile, families: Mapping[str, str] | None = None) -> Entropy | None:
+def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entropy | None:
     """Return the Shannon entropy (bits) of method families over active researchers, per round and on average.
 
     At the end of a round each researcher stands for the family of its latest finding that has code; whoever has posted
@@ -73,7 +72,7 @@ def entropy(file: RunFile, families: Mapping[str, str] | None = None) -> Entropy
         file: The run.
         families: Family of each finding by its id, such as the one found in its code; None: as its author declares it.
     """
-    team = researchers(file)
+    team = file.researchers()
     rounds, latest_families = _latest_families(file, team, families)
     min_active = MIN_ACTIVE if len(team) >= MIN_ACTIVE else 2
     counted = [i for i in range(len(rounds)) if len(latest_families[i]) >= min_active]
@@ -88,14 +87,14 @@ def entropy(file: RunFile, families: Mapping[str, str] | None = None) -> Entropy
     return Entropy(math.fsum(bits) / len(bits), _interval(_row_means_without_nan(resampled)), per_round)
 
 
-def entropy_bits(file: RunFile) -> float | None:
+def entropy_bits(file: RunReader) -> float | None:
     """Return the entropy of declared families averaged over rounds (bits), see `entropy`."""
     measured = entropy(file)
     return None if measured is None else measured.bits
 
 
 def _latest_families(
-    file: RunFile, team: list[str], families: Mapping[str, str] | None
+    file: RunReader, team: list[str], families: Mapping[str, str] | None
 ) -> tuple[list[int], list[dict[str, str]]]:
     """Return the rounds, and for each the family by which each active researcher stands at its end."""
     posted: dict[int, dict[str, str]] = {}

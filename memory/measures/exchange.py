@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, Published, RunClosed
+from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, LogEntry, Published, RunClosed
 from aarlab.memory.lineage import INHERITING_RELATIONS
 from aarlab.memory.measures.ordering import by_research_hours
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class RepeatedExperiments:
         return (self.own + self.visible + self.unseen) / self.full if self.full else None
 
 
-def borrow_depths(file: RunFile) -> dict[str, int]:
+def borrow_depths(file: RunReader) -> dict[str, int]:
     """Return for each finding, by id, how often what it builds on changed hands.
 
     It is the largest number of edges between findings of different authors along any chain of inheriting edges
@@ -92,7 +92,7 @@ def borrow_depths(file: RunFile) -> dict[str, int]:
     return {name: depth[name] for name in findings}
 
 
-def borrow_depth(file: RunFile) -> BorrowDepth:
+def borrow_depth(file: RunReader) -> BorrowDepth:
     """Return how often ideas changed hands on the way to the winner and on average, see `borrow_depths`."""
     depths = borrow_depths(file)
     best = next((e.event.best for e in file.entries(RunClosed) if isinstance(e.event, RunClosed)), None)
@@ -100,7 +100,7 @@ def borrow_depth(file: RunFile) -> BorrowDepth:
     return BorrowDepth(None if best is None else depths[best], math.fsum(results) / len(results) if results else None)
 
 
-def critique_uptake(file: RunFile) -> CritiqueUptake:
+def critique_uptake(file: RunReader) -> CritiqueUptake:
     """Return how many critiques were followed by a changed method that builds on the criticised one.
 
     A critique counts as taken up if a finding that borrows or refines the criticised one (directly, as declared by
@@ -135,7 +135,7 @@ def critique_uptake(file: RunFile) -> CritiqueUptake:
     )
 
 
-def repeated_experiments(file: RunFile) -> RepeatedExperiments:
+def repeated_experiments(file: RunReader) -> RepeatedExperiments:
     """Return how much of the work in full had been done before.
 
     The same method means the same code to the letter, so this is a lower bound where code is written freely. Full
@@ -175,7 +175,7 @@ def repeated_experiments(file: RunFile) -> RepeatedExperiments:
     return RepeatedExperiments(full, own, visible, unseen)
 
 
-def _findings(file: RunFile) -> dict[str, tuple[LogEntry, Finding]]:
+def _findings(file: RunReader) -> dict[str, tuple[LogEntry, Finding]]:
     """Return the findings by id, in order of their posting."""
     return {
         entry.event.id: (entry, entry.event)

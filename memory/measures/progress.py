@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from aarlab.memory.events import Experiment
 from aarlab.memory.measures.ordering import by_research_hours
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +28,17 @@ class DevelopmentPgr:
     """
 
 
-def frontier(file: RunFile) -> list[tuple[float, float]]:
+def frontier(file: RunReader) -> list[tuple[float, float]]:
     """Return the best development PGR so far over cumulative team hours: one pair for each improvement, in order.
 
     Researchers work side by side, so the team has used as many hours as one researcher times the size of the team.
     Only full experiments count.
     """
-    team = len(researchers(file))
+    team = len(file.researchers())
     return [(round(team * hours, 6), pgr) for hours, pgr in _improvements(file)]
 
 
-def development_pgr(file: RunFile) -> DevelopmentPgr:
+def development_pgr(file: RunReader) -> DevelopmentPgr:
     """Return the best development PGR at a quarter, half and all of the budget, and its mean over the budget.
 
     The budget is what the scenario gives each researcher (`budget.hours`), also where a run was stopped before its end.
@@ -53,7 +52,7 @@ def development_pgr(file: RunFile) -> DevelopmentPgr:
     return DevelopmentPgr(_at(steps, budget / 4), _at(steps, budget / 2), _at(steps, math.inf), area / budget)
 
 
-def _improvements(file: RunFile) -> list[tuple[float, float]]:
+def _improvements(file: RunReader) -> list[tuple[float, float]]:
     """Return research hour and PGR of each full experiment that was better than all before."""
     scored = sorted(
         (entry.hours, -entry.event.pgr)

@@ -11,7 +11,7 @@ from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import AgentSetup, Decision, Evaluation, Experiment, Finding, RoundStarted, RunClosed
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 ARMS: dict[str, dict[str, Any]] = {
     "free": {"structure": "autonomous"},
@@ -76,7 +76,7 @@ def run_file(
     """Make the file of a run whose winner has this held-out PGR and in which agents took `free` decisions of four."""
     scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}})
     dumped = scenario.model_dump(mode="json")
-    file = RunFile.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario=dumped)
+    file = RunWriter.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario=dumped)
     code = file.store_text("def method(inputs):\n    return inputs.weak_labels\n")
     for name in scenario.team.names:
         direction = None if structure == "undirected" else "a direction"

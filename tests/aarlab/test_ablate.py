@@ -34,7 +34,7 @@ from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.cost_estimate import estimate_cost
 from aarlab.graph.run.execute import run_scenario
 from aarlab.memory.events import ModelCall
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 
@@ -78,7 +78,7 @@ def digests(folder: Path) -> dict[str, str]:
     """Return the digest of each finished run by its file's name."""
     found = {}
     for path in (folder / "runs").glob("*.db"):
-        with RunFile.read(path) as file:
+        with RunReader.open(path) as file:
             found[path.stem] = file.digest()
     return found
 
@@ -160,7 +160,7 @@ def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan
     ]
     assert results.ablation == plan.ablation
     for record, run in zip(results.records, plan.runs, strict=True):
-        with RunFile.read(record.path) as opened:
+        with RunReader.open(record.path) as opened:
             assert record.summary["digest"] == opened.digest()
         assert record.summary["file"] == str(record.path.resolve())
         assert record.scenario == run.scenario.model_dump(mode="json")
@@ -327,7 +327,7 @@ def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path:
     (record,) = open_ablation(folder.root).records
     assert (record.status, record.summary) == ("failed", {})
     assert record.error == "ModelError: the model is overloaded"
-    with RunFile.read(record.path) as kept:
+    with RunReader.open(record.path) as kept:
         assert len(list(kept.entries(ModelCall))) == 12, "the second attempt goes on where the first broke off"
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from aarlab import open_ablation
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 
@@ -81,7 +81,7 @@ def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab:
     done = aarlab("ablate", "counterfactual.yaml", "--out", str(root), "--jobs", "1", "--json")
     assert done.exit_code == 0, done.output
     assert "staged, seed 8 resumes where it was interrupted." in done.stderr
-    with RunFile.read(record.path) as file:
+    with RunReader.open(record.path) as file:
         assert file.digest() == record.summary["digest"]
 
 

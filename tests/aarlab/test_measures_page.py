@@ -23,8 +23,8 @@ from aarlab.memory.events import (
     RoundStarted,
     RunClosed,
 )
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_writer import RunWriter
 from aarlab.memory.seeds import rng
 
 ROOT = Path(__file__).parents[2]
@@ -47,22 +47,22 @@ def entropy_of(rows: Rows, *, least: int) -> float | None:
     return float(np.mean([-(p * np.log2(p)).sum() for p in counted])) if counted else None
 
 
-def climbed(file: RunFile) -> Rows:
+def climbed(file: RunWriter) -> Rows:
     climb = measures.development_pgr(file)
     return [(climb.quarter, climb.half, climb.whole)]
 
 
-def repeated(file: RunFile) -> Rows:
+def repeated(file: RunWriter) -> Rows:
     told = measures.repeated_experiments(file)
     return [(told.full, told.own, told.visible, told.unseen)]
 
 
-def uptake(file: RunFile) -> Rows:
+def uptake(file: RunWriter) -> Rows:
     told = measures.critique_uptake(file)
     return [(told.critiques, told.by_author, told.by_anyone)]
 
 
-def thought(file: RunFile) -> Rows:
+def thought(file: RunWriter) -> Rows:
     calls = [(entry.stream, entry.event) for entry in file.entries(ModelCall) if isinstance(entry.event, ModelCall)]
     rows = []
     for stream, role in sorted({(stream, call.role) for stream, call in calls}):
@@ -74,7 +74,7 @@ def thought(file: RunFile) -> Rows:
     return rows
 
 
-EXPECTED: dict[str, Callable[[RunFile], Rows]] = {
+EXPECTED: dict[str, Callable[[RunWriter], Rows]] = {
     "realised_autonomy": lambda file: one(measures.realised_autonomy(file)),
     "autonomy_by_kind": lambda file: list(measures.autonomy_by_kind(file).items()),
     "autonomy_by_round": lambda file: list(measures.autonomy_by_round(file).items()),
@@ -94,25 +94,25 @@ EXPECTED: dict[str, Callable[[RunFile], Rows]] = {
 """What each query gives, worked out by the functions; that of the entropy has a test of its own."""
 
 
-def asked(file: RunFile, query: str) -> Rows:
+def asked(file: RunWriter, query: str) -> Rows:
     """Return what a browser would show."""
     with sqlite3.connect(f"{file.path.as_uri()}?mode=ro", uri=True) as connection:
         return connection.execute(QUERIES[query]).fetchall()
 
 
-def agrees(file: RunFile, query: str) -> None:
+def agrees(file: RunWriter, query: str) -> None:
     rows, expected = asked(file, query), EXPECTED[query](file)
     assert len(rows) == len(expected)
     for row, wanted in zip(rows, expected, strict=True):
         assert [cell if isinstance(cell, str) or cell is None else pytest.approx(cell) for cell in row] == list(wanted)
 
 
-def invented(folder: Path, seed: int) -> RunFile:
+def invented(folder: Path, seed: int) -> RunWriter:
     """Return a run in which everything that the queries distinguish happens by chance."""
     draw, team, rounds = rng(seed), [f"r{i}" for i in range(1, 12)], 5
     pick: Callable[[Any], Any] = lambda options: options[int(draw.integers(len(options)))]  # noqa: E731
     scenario = {"budget": {"hours": 10.0}, "task": {"name": "chat"}, "structure": {}, "team": {"model": "m"}}
-    file = RunFile.create(folder / f"{seed}.db", run_id="invented", version="0", seed=seed, scenario=scenario)
+    file = RunWriter.create(folder / f"{seed}.db", run_id="invented", version="0", seed=seed, scenario=scenario)
     for name in team:
         neighbours = pick([None, [other for other in team if draw.random() < 0.5]])
         file.append(name, AgentSetup("researcher", "m", "", "", None, neighbours), round=0, hours=0.0)
@@ -169,15 +169,15 @@ def invented(folder: Path, seed: int) -> RunFile:
 
 
 @pytest.fixture(scope="module", params=range(6))
-def chance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFile:
+def chance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunWriter:
     """A run invented by chance."""
     return invented(tmp_path_factory.mktemp("invented"), request.param)
 
 
 @pytest.fixture
-def real(summary: dict[str, Any]) -> RunFile:
+def real(summary: dict[str, Any]) -> RunWriter:
     """A real run of a small team."""
-    return RunFile.read(Path(summary["file"]))
+    return RunReader.open(Path(summary["file"]))
 
 
 def test_every_query_of_the_page_is_tested() -> None:
@@ -186,20 +186,20 @@ def test_every_query_of_the_page_is_tested() -> None:
 
 
 @pytest.mark.parametrize("query", EXPECTED)
-def test_a_query_gives_what_the_function_gives_for_a_real_run(real: RunFile, query: str) -> None:
+def test_a_query_gives_what_the_function_gives_for_a_real_run(real: RunWriter, query: str) -> None:
     agrees(real, query)
 
 
 @pytest.mark.parametrize(
     "query", sorted(set(EXPECTED) - {"cost_usd", "usd_per_hour", "hours", "heldout_pgr_by_budget"})
 )
-def test_a_query_gives_what_the_function_gives_whatever_happened(chance: RunFile, query: str) -> None:
+def test_a_query_gives_what_the_function_gives_whatever_happened(chance: RunWriter, query: str) -> None:
     agrees(chance, query)
 
 
-def test_the_entropy_follows_from_its_ingredients(real: RunFile, chance: RunFile) -> None:
+def test_the_entropy_follows_from_its_ingredients(real: RunWriter, chance: RunWriter) -> None:
     for file in (real, chance):
-        least = 5 if len(researchers(file)) >= 5 else 2
+        least = 5 if len(file.researchers()) >= 5 else 2
         assert measures.entropy_bits(file) == pytest.approx(entropy_of(asked(file, "entropy_ingredients"), least=least))
 
 

@@ -9,12 +9,12 @@ from aarlab.agents.models.base import ModelError
 from aarlab.agents.models.recorded import RecordedModel
 from aarlab.memory.events import ModelCall
 from aarlab.memory.messages import Message, Text
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 
 def test_the_same_question_asked_again_gets_the_next_answer(tmp_path: Path) -> None:
     question = first_request()
-    with RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={}) as file:
+    with RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={}) as file:
         for words in ("one", "two"):
             key = file.store_message(Message("assistant", (Text(words),)))
             file.append(

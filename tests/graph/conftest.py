@@ -8,7 +8,7 @@ import pytest
 from team_runs import Dials, Run, complete, scenario
 from team_runs import run as run_once
 
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def run_of(made_once: Callable[..., Path]) -> Iterator[Callable[[Dials], Run]]:
 
             folder = made_once(name, make)
             summary = json.loads((folder / "summary.json").read_text())
-            opened[name] = Run(asked, summary, RunFile.read(folder / f"{name}.db"))
+            opened[name] = Run(asked, summary, RunReader.open(folder / f"{name}.db"))
         return opened[name]
 
     yield run_of

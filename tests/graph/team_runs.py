@@ -18,9 +18,9 @@ from aarlab.graph.flow.stages import STAGES
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import DIALS, Structure
-from aarlab.memory.events import AgentSetup, Compaction, Decision, Event, ModelCall, Prompted
+from aarlab.memory.events import AgentSetup, Compaction, Decision, Event, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Conversation, Message, tool_from_json
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 from aarlab.tools.sandbox import SandboxUnavailable
 
 Dials = Mapping[str, str]
@@ -126,7 +126,7 @@ class Run:
 
     scenario: Scenario
     summary: dict[str, Any]
-    file: RunFile
+    file: RunReader
 
     @cached_property
     def entries(self) -> list[LogEntry]:
@@ -166,7 +166,7 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
         summary = run_scenario(scenario, path, **options)
     except SandboxUnavailable:
         summary = run_scenario(scenario, path, sandbox="none", **options)
-    return Run(scenario, summary, RunFile.read(path))
+    return Run(scenario, summary, RunReader.open(path))
 
 
 def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:

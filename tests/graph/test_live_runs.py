@@ -18,11 +18,12 @@ from aarlab.memory.events import (
     Evaluation,
     FailedModelCall,
     LimitReached,
+    LogEntry,
     ModelCall,
     Prompted,
     ToolExecution,
 )
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 SEED = 7
 SERVED = {"anthropic": ("anthropic/claude-opus-5-5", ""), "openai": ("openai/my-own", "/v1")}
@@ -230,12 +231,12 @@ def test_a_provider_that_stays_away_stops_the_run_which_goes_on_when_it_is_back(
                 listeners=[fail_after_twelve],
             )
         assert "waiting for anthropic/claude-opus-5-5: 529 overloaded_error: Overloaded" in said
-        with RunFile.read(tmp_path / "run.db") as file:
+        with RunReader.open(tmp_path / "run.db") as file:
             assert file.info().status == "stopped"
             assert (file.info().summary, list(file.entries(LimitReached))) == (None, [])
             before = [entry.id for entry in file.entries(ModelCall)]
         server.faults = []
-        done = Run(team, resume_run(tmp_path / "run.db"), RunFile.read(tmp_path / "run.db"))
+        done = Run(team, resume_run(tmp_path / "run.db"), RunReader.open(tmp_path / "run.db"))
         here = run(served(server, "anthropic", live=impatient), tmp_path / "here.db")
     assert [entry.id for entry in done.placed(ModelCall)][: len(before)] == before, "what was paid for stays"
     assert effects(done) == effects(here)
@@ -249,5 +250,5 @@ def test_what_does_not_pass_ends_a_run_at_once_and_says_what_to_do(tmp_path: Pat
         with pytest.raises(ModelError, match=r"the account has no credit .* add some, then run again"):
             run(served(server, "anthropic"), tmp_path / "run.db")
         assert len(server.requests) <= 2
-    with RunFile.read(tmp_path / "run.db") as file:
+    with RunReader.open(tmp_path / "run.db") as file:
         assert file.info().status == "failed"

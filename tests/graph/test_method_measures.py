@@ -13,7 +13,7 @@ from aarlab.graph.run.method_measures import (
     similarity_by_round,
 )
 from aarlab.memory.events import AgentSetup, Finding
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 METHOD = (
     "from aarlab.scenarios import toolkit as tk\n"
@@ -22,15 +22,15 @@ METHOD = (
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> RunFile:
-    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+def file(tmp_path: Path) -> RunWriter:
+    file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     for name in ("r1", "r2", "r3"):
         file.append(name, AgentSetup("researcher", "m", "", "", None), round=0, hours=0.0)
     return file
 
 
 def post(
-    file: RunFile, name: str, *operators: str, round: int = 1, hours: float = 1.0, family: str = "other", says: str = ""
+    file: RunWriter, name: str, *operators: str, round: int = 1, hours: float = 1.0, family: str = "other", says: str = ""
 ) -> None:
     """Post a finding whose method uses these operators; without any it has no method."""
     code = METHOD.format("".join(f"    s = tk.{name}\n" for name in operators)) if operators else None
@@ -40,7 +40,7 @@ def post(
     file.append(author, finding, round=round, hours=hours)
 
 
-def test_a_family_is_declared_and_found(file: RunFile) -> None:
+def test_a_family_is_declared_and_found(file: RunWriter) -> None:
     assert family_agreement(file) is None
     post(file, "r1.f1", "bag(s)", family="ensemble")
     post(file, "r2.f1", "bag(s)", "regularise(s)", family="distillation")
@@ -51,7 +51,7 @@ def test_a_family_is_declared_and_found(file: RunFile) -> None:
     assert family_agreement(file) == 0.5
 
 
-def test_complexity_is_told_by_round(file: RunFile) -> None:
+def test_complexity_is_told_by_round(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)")
     post(file, "r2.f1", "bag(s)", "harden(s)", "sharpen(s)")
     post(file, "r3.f1", "bag(s", round=2)
@@ -61,7 +61,7 @@ def test_complexity_is_told_by_round(file: RunFile) -> None:
     assert (last.round, last.operators) == (3, 1.0)
 
 
-def test_novelty_is_distance_from_the_nearest_idea_before(file: RunFile) -> None:
+def test_novelty_is_distance_from_the_nearest_idea_before(file: RunWriter) -> None:
     assert mean_novelty(file) is None
     post(file, "r1.f1", "bag(s)", says="many students vote", hours=1.0)
     post(file, "r2.f1", "bag(s)", says="many students vote", hours=2.0)
@@ -74,7 +74,7 @@ def test_novelty_is_distance_from_the_nearest_idea_before(file: RunFile) -> None
     assert mean_novelty(file) == pytest.approx(0.5)
 
 
-def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunFile) -> None:
+def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s, members=5)", "harden(s)", says="bag", hours=1.0)
     post(file, "r1.f2", "bag(s, members=9)", "harden(s)", says="bag", hours=2.0)
     post(file, "r1.f3", "bag(s, members=9)", "coherence(s)", says="bag", hours=3.0)
@@ -84,14 +84,14 @@ def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunFile) -
     assert 0.1 < changed.novelty < 1
 
 
-def test_saying_what_one_is_about_to_do_makes_nothing_less_new(file: RunFile) -> None:
+def test_saying_what_one_is_about_to_do_makes_nothing_less_new(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)", says="vote", hours=1.0)
     post(file, "r2.f1", says="evolve a probe", hours=1.5)
     post(file, "r2.f2", "evolve_probe(s)", says="evolve a probe", hours=2.0)
     assert mean_novelty(file) == 1.0
 
 
-def test_similarity_compares_different_authors_of_one_round(file: RunFile) -> None:
+def test_similarity_compares_different_authors_of_one_round(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)", says="vote")
     post(file, "r1.f2", "bag(s)", says="vote")
     assert similarity_by_round(file) == {}
@@ -101,7 +101,7 @@ def test_similarity_compares_different_authors_of_one_round(file: RunFile) -> No
     assert similarity_by_round(file) == {1: pytest.approx(1), 2: 0.0}
 
 
-def test_wordless_ideas_are_not_alike(file: RunFile) -> None:
+def test_wordless_ideas_are_not_alike(file: RunWriter) -> None:
     for name in ("r1.f1", "r2.f1"):
         post(file, name, "nothing(s)", says="7 8 9")
     assert similarity_by_round(file) == {1: 0.0}

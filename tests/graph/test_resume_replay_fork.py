@@ -23,10 +23,11 @@ from aarlab.graph.run.resume import RunAlreadyFinished, fork_run, resume_run
 from aarlab.graph.run.segments import InvalidFork, NoSuchRound
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
-from aarlab.memory.events import AgentSetup, Decision, Evaluation, ModelCall, RoundStarted
+from aarlab.memory.events import AgentSetup, Decision, Evaluation, LogEntry, ModelCall, RoundStarted
 from aarlab.memory.file_lock import RunFileBusy
+from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
-from aarlab.memory.runfile import LogEntry, RunFile
 from aarlab.tools.tool import Tool
 
 
@@ -118,7 +119,7 @@ def test_a_run_that_is_over_is_not_gone_on_with(run_of: Callable[[Dials], Run]) 
 
 def test_a_run_at_work_is_left_to_who_is_at_work_on_it(tmp_path: Path) -> None:
     interrupted_run(ALWAYS[0], tmp_path / "run.db", 20)
-    with RunFile.resume(tmp_path / "run.db"), pytest.raises(RunFileBusy, match=r"written by process \d+ on "):
+    with ReplayingLog.resume(tmp_path / "run.db"), pytest.raises(RunFileBusy, match=r"written by process \d+ on "):
         resume_run(tmp_path / "run.db")
     assert resume_run(tmp_path / "run.db")["status"] == "done"
 
@@ -348,7 +349,7 @@ def test_a_fork_without_a_change_is_its_parent_to_the_digest(
     parent = run_of(dials)
     forked = fork_run(parent.file.path, tmp_path / "fork.db", parent.scenario, at=at, sandbox=parent.summary["sandbox"])
     assert forked["digest"] == parent.summary["digest"]
-    with RunFile.read(tmp_path / "fork.db") as file:
+    with RunReader.open(tmp_path / "fork.db") as file:
         (segment,) = file.info().fork_history
         assert (segment["run_id"], segment["until_round"]) == (parent.file.path.stem, at - 1)
 
@@ -359,7 +360,7 @@ def test_a_fork_shares_its_past_and_goes_its_own_way(run_of: Callable[[Dials], R
     forked = Run(
         staged,
         fork_run(parent.file.path, tmp_path / "fork.db", staged, at=2, sandbox=parent.summary["sandbox"]),
-        RunFile.read(tmp_path / "fork.db"),
+        RunReader.open(tmp_path / "fork.db"),
     )
     fork_history = [row for row in rows(parent.file.path) if row[2] < 2]
     assert [row for row in rows(tmp_path / "fork.db") if row[2] < 2] == fork_history

@@ -15,8 +15,8 @@ from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
 from aarlab.agents.models.simulated.researcher import SimulatedResearcher
 from aarlab.graph.run.execute import run_scenario
-from aarlab.memory.events import ModelCall
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.events import LogEntry, ModelCall
+from aarlab.memory.run_reader import RunReader
 
 RUN = """
 import json, sys
@@ -59,7 +59,7 @@ def test_a_run_that_is_cut_short_says_how_and_keeps_what_was_done(
     team = {"researchers": 1, "model": info.name}
     with pytest.raises(type(error)):
         run_scenario(scenario(team=team), tmp_path / "run.db", sandbox="none")
-    with RunFile.read(tmp_path / "run.db") as file:
+    with RunReader.open(tmp_path / "run.db") as file:
         assert file.info().status == status
         assert file.info().summary is None
         assert file.info().sandbox == "none"
@@ -86,7 +86,7 @@ def test_a_team_without_a_result_ends_all_the_same(tmp_path: Path) -> None:
 def test_listeners_hear_every_event_in_order(tmp_path: Path) -> None:
     heard: list[LogEntry] = []
     run_scenario(scenario(), tmp_path / "run.db", listeners=[heard.append])
-    with RunFile.read(tmp_path / "run.db") as file:
+    with RunReader.open(tmp_path / "run.db") as file:
         assert heard == list(file.entries())
 
 
@@ -100,7 +100,7 @@ def test_a_kill_in_the_middle_leaves_a_readable_file_with_all_that_was_finished(
         process.kill()
         printed += [int(line) for line in process.stdout]
     assert process.returncode == -signal.SIGKILL
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         assert file.info().status == "running"
         kept = [entry.id for entry in file.entries()]
     assert kept == list(range(1, len(kept) + 1))

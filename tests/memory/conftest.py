@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[RunFile]:
+def file(tmp_path: Path) -> Iterator[RunWriter]:
     """A new run file, open for writing."""
-    with RunFile.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={"name": "toy"}) as file:
+    with RunWriter.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={"name": "toy"}) as file:
         yield file

@@ -6,13 +6,13 @@ import pytest
 
 from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Edge, EdgeKind, Fidelity, Finding, FindingType, Nomination, Published
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 
 class Team:
     """Researchers who post on a board that is kept in a run file."""
 
-    def __init__(self, file: RunFile) -> None:
+    def __init__(self, file: RunWriter) -> None:
         self.file = file
         self.board = Board(file)
 
@@ -38,7 +38,7 @@ class Team:
 
 
 @pytest.fixture
-def team(file: RunFile) -> Team:
+def team(file: RunWriter) -> Team:
     return Team(file)
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarlab.memory.events import EVENT_CLASS_BY_KIND, EVENT_CLASSES, Event, Experiment
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, Experiment
+from aarlab.memory.run_writer import RunWriter
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 # What SQLite, too, calls an integer.
@@ -29,21 +29,21 @@ def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     return st.builds(kind, log=logs) if kind is Experiment else st.builds(kind)
 
 
-events = st.one_of([events_of(kind) for kind in EVENT_CLASSES])
+events = st.one_of([events_of(kind) for kind in EVENT_CLASS_BY_KIND.values()])
 
 
 @pytest.fixture(scope="module")
-def log() -> Iterator[RunFile]:
+def log() -> Iterator[RunWriter]:
     """A run file that all examples are written into, one after the other."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        RunFile.create(Path(folder) / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file,
+        RunWriter.create(Path(folder) / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file,
     ):
         yield file
 
 
 @given(event=events)
-def test_event_round_trips_through_the_log(log: RunFile, event: Event) -> None:
+def test_event_round_trips_through_the_log(log: RunWriter, event: Event) -> None:
     written = log.append("r1", event, round=1, hours=0.5)
     (read,) = log.entries(after=written.id - 1)
     assert read == written
@@ -68,8 +68,8 @@ def shown(value: object) -> object:
     return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("kind", EVENT_CLASSES, ids=lambda kind: kind.kind)
-def test_every_event_kind_has_a_view_with_its_fields(log: RunFile, kind: type[Event]) -> None:
+@pytest.mark.parametrize("kind", EVENT_CLASS_BY_KIND.values(), ids=lambda kind: kind.kind)
+def test_every_event_kind_has_a_view_with_its_fields(log: RunWriter, kind: type[Event]) -> None:
     event = example(kind)
     entry = log.append("r2", event, round=3, hours=1.25)
     with closing(sqlite3.connect(log.path)) as connection:
@@ -82,5 +82,12 @@ def test_every_event_kind_has_a_view_with_its_fields(log: RunFile, kind: type[Ev
 
 
 def test_every_event_class_is_registered_once() -> None:
-    assert len(EVENT_CLASS_BY_KIND) == len(EVENT_CLASSES)
-    assert {kind.__name__ for kind in EVENT_CLASSES} == {kind.__name__ for kind in Event.__subclasses__()}
+    assert {kind.__name__ for kind in EVENT_CLASS_BY_KIND.values()} == {
+        kind.__name__ for kind in Event.__subclasses__()
+    }
+    assert all(kind.kind == name and hasattr(kind, "__slots__") for name, kind in EVENT_CLASS_BY_KIND.items())
+
+
+def test_two_event_classes_cannot_share_a_kind() -> None:
+    with pytest.raises(TypeError, match="Other has the event kind 'decisions' of Decision"):
+        type("Other", (Event,), {"kind": "decisions"})

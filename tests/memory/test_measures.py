@@ -38,21 +38,21 @@ from aarlab.memory.measures import (
     repeated_experiments,
     shannon_bits,
 )
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> RunFile:
+def file(tmp_path: Path) -> RunWriter:
     scenario = {"budget": {"hours": 8.0}}
-    return RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
+    return RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
 
 
-def brief(file: RunFile, researchers: int) -> None:
+def brief(file: RunWriter, researchers: int) -> None:
     for i in range(researchers):
         file.append(f"r{i}", AgentSetup("researcher", "m", "", "", None), round=0, hours=0.0)
 
 
-def post(file: RunFile, round_: int, families: Iterable[str | None], *, code: str | None = "c") -> None:
+def post(file: RunWriter, round_: int, families: Iterable[str | None], *, code: str | None = "c") -> None:
     """Let researcher i post a finding of the i-th family, None for nothing."""
     for i, family in enumerate(families):
         if family is not None:
@@ -66,7 +66,7 @@ def test_entropy_lies_between_zero_and_log2_of_labels(labels: list[str]) -> None
     assert shannon_bits(labels) == shannon_bits(sorted(labels))
 
 
-def test_entropy_averages_rounds_and_uses_latest_family(file: RunFile) -> None:
+def test_entropy_averages_rounds_and_uses_latest_family(file: RunWriter) -> None:
     brief(file, 8)
     post(file, 1, "a" * 8)
     post(file, 1, "aaaabbbb")
@@ -74,7 +74,7 @@ def test_entropy_averages_rounds_and_uses_latest_family(file: RunFile) -> None:
     assert entropy_bits(file) == pytest.approx((1 + 3) / 2)
 
 
-def test_rounds_below_min_active_are_excluded(file: RunFile) -> None:
+def test_rounds_below_min_active_are_excluded(file: RunWriter) -> None:
     brief(file, 6)
     post(file, 1, ["a", "b", "c", "d", None, None])
     assert entropy_bits(file) is None
@@ -82,7 +82,7 @@ def test_rounds_below_min_active_are_excluded(file: RunFile) -> None:
     assert entropy_bits(file) == pytest.approx(math.log2(3))
 
 
-def test_small_team_needs_two_active_researchers(file: RunFile) -> None:
+def test_small_team_needs_two_active_researchers(file: RunWriter) -> None:
     brief(file, 3)
     post(file, 1, ["a", None, None])
     assert entropy_bits(file) is None
@@ -90,13 +90,13 @@ def test_small_team_needs_two_active_researchers(file: RunFile) -> None:
     assert entropy_bits(file) == 1.0
 
 
-def test_findings_without_code_do_not_count_as_active(file: RunFile) -> None:
+def test_findings_without_code_do_not_count_as_active(file: RunWriter) -> None:
     brief(file, 2)
     post(file, 1, "ab", code=None)
     assert entropy_bits(file) is None
 
 
-def test_realised_autonomy_is_share_decided_by_agents(file: RunFile) -> None:
+def test_realised_autonomy_is_share_decided_by_agents(file: RunWriter) -> None:
     assert realised_autonomy(file) is None
     takers: tuple[Decider, ...] = ("agent", "agent", "structure", "reviewer")
     for taker in takers:
@@ -104,12 +104,12 @@ def test_realised_autonomy_is_share_decided_by_agents(file: RunFile) -> None:
     assert realised_autonomy(file) == 0.5
 
 
-def decide(file: RunFile, *taken: tuple[int, DecisionKind, Decider]) -> None:
+def decide(file: RunWriter, *taken: tuple[int, DecisionKind, Decider]) -> None:
     for round_, kind, taker in taken:
         file.append("r0", Decision(kind, "x", taker), round=round_, hours=0.0)
 
 
-def test_autonomy_is_available_by_kind_and_by_round(file: RunFile) -> None:
+def test_autonomy_is_available_by_kind_and_by_round(file: RunWriter) -> None:
     decide(file, (0, "direction", "structure"), (1, "next_step", "agent"), (1, "next_step", "agent"))
     decide(file, (2, "next_step", "agent"), (2, "fidelity", "reviewer"), (2, "publish", "person"))
     assert autonomy_by_kind(file) == {"direction": 0.0, "fidelity": 0.0, "next_step": 1.0, "publish": 0.0}
@@ -118,7 +118,7 @@ def test_autonomy_is_available_by_kind_and_by_round(file: RunFile) -> None:
     assert sum(decisions(file).values()) == 6
 
 
-def test_entropy_interval_is_deterministic(file: RunFile) -> None:
+def test_entropy_interval_is_deterministic(file: RunWriter) -> None:
     brief(file, 9)
     post(file, 1, "aaaabbbcc")
     first = entropy(file)
@@ -128,7 +128,7 @@ def test_entropy_interval_is_deterministic(file: RunFile) -> None:
     assert 0 < low < high <= math.log2(3)
 
 
-def test_uniform_team_has_zero_width_interval(file: RunFile) -> None:
+def test_uniform_team_has_zero_width_interval(file: RunWriter) -> None:
     brief(file, 9)
     post(file, 1, "a" * 9)
     measured = entropy(file)
@@ -136,7 +136,7 @@ def test_uniform_team_has_zero_width_interval(file: RunFile) -> None:
     assert (measured.bits, measured.interval) == (0.0, (0.0, 0.0))
 
 
-def test_bootstrap_interval_of_diverse_team_is_biased_low(file: RunFile) -> None:
+def test_bootstrap_interval_of_diverse_team_is_biased_low(file: RunWriter) -> None:
     brief(file, 9)
     post(file, 1, "abcdefghi")
     measured = entropy(file)
@@ -145,7 +145,7 @@ def test_bootstrap_interval_of_diverse_team_is_biased_low(file: RunFile) -> None
     assert measured.interval[1] < measured.bits
 
 
-def test_entropy_accepts_families_derived_from_code(file: RunFile) -> None:
+def test_entropy_accepts_families_derived_from_code(file: RunWriter) -> None:
     brief(file, 2)
     for name, family in (("r0", "a"), ("r1", "b")):
         finding = Finding(f"{name}.f1", name, "result", "", "", family, "e", "c", "full", 0.1, 0.1)
@@ -157,14 +157,14 @@ def test_entropy_accepts_families_derived_from_code(file: RunFile) -> None:
 
 
 def run(
-    file: RunFile, stream: str, hours: float, pgr: float | None, *, code: str = "c", fidelity: Fidelity = "full"
+    file: RunWriter, stream: str, hours: float, pgr: float | None, *, code: str = "c", fidelity: Fidelity = "full"
 ) -> None:
     """Let a researcher run an experiment; rounds take two hours."""
     experiment = Experiment("e", "m.py", code, fidelity, None, pgr, None, [])
     file.append(stream, experiment, round=math.ceil(hours / 2), hours=hours)
 
 
-def test_development_pgr_at_budget_fractions(file: RunFile) -> None:
+def test_development_pgr_at_budget_fractions(file: RunWriter) -> None:
     brief(file, 2)
     run(file, "r0", 6.0, 0.6)
     run(file, "r1", 2.0, 0.2)
@@ -175,7 +175,7 @@ def test_development_pgr_at_budget_fractions(file: RunFile) -> None:
     assert progress.mean == pytest.approx((2 * 0 + 4 * 0.2 + 2 * 0.6) / 8)
 
 
-def test_negative_pgr_adds_nothing_to_mean_progress(file: RunFile) -> None:
+def test_negative_pgr_adds_nothing_to_mean_progress(file: RunWriter) -> None:
     brief(file, 1)
     run(file, "r0", 4.0, -0.5)
     progress = development_pgr(file)
@@ -191,7 +191,7 @@ def test_one_more_experiment_never_lowers_progress(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]], quarter_hours: int, percent: int
 ) -> None:
     path = tmp_path_factory.mktemp("climb") / "run.db"
-    with RunFile.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}}) as file:
+    with RunWriter.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}}) as file:
         brief(file, 1)
         for quarters, pgr in runs:
             run(file, "r0", quarters / 4, pgr / 100)
@@ -203,7 +203,7 @@ def test_one_more_experiment_never_lowers_progress(
     assert before.whole is None or (after.whole is not None and after.whole >= before.whole)
 
 
-def found(file: RunFile, name: str, *, round: int, code: str | None = "c", published: bool = True) -> None:
+def found(file: RunWriter, name: str, *, round: int, code: str | None = "c", published: bool = True) -> None:
     """Let the author whose name a finding starts with post it, for all to see at the round's end."""
     author = name.partition(".")[0]
     finding = Finding(name, author, "result", "", "", "ensemble", "e", code, "full", 0.1, 0.1)
@@ -212,11 +212,11 @@ def found(file: RunFile, name: str, *, round: int, code: str | None = "c", publi
         file.append("team", Published(name), round=round, hours=2.0 * round)
 
 
-def link(file: RunFile, relation: EdgeKind, source: str, target: str, *, round: int) -> None:
+def link(file: RunWriter, relation: EdgeKind, source: str, target: str, *, round: int) -> None:
     file.append(source.partition(".")[0], Edge(relation, source, target, ""), round=round, hours=2.0 * round)
 
 
-def test_borrow_depth_counts_changes_of_author(file: RunFile) -> None:
+def test_borrow_depth_counts_changes_of_author(file: RunWriter) -> None:
     brief(file, 3)
     for round_, name in enumerate(["r0.f1", "r1.f1", "r1.f2", "r2.f1", "r0.f2"], 1):
         found(file, name, round=round_)
@@ -231,7 +231,7 @@ def test_borrow_depth_counts_changes_of_author(file: RunFile) -> None:
     assert borrow_depth(file).winner == 2
 
 
-def test_critique_uptake_needs_a_later_changed_method(file: RunFile) -> None:
+def test_critique_uptake_needs_a_later_changed_method(file: RunWriter) -> None:
     brief(file, 3)
     found(file, "r0.f1", round=1, code="a")
     found(file, "r1.f1", round=1, code="b")
@@ -250,7 +250,7 @@ def test_critique_uptake_needs_a_later_changed_method(file: RunFile) -> None:
     assert (uptake.by_author, uptake.by_anyone, uptake.share) == (1, 1, 1.0)
 
 
-def test_critic_can_take_up_own_critique_in_same_round(file: RunFile) -> None:
+def test_critic_can_take_up_own_critique_in_same_round(file: RunWriter) -> None:
     brief(file, 2)
     found(file, "r0.f1", round=1, code="a")
     link(file, "critiques", "r1", "r0.f1", round=2)
@@ -260,7 +260,7 @@ def test_critic_can_take_up_own_critique_in_same_round(file: RunFile) -> None:
     assert (uptake.by_author, uptake.by_anyone) == (0, 1)
 
 
-def test_base_rate_uses_uncriticised_findings(file: RunFile) -> None:
+def test_base_rate_uses_uncriticised_findings(file: RunWriter) -> None:
     brief(file, 2)
     for name, code in (("r0.f1", "a"), ("r0.f2", "b"), ("r0.f3", None)):
         found(file, name, round=1, code=code)
@@ -271,7 +271,7 @@ def test_base_rate_uses_uncriticised_findings(file: RunFile) -> None:
     assert critique_uptake(file).base_rate == pytest.approx(1 / 3)
 
 
-def test_repeats_are_split_into_own_visible_and_unseen(file: RunFile) -> None:
+def test_repeats_are_split_into_own_visible_and_unseen(file: RunWriter) -> None:
     brief(file, 4)
     assert repeated_experiments(file).share is None
     run(file, "r0", 1.0, 0.3)
@@ -285,7 +285,7 @@ def test_repeats_are_split_into_own_visible_and_unseen(file: RunFile) -> None:
     assert repeated_experiments(file).share == pytest.approx(3 / 5)
 
 
-def test_repeat_of_unpublished_finding_is_unseen(file: RunFile) -> None:
+def test_repeat_of_unpublished_finding_is_unseen(file: RunWriter) -> None:
     brief(file, 2)
     run(file, "r0", 1.0, 0.3)
     found(file, "r0.f1", round=1, published=False)
@@ -293,7 +293,7 @@ def test_repeat_of_unpublished_finding_is_unseen(file: RunFile) -> None:
     assert repeated_experiments(file) == RepeatedExperiments(full=2, own=0, visible=0, unseen=1)
 
 
-def test_repeat_of_non_neighbours_finding_is_unseen(file: RunFile) -> None:
+def test_repeat_of_non_neighbours_finding_is_unseen(file: RunWriter) -> None:
     neighbours_by_name: dict[str, list[str] | None] = {"r0": None, "r1": ["r2"], "r2": ["r0", "r1"]}
     for name, neighbours in neighbours_by_name.items():
         file.append(name, AgentSetup("researcher", "m", "", "", None, neighbours), round=0, hours=0.0)
@@ -309,7 +309,7 @@ def test_measures_do_not_depend_on_arrival_order(tmp_path: Path) -> None:
     files = []
     for order in (("r0", "r1"), ("r1", "r0")):
         path = tmp_path / f"{order[0]}.db"
-        file = RunFile.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}})
+        file = RunWriter.create(path, run_id="r", version="0", seed=1, scenario={"budget": {"hours": 8.0}})
         brief(file, 2)
         for name in order:
             run(file, name, 2.0, 0.1 if name == "r0" else 0.2)
@@ -321,7 +321,7 @@ def test_measures_do_not_depend_on_arrival_order(tmp_path: Path) -> None:
         assert measure(one) == measure(other)
 
 
-def test_frontier_uses_team_hours_and_full_experiments(file: RunFile) -> None:
+def test_frontier_uses_team_hours_and_full_experiments(file: RunWriter) -> None:
     brief(file, 2)
     runs: list[tuple[str, float, str, float | None]] = [
         ("r0", 3.0, "full", 0.4), ("r1", 2.0, "full", 0.2), ("r1", 4.0, "full", 0.3), ("r0", 1.0, "pilot", 0.9),

@@ -11,12 +11,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aarlab.memory.events import EVENT_CLASSES, Decision, Event, Experiment, NotebookEntry, Published, RoundStarted
+from aarlab.memory.events import (
+    EVENT_CLASS_BY_KIND,
+    Decision,
+    Event,
+    Experiment,
+    LogEntry,
+    NotebookEntry,
+    Published,
+    RoundStarted,
+)
 from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, content_hash, user_message
-from aarlab.memory.migrations import MIGRATIONS, SchemaError, view_sql
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.migrations import MIGRATIONS, view_sql
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_writer import RunWriter
 
-Make = Callable[..., RunFile]
+Make = Callable[..., RunWriter]
 
 EXPERIMENT = Experiment("r1.e1", "method.py", "c0de", "full", None, 0.5, 0.25, [{"operator": "start"}])
 DECISION = Decision("next_step", "run_experiment", "agent")
@@ -25,11 +36,11 @@ DECISION = Decision("next_step", "run_experiment", "agent")
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     """Make further run files, by name."""
-    files: list[RunFile] = []
+    files: list[RunWriter] = []
 
-    def make(name: str | None = None, *, seed: int = 7) -> RunFile:
+    def make(name: str | None = None, *, seed: int = 7) -> RunWriter:
         path = tmp_path / f"{name or len(files)}.db"
-        files.append(RunFile.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario={}))
+        files.append(RunWriter.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario={}))
         return files[-1]
 
     yield make
@@ -37,13 +48,13 @@ def make(tmp_path: Path) -> Iterator[Make]:
         file.close()
 
 
-def write(file: RunFile, *entries: tuple[str, Event]) -> RunFile:
+def write(file: RunWriter, *entries: tuple[str, Event]) -> RunWriter:
     for stream, event in entries:
         file.append(stream, event, round=1, hours=0.5)
     return file
 
 
-def sql(file: RunFile, *statements: str) -> list[tuple[object, ...]]:
+def sql(file: RunWriter, *statements: str) -> list[tuple[object, ...]]:
     """Run statements on the file from outside and return the rows of the last."""
     with closing(sqlite3.connect(file.path)) as connection, connection:
         rows = [connection.execute(statement).fetchall() for statement in statements]
@@ -56,19 +67,19 @@ def sql(file: RunFile, *statements: str) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     "change", ["UPDATE events SET hours = 0", "UPDATE events SET data = '{}'", "DELETE FROM events"]
 )
-def test_events_cannot_be_updated_or_deleted(file: RunFile, change: str) -> None:
+def test_events_cannot_be_updated_or_deleted(file: RunWriter, change: str) -> None:
     write(file, ("r1", DECISION))
     with pytest.raises(sqlite3.IntegrityError, match="events are append-only"):
         sql(file, change)
     assert [entry.event for entry in file.entries()] == [DECISION]
 
 
-def test_ordinals_start_at_zero_in_each_stream(file: RunFile) -> None:
+def test_ordinals_start_at_zero_in_each_stream(file: RunWriter) -> None:
     write(file, ("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
     assert [(entry.stream, entry.ordinal) for entry in file.entries()] == [("r1", 0), ("r2", 0), ("r1", 1)]
 
 
-def test_ordinal_is_unique_in_a_stream(file: RunFile) -> None:
+def test_ordinal_is_unique_in_a_stream(file: RunWriter) -> None:
     write(file, ("r1", DECISION))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         sql(file, "INSERT INTO events SELECT NULL, stream, ordinal, round, hours, kind, data, at FROM events")
@@ -80,7 +91,7 @@ def test_create_never_overwrites_a_file(make: Make) -> None:
         make("run")
 
 
-def test_entries_filter_by_kind_stream_and_position(file: RunFile) -> None:
+def test_entries_filter_by_kind_stream_and_position(file: RunWriter) -> None:
     first, second, third = (
         file.append(stream, event, round=1, hours=0.0)
         for stream, event in (("r1", DECISION), ("r2", DECISION), ("r1", EXPERIMENT))
@@ -93,11 +104,11 @@ def test_entries_filter_by_kind_stream_and_position(file: RunFile) -> None:
     assert list(file.entries(Published)) == []
 
 
-def test_hours_are_rounded_to_microhours(file: RunFile) -> None:
+def test_hours_are_rounded_to_microhours(file: RunWriter) -> None:
     assert file.append("r1", DECISION, round=1, hours=0.1 + 0.2).hours == 0.3
 
 
-def test_listeners_receive_every_event_once_written(file: RunFile) -> None:
+def test_listeners_receive_every_event_once_written(file: RunWriter) -> None:
     received: list[LogEntry] = []
     write(file, ("r1", DECISION))
     file.on_event(received.append)
@@ -105,8 +116,8 @@ def test_listeners_receive_every_event_once_written(file: RunFile) -> None:
     assert received == list(file.entries(stream="r2"))
 
 
-def test_atomic_block_becomes_visible_at_once(file: RunFile) -> None:
-    with RunFile.read(file.path) as reader:
+def test_atomic_block_becomes_visible_at_once(file: RunWriter) -> None:
+    with RunReader.open(file.path) as reader:
         with file.atomic():
             write(file, ("r1", DECISION), ("r1", EXPERIMENT))
             assert list(reader.entries()) == []
@@ -116,29 +127,29 @@ def test_atomic_block_becomes_visible_at_once(file: RunFile) -> None:
 # -- messages and texts ---------------------------------------------------------------------------------------------
 
 
-def test_messages_and_texts_are_stored_once(file: RunFile) -> None:
+def test_messages_and_texts_are_stored_once(file: RunWriter) -> None:
     assert len({file.store_message(user_message("Begin.")) for _ in range(3)}) == 1
     assert len({file.store_text("def method(world): ...") for _ in range(3)}) == 1
     assert sql(file, "SELECT count(*) FROM messages") == [(1,)]
     assert sql(file, "SELECT count(*) FROM texts") == [(1,)]
 
 
-def test_message_hash_depends_on_speaker(file: RunFile) -> None:
+def test_message_hash_depends_on_speaker(file: RunWriter) -> None:
     said = (Text("Begin."),)
     assert file.store_message(Message("user", said)) != file.store_message(Message("assistant", said))
 
 
-def test_stored_message_round_trips(file: RunFile) -> None:
+def test_stored_message_round_trips(file: RunWriter) -> None:
     tool_call = ToolCall("t1", "write_file", {"path": "method.py", "text": "ä\x00\n"})
     for message in (Message("assistant", (Text("So."), tool_call)), Message("user", (ToolResult("t1", "{}", True),))):
         assert file.message(file.store_message(message)) == message
 
 
-def test_stored_text_round_trips(file: RunFile) -> None:
+def test_stored_text_round_trips(file: RunWriter) -> None:
     assert file.text(file.store_text("ä\x00\r\n")) == "ä\x00\r\n"
 
 
-def test_missing_content_error_names_the_hash(file: RunFile) -> None:
+def test_missing_content_error_names_the_hash(file: RunWriter) -> None:
     with pytest.raises(KeyError, match="no message beef"):
         file.message("beef")
     with pytest.raises(KeyError, match="no text beef"):
@@ -148,7 +159,7 @@ def test_missing_content_error_names_the_hash(file: RunFile) -> None:
 # -- the run's own row ----------------------------------------------------------------------------------------------
 
 
-def test_status_is_running_until_finish(file: RunFile) -> None:
+def test_status_is_running_until_finish(file: RunWriter) -> None:
     before = file.info()
     assert (before.run_id, before.seed, before.scenario) == ("run", 7, {"name": "toy"})
     assert (before.status, before.summary) == ("running", None)
@@ -158,12 +169,12 @@ def test_status_is_running_until_finish(file: RunFile) -> None:
 
 def test_sandbox_mode_is_recorded_or_none_in_old_files(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
-    RunFile.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
-    with RunFile.read(path) as file:
+    RunWriter.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
+    with RunReader.open(path) as file:
         assert file.info().sandbox == "none"
         columns = ("sandbox", "fork_history")
         sql(file, *(f"ALTER TABLE runs DROP COLUMN {name}" for name in columns), "PRAGMA user_version = 1")
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         assert file.info().sandbox is None
 
 
@@ -227,8 +238,8 @@ def test_digest_depends_on_event_position(make: Make, stream: str, event: Event,
 # -- opening for reading --------------------------------------------------------------------------------------------
 
 
-def test_run_can_be_read_while_written(file: RunFile) -> None:
-    with RunFile.read(file.path) as reader:
+def test_run_can_be_read_while_written(file: RunWriter) -> None:
+    with RunReader.open(file.path) as reader:
         for count in range(1, 4):
             write(file, ("r1", DECISION))
             assert len(list(reader.entries())) == count
@@ -236,14 +247,14 @@ def test_run_can_be_read_while_written(file: RunFile) -> None:
         assert reader.info().status == "running"
 
 
-def test_a_reader_cannot_write(file: RunFile) -> None:
-    with RunFile.read(file.path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        write(reader, ("r1", DECISION))
+def test_a_reader_cannot_write(file: RunWriter) -> None:
+    with RunReader.open(file.path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._connection.execute("INSERT INTO texts VALUES ('hash', 'text')")
 
 
 def test_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere\.db"):
-        RunFile.read(tmp_path / "nowhere.db")
+        RunReader.open(tmp_path / "nowhere.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -252,7 +263,7 @@ def test_non_database_file_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.db"
     path.write_bytes(content)
     with pytest.raises(SchemaError, match=r"notes\.db is not a run file"):
-        RunFile.read(path)
+        RunReader.open(path)
 
 
 def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
@@ -260,22 +271,22 @@ def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
     with pytest.raises(SchemaError, match=r"other\.db is not a run file \(it has no tables 'runs' and 'events'\)"):
-        RunFile.read(path)
+        RunReader.open(path)
 
 
-def test_newer_schema_is_rejected_with_remedy(file: RunFile) -> None:
+def test_newer_schema_is_rejected_with_remedy(file: RunWriter) -> None:
     sql(file, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(SchemaError, match=rf"schema version {len(MIGRATIONS) + 1}, .* a newer aarlab opens it"):
-        RunFile.read(file.path)
+        RunReader.open(file.path)
 
 
-def test_file_stores_its_schema_version(file: RunFile) -> None:
+def test_file_stores_its_schema_version(file: RunWriter) -> None:
     assert sql(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 def test_changed_event_views_need_a_migration() -> None:
-    layout = content_hash(*(view_sql(event) for event in EVENT_CLASSES))
-    assert (len(MIGRATIONS), layout) == (3, "de9f73cbbca414f97ed2af7c12211353"), (
+    layout = content_hash(*(view_sql(event) for event in EVENT_CLASS_BY_KIND.values()))
+    assert (len(MIGRATIONS), layout) == (3, "a721d76e7b6f4110450834660cbb0d3d"), (
         "Views are made anew when a file is brought to a new schema, and only then: append a migration for what has "
         "changed, if only an empty one, and write down here what the layout is now."
     )

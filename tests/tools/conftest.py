@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tool_drivers import TeamDriver
 
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import task_registry
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox, SandboxUnavailable
@@ -48,5 +48,5 @@ def evaluator(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
 @pytest.fixture
 def team(tmp_path: Path, evaluator: Evaluator) -> Iterator[TeamDriver]:
     """A lab in which nothing has happened yet; `lab["r1"]` is a researcher at its bench."""
-    with RunFile.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file:
+    with RunWriter.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file:
         yield TeamDriver(file, evaluator)

@@ -7,7 +7,7 @@ from typing import Any
 from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Event, Published
 from aarlab.memory.messages import ToolCall
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.session import ToolSession
 from aarlab.tools.tool_calls import TOOLS, call_tool
@@ -69,7 +69,7 @@ class ResearcherDriver:
 class TeamDriver:
     """Researchers who share a run file, a board and an evaluator."""
 
-    def __init__(self, file: RunFile, evaluator: Evaluator) -> None:
+    def __init__(self, file: RunWriter, evaluator: Evaluator) -> None:
         self.file, self.board, self.evaluator = file, Board(file), evaluator
         self.researchers: dict[str, ResearcherDriver] = {}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from aarlab.memory.events import TEAM, Evaluation, Fidelity, Panel
 from aarlab.memory.messages import content_hash
 from aarlab.memory.run_tape import EndOfTape
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Task
 from aarlab.tools.evaluator.run_evaluator import EvaluationResult, EvaluatorProtocol, Measurement
 
@@ -14,7 +14,7 @@ from aarlab.tools.evaluator.run_evaluator import EvaluationResult, EvaluatorProt
 class TapeEvaluator:
     """Answers from the tape of a run that happens again, and measures what is not on it."""
 
-    def __init__(self, file: RunFile, evaluator: EvaluatorProtocol | None) -> None:
+    def __init__(self, file: RunWriter, evaluator: EvaluatorProtocol | None) -> None:
         """Measure with `evaluator`; None: what is not on tape is the end of it."""
         self._file, self._evaluator = file, evaluator
 
@@ -55,7 +55,7 @@ class ScoreDifference:
 class RemeasuringEvaluator(TapeEvaluator):
     """Measures everything again, keeps what came out otherwise, and goes on with what is on tape."""
 
-    def __init__(self, file: RunFile, evaluator: EvaluatorProtocol) -> None:
+    def __init__(self, file: RunWriter, evaluator: EvaluatorProtocol) -> None:
         """Measure with `evaluator`."""
         super().__init__(file, None)
         self._evaluator_again = evaluator
@@ -92,9 +92,9 @@ class RemeasuringEvaluator(TapeEvaluator):
                 self.differences.append(ScoreDifference(subject, panel, name, before, after))
 
 
-def experiment_on_tape(file: RunFile, code: str, fidelity: Fidelity, name: str) -> EvaluationResult | None:
+def experiment_on_tape(file: RunWriter, code: str, fidelity: Fidelity, name: str) -> EvaluationResult | None:
     """Return what is on tape of an experiment; None if nothing is, or if it was another."""
-    recorded = None if file.tape is None else file.tape.experiment(name)
+    recorded = file.tape.experiment(name)
     if recorded is None:
         return None
     experiment, score = recorded
@@ -104,11 +104,9 @@ def experiment_on_tape(file: RunFile, code: str, fidelity: Fidelity, name: str) 
 
 
 def panel_on_tape(
-    file: RunFile, methods: Mapping[str, str], panel: Panel, worlds: int, task: Task | None
+    file: RunWriter, methods: Mapping[str, str], panel: Panel, worlds: int, task: Task | None
 ) -> dict[str, EvaluationResult]:
     """Return what is on tape of a panel, by name."""
-    if file.tape is None:
-        return {}
     task_name = None if task is None else task.name
     scores = {name: file.tape.score(name, panel, worlds, task_name) for name in methods}
     return {

@@ -12,7 +12,8 @@ from aarlab.memory.events import (
     ToolExecution,
     WorkAssigned,
 )
-from aarlab.memory.runfile import EventHeader, RunFile
+from aarlab.memory.run_info import EventHeader
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class AgentStep:
     """Ordinal of its last event."""
 
 
-def agent_steps(file: RunFile) -> list[AgentStep]:
+def agent_steps(file: RunReader) -> list[AgentStep]:
     """Return the steps of a run, in the order in which they began. Together they are all events, each once."""
     steps: list[AgentStep] = []
     open_steps: dict[str, _OpenStep] = {}

@@ -28,6 +28,7 @@ from aarlab.memory.events import (
     Experiment,
     FileWritten,
     Finding,
+    LogEntry,
     ModelCall,
     Nomination,
     NotebookEntry,
@@ -38,8 +39,7 @@ from aarlab.memory.events import (
     WorkAssigned,
 )
 from aarlab.memory.messages import ToolCall, ToolResult, is_hash
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 _SECTION_LINES = 16
 """Lines of each section of a brief: what its end says, such as how the work is organised, matters as much."""
@@ -54,9 +54,9 @@ _SHOWN_BY_MESSAGES: tuple[type[Event], ...] = (
 """What stands in an agent's stream beside the messages, calls and answers that tell it already."""
 
 
-def conversation(file: RunFile, agent: str, round: int | None, options: DisplayOptions) -> Iterator[RenderableType]:
+def conversation(file: RunReader, agent: str, round: int | None, options: DisplayOptions) -> Iterator[RenderableType]:
     """Yield what was said to and by an agent, of one round only if `round` is given."""
-    view = ConversationView(file, agent, options, is_researcher=agent in researchers(file))
+    view = ConversationView(file, agent, options, is_researcher=agent in file.researchers())
     last_round = sum(1 for _ in file.entries(RoundStarted))
     shown_round = -1
     if (structure := structure_summary(file)).plain:
@@ -76,7 +76,7 @@ def conversation(file: RunFile, agent: str, round: int | None, options: DisplayO
 class ConversationView:
     """Tells one entry after the other, and remembers which tool calls wait for their results."""
 
-    file: RunFile
+    file: RunReader
     agent: str
     options: DisplayOptions
     is_researcher: bool

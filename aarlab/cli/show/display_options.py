@@ -11,7 +11,7 @@ from aarlab.cli.formatting import printable
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import TEAM
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DisplayOptions:
         return "\n".join(rows[:lines]), len(rows) - lines
 
 
-def structure_summary(file: RunFile) -> Text:
+def structure_summary(file: RunReader) -> Text:
     """Return where the dials of a run stood, then options that were set; nothing for a run that names no structure."""
     structure = file.info().scenario.get("structure", {})
     dials = [dial.name for dial in DIALS if dial.name in structure]
@@ -55,12 +55,12 @@ def _setting(value: Any) -> str:
     return printable(str(value))
 
 
-def agents_of(file: RunFile) -> list[str]:
+def agents_of(file: RunReader) -> list[str]:
     """Return the agents to whom something happened, in the order in which it first did, and the team as a whole."""
     return sorted(file.streams(), key=lambda stream: stream == TEAM)
 
 
-def find_agent(file: RunFile, name: str) -> str:
+def find_agent(file: RunReader, name: str) -> str:
     """Return the agent that a person means: by name, or a researcher by number; `team` is what happened to all.
 
     Raises:

@@ -14,13 +14,13 @@ from aarlab.cli.show.display_options import DisplayOptions, structure_summary
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 _BOARD_ROWS = 10
 _TEAM_ROWS = 20
 
 
-def overview(file: RunFile, options: DisplayOptions) -> Iterator[RenderableType]:
+def overview(file: RunReader, options: DisplayOptions) -> Iterator[RenderableType]:
     """Yield the page, from the outcome to the commands that go on."""
     info, progress = file.info(), run_progress(file)
     scenario = info.scenario
@@ -46,7 +46,7 @@ def overview(file: RunFile, options: DisplayOptions) -> Iterator[RenderableType]
     yield Text.assemble("Read on with ", ("--agent NAME", "cyan"), " and ", ("--round N", "cyan"), ".")
 
 
-def run_progress(file: RunFile) -> RunProgress:
+def run_progress(file: RunReader) -> RunProgress:
     """Return where the run stands at the end of its log."""
     progress = RunProgress()
     for entry in file.entries():
@@ -54,7 +54,7 @@ def run_progress(file: RunFile) -> RunProgress:
     return progress
 
 
-def _leaderboard(file: RunFile, options: DisplayOptions) -> Iterator[RenderableType]:
+def _leaderboard(file: RunReader, options: DisplayOptions) -> Iterator[RenderableType]:
     posts = Board(file).leaderboard()
     if not posts:
         return
@@ -102,7 +102,7 @@ def _team(progress: RunProgress, options: DisplayOptions) -> Iterator[Renderable
     yield Text()
 
 
-def _decisions(file: RunFile) -> Iterator[RenderableType]:
+def _decisions(file: RunReader) -> Iterator[RenderableType]:
     """Yield who took how many decisions of each kind, and the agents' share over the rounds."""
     taken, autonomy = decisions(file), autonomy_by_kind(file)
     if not taken:

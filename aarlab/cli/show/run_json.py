@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from aarlab.memory.events import ModelCall, Prompted
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.events import LogEntry, ModelCall, Prompted
+from aarlab.memory.run_reader import RunReader
 
 
-def run_as_json(file: RunFile, stream: str | None, round: int | None) -> dict[str, Any]:
+def run_as_json(file: RunReader, stream: str | None, round: int | None) -> dict[str, Any]:
     """Return the run's own row, and the events of a stream, of one round only if `round` is given."""
     run = {**asdict(file.info()), "file": str(file.path.resolve())}
     if stream is None:
@@ -16,7 +16,7 @@ def run_as_json(file: RunFile, stream: str | None, round: int | None) -> dict[st
     return {"run_id": run["run_id"], "file": run["file"], "agent": stream, "events": events}
 
 
-def _event(file: RunFile, entry: LogEntry) -> dict[str, Any]:
+def _event(file: RunReader, entry: LogEntry) -> dict[str, Any]:
     """Return an event with its place in the log, and the message it points to spelt out."""
     event = {"round": entry.round, "hours": entry.hours, "kind": entry.event.kind, **entry.event.to_json()}
     match entry.event:

@@ -18,8 +18,7 @@ from aarlab.cli.show.values import render_json, render_value
 from aarlab.config.errors import ConfigError
 from aarlab.memory.events import Borrowed, Edge, Finding, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import ToolCall, ToolResult
-from aarlab.memory.roster import researchers
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 HELP = """\
 Enter      the next step; n 10: ten steps on
@@ -35,11 +34,11 @@ q          leave"""
 class StepBrowser:
     """A person's way through a run."""
 
-    def __init__(self, file: RunFile, options: DisplayOptions) -> None:
+    def __init__(self, file: RunReader, options: DisplayOptions) -> None:
         """Stand at the first step."""
         self._file, self._options = file, options
         self._steps = agent_steps(file)
-        self._researchers = set(researchers(file))
+        self._researchers = set(file.researchers())
         self._index = 0
         self._agent: str | None = None
         """Who is followed; None: everybody."""

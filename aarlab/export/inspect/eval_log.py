@@ -21,7 +21,8 @@ from aarlab.export.inspect.chat_messages import usage
 from aarlab.export.inspect.scores import results, scores
 from aarlab.export.inspect.transcript import Transcript
 from aarlab.memory.events import LimitReached
-from aarlab.memory.runfile import RunFile, RunInfo, Status
+from aarlab.memory.run_info import RunInfo, Status
+from aarlab.memory.run_reader import RunReader
 
 _STATUSES: dict[Status, EvalStatus] = {
     "done": "success", "stopped": "cancelled", "failed": "error", "running": "started",
@@ -30,7 +31,7 @@ _LIMITS: dict[str, Literal["cost", "token", "turn"]] = {"usd": "cost", "tokens":
 """By the unit of a budget."""
 
 
-def eval_log(file: RunFile) -> EvalLog:
+def eval_log(file: RunReader) -> EvalLog:
     """Return a run as a log."""
     info, transcript = file.info(), Transcript(file)
     sample = _sample(file, info, transcript)
@@ -71,7 +72,7 @@ def _spec(info: RunInfo, transcript: Transcript) -> EvalSpec:
     )
 
 
-def _sample(file: RunFile, info: RunInfo, transcript: Transcript) -> EvalSample:
+def _sample(file: RunReader, info: RunInfo, transcript: Transcript) -> EvalSample:
     """Return what happened. Its conversation is that of the researcher who won."""
     task, (began, ended) = info.scenario["task"]["name"], transcript.moments
     messages, output = transcript.conversation(_winner(info) or "r1")
@@ -108,7 +109,7 @@ def _winner(info: RunInfo) -> str | None:
     return None if best is None else str(best["finding"]).split(".")[0]
 
 
-def _limit(file: RunFile, budget: dict[str, Any]) -> EvalSampleLimit | None:
+def _limit(file: RunReader, budget: dict[str, Any]) -> EvalSampleLimit | None:
     """Return the budget that ended the run; None if none did."""
     for entry in file.entries(LimitReached):
         match entry.event:

@@ -4,10 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from aarlab.config.errors import ConfigError, Fault
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
-def write_inspect(file: RunFile, path: Path) -> None:
+def write_inspect(file: RunReader, path: Path) -> None:
     """Write a log with the run as its one sample: as JSON if the name ends so, else in Inspect's own format.
 
     Raises:

@@ -12,9 +12,9 @@ from aarlab.agents.models.base import Request
 from aarlab.export.inspect.role_prompts import role_prompts
 from aarlab.graph.calls.compaction import n_droppable
 from aarlab.graph.flow.stages import STAGES
-from aarlab.memory.events import AgentSetup, Compaction, Decision, FailedModelCall, ModelCall, Prompted, Role
+from aarlab.memory.events import AgentSetup, Compaction, Decision, FailedModelCall, LogEntry, ModelCall, Prompted, Role
 from aarlab.memory.messages import Conversation, Message, ToolSpec, tool_from_json
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _CallerState:
 class RequestReconstructor:
     """Follows a run's events, and knows at each call what was asked."""
 
-    def __init__(self, file: RunFile, entries: Sequence[LogEntry]) -> None:
+    def __init__(self, file: RunReader, entries: Sequence[LogEntry]) -> None:
         """Take an open run file and all its events, which are then to be followed in order."""
         self._file = file
         self._hashes = _hashes(entries)

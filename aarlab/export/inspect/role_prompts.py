@@ -13,7 +13,7 @@ from aarlab.graph.flow.planner_node import planner_system_prompt
 from aarlab.graph.run.segments import segments_of
 from aarlab.memory.events import Role
 from aarlab.memory.messages import ToolSpec
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class RolePrompt:
     tools: tuple[ToolSpec, ...]
 
 
-def role_prompts(file: RunFile) -> Mapping[Role, Sequence[RolePrompt]]:
+def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
     """Return what each of them may have been told in a run."""
     return {
         "reviewer": _in(reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})),
@@ -40,7 +40,7 @@ def _in(*requests: Request) -> list[RolePrompt]:
     return [RolePrompt(request.conversation.system, request.tools) for request in requests]
 
 
-def _planners(file: RunFile) -> list[RolePrompt]:
+def _planners(file: RunReader) -> list[RolePrompt]:
     """Return what the planner may have been told: its prompt describes the task and the team."""
     try:
         scenarios = [segment.scenario for segment in segments_of(file, models_needed=False)]

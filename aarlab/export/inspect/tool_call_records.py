@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aarlab.export.inspect.request_reconstruction import event_id
-from aarlab.memory.events import ModelCall, Prompted, ToolExecution
+from aarlab.memory.events import LogEntry, ModelCall, Prompted, ToolExecution
 from aarlab.memory.messages import ToolCall, ToolResult
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class ToolCallRecord:
     """None where nobody was told, as at the end of a run that was broken off."""
 
 
-def tool_call_records(file: RunFile, entries: Iterable[LogEntry]) -> dict[str, ToolCallRecord]:
+def tool_call_records(file: RunReader, entries: Iterable[LogEntry]) -> dict[str, ToolCallRecord]:
     """Return what stands around each `ToolExecution`, by its place. Ids of uses may begin anew in a stream."""
     found: dict[str, ToolCallRecord] = {}
     asked: dict[str, dict[str, ToolCall]] = defaultdict(dict)

@@ -30,6 +30,7 @@ from aarlab.memory.events import (
     Decision,
     Evaluation,
     FailedModelCall,
+    LogEntry,
     ModelCall,
     Prompted,
     ReviewDecision,
@@ -37,7 +38,7 @@ from aarlab.memory.events import (
 )
 from aarlab.memory.events import Event as Recorded
 from aarlab.memory.messages import Json, is_hash
-from aarlab.memory.runfile import LogEntry, RunFile
+from aarlab.memory.run_reader import RunReader
 
 _SOLVERS = "solvers"
 """What Inspect calls the part of a sample in which its agents work."""
@@ -48,7 +49,7 @@ _STEPS = (AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, Compa
 class Transcript:
     """A run's events as Inspect's, in order of arrival."""
 
-    def __init__(self, file: RunFile) -> None:
+    def __init__(self, file: RunReader) -> None:
         """Take an open run file."""
         self._file = file
         self._entries = list(file.entries())

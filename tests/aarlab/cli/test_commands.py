@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from aarlab.graph.structure.structure import PRESETS
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Done = subprocess.CompletedProcess[str]
 Process = Callable[..., Done]
@@ -47,7 +47,7 @@ def test_the_run_file_is_where_the_summary_says(summary: dict[str, Any]) -> None
     path = Path(summary["file"])
     assert path.is_absolute()
     assert path.stem == summary["run_id"]
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         assert file.info().status == "done"
         assert file.digest() == summary["digest"]
 
@@ -194,7 +194,7 @@ def test_a_run_stopped_by_a_person_keeps_what_was_done(tmp_path: Path, wish: sig
     assert running.returncode == 3, complaints
     said = json.loads(told)
     assert said["status"] == "stopped"
-    with RunFile.read(Path(said["file"])) as file:
+    with RunReader.open(Path(said["file"])) as file:
         assert file.info().status == "stopped"
         assert next(iter(file.entries()), None) is not None
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from aarlab.cli.run_comparison import compare_runs
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 
@@ -30,7 +30,7 @@ def test_a_run_does_not_differ_from_itself(aarlab: Aarlab, summary: dict[str, An
 
 
 def test_two_runs_part_where_the_log_first_differs(summary: dict[str, Any], forked: Path) -> None:
-    with RunFile.read(Path(summary["file"])) as one, RunFile.read(forked) as other:
+    with RunReader.open(Path(summary["file"])) as one, RunReader.open(forked) as other:
         found = compare_runs(one, other)
         logs = [{(e.stream, e.ordinal): (e.round, e.hours, e.event) for e in file.entries()} for file in (one, other)]
     assert found.settings == {"structure.workflow": ("autonomous", "staged")}

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 
@@ -75,7 +76,7 @@ def test_fork_goes_on_otherwise_and_leaves_the_parent_alone(aarlab: Aarlab, copi
     first, second = told["forks"]
     assert (first["seed"], second["seed"]) == (7, 8)
     assert first["structure"]["workflow"] == "staged"
-    with RunFile.read(Path(second["file"])) as file:
+    with RunReader.open(Path(second["file"])) as file:
         assert file.info().scenario["team"]["temperament"] == "varied@7", "the same researchers, under other luck"
         assert [segment["until_round"] for segment in file.info().fork_history] == [2]
     assert copied.read_bytes() == before
@@ -107,7 +108,7 @@ def test_what_cannot_be_is_refused_whole(
 
 def test_a_run_at_work_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
     cut(copied, 60)
-    with RunFile.resume(copied):
+    with ReplayingLog.resume(copied):
         done = aarlab("resume", str(copied))
     assert done.exit_code == 2
     assert "is being written by process" in done.stderr

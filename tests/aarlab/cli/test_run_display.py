@@ -22,12 +22,12 @@ from aarlab.memory.events import (
     Evaluation,
     Event,
     Experiment,
+    LogEntry,
     ModelCall,
     RoundStarted,
     RunClosed,
     ToolExecution,
 )
-from aarlab.memory.runfile import LogEntry
 
 
 def scenario(researchers: int = 2) -> Scenario:

@@ -10,13 +10,13 @@ from rich.console import Console
 from aarlab.cli.run_summary import ancestry, summary_text
 from aarlab.memory.board import Board
 from aarlab.memory.events import Edge, EdgeKind, Finding
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_writer import RunWriter
 
 
 @pytest.fixture
-def family_tree(tmp_path: Path) -> RunFile:
+def family_tree(tmp_path: Path) -> RunWriter:
     """A board on which r3.f1 refines r2.f1, which borrows r1.f1, which came from nobody; r2 criticised r1.f1."""
-    file = RunFile.create(tmp_path / "tree.db", run_id="tree", version="0", seed=1, scenario={})
+    file = RunWriter.create(tmp_path / "tree.db", run_id="tree", version="0", seed=1, scenario={})
     for author in ("r1", "r2", "r3"):
         finding = Finding(
             f"{author}.f1", author, "result", f"idea of {author}", "", "ensemble", "e", "c", "full", 0.5, 0.1
@@ -30,7 +30,7 @@ def family_tree(tmp_path: Path) -> RunFile:
     return file
 
 
-def outcome(file: RunFile, *, width: int = 200, **changes: Any) -> str:
+def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
     """Return what is printed of a summary that says this."""
     summary = {
         "run_id": "tree", "file": str(file.path), "task": "chat", "structure": {"workflow": "autonomous"}, "model": "m",
@@ -46,7 +46,7 @@ def outcome(file: RunFile, *, width: int = 200, **changes: Any) -> str:
     return capture.get()
 
 
-def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunFile) -> None:
+def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunWriter) -> None:
     assert not re.search("^sandbox ", outcome(family_tree, sandbox="strict"), re.MULTILINE)
     assert re.search("^sandbox +none: methods were not confined", outcome(family_tree, sandbox="none"), re.MULTILINE)
     assert re.search(
@@ -54,7 +54,7 @@ def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunFile) -> N
     )
 
 
-def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunFile) -> None:
+def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunWriter) -> None:
     told = outcome(family_tree)
     assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in told
     assert "two_cluster_vote, reaches 0.55: the team is ahead by 0.06." in told
@@ -63,19 +63,19 @@ def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunFile) 
 @pytest.mark.parametrize(
     ("pgr", "standing"), [(0.4, "behind by 0.15"), (0.5501, "level with it"), (-1.0, "behind by 1.55")]
 )
-def test_a_team_that_is_not_ahead_is_told_so(family_tree: RunFile, pgr: float, standing: str) -> None:
+def test_a_team_that_is_not_ahead_is_told_so(family_tree: RunWriter, pgr: float, standing: str) -> None:
     told = outcome(family_tree, heldout={"pgr": pgr, "se": 0.1, "worlds": 64})
     assert f"the team is {standing}." in told
 
 
-def test_a_run_without_a_result_says_so(family_tree: RunFile) -> None:
+def test_a_run_without_a_result_says_so(family_tree: RunWriter) -> None:
     told = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
     assert "No result was scored" in told
     assert "Winner" not in told
     assert "--agent" not in told
 
 
-def test_the_winner_is_followed_back_to_its_source(family_tree: RunFile) -> None:
+def test_the_winner_is_followed_back_to_its_source(family_tree: RunWriter) -> None:
     assert ancestry(Board(family_tree), "r3.f1") == [
         "r3.f1 refines r2.f1 “idea of r2” (r2)",
         "r2.f1 borrows r1.f1 “idea of r1” (r1)",
@@ -83,12 +83,12 @@ def test_the_winner_is_followed_back_to_its_source(family_tree: RunFile) -> None
     assert ancestry(Board(family_tree), "r1.f1") == ["It was not taken from any other finding."]
 
 
-def test_an_unknown_cost_is_not_nothing(family_tree: RunFile) -> None:
+def test_an_unknown_cost_is_not_nothing(family_tree: RunWriter) -> None:
     assert "cost unknown" in outcome(family_tree, cost_usd=None)
     assert "$0.00" in outcome(family_tree)
 
 
-def test_measures_of_the_team_stand_in_a_line_each(family_tree: RunFile) -> None:
+def test_measures_of_the_team_stand_in_a_line_each(family_tree: RunWriter) -> None:
     told = outcome(
         family_tree,
         development_pgr={"quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2},
@@ -101,7 +101,7 @@ def test_measures_of_the_team_stand_in_a_line_each(family_tree: RunFile) -> None
     assert "25% of full experiments had been run before, the winner's idea changed hands twice" in told
 
 
-def test_what_was_not_measured_is_left_out(family_tree: RunFile) -> None:
+def test_what_was_not_measured_is_left_out(family_tree: RunWriter) -> None:
     nothing = {"quarter": None, "half": None, "whole": None, "mean": 0.0}
     told = outcome(
         family_tree, development_pgr=nothing, entropy_bits=None, novelty=None, repeated_experiment_share=None
@@ -110,6 +110,6 @@ def test_what_was_not_measured_is_left_out(family_tree: RunFile) -> None:
         assert re.search(rf"^{name} +– *$", told, re.MULTILINE)
 
 
-def test_commands_can_be_copied_whole(family_tree: RunFile) -> None:
+def test_commands_can_be_copied_whole(family_tree: RunWriter) -> None:
     lines = outcome(family_tree, width=40).splitlines()
     assert any(line.startswith(f"  aarlab show {family_tree.path} --agent r3  # ") for line in lines)

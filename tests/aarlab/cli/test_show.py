@@ -32,7 +32,8 @@ from aarlab.memory.events import (
     ToolExecution,
 )
 from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, user_message
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_writer import RunWriter
 
 Aarlab = Callable[..., Result]
 
@@ -47,9 +48,9 @@ def printed(*parts: Any, width: int = 100) -> str:
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> RunFile:
+def talk(tmp_path: Path) -> RunWriter:
     """A run in which r1 was briefed, told, thought, used a tool and heard what came of it."""
-    file = RunFile.create(tmp_path / "talk.db", run_id="talk", version="0", seed=1, scenario={})
+    file = RunWriter.create(tmp_path / "talk.db", run_id="talk", version="0", seed=1, scenario={})
     say = file.store_message
     use = ToolCall("u1", "run_experiment", {"path": "m.py", "fidelity": "pilot"})
     answer = ToolResult("u1", json.dumps({"experiment": "r1.e1", "pgr": 0.3125, "log": []}))
@@ -66,7 +67,7 @@ def talk(tmp_path: Path) -> RunFile:
     return file
 
 
-def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunFile) -> None:
+def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunWriter) -> None:
     page = printed(*conversation(talk, "r1", None, DisplayOptions()))
     in_order = [
         "briefing", "r1 is briefed", "direction: Look inside.", "You are r1.", "round 1", "r1 is told", "Round 1 of 1",
@@ -78,25 +79,25 @@ def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunFile)
     assert places == sorted(places)
 
 
-def test_times_and_costs_stand_beside_what_they_were_for(talk: RunFile) -> None:
+def test_times_and_costs_stand_beside_what_they_were_for(talk: RunWriter) -> None:
     page = printed(*conversation(talk, "r1", None, DisplayOptions()))
     assert "0.1 h  r1 thinks  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
     assert "0.3 h  run_experiment answers  (0.2 h)" in page
 
 
-def test_one_round_is_shown_alone(talk: RunFile) -> None:
+def test_one_round_is_shown_alone(talk: RunWriter) -> None:
     assert "r1 thinks" not in printed(*conversation(talk, "r1", 0, DisplayOptions()))
     assert "briefed" not in printed(*conversation(talk, "r1", 1, DisplayOptions()))
     assert "Nothing happened to r1 in round 5." in printed(*conversation(talk, "r1", 5, DisplayOptions()))
 
 
-def test_a_tool_call_whose_answer_never_came_is_shown(talk: RunFile) -> None:
+def test_a_tool_call_whose_answer_never_came_is_shown(talk: RunWriter) -> None:
     reply = talk.store_message(Message("assistant", (ToolCall("u2", "submit", {"finding": "r1.f1"}),)))
     talk.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 0, 0, None, 0.1), round=1, hours=0.45)
     assert "▸ submit" in printed(*conversation(talk, "r1", None, DisplayOptions()))
 
 
-def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(talk: RunFile) -> None:
+def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(talk: RunWriter) -> None:
     talk.append("r1", Decision("next_step", "smoke", "structure"), round=1, hours=0.4)
     talk.append("r1", Decision("idea", "m.py", "agent"), round=1, hours=0.4)
     talk.append("r1", ToolExecution("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
@@ -111,7 +112,7 @@ def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(tal
 
 def test_the_structure_stands_above_every_conversation(tmp_path: Path) -> None:
     scenario = {"structure": Structure.model_validate("staged").model_dump() | {"option": {"k": 2}}}
-    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
+    file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
     (line,) = printed(*conversation(file, "r1", None, DisplayOptions()), width=400).splitlines()[:1]
     assert line.startswith("structure staged: workflow staged, directions distinct, ")
     assert line.endswith("evaluation guarded, option k=2")
@@ -119,13 +120,13 @@ def test_the_structure_stands_above_every_conversation(tmp_path: Path) -> None:
 
 def test_a_structure_that_is_no_preset_is_not_passed_off_as_one(tmp_path: Path) -> None:
     structure = Structure.model_validate({"preset": "staged", "review": "gate"}).model_dump()
-    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={"structure": structure})
+    file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={"structure": structure})
     page = printed(*conversation(file, "r1", None, DisplayOptions()), width=400)
     assert page.startswith("structure staged with dials turned: workflow staged, ")
 
 
 def test_whom_a_researcher_hears_stands_in_its_briefing(tmp_path: Path) -> None:
-    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     for name, neighbours in (("r1", ["r2", "r3"]), ("r2", []), ("r3", None)):
         brief = AgentSetup("researcher", "m", file.store_text("Hello."), file.store_text("[]"), None, neighbours)
         file.append(name, brief, round=0, hours=0.0)
@@ -136,7 +137,7 @@ def test_whom_a_researcher_hears_stands_in_its_briefing(tmp_path: Path) -> None:
 
 
 def test_the_brief_names_the_tools_and_shows_the_beginning_of_each_section(tmp_path: Path) -> None:
-    file = RunFile.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
+    file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     system = "You are r1.\n\n## Methods\n\n" + "a line\n\n" * 40 + "## How the work is organised\n\nIn stages.\n"
     tools = file.store_text('[{"name": "read_board"}, {"name": "ask_librarian"}]')
     file.append("r1", AgentSetup("researcher", "m", file.store_text(system), tools, None), round=0, hours=0.0)
@@ -146,7 +147,7 @@ def test_the_brief_names_the_tools_and_shows_the_beginning_of_each_section(tmp_p
     assert "In stages." in page
 
 
-def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunFile) -> None:
+def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunWriter) -> None:
     recipe = talk.store_text("Flour.\nWater.")
     scored = Evaluation("r1.e1", "final", recipe, 8, None, None, None, None, None)
     talk.append("team", scored, round=1, hours=1.0)
@@ -157,14 +158,14 @@ def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunFi
     assert "Water." in printed(*conversation(talk, "team", None, DisplayOptions(full=True)))
 
 
-def test_what_tools_leave_behind_is_not_told_twice(talk: RunFile) -> None:
+def test_what_tools_leave_behind_is_not_told_twice(talk: RunWriter) -> None:
     before = printed(*conversation(talk, "r1", None, DisplayOptions()))
     talk.append("r1", Borrowed("r2.f1", "borrowed/r2.f1.py"), round=1, hours=0.4)
     talk.append("r1", NotebookEntry("Remember."), round=1, hours=0.4)
     assert printed(*conversation(talk, "r1", None, DisplayOptions())) == before
 
 
-def test_what_happened_to_the_whole_team_can_be_read_too(talk: RunFile) -> None:
+def test_what_happened_to_the_whole_team_can_be_read_too(talk: RunWriter) -> None:
     talk.append("team", Published("r1.f1"), round=1, hours=4.0)
     talk.append("team", RunClosed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
     page = printed(*conversation(talk, find_agent(talk, "team"), None, DisplayOptions()))
@@ -173,7 +174,7 @@ def test_what_happened_to_the_whole_team_can_be_read_too(talk: RunFile) -> None:
     assert "closed  (1.5 h)  baseline baseline:bagging" in page
 
 
-def test_who_is_asked_on_a_researchers_behalf_is_heard_in_full_only(talk: RunFile) -> None:
+def test_who_is_asked_on_a_researchers_behalf_is_heard_in_full_only(talk: RunWriter) -> None:
     asked = talk.store_message(user_message("May r1 run this?"))
     reply = talk.store_message(Message("assistant", (Text("It may."),)))
     talk.append("r1", Prompted("reviewer", asked), round=1, hours=0.5)
@@ -187,7 +188,7 @@ def test_who_is_asked_on_a_researchers_behalf_is_heard_in_full_only(talk: RunFil
 
 def test_decisions_are_told_by_kind_and_taker_and_over_rounds(aarlab: Aarlab, summary: dict[str, Any]) -> None:
     page = aarlab("show", summary["file"]).stdout
-    file = RunFile.read(Path(summary["file"]))
+    file = RunReader.open(Path(summary["file"]))
     for (kind, _), count in measures.decisions(file).items():
         row = next(line for line in page.splitlines() if line.strip().startswith(kind.replace("_", " ")))
         assert str(count) in row.split()
@@ -195,7 +196,7 @@ def test_decisions_are_told_by_kind_and_taker_and_over_rounds(aarlab: Aarlab, su
     assert "Realised autonomy by round, 0 being the briefing: 0% in 0, 100% in 1–3." in page
 
 
-def test_agents_are_found_by_name_and_by_number(talk: RunFile) -> None:
+def test_agents_are_found_by_name_and_by_number(talk: RunWriter) -> None:
     assert find_agent(talk, "r1") == find_agent(talk, "1") == "r1"
     with pytest.raises(ConfigError, match="no such agent"):
         find_agent(talk, "r2")
@@ -274,7 +275,7 @@ def test_a_conversation_comes_as_json_too(aarlab: Aarlab, summary: dict[str, Any
 def test_runs_are_found_by_the_start_of_their_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("quick-seed1-a", "quick-seed2-b"):
-        RunFile.create(Path("runs") / f"{name}.db", run_id=name, version="0", seed=1, scenario={}).close()
+        RunWriter.create(Path("runs") / f"{name}.db", run_id=name, version="0", seed=1, scenario={}).close()
     Path("runs/notes.db").write_text("no run")
     assert find_run("quick-seed2") == Path("runs/quick-seed2-b.db")
     assert find_run(None) == find_run("runs")

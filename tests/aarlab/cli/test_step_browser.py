@@ -16,7 +16,8 @@ from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.step_browser import StepBrowser
 from aarlab.memory.events import TEAM, Borrowed, Edge, Event, Experiment, Finding, ModelCall, Prompted, ToolExecution
 from aarlab.memory.messages import Message, Text, ToolCall, ToolResult
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_writer import RunWriter
 
 HEADING = re.compile(r"─ (\S+), (?:round (\d+)|briefing) · step ([\d,]+) of ([\d,]+) ─")
 
@@ -24,17 +25,17 @@ HEADING = re.compile(r"─ (\S+), (?:round (\d+)|briefing) · step ([\d,]+) of (
 @pytest.fixture
 def file(summary: dict[str, Any]) -> Any:
     """A finished run, open."""
-    with RunFile.read(Path(summary["file"])) as file:
+    with RunReader.open(Path(summary["file"])) as file:
         yield file
 
 
 @pytest.fixture
-def walk(file: RunFile) -> Callable[..., str]:
+def walk(file: RunWriter) -> Callable[..., str]:
     """One walk through the finished run."""
     return walk_through(file)
 
 
-def walk_through(file: RunFile) -> Callable[..., str]:
+def walk_through(file: RunWriter) -> Callable[..., str]:
     """Return a walk; called with commands, it returns what the last of them shows."""
     walk, console = StepBrowser(file, DisplayOptions()), Console(width=100, force_terminal=False, color_system=None)
 
@@ -56,7 +57,7 @@ def where(shown: str) -> tuple[str, int, int]:
     return found[0], int(found[1] or 0), int(found[2].replace(",", ""))
 
 
-def test_the_steps_of_a_run_are_its_events_each_once_and_in_order(file: RunFile) -> None:
+def test_the_steps_of_a_run_are_its_events_each_once_and_in_order(file: RunWriter) -> None:
     places: dict[str, list[int]] = {}
     for step in agent_steps(file):
         places.setdefault(step.stream, []).extend(range(step.first, step.last + 1))
@@ -64,7 +65,7 @@ def test_the_steps_of_a_run_are_its_events_each_once_and_in_order(file: RunFile)
     assert places == {stream: list(range(length)) for stream, length in lengths.items()}
 
 
-def test_a_step_of_a_researcher_is_one_thought_and_all_that_comes_of_it(file: RunFile) -> None:
+def test_a_step_of_a_researcher_is_one_thought_and_all_that_comes_of_it(file: RunWriter) -> None:
     for step in agent_steps(file):
         events = [entry.event for entry in file.stream_range(step.stream, step.first, step.last)]
         if step.stream == TEAM:
@@ -96,7 +97,7 @@ def test_one_agent_can_be_followed_and_a_round_gone_to(walk: Callable[..., str])
     assert "no such agent" in walk("a r77")
 
 
-def test_a_tool_call_is_opened_whole(walk: Callable[..., str], file: RunFile) -> None:
+def test_a_tool_call_is_opened_whole(walk: Callable[..., str], file: RunWriter) -> None:
     first = next(entry for entry in file.entries(Experiment, stream="r1"))
     steps = [step for step in agent_steps(file) if step.stream == "r1"]
     number = next(number for number, step in enumerate(steps) if step.last >= first.ordinal)
@@ -111,9 +112,9 @@ def test_a_tool_call_is_opened_whole(walk: Callable[..., str], file: RunFile) ->
 
 
 @pytest.fixture
-def borrowing(tmp_path: Path) -> RunFile:
+def borrowing(tmp_path: Path) -> RunWriter:
     """A run in which r2 takes up in its second round what r1 posted in the first."""
-    file = RunFile.create(tmp_path / "borrowing.db", run_id="borrowing", version="0", seed=1, scenario={})
+    file = RunWriter.create(tmp_path / "borrowing.db", run_id="borrowing", version="0", seed=1, scenario={})
 
     def thought(stream: str, round_: int, tool: str, *events: Event) -> None:
         use = ToolCall(f"u{round_}", tool, {})
@@ -132,7 +133,7 @@ def borrowing(tmp_path: Path) -> RunFile:
 
 
 @pytest.mark.parametrize("round_", [2, 3])
-def test_a_borrowed_idea_leads_to_where_it_was_posted_and_back(borrowing: RunFile, round_: int) -> None:
+def test_a_borrowed_idea_leads_to_where_it_was_posted_and_back(borrowing: RunWriter, round_: int) -> None:
     walk = walk_through(borrowing)
     shown = walk(f"r {round_}")
     assert "⤷ r1.f1 “Look at the margin”, which r1 posted in round 1" in shown
@@ -169,9 +170,9 @@ def test_a_walk_begins_when_the_replay_has_shown_that_all_is_the_same(summary: d
 
 def test_a_run_in_which_nothing_has_happened_is_no_way_to_walk(summary: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
-    with RunFile.read(Path(summary["file"])) as file:
+    with RunReader.open(Path(summary["file"])) as file:
         scenario = file.info().scenario
-    RunFile.create(path, run_id="empty", version="0", seed=7, scenario=scenario).close()
+    RunWriter.create(path, run_id="empty", version="0", seed=7, scenario=scenario).close()
     done = stepped("\n", str(path))
     assert (done.exit_code, done.exception) == (0, None), done.output
     assert "Nothing has happened in this run yet." in done.stdout

@@ -15,10 +15,10 @@ from click.testing import Result
 
 from aarlab.export.jsonl_records import with_chain_hashes
 from aarlab.memory.board import Board
-from aarlab.memory.events import EVENT_CLASSES
+from aarlab.memory.events import EVENT_CLASS_BY_KIND
 from aarlab.memory.lineage import lineage
 from aarlab.memory.migrations import MIGRATIONS
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 
@@ -166,7 +166,7 @@ def test_a_file_of_an_earlier_schema_comes_back_under_this_one(
     resealed([{**header, "schema": 1, "run": before}, *rest], path)
     done = aarlab("import", "run.jsonl", "--out", "back")
     assert done.exit_code == 0, done.output
-    with RunFile.read(Path("back", f"{summary['run_id']}.db")) as file:
+    with RunReader.open(Path("back", f"{summary['run_id']}.db")) as file:
         assert (file.digest(), file.info().sandbox) == (summary["digest"], None)
 
 
@@ -201,7 +201,7 @@ def test_networkx_opens_the_lineage_with_typed_attributes(
     aarlab: Aarlab, run: Path, format_: str, read: Callable[[Path], "nx.MultiDiGraph[str]"]
 ) -> None:
     graph = read(written(aarlab, "--format", format_))
-    with RunFile.read(run) as file:
+    with RunReader.open(run) as file:
         told, winner = lineage(Board(file)), file.info().summary["best"]["finding"]
     assert set(graph.nodes) == set(told.nodes)
     edges = [(a, b, relation) for a, b, relation in graph.edges(data="relation")]
@@ -219,9 +219,9 @@ def test_networkx_opens_the_lineage_with_typed_attributes(
 
 def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path) -> None:
     folder = written(aarlab, "--format", "csv")
-    assert {path.stem for path in folder.iterdir()} == {"run", "messages", *(kind.kind for kind in EVENT_CLASSES)}
+    assert {path.stem for path in folder.iterdir()} == {"run", "messages", *(kind.kind for kind in EVENT_CLASS_BY_KIND.values())}
     with closing(sqlite3.connect(run)) as connection:
-        for kind in EVENT_CLASSES:
+        for kind in EVENT_CLASS_BY_KIND.values():
             cursor = connection.execute(f"SELECT * FROM {kind.kind} ORDER BY event")
             names = [column[0] for column in cursor.description]
             rows = [["" if cell is None else str(cell) for cell in row] for row in cursor]
@@ -244,7 +244,7 @@ def test_what_a_pattern_matches_leaves_in_no_format(aarlab: Aarlab, run: Path) -
     assert aarlab("import", "run.jsonl", "--out", "back").exit_code == 0
     (back,) = Path("back").iterdir()
     assert "teacher" not in "\n".join(content(back)).split("CREATE TABLE")[0]
-    with RunFile.read(back) as file, RunFile.read(run) as before:
+    with RunReader.open(back) as file, RunReader.open(run) as before:
         assert file.info().summary["digest"] == file.digest() == header["digest"] != before.digest()
         assert len(list(file.entries())) == len(list(before.entries()))
     assert aarlab("show", str(back), "--agent", "r1").exit_code == 0

@@ -17,7 +17,7 @@ from browser import CHROMIUM, Browser
 from click.testing import Result
 
 from aarlab.memory.events import TEAM, Evaluation, FailedModelCall, ModelCall, ToolExecution
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
 EVERYBODY = (
@@ -61,7 +61,7 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
     assert done.exit_code == 0, done.output
     log = log_module.read_eval_log(json.loads(done.stdout)["file"], resolve_attachments=True)
     (sample,) = log.samples
-    with RunFile.read(nine) as file:
+    with RunReader.open(nine) as file:
         info, entries = file.info(), list(file.entries())
 
     assert (log.status, sample.id, sample.metadata["digest"]) == ("success", info.run_id, info.summary["digest"])
@@ -169,7 +169,7 @@ def test_the_viewer_of_inspect_shows_all_lanes_and_what_was_said_in_one(
     logs = tmp_path / "logs"
     logs.mkdir()
     assert aarlab("export", str(nine), "--format", "inspect", "--out", str(logs / "nine.eval")).exit_code == 0
-    with RunFile.read(nine) as file:
+    with RunReader.open(nine) as file:
         first = next(entry for entry in file.entries(ModelCall, stream="r7"))
         heldout = file.info().summary["heldout"]["pgr"]
     lanes = {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}

@@ -27,7 +27,7 @@ from aarlab.memory.messages import (
     ToolResult,
     ToolSpec,
 )
-from aarlab.memory.runfile import RunFile
+from aarlab.memory.run_reader import RunReader
 
 # Inspect is imported in the tests, and warns of things of its own when it is.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -97,7 +97,7 @@ def to_the_letter(path: Path, events: list[Any]) -> Counter[str]:
     """Check that every call of a run stands in the log as it was asked, and return how many there were by role."""
     from aarlab.export.inspect.request_reader import request_of
 
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         recorded = [(e.event.role, e.event.request) for e in file.entries(ModelCall) if isinstance(e.event, ModelCall)]
     answered = [event for event in events if event.error is None]
     assert [(event.role, request_of(event).hash) for event in answered] == recorded
@@ -123,7 +123,7 @@ def test_researchers_who_think_and_err_and_all_who_stand_around_them(
     assert any(INVALID_INPUT in call.arguments for m in told for call in getattr(m, "tool_calls", None) or ())
     assert any(part.type == "reasoning" and part.redacted for m in told if m.role == "assistant" for part in m.content)
     failed = [event for event in events if event.error is not None]
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         assert [event.error for event in failed] == [e.event.fault for e in file.entries(FailedModelCall)]
     assert failed
 
@@ -136,7 +136,7 @@ def test_conversations_whose_beginnings_were_summed_up(
         path = run(server=server)
     asked = to_the_letter(path, model_events(path))
     assert to_the_letter(path, model_events(path, "--out", "run.json")) == asked
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         assert asked["summariser"] == len(list(file.entries(Compaction))) >= 2
 
 
@@ -163,7 +163,7 @@ def test_what_was_not_asked_like_that_is_not_called_exact(
     events = model_events(path, "--redact", "wants to run")
     from aarlab.export.inspect.request_reader import request_of
 
-    with RunFile.read(path) as file:
+    with RunReader.open(path) as file:
         recorded = [e.event.request for e in file.entries(ModelCall) if isinstance(e.event, ModelCall)]
     assert [event.metadata["request"] for event in events] == recorded
     same = [request_of(event).hash == request for event, request in zip(events, recorded, strict=True)]

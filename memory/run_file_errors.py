@@ -1,0 +1,33 @@
+"""Errors of run files."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SchemaError(ValueError):
+    """The file is not a run file, is damaged, or was written by another version of aarlab. The message says which."""
+
+
+class ContentNotFound(SchemaError, KeyError):
+    """The file has no message or text under a hash that one of its events refers to."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+@contextmanager
+def damage_as_schema_error(path: Path, *, writable: bool = False) -> Iterator[None]:
+    """Turn errors of reading a damaged run file into a SchemaError.
+
+    In a file that is being written, SQLite's OperationalError passes through: it is about the disk or another process.
+    """
+    try:
+        yield
+    except SchemaError:
+        raise
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if writable and isinstance(error, sqlite3.OperationalError):
+            raise
+        raise SchemaError(f"{path} is damaged ({type(error).__name__}: {error})") from None

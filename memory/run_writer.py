@@ -1,0 +1,204 @@
+"""Write a run file: append events, store messages and texts, record the result."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
+
+from aarlab.memory.events import Event, LogEntry, Role
+from aarlab.memory.file_lock import FileLock
+from aarlab.memory.fork_history import copy_parent_events
+from aarlab.memory.messages import Json, Message, canonical_json
+from aarlab.memory.migrations import migrate
+from aarlab.memory.run_info import Status
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_tape import RecordedCall, Tape
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+EventRow = tuple[str, int, int, float, str, str]
+"""Stream, ordinal, round, hours, kind and JSON of an event."""
+
+
+class NewRun(TypedDict):
+    """The row of table `runs` that a new run file starts with."""
+
+    run_id: str
+    version: str
+    seed: int
+    scenario: Json
+    sandbox: NotRequired[str | None]
+    fork_history: NotRequired[Sequence[Json]]
+
+
+class RunWriter(RunReader):
+    """A new run file, open for writing. Use it in the thread that opened it."""
+
+    is_replay = False
+    """Whether nothing may be appended that is not recorded already."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+        """Wrap an open connection; use `create` instead. Without a lock, nothing is written."""
+        super().__init__(path, connection, writable=lock is not None)
+        self.tape = Tape(connection)
+        """The events that the file had when it was opened."""
+        self._lock = lock
+        self._next_ordinal = dict.fromkeys(self.tape.streams, 0)
+        self._listeners: list[Callable[[LogEntry], None]] = []
+
+    @classmethod
+    def create(cls, path: Path, **run: Unpack[NewRun]) -> "RunWriter":
+        """Create a run file. Raises FileExistsError if the path is taken, RunFileBusy if another process creates it."""
+        lock = create_run_file(path, run)
+        with lock.release_on_error():
+            return RunWriter(path, open_for_writing(path), lock)
+
+    def close(self) -> None:
+        """Close the connection and release the lock. Everything appended is in the file already."""
+        super().close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def append(self, stream: str, event: Event, *, round: int, hours: float) -> LogEntry:
+        """Append an event to its stream, durably and at once, and call the listeners with its entry."""
+        ordinal, hours = self.next_ordinal(stream), _whole_microhours(hours)
+        row = (stream, ordinal, round, hours, event.kind, canonical_json(event.to_json()))
+        id_, at = self._write(event, row)
+        self._next_ordinal[stream] = ordinal + 1
+        entry = LogEntry(id_, stream, ordinal, round, hours, event, at)
+        for listener in self._listeners:
+            listener(entry)
+        return entry
+
+    def _write(self, event: Event, row: EventRow) -> tuple[int, str]:
+        """Write an event, and return its id and time."""
+        at = _now()
+        cursor = self._connection.execute(
+            "INSERT INTO events (stream, ordinal, round, hours, kind, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*row, at),
+        )
+        return cursor.lastrowid or 0, at
+
+    def next_ordinal(self, stream: str) -> int:
+        """Return the ordinal of the stream's next event."""
+        return self._next_ordinal.get(stream, 0)
+
+    def recorded_call(self, stream: str, round: int, role: Role) -> RecordedCall:
+        """Return what the tape has of the next model call in a stream.
+
+        Raises:
+            Divergence: The tape has another event there.
+        """
+        return self.tape.call(stream, self.next_ordinal(stream), round, role)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make everything appended inside visible at once, or not at all."""
+        with self._database.atomic():
+            yield
+
+    @cached_property
+    def _database(self) -> "Database":
+        from sqlite_utils import Database
+
+        return Database(self._connection)
+
+    def store_message(self, message: Message) -> str:
+        """Store a message, unless it is there already, and return its hash."""
+        return self._contents.store_message(message)
+
+    def store_text(self, text: str) -> str:
+        """Store a text, unless it is there already, and return its hash."""
+        return self._contents.store_text(text)
+
+    def finish(self, status: Status, summary: Json = None) -> None:
+        """Record the final status, and the summary if the run was scored."""
+        self._connection.execute(
+            "UPDATE runs SET status = ?, summary = ?", (status, None if summary is None else canonical_json(summary))
+        )
+        # Leaving WAL mode makes the run one file again. It fails while another process reads; then WAL mode stays.
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+
+    def on_event(self, listener: Callable[[LogEntry], None]) -> None:
+        """Call `listener` with every entry appended from now on."""
+        self._listeners.append(listener)
+
+
+def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_round: int = 0) -> FileLock:
+    """Create a run file and return its lock.
+
+    Args:
+        path: Where it is created.
+        run: The row of table `runs`.
+        parent: Run file whose events before `before_round` are copied.
+        before_round: First round of the parent that is not copied.
+
+    Raises:
+        FileExistsError: The path is taken.
+        RunFileBusy: Another process creates the file.
+    """
+    from sqlite_utils import Database
+
+    if path.exists():
+        raise FileExistsError(f"{path} exists already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock.acquire(path)
+    partial_path = path.with_name(f"{path.name}.partial")
+    try:
+        if path.exists():
+            raise FileExistsError(f"{path} exists already")
+        partial_path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(partial_path, isolation_level=None, uri=True)) as connection:
+            database = Database(connection)
+            migrate(database)
+            database.table("runs").insert(_runs_row(run))
+            if parent is not None:
+                with RunReader.open(parent) as parent_file, database.atomic():
+                    copy_parent_events(connection, parent_file._connection, before_round)
+        os.replace(partial_path, path)
+    except BaseException:
+        partial_path.unlink(missing_ok=True)
+        lock.release()
+        raise
+    return lock
+
+
+def _runs_row(run: NewRun) -> dict[str, Json]:
+    fork_history = run.get("fork_history")
+    return {
+        "run_id": run["run_id"],
+        "aarlab_version": run["version"],
+        "created_at": _now(),
+        "seed": run["seed"],
+        "scenario": canonical_json(run["scenario"]),
+        "status": "running",
+        "summary": None,
+        "sandbox": run.get("sandbox"),
+        "fork_history": canonical_json(list(fork_history)) if fork_history else None,
+    }
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection in WAL mode, so that others can read while the run is written."""
+    connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A crash of the process loses nothing with NORMAL, a crash of the machine perhaps the last moments. FULL costs
+    # tenfold.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _whole_microhours(hours: float) -> float:
+    # Sums of tenths differ in the last digits; a microhour is far below anything that matters.
+    return round(hours, 6)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
