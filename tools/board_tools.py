@@ -9,7 +9,7 @@ from aarlab.memory.board import Post
 from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
 from aarlab.memory.messages import Json
 from aarlab.scenarios.toolkit import FAMILIES
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
 
 _Limit = Annotated[int, Field(ge=1, le=50)]
@@ -33,7 +33,7 @@ def listing_entry(post: Post) -> dict[str, Json]:
     return entry
 
 
-def _visible_post(session: ToolSession, finding: str) -> Post:
+def _visible_post(session: AgentSession, finding: str) -> Post:
     post = session.board.post(finding, visible_to=session.agent)
     if post is None:
         raise ToolError(f"there is no finding {finding!r} on the board as you see it; read_board lists what there is")
@@ -53,7 +53,7 @@ class ReadBoard(Arguments):
     limit: _Limit = 20
 
 
-async def _read_board(session: ToolSession, args: ReadBoard) -> ToolOutput:
+async def _read_board(session: AgentSession, args: ReadBoard) -> ToolOutput:
     posts = session.board.posts(visible_to=session.agent, type=args.type)[::-1]
     if args.order == "best":
         posts.sort(key=lambda post: post.finding.pgr if post.finding.pgr is not None else float("-inf"), reverse=True)
@@ -68,7 +68,7 @@ class SearchBoard(Arguments):
     limit: _Limit = 10
 
 
-async def _search_board(session: ToolSession, args: SearchBoard) -> ToolOutput:
+async def _search_board(session: AgentSession, args: SearchBoard) -> ToolOutput:
     posts = session.board.search(args.query, visible_to=session.agent, limit=args.limit)
     return ToolOutput(
         {"findings": [listing_entry(post) for post in posts]}, f"{len(posts)} findings for {args.query!r}"
@@ -83,7 +83,7 @@ class GrepBoard(Arguments):
     limit: _Limit = 20
 
 
-async def _grep_board(session: ToolSession, args: GrepBoard) -> ToolOutput:
+async def _grep_board(session: AgentSession, args: GrepBoard) -> ToolOutput:
     # No regular expressions: one that never ends would hold up the whole lab.
     pattern = args.pattern.casefold()
     matches = [
@@ -95,7 +95,7 @@ async def _grep_board(session: ToolSession, args: GrepBoard) -> ToolOutput:
     return ToolOutput({"matches": matches[: args.limit]}, f"{len(matches)} lines for {args.pattern!r}")
 
 
-def _lines(session: ToolSession, post: Post) -> list[str]:
+def _lines(session: AgentSession, post: Post) -> list[str]:
     finding = post.finding
     code = session.file.text(finding.code) if finding.code is not None else ""
     return [finding.title, *finding.body.splitlines(), *code.splitlines()]
@@ -108,7 +108,7 @@ class AskLibrarian(Arguments):
     """What you want to know, in words."""
 
 
-async def _ask_librarian(session: ToolSession, args: AskLibrarian) -> ToolOutput:
+async def _ask_librarian(session: AgentSession, args: AskLibrarian) -> ToolOutput:
     assert session.librarian is not None, "the tool was offered without a librarian"
     answer_text, findings = await session.librarian(args.question)
     posts = [
@@ -125,14 +125,14 @@ class ReadFindings(Arguments):
     """Their ids, as the board lists them."""
 
 
-async def _read_findings(session: ToolSession, args: ReadFindings) -> ToolOutput:
+async def _read_findings(session: AgentSession, args: ReadFindings) -> ToolOutput:
     posts = [_visible_post(session, finding) for finding in dict.fromkeys(args.findings)]
     return ToolOutput(
         {"findings": [_full_entry(session, post) for post in posts]}, ", ".join(post.finding.id for post in posts)
     )
 
 
-def _full_entry(session: ToolSession, post: Post) -> dict[str, Json]:
+def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
     """Return all there is to a finding: what is listed, its body, its method and training log, and what others said."""
     finding = post.finding
     entry = {**listing_entry(post), "body": finding.body}
@@ -154,7 +154,7 @@ def _full_entry(session: ToolSession, post: Post) -> dict[str, Json]:
     return entry
 
 
-def _log(session: ToolSession, finding: Finding) -> Json:
+def _log(session: AgentSession, finding: Finding) -> Json:
     """Return the training log of the experiment that a finding reports on."""
     logs = (e.event for e in session.file.entries(Experiment, stream=finding.author) if isinstance(e.event, Experiment))
     return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
@@ -178,7 +178,7 @@ class PostFinding(Arguments):
     """Ids of the findings it builds on."""
 
 
-async def _post_finding(session: ToolSession, args: PostFinding) -> ToolOutput:
+async def _post_finding(session: AgentSession, args: PostFinding) -> ToolOutput:
     if args.family not in FAMILIES:
         raise ToolError(f"no family is called {args.family!r}; there are: {', '.join(FAMILIES)}")
     experiment = _experiment(session, args)
@@ -204,21 +204,21 @@ async def _post_finding(session: ToolSession, args: PostFinding) -> ToolOutput:
     return ToolOutput({"finding": finding.id}, f"{finding.id} ({args.type}): {args.title}")
 
 
-def _experiment(session: ToolSession, args: PostFinding) -> Experiment | None:
+def _experiment(session: AgentSession, args: PostFinding) -> Experiment | None:
     """Return the experiment a post reports on, checked."""
     if args.experiment is None:
         if args.type == "result":
             raise ToolError("a result needs the id of the experiment it reports on (experiment)")
         return None
-    for entry in session.file.entries(Experiment, stream=session.agent):
-        if isinstance(entry.event, Experiment) and entry.event.id == args.experiment:
-            if args.type == "result" and entry.event.pgr is None:
-                raise ToolError(f"{args.experiment} has no score to report; post it as an error or an insight")
-            return entry.event
-    raise ToolError(f"you have no experiment {args.experiment!r}")
+    experiment = session.experiments.get(args.experiment)
+    if experiment is None:
+        raise ToolError(f"you have no experiment {args.experiment!r}")
+    if args.type == "result" and experiment.pgr is None:
+        raise ToolError(f"{args.experiment} has no score to report; post it as an error or an insight")
+    return experiment
 
 
-def _relation(session: ToolSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
+def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
     """Tell how a finding stands to one it builds on: the same code, code borrowed and changed, or an idea taken
     further.
     """
@@ -234,7 +234,7 @@ class Borrow(Arguments):
     """Id of another researcher's finding that has a method."""
 
 
-async def _borrow(session: ToolSession, args: Borrow) -> ToolOutput:
+async def _borrow(session: AgentSession, args: Borrow) -> ToolOutput:
     finding = _visible_post(session, args.finding).finding
     if finding.code is None:
         raise ToolError(f"{finding.id} has no method to borrow: no experiment stands behind it")
@@ -242,7 +242,7 @@ async def _borrow(session: ToolSession, args: Borrow) -> ToolOutput:
         raise ToolError(f"{finding.id} is your own; its method is in your workspace already")
     path = f"borrowed/{finding.id}.py"
     code = session.file.text(finding.code)
-    session.write(path, code)
+    session.write_file(path, code)
     session.borrowed_from[finding.code] = finding.id
     session.record(Borrowed(finding.id, path))
     session.record_decision("parent", finding.id)
@@ -258,7 +258,7 @@ class Critique(Arguments):
     """What is wrong or missing, and how one could tell."""
 
 
-async def _critique(session: ToolSession, args: Critique) -> ToolOutput:
+async def _critique(session: AgentSession, args: Critique) -> ToolOutput:
     finding = _visible_post(session, args.finding).finding
     session.record(Edge("critiques", session.agent, finding.id, args.text))
     return ToolOutput({"critiqued": finding.id}, f"{finding.id}: {args.text}")
@@ -271,7 +271,7 @@ class Submit(Arguments):
     """Id of a result of yours that was run in full."""
 
 
-async def _submit(session: ToolSession, args: Submit) -> ToolOutput:
+async def _submit(session: AgentSession, args: Submit) -> ToolOutput:
     finding = _visible_post(session, args.finding).finding
     if finding.author != session.agent or finding.type != "result" or finding.fidelity != "full":
         raise ToolError(

@@ -3,13 +3,15 @@
 It costs what work was done: a full experiment that fails on its first world costs one world.
 """
 
+import json
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-from aarlab.memory.events import Evaluation, Experiment, Fidelity, Panel
-from aarlab.memory.messages import Json
+from aarlab.memory.events import Decider, Evaluation, Experiment, Fidelity, Panel
+from aarlab.memory.messages import Json, canonical_json
 from aarlab.tools.evaluator.run_evaluator import EvaluationResult
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
 EvaluationMode = Literal["guarded", "capped", "open"]
@@ -25,14 +27,18 @@ class RunExperiment(Arguments):
     """smoke: does it run at all, no score. pilot: a cheap first impression. full: what a result is reported from."""
 
 
-def code_at(session: ToolSession, path: str) -> str:
+def code_at(session: AgentSession, path: str) -> str:
     """Return the code of a workspace file. Raises ToolError if there is no such file."""
-    if path not in session.files:
-        raise ToolError(f"there is no file {path!r} in your workspace; there are: {', '.join(sorted(session.files))}")
-    return session.files[path]
+    if path not in session.workspace:
+        raise ToolError(
+            f"there is no file {path!r} in your workspace; there are: {', '.join(sorted(session.workspace))}"
+        )
+    return session.workspace[path]
 
 
-async def _run_experiment(session: ToolSession, args: RunExperiment) -> ToolOutput:
+async def _run_experiment(
+    session: AgentSession, args: RunExperiment, *, decided_by: Decider | None = None
+) -> ToolOutput:
     code = code_at(session, args.path)
     if args.fidelity == "full" and session.full_experiments_left == 0:
         raise ToolError(
@@ -41,10 +47,9 @@ async def _run_experiment(session: ToolSession, args: RunExperiment) -> ToolOutp
         )
     name = session.next_id("e")
     key = session.file.store_text(code)
-    if key not in session.executed_code:
-        session.executed_code.add(key)
+    if all(earlier.code != key for earlier in session.experiments.values()):
         session.record_decision("idea", args.path)
-    session.record_decision("fidelity", f"{args.fidelity} of {args.path}")
+    session.record_decision("fidelity", f"{args.fidelity} of {args.path}", decided_by=decided_by)
     result = await session.evaluator.experiment(code, args.fidelity, name=name)
     measurement = result.measurement
     experiment = Experiment(
@@ -55,13 +60,15 @@ async def _run_experiment(session: ToolSession, args: RunExperiment) -> ToolOutp
         error=result.error,
         pgr=measurement.pgr if measurement else None,
         se=measurement.se if measurement else None,
-        log=result.log,
+        # Keys in recorded order: prompts built from this event are the same when it comes from the tape.
+        log=json.loads(canonical_json(result.log)),
         work=result.work,
     )
     with session.file.atomic():
         if args.fidelity != "smoke":
             session.record(evaluation_event(name, "development", key, result))
         session.record(experiment)
+    session.experiments[name] = experiment
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:
         content["full_experiments_left"] = session.full_experiments_left
@@ -114,6 +121,11 @@ EXPERIMENT_TOOL = Tool(
     _cost_entry,
     _run_experiment,
 )
+
+
+def with_decider(tool: Tool, decider: Decider) -> Tool:
+    """Return the experiment tool with `decider` recorded as the one who chose the fidelity."""
+    return replace(tool, handler=partial(_run_experiment, decided_by=decider))
 
 
 def experiment_tool(evaluation: EvaluationMode, *, full_experiment_cap: int) -> Tool:

@@ -1,51 +1,97 @@
-"""A researcher's bench: everything its tools work on, and its clock."""
+"""The session of one agent: the state that its tools and its model calls work on, and its clock."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from aarlab.memory.board import Board
-from aarlab.memory.events import Decider, Decision, DecisionKind, Event, Experiment, FileWritten
+from aarlab.memory.events import (
+    AgentSetup,
+    Decider,
+    Decision,
+    DecisionKind,
+    Event,
+    Experiment,
+    FileWritten,
+    Prompted,
+)
+from aarlab.memory.messages import Conversation, Json, Message, ToolResult
 from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
 
 
 @dataclass(slots=True)
-class ToolSession:
-    """What one researcher works with during a run."""
+class AgentSession:
+    """The state of one researcher during a run.
+
+    The graph reads and changes it between model calls; tools get it as the first argument of their handler.
+    """
 
     agent: str
+    """Name of the researcher, which is also its stream in the event log."""
     file: RunWriter
     board: Board
     evaluator: EvaluatorProtocol
     costs: Mapping[str, float]
     """Research hours of each kind of step."""
     budget_hours: float
-    """Research hours this researcher has in all."""
+    """Research hours of this researcher in the whole run."""
     hours: float = 0.0
     """Research hours used so far."""
     round: int = 0
-    files: dict[str, str] = field(default_factory=dict)
-    """The workspace: text by path."""
+
+    workspace: dict[str, str] = field(default_factory=dict)
+    """Files of the researcher: text by path."""
     borrowed_from: dict[str, str] = field(default_factory=dict)
-    """Code hash of each borrowed method, to the finding it came from."""
-    executed_code: set[str] = field(default_factory=set)
-    """Code hashes this researcher has run before."""
+    """Finding id by the code hash of the method that was borrowed from it."""
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    """Experiments of this researcher by id."""
     id_counters: dict[str, int] = field(default_factory=dict)
-    """How many findings and experiments have been numbered."""
-    deciders: dict[DecisionKind, Decider] = field(default_factory=dict)
-    """Who takes which decision where it is not the researcher itself."""
-    librarian: Callable[[str], Awaitable[tuple[str, list[str]]]] | None = None
-    """Answers a question in words, with the findings it means; None where there is no librarian."""
+    """Last number of each kind of identifier."""
     full_experiment_cap: int | None = None
-    """Full experiments it may have scored; None: as many as it has hours for."""
+    """Maximum number of scored full experiments; None: no maximum."""
+    deciders: Mapping[DecisionKind, Decider] = field(default_factory=dict)
+    """Who takes a decision by structure; the researcher takes all others."""
+    librarian: Callable[[str], Awaitable[tuple[str, list[str]]]] | None = None
+    """Answers a question with a text and finding ids; None: the structure has no librarian."""
+
+    setup: AgentSetup | None = None
+    """The last recorded setup: base model, system prompt, tools, direction, neighbours."""
+    conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
+    compact_at: int | None = None
+    """Tokens at which the conversation is compacted; None: only when the provider refuses a request."""
+    context_tokens: int = 0
+    """Tokens of the last request and its reply."""
+
+    direction: str | None = None
+    """Assigned research direction; None: free."""
+    assigned: bool = False
+    """Whether an assignment is open."""
+    n_assignments: int = 0
+    stage: str = ""
+    """Current node of a staged workflow; empty: the first."""
+    repairs: int = 0
+    """Number of repairs of the current method in a staged workflow."""
+    last_experiment: Mapping[str, Json] = field(default_factory=dict)
+    """Result of the last experiment that a staged workflow ran."""
+    exhausted: bool = False
+    """Whether the researcher reached a limit; it then makes no more calls."""
 
     def record(self, event: Event) -> None:
-        """Write an event into this researcher's stream, at its present hour."""
+        """Append an event to this researcher's stream, at its current round and hour."""
         self.file.append(self.agent, event, round=self.round, hours=self.hours)
 
-    def record_decision(self, decision: DecisionKind, choice: str) -> None:
-        """Record a decision; it was the researcher's own unless the structure has given it to somebody else."""
-        self.record(Decision(decision, choice, self.deciders.get(decision, "agent")))
+    def record_decision(self, decision: DecisionKind, choice: str, *, decided_by: Decider | None = None) -> None:
+        """Record a decision. Without `decided_by` it is the structure's if the structure takes it, else the agent's."""
+        self.record(Decision(decision, choice, decided_by or self.deciders.get(decision, "agent")))
+
+    def add_message(self, message: Message) -> None:
+        """Append a message to the conversation and record it."""
+        self.conversation = self.conversation.then(message)
+        self.record(Prompted("researcher", self.file.store_message(message)))
+
+    def add_tool_results(self, results: list[ToolResult]) -> None:
+        """Append the results of the last tool calls to the conversation and record them."""
+        self.add_message(Message("user", tuple(results)))
 
     def next_id(self, id_kind: str) -> str:
         """Return the next identifier of a kind: `r3.f1`, `r3.f2`, ... for findings, `r3.e1`, ... for experiments."""
@@ -53,25 +99,24 @@ class ToolSession:
         return f"{self.agent}.{id_kind}{self.id_counters[id_kind]}"
 
     def spend(self, entry: str, *, share: float = 1.0) -> float:
-        """Let the clock advance by (a share of) an entry of the cost table and return the hours it took."""
+        """Advance the clock by a share of an entry of the cost table and return the hours."""
         hours = self.costs[entry] * share
         self.hours += hours
         return hours
 
     def can_afford(self, entry: str) -> bool:
-        """Tell whether a step fits into what is left of the budget."""
+        """Return whether the remaining hours cover an entry of the cost table."""
         return self.hours + self.costs[entry] <= self.budget_hours + 1e-9
 
     @property
     def full_experiments_left(self) -> int | None:
-        """Number of full experiments that it may still have scored; None where that is not limited."""
+        """Number of full experiments that may still be scored; None: no maximum."""
         if self.full_experiment_cap is None:
             return None
-        experiments = (entry.event for entry in self.file.entries(Experiment, stream=self.agent))
-        scored = [e for e in experiments if isinstance(e, Experiment) and e.fidelity == "full" and e.pgr is not None]
+        scored = [e for e in self.experiments.values() if e.fidelity == "full" and e.pgr is not None]
         return max(0, self.full_experiment_cap - len(scored))
 
-    def write(self, path: str, text: str) -> None:
-        """Put a file into the workspace."""
-        self.files[path] = text
+    def write_file(self, path: str, text: str) -> None:
+        """Write a file of the workspace and record it."""
+        self.workspace[path] = text
         self.record(FileWritten(path, self.file.store_text(text)))

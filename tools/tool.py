@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aarlab.memory.messages import Json, ToolSpec
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 
 
 class Arguments(BaseModel):
@@ -42,7 +42,7 @@ class Tool:
     arguments: type[Arguments]
     cost_entry: Callable[[Any], str]
     """Which entry of the cost table a use takes, from its arguments."""
-    handler: Callable[[ToolSession, Any], Awaitable[ToolOutput]]
+    handler: Callable[[AgentSession, Any], Awaitable[ToolOutput]]
 
     @cached_property
     def spec(self) -> ToolSpec:

@@ -7,7 +7,7 @@ from aarlab.memory.events import ToolExecution
 from aarlab.memory.messages import INVALID_INPUT, Json, ToolCall, ToolResult, canonical_json
 from aarlab.tools.board_tools import BOARD_TOOLS
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool, ToolError, ToolOutput
 from aarlab.tools.workspace_tools import WORKSPACE_TOOLS
 
@@ -18,18 +18,18 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
 
 
 async def call_tool(
-    session: ToolSession, call: ToolCall, tools: Mapping[str, Tool], *, refused: str | None = None
+    session: AgentSession, call: ToolCall, tools: Mapping[str, Tool], *, refusal: str | None = None
 ) -> ToolResult:
     """Carry out one tool use: check, charge, act, record. Whatever is wrong with it is answered, never raised.
 
-    `refused` is a reason why it must not happen, decided by somebody else.
+    `refusal` is the reason of another agent for not executing it.
     """
     charged_entry: str | None = None
     try:
         if call.name not in tools:
             raise ToolError(f"there is no tool {call.name!r} here; there are: {', '.join(tools)}")
-        if refused is not None:
-            raise ToolError(refused)
+        if refusal is not None:
+            raise ToolError(refusal)
         if INVALID_INPUT in call.arguments:
             raise ToolError(f"the input of {call.name} was not a JSON object; it may have been cut off. Write it again")
         tool = tools[call.name]

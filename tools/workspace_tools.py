@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from aarlab.memory.events import NotebookEntry
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
 
 _Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-/]*$", max_length=200)]
@@ -21,8 +21,8 @@ class WriteFile(Arguments):
     """The whole new content."""
 
 
-async def _write_file(session: ToolSession, args: WriteFile) -> ToolOutput:
-    session.write(args.path, args.text)
+async def _write_file(session: AgentSession, args: WriteFile) -> ToolOutput:
+    session.write_file(args.path, args.text)
     lines = args.text.count("\n") + (not args.text.endswith("\n"))
     return ToolOutput({"path": args.path, "lines": lines}, f"{args.path}, {lines} lines")
 
@@ -34,14 +34,14 @@ class ReadFile(Arguments):
     """Which file; empty for a list of the files there are."""
 
 
-async def _read_file(session: ToolSession, args: ReadFile) -> ToolOutput:
+async def _read_file(session: AgentSession, args: ReadFile) -> ToolOutput:
     if not args.path:
-        return ToolOutput({"files": sorted(session.files)}, f"{len(session.files)} files")
-    if args.path not in session.files:
+        return ToolOutput({"files": sorted(session.workspace)}, f"{len(session.workspace)} files")
+    if args.path not in session.workspace:
         raise ToolError(
-            f"there is no file {args.path!r} in your workspace; there are: {', '.join(sorted(session.files))}"
+            f"there is no file {args.path!r} in your workspace; there are: {', '.join(sorted(session.workspace))}"
         )
-    return ToolOutput({"path": args.path, "text": session.files[args.path]}, args.path)
+    return ToolOutput({"path": args.path, "text": session.workspace[args.path]}, args.path)
 
 
 class WriteNotebook(Arguments):
@@ -51,7 +51,7 @@ class WriteNotebook(Arguments):
     """What to remember."""
 
 
-async def _write_notebook(session: ToolSession, args: WriteNotebook) -> ToolOutput:
+async def _write_notebook(session: AgentSession, args: WriteNotebook) -> ToolOutput:
     session.record(NotebookEntry(args.text))
     return ToolOutput({"written": True}, args.text)
 
@@ -60,7 +60,7 @@ class ReadNotebook(Arguments):
     """Arguments of read_notebook."""
 
 
-async def _read_notebook(session: ToolSession, args: ReadNotebook) -> ToolOutput:
+async def _read_notebook(session: AgentSession, args: ReadNotebook) -> ToolOutput:
     entries = [
         {"round": entry.round, "hours": entry.hours, "text": entry.event.text}
         for entry in session.file.entries(NotebookEntry, stream=session.agent)

@@ -10,7 +10,7 @@ from aarlab.memory.events import Event, FailedModelCall, LimitReached, ModelCall
 from aarlab.memory.messages import Usage
 from aarlab.memory.run_tape import EndOfTape
 from aarlab.memory.run_writer import RunWriter
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class CallContext:
     """Takes the research hours of a call from whoever pays for it, and returns them."""
 
     @classmethod
-    def of(cls, tool_session: ToolSession, price: str | None) -> "CallContext":
+    def for_session(cls, session: AgentSession, price: str | None) -> "CallContext":
         """Return the line of a researcher's own stream, calls on which take an entry of the cost table, or nothing."""
-        call_context = cls(tool_session.file, tool_session.agent, tool_session.round, tool_session.record)
-        return call_context if price is None else replace(call_context, spend=lambda: tool_session.spend(price))
+        call_context = cls(session.file, session.agent, session.round, session.record)
+        return call_context if price is None else replace(call_context, spend=lambda: session.spend(price))
 
 
 async def ask(model: AgentModel, request: Request, role: Role, call_context: CallContext) -> Reply:

@@ -6,17 +6,14 @@ that the provider refused a request), so that a run that happens again does the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aarlab.agents.models.base import ContextTooLong, Reply, Request
 from aarlab.agents.researcher import summary_message, summary_request
 from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.model_pool import AgentModel
 from aarlab.memory.events import Compaction, Prompted
 from aarlab.memory.messages import Conversation, Message, ToolSpec, canonical_json, user_message
-
-if TYPE_CHECKING:
-    from aarlab.graph.flow.context import AgentSession
+from aarlab.tools.session import AgentSession
 
 _KEEP_SHARE = 0.25
 """How much of what was said is kept as it is, as a share of its bytes; so much less is read to sum up the rest."""
@@ -24,18 +21,8 @@ _MIN_DROPPED_SHARE = 0.25
 """Least share of a conversation, system prompt included, that `compact_at` takes out; less is not worth a summary."""
 
 
-@dataclass(slots=True)
-class ContextWindow:
-    """How much of its conversation a base model has to keep in mind, and may."""
-
-    compact_at: int | None = None
-    """Tokens at which the conversation is compacted; None: only when the provider refuses it."""
-    tokens: int = 0
-    """Of the last request and its answer, which are part of the next request."""
-
-
-async def call_within_window(session: "AgentSession", tools: tuple[ToolSpec, ...]) -> Reply:
-    """Ask a researcher's base model what to do next; its conversation is compacted before if it has become too long.
+async def call_within_window(session: AgentSession, model: AgentModel, tools: tuple[ToolSpec, ...]) -> Reply:
+    """Call a researcher's base model and append its reply to the conversation, which is compacted if it is too long.
 
     Raises:
         ContextTooLong: It does not fit, and there is nothing to be left out, or that has not helped.
@@ -43,17 +30,18 @@ async def call_within_window(session: "AgentSession", tools: tuple[ToolSpec, ...
         ModelError: There is no answer to be had.
     """
     if _is_due(session):
-        await _compact(session, tools, rejected_request=None)
-    call_context = CallContext.of(session.tool_session, "think")
+        await _compact(session, model, tools, rejected_request=None)
+    call_context = CallContext.for_session(session, "think")
     request = Request(session.conversation, tools)
     try:
-        reply = await ask(session.model, request, "researcher", call_context)
+        reply = await ask(model, request, "researcher", call_context)
     except ContextTooLong:
         if n_droppable(session.conversation.messages) == 0:
             raise
-        await _compact(session, tools, rejected_request=request.hash)
-        reply = await ask(session.model, Request(session.conversation, tools), "researcher", call_context)
-    session.window.tokens = reply.usage.tokens
+        await _compact(session, model, tools, rejected_request=request.hash)
+        reply = await ask(model, Request(session.conversation, tools), "researcher", call_context)
+    session.context_tokens = reply.usage.tokens
+    session.conversation = session.conversation.then(reply.message)
     return reply
 
 
@@ -71,33 +59,33 @@ def n_droppable(messages: Sequence[Message]) -> int:
     return enough[-1] if enough else next(iter(turns), 0)
 
 
-def _is_due(session: "AgentSession") -> bool:
-    window, conversation = session.window, session.conversation
-    if window.compact_at is None or window.tokens < window.compact_at:
+def _is_due(session: AgentSession) -> bool:
+    conversation = session.conversation
+    if session.compact_at is None or session.context_tokens < session.compact_at:
         return False
     sizes = [_bytes(message) for message in conversation.messages]
     dropped = sum(sizes[: n_droppable(conversation.messages)])
     return dropped >= _MIN_DROPPED_SHARE * (sum(sizes) + len(conversation.system.encode()))
 
 
-async def _compact(session: "AgentSession", tools: tuple[ToolSpec, ...], *, rejected_request: str | None) -> None:
+async def _compact(
+    session: AgentSession, model: AgentModel, tools: tuple[ToolSpec, ...], *, rejected_request: str | None
+) -> None:
     """Have the beginning of a conversation summed up, and put the summary in its place."""
-    before, file = session.conversation, session.tool_session.file
+    before, file = session.conversation, session.file
     dropped = n_droppable(before.messages)
     old, kept = before.messages[:dropped], before.messages[dropped:]
     # What was said up to there, word for word, has been read before: providers keep it in their caches.
     question = user_message(summary_request())
     request = Request(Conversation.begin(before.system).then(*old, question), tools)
-    session.tool_session.record(Prompted("summariser", file.store_message(question)))
-    reply = await ask(session.model, request, "summariser", CallContext.of(session.tool_session, None))
+    session.record(Prompted("summariser", file.store_message(question)))
+    reply = await ask(model, request, "summariser", CallContext.for_session(session, None))
     text = reply.message.text.strip()
     summary = user_message(summary_message(dropped, text))
     summary_hash = file.store_message(summary)
-    session.tool_session.record(
-        Compaction(dropped, len(kept), session.window.tokens, rejected_request, summary_hash, text)
-    )
+    session.record(Compaction(dropped, len(kept), session.context_tokens, rejected_request, summary_hash, text))
     session.conversation = Conversation.begin(before.system).then(summary, *kept)
-    session.window.tokens = 0
+    session.context_tokens = 0
 
 
 def _bytes(message: Message) -> int:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from langgraph.runtime import Runtime
 
 from aarlab.agents.researcher import assignment_message as assignment_prompt
-from aarlab.graph.flow.context import AgentSession, RunContext
+from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.researcher_nodes import NextStep, ResearcherState
 from aarlab.memory.events import PlanItem, WorkAssigned
 from aarlab.memory.messages import Json, user_message
 from aarlab.memory.seeds import rng
 from aarlab.scenarios import toolkit
 from aarlab.scenarios.toolkit.method_analysis import operators_in
+from aarlab.tools.session import AgentSession
 
 
 async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
@@ -19,10 +20,10 @@ async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSt
     run = runtime.context
     session = run.sessions[state["agent"]]
     if not session.assigned:
-        session.assignments += 1
+        session.n_assignments += 1
         event, details = _next_pool_idea(run, session) or _evolve(run, session)
-        session.tool_session.record(event)
-        session.tool_session.record_decision("parent", event.parent or event.idea or "nothing")
+        session.record(event)
+        session.record_decision("parent", event.parent or event.idea or "nothing")
         details = {"assignment": event.number, "idea": event.idea, "text": event.text, **details}
         session.add_message(user_message(assignment_prompt(event.number, event.text, details)))
         session.assigned = True
@@ -45,13 +46,13 @@ def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetail
     plans = list(run.file.entries(PlanItem))
     # A run that was forked may have been planned anew.
     pool = [e.event for e in plans if isinstance(e.event, PlanItem) and e.round == plans[-1].round]
-    index = list(run.sessions).index(session.tool_session.agent) + (session.assignments - 1) * len(run.sessions)
+    index = list(run.sessions).index(session.agent) + (session.n_assignments - 1) * len(run.sessions)
     if index >= len(pool) and "evolution" in run.resolved.assigners:
         return None
     idea = pool[index % len(pool)]
     text = idea.text if index < len(pool) else f"Take this idea further: {idea.text}"
     empty: dict[str, Json] = {"parent": None, "parent_code": None, "mutation": None}
-    return WorkAssigned(session.assignments, text, idea.id, None, None), empty
+    return WorkAssigned(session.n_assignments, text, idea.id, None, None), empty
 
 
 def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
@@ -60,9 +61,9 @@ def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
     The archive holds the best result of each method family that the researcher can see (MAP-Elites, Mouret and Clune
     2015); parents are drawn evenly from it. Where a topology divides the team, each part has an archive of its own.
     """
-    draw = rng(run.scenario.seed, session.tool_session.agent, "selection", session.assignments)
+    draw = rng(run.scenario.seed, session.agent, "selection", session.n_assignments)
     elites: dict[str, str] = {}
-    for post in run.board.leaderboard(visible_to=session.tool_session.agent):
+    for post in run.board.leaderboard(visible_to=session.agent):
         if post.finding.pgr is not None:
             elites.setdefault(post.finding.family, post.finding.id)
     archive = sorted(elites.values())
@@ -89,7 +90,7 @@ def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
     }
     start = f"Take the method of {parent}" if parent else "Begin with the weak labels as they are"
     text = f"{start} and {_describe_mutation(mutation)}."
-    event = WorkAssigned(session.assignments, text, None, parent, mutation_kind)
+    event = WorkAssigned(session.n_assignments, text, None, parent, mutation_kind)
     return event, {"parent": parent, "parent_code": code, "mutation": mutation}
 
 

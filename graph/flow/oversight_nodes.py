@@ -54,10 +54,11 @@ def overseer_note(run: RunContext, round: int) -> str:
 
 
 async def _ask(run: RunContext, request: Request, round: int) -> OversightDecision:
-    assert run.overseer is not None, "oversight was compiled without an overseer"
     prompted = Prompted("overseer", run.file.store_message(request.conversation.messages[0]))
     run.record(prompted, round=round, stream=OVERSEER)
-    ruling = overseer.parse_decision(await ask(run.overseer, request, "overseer", run.call_context(OVERSEER, round)))
+    ruling = overseer.parse_decision(
+        await ask(run.models[OVERSEER], request, "overseer", run.call_context(OVERSEER, round))
+    )
     run.record(ruling, round=round, stream=OVERSEER)
     return ruling
 

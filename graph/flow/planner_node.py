@@ -56,14 +56,13 @@ def planner_system_prompt(scenario: Scenario) -> str:
 async def _request_plan(
     run: RunContext, what: planner.PlanKind, count: int, *, critiques: int
 ) -> list[tuple[str, list[str]]]:
-    assert run.planner is not None, "a plan was compiled without a planner"
     conversation = Conversation.begin(planner_system_prompt(run.scenario))
     asked: Message = user_message(planner.plan_message(what, count))
     for critique in range(critiques + 1):
         conversation = conversation.then(asked)
         run.record(Prompted("planner", run.file.store_message(asked)), round=run.setup_round, stream=PLANNER)
         request = Request(conversation, (planner.TOOLS[what],))
-        reply = await ask(run.planner, request, "planner", run.call_context(PLANNER, run.setup_round))
+        reply = await ask(run.models[PLANNER], request, "planner", run.call_context(PLANNER, run.setup_round))
         planned_texts = planner.parse_plan(reply, what)
         conversation = conversation.then(reply.message)
         if critique < critiques:

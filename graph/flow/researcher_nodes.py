@@ -1,20 +1,29 @@
-"""The steps a researcher's graph is made of: think, act, consult the reviewer, and the rules of its clock."""
+"""Nodes of the researcher graph: think, act, consult the reviewer."""
 
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
 from aarlab.agents import reviewer
+from aarlab.agents.researcher import truncation_message
 from aarlab.graph.calls.call import CallContext, ask
-from aarlab.graph.flow.context import AgentSession, RunContext
-from aarlab.memory.events import Experiment, Prompted, ReviewDecision
-from aarlab.memory.messages import Json, ToolCall, ToolResult
-from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
+from aarlab.graph.calls.compaction import call_within_window
+from aarlab.graph.flow.context import REVIEWER, RunContext
+from aarlab.memory.events import Prompted, ReviewDecision
+from aarlab.memory.messages import Json, Message, ToolCall, ToolResult, user_message
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, with_decider
+from aarlab.tools.session import AgentSession
+from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import call_tool
+
+MAX_CONTINUATIONS = 2
+"""How often a researcher is asked to continue a reply that was cut off at the provider's token limit."""
+WAIT = "wait"
+"""Value of `next` that ends the slice."""
 
 
 class ResearcherState(TypedDict):
-    """State of a researcher's graph: whose slice of research time it is, until when, and where it goes next."""
+    """State of the researcher graph: the researcher, the research hour at which its slice ends, and the next node."""
 
     agent: str
     until: float
@@ -22,110 +31,122 @@ class ResearcherState(TypedDict):
 
 
 class NextStep(TypedDict):
-    """What a node of a researcher's graph decides: the node that comes next, `wait` to end the slice."""
+    """Update by a node of the researcher graph: the next node, or `WAIT`."""
 
     next: str
 
 
-WAIT = "wait"
-
-
 def time_left(session: AgentSession, state: ResearcherState) -> bool:
-    """Tell whether another step may begin in this slice. A step that runs over is taken off the next slice."""
-    return session.tool_session.hours < state["until"] - 1e-9 and session.tool_session.can_afford("think")
+    """Return whether another step may begin in this slice. A step that overruns shortens the next slice."""
+    return session.hours < state["until"] - 1e-9 and session.can_afford("think")
 
 
-def is_full_run(tool_call: ToolCall) -> bool:
-    """Tell whether a tool use asks for a full experiment."""
-    return tool_call.name == EXPERIMENT_TOOL.name and tool_call.arguments.get("fidelity") == "full"
+async def call_researcher(run: RunContext, session: AgentSession, tools: dict[str, Tool]) -> Message:
+    """Call a researcher's base model with these tools, append its reply to the conversation and return it.
+
+    A reply without tool calls that was cut off is continued up to `MAX_CONTINUATIONS` times.
+    """
+    model, specs = run.models[session.agent], tuple(tool.spec for tool in tools.values())
+    reply = await call_within_window(session, model, specs)
+    for _ in range(MAX_CONTINUATIONS):
+        if reply.stop_reason != "max_tokens" or reply.message.tool_calls or not session.can_afford("think"):
+            break
+        session.add_message(user_message(truncation_message()))
+        reply = await call_within_window(session, model, specs)
+    return reply.message
 
 
 async def think(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """The researcher chooses its next step."""
-    session = runtime.context.sessions[state["agent"]]
-    message = await session.think(session.tools)
-    tool_calls = message.tool_calls
-    session.tool_session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or WAIT)
+    """Call the base model: it chooses the next tool calls, or ends the slice by making none."""
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    tool_calls = (await call_researcher(run, session, dict(run.tools))).tool_calls
+    session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or WAIT)
     if not tool_calls:
-        # Whoever has nothing more to do waits for the others: the slice passes for everybody alike.
-        session.tool_session.hours = max(session.tool_session.hours, state["until"])
+        # Slices are equal for all researchers: the rest of this one is spent.
+        session.hours = max(session.hours, state["until"])
         return {"next": WAIT}
-    gated = runtime.context.resolved.gated and any(is_full_run(tool_call) for tool_call in tool_calls)
+    gated = run.resolved.gated and any(_is_full_experiment(tool_call) for tool_call in tool_calls)
     return {"next": "consult" if gated else "act"}
 
 
 async def act(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """Its tools are used, one after the other."""
-    session = runtime.context.sessions[state["agent"]]
-    results = [
-        await call_tool(session.tool_session, tool_call, session.tools)
-        for tool_call in session.conversation.messages[-1].tool_calls
-    ]
-    return _return_results(runtime.context, session, results, state)
+    """Execute the tool calls of the last reply in order."""
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    tool_calls = session.conversation.messages[-1].tool_calls
+    results = [await call_tool(session, tool_call, run.tools) for tool_call in tool_calls]
+    return _return_results(run, session, results, state)
 
 
 async def consult(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """The reviewer rules on each full run that is asked for; the other tools are used as they are."""
+    """Execute the tool calls of the last reply; full experiments only if the reviewer approves them."""
     run = runtime.context
     session = run.sessions[state["agent"]]
+    reviewed_tools = {**run.tools, EXPERIMENT_TOOL.name: with_decider(run.tools[EXPERIMENT_TOOL.name], REVIEWER)}
     results = []
     for tool_call in session.conversation.messages[-1].tool_calls:
-        refused = None
-        if is_full_run(tool_call):
-            ruling = await request_ruling(run, session, str(tool_call.arguments.get("path")))
-            refused = None if ruling.approved else f"the reviewer rejected this full run: {ruling.comment}"
-        results.append(await call_tool(session.tool_session, tool_call, session.tools, refused=refused))
-        session.tool_session.deciders.pop("fidelity", None)
+        if not _is_full_experiment(tool_call):
+            results.append(await call_tool(session, tool_call, run.tools))
+            continue
+        decision = await request_decision(run, session, str(tool_call.arguments.get("path")))
+        refusal = None if decision.approved else f"the reviewer rejected this full run: {decision.comment}"
+        results.append(await call_tool(session, tool_call, reviewed_tools, refusal=refusal))
     return _return_results(run, session, results, state)
+
+
+def _is_full_experiment(tool_call: ToolCall) -> bool:
+    return tool_call.name == EXPERIMENT_TOOL.name and tool_call.arguments.get("fidelity") == "full"
 
 
 def _return_results(
     run: RunContext, session: AgentSession, results: list[ToolResult], state: ResearcherState
 ) -> NextStep:
-    """Hand back the results of the tools, and go on."""
-    delivered = session.close_assignment(session.conversation.messages[-1].tool_calls, results)
+    """Append the tool results to the conversation and return the next step."""
+    completed = completes_assignment(session.conversation.messages[-1].tool_calls, results)
+    session.assigned = session.assigned and not completed
     session.add_tool_results(results)
     if not time_left(session, state):
         return {"next": WAIT}
-    return {"next": "assign" if delivered and run.resolved.assigners else "think"}
+    return {"next": "assign" if completed and run.resolved.assigners else "think"}
 
 
-async def request_ruling(run: RunContext, session: AgentSession, path: str) -> ReviewDecision:
-    """Have the reviewer rule on a full run of a workspace file, and let it take the decision on the books."""
-    tool_session = session.tool_session
-    code = tool_session.files.get(path, "")
-    request = reviewer.run_review_request(
-        tool_session.agent, _ruling_context(session, code), full_hours=tool_session.costs["full"]
+def completes_assignment(tool_calls: tuple[ToolCall, ...], results: list[ToolResult]) -> bool:
+    """Return whether a tool call posted a finding with an experiment, which completes an assignment."""
+    return any(
+        tool_call.name == "post_finding" and tool_call.arguments.get("experiment") and not result.is_error
+        for tool_call, result in zip(tool_calls, results, strict=True)
     )
-    assert run.reviewer is not None, "a gate was compiled without a reviewer"
-    tool_session.record(Prompted("reviewer", tool_session.file.store_message(request.conversation.messages[0])))
-    run_decision = reviewer.parse_run_decision(
-        await ask(run.reviewer, request, "reviewer", CallContext.of(tool_session, "review"))
-    )
-    ruling = ReviewDecision(
-        tool_session.file.store_text(code), run_decision.approved, run_decision.comment, tool_session.costs["review"]
-    )
-    tool_session.record(ruling)
-    tool_session.deciders["fidelity"] = "reviewer"
-    if not ruling.approved:
-        tool_session.record_decision("fidelity", f"no full run of {path}")
-    return ruling
 
 
-def _ruling_context(session: AgentSession, code: str) -> dict[str, Json]:
-    """Return what the reviewer is shown of a full run: the method, and what came of it and of others so far."""
-    tool_session = session.tool_session
-    key = tool_session.file.store_text(code)
-    mine = [
-        e.event
-        for e in tool_session.file.entries(Experiment, stream=tool_session.agent)
-        if isinstance(e.event, Experiment)
+async def request_decision(run: RunContext, session: AgentSession, path: str) -> ReviewDecision:
+    """Ask the reviewer whether to run a full experiment on a workspace file; record and return its decision."""
+    code = session.workspace.get(path, "")
+    case = _review_case(session, code)
+    request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"])
+    session.record(Prompted("reviewer", session.file.store_message(request.conversation.messages[0])))
+    context = CallContext.for_session(session, "review")
+    reply = reviewer.parse_run_decision(await ask(run.models[REVIEWER], request, "reviewer", context))
+    code_hash = session.file.store_text(code)
+    decision = ReviewDecision(code_hash, reply.approved, reply.comment, session.costs["review"])
+    session.record(decision)
+    if not decision.approved:
+        session.record_decision("fidelity", f"no full run of {path}", decided_by=REVIEWER)
+    return decision
+
+
+def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
+    """Return the data for the reviewer: the method, its earlier experiments and the best findings."""
+    code_hash = session.file.store_text(code)
+    tried = [
+        {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log}
+        for e in session.experiments.values()
+        if e.code == code_hash
     ]
-    tried = [{"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log} for e in mine if e.code == key]
-    done = [post.finding for post in tool_session.board.leaderboard(visible_to=tool_session.agent)]
+    ranked = [post.finding for post in session.board.leaderboard(visible_to=session.agent)]
     return {
         "method": code,
         "tried": tried,
-        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in done[:3]],
-        "same_method_posted": [f.id for f in done if f.code == key],
+        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in ranked[:3]],
+        "same_method_posted": [f.id for f in ranked if f.code == code_hash],
     }

@@ -4,17 +4,36 @@ import json
 from collections.abc import Mapping
 
 from aarlab.agents.researcher import system_prompt
-from aarlab.graph.flow.context import AgentSession, RunContext
+from aarlab.graph.flow.context import RunContext
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.events import AgentSetup
+from aarlab.memory.messages import Conversation, canonical_json
 from aarlab.scenarios import baselines, task_registry, toolkit
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, experiment_tool
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import TOOLS
 
 
-def session_system_prompt(run: RunContext, session: AgentSession) -> str:
-    """Return a researcher's system prompt."""
-    return system_prompt_for(session.tool_session.agent, run.scenario, session.direction)
+def update_setup(run: RunContext, session: AgentSession) -> None:
+    """Set a researcher's system prompt and record its setup, unless it is the setup recorded last.
+
+    The messages of the conversation are kept.
+    """
+    previous, visible = session.setup, run.neighbours
+    neighbours = None if visible is None else [name for name in run.sessions if name in visible[session.agent]]
+    system = system_prompt_for(session.agent, run.scenario, session.direction)
+    key = session.file.store_text(system)
+    tools = session.file.store_text(canonical_json([tool.spec.to_json() for tool in run.tools.values()]))
+    model = run.models[session.agent].name
+    setup = AgentSetup("researcher", model, key, tools, session.direction, neighbours)
+    if setup == previous:
+        return
+    session.conversation = Conversation.begin(system).then(*session.conversation.messages)
+    session.record(setup)
+    session.setup = setup
+    if previous is None or previous.direction != setup.direction:
+        session.record_decision("direction", session.direction or "free")
 
 
 def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:

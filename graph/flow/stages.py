@@ -8,10 +8,20 @@ from langgraph.runtime import Runtime
 
 from aarlab.agents.researcher import stage_message
 from aarlab.graph.flow.assignments import assign
-from aarlab.graph.flow.context import AgentSession, RunContext
-from aarlab.graph.flow.researcher_nodes import WAIT, NextStep, ResearcherState, request_ruling, time_left
+from aarlab.graph.flow.context import RunContext
+from aarlab.graph.flow.researcher_nodes import (
+    WAIT,
+    NextStep,
+    ResearcherState,
+    call_researcher,
+    completes_assignment,
+    request_decision,
+    time_left,
+)
+from aarlab.graph.structure.dials.dial import first_node
 from aarlab.memory.messages import ToolCall, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool_calls import call_tool
 
 METHOD_PATH = "method.py"
@@ -43,22 +53,23 @@ class Stage:
 
     async def __call__(self, state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
         """Work on the stage until it is done or the slice is over; then it goes on in the next slice."""
-        session = runtime.context.sessions[state["agent"]]
-        offered = {name: tool for name, tool in session.tools.items() if name in self.tools}
-        session.tool_session.record_decision("next_step", self.name)
+        run = runtime.context
+        session = run.sessions[state["agent"]]
+        offered = {name: tool for name, tool in run.tools.items() if name in self.tools}
+        session.record_decision("next_step", self.name)
         session.add_message(user_message(stage_message(self.name, **_prompt_values(self.name, session))))
         for _ in range(MAX_STAGE_TURNS):
-            tool_calls = (await session.think(offered)).tool_calls
-            results = [await call_tool(session.tool_session, tool_call, offered) for tool_call in tool_calls]
+            tool_calls = (await call_researcher(run, session, offered)).tool_calls
+            results = [await call_tool(session, tool_call, offered) for tool_call in tool_calls]
             if results:
-                session.close_assignment(tool_calls, results)
+                session.assigned = session.assigned and not completes_assignment(tool_calls, results)
                 session.add_tool_results(results)
             succeeded = {w.name for w, result in zip(tool_calls, results, strict=True) if not result.is_error}
             if self.ends_with in succeeded or (self.ends_with is None and not tool_calls):
-                return _advance(session, state, self.next_stage)
+                return _advance(run, session, state, self.next_stage)
             if not time_left(session, state):
-                return _advance(session, state, self.name)
-        return _advance(session, state, PROPOSE.name if self.ends_with else self.next_stage)
+                return _advance(run, session, state, self.name)
+        return _advance(run, session, state, PROPOSE.name if self.ends_with else self.next_stage)
 
 
 PROPOSE = Stage("propose", (*_READ_TOOLS, "borrow", "critique", "post_finding"), "post_finding", "plan")
@@ -76,85 +87,86 @@ def staged_nodes(*, gated: bool, assigned: bool) -> dict[str, tuple[Node, tuple[
     Where ideas are `assigned`, an assignment stands in the place of a proposal.
     """
     gate = "consult" if gated else "full_run"
-    first_node = "assign" if assigned else "propose"
+    first = "assign" if assigned else "propose"
     nodes: dict[str, tuple[Node, tuple[str, ...]]] = {
-        first_node: (assign, ("plan",)) if assigned else (PROPOSE, ("propose", "plan")),
-        "plan": (PLAN, ("implement", first_node)),
-        "implement": (IMPLEMENT, ("smoke", first_node)),
+        first: (assign, ("plan",)) if assigned else (PROPOSE, ("propose", "plan")),
+        "plan": (PLAN, ("implement", first)),
+        "implement": (IMPLEMENT, ("smoke", first)),
         "smoke": (_smoke(gate), ("implement", gate, "analyse")),
     }
     if gated:
-        nodes["consult"] = (_consult, ("full_run", first_node))
+        nodes["consult"] = (_consult, ("full_run", first))
     return {
         **nodes,
         "full_run": (_full_run, ("analyse",)),
-        "analyse": (ANALYSE, ("share", first_node)),
-        "share": (SHARE, (first_node,)),
+        "analyse": (ANALYSE, ("share", first)),
+        "share": (SHARE, (first,)),
     }
 
 
 def _smoke(gate: str) -> Node:
     async def smoke(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
         """The lab runs the smoke test; a method that fails goes back, a few times."""
-        session = runtime.context.sessions[state["agent"]]
+        run = runtime.context
+        session = run.sessions[state["agent"]]
         await _run_experiment(session, "smoke")
-        if "error" not in session.last_result:
+        if "error" not in session.last_experiment:
             session.repairs = 0
-            return _advance(session, state, gate)
+            return _advance(run, session, state, gate)
         session.repairs += 1
         if session.repairs <= MAX_REPAIRS:
-            return _advance(session, state, "implement")
+            return _advance(run, session, state, "implement")
         session.repairs = 0
-        return _advance(session, state, "analyse")
+        return _advance(run, session, state, "analyse")
 
     return smoke
 
 
 async def _consult(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
     """The reviewer rules on the full run."""
-    session = runtime.context.sessions[state["agent"]]
-    ruling = await request_ruling(runtime.context, session, METHOD_PATH)
-    session.tool_session.deciders["fidelity"] = "structure"
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    ruling = await request_decision(run, session, METHOD_PATH)
     if ruling.approved:
-        return _advance(session, state, "full_run")
+        return _advance(run, session, state, "full_run")
     session.add_message(user_message(f"The reviewer rejected the full run: {ruling.comment}"))
-    return _advance(session, state, "propose")
+    return _advance(run, session, state, "propose")
 
 
 async def _full_run(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
     """The lab runs the full experiment."""
-    session = runtime.context.sessions[state["agent"]]
-    if not session.tool_session.can_afford("full"):
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    if not session.can_afford("full"):
         # Nothing that the workflow asks for can be done any more.
-        session.tool_session.hours = session.tool_session.budget_hours
-        return _advance(session, state, "full_run")
+        session.hours = session.budget_hours
+        return _advance(run, session, state, "full_run")
     await _run_experiment(session, "full")
-    return _advance(session, state, "analyse")
+    return _advance(run, session, state, "analyse")
 
 
 async def _run_experiment(session: AgentSession, fidelity: str) -> None:
-    tool_session = session.tool_session
     tool_call = ToolCall(
-        f"run-{tool_session.id_counters.get('e', 0) + 1}",
+        f"run-{session.id_counters.get('e', 0) + 1}",
         EXPERIMENT_TOOL.name,
         {"path": METHOD_PATH, "fidelity": fidelity},
     )
-    tool_session.record_decision("next_step", fidelity)
-    result = await call_tool(tool_session, tool_call, {EXPERIMENT_TOOL.name: EXPERIMENT_TOOL})
-    session.last_result = json.loads(result.content)
+    session.record_decision("next_step", fidelity)
+    result = await call_tool(session, tool_call, {EXPERIMENT_TOOL.name: EXPERIMENT_TOOL})
+    session.last_experiment = json.loads(result.content)
 
 
 def _prompt_values(stage: str, session: AgentSession) -> dict[str, str]:
     """Return what fills the placeholders of a stage's prompt."""
     if stage == "implement":
         failed = session.repairs > 0
-        return {"failure": f"The smoke test failed: {session.last_result['error']}. Repair it." if failed else ""}
+        return {"failure": f"The smoke test failed: {session.last_experiment['error']}. Repair it." if failed else ""}
     if stage == "analyse":
-        return {"result": json.dumps(session.last_result)}
+        return {"result": json.dumps(session.last_experiment)}
     return {}
 
 
-def _advance(session: AgentSession, state: ResearcherState, stage: str) -> NextStep:
+def _advance(run: RunContext, session: AgentSession, state: ResearcherState, stage: str) -> NextStep:
     """Go on to a stage, in this slice if there is time, else in the next."""
-    session.stage = session.first_node if stage == PROPOSE.name else stage
+    session.stage = first_node(run.resolved) if stage == PROPOSE.name else stage
     return {"next": session.stage if time_left(session, state) else WAIT}

@@ -19,19 +19,21 @@ from aarlab.agents.models.base import ModelError
 from aarlab.agents.researcher import round_message
 from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.close import close
-from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, AgentSession, RunContext
+from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.direct import execute_directly
 from aarlab.graph.flow.limits import LIMITS, limit_ended_run, limit_event, raise_pending_errors, within_limits
 from aarlab.graph.flow.oversight_nodes import finding_details, oversee, overseer_note, release, stopped
 from aarlab.graph.flow.planner_node import plan
 from aarlab.graph.flow.researcher_graph import ResearcherGraph, compile_researcher
 from aarlab.graph.flow.researcher_nodes import ResearcherState, time_left
-from aarlab.graph.flow.researcher_setup import session_system_prompt
+from aarlab.graph.flow.researcher_setup import update_setup
+from aarlab.graph.structure.dials.dial import first_node
 from aarlab.graph.structure.structure import Structure
 from aarlab.memory.events import Edge, Prompted, Published, RoundStarted
 from aarlab.memory.messages import user_message
 from aarlab.memory.run_tape import Divergence
 from aarlab.tools.board_tools import listing_json
+from aarlab.tools.session import AgentSession
 
 
 class TeamState(TypedDict):
@@ -82,8 +84,8 @@ async def brief(state: TeamState, runtime: Runtime[RunContext]) -> None:
     """Everybody is told who they are and what they may do, as far as they do not know it."""
     run = runtime.context
     for session in run.sessions.values():
-        session.tool_session.round = run.setup_round
-        session.brief(session_system_prompt(run, session))
+        session.round = run.setup_round
+        update_setup(run, session)
 
 
 def _research(researcher: ResearcherGraph) -> Any:
@@ -92,12 +94,12 @@ def _research(researcher: ResearcherGraph) -> Any:
         run, session = runtime.context, runtime.context.sessions[state["agent"]]
         if session.exhausted:
             return
-        session.tool_session.round = state["round"]
+        session.round = state["round"]
         until = run.slice_end(state["round"])
         initial_state: ResearcherState = {
             "agent": state["agent"],
             "until": until,
-            "next": session.stage or session.first_node,
+            "next": session.stage or first_node(run.resolved),
         }
         try:
             session.add_message(user_message(_round_message(run, session)))
@@ -108,7 +110,7 @@ def _research(researcher: ResearcherGraph) -> Any:
                     await researcher.ainvoke(initial_state, context=run, config={"recursion_limit": 100_000})
         except LIMITS as limit:
             session.exhausted = True
-            session.tool_session.record(limit_event(run, limit, state["agent"]))
+            session.record(limit_event(run, limit, state["agent"]))
         except ModelError as model_error:
             run.model_pool.stopped = model_error
         except Divergence as divergence:
@@ -120,14 +122,13 @@ def _research(researcher: ResearcherGraph) -> Any:
 async def review(state: TeamState, runtime: Runtime[RunContext]) -> None:
     """The reviewer reads what was posted in this round and comments where it has something to say."""
     run = runtime.context
-    assert run.reviewer is not None, "a review was compiled without a reviewer"
     for post in run.board.posts():
         if post.round == state["round"]:
             request = reviewer.finding_review_request(post.finding.author, finding_details(run, post))
             prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
             run.record(prompted, round=state["round"], stream=REVIEWER)
             comment = reviewer.parse_critique(
-                await ask(run.reviewer, request, "reviewer", run.call_context(REVIEWER, state["round"]))
+                await ask(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, state["round"]))
             )
             if comment is not None:
                 critique = Edge("critiques", REVIEWER, post.finding.id, comment)
@@ -169,19 +170,16 @@ async def _next_nodes(state: TeamState, runtime: Runtime[RunContext]) -> list[Se
 
 def _round_message(run: RunContext, session: AgentSession) -> str:
     """Return the message that opens the round for one researcher."""
-    tool_session = session.tool_session
     new_findings = None
     if run.resolved.new_findings:
-        others = [
-            post for post in run.board.posts(visible_to=tool_session.agent) if post.finding.author != tool_session.agent
-        ]
-        new_findings = listing_json([post for post in others if post.round == tool_session.round - 1])
+        others = [post for post in run.board.posts(visible_to=session.agent) if post.finding.author != session.agent]
+        new_findings = listing_json([post for post in others if post.round == session.round - 1])
     return round_message(
-        round=tool_session.round,
+        round=session.round,
         rounds=run.rounds,
-        used=tool_session.hours,
-        hours=tool_session.budget_hours,
-        until=run.slice_end(tool_session.round),
+        used=session.hours,
+        hours=session.budget_hours,
+        until=run.slice_end(session.round),
         new_findings=new_findings,
-        note=overseer_note(run, tool_session.round),
+        note=overseer_note(run, session.round),
     )

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Set
 
 from aarlab.graph.calls.budget import SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
-from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, AgentSession, RunContext
+from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.librarian_answers import make_librarian
 from aarlab.graph.flow.researcher_setup import starters, tools_for
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure.dials.dial import deciders, first_node
+from aarlab.graph.structure.dials.dial import deciders
 from aarlab.graph.structure.dials.directions import direction_of
 from aarlab.graph.structure.structure import Structure
 from aarlab.graph.structure.topologies import neighbours_of
@@ -16,7 +16,7 @@ from aarlab.memory.board import Board
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 
 
 def build_run(
@@ -28,23 +28,15 @@ def build_run(
 ) -> RunContext:
     """Return the lab of a run that begins."""
     resolved = scenario.structure.resolved()
-    files = starters()
-    tool_sessions = {
-        name: ToolSession(
-            name, file, Board(file), evaluator, scenario.costs.model_dump(), scenario.budget.hours, files=dict(files)
-        )
-        for name in scenario.team.names
-    }
     model_pool = ModelPool(scenario, progress, shared_budget)
+    board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
     sessions = {
         name: AgentSession(
-            tool_session=tool_session,
-            model=model_pool.get(scenario.team.model_of(name), name),
-            tools={},
+            name, file, board, evaluator, costs, hours, workspace=starters(),
             direction=direction_of(i) if resolved.distinct_directions else None,
         )
-        for i, (name, tool_session) in enumerate(tool_sessions.items())
-    }
+        for i, name in enumerate(scenario.team.names)
+    }  # fmt: skip
     neighbours = neighbours_of(
         scenario.structure.topology, scenario.structure.topology_parameters, scenario.team.names, scenario.seed
     )
@@ -62,14 +54,10 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
     neighbours = run.neighbours
     if (now.topology, now.topology_parameters) != (then.topology, then.topology_parameters):
         neighbours = neighbours_of(now.topology, now.topology_parameters, scenario.team.names, scenario.seed)
-    for i, (name, session) in enumerate(run.sessions.items()):
-        session.model = model_pool.get(scenario.team.model_of(name), name)
+    for i, session in enumerate(run.sessions.values()):
         session.exhausted = session.exhausted and scenario.budget == before.budget
-        session.tool_session.costs, session.tool_session.budget_hours = (
-            scenario.costs.model_dump(),
-            scenario.budget.hours,
-        )
-        session.tool_session.evaluator = evaluator
+        session.costs, session.budget_hours = scenario.costs.model_dump(), scenario.budget.hours
+        session.evaluator = evaluator
         if not directed:
             session.direction = direction_of(i) if distinct else None
         if _work(now) != _work(then):
@@ -92,28 +80,26 @@ def _assemble(
 ) -> RunContext:
     """Put the desks up as the structure wants them, and hire the other roles that it has."""
     structure, team, resolved = scenario.structure, scenario.team, scenario.structure.resolved()
-    board, tools = Board(file, neighbours), tools_for(scenario)
+    board, full_experiment_cap = Board(file, neighbours), scenario.scoring.full_experiment_cap
+    model_names = {name: team.model_of(name) for name in team.names}
+    if "review" in resolved.team_nodes:
+        model_names[REVIEWER] = team.reviewer
+    if structure.oversight != "none":
+        model_names[OVERSEER] = team.overseer
+    if structure.planned:
+        model_names[PLANNER] = team.model_of(PLANNER)
     for name, session in sessions.items():
-        session.tools, session.first_node = tools, first_node(resolved)
-        session.window.compact_at = scenario.live.compact_at_for(session.model.name)
-        session.neighbours = (
-            None if neighbours is None else [other for other in team.names if other in neighbours[name]]
-        )
-        tool_session = session.tool_session
-        tool_session.board = board
-        tool_session.full_experiment_cap = (
-            scenario.scoring.full_experiment_cap if resolved.evaluation == "capped" else None
-        )
-        tool_session.deciders = deciders(resolved)
-        tool_session.librarian = None
+        session.board = board
+        session.compact_at = scenario.live.compact_at_for(model_names[name])
+        session.full_experiment_cap = full_experiment_cap if resolved.evaluation == "capped" else None
+        session.deciders = deciders(resolved)
+        session.librarian = None
         if structure.sharing == "query":
-            tool_session.librarian = make_librarian(session, model_pool.get(team.librarian, f"{name} librarian"))
+            session.librarian = make_librarian(session, model_pool.get(team.librarian, f"{name} librarian"))
     return RunContext(
-        scenario, resolved, file, board, evaluator, neighbours,
-        reviewer=model_pool.get(team.reviewer, REVIEWER) if "review" in resolved.team_nodes else None,
-        overseer=model_pool.get(team.overseer, OVERSEER) if structure.oversight != "none" else None,
-        planner=model_pool.get(team.model_of(PLANNER), PLANNER) if structure.planned else None,
-        sessions=sessions, model_pool=model_pool, progress=progress,
+        scenario, resolved, file, board, evaluator, neighbours, sessions, tools_for(scenario),
+        models={agent: model_pool.get(name, agent) for agent, name in model_names.items()},
+        model_pool=model_pool, progress=progress,
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def test_a_call_costs_its_price_and_a_refusal_costs_nothing(team: TeamDriver) ->
 
 def test_a_refused_call_is_not_executed(team: TeamDriver) -> None:
     r1 = team["r1"]
-    is_error, output = r1.try_tool("write_file", path="a.py", text="", refused="the reviewer says no")
+    is_error, output = r1.try_tool("write_file", path="a.py", text="", refusal="the reviewer says no")
     assert (is_error, output["error"]) == (True, "the reviewer says no")
     assert r1.call_tool("read_file")["files"] == []
 

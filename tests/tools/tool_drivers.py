@@ -9,7 +9,7 @@ from aarlab.memory.events import TEAM, Event, Published
 from aarlab.memory.messages import ToolCall
 from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator.run_evaluator import Evaluator
-from aarlab.tools.session import ToolSession
+from aarlab.tools.session import AgentSession
 from aarlab.tools.tool_calls import TOOLS, call_tool
 
 COSTS = {
@@ -29,12 +29,12 @@ def method(world):
 class ResearcherDriver:
     """Uses tools as a model would, and reads what it is told."""
 
-    def __init__(self, session: ToolSession) -> None:
+    def __init__(self, session: AgentSession) -> None:
         self.session = session
 
-    def try_tool(self, tool: str, *, refused: str | None = None, **arguments: Any) -> tuple[bool, dict[str, Any]]:
+    def try_tool(self, tool: str, *, refusal: str | None = None, **arguments: Any) -> tuple[bool, dict[str, Any]]:
         """Use a tool and return whether that was an error, and what was told."""
-        result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), TOOLS, refused=refused))
+        result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), TOOLS, refusal=refusal))
         return result.is_error, json.loads(result.content)
 
     def call_tool(self, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class TeamDriver:
 
     def __getitem__(self, name: str) -> ResearcherDriver:
         if name not in self.researchers:
-            session = ToolSession(name, self.file, self.board, self.evaluator, COSTS, budget_hours=24.0, round=1)
+            session = AgentSession(name, self.file, self.board, self.evaluator, COSTS, budget_hours=24.0, round=1)
             self.researchers[name] = ResearcherDriver(session)
         return self.researchers[name]
 
