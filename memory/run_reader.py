@@ -124,6 +124,15 @@ class RunReader:
                 values.append(value)
         yield from self._read(f"{where} ORDER BY id", values)
 
+    def by_research_hours(self, kind: type[E]) -> list[LogEntry[E]]:
+        """Return the researchers' events of one kind, ordered by research hour, then team order, then ordinal.
+
+        The order of arrival in the log depends on which researcher was computed first; this order does not.
+        """
+        index = {name: i for i, name in enumerate(self.researchers())}
+        entries = (entry for entry in self.entries(kind) if entry.stream in index)
+        return sorted(entries, key=lambda entry: (entry.hours, index[entry.stream], entry.ordinal))
+
     def stream_range(self, stream: str, first: int, last: int) -> Iterator[LogEntry]:
         """Iterate over the events of a stream from ordinal `first` to `last`, both included."""
         yield from self._read("stream = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal", [stream, first, last])

@@ -156,7 +156,7 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
 
 def _log(session: AgentSession, finding: Finding) -> Json:
     """Return the training log of the experiment that a finding reports on."""
-    logs = (e.event for e in session.file.entries(Experiment, stream=finding.author) if isinstance(e.event, Experiment))
+    logs = (e.event for e in session.file.entries(Experiment, stream=finding.author))
     return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
 
 

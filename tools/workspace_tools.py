@@ -64,7 +64,6 @@ async def _read_notebook(session: AgentSession, args: ReadNotebook) -> ToolOutpu
     entries = [
         {"round": entry.round, "hours": entry.hours, "text": entry.event.text}
         for entry in session.file.entries(NotebookEntry, stream=session.agent)
-        if isinstance(entry.event, NotebookEntry)
     ]
     return ToolOutput({"entries": entries}, f"{len(entries)} entries")
 

@@ -121,8 +121,8 @@ def _log(file: RunReader, count: _Counter) -> Iterator[str]:
 
 def _references(file: RunReader, count: _Counter) -> Iterator[str]:
     """What events name is there."""
-    findings = {e.event.id for e in file.entries(Finding) if isinstance(e.event, Finding)}
-    experiments = {e.event.id for e in file.entries(Experiment) if isinstance(e.event, Experiment)}
+    findings = {entry.event.id for entry in file.entries(Finding)}
+    experiments = {entry.event.id for entry in file.entries(Experiment)}
     for entry in file.entries():
         where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
         for name in _HASH_FIELDS.get(type(entry.event), ()):
@@ -179,14 +179,11 @@ def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
     """Calls add up to what the summary says, and to no more than the budget."""
     info, total, unknown = file.info(), Amount(), False
     for entry in file.entries(ModelCall, FailedModelCall):
-        match entry.event:
-            case ModelCall() | FailedModelCall() as call:
-                count.increment()
-                unknown = unknown or call.cost_usd is None
-                answered = int(isinstance(call, ModelCall))
-                total += Amount(call.cost_usd or 0.0, call.input_tokens + call.output_tokens, answered)
-            case _:
-                pass
+        call = entry.event
+        count.increment()
+        unknown = unknown or call.cost_usd is None
+        answered = int(isinstance(call, ModelCall))
+        total += Amount(call.cost_usd or 0.0, call.input_tokens + call.output_tokens, answered)
     reported = info.summary and info.summary.get("cost_usd")
     if info.summary and ((reported is None) != unknown or (reported is not None and abs(reported - total.usd) > 1e-5)):
         yield f"calls cost {'an unknown amount' if unknown else f'${total.usd:.6f}'}, the summary says {reported}"

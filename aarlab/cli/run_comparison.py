@@ -136,7 +136,7 @@ def _only(first: RunReader, second: RunReader) -> tuple[tuple[Finding, ...], tup
 
 
 def _findings(file: RunReader) -> dict[tuple[Any, ...], Finding]:
-    findings = [entry.event for entry in file.entries(Finding) if isinstance(entry.event, Finding)]
+    findings = [entry.event for entry in file.entries(Finding)]
     return {(finding.author, finding.type, finding.title, finding.code): finding for finding in findings}
 
 

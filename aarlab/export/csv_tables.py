@@ -33,7 +33,7 @@ def write_tables(file: RunReader, folder: Path) -> None:
     _write(folder / "messages.csv", ["event", "stream", "round", "hours", "speaker", "block", "type", "text"], said)
 
 
-def _message_rows(file: RunReader, entry: LogEntry) -> Iterable[list[Json]]:
+def _message_rows(file: RunReader, entry: LogEntry[Prompted | ModelCall]) -> Iterable[list[Json]]:
     """Yield a row for each block of the message that an event points to."""
     match entry.event:
         case Prompted(message=key) | ModelCall(reply=key):

@@ -29,7 +29,7 @@ def facts_of(record: RunRecord) -> RunFacts | None:
     try:
         with RunReader.open(record.path) as file:
             info = file.info()
-            ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
+            ledger = [entry.event for entry in file.entries(Evaluation)]
     except (OSError, SchemaError):
         return None
     best = record.summary.get("best") or {}

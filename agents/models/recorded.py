@@ -76,7 +76,7 @@ class RecordedModel:
         researcher, _, helper_role = self._agent.partition(" ")
         if self._agent in _ROLES:
             # A reviewer rules in the streams of the researchers.
-            return [entry.event for entry in file.entries(ModelCall) if _role(entry.event) == self._agent]
+            return [entry.event for entry in file.entries(ModelCall) if entry.event.role == self._agent]
         roles = (helper_role,) if helper_role else ("researcher", "summariser")
         entries = file.entries(ModelCall, Compaction, stream=researcher)
         return [entry.event for entry in entries if _role(entry.event) in (*roles, None)]

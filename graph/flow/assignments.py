@@ -45,7 +45,7 @@ def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetail
         return None
     plans = list(run.file.entries(PlanItem))
     # A run that was forked may have been planned anew.
-    pool = [e.event for e in plans if isinstance(e.event, PlanItem) and e.round == plans[-1].round]
+    pool = [e.event for e in plans if e.round == plans[-1].round]
     index = list(run.sessions).index(session.agent) + (session.n_assignments - 1) * len(run.sessions)
     if index >= len(pool) and "evolution" in run.resolved.assigners:
         return None

@@ -78,8 +78,7 @@ def within_limits(node: Node, stream: str) -> Any:
 
 def limit_ended_run(run: RunContext) -> bool:
     """Tell whether the run has met a limit that ends it, or every researcher its own."""
-    met = any(entry.event.ends_run for entry in run.file.entries(LimitReached)
-              if isinstance(entry.event, LimitReached))  # fmt: skip
+    met = any(entry.event.ends_run for entry in run.file.entries(LimitReached))
     return met or all(session.exhausted for session in run.sessions.values())
 
 
@@ -87,9 +86,6 @@ def limits_reached(file: RunReader) -> list[str]:
     """Return the sentences on limits that were met: of those that end a run the first, for everybody meets them."""
     message: dict[tuple[str, str], str] = {}
     for entry in file.entries(LimitReached):
-        match entry.event:
-            case LimitReached() as limit:
-                message.setdefault((limit.field, "" if limit.ends_run else limit.agent), limit.message)
-            case _:
-                pass
+        limit = entry.event
+        message.setdefault((limit.field, "" if limit.ends_run else limit.agent), limit.message)
     return list(message.values())

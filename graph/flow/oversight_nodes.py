@@ -39,17 +39,12 @@ async def release(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
 
 def stopped(run: RunContext) -> bool:
     """Tell whether the overseer has ended the work."""
-    return any(entry.event.action == "stop" for entry in run.file.entries(OversightDecision)
-               if isinstance(entry.event, OversightDecision))  # fmt: skip
+    return any(entry.event.action == "stop" for entry in run.file.entries(OversightDecision))
 
 
 def overseer_note(run: RunContext, round: int) -> str:
     """Return what the overseer said to the team after the round before this one."""
-    notes = [
-        e.event.note
-        for e in run.file.entries(OversightDecision)
-        if isinstance(e.event, OversightDecision) and e.round == round - 1
-    ]
+    notes = [e.event.note for e in run.file.entries(OversightDecision) if e.round == round - 1]
     return "\n".join(note for note in notes if note)
 
 
@@ -75,7 +70,7 @@ def _board_state(run: RunContext, round: int) -> dict[str, Json]:
 def finding_details(run: RunContext, post: Post) -> dict[str, Json]:
     """Return all that there is to a finding: what is listed, its body, its method and its training log."""
     finding = post.finding
-    logs = (e.event for e in run.file.entries(Experiment, stream=finding.author) if isinstance(e.event, Experiment))
+    logs = (e.event for e in run.file.entries(Experiment, stream=finding.author))
     log: Json = next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
     code = run.file.text(finding.code) if finding.code else None
     return {**listing_entry(post), "body": finding.body, "method": code, "log": log}

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aarlab.memory.events import Finding, LogEntry
-from aarlab.memory.measures import by_research_hours
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
 
@@ -137,8 +136,8 @@ def similarity_by_round(file: RunReader) -> dict[int, float]:
 
 def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
     """Return the findings that have a method, with its hash, in order of research hours."""
-    found = ((entry, entry.event) for entry in by_research_hours(file, Finding))
-    return [(entry, f, f.code) for entry, f in found if isinstance(f, Finding) and f.code is not None]
+    findings = ((entry, entry.event) for entry in file.by_research_hours(Finding))
+    return [(entry, finding, finding.code) for entry, finding in findings if finding.code is not None]
 
 
 def _similarities(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> NDArray[np.float64]:

@@ -42,9 +42,9 @@ def summarise(file: RunReader) -> dict[str, Any]:
     counted = {
         kind: len(list(file.entries(kind))) for kind in (Finding, Borrowed, Experiment, Evaluation, RoundStarted)
     }
-    edges = [entry.event for entry in file.entries(Edge) if isinstance(entry.event, Edge)]
-    closed = next((entry.event for entry in file.entries(RunClosed) if isinstance(entry.event, RunClosed)), None)
-    ledger = [entry.event for entry in file.entries(Evaluation) if isinstance(entry.event, Evaluation)]
+    edges = [entry.event for entry in file.entries(Edge)]
+    closed = next((entry.event for entry in file.entries(RunClosed)), None)
+    ledger = [entry.event for entry in file.entries(Evaluation)]
     scores = {(e.subject, e.panel): e for e in ledger}
     best = Board(file).post(closed.best) if closed and closed.best else None
     final = scores[best.finding.id, "final"] if best else None
@@ -110,8 +110,7 @@ def _hours_used(file: RunReader) -> float:
 
 
 def _cost(file: RunReader) -> float | None:
-    calls = (entry.event for entry in file.entries(ModelCall, FailedModelCall))
-    costs = [call.cost_usd for call in calls if isinstance(call, ModelCall | FailedModelCall)]
+    costs = [entry.event.cost_usd for entry in file.entries(ModelCall, FailedModelCall)]
     known = [cost for cost in costs if cost is not None]
     return round(sum(known), 6) if len(known) == len(costs) else None
 

@@ -14,7 +14,6 @@ from aarlab.memory.measures.exchange import (
     critique_uptake,
     repeated_experiments,
 )
-from aarlab.memory.measures.ordering import by_research_hours
 from aarlab.memory.measures.progress import DevelopmentPgr, development_pgr, frontier
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "autonomy_by_round",
     "borrow_depth",
     "borrow_depths",
-    "by_research_hours",
     "critique_uptake",
     "decisions",
     "development_pgr",

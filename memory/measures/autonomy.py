@@ -41,7 +41,7 @@ def autonomy_by_round(file: RunReader) -> dict[int, float]:
 
 
 def _decisions(file: RunReader) -> list[tuple[int, Decision]]:
-    return [(entry.round, entry.event) for entry in file.entries(Decision) if isinstance(entry.event, Decision)]
+    return [(entry.round, entry.event) for entry in file.entries(Decision)]
 
 
 def _share(takers: list[str]) -> float | None:

@@ -99,7 +99,7 @@ def _latest_families(
     """Return the rounds, and for each the family by which each active researcher stands at its end."""
     posted: dict[int, dict[str, str]] = {}
     for entry in file.entries(Finding):
-        if isinstance(entry.event, Finding) and entry.event.code is not None and entry.stream in team:
+        if entry.event.code is not None and entry.stream in team:
             finding = entry.event
             family = finding.family if families is None else families[finding.id]
             posted.setdefault(entry.round, {})[entry.stream] = family

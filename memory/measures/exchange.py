@@ -7,7 +7,6 @@ import networkx as nx
 
 from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, LogEntry, Published, RunClosed
 from aarlab.memory.lineage import INHERITING_RELATIONS
-from aarlab.memory.measures.ordering import by_research_hours
 from aarlab.memory.run_reader import RunReader
 
 
@@ -79,9 +78,9 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
     inherits: nx.DiGraph[str] = nx.DiGraph()
     inherits.add_nodes_from(findings)
     inherits.add_edges_from(
-        (e.event.source, e.event.target)
-        for e in file.entries(Edge)
-        if isinstance(e.event, Edge) and e.event.relation in INHERITING_RELATIONS
+        (entry.event.source, entry.event.target)
+        for entry in file.entries(Edge)
+        if entry.event.relation in INHERITING_RELATIONS
     )
     depth: dict[str, int] = {}
     # Edges lead from later to earlier findings, so reversed the earlier come first.
@@ -95,7 +94,7 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
 def borrow_depth(file: RunReader) -> BorrowDepth:
     """Return how often ideas changed hands on the way to the winner and on average, see `borrow_depths`."""
     depths = borrow_depths(file)
-    best = next((e.event.best for e in file.entries(RunClosed) if isinstance(e.event, RunClosed)), None)
+    best = next((entry.event.best for entry in file.entries(RunClosed)), None)
     results = [depths[name] for name, (_, finding) in _findings(file).items() if finding.type == "result"]
     return BorrowDepth(None if best is None else depths[best], math.fsum(results) / len(results) if results else None)
 
@@ -114,9 +113,9 @@ def critique_uptake(file: RunReader) -> CritiqueUptake:
     changed: dict[str, list[LogEntry]] = {name: [] for name in methods}
     critiques: list[tuple[LogEntry, str]] = []
     for entry in file.entries(Edge):
-        if not isinstance(entry.event, Edge) or entry.event.target not in methods:
-            continue
         edge = entry.event
+        if edge.target not in methods:
+            continue
         if edge.relation == "critiques":
             critiques.append((entry, edge.target))
         elif methods.get(edge.source) is not None and methods[edge.source].code != methods[edge.target].code:
@@ -142,32 +141,28 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
     experiments are taken in order of research hours, those of the same hour in the order of the team, failed ones too.
     A repeat is not all waste: where worlds are fresh it narrows the error of the score.
     """
-    published: dict[str, int] = {
-        e.event.finding: e.round for e in file.entries(Published) if isinstance(e.event, Published)
-    }
+    published = {entry.event.finding: entry.round for entry in file.entries(Published)}
     shown: dict[str, list[tuple[str, int]]] = {}
     for name, (_, finding) in _findings(file).items():
         if finding.code is not None and name in published:
             shown.setdefault(finding.code, []).append((finding.author, published[name]))
-    briefs = [
-        (e.stream, e.ordinal, e.event.neighbours) for e in file.entries(AgentSetup) if isinstance(e.event, AgentSetup)
-    ]
+    setups = list(file.entries(AgentSetup))
     done: dict[str, set[str]] = {}
     full = own = visible = unseen = 0
-    for entry in by_research_hours(file, Experiment):
-        if not isinstance(entry.event, Experiment) or entry.event.fidelity != "full":
+    for entry in file.by_research_hours(Experiment):
+        if entry.event.fidelity != "full":
             continue
         full += 1
         code = entry.event.code
-        # By its last briefing: in a run that was forked there may have been another before.
-        neighbours_at_start = [
-            neighbours for who, ordinal, neighbours in briefs if who == entry.stream and ordinal < entry.ordinal
+        # A forked run may have several setups of a researcher; the last one before the experiment holds.
+        neighbours = [
+            setup.event.neighbours for setup in setups if setup.stream == entry.stream and setup.ordinal < entry.ordinal
         ][-1]
         before = done.setdefault(code, set())
         others = (who for who, when in shown.get(code, []) if when < entry.round and who != entry.stream)
         if entry.stream in before:
             own += 1
-        elif before and any(neighbours_at_start is None or who in neighbours_at_start for who in others):
+        elif before and any(neighbours is None or who in neighbours for who in others):
             visible += 1
         elif before:
             unseen += 1
@@ -177,11 +172,7 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
 
 def _findings(file: RunReader) -> dict[str, tuple[LogEntry, Finding]]:
     """Return the findings by id, in order of their posting."""
-    return {
-        entry.event.id: (entry, entry.event)
-        for entry in by_research_hours(file, Finding)
-        if isinstance(entry.event, Finding)
-    }
+    return {entry.event.id: (entry, entry.event) for entry in file.by_research_hours(Finding)}
 
 
 def _could_know_critique(successor: LogEntry, critique: LogEntry) -> bool:

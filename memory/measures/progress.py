@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 from aarlab.memory.events import Experiment
-from aarlab.memory.measures.ordering import by_research_hours
 from aarlab.memory.run_reader import RunReader
 
 
@@ -56,8 +55,8 @@ def _improvements(file: RunReader) -> list[tuple[float, float]]:
     """Return research hour and PGR of each full experiment that was better than all before."""
     scored = sorted(
         (entry.hours, -entry.event.pgr)
-        for entry in by_research_hours(file, Experiment)
-        if isinstance(entry.event, Experiment) and entry.event.fidelity == "full" and entry.event.pgr is not None
+        for entry in file.by_research_hours(Experiment)
+        if entry.event.fidelity == "full" and entry.event.pgr is not None
     )
     steps: list[tuple[float, float]] = []
     for hours, negated in scored:

@@ -63,7 +63,7 @@ def uptake(file: RunWriter) -> Rows:
 
 
 def thought(file: RunWriter) -> Rows:
-    calls = [(entry.stream, entry.event) for entry in file.entries(ModelCall) if isinstance(entry.event, ModelCall)]
+    calls = [(entry.stream, entry.event) for entry in file.entries(ModelCall)]
     rows = []
     for stream, role in sorted({(stream, call.role) for stream, call in calls}):
         mine = [call for name, call in calls if (name, call.role) == (stream, role)]

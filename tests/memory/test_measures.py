@@ -27,7 +27,6 @@ from aarlab.memory.measures import (
     autonomy_by_round,
     borrow_depth,
     borrow_depths,
-    by_research_hours,
     critique_uptake,
     decisions,
     development_pgr,
@@ -316,7 +315,7 @@ def test_measures_do_not_depend_on_arrival_order(tmp_path: Path) -> None:
             found(file, f"{name}.f1", round=1, published=False)
         files.append(file)
     one, other = files
-    assert [entry.stream for entry in by_research_hours(one, Experiment)] == ["r0", "r1"]
+    assert [entry.stream for entry in one.by_research_hours(Experiment)] == ["r0", "r1"]
     for measure in (entropy, frontier, development_pgr, borrow_depths, repeated_experiments, critique_uptake):
         assert measure(one) == measure(other)
 

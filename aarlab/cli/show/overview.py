@@ -61,7 +61,7 @@ def _leaderboard(file: RunReader, options: DisplayOptions) -> Iterator[Renderabl
     again = {
         entry.event.subject: (entry.event.pgr, entry.event.se)
         for entry in file.entries(Evaluation)
-        if isinstance(entry.event, Evaluation) and entry.event.panel == "final"
+        if entry.event.panel == "final"
     }
     shown = posts if options.full else posts[:_BOARD_ROWS]
     table = _ruled_table("Board: best full results")

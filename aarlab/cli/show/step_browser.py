@@ -189,11 +189,7 @@ class StepBrowser:
     @cached_property
     def _findings_by_id(self) -> dict[str, tuple[LogEntry, Finding]]:
         """Every finding by its id, with where it was posted."""
-        return {
-            entry.event.id: (entry, entry.event)
-            for entry in self._file.entries(Finding)
-            if isinstance(entry.event, Finding)
-        }
+        return {entry.event.id: (entry, entry.event) for entry in self._file.entries(Finding)}
 
     def _index_of(self, stream: str, ordinal: int) -> int:
         return next(

@@ -98,7 +98,7 @@ def to_the_letter(path: Path, events: list[Any]) -> Counter[str]:
     from aarlab.export.inspect.request_reader import request_of
 
     with RunReader.open(path) as file:
-        recorded = [(e.event.role, e.event.request) for e in file.entries(ModelCall) if isinstance(e.event, ModelCall)]
+        recorded = [(e.event.role, e.event.request) for e in file.entries(ModelCall)]
     answered = [event for event in events if event.error is None]
     assert [(event.role, request_of(event).hash) for event in answered] == recorded
     assert all(event.metadata["exact"] for event in events)
@@ -164,7 +164,7 @@ def test_what_was_not_asked_like_that_is_not_called_exact(
     from aarlab.export.inspect.request_reader import request_of
 
     with RunReader.open(path) as file:
-        recorded = [e.event.request for e in file.entries(ModelCall) if isinstance(e.event, ModelCall)]
+        recorded = [e.event.request for e in file.entries(ModelCall)]
     assert [event.metadata["request"] for event in events] == recorded
     same = [request_of(event).hash == request for event, request in zip(events, recorded, strict=True)]
     assert [event.metadata["exact"] for event in events] == same
