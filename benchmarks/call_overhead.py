@@ -98,7 +98,7 @@ def call_overhead() -> tuple[float, Conversation]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
         with RunWriter.create(path, run_id="benchmark", version="0", seed=1, scenario={}) as file:
-            pool = ModelPool(scenario, None)
+            pool = ModelPool(scenario.budget, scenario.live, seed=scenario.seed, temperament="varied")
             models = {f"r{i + 1}": pool.get(instant.name, f"r{i + 1}") for i in range(RESEARCHERS)}
             started_at = time.process_time()
             last = asyncio.run(_conversations(models, file))

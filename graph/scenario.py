@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from aarlab.graph.calls.budget import Budget
 from aarlab.graph.calls.live_settings import RECORDED_CONTEXT, LiveSettings, is_recorded
 from aarlab.graph.structure.structure import Structure
 from aarlab.graph.structure.topologies import neighbours_of
@@ -11,9 +12,6 @@ from aarlab.memory.messages import Json
 from aarlab.scenarios import task_registry
 
 Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveHours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -94,35 +92,6 @@ class TeamConfig(_Section):
 
         check_temperament(name)
         return name
-
-
-class Budget(_Section):
-    """How long they research, and what it may cost. Limits that are left out do not bind."""
-
-    hours: PositiveHours = 24.0
-    """Research hours of each researcher."""
-    round_hours: PositiveHours = 2.0
-    """Length of a round: the slice of research time after which findings are shared."""
-    usd: Limit | None = None
-    """Most US dollars for base models, of the whole run."""
-    tokens: Count | None = None
-    """Most tokens, read and written, of the whole run."""
-    calls: Count | None = None
-    """Most answers of base models in the whole run."""
-    usd_per_agent: Limit | None = None
-    """Most US dollars for the base model of each agent."""
-    tokens_per_agent: Count | None = None
-    """Most tokens, read and written, of each agent."""
-    calls_per_agent: Count | None = None
-    """Most answers of the base model of each agent."""
-
-    @model_validator(mode="after")
-    def _rounds_fit(self) -> "Budget":
-        if self.round_hours > self.hours:
-            raise ValueError(
-                f"round_hours ({self.round_hours:g}) is longer than the whole budget, hours ({self.hours:g})"
-            )
-        return self
 
 
 class StepCosts(_Section):

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from aarlab.graph.calls.budget import Amount
+from aarlab.graph.calls.budget import BUDGET_UNITS, Amount
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.events import (
     AgentSetup,
@@ -37,7 +37,6 @@ _HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     Evaluation: ("code",), Finding: ("code",), ReviewDecision: ("code",), FileWritten: ("text",), Compaction: ("summary",),
 }  # fmt: skip
 """Fields that hold the hash of a text or a message."""
-_LIMITS = ("usd", "tokens", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
     reported = info.summary and info.summary.get("cost_usd")
     if info.summary and ((reported is None) != unknown or (reported is not None and abs(reported - total.usd) > 1e-5)):
         yield f"calls cost {'an unknown amount' if unknown else f'${total.usd:.6f}'}, the summary says {reported}"
-    for unit in _LIMITS:
+    for unit in BUDGET_UNITS:
         limit = info.scenario["budget"].get(unit)
         if limit is not None and getattr(total, unit) > limit + 1e-6:
             yield f"{getattr(total, unit):,} {unit} were spent, budget.{unit} is {limit:,}"

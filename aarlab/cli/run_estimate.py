@@ -4,9 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aarlab.graph.run.cost_estimate import CostEstimate, UsageEstimate, estimate_cost
-from aarlab.graph.scenario import Budget, Scenario
-
-_LIMITS = ("usd", "tokens", "calls")
+from aarlab.graph.scenario import Scenario
 
 
 def estimate_json(scenario: Scenario) -> dict[str, Any]:
@@ -21,7 +19,7 @@ def estimate_json(scenario: Scenario) -> dict[str, Any]:
             {"name": model.name, "address": model.address, "missing": model.missing_requirement()} for model in models
         ],
         "estimate": {"low": asdict(expected.low), "high": asdict(expected.high), "unpriced": expected.unpriced},
-        "limits": {f"budget.{name}": value for name, value in _limits(scenario.budget).items()},
+        "limits": {f"budget.{name}": value for name, value in scenario.budget.limits.items()},
     }
 
 
@@ -47,17 +45,11 @@ def _cost(expected: CostEstimate) -> str:
 
 
 def _ending(scenario: Scenario, expected: CostEstimate) -> str:
-    limits = [_limit(name, value) for name, value in _limits(scenario.budget).items()]
+    limits = [_limit(name, value) for name, value in scenario.budget.limits.items()]
     if limits:
         return f"It is stopped, and scored, at {' or '.join(limits)}."
     hours, example = scenario.budget.hours, "tokens=5000000" if expected.unpriced else "usd=20"
     return f"Nothing stops it before its {hours:g} research hours are over: --set budget.{example} does."
-
-
-def _limits(budget: Budget) -> dict[str, float]:
-    """Return the limits that are set, by name, beside that on hours."""
-    named = {f"{unit}{whose}": getattr(budget, f"{unit}{whose}") for whose in ("", "_per_agent") for unit in _LIMITS}
-    return {name: value for name, value in named.items() if value is not None}
 
 
 def _limit(name: str, value: float) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 
 from aarlab.ablation.outcome_measures import measured
 from aarlab.ablation.records import Results, RunRecord
+from aarlab.graph.calls.budget import LIMIT_FIELDS
 from aarlab.statistics import Estimate, estimate, mean
 
 _RUN_FIELDS = ("name", "seed")
 """Fields of a scenario that differ between the runs of an arm."""
-_LIMITS = ("usd", "tokens", "calls", "usd_per_agent", "tokens_per_agent", "calls_per_agent")
-"""Fields of a budget beside hours."""
 SECRET_FIELD = "scoring.secret"
 """What a report must not give away: with it anybody could compute the worlds, labels and all."""
 
@@ -59,7 +58,7 @@ class ArmRuns:
     def limits(self) -> dict[str, float]:
         """What else limited a run, by field of the budget: dollars, tokens, calls."""
         budget = self.scenario.get("budget", {})
-        return {field: budget[field] for field in _LIMITS if budget.get(field) is not None}
+        return {field: budget[field] for field in LIMIT_FIELDS if budget.get(field) is not None}
 
     def values(self, measure: str) -> dict[int, float]:
         """Return a measure by seed, of the runs that have it."""

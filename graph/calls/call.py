@@ -1,4 +1,4 @@
-"""The one way in which a base model is asked: what it answered before is on tape, what it answers now is put there."""
+"""Calls of base models: a recorded reply is returned from the tape, a new reply is recorded."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -15,33 +15,34 @@ from aarlab.tools.session import AgentSession
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Where what an agent is asked and answers is written down."""
+    """Where the calls of an agent are recorded, and how they are charged."""
 
     file: RunWriter
     stream: str
     round: int
     record: Callable[[Event], object]
-    """Writes into the stream, at its present hour."""
+    """Appends an event to the stream at its current hour."""
     spend: Callable[[], float] = lambda: 0.0
-    """Takes the research hours of a call from whoever pays for it, and returns them."""
+    """Charges the research hours of a call and returns them."""
 
     @classmethod
     def for_session(cls, session: AgentSession, price: str | None) -> "CallContext":
-        """Return the line of a researcher's own stream, calls on which take an entry of the cost table, or nothing."""
+        """Return the context of a researcher's stream; `price` is an entry of the cost table, None for free calls."""
         call_context = cls(session.file, session.agent, session.round, session.record)
         return call_context if price is None else replace(call_context, spend=lambda: session.spend(price))
 
 
 async def ask(model: AgentModel, request: Request, role: Role, call_context: CallContext) -> Reply:
-    """Ask a base model and write down what comes of it, or find the answer on tape.
+    """Return the recorded reply to a request, or call the base model and record its reply.
 
-    Attempts that failed are written down too, also where there is no answer in the end.
+    Failed attempts are recorded too, even if no reply follows.
 
     Raises:
-        LimitSpent: There is no room for the call in a budget.
-        ContextTooLong: The conversation does not fit into the model's context.
-        ModelError: There is no answer to be had.
-        Divergence: Something else is on tape; in a replay, EndOfTape where nothing is.
+        BudgetExhausted: The budget does not cover the call.
+        ContextTooLong: The request exceeds the model's context length.
+        ModelError: The model did not reply.
+        Divergence: The tape holds another event here.
+        EndOfTape: The tape of a replay ends here.
     """
     file = call_context.file
     taped = file.recorded_call(call_context.stream, call_context.round, role)
@@ -52,13 +53,13 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
         case LimitReached(field=field, agent=agent, message=message):
             raise BudgetExhausted(field, agent, message)
         case Prompted():
-            raise ContextTooLong(f"the conversation has become too long for {model.name}")
+            raise ContextTooLong(f"the conversation is too long for {model.name}")
         case ModelCall() as call:
             reply = _reply_of(call, file)
             model.restore_reply(request, reply)
         case None if file.is_replay:
-            place = (call_context.stream, file.next_ordinal(call_context.stream), call_context.round)
-            raise EndOfTape(*place, f"a call of the {role}'s base model")
+            position = (call_context.stream, file.next_ordinal(call_context.stream), call_context.round)
+            raise EndOfTape(*position, f"a call of the {role}'s base model")
         case None:
             try:
                 reply = await model.reply(request)

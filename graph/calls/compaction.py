@@ -1,8 +1,8 @@
-"""Conversations that become too long for a base model: it sums the beginning up itself, which is then left out.
+"""Compaction: when a conversation is too long, the base model summarises the beginning and the summary replaces it.
 
-Nothing is left out silently: the call that sums up is paid for and recorded as any other, and a `Compaction` says what
-was left out and what stands in its place. When it happens hangs on what is on record (the tokens of the last answer, or
-that the provider refused a request), so that a run that happens again does the same.
+The summary call is paid for and recorded like any other, and a `Compaction` event records what was replaced. Whether a
+conversation is compacted depends on recorded data only (the token count of the last reply, or a request that the
+provider rejected), so a replay compacts at the same places.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from aarlab.memory.messages import Conversation, Message, ToolSpec, canonical_js
 from aarlab.tools.session import AgentSession
 
 _KEEP_SHARE = 0.25
-"""How much of what was said is kept as it is, as a share of its bytes; so much less is read to sum up the rest."""
+"""Share of the messages' bytes that is kept unchanged at the end; everything before it is summarised."""
 _MIN_DROPPED_SHARE = 0.25
-"""Least share of a conversation, system prompt included, that `compact_at` takes out; less is not worth a summary."""
+"""Minimum share of a conversation, system prompt included, that `compact_at` removes; less is not worth a summary."""
 
 
 async def call_within_window(session: AgentSession, model: AgentModel, tools: tuple[ToolSpec, ...]) -> Reply:
     """Call a researcher's base model and append its reply to the conversation, which is compacted if it is too long.
 
     Raises:
-        ContextTooLong: It does not fit, and there is nothing to be left out, or that has not helped.
-        LimitSpent: There is no room for a call in a budget.
-        ModelError: There is no answer to be had.
+        ContextTooLong: The conversation is too long and cannot be compacted further.
+        BudgetExhausted: The budget does not cover a call.
+        ModelError: The model did not reply.
     """
     if _is_due(session):
         await _compact(session, model, tools, rejected_request=None)
@@ -46,24 +46,24 @@ async def call_within_window(session: AgentSession, model: AgentModel, tools: tu
 
 
 def n_droppable(messages: Sequence[Message]) -> int:
-    """Return how many messages, from the first on, can be left out of a conversation; 0 if it cannot be compacted.
+    """Return how many leading messages a summary can replace; 0 if the conversation cannot be compacted.
 
-    What is kept begins with an answer of the model, so that no use of a tool is parted from its result. It is the last
-    turn, with as many before it as it takes to come to a quarter of the bytes, if they do.
+    The part that is kept begins with a reply of the model, so tool calls are not separated from their results. It has
+    as few turns as reach a quarter of the bytes; if no turn after the first reaches that, all turns after the first.
     """
-    sizes = [_bytes(message) for message in messages]
-    wanted = _KEEP_SHARE * sum(sizes)
-    # Before the first of them nothing has been said that could be summed up.
-    turns = [place for place, message in enumerate(messages) if message.speaker == "assistant"][1:]
-    enough = [place for place in turns if sum(sizes[place:]) >= wanted]
-    return enough[-1] if enough else next(iter(turns), 0)
+    sizes = [_n_bytes(message) for message in messages]
+    min_kept = _KEEP_SHARE * sum(sizes)
+    # There is nothing to summarise before the first reply.
+    turns = [index for index, message in enumerate(messages) if message.speaker == "assistant"][1:]
+    large_enough = [index for index in turns if sum(sizes[index:]) >= min_kept]
+    return large_enough[-1] if large_enough else next(iter(turns), 0)
 
 
 def _is_due(session: AgentSession) -> bool:
     conversation = session.conversation
     if session.compact_at is None or session.context_tokens < session.compact_at:
         return False
-    sizes = [_bytes(message) for message in conversation.messages]
+    sizes = [_n_bytes(message) for message in conversation.messages]
     dropped = sum(sizes[: n_droppable(conversation.messages)])
     return dropped >= _MIN_DROPPED_SHARE * (sum(sizes) + len(conversation.system.encode()))
 
@@ -71,11 +71,11 @@ def _is_due(session: AgentSession) -> bool:
 async def _compact(
     session: AgentSession, model: AgentModel, tools: tuple[ToolSpec, ...], *, rejected_request: str | None
 ) -> None:
-    """Have the beginning of a conversation summed up, and put the summary in its place."""
+    """Replace the beginning of the conversation with a summary by the base model."""
     before, file = session.conversation, session.file
     dropped = n_droppable(before.messages)
     old, kept = before.messages[:dropped], before.messages[dropped:]
-    # What was said up to there, word for word, has been read before: providers keep it in their caches.
+    # The summary request extends the unchanged beginning, which providers may have cached.
     question = user_message(summary_request())
     request = Request(Conversation.begin(before.system).then(*old, question), tools)
     session.record(Prompted("summariser", file.store_message(question)))
@@ -88,5 +88,5 @@ async def _compact(
     session.context_tokens = 0
 
 
-def _bytes(message: Message) -> int:
+def _n_bytes(message: Message) -> int:
     return len(canonical_json(message.to_json()).encode())

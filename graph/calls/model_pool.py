@@ -1,4 +1,4 @@
-"""Who thinks for the team: base models opened for its agents, each paid for and asked again where that helps."""
+"""The base models of a run: opened on first use, with a concurrency limit, a meter and retries."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -7,83 +7,89 @@ from dataclasses import dataclass
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
 from aarlab.agents.models.retrying import RetryingModel
-from aarlab.graph.calls.budget import Amount, Ledger, MeteredModel, SharedBudget
-from aarlab.graph.scenario import Scenario
+from aarlab.graph.calls.budget import Amount, Budget, Ledger, SharedBudget
+from aarlab.graph.calls.live_settings import LiveSettings
+from aarlab.graph.calls.metered_model import MeteredModel
 from aarlab.memory.events import FailedModelCall
 from aarlab.scenarios.task import Progress
 
 
 class ModelPool:
-    """Opens the base models of a run when they are first asked, and closes them."""
+    """Opens the base models of a run on first use, and closes them."""
 
     def __init__(
         self,
-        scenario: Scenario,
-        progress: Progress | None,
+        budget: Budget,
+        live: LiveSettings,
+        *,
+        seed: int,
+        temperament: str,
+        progress: Progress | None = None,
         shared_budget: SharedBudget | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        """Open models as the scenario says.
+        """Configure the pool; no model is opened yet.
 
         Args:
-            scenario: What is run.
-            progress: Told when a model is waited for.
-            purse: What is paid from besides the run's own budget, shared with other runs; None: there is no such thing.
-            books: Those of the same run before it was configured otherwise; None: nothing has been spent.
+            budget: Limits on the calls of all agents together and of each agent.
+            live: Settings of live models: server addresses, prices, retries.
+            seed: The run's seed, from which simulated models draw.
+            temperament: Distribution of the temperaments of simulated researchers.
+            progress: Called while a model waits for its provider.
+            shared_budget: Budget shared with other runs; None: none.
+            ledger: Ledger of the run before a fork changed its configuration; None: nothing has been spent.
         """
-        self.ledger = Ledger(scenario.budget, shared_budget) if ledger is None else ledger.with_budget(scenario.budget)
+        self.ledger = Ledger(budget, shared_budget) if ledger is None else ledger.with_budget(budget)
         self.stopped: Exception | None = None
-        """Why nobody is asked any more, once a base model has been given up."""
-        self._scenario, self._progress = scenario, progress
+        """Error that ended all calls; every later call raises it. None: calls are allowed."""
+        self._live, self._seed, self._temperament, self._progress = live, seed, temperament, progress
         self._limiters: dict[tuple[str, str | None], ConcurrencyLimiter] = defaultdict(ConcurrencyLimiter)
         """By provider and address."""
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
     def get(self, name: str, agent: str) -> "AgentModel":
-        """Return the base model of a name, for one agent."""
+        """Return the base model with a name, for one agent."""
         return AgentModel(self, name, agent)
 
     def open_metered(self, name: str, agent: str) -> tuple[MeteredModel, RetryingModel]:
-        """Open the base model of a name: as it is paid for, and as it is asked. Raises UnknownModel."""
-        scenario = self._scenario
-        info = scenario.live.model(name)
-        model = info.open(scenario.seed, agent, scenario.team.temperament)
+        """Open a base model and return its metered form and the retrying form around it. Raises UnknownModel."""
+        live, info = self._live, self._live.model(name)
+        model = info.open(self._seed, agent, self._temperament)
         if (close := getattr(model, "aclose", None)) is not None:
             self._closers.append(close)
-        # The gate innermost, for it is about calls under way; then the books, so that every attempt is paid for.
+        # The limiter counts open calls, so it is innermost. The meter is inside the retries, so every attempt is booked.
         limited_model = ConcurrencyLimitedModel(model, self._limiters[name.partition("/")[0], info.address])
         metered = MeteredModel(
-            limited_model, agent, self.ledger, scenario.live.price(name), scenario.live.max_tokens,
+            limited_model, agent, self.ledger, live.price(name), live.max_tokens,
             count=getattr(model, "count_tokens", None),
         )  # fmt: skip
-        retry_policy = scenario.live.retry_policy
         return metered, RetryingModel(
-            metered, name, retry_policy, seed=scenario.seed, agent=agent, on_wait=self._progress
+            metered, name, live.retry_policy, seed=self._seed, agent=agent, on_wait=self._progress
         )
 
     async def aclose(self) -> None:
-        """Close what holds connections."""
+        """Close the connections of all open models."""
         for close in self._closers:
             await close()
 
 
 @dataclass(slots=True)
 class AgentModel:
-    """One agent's base model. It is opened when it is first asked: a replay never asks it."""
+    """One agent's base model. It is opened on the first live call; a replay opens none."""
 
     model_pool: ModelPool
     name: str
     agent: str
     _opened: tuple[MeteredModel, RetryingModel] | None = None
     _last: tuple[Request, Reply] | None = None
-    """The last that was found on tape."""
+    """The last recorded request and reply."""
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request, unless the work has been stopped.
+        """Return the reply to a request.
 
         Raises:
-            LimitSpent: The budget has no room for it.
-            ModelError: There is no answer to be had.
+            BudgetExhausted: The budget does not cover the call.
+            ModelError: The call failed, or an earlier failure ended all calls of the run.
         """
         if self.model_pool.stopped is not None:
             raise self.model_pool.stopped
@@ -94,11 +100,11 @@ class AgentModel:
         return await self._opened[1].reply(request)
 
     def restore_reply(self, request: Request, reply: Reply) -> None:
-        """Take in an answer that is on tape: it has been paid for, and tells how long the conversation is."""
+        """Book a recorded reply, and keep it to bound the tokens of the next request."""
         self.model_pool.ledger.spent[self.agent] += Amount(reply.cost_usd or 0.0, reply.usage.tokens, 1)
         self._last = (request, reply)
 
     def restore_failure(self, attempt: FailedModelCall) -> None:
-        """Take in an attempt that failed and is on tape: it has been paid for."""
+        """Book a recorded attempt that failed."""
         tokens = attempt.input_tokens + attempt.output_tokens
         self.model_pool.ledger.spent[self.agent] += Amount(attempt.cost_usd or 0.0, tokens, 0)

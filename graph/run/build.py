@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Set
 
-from aarlab.graph.calls.budget import SharedBudget
+from aarlab.graph.calls.budget import Ledger, SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
 from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.librarian_answers import make_librarian
@@ -28,7 +28,7 @@ def build_run(
 ) -> RunContext:
     """Return the lab of a run that begins."""
     resolved = scenario.structure.resolved()
-    model_pool = ModelPool(scenario, progress, shared_budget)
+    model_pool = _model_pool(scenario, progress, shared_budget=shared_budget)
     board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
     sessions = {
         name: AgentSession(
@@ -48,7 +48,7 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
 
     What they know, have and have used up they keep. Those who met a limit rest on, unless the limits are others now.
     """
-    before, model_pool = run.scenario, ModelPool(scenario, run.progress, ledger=run.model_pool.ledger)
+    before, model_pool = run.scenario, _model_pool(scenario, run.progress, ledger=run.model_pool.ledger)
     then, now = before.structure, scenario.structure
     directed, distinct = _directions(now) == _directions(then), now.resolved().distinct_directions
     neighbours = run.neighbours
@@ -67,6 +67,19 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
     arranged.planned = run.planned and directed
     arranged.setup_round = 1 + (run.forked_after or 0)
     return arranged
+
+
+def _model_pool(
+    scenario: Scenario,
+    progress: Progress | None,
+    *,
+    shared_budget: SharedBudget | None = None,
+    ledger: Ledger | None = None,
+) -> ModelPool:
+    return ModelPool(
+        scenario.budget, scenario.live, seed=scenario.seed, temperament=scenario.team.temperament,
+        progress=progress, shared_budget=shared_budget, ledger=ledger,
+    )  # fmt: skip
 
 
 def _assemble(

@@ -97,7 +97,6 @@ def create_run_file(
     return ReplayingLog.fork(path, parent, at, **run)
 
 
-
 def execute(
     segments: Sequence[Segment], open_file: Callable[[SandboxMode], RunWriter], options: RunOptions
 ) -> dict[str, Any]:

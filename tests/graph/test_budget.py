@@ -12,8 +12,8 @@ from team_runs import scenario
 
 from aarlab.agents.models.base import ModelError, Reply, Request, TransientError
 from aarlab.agents.models.pricing import Price
-from aarlab.graph.calls.budget import BudgetExhausted, Ledger, MeteredModel
-from aarlab.graph.scenario import Budget
+from aarlab.graph.calls.budget import Budget, BudgetExhausted, Ledger
+from aarlab.graph.calls.metered_model import MeteredModel
 from aarlab.memory.messages import Conversation, Message, Text, ToolSpec, Usage, user_message
 
 PRICE = Price(input=10.0, output=50.0, cache_read=1.0, cache_write=12.5)

@@ -30,7 +30,13 @@ def file(tmp_path: Path) -> RunWriter:
 
 
 def post(
-    file: RunWriter, name: str, *operators: str, round: int = 1, hours: float = 1.0, family: str = "other", says: str = ""
+    file: RunWriter,
+    name: str,
+    *operators: str,
+    round: int = 1,
+    hours: float = 1.0,
+    family: str = "other",
+    says: str = "",
 ) -> None:
     """Post a finding whose method uses these operators; without any it has no method."""
     code = METHOD.format("".join(f"    s = tk.{name}\n" for name in operators)) if operators else None

@@ -1,0 +1,129 @@
+"""A base model with a price and a budget: it reserves the maximum cost before each call and books the actual cost."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from aarlab.agents.models.base import Model, ModelError, Reply, Request, TransientError
+from aarlab.agents.models.pricing import Price
+from aarlab.graph.calls.budget import Amount, Ledger
+from aarlab.memory.messages import Message, ToolSpec, Usage, canonical_json
+
+_OVERHEAD = 1000
+"""Tokens that a provider may add to a request: instructions for tool use, separators between messages."""
+
+
+class MeteredModel:
+    """A base model that makes a call only if the budget covers it, and books the cost of each call."""
+
+    def __init__(
+        self,
+        model: Model,
+        agent: str,
+        ledger: Ledger,
+        price: Price | None,
+        max_tokens: int,
+        *,
+        count: Callable[[Request], Awaitable[int]] | None = None,
+    ) -> None:
+        """Meter the calls of one agent.
+
+        Args:
+            model: The base model.
+            agent: The agent that makes the calls.
+            ledger: Where calls are reserved and booked.
+            price: Price of the base model; None: unknown.
+            max_tokens: Maximum number of tokens in a reply.
+            count: Returns the provider's token count of a request. Used only if the local bound would exceed the budget.
+        """
+        self._model, self._agent, self._ledger = model, agent, ledger
+        self._price, self._max_tokens, self._count = price, max_tokens, count
+        self._token_bound = _TokenBound()
+
+    async def reply(self, request: Request) -> Reply:
+        """Return the reply to a request.
+
+        Raises:
+            BudgetExhausted: The budget does not cover the call.
+            SharedBudgetExhausted: The budget shared with other runs does not cover the call.
+            TransientError: The call failed for a reason that may pass.
+            ModelError: The call failed for a reason that will not pass.
+        """
+        max_amount = await self._max_amount(request) if self._ledger.limited else Amount(calls=1)
+        await self._ledger.reserve(self._agent, max_amount)
+        spent = Amount()
+        try:
+            reply = await self._model.reply(request)
+            cost = self._cost(reply.usage) if reply.cost_usd is None else reply.cost_usd
+            spent = Amount(cost or 0.0, reply.usage.tokens, 1)
+            self._token_bound.update(request, reply)
+            return replace(reply, cost_usd=cost)
+        except TransientError as error:
+            error.cost_usd = self._cost(error.usage) if error.usage.tokens else 0.0
+            spent = Amount(error.cost_usd or 0.0, error.usage.tokens, 0)
+            raise
+        finally:
+            await self._ledger.commit(self._agent, max_amount, spent)
+
+    def restore_reply(self, request: Request, reply: Reply) -> None:
+        """Update the token bound with a recorded reply."""
+        self._token_bound.update(request, reply)
+
+    async def _max_amount(self, request: Request) -> Amount:
+        """Return an upper bound of a call's usage; ask the provider for a tighter one if the budget would refuse it."""
+        tokens = self._token_bound.upper_bound(request)
+        max_amount = self._amount(tokens)
+        if self._count is None or not self._ledger.would_refuse(self._agent, max_amount):
+            return max_amount
+        try:
+            return self._amount(min(tokens, await self._count(request) + _OVERHEAD))
+        except ModelError:
+            return max_amount
+
+    def _amount(self, tokens: int) -> Amount:
+        """Return the maximum usage of a call with so many input tokens."""
+        usage = Usage(tokens, self._max_tokens)
+        return Amount(self._price.max_usd(usage) if self._price else 0.0, usage.tokens, 1)
+
+    def _cost(self, usage: Usage) -> float | None:
+        return None if self._price is None else self._price.cost_usd(usage)
+
+
+@dataclass(slots=True)
+class _TokenBound:
+    """Upper bound on the tokens of a request: the provider's count of the last request, plus the bytes that are new.
+
+    A token has at least one byte.
+    """
+
+    system: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    messages: tuple[Message, ...] = ()
+    tokens: int = 0
+    """Tokens of system prompt, tools and messages together."""
+
+    def update(self, request: Request, reply: Reply) -> None:
+        """Store the token count of a request and its reply."""
+        self.system, self.tools = request.conversation.system, request.tools
+        self.messages = (*request.conversation.messages, reply.message)
+        self.tokens = reply.usage.tokens
+
+    def upper_bound(self, request: Request) -> int:
+        """Return an upper bound on the tokens of a request."""
+        system, messages = request.conversation.system, request.conversation.messages
+        tools = [] if request.tools == self.tools else [tool.to_json() for tool in request.tools]
+        if system == self.system and (n_known := self._n_known(messages)):
+            return self.tokens + _n_bytes([tools, *(message.to_json() for message in messages[n_known:])]) + _OVERHEAD
+        tools = [tool.to_json() for tool in request.tools]
+        return _n_bytes([system, tools, [message.to_json() for message in messages]]) + _OVERHEAD
+
+    def _n_known(self, messages: tuple[Message, ...]) -> int:
+        """Return how many leading messages are included in the last token count."""
+        if messages[: len(self.messages)] == self.messages:
+            return len(self.messages)
+        pairs = zip(messages, self.messages, strict=False)
+        n_shared = min(len(messages), len(self.messages))
+        return next((index for index, (new, old) in enumerate(pairs) if new != old), n_shared)
+
+
+def _n_bytes(value: object) -> int:
+    return len(canonical_json(value).encode())
