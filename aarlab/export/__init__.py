@@ -1,8 +1,19 @@
-"""Runs for other tools: JSON Lines and back, an Inspect log, the lineage as a graph, and tables."""
+"""Export runs to formats of other tools, and import runs from JSON Lines."""
 
-from aarlab.export.formats import FORMATS, Format, default_name, export_run
-from aarlab.export.jsonl_import import read_jsonl
+from aarlab.export.formats import FORMATS, ExportFormat, find_format, format_names
+from aarlab.export.jsonl_import import import_jsonl
 from aarlab.export.jsonl_records import InvalidRunData
 from aarlab.export.redaction import Redaction
+from aarlab.export.run_export import default_path, export_run
 
-__all__ = ["FORMATS", "Format", "InvalidRunData", "Redaction", "default_name", "export_run", "read_jsonl"]
+__all__ = [
+    "FORMATS",
+    "ExportFormat",
+    "InvalidRunData",
+    "Redaction",
+    "default_path",
+    "export_run",
+    "find_format",
+    "format_names",
+    "import_jsonl",
+]

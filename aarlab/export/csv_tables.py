@@ -1,4 +1,4 @@
-"""A run as a folder of tables: one for each kind of event, one of the run itself, and one of what was said."""
+"""Export a run as a folder of CSV tables: one per kind of event, one of the run, and one of the messages."""
 
 import csv
 import dataclasses
@@ -9,13 +9,13 @@ from aarlab.memory.events import EVENT_CLASS_BY_KIND, LogEntry, ModelCall, Promp
 from aarlab.memory.messages import Json, canonical_json
 from aarlab.memory.run_reader import RunReader
 
-_PLACE = ("event", "stream", "ordinal", "round", "hours")
+_LOG_COLUMNS = ("event", "stream", "ordinal", "round", "hours")
 
 
 def write_tables(file: RunReader, folder: Path) -> None:
-    """Write the tables, `KIND.csv` with the columns of the view of that name; see docs/export.md.
+    """Write `KIND.csv` for each kind of event, `run.csv` and `messages.csv` to a new folder; see docs/export.md.
 
-    Tables of kinds that did not happen are there too, with a head and no rows: who reads many runs finds all of them.
+    Kinds without events have a table with a header and no rows, so that every run has the same files.
     """
     folder.mkdir()
     run = dataclasses.asdict(file.info())
@@ -28,33 +28,33 @@ def write_tables(file: RunReader, folder: Path) -> None:
             + [entry.at]
             for entry in file.entries(kind)
         )
-        _write(folder / f"{kind.kind}.csv", [*_PLACE, *names, "at"], rows)
-    said = (row for entry in file.entries(Prompted, ModelCall) for row in _message_rows(file, entry))
-    _write(folder / "messages.csv", ["event", "stream", "round", "hours", "speaker", "block", "type", "text"], said)
+        _write(folder / f"{kind.kind}.csv", [*_LOG_COLUMNS, *names, "at"], rows)
+    blocks = (row for entry in file.entries(Prompted, ModelCall) for row in _block_rows(file, entry))
+    _write(folder / "messages.csv", ["event", "stream", "round", "hours", "speaker", "block", "type", "text"], blocks)
 
 
-def _message_rows(file: RunReader, entry: LogEntry[Prompted | ModelCall]) -> Iterable[list[Json]]:
-    """Yield a row for each block of the message that an event points to."""
+def _block_rows(file: RunReader, entry: LogEntry[Prompted | ModelCall]) -> Iterable[list[Json]]:
+    """Yield a row for each block of the message that an event refers to."""
     match entry.event:
         case Prompted(message=key) | ModelCall(reply=key):
             message = file.message(key)
             for number, block in enumerate(message.to_json()["content"]):
-                words = next((block[name] for name in ("text", "thinking", "content") if name in block), None)
-                if words is None:
-                    words = {name: value for name, value in block.items() if name != "type"}
-                place = [entry.id, entry.stream, entry.round, entry.hours]
-                yield [*place, message.speaker, number, block["type"], words]
+                text = next((block[name] for name in ("text", "thinking", "content") if name in block), None)
+                if text is None:
+                    text = {name: value for name, value in block.items() if name != "type"}
+                position = [entry.id, entry.stream, entry.round, entry.hours]
+                yield [*position, message.speaker, number, block["type"], text]
 
 
-def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Json]]) -> None:
     with path.open("x", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
-        table.writerow(head)
+        table.writerow(header)
         table.writerows([_cell(value) for value in row] for row in rows)
 
 
 def _cell(value: Json) -> Json:
-    """Return what stands in a cell: nothing for None, 1 or 0 for truth, as in SQLite; JSON for a list or an object."""
+    """Return the content of a cell: empty for None, 1 or 0 for a boolean as in SQLite, JSON for a list or object."""
     match value:
         case bool():
             return int(value)

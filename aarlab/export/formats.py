@@ -1,55 +1,123 @@
-"""One run, in one of the formats, redacted or not."""
+"""The export formats: built-in formats and those that installed packages add."""
 
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal, get_args
+from pkgutil import resolve_name
+from types import MappingProxyType
 
-from aarlab.export.atomic_output import atomic_output
-from aarlab.export.csv_tables import write_tables
-from aarlab.export.inspect.log_writer import write_inspect
-from aarlab.export.jsonl import write_jsonl
-from aarlab.export.jsonl_import import read_jsonl
-from aarlab.export.lineage_graph import write_gexf, write_graphml
-from aarlab.export.redaction import Redaction
+from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.memory.run_reader import RunReader
 
-Format = Literal["jsonl", "inspect", "graphml", "gexf", "csv"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-_ENDINGS: dict[Format, str] = {
-    "jsonl": ".jsonl", "inspect": ".eval", "graphml": ".graphml", "gexf": ".gexf", "csv": "-csv",
-}  # fmt: skip
-_WRITERS: dict[Format, Callable[[RunReader, Path], None]] = {
-    "inspect": write_inspect, "graphml": write_graphml, "gexf": write_gexf, "csv": write_tables,
-}  # fmt: skip
+ENTRY_POINT_GROUP = "aarlab.exporters"
+"""Each entry point of this group is an `ExportFormat`. The name of the entry point is the name of the format."""
+
+Writer = Callable[[RunReader, Path], None]
+"""Writes an open run file to a new file or folder at a path. The parent folder exists."""
 
 
-def default_name(run: Path, format: Format) -> Path:
-    """Return where an export goes if nobody says: named after the run, in the current folder."""
-    return Path(f"{run.stem}{_ENDINGS[format]}")
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format of `aarlab export`."""
+
+    name: str
+    """Value of `--format`."""
+    description: str
+    """What the format contains and which tools read it, as a phrase for the help text."""
+    ending: str
+    """Appended to the name of the run to make the default output path, such as `.md`, or `-csv` for a folder."""
+    writer: str
+    """The `Writer` as `module:function`. Its module is imported when a run is exported."""
+    extra: str | None = None
+    """Extra of aarlab that installs what the writer imports. None: nothing besides aarlab's dependencies."""
 
 
-def export_run(run: Path, format: Format, target: Path, redaction: Redaction) -> None:
-    """Write a run into a new file, or for tables a new folder.
+FORMATS: Mapping[str, ExportFormat] = MappingProxyType({
+    format.name: format
+    for format in (
+        ExportFormat(
+            "jsonl", "the complete run, for `aarlab import` and jq", ".jsonl", "aarlab.export.jsonl_export:write_jsonl"
+        ),
+        ExportFormat(
+            "inspect", "an Inspect log", ".eval", "aarlab.export.inspect.log_writer:write_inspect", extra="inspect"
+        ),
+        ExportFormat(
+            "graphml", "the lineage of findings, for networkx", ".graphml", "aarlab.export.lineage_graph:write_graphml"
+        ),
+        ExportFormat("gexf", "the lineage of findings, for Gephi", ".gexf", "aarlab.export.lineage_graph:write_gexf"),
+        ExportFormat("csv", "a folder of tables", "-csv", "aarlab.export.csv_tables:write_tables"),
+    )
+})  # fmt: skip
+"""The built-in formats by name."""
+
+
+def installed_formats() -> dict[str, list[EntryPoint]]:
+    """Return the entry points of formats from other packages, by format name. None of them is loaded.
+
+    A name that several packages use has several entry points. The name of a built-in format cannot be taken.
+    """
+    points: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, package_name(point))):
+        if point.name not in FORMATS:
+            points.setdefault(point.name, []).append(point)
+    return points
+
+
+def package_name(point: EntryPoint) -> str:
+    """Return the name of the package that has an entry point."""
+    return point.dist.name if point.dist else point.value
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats, the built-in ones first."""
+    return [*FORMATS, *installed_formats()]
+
+
+def find_format(name: str) -> ExportFormat:
+    """Return the format with a name.
 
     Raises:
-        ConfigError: There is something at `target` already, or it cannot be written; or an extra is not installed.
-        NotWhole: The run file is not whole, or the redaction would take it apart.
-        sqlite3.DatabaseError: The run file cannot be read.
+        ConfigError: No format has this name, several packages have it, or the package that has it cannot be loaded.
     """
-    with atomic_output(target) as temporary:
-        if format == "jsonl":
-            with temporary.open("x", encoding="utf-8", newline="\n") as out:
-                write_jsonl(run, out, redaction)
-        elif not redaction:
-            with RunReader.open(run) as file:
-                _WRITERS[format](file, temporary)
-        else:
-            # What is redacted is the run, in one way for all formats: these are then made from a run without matches.
-            with tempfile.TemporaryDirectory() as scratch:
-                lines = Path(scratch, "redacted.jsonl")
-                export_run(run, "jsonl", lines, redaction)
-                with lines.open(encoding="utf-8", newline="\n") as redacted:
-                    without = read_jsonl(redacted, str(lines), Path(scratch))
-                with RunReader.open(without) as file:
-                    _WRITERS[format](file, temporary)
+    if name in FORMATS:
+        return FORMATS[name]
+    match installed_formats().get(name, []):
+        case [point]:
+            return _load_entry_point(point)
+        case []:
+            names = format_names()
+            raise _format_error(name, "no such format", ", ".join(names), did_you_mean(name, names))
+        case points:
+            packages = ", ".join(map(package_name, points))
+            raise _format_error(name, f"several packages have a format of this name: {packages}", "one of them")
+
+
+def _load_entry_point(point: EntryPoint) -> ExportFormat:
+    """Import the package of a format and return the format."""
+    package = f"the package {package_name(point)!r}"
+    try:
+        format = point.load()
+    except Exception as error:
+        raise _format_error(point.name, f"{package} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(format, ExportFormat) or format.name != point.name:
+        raise _format_error(point.name, f"{package} has no ExportFormat of this name", "see docs/export.md")
+    return format
+
+
+def load(format: ExportFormat) -> Writer:
+    """Import and return the writer of a format.
+
+    Raises:
+        ConfigError: The writer cannot be imported. The message names the extra to install, if there is one.
+    """
+    try:
+        writer: Writer = resolve_name(format.writer)
+    except (ImportError, AttributeError) as error:
+        hint = f"pip install 'aarlab[{format.extra}]'" if format.extra else None
+        raise _format_error(format.name, f"its writer cannot be imported: {error}", None, hint) from error
+    return writer
+
+
+def _format_error(name: str, found: str, allowed: str | None = None, hint: str | None = None) -> ConfigError:
+    return ConfigError([Fault(f"--format {name}", None, found, allowed, hint)])

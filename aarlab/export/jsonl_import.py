@@ -1,4 +1,4 @@
-"""The way back: a run file from the lines of an exported run. All of it is checked before there is a file."""
+"""Make a run file from a run that was exported as JSON Lines. The file appears only if every check succeeds."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,34 +9,42 @@ from typing import IO
 from sqlite_utils import Database
 
 from aarlab.export.atomic_output import atomic_output
-from aarlab.export.jsonl_records import EVENT, FORMAT, FORMAT_VERSION, InvalidRunData, to_column, verified_records
+from aarlab.export.jsonl_records import (
+    EVENT_COLUMNS,
+    FORMAT,
+    FORMAT_VERSION,
+    InvalidRunData,
+    to_column,
+    verified_records,
+)
 from aarlab.memory.events import EVENT_CLASS_BY_KIND
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.migrations import MIGRATIONS, migrate
 from aarlab.memory.run_reader import RunReader
 
 _LocatedRecord = tuple[str, dict[str, Json]]
-_COUNTED = {"message": "messages", "text": "texts", "event": "events"}
+_COUNT_FIELDS = {"message": "messages", "text": "texts", "event": "events"}
+"""The field of the end record that has the number of records, by the kind of record."""
 
 
-def read_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
-    """Make a run file in a folder, named after its run, and return its path.
+def import_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
+    """Make a run file in a folder, named after the id of the run, and return its path.
 
     Args:
         lines: What `write_jsonl` wrote.
-        name: What to call it in messages.
-        folder: Made if it is not there.
+        name: Name of the file that is read, for error messages.
+        folder: Created if it does not exist.
 
     Raises:
-        NotWhole: Something is missing, has changed, or was written by a newer aarlab. There is no run file then.
-        ConfigError: There is a run file of that name already, or it cannot be written.
+        InvalidRunData: A record is missing, was changed, or was written by another version of the format.
+        ConfigError: A run file of this name exists, or it cannot be written.
     """
     records = verified_records(lines, name)
     header = _header(records, name)
     path = folder / f"{header['run']['run_id']}.db"
     with atomic_output(path) as temporary:
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = OFF")  # Nobody sees the file before it is whole.
+            connection.execute("PRAGMA synchronous = OFF")  # A crash loses only the temporary file.
             database = Database(connection)
             migrate(database, header["schema"])
             connection.execute("BEGIN")
@@ -44,66 +52,67 @@ def read_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
             connection.execute("COMMIT")
             migrate(database)
         with RunReader.open(temporary) as file:
-            if file.digest() != header["digest"]:
-                raise InvalidRunData(
-                    f"{name}:1", f"the digest {header['digest']}, where that of the events is {file.digest()}"
-                )
+            if (digest := file.digest()) != header["digest"]:
+                raise InvalidRunData(f"{name}:1", f"the digest {header['digest']}, but the events have {digest}")
     return path
 
 
 def _header(records: Iterator[_LocatedRecord], name: str) -> dict[str, Json]:
+    """Return the first record, checked to be a header that this version can read."""
     where, header = next(records, (f"{name}:1", {}))
     if header.get("record") != "header" or header.get("format") != FORMAT:
-        raise InvalidRunData(where, "no header of an exported run", "a file that `aarlab export --format jsonl` wrote")
-    for what, known in (("version", FORMAT_VERSION), ("schema", len(MIGRATIONS))):
-        found = header.get(what)
-        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-            raise InvalidRunData(where, f"{what} {found!r}", f"a number from 1 to {known}")
-        if found > known:
+        raise InvalidRunData(
+            where, "no header of an exported run", "a file that `aarlab export --format jsonl` wrote"
+        )
+    for field, oldest, newest in (("version", FORMAT_VERSION, FORMAT_VERSION), ("schema", 1, len(MIGRATIONS))):
+        number = header.get(field)
+        if not isinstance(number, int) or isinstance(number, bool) or number < oldest:
+            raise InvalidRunData(where, f"{field} {number!r}", f"a number from {oldest} to {newest}")
+        if number > newest:
             raise InvalidRunData(
-                where, f"{what} {found}, from a newer aarlab",
-                f"at most {known}, which is what this one knows: install a newer aarlab to import it",
+                where, f"{field} {number}, from a newer aarlab",
+                f"at most {newest} in this version: install a newer aarlab to import the file",
             )  # fmt: skip
     run_id = header["run"].get("run_id") if isinstance(header.get("run"), dict) else None
     if not isinstance(run_id, str) or not run_id or Path(run_id).name != run_id or run_id.startswith("."):
-        raise InvalidRunData(where, f"the run id {run_id!r}", "the name of a file")
+        raise InvalidRunData(where, f"the run id {run_id!r}", "an id that can be a file name")
     return header
 
 
 def _fill(
     connection: sqlite3.Connection, header: dict[str, Json], records: Iterator[_LocatedRecord], name: str
 ) -> None:
-    """Write the records into the tables of a new run file."""
+    """Insert the records into the tables of a new run file."""
     _insert(connection, "runs", {column: to_column(value) for column, value in header["run"].items()}, f"{name}:1")
-    known: set[str] = set()
-    counts = dict.fromkeys(_COUNTED.values(), 0)
+    known_hashes: set[str] = set()
+    counts = dict.fromkeys(_COUNT_FIELDS.values(), 0)
     where = f"{name}:1"
     for where, record in records:
         match record.get("record"):
             case "message":
                 row = _message(record, where)
-                known.add(row["hash"])
+                known_hashes.add(row["hash"])
                 _insert(connection, "messages", row, where)
             case "text":
                 row = _text(record, where)
-                known.add(row["hash"])
+                known_hashes.add(row["hash"])
                 _insert(connection, "texts", row, where)
             case "event":
-                _insert(connection, "events", _event(record, known, where), where)
+                _insert(connection, "events", _event(record, known_hashes, where), where)
             case "end":
-                if (told := {what: record.get(what) for what in counts}) != counts:
-                    raise InvalidRunData(where, f"counts of {told}, after {counts}")
+                if (recorded_counts := {field: record.get(field) for field in counts}) != counts:
+                    raise InvalidRunData(where, f"counts of {recorded_counts}, but the file has {counts}")
                 _require_end(records)
                 return
             case other:
                 raise InvalidRunData(where, f"the record {other!r}", "message, text, event or end")
-        counts[_COUNTED[record["record"]]] += 1
-    raise InvalidRunData(where, "the last line, though it does not say that the run ends here", "an uncut file")
+        counts[_COUNT_FIELDS[record["record"]]] += 1
+    raise InvalidRunData(where, "the last line, but it is not the end record", "a complete file")
 
 
 def _require_end(records: Iterator[_LocatedRecord]) -> None:
     for where, _ in records:
-        raise InvalidRunData(where, "a line after the end")
+        raise InvalidRunData(where, "a line after the end record")
 
 
 def _message(record: dict[str, Json], where: str) -> dict[str, Json]:
@@ -121,7 +130,7 @@ def _text(record: dict[str, Json], where: str) -> dict[str, Json]:
     return {"hash": key, "text": text}
 
 
-def _event(record: dict[str, Json], known: set[str], where: str) -> dict[str, Json]:
+def _event(record: dict[str, Json], known_hashes: set[str], where: str) -> dict[str, Json]:
     kind, data = record.get("kind"), record.get("data")
     if not isinstance(data, dict):
         raise InvalidRunData(where, "an event without fields")
@@ -130,21 +139,21 @@ def _event(record: dict[str, Json], known: set[str], where: str) -> dict[str, Js
     try:
         EVENT_CLASS_BY_KIND[kind](**data)
     except TypeError as error:
-        raise InvalidRunData(where, f"an event in `{kind}` with other fields than those have ({error})") from None
-    pointers = [data[name] for name in ("message", "reply", "system", "tools") if name in data]
-    if missing := [key for key in pointers if key not in known]:
-        raise InvalidRunData(where, f"an event that points to {missing[0]}, which is not there")
-    return {name: record.get(name) for name in EVENT} | {"data": canonical_json(data)}
+        raise InvalidRunData(where, f"an event of kind {kind!r} with other fields than this kind has ({error})") from None
+    references = [data[name] for name in ("message", "reply", "system", "tools") if name in data]
+    if missing := [key for key in references if key not in known_hashes]:
+        raise InvalidRunData(where, f"an event that refers to {missing[0]}, which the file does not contain")
+    return {name: record.get(name) for name in EVENT_COLUMNS} | {"data": canonical_json(data)}
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Json], where: str) -> None:
-    there = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
-    if unknown := sorted(set(row) - there):
+    columns = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
+    if unknown := sorted(set(row) - columns):
         raise InvalidRunData(
-            where, f"`{unknown[0]}`, which the table `{table}` does not have", ", ".join(sorted(there))
+            where, f"`{unknown[0]}`, which the table `{table}` does not have", ", ".join(sorted(columns))
         )
     try:
         marks = ", ".join("?" * len(row))
         connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
     except sqlite3.Error as error:
-        raise InvalidRunData(where, f"a row that the table `{table}` does not take ({error})") from None
+        raise InvalidRunData(where, f"a row that cannot be inserted into the table `{table}` ({error})") from None

@@ -1,4 +1,4 @@
-"""The lineage of a run's ideas, for Gephi, networkx and whatever else reads GraphML or GEXF."""
+"""Export the lineage of findings as GraphML or GEXF, for Gephi, networkx and other graph tools."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from aarlab.memory.lineage import lineage
 from aarlab.memory.run_reader import RunReader
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML has no way to write; a model may well."""
+"""Characters that XML cannot represent, and that a model may write."""
 
 
 def write_graphml(file: RunReader, path: Path) -> None:
@@ -21,34 +21,34 @@ def write_graphml(file: RunReader, path: Path) -> None:
 
 def write_gexf(file: RunReader, path: Path) -> None:
     """Write the lineage as GEXF."""
-    # The format's own "label" is what Gephi writes beside a node, and its "weight" how strongly an edge draws.
     nx.write_gexf(lineage_graph(file), path)
 
 
 def lineage_graph(file: RunReader) -> "nx.MultiDiGraph[str]":
-    """Return the lineage with a label on each node, edges by the order of the board, and no attribute without a value.
+    """Return the lineage with a label on each node and the edges in the order of the board.
 
-    Both formats give each attribute one type, and have no word for nothing: what a node does not have, it lacks.
+    Both formats give each attribute one type and have no null value, so attributes without a value are left out.
     """
     board = Board(file)
-    published = {post.finding.id: post for post in board.posts()}
+    posts = {post.finding.id: post for post in board.posts()}
     winner = _winner(file)
-    found = lineage(board)
+    ideas = lineage(board)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=file.info().run_id)
-    for node, attributes in found.nodes(data=True):
-        post = published.get(node)
+    for node, attributes in ideas.nodes(data=True):
+        post = posts.get(node)
         more: dict[str, Any] = {"label": node}
         if post is not None:
             finding = post.finding
             more |= {"label": f"{node} {finding.title}", "hours": post.hours, "published": post.published}
             more |= {"se": finding.se, "fidelity": finding.fidelity, "winner": node == winner}
-        graph.add_node(node, **_present(attributes | more))
-    for number, (source, target, attributes) in enumerate(found.edges(data=True)):
-        graph.add_edge(source, target, key=f"e{number}", **_present(attributes))
+        graph.add_node(node, **_with_values(attributes | more))
+    for number, (source, target, attributes) in enumerate(ideas.edges(data=True)):
+        graph.add_edge(source, target, key=f"e{number}", **_with_values(attributes))
     return graph
 
 
-def _present(attributes: dict[str, Any]) -> dict[str, Any]:
+def _with_values(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that have a value, with characters replaced that XML cannot represent."""
     return {
         name: _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
         for name, value in attributes.items()
@@ -57,6 +57,7 @@ def _present(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _winner(file: RunReader) -> str | None:
+    """Return the id of the finding that won; None if there is none."""
     summary = file.info().summary
     best = summary.get("best") if summary else None
     return best["finding"] if best else None

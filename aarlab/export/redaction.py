@@ -1,4 +1,4 @@
-"""Taking out what must not leave the house: every match of a pattern, in every text of a run."""
+"""Replace every match of some patterns in all texts of a run."""
 
 import json
 import re
@@ -14,11 +14,11 @@ _IDENTIFIER_FIELDS = frozenset({
     "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_call_id", "agent",
     "field", "idea", "parent", "best", "baseline", "leader_at_quarter", "leader_at_half", "neighbours", "task",
 })  # fmt: skip
-"""Fields by which events refer to each other. Without them a run falls apart."""
+"""Event fields that have names of agents, findings, experiments, tools or tasks. Other records refer to these names."""
 
 
 def _is_enum(annotation: object) -> bool:
-    """Tell whether a field has one of a few words that aarlab itself knows."""
+    """Return whether a field can only have values from a fixed list."""
     return get_origin(annotation) is Literal or any(get_origin(part) is Literal for part in get_args(annotation))
 
 
@@ -29,34 +29,34 @@ _ENUM_FIELDS = {
 
 
 class Redaction:
-    """Replaces what patterns match, and what pointed to a text by its hash then points to what became of it."""
+    """Replaces matches of patterns in texts, and the hashes of the changed texts in events."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        """Take regular expressions. Raises re.error if one is none."""
+        """Compile regular expressions. Raises re.error if one is invalid."""
         self._patterns = [re.compile(pattern) for pattern in patterns]
         self.replaced = 0
-        """How many matches have been replaced."""
+        """Number of matches replaced so far."""
         self.renamed: dict[str, str] = {}
-        """Hashes of messages and texts as they are now, by those of before."""
+        """Hash of each redacted message or text, by its original hash."""
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to take out."""
+        """Return whether there are any patterns."""
         return bool(self._patterns)
 
     def text(self, text: str) -> str:
-        """Return a text without the matches. A match of nothing is none."""
+        """Return a text with all matches replaced. Empty matches are ignored."""
         for pattern in self._patterns:
-            text = pattern.sub(self._mark, text)
+            text = pattern.sub(self._replace, text)
         return text
 
-    def _mark(self, match: re.Match[str]) -> str:
+    def _replace(self, match: re.Match[str]) -> str:
         if not match[0]:
             return ""
         self.replaced += 1
         return REPLACEMENT
 
     def json(self, value: Json, *, keys: bool = False) -> Json:
-        """Return a JSON value with its texts redacted, its keys too if they are somebody's words."""
+        """Return a JSON value with all its strings redacted, and with `keys` also the keys of its objects."""
         match value:
             case str():
                 return self.text(value)
@@ -68,25 +68,29 @@ class Redaction:
                 return value
 
     def block(self, block: dict[str, Json]) -> dict[str, Json]:
-        """Return a block of a message, redacted. Raises NotWhole if the name of a tool would have to go."""
+        """Return a redacted block of a message. Raises InvalidRunData if a pattern matches the name of a tool."""
         kept = {name: value for name, value in block.items() if name in ("type", "id", "tool_use_id", "name")}
-        self.name(str(block.get("name", "")), "the name of a tool")
+        self.require_no_match(str(block.get("name", "")), "the name of a tool")
         rest = {name: self.model_text(value) for name, value in block.items() if name not in kept}
         return {**rest, **kept}
 
     def model_text(self, value: Json) -> Json:
-        """Return the words of a model or a tool, redacted; where these are JSON as text, what that text says."""
+        """Return redacted output of a model or tool. Text that is JSON is parsed, and its strings and keys redacted."""
         if isinstance(value, str) and value[:1] in ("{", "["):
             try:
-                inside = json.loads(value)
-                found = self.json(inside, keys=True)
+                parsed = json.loads(value)
+                redacted = self.json(parsed, keys=True)
             except ValueError:
                 return self.text(value)
-            return value if found == inside else canonical_json(found)
+            return value if redacted == parsed else canonical_json(redacted)
         return self.json(value, keys=True)
 
     def event(self, kind: str, data: dict[str, Json]) -> dict[str, Json]:
-        """Return the fields of an event, redacted, and leading to the redacted messages and texts."""
+        """Return the redacted fields of an event, with the hashes of the redacted messages and texts.
+
+        Raises:
+            InvalidRunData: A pattern matches a name that other records refer to.
+        """
         redacted_fields: dict[str, Json] = {}
         for name, value in data.items():
             if name == "request" or name in _ENUM_FIELDS.get(kind, ()):
@@ -94,18 +98,18 @@ class Redaction:
             elif isinstance(value, str) and value in self.renamed:
                 redacted_fields[name] = self.renamed[value]
             elif name in _IDENTIFIER_FIELDS:
-                for word in value if isinstance(value, list) else [value]:
-                    self.name(str(word or ""), f"`{name}` of an event in `{kind}`")
+                for identifier in value if isinstance(value, list) else [value]:
+                    self.require_no_match(str(identifier or ""), f"`{name}` of an event of kind `{kind}`")
                 redacted_fields[name] = value
             else:
                 redacted_fields[name] = self.json(value)
         return redacted_fields
 
-    def name(self, name: str, what: str) -> None:
-        """Raise NotWhole if a pattern matches a name that holds the run together."""
+    def require_no_match(self, name: str, description: str) -> None:
+        """Raise InvalidRunData if a pattern matches a name that other records refer to."""
         for pattern in self._patterns:
             if any(match[0] for match in pattern.finditer(name)):
                 raise InvalidRunData(
-                    f"--redact {pattern.pattern!r}", f"a match in {name!r}, {what}",
-                    "what texts say; the names of agents, findings, experiments and tools hold a run together",
+                    f"--redact {pattern.pattern!r}", f"a match in {name!r}, {description}",
+                    "patterns that match texts only: records refer to agents, findings, experiments and tools by name",
                 )  # fmt: skip

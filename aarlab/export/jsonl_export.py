@@ -1,4 +1,4 @@
-"""A run as JSON Lines: the run's row, the messages and texts it points to, its events, and a last line that counts."""
+"""Write a run as JSON Lines: a header with the run's row, its messages, texts and events, and an end line with counts."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from aarlab.export.jsonl_records import (
-    DIGESTED,
-    EVENT,
+    DIGEST_COLUMNS,
+    EVENT_COLUMNS,
     FORMAT,
     FORMAT_VERSION,
     InvalidRunData,
@@ -19,17 +19,27 @@ from aarlab.export.jsonl_records import (
 )
 from aarlab.export.redaction import Redaction
 from aarlab.memory.messages import Json, canonical_json, content_hash
+from aarlab.memory.run_reader import RunReader
+
+_KEPT_RUN_COLUMNS = frozenset({"run_id", "created_at", "status", "sandbox", "aarlab_version"})
+"""Columns of the table `runs` that are not redacted."""
 
 
-def write_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
-    """Write a run file's content as lines; see docs/export.md for what they have.
+def write_jsonl(file: RunReader, path: Path, redaction: Redaction | None = None) -> None:
+    """Write a run to a new file of JSON Lines; docs/export.md describes the records.
 
     Raises:
-        NotWhole: What is in the file is not what aarlab writes, or the redaction would take the run apart.
-        sqlite3.DatabaseError: The file cannot be read.
+        InvalidRunData: The run file is damaged, or the redaction matches a name that other records refer to.
+        sqlite3.DatabaseError: The run file cannot be read.
     """
+    with path.open("x", encoding="utf-8", newline="\n") as out:
+        stream_jsonl(file.path, out, Redaction(()) if redaction is None else redaction)
+
+
+def stream_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
+    """Write the run file at a path to an open text file; the same as `write_jsonl` otherwise."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
-        # One view of the file, should the run be going on.
+        # One transaction, so that events added by an active run do not appear in the middle of the export.
         connection.execute("BEGIN")
         out.writelines(with_chain_hashes(_records(connection, path, redaction)))
 
@@ -37,15 +47,15 @@ def write_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
 def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -> Iterator[dict[str, Json]]:
     """Yield the records of a run.
 
-    All is gone through before the first is yielded: the header tells the digest and what was replaced, and a file that
-    is not whole is found before anything is written.
+    Everything is read once before the first record is yielded, because the header contains the digest and the number of
+    replaced matches, and because a damaged file must be found before anything is written.
     """
     for _ in _contents(connection, redaction):
         pass
     digest, events = blake2b(digest_size=16), 0
     for event in _events(connection, path, redaction):
         row = {**event, "data": canonical_json(event["data"])}
-        digest.update(canonical_json([row[name] for name in DIGESTED]).encode() + b"\n")
+        digest.update(canonical_json([row[name] for name in DIGEST_COLUMNS]).encode() + b"\n")
         events += 1
     run = _run(connection, path, redaction, digest.hexdigest())
     replaced = redaction.replaced
@@ -64,28 +74,27 @@ def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -
         yield record
     yield from _events(connection, path, redaction)
     yield {"record": "end", "messages": counts["message"], "texts": counts["text"], "events": events}
-    redaction.replaced = replaced  # Gone through twice, everything was counted twice.
+    redaction.replaced = replaced  # The second pass has counted every match again.
 
 
 def _run(connection: sqlite3.Connection, path: Path, redaction: Redaction, digest: str) -> dict[str, Json]:
-    """Return the run's own row, with whatever columns it has."""
-    found = list(rows(connection, "SELECT * FROM runs"))
-    if len(found) != 1:
-        raise InvalidRunData(str(path), f"{len(found)} rows in the table `runs`", "one")
-    run = {name: from_column(value) for name, value in found[0].items()}
+    """Return the row of the table `runs` with all its columns."""
+    run_rows = list(rows(connection, "SELECT * FROM runs"))
+    if len(run_rows) != 1:
+        raise InvalidRunData(str(path), f"{len(run_rows)} rows in the table `runs`", "one row")
+    run = {name: from_column(value) for name, value in run_rows[0].items()}
     if not redaction:
         return run
-    redaction.name(run["run_id"], "the run's id")
-    kept = ("run_id", "created_at", "status", "sandbox", "aarlab_version")
-    run = {name: value if name in kept else redaction.json(value) for name, value in run.items()}
+    redaction.require_no_match(run["run_id"], "the id of the run")
+    run = {name: value if name in _KEPT_RUN_COLUMNS else redaction.json(value) for name, value in run.items()}
     if isinstance(run["summary"], dict) and "digest" in run["summary"]:
         run["summary"]["digest"] = digest
     return run
 
 
 def _contents(connection: sqlite3.Connection, redaction: Redaction) -> Iterator[dict[str, Json]]:
-    """Yield messages and texts, each once."""
-    seen: set[str] = set()
+    """Yield the messages, then the texts. Contents that become equal by redaction are yielded once."""
+    yielded: set[str] = set()
     for row in rows(connection, "SELECT hash, speaker, content FROM messages ORDER BY hash"):
         blocks, speaker = from_column(row["content"]), row["speaker"]
         if not isinstance(blocks, list) or content_hash(speaker, canonical_json(blocks)) != row["hash"]:
@@ -94,28 +103,28 @@ def _contents(connection: sqlite3.Connection, redaction: Redaction) -> Iterator[
             blocks = [redaction.block(block) for block in blocks]
         key = content_hash(speaker, canonical_json(blocks))
         redaction.renamed[row["hash"]] = key
-        if key not in seen:
+        if key not in yielded:
             yield {"record": "message", "hash": key, "speaker": speaker, "content": blocks}
-        seen.add(key)
-    seen = set()
+        yielded.add(key)
+    yielded = set()
     for row in rows(connection, "SELECT hash, text FROM texts ORDER BY hash"):
         if content_hash(row["text"]) != row["hash"]:
             raise InvalidRunData(f"text {row['hash']}", "a text that does not have this hash")
         text = redaction.model_text(row["text"])
         key = content_hash(text)
         redaction.renamed[row["hash"]] = key
-        if key not in seen:
+        if key not in yielded:
             yield {"record": "text", "hash": key, "text": text}
-        seen.add(key)
+        yielded.add(key)
 
 
 def _events(connection: sqlite3.Connection, path: Path, redaction: Redaction) -> Iterator[dict[str, Json]]:
-    """Yield events stream by stream."""
-    for row in rows(connection, f"SELECT {', '.join(EVENT)} FROM events ORDER BY stream, ordinal"):
+    """Yield the events in the order of stream and ordinal."""
+    for row in rows(connection, f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY stream, ordinal"):
         data = from_column(row["data"])
         if not isinstance(data, dict):
-            raise InvalidRunData(str(path), f"event {row['id']} is not as aarlab writes events: {row['data']:.60}")
+            raise InvalidRunData(str(path), f"event {row['id']} has data that aarlab does not write: {row['data']:.60}")
         if redaction:
-            redaction.name(row["stream"], "a stream of events")
+            redaction.require_no_match(row["stream"], "a stream of events")
             data = redaction.event(row["kind"], data)
         yield {"record": "event", **row, "data": data}
