@@ -1,10 +1,12 @@
-"""`aarlab export`: a run for other tools."""
+"""The command `aarlab export`."""
 
 import re
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
@@ -14,72 +16,53 @@ from aarlab.cli.options import (
     handle_sigterm,
     json_option,
     print_json,
-    refuse,
     stderr_console,
 )
-
-if TYPE_CHECKING:
-    from aarlab.export import Format
+from aarlab.config import ConfigError, Fault
+from aarlab.config.run_lookup import find_run
+from aarlab.export import InvalidRunData, Redaction, default_path, export_run, find_format, format_names
+from aarlab.export.formats import describe_formats
+from aarlab.export.jsonl_export import stream_jsonl
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
 
 @click.command()
 @click.argument("run", required=False)
-@click.option(
-    "--format", "format_", type=click.Choice(["jsonl", "inspect", "graphml", "gexf", "csv"]), required=True,
-    help="`jsonl`: all of it, for `aarlab import`; `inspect`: a log for Inspect; `graphml`, `gexf`: the lineage of "
-    "ideas; `csv`: a folder of tables.",
-)  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(format_names()), required=True, help=describe_formats())
 @click.option(
     "--out", metavar="PATH",
-    help="Where to write; `-` is stdout, for `jsonl`.  [default: named after the run, in the current folder]",
+    help="New file or folder; `-` is stdout, for `jsonl` only.  [default: named after the run, in the current folder]",
 )  # fmt: skip
 @click.option(
     "--redact", "patterns", multiple=True, metavar="PATTERN",
-    help="Replace what this regular expression matches, in every text; may be repeated.",
+    help="Replace every match of this regular expression in all texts. May be repeated.",
 )  # fmt: skip
 @json_option
-def export(run: str | None, format_: "Format", out: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
+def export(run: str | None, format_: str, out: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
     """Write a run in a format that other tools read.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
-    Nothing is overwritten. What is in which format: docs/export.md.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs. The default is the newest run in ./runs.
+    Existing files are not overwritten. The formats are documented in docs/export.md.
     """
-    from aarlab.config import ConfigError, Fault
-    from aarlab.config.run_lookup import find_run
-    from aarlab.export import InvalidRunData, default_name, export_run
-    from aarlab.export.jsonl import write_jsonl
-    from aarlab.memory.run_file_errors import SchemaError
-    from aarlab.memory.run_reader import RunReader
-
     handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
         path = find_run(run)
+        format = find_format(format_)
         if out == "-" and (format_ != "jsonl" or as_json):
-            what = "--json, which has stdout for itself" if format_ == "jsonl" else f"the format {format_}"
-            raise ConfigError([Fault("--out -", None, f"stdout for {what}", "stdout for --format jsonl, or a path")])
+            problem = "stdout is used by --json" if format_ == "jsonl" else f"the format {format_} cannot go to stdout"
+            raise ConfigError([Fault("--out -", None, problem, "--format jsonl without --json, or a path")])
         redaction = _redaction(patterns)
-        target = default_name(path, format_) if out is None else Path(out or ".")
-        try:
-            RunReader.open(path).close()
-            with stderr_console().status("writing"):
-                if out == "-":
-                    write_jsonl(path, sys.stdout, redaction)
-                else:
-                    export_run(path, format_, target, redaction)
-        except SchemaError as error:
-            refuse([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")], as_json=as_json)
-        except InvalidRunData as error:
-            refuse([Fault(error.where, None, error.found, error.allowed)], as_json=as_json)
-        except (sqlite3.DatabaseError, KeyError) as error:
-            found = f"a run file that is not whole ({error.args[0]})"
-            refuse([Fault(str(path), None, found, "one as aarlab left it")], as_json=as_json)
-        except BrokenPipeError:
-            # Whoever read stdout has seen enough.
-            sys.stderr.close()
-            sys.exit(Status.FAILED)
-    payload: dict[str, Any] = {"status": "done", "file": None if out == "-" else str(target.resolve())}
+        target = default_path(path, format) if out is None else Path(out or ".")
+        with _run_errors_as_faults(path), stderr_console().status("writing"):
+            if out == "-":
+                _write_to_stdout(path, redaction)
+            else:
+                export_run(path, format, target, redaction)
+    file = None if out == "-" else str(target.resolve())
+    payload: dict[str, Any] = {"status": "done", "file": file, "format": format_}
     if as_json:
-        print_json({**payload, "format": format_, "replaced": redaction.replaced if patterns else None})
+        print_json({**payload, "replaced": redaction.replaced if patterns else None})
         return
     if out != "-":
         click.echo(f"written to {target}")
@@ -87,14 +70,35 @@ def export(run: str | None, format_: "Format", out: str | None, patterns: tuple[
         click.echo(f"{redaction.replaced} {'match' if redaction.replaced == 1 else 'matches'} replaced", err=out == "-")
 
 
-def _redaction(patterns: tuple[str, ...]) -> Any:
-    """Return what to take out. Raises ConfigError on a pattern that is none."""
-    from aarlab.config import ConfigError, Fault
-    from aarlab.export import Redaction
+def _write_to_stdout(path: Path, redaction: Redaction) -> None:
+    """Write a run as JSON Lines to stdout. Exit with status 1 when the program that reads stdout closes it."""
+    try:
+        with RunReader.open(path) as file:
+            stream_jsonl(file, sys.stdout, redaction)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Status.FAILED)
 
+
+def _redaction(patterns: tuple[str, ...]) -> Redaction:
+    """Return the redaction for the patterns. Raises ConfigError if one is not a regular expression."""
     for pattern in patterns:
         try:
             re.compile(pattern)
         except re.error as error:
             raise ConfigError([Fault(f"--redact {pattern!r}", None, str(error), "a regular expression")]) from None
     return Redaction(patterns)
+
+
+@contextmanager
+def _run_errors_as_faults(path: Path) -> Iterator[None]:
+    """Turn the errors of a run file that cannot be exported into ConfigError."""
+    try:
+        yield
+    except SchemaError as error:
+        raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
+    except InvalidRunData as error:
+        raise ConfigError([Fault(error.where, None, error.problem, error.expected)]) from None
+    except (sqlite3.DatabaseError, KeyError) as error:
+        problem = f"the run file is damaged ({error.args[0]})"
+        raise ConfigError([Fault(str(path), None, problem, "an unchanged run file")]) from None

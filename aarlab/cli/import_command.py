@@ -1,10 +1,13 @@
-"""`aarlab import`: a run file from what `aarlab export --format jsonl` wrote."""
+"""The command `aarlab import`."""
 
 from pathlib import Path
 
 import rich_click as click
 
-from aarlab.cli.options import exit_on_bad_input, handle_sigterm, json_option, print_json, refuse, stderr_console
+from aarlab.cli.options import exit_on_bad_input, handle_sigterm, json_option, print_json, stderr_console
+from aarlab.config import ConfigError, Fault
+from aarlab.export import InvalidRunData, import_jsonl
+from aarlab.memory.run_reader import RunReader
 
 
 @click.command("import")
@@ -12,25 +15,21 @@ from aarlab.cli.options import exit_on_bad_input, handle_sigterm, json_option, p
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run file.")
 @json_option
 def import_(file: str, out: str, as_json: bool) -> None:
-    """Make a run file of an exported run.
+    """Create a run file from an exported run.
 
-    FILE is what `aarlab export --format jsonl` wrote, `-` stdin. Every line, every hash and the digest are checked; a
-    file that is cut off or has changed is refused whole. Nothing is overwritten.
+    FILE is what `aarlab export --format jsonl` wrote; `-` is stdin. Every line, every hash and the digest are checked.
+    No run file is created from a truncated or changed file. Existing files are not overwritten.
     """
-    from aarlab.config import ConfigError, Fault
-    from aarlab.export import InvalidRunData, read_jsonl
-    from aarlab.memory.run_reader import RunReader
-
     handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
         name = "stdin" if file == "-" else file
         try:
             with click.open_file(file, encoding="utf-8") as lines, stderr_console().status("reading"):
-                path = read_jsonl(lines, name, Path(out))
+                path = import_jsonl(lines, name, Path(out))
         except InvalidRunData as error:
-            refuse([Fault(error.where, None, error.found, error.allowed)], as_json=as_json)
+            raise ConfigError([Fault(error.where, None, error.problem, error.expected)]) from None
         except UnicodeDecodeError:
-            raise ConfigError([Fault(name, None, "bytes that are no text in UTF-8", "an exported run")]) from None
+            raise ConfigError([Fault(name, None, "the file is not UTF-8 text", "an exported run")]) from None
         except OSError as error:
             raise ConfigError([Fault(name, None, error.strerror or str(error), "an exported run")]) from None
         with RunReader.open(path) as run:

@@ -74,6 +74,15 @@ def format_names() -> list[str]:
     return [*FORMATS, *installed_formats()]
 
 
+def describe_formats() -> str:
+    """Return one sentence that names and describes all formats, for help texts."""
+    needs = {name: f" (needs the extra `{format.extra}`)" if format.extra else "" for name, format in FORMATS.items()}
+    phrases = [f"`{format.name}`: {format.description}{needs[format.name]}" for format in FORMATS.values()]
+    for name, points in installed_formats().items():
+        phrases.append(f"`{name}`: from the package {' and '.join(map(package_name, points))}")
+    return "; ".join(phrases) + "."
+
+
 def find_format(name: str) -> ExportFormat:
     """Return the format with a name.
 

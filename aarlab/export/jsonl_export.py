@@ -1,4 +1,4 @@
-"""Write a run as JSON Lines: a header with the run's row, its messages, texts and events, and an end line with counts."""
+"""Write a run as JSON Lines: a header with the row of the run, messages, texts, events, and an end line with counts."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -33,11 +33,12 @@ def write_jsonl(file: RunReader, path: Path, redaction: Redaction | None = None)
         sqlite3.DatabaseError: The run file cannot be read.
     """
     with path.open("x", encoding="utf-8", newline="\n") as out:
-        stream_jsonl(file.path, out, Redaction(()) if redaction is None else redaction)
+        stream_jsonl(file, out, Redaction(()) if redaction is None else redaction)
 
 
-def stream_jsonl(path: Path, out: TextIO, redaction: Redaction) -> None:
-    """Write the run file at a path to an open text file; the same as `write_jsonl` otherwise."""
+def stream_jsonl(file: RunReader, out: TextIO, redaction: Redaction) -> None:
+    """Write a run to an open text file; the same as `write_jsonl` otherwise."""
+    path = file.path
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
         # One transaction, so that events added by an active run do not appear in the middle of the export.
         connection.execute("BEGIN")

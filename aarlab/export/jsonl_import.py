@@ -61,9 +61,7 @@ def _header(records: Iterator[_LocatedRecord], name: str) -> dict[str, Json]:
     """Return the first record, checked to be a header that this version can read."""
     where, header = next(records, (f"{name}:1", {}))
     if header.get("record") != "header" or header.get("format") != FORMAT:
-        raise InvalidRunData(
-            where, "no header of an exported run", "a file that `aarlab export --format jsonl` wrote"
-        )
+        raise InvalidRunData(where, "no header of an exported run", "a file that `aarlab export --format jsonl` wrote")
     for field, oldest, newest in (("version", FORMAT_VERSION, FORMAT_VERSION), ("schema", 1, len(MIGRATIONS))):
         number = header.get(field)
         if not isinstance(number, int) or isinstance(number, bool) or number < oldest:
@@ -139,7 +137,7 @@ def _event(record: dict[str, Json], known_hashes: set[str], where: str) -> dict[
     try:
         EVENT_CLASS_BY_KIND[kind](**data)
     except TypeError as error:
-        raise InvalidRunData(where, f"an event of kind {kind!r} with other fields than this kind has ({error})") from None
+        raise InvalidRunData(where, f"an event of kind {kind!r} with wrong fields ({error})") from None
     references = [data[name] for name in ("message", "reply", "system", "tools") if name in data]
     if missing := [key for key in references if key not in known_hashes]:
         raise InvalidRunData(where, f"an event that refers to {missing[0]}, which the file does not contain")

@@ -19,13 +19,13 @@ class InvalidRunData(ValueError):
 
     Attributes:
         where: Where they are, such as `run.jsonl:3`.
-        found: What is there.
-        allowed: What may be there; None where `found` says enough.
+        problem: What is wrong there.
+        expected: What is valid there; None if `problem` says it.
     """
 
-    def __init__(self, where: str, found: str, allowed: str | None = None) -> None:
-        super().__init__(f"{where}: {found}")
-        self.where, self.found, self.allowed = where, found, allowed
+    def __init__(self, where: str, problem: str, expected: str | None = None) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where, self.problem, self.expected = where, problem, expected
 
 
 def from_column(value: Json) -> Json:
@@ -77,8 +77,8 @@ def verified_records(lines: Iterable[str], name: str) -> Iterator[tuple[str, dic
         try:
             record = json.loads(line)
         except ValueError:
-            found = "a line that is truncated or not JSON" if line.strip() else "an empty line"
-            raise InvalidRunData(where, found, "one JSON object per line") from None
+            problem = "a line that is truncated or not JSON" if line.strip() else "an empty line"
+            raise InvalidRunData(where, problem, "one JSON object per line") from None
         if not isinstance(record, dict) or "chain_hash" not in record:
             raise InvalidRunData(
                 where, "a line without `chain_hash`", "lines that `aarlab export --format jsonl` of this version wrote"

@@ -1,4 +1,4 @@
-"""What leaves aarlab can be read elsewhere and comes back whole, or not at all."""
+"""Exported runs can be read by other tools, and JSON Lines can be imported again."""
 
 import csv
 import json
@@ -31,8 +31,8 @@ def run(summary: dict[str, Any], tmp_path: Path) -> Path:
     return path
 
 
-def written(aarlab: Aarlab, *arguments: str) -> Path:
-    """Export `run.db` and return what was written."""
+def exported(aarlab: Aarlab, *arguments: str) -> Path:
+    """Export `run.db` and return the path of the export."""
     done = aarlab("export", "run.db", "--json", *arguments)
     assert done.exit_code == 0, done.output
     return Path(json.loads(done.stdout)["file"])
@@ -43,8 +43,8 @@ def content(path: Path) -> list[str]:
         return list(connection.iterdump())
 
 
-def resealed(records: list[dict[str, Any]], path: Path) -> None:
-    """Write records with seals that fit, as somebody would who wants to deceive."""
+def write_with_new_chain_hashes(records: list[dict[str, Any]], path: Path) -> None:
+    """Write changed records with valid chain hashes, as an attacker could."""
     path.write_text(
         "".join(with_chain_hashes([{k: v for k, v in record.items() if k != "chain_hash"} for record in records]))
     )
@@ -54,8 +54,10 @@ def records_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_run_comes_back_from_json_lines_to_the_last_row(aarlab: Aarlab, run: Path, summary: dict[str, Any]) -> None:
-    lines = written(aarlab, "--format", "jsonl")
+def test_an_imported_run_has_the_same_rows_as_the_exported_one(
+    aarlab: Aarlab, run: Path, summary: dict[str, Any]
+) -> None:
+    lines = exported(aarlab, "--format", "jsonl")
     assert lines == run.with_suffix(".jsonl")
     done = aarlab("import", "run.jsonl", "--out", "back")
     assert done.exit_code == 0, done.output
@@ -66,16 +68,16 @@ def test_a_run_comes_back_from_json_lines_to_the_last_row(aarlab: Aarlab, run: P
     assert json.loads(aarlab("replay", str(back), "--json").stdout)["status"] == "same"
 
 
-def test_standard_output_and_input_will_do(aarlab: Aarlab, run: Path) -> None:
-    lines = written(aarlab, "--format", "jsonl")
+def test_jsonl_can_be_written_to_stdout(aarlab: Aarlab, run: Path) -> None:
+    lines = exported(aarlab, "--format", "jsonl")
     assert aarlab("export", "run.db", "--format", "jsonl", "--out", "-").stdout == lines.read_text()
     refused = aarlab("export", "run.db", "--format", "csv", "--out", "-")
     assert (refused.exit_code, Path("run-csv").exists()) == (2, False)
-    assert "stdout for the format csv" in refused.output
+    assert "the format csv cannot go to stdout" in refused.output
 
 
-def test_each_message_and_text_is_told_once_and_events_stand_stream_by_stream(aarlab: Aarlab, run: Path) -> None:
-    header, *inside, end = records_of(written(aarlab, "--format", "jsonl"))
+def test_contents_are_written_once_and_events_by_stream(aarlab: Aarlab, run: Path) -> None:
+    header, *inside, end = records_of(exported(aarlab, "--format", "jsonl"))
     assert (header["record"], header["schema"], header["redacted"]) == ("header", len(MIGRATIONS), None)
     hashes = [record["hash"] for record in inside if record["record"] in ("message", "text")]
     assert len(hashes) == len(set(hashes)) == end["messages"] + end["texts"]
@@ -85,8 +87,8 @@ def test_each_message_and_text_is_told_once_and_events_stand_stream_by_stream(aa
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 50, -1])
-def test_a_file_that_was_cut_off_is_refused_whole(aarlab: Aarlab, run: Path, keep: int) -> None:
-    lines = written(aarlab, "--format", "jsonl")
+def test_a_truncated_file_is_refused(aarlab: Aarlab, run: Path, keep: int) -> None:
+    lines = exported(aarlab, "--format", "jsonl")
     kept = lines.read_text().splitlines(keepends=True)[:keep]
     lines.write_text("".join(kept))
     done = aarlab("import", "run.jsonl", "--out", "back")
@@ -95,18 +97,18 @@ def test_a_file_that_was_cut_off_is_refused_whole(aarlab: Aarlab, run: Path, kee
     assert not list(Path("back").glob("*"))
 
 
-def test_a_line_that_was_cut_off_is_named(aarlab: Aarlab, run: Path) -> None:
-    lines = written(aarlab, "--format", "jsonl")
+def test_a_truncated_line_is_named(aarlab: Aarlab, run: Path) -> None:
+    lines = exported(aarlab, "--format", "jsonl")
     whole = lines.read_text()
     lines.write_text(whole[: whole.index("\n", 30_000) - 9])
     done = aarlab("import", "run.jsonl")
     assert done.exit_code == 2
-    assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  problem   a line that is cut off" in done.output
+    assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  problem   a line that is truncated" in done.output
 
 
 @pytest.mark.parametrize("change", ["altered", "missing", "twice", "swapped"])
-def test_lines_that_are_not_as_they_were_are_found_where_they_are(aarlab: Aarlab, run: Path, change: str) -> None:
-    path = written(aarlab, "--format", "jsonl")
+def test_the_first_changed_line_is_named(aarlab: Aarlab, run: Path, change: str) -> None:
+    path = exported(aarlab, "--format", "jsonl")
     lines = path.read_text().splitlines(keepends=True)
     match change:
         case "altered":
@@ -123,13 +125,15 @@ def test_lines_that_are_not_as_they_were_are_found_where_they_are(aarlab: Aarlab
     assert "run.jsonl:61\n" in done.output
 
 
-def test_whoever_seals_an_altered_file_anew_meets_the_hashes_and_the_digest(aarlab: Aarlab, run: Path) -> None:
-    path = written(aarlab, "--format", "jsonl")
+def test_changes_with_valid_chain_hashes_fail_other_checks(aarlab: Aarlab, run: Path) -> None:
+    path = exported(aarlab, "--format", "jsonl")
     whole = records_of(path)
     kinds = [record["record"] for record in whole]
 
     def refusal(line: int, **fields: object) -> str:
-        resealed([{**record, **fields} if at == line else record for at, record in enumerate(whole)], path)
+        write_with_new_chain_hashes(
+            [{**record, **fields} if at == line else record for at, record in enumerate(whole)], path
+        )
         done = aarlab("import", "run.jsonl", "--out", "back")
         assert (done.exit_code, list(Path("back").glob("*"))) == (2, [])
         return done.output
@@ -139,40 +143,36 @@ def test_whoever_seals_an_altered_file_anew_meets_the_hashes_and_the_digest(aarl
     assert f"run.jsonl:{text + 1}\n  problem   a text that does not have the hash" in refusal(text, text="another")
     assert "run.jsonl:1\n  problem   the digest" in refusal(event, hours=0.125)
     assert "an event of kind 'dreams'" in refusal(event, kind="dreams")
-    assert "with other fields than those have" in refusal(event, data={"mood": "good"})
+    assert "with wrong fields" in refusal(event, data={"mood": "good"})
     assert "counts of" in refusal(len(whole) - 1, events=3)
     assert "the run id '../run'" in refusal(0, run={**whole[0]["run"], "run_id": "../run"})
     assert "`mood`, which the table `runs` does not have" in refusal(0, run={**whole[0]["run"], "mood": "good"})
 
 
-@pytest.mark.parametrize(("field", "found"), [("schema", len(MIGRATIONS) + 1), ("version", 2)])
-def test_a_file_from_the_future_says_that_a_newer_aarlab_reads_it(
-    aarlab: Aarlab, run: Path, field: str, found: int
-) -> None:
-    path = written(aarlab, "--format", "jsonl")
+@pytest.mark.parametrize(("field", "found"), [("schema", len(MIGRATIONS) + 1), ("version", 3)])
+def test_a_file_of_a_newer_version_names_the_version(aarlab: Aarlab, run: Path, field: str, found: int) -> None:
+    path = exported(aarlab, "--format", "jsonl")
     header, *rest = records_of(path)
-    resealed([{**header, field: found}, *rest], path)
+    write_with_new_chain_hashes([{**header, field: found}, *rest], path)
     done = aarlab("import", "run.jsonl")
     assert done.exit_code == 2
     assert f"{field} {found}, from a newer aarlab" in done.output
 
 
-def test_a_file_of_an_earlier_schema_comes_back_under_this_one(
-    aarlab: Aarlab, run: Path, summary: dict[str, Any]
-) -> None:
-    path = written(aarlab, "--format", "jsonl")
+def test_a_file_of_an_earlier_schema_is_migrated(aarlab: Aarlab, run: Path, summary: dict[str, Any]) -> None:
+    path = exported(aarlab, "--format", "jsonl")
     header, *rest = records_of(path)
     before = {name: value for name, value in header["run"].items() if name not in ("sandbox", "fork_history")}
-    resealed([{**header, "schema": 1, "run": before}, *rest], path)
+    write_with_new_chain_hashes([{**header, "schema": 1, "run": before}, *rest], path)
     done = aarlab("import", "run.jsonl", "--out", "back")
     assert done.exit_code == 0, done.output
     with RunReader.open(Path("back", f"{summary['run_id']}.db")) as file:
         assert (file.digest(), file.info().sandbox) == (summary["digest"], None)
 
 
-def test_nothing_is_overwritten_and_nothing_half_is_left(aarlab: Aarlab, run: Path) -> None:
+def test_nothing_is_overwritten_and_no_temporary_file_is_left(aarlab: Aarlab, run: Path) -> None:
     for name in ("jsonl", "graphml", "csv"):
-        before = written(aarlab, "--format", name)
+        before = exported(aarlab, "--format", name)
         again = aarlab("export", "run.db", "--format", name)
         assert again.exit_code == 2
         assert "that is there already" in again.output
@@ -182,7 +182,7 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(aarlab: Aarlab, run: Pa
     assert not [path for path in Path().rglob("*") if "half" in path.name]
 
 
-def test_a_run_file_that_is_not_whole_is_refused(aarlab: Aarlab, run: Path) -> None:
+def test_a_damaged_run_file_is_refused(aarlab: Aarlab, run: Path) -> None:
     with closing(sqlite3.connect(run)) as connection, connection:
         connection.execute("UPDATE texts SET text = text || ' ' WHERE hash = (SELECT min(hash) FROM texts)")
     done = aarlab("export", "run.db", "--format", "jsonl")
@@ -197,16 +197,16 @@ def test_a_run_file_that_is_not_whole_is_refused(aarlab: Aarlab, run: Path) -> N
 
 
 @pytest.mark.parametrize(("format_", "read"), [("graphml", nx.read_graphml), ("gexf", nx.read_gexf)])
-def test_networkx_opens_the_lineage_with_typed_attributes(
+def test_networkx_reads_the_lineage_with_typed_attributes(
     aarlab: Aarlab, run: Path, format_: str, read: Callable[[Path], "nx.MultiDiGraph[str]"]
 ) -> None:
-    graph = read(written(aarlab, "--format", format_))
+    graph = read(exported(aarlab, "--format", format_))
     with RunReader.open(run) as file:
-        told, winner = lineage(Board(file)), file.info().summary["best"]["finding"]
-    assert set(graph.nodes) == set(told.nodes)
+        ideas, winner = lineage(Board(file)), file.info().summary["best"]["finding"]
+    assert set(graph.nodes) == set(ideas.nodes)
     edges = [(a, b, relation) for a, b, relation in graph.edges(data="relation")]
-    assert sorted(edges) == sorted(told.edges(keys=True))
-    for node, attributes in told.nodes(data=True):
+    assert sorted(edges) == sorted(ideas.edges(keys=True))
+    for node, attributes in ideas.nodes(data=True):
         found = graph.nodes[node]
         assert {name: found[name] for name, value in attributes.items() if value is not None} == {
             name: value for name, value in attributes.items() if value is not None
@@ -218,8 +218,12 @@ def test_networkx_opens_the_lineage_with_typed_attributes(
 
 
 def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path) -> None:
-    folder = written(aarlab, "--format", "csv")
-    assert {path.stem for path in folder.iterdir()} == {"run", "messages", *(kind.kind for kind in EVENT_CLASS_BY_KIND.values())}
+    folder = exported(aarlab, "--format", "csv")
+    assert {path.stem for path in folder.iterdir()} == {
+        "run",
+        "messages",
+        *(kind.kind for kind in EVENT_CLASS_BY_KIND.values()),
+    }
     with closing(sqlite3.connect(run)) as connection:
         for kind in EVENT_CLASS_BY_KIND.values():
             cursor = connection.execute(f"SELECT * FROM {kind.kind} ORDER BY event")
@@ -228,12 +232,12 @@ def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path
             with (folder / f"{kind.kind}.csv").open(newline="") as table:
                 head, *found = csv.reader(table)
             assert head == names
-            # What a view leaves empty because nothing was said about it has its default in a table.
+            # A field that the event data lack is empty in the view and has its default in the table.
             assert [[y or x for x, y in zip(a, b, strict=True)] for a, b in zip(found, rows, strict=True)] == found
 
 
-def test_what_a_pattern_matches_leaves_in_no_format(aarlab: Aarlab, run: Path) -> None:
-    assert "teacher" in written(aarlab, "--format", "jsonl", "--out", "plain.jsonl").read_text()
+def test_redacted_text_is_in_no_format(aarlab: Aarlab, run: Path) -> None:
+    assert "teacher" in exported(aarlab, "--format", "jsonl", "--out", "plain.jsonl").read_text()
     done = aarlab("export", "run.db", "--format", "jsonl", "--redact", "[tT]eacher", "--redact", "z*")
     assert done.exit_code == 0, done.output
     replaced = int(done.stdout.splitlines()[-1].split()[0])
@@ -248,18 +252,18 @@ def test_what_a_pattern_matches_leaves_in_no_format(aarlab: Aarlab, run: Path) -
         assert file.info().summary["digest"] == file.digest() == header["digest"] != before.digest()
         assert len(list(file.entries())) == len(list(before.entries()))
     assert aarlab("show", str(back), "--agent", "r1").exit_code == 0
-    folder = written(aarlab, "--format", "csv", "--redact", "teacher")
+    folder = exported(aarlab, "--format", "csv", "--redact", "teacher")
     assert all("teacher" not in path.read_text() for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("pattern", ["r1", "[0-9]", "read_file"])
-def test_names_that_hold_a_run_together_cannot_be_redacted(aarlab: Aarlab, run: Path, pattern: str) -> None:
+def test_names_that_records_refer_to_cannot_be_redacted(aarlab: Aarlab, run: Path, pattern: str) -> None:
     done = aarlab("export", "run.db", "--format", "jsonl", "--redact", pattern)
     assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
     assert f"--redact '{pattern}'\n  problem   a match in" in done.output
 
 
-def test_a_pattern_that_is_none_is_refused(aarlab: Aarlab, run: Path) -> None:
+def test_an_invalid_pattern_is_refused(aarlab: Aarlab, run: Path) -> None:
     done = aarlab("export", "run.db", "--format", "csv", "--redact", "(")
     assert done.exit_code == 2
     assert "--redact '('" in done.output

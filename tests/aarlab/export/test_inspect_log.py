@@ -26,17 +26,6 @@ EVERYBODY = (
 )  # fmt: skip
 
 
-def test_without_inspect_it_is_said_what_to_install(
-    aarlab: Aarlab, summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
-    monkeypatch.setattr("aarlab.export.inspect.log_writer.find_spec", lambda name: None)
-    done = aarlab("export", summary["file"], "--format", "inspect")
-    assert done.exit_code == 2
-    assert "pip install 'aarlab[inspect]'" in done.output
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.fixture(scope="module")
 def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     """A run of nine researchers with everybody who can stand around them."""
