@@ -19,7 +19,6 @@ from aarlab.ablation.ablation_plan import (
     seeds_of,
 )
 from aarlab.ablation.arm_settings import resolved_arms
-from aarlab.ablation.outcome_measures import MEASURES, OPEN_ENDED, is_measure
 from aarlab.config.document import Document, Key, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
@@ -28,6 +27,7 @@ from aarlab.config.run_lookup import find_run
 from aarlab.config.scenario_files import find_scenario
 from aarlab.config.shipped_scenarios import shipped_scenarios
 from aarlab.config.type_descriptions import comma_separated, value_text
+from aarlab.graph.run.measure_registry import MEASURES, find_measure
 from aarlab.graph.run.segments import NoSuchRound, segments_before
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_file_errors import SchemaError
@@ -203,10 +203,10 @@ def _own_faults(ablation: Ablation, document: Document, base: Document) -> list[
             found = f"{comma_separated(map(str, twice))} more than once" if twice else "no seed"
             faults.append(Fault(_where(document, ("seeds",)), "seeds", found, "at least one seed, each of them once"))
     for measure in ablation.measures:
-        if not is_measure(measure):
-            known = f"{comma_separated(MEASURES)}; and {comma_separated(f'{start}NAME ({what})' for start, what in OPEN_ENDED.items())}"
+        if find_measure(measure) is None:
             hint = did_you_mean(measure, MEASURES)
-            faults.append(Fault(_where(document, ("measures",)), "measures", value_text(measure), known, hint))
+            where = _where(document, ("measures",))
+            faults.append(Fault(where, "measures", value_text(measure), comma_separated(MEASURES), hint))
     return faults
 
 

@@ -12,11 +12,11 @@ from aarlab.ablation.ablation_plan import PlannedRun
 from aarlab.ablation.cost_forecast import range_text
 from aarlab.ablation.duration_forecast import time_text
 from aarlab.ablation.execution import AblationState
-from aarlab.ablation.outcome_measures import measured
 from aarlab.ablation.run_task import RunProgress
 from aarlab.ablation.scheduler import ProgressObserver
 from aarlab.ablation.sqlite_budget import Spending
 from aarlab.cli.formatting import dollars_text, pgr_text, printable, shortened
+from aarlab.graph.run.measure_registry import value_at
 
 _MAX_ARM_CHARS = 40
 
@@ -85,7 +85,7 @@ class AblationDisplay:
         self._state.costs.observe(run.arm, progress.summary.get("cost_usd"))
         if not self._console.is_terminal:
             all_ = self._bars.tasks[self._all]
-            pgr = pgr_text(measured(progress.summary, "heldout.pgr"))
+            pgr = pgr_text(value_at(progress.summary, "heldout.pgr"))
             count = f"[{all_.completed:.0f} of {all_.total:.0f}]"
             self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._remaining_text()}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder
 from aarlab.ablation.ablation_plan import Ablation, PlannedRun
-from aarlab.ablation.outcome_measures import MEASURES, measured
+from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
@@ -62,15 +62,14 @@ class Results:
 
         A measure is None where there was nothing to measure.
         """
-        paths = [*MEASURES, *(f"transfer.{task}.pgr" for task in self._names_in("transfer"))]
-        paths += [f"autonomy_by_kind.{kind}" for kind in self._names_in("autonomy_by_kind")]
+        measures = measures_in(record.summary for record in self.records)
         return [
             {
                 "arm": record.arm,
                 "seed": record.seed,
                 "status": record.status,
                 "digest": record.summary.get("digest"),
-                **{path: measured(record.summary, path) for path in paths},
+                **{measure.path: value_at(record.summary, measure.path) for measure in measures},
                 "file": str(record.path),
             }
             for record in self.records
@@ -81,10 +80,6 @@ class Results:
         import pandas
 
         return pandas.DataFrame(self.rows())
-
-    def _names_in(self, section: str) -> list[str]:
-        """Return what has a value of its own in a section of any summary, in order of appearance."""
-        return list(dict.fromkeys(name for record in self.records for name in record.summary.get(section) or ()))
 
 
 def open_ablation(folder: str | Path) -> Results:

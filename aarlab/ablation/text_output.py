@@ -14,9 +14,9 @@ from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm
 from aarlab.ablation.cost_forecast import range_text
 from aarlab.ablation.duration_forecast import time_text
 from aarlab.ablation.execution import AblationState
-from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
+from aarlab.graph.run.measure_registry import find_measure, measure_label, value_at
 
 
 def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
         "compute": f"{hours[0]:g} research hours of the team in each run"
         if len(hours) == 1
         else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms are not compared at equal compute",
-        "measures": "; ".join(MEASURES.get(measure, measure) for measure in ablation.measures),
+        "measures": "; ".join(measure_label(measure) for measure in ablation.measures),
         "comparisons": _comparisons(plan),
         "detectable": detectable_text(plan),
         "time": _time(state, jobs),
@@ -83,12 +83,12 @@ def planned_detectable_difference(plan: AblationPlan) -> float | None:
 
     Found with a chance of 0.8, two-sided 5 %, if runs spread as they did before.
     """
-    from aarlab.statistics import ASSUMED_RUN_SD, detectable_difference
+    from aarlab.statistics import detectable_difference
 
-    seeds = len(plan.runs) // len(plan.arms)
-    if seeds < 2 or plan.ablation.measures[0] != "heldout.pgr":
+    measure, seeds = find_measure(plan.ablation.measures[0]), len(plan.runs) // len(plan.arms)
+    if seeds < 2 or measure is None or measure.typical_sd is None:
         return None
-    return detectable_difference(seeds, ASSUMED_RUN_SD * 2**0.5, paired=False)
+    return detectable_difference(seeds, measure.typical_sd * 2**0.5, paired=False)
 
 
 def detectable_text(plan: AblationPlan) -> str:
@@ -154,7 +154,7 @@ def table_text(state: AblationState) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
     table.add_column("n", justify="right")
-    table.add_column(MEASURES.get(primary, primary), justify="right")
+    table.add_column(measure_label(primary), justify="right")
     table.add_column("SE", justify="right")
     for arm, values in _by_arm(state, primary):
         table.add_row(arm.name, str(len(values)), _figure(_mean(values)), _figure(_se(values)))
@@ -172,7 +172,7 @@ def _by_arm(state: AblationState, measure: str) -> list[tuple[PlannedArm, list[f
     values: dict[str, list[float]] = {arm.name: [] for arm in state.plan.arms}
     for run in state.runs:
         info = state.done.get(run.stem)
-        value = measured(info.summary, measure) if info is not None and isinstance(info.summary, Mapping) else None
+        value = value_at(info.summary, measure) if info is not None and isinstance(info.summary, Mapping) else None
         if value is not None:
             values[run.arm].append(value)
     return [(arm, values[arm.name]) for arm in state.plan.arms]

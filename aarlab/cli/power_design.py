@@ -8,12 +8,11 @@ from threadpoolctl import threadpool_limits
 from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.records import Results
 from aarlab.config.errors import ConfigError, Fault
+from aarlab.config.type_descriptions import comma_separated
+from aarlab.graph.run.measure_registry import MEASURES, find_measure
 from aarlab.report.analysis import comparisons
 from aarlab.report.arm_runs import arms_of
-from aarlab.statistics import ASSUMED_RUN_SD, compare, detectable_difference, sd_interval, seeds_needed
-
-_MEASURE_WITH_KNOWN_SPREAD = "heldout.pgr"
-"""The measure whose spread is known before anything is run."""
+from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +67,17 @@ def power_from_ablation(
     Raises:
         ConfigError: The primary measure is one whose spread is not known beforehand.
     """
-    measure = ablation.measures[0]
-    if measure != _MEASURE_WITH_KNOWN_SPREAD:
-        found = f"the primary measure {measure}, whose spread nobody knows before there are runs"
-        raise ConfigError(
-            [
-                Fault(
-                    ablation.name,
-                    "measures",
-                    found,
-                    f"{_MEASURE_WITH_KNOWN_SPREAD}, or the folder of an ablation with runs",
-                )
-            ]
-        )
-    sd = ASSUMED_RUN_SD * 2**0.5
+    measure = find_measure(ablation.measures[0])
+    if measure is None or measure.typical_sd is None:
+        found = f"the primary measure {ablation.measures[0]}, whose SD over seeds is unknown before there are runs"
+        known = [path for path, each in MEASURES.items() if each.typical_sd is not None]
+        allowed = f"{comma_separated(known)}, or the folder of an ablation with runs"
+        raise ConfigError([Fault(ablation.name, "measures", found, allowed)])
+    sd = measure.typical_sd * 2**0.5
     detectable = detectable_difference(seeds, sd, paired=False) if seeds > 1 else None
     required_seeds = seeds_needed(difference, sd, paired=False)
     arm, against = (arms[1], arms[0]) if len(arms) == 2 else ("any arm", "another")
-    return measure, [PowerEstimate(arm, against, seeds, False, sd, False, detectable, required_seeds, None)]
+    return measure.path, [PowerEstimate(arm, against, seeds, False, sd, False, detectable, required_seeds, None)]
 
 
 def _power_from_spread(arm: str, against: str, n: int, sd: float, difference: float, *, paired: bool) -> PowerEstimate:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from aarlab.ablation.outcome_measures import MEASURES, measured
+from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.events import Decision, Finding, LogEntry
 from aarlab.memory.measures import frontier
 from aarlab.memory.run_reader import RunReader
@@ -143,5 +143,8 @@ def _findings(file: RunReader) -> dict[tuple[Any, ...], Finding]:
 def _measures(first: Any, second: Any) -> dict[str, tuple[float | None, float | None]]:
     if not first or not second:
         return {}
-    values = {what: (measured(first, path), measured(second, path)) for path, what in MEASURES.items()}
+    values = {
+        measure.label: (value_at(first, measure.path), value_at(second, measure.path))
+        for measure in measures_in([first, second])
+    }
     return {what: pair for what, pair in values.items() if pair[0] != pair[1]}

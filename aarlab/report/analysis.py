@@ -7,8 +7,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from aarlab.ablation.ablation_plan import CONTROL
-from aarlab.ablation.outcome_measures import MEASURES, measured
 from aarlab.ablation.records import Results
+from aarlab.graph.run.measure_registry import measure_label, value_at
 from aarlab.report.arm_runs import ArmRuns, ArmUsage, arms_of, usage
 from aarlab.report.run_facts import RunFacts, facts_of
 from aarlab.report.sensitivity import Sensitivity, sensitivity
@@ -71,7 +71,7 @@ class MeasureResult:
     @property
     def label(self) -> str:
         """What is measured."""
-        return MEASURES.get(self.measure, self.measure)
+        return measure_label(self.measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     points = {arm.name: _against_autonomy(arm, primary) for arm in arms}
     structured = {name: spots for name, spots in points.items() if name != CONTROL}
-    baselines = [pgr for arm in arms for r in arm.done if (pgr := measured(r.summary, "baseline.pgr")) is not None]
+    baselines = [pgr for arm in arms for r in arm.done if (pgr := value_at(r.summary, "baseline.pgr")) is not None]
     progress("drawing curves", 0.95)
     return Analysis(
         results=results,

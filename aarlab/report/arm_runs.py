@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aarlab.ablation.outcome_measures import measured
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
+from aarlab.graph.run.measure_registry import value_at
 from aarlab.statistics import Estimate, estimate, mean
 
 _RUN_FIELDS = ("name", "seed")
@@ -62,7 +62,7 @@ class ArmRuns:
 
     def values(self, measure: str) -> dict[int, float]:
         """Return a measure by seed, of the runs that have it."""
-        found = ((record.seed, measured(record.summary, measure)) for record in self.done)
+        found = ((record.seed, value_at(record.summary, measure)) for record in self.done)
         return {seed: value for seed, value in found if value is not None}
 
 
@@ -137,7 +137,7 @@ def usage(arm: ArmRuns) -> ArmUsage | None:
         experiments=_mean(summaries, "experiments"),
         evaluations=_mean(summaries, "evaluations"),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        wall_hours=sum(measured(summary, "wall_clock_s") or 0.0 for summary in summaries) / 3600,
+        wall_hours=sum(value_at(summary, "wall_clock_s") or 0.0 for summary in summaries) / 3600,
     )
 
 
@@ -187,4 +187,4 @@ def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
 
 
 def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:
-    return estimate(mean, [measured(summary, field) or 0.0 for summary in summaries])
+    return estimate(mean, [value_at(summary, field) or 0.0 for summary in summaries])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aarlab.ablation.outcome_measures import measured
+from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
 from aarlab.statistics import Estimate
 
@@ -65,7 +65,7 @@ def _runs(analysis: Analysis) -> Table:
     rows = [
         (
             record.arm, record.seed, record.status, record.summary.get("digest"),
-            *(measured(record.summary, measure) for measure in [*measures, *shared]), record.path.name,
+            *(value_at(record.summary, measure) for measure in [*measures, *shared]), record.path.name,
         )
         for arm in analysis.arms for record in arm.records
     ]  # fmt: skip

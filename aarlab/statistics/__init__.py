@@ -22,7 +22,6 @@ from aarlab.statistics.estimates import (
 from aarlab.statistics.noise_floor import noise_floor
 from aarlab.statistics.power_analysis import (
     ALPHA,
-    ASSUMED_RUN_SD,
     POWER,
     detectable_difference,
     power,
@@ -33,7 +32,6 @@ from aarlab.statistics.regression import Slope, between_arms, within_arms
 
 __all__ = [
     "ALPHA",
-    "ASSUMED_RUN_SD",
     "LEVEL",
     "MIN_RUNS",
     "POWER",

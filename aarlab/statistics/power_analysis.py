@@ -14,11 +14,6 @@ ALPHA = 0.05
 """Two-sided level of the tests."""
 POWER = 0.8
 """Chance to find the difference that is asked for."""
-ASSUMED_RUN_SD = 0.1
-"""Standard deviation of held-out PGR over seeds that is assumed where nothing has been run. Measured on 20 seeds with
-free teams of five simulated researchers for twelve hours: .11 on chat, .06 on math, .20 on code. Long runs of large
-teams spread less.
-"""
 
 
 def power(seeds: int, difference: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> float:

@@ -1,15 +1,17 @@
-"""docs/measures.md says what is so: each of its queries gives the figure of the function it stands beside."""
+"""docs/measures.md: its queries return the values of the functions, its table is the registry of measures."""
 
 import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from aarlab.graph.run.measure_registry import MEASURES, find_measure, measures_in
 from aarlab.graph.run.summary import summarise
 from aarlab.memory import measures
 from aarlab.memory.events import (
@@ -29,6 +31,7 @@ from aarlab.memory.seeds import rng
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "measures.md").read_text()
+HEADINGS = re.findall(r"^## (.*)$", PAGE.lower(), re.MULTILINE)
 QUERIES = dict(re.findall(r"^```sql\n-- (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 Rows = list[tuple[Any, ...]]
@@ -38,31 +41,31 @@ def one(value: Any) -> Rows:
     return [(value,)]
 
 
-def entropy_of(rows: Rows, *, least: int) -> float | None:
-    """Work out the entropy from its ingredients, as the page says."""
+def entropy_of(rows: Rows, *, min_active: int) -> float | None:
+    """Compute the entropy from its ingredients as the page defines it."""
     rounds: dict[int, Counter[str]] = {}
     for round_, family, count in rows:
         rounds.setdefault(round_, Counter())[family] = count
-    counted = [np.array(list(c.values())) / c.total() for c in rounds.values() if c.total() >= least]
+    counted = [np.array(list(c.values())) / c.total() for c in rounds.values() if c.total() >= min_active]
     return float(np.mean([-(p * np.log2(p)).sum() for p in counted])) if counted else None
 
 
-def climbed(file: RunWriter) -> Rows:
-    climb = measures.development_pgr(file)
-    return [(climb.quarter, climb.half, climb.whole)]
+def development(file: RunReader) -> Rows:
+    pgr = measures.development_pgr(file)
+    return [(pgr.quarter, pgr.half, pgr.whole)]
 
 
-def repeated(file: RunWriter) -> Rows:
-    told = measures.repeated_experiments(file)
-    return [(told.full, told.own, told.visible, told.unseen)]
+def repeats(file: RunReader) -> Rows:
+    counts = measures.repeated_experiments(file)
+    return [(counts.full, counts.own, counts.visible, counts.unseen)]
 
 
-def uptake(file: RunWriter) -> Rows:
-    told = measures.critique_uptake(file)
-    return [(told.critiques, told.by_author, told.by_anyone)]
+def critiques(file: RunReader) -> Rows:
+    uptake = measures.critique_uptake(file)
+    return [(uptake.critiques, uptake.by_author, uptake.by_anyone)]
 
 
-def thought(file: RunWriter) -> Rows:
+def model_calls(file: RunReader) -> Rows:
     calls = [(entry.stream, entry.event) for entry in file.entries(ModelCall)]
     rows = []
     for stream, role in sorted({(stream, call.role) for stream, call in calls}):
@@ -74,45 +77,47 @@ def thought(file: RunWriter) -> Rows:
     return rows
 
 
-EXPECTED: dict[str, Callable[[RunWriter], Rows]] = {
+EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "realised_autonomy": lambda file: one(measures.realised_autonomy(file)),
     "autonomy_by_kind": lambda file: list(measures.autonomy_by_kind(file).items()),
     "autonomy_by_round": lambda file: list(measures.autonomy_by_round(file).items()),
     "decisions": lambda file: [(*key, count) for key, count in measures.decisions(file).items()],
     "frontier": lambda file: list(measures.frontier(file)),
-    "development_pgr": climbed,
+    "development_pgr": development,
     "area": lambda file: one(measures.development_pgr(file).mean),
     "borrow_depth": lambda file: one(measures.borrow_depth(file).winner),
-    "critique_uptake": uptake,
-    "repeats": repeated,
+    "critique_uptake": critiques,
+    "repeats": repeats,
     "heldout_pgr_by_budget": lambda file: [tuple(summarise(file)["heldout_pgr_by_budget"].values())],
     "cost_usd": lambda file: one(summarise(file)["cost_usd"]),
     "hours": lambda file: one(summarise(file)["hours"]),
     "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
-    "thinking": thought,
+    "thinking": model_calls,
 }
-"""What each query gives, worked out by the functions; that of the entropy has a test of its own."""
+"""The result of each query, computed by the functions; the entropy has its own test."""
 
 
-def asked(file: RunWriter, query: str) -> Rows:
-    """Return what a browser would show."""
+def query_rows(file: RunReader, query: str) -> Rows:
+    """Return the rows of a query of the page."""
     with sqlite3.connect(f"{file.path.as_uri()}?mode=ro", uri=True) as connection:
         return connection.execute(QUERIES[query]).fetchall()
 
 
-def agrees(file: RunWriter, query: str) -> None:
-    rows, expected = asked(file, query), EXPECTED[query](file)
+def assert_equal(file: RunReader, query: str) -> None:
+    rows, expected = query_rows(file, query), EXPECTED[query](file)
     assert len(rows) == len(expected)
-    for row, wanted in zip(rows, expected, strict=True):
-        assert [cell if isinstance(cell, str) or cell is None else pytest.approx(cell) for cell in row] == list(wanted)
+    for row, expected_row in zip(rows, expected, strict=True):
+        assert [cell if isinstance(cell, str) or cell is None else pytest.approx(cell) for cell in row] == list(
+            expected_row
+        )
 
 
-def invented(folder: Path, seed: int) -> RunWriter:
-    """Return a run in which everything that the queries distinguish happens by chance."""
+def make_random_run(folder: Path, seed: int) -> RunReader:
+    """Return a random run that contains every case that the queries distinguish."""
     draw, team, rounds = rng(seed), [f"r{i}" for i in range(1, 12)], 5
     pick: Callable[[Any], Any] = lambda options: options[int(draw.integers(len(options)))]  # noqa: E731
     scenario = {"budget": {"hours": 10.0}, "task": {"name": "chat"}, "structure": {}, "team": {"model": "m"}}
-    file = RunWriter.create(folder / f"{seed}.db", run_id="invented", version="0", seed=seed, scenario=scenario)
+    file = RunWriter.create(folder / f"{seed}.db", run_id="random", version="0", seed=seed, scenario=scenario)
     for name in team:
         neighbours = pick([None, [other for other in team if draw.random() < 0.5]])
         file.append(name, AgentSetup("researcher", "m", "", "", None, neighbours), round=0, hours=0.0)
@@ -124,14 +129,14 @@ def invented(folder: Path, seed: int) -> RunWriter:
     for round_ in range(1, rounds + 1):
         file.append("team", RoundStarted(2.0 * round_), round=round_, hours=2.0 * round_ - 2)
         for name in team if round_ == 3 else ():
-            # As in a run that was forked there, under another topology.
+            # As in a run that was forked there with another topology.
             neighbours = pick([None, [other for other in team if draw.random() < 0.5]])
             file.append(
                 name, AgentSetup("researcher", "m", "", "", None, neighbours), round=round_, hours=2.0 * round_ - 2
             )
         steps = [(2.0 * round_ - 2 + float(draw.integers(1, 9)) / 4, pick(team)) for _ in range(30)]
         for hours, name in sorted(steps):
-            match pick(["decide", "think", "try", "try", "post", "post", "criticise"]):
+            match pick(["decide", "think", "try", "try", "post", "post", "critique"]):
                 case "decide":
                     decision = Decision(pick(["idea", "next_step"]), "", pick(["agent", "structure", "reviewer"]))
                     file.append(name, decision, round=round_, hours=hours)
@@ -163,54 +168,75 @@ def invented(folder: Path, seed: int) -> RunWriter:
                 file.append("team", Published(post.id), round=round_, hours=2.0 * round_)
                 public.append(post)
     with_children = [f.id for f in findings if measures.borrow_depths(file)[f.id] > 0]
-    # Not summarised as a winner: nothing of it was scored again.
+    # It has no evaluations, so the queries on scores are not tested with it.
     file.append("team", RunClosed(pick(with_children), None, 1.5), round=rounds + 1, hours=10.0)
     return file
 
 
 @pytest.fixture(scope="module", params=range(6))
-def chance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunWriter:
-    """A run invented by chance."""
-    return invented(tmp_path_factory.mktemp("invented"), request.param)
+def random_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunReader:
+    """A random run."""
+    return make_random_run(tmp_path_factory.mktemp("random"), request.param)
 
 
 @pytest.fixture
-def real(summary: dict[str, Any]) -> RunWriter:
+def real(summary: dict[str, Any]) -> RunReader:
     """A real run of a small team."""
     return RunReader.open(Path(summary["file"]))
 
 
-def test_every_query_of_the_page_is_tested() -> None:
+def test_every_query_is_tested() -> None:
     assert set(QUERIES) == {*EXPECTED, "entropy_ingredients"}
     assert PAGE.count("```sql") == len(QUERIES)
 
 
 @pytest.mark.parametrize("query", EXPECTED)
-def test_a_query_gives_what_the_function_gives_for_a_real_run(real: RunWriter, query: str) -> None:
-    agrees(real, query)
+def test_queries_equal_functions_on_a_real_run(real: RunReader, query: str) -> None:
+    assert_equal(real, query)
 
 
 @pytest.mark.parametrize(
     "query", sorted(set(EXPECTED) - {"cost_usd", "usd_per_hour", "hours", "heldout_pgr_by_budget"})
 )
-def test_a_query_gives_what_the_function_gives_whatever_happened(chance: RunWriter, query: str) -> None:
-    agrees(chance, query)
+def test_queries_equal_functions_on_random_runs(random_run: RunReader, query: str) -> None:
+    assert_equal(random_run, query)
 
 
-def test_the_entropy_follows_from_its_ingredients(real: RunWriter, chance: RunWriter) -> None:
-    for file in (real, chance):
-        least = 5 if len(file.researchers()) >= 5 else 2
-        assert measures.entropy_bits(file) == pytest.approx(entropy_of(asked(file, "entropy_ingredients"), least=least))
+def test_entropy_follows_from_its_ingredients(real: RunReader, random_run: RunReader) -> None:
+    for file in (real, random_run):
+        min_active = 5 if len(file.researchers()) >= 5 else 2
+        assert measures.entropy_bits(file) == pytest.approx(
+            entropy_of(query_rows(file, "entropy_ingredients"), min_active=min_active)
+        )
 
 
-def test_the_functions_and_figures_that_the_page_names_exist(summary: dict[str, Any]) -> None:
-    import aarlab.graph.run.method_measures
-    import aarlab.graph.run.summary
+def test_the_table_of_measures_equals_the_registry() -> None:
+    table = PAGE.partition("| measure | path | unit | source |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert table == [f"| [{m.words}](#{m.anchor}) | `{m.path}` | {m.unit} | {m.source} |" for m in MEASURES.values()]
 
-    rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("|")][2:]
-    for row in rows:
-        for name in re.findall(r"`([\w.]+)`", row[2]):
-            homes = (measures, aarlab.graph.run.method_measures, aarlab.graph.run.summary)
-            assert any(hasattr(home, name.rpartition(".")[2]) for home in homes), name
-        for key in re.findall(r"`(\w+)`", row[3] if len(row) > 3 else ""):
-            assert key in summary, key
+
+def test_every_measure_has_its_heading() -> None:
+    headings = {re.sub(r"[^\w -]", "", line).replace(" ", "-") for line in HEADINGS}
+    assert {measure.anchor for measure in MEASURES.values()} <= headings
+
+
+def test_every_measure_is_in_the_summary(summary: dict[str, Any]) -> None:
+    for measure in measures_in([summary]):
+        section: Any = summary
+        for name in measure.path.split("."):
+            assert section is None or name in section, measure.path
+            section = section and section[name]
+
+
+def test_named_measures_are_found_by_their_names() -> None:
+    math = find_measure("transfer.math.pgr")
+    assert math is not None
+    assert (math.label, math.inspect_name) == ("PGR of the winner on the task math", "transfer_pgr_math")
+    assert [find_measure(path) for path in ("transfer.TASK.pgr.x", "transfer.math", "entropy")] == [None] * 3
+
+
+def test_the_functions_of_the_page_exist() -> None:
+    names = re.findall(r"^\| `([\w.]+)\.(\w+)` \|", PAGE, re.MULTILINE)
+    assert len(names) == 6
+    for module, name in names:
+        assert hasattr(import_module(f"aarlab.{module}"), name)

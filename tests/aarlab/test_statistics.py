@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.statistics import (
-    ASSUMED_RUN_SD,
     arm_summary,
     band,
     best_so_far,
@@ -39,6 +39,7 @@ with warnings.catch_warnings():
     from statsmodels.stats.multitest import multipletests
     from statsmodels.stats.power import TTestIndPower, TTestPower
 
+TYPICAL_SD = MEASURES["heldout.pgr"].typical_sd or 0.0
 PGR = st.floats(-0.5, 1.2).map(lambda x: round(x, 4))
 SAMPLES = st.lists(PGR, min_size=2, max_size=15)
 
@@ -216,7 +217,7 @@ def test_the_smallest_difference_needs_as_many_seeds_as_it_was_asked_for(seeds: 
 def test_the_seeds_needed_are_those_of_the_textbook() -> None:
     assert seeds_needed(0.5, 2**0.5, paired=False) == 64  # Cohen (1988): two groups, d = .5
     assert seeds_needed(0.5, 1.0) == 34
-    assert seeds_needed(0.05, ASSUMED_RUN_SD * 2**0.5, paired=False) == 64
+    assert seeds_needed(0.05, TYPICAL_SD * 2**0.5, paired=False) == 64
     assert seeds_needed(-0.05, 0.08) == seeds_needed(0.05, 0.08)
     with pytest.raises(ValueError, match="zero cannot be found"):
         seeds_needed(0, 0.08)
@@ -227,7 +228,7 @@ def test_the_table_of_what_a_design_can_show_is_what_it_is() -> None:
     rows = re.findall(r"^\| (\d+) \| (0\.\d+) \|$", page, re.MULTILINE)
     assert len(rows) == 6
     for seeds, result in rows:
-        assert f"{detectable_difference(int(seeds), ASSUMED_RUN_SD * 2**0.5, paired=False):.3f}" == result
+        assert f"{detectable_difference(int(seeds), TYPICAL_SD * 2**0.5, paired=False):.3f}" == result
 
 
 def test_a_spread_from_few_runs_is_uncertain_as_the_chi_square_distribution_says() -> None:

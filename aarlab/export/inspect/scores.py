@@ -6,33 +6,34 @@ from typing import Any
 from inspect_ai.log import EvalMetric, EvalScore
 from inspect_ai.scorer import Score
 
-from aarlab.ablation.outcome_measures import MEASURES
 from aarlab.cli.formatting import pgr_text
+from aarlab.graph.run.measure_registry import MEASURES, measures_in
 from aarlab.memory.events import Evaluation
 from aarlab.memory.messages import Json
 
-_MAIN_SCORE = "heldout_pgr"
-_PROCESS_MEASURES = ("realised_autonomy", "entropy_bits", "novelty", "borrow_depth", "repeated_experiment_share")
+_MAIN_SCORE = str(MEASURES["heldout.pgr"].inspect_name)
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, Score]:
-    """Return what a summary tells of a run, by name; what is not known is left out."""
+    """Return the scores in a summary by name; unknown ones are left out."""
     return dict(_scores(summary))
 
 
 def _scores(summary: Mapping[str, Any]) -> Iterator[tuple[str, Score]]:
     winner = (summary.get("best") or {}).get("finding")
-    for part in ("heldout", "shifted"):
-        if details := summary.get(part):
-            yield f"{part}_pgr", _pgr(details, MEASURES[f"{part}.pgr"], winner)
-    if details := summary.get("baseline"):
-        yield "baseline_pgr", _pgr(details, f"{MEASURES['baseline.pgr']}, {details['name']}")
-    for task, details in (summary.get("transfer") or {}).items():
-        if details["pgr"] is not None:
-            yield f"transfer_pgr_{task}", _pgr(details, f"PGR of the winner on the task {task}", winner)
-    for name in _PROCESS_MEASURES:
-        if summary.get(name) is not None:
-            yield name, Score(value=summary[name], explanation=MEASURES[name])
+    for measure in measures_in([summary]):
+        *sections, key = measure.path.split(".")
+        details = summary
+        for section in sections:
+            details = details.get(section) or {}
+        if measure.inspect_name is None or details.get(key) is None:
+            continue
+        if key != "pgr":
+            yield measure.inspect_name, Score(value=details[key], explanation=measure.label)
+        elif "name" in details:
+            yield measure.inspect_name, _pgr(details, f"{measure.label}, {details['name']}")
+        else:
+            yield measure.inspect_name, _pgr(details, measure.label, winner)
 
 
 def _pgr(details: Mapping[str, Any], meaning: str, answer: str | None = None) -> Score:

@@ -1,0 +1,212 @@
+"""The registry of measures: what an ablation can compare, and what the summary of a run consists of.
+
+A new measure needs its function, one entry in `MEASURES` and its section in `docs/measures.md`. The run summary, the
+`measures` of an ablation file, records, reports, `aarlab power`, `aarlab diff` and Inspect scores read this registry.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from aarlab.graph.run.measured_run import MeasuredRun
+from aarlab.graph.run.method_measures import mean_novelty
+from aarlab.memory.events import Borrowed, Evaluation, Experiment, Finding
+from aarlab.memory.measures import (
+    autonomy_by_kind,
+    borrow_depth,
+    entropy_bits,
+    realised_autonomy,
+    repeated_experiments,
+)
+
+Unit = Literal["PGR", "share", "1 - cosine", "count", "bits", "research hours", "US dollars"]
+
+Value = float | None
+"""None where there was nothing to measure."""
+
+_NAME = re.compile(r"[A-Z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number, or one number per name, that is computed from a run file."""
+
+    path: str
+    """Dotted path in the summary. A part in capitals stands for a name: `transfer.TASK.pgr`."""
+    words: str
+    """What it is, without its unit. May contain the part in capitals."""
+    unit: Unit
+    function: Callable[[MeasuredRun], Value | Mapping[str, Value]]
+    """Computes it; for a path with a name, the values by name."""
+    anchor: str
+    """Heading in `docs/measures.md` that defines it, as a link target."""
+    source: str = ""
+    """Publication that defines it."""
+    decimals: int | None = 4
+    """Decimals in the summary; None: as the evaluator reported it."""
+    inspect_name: str | None = None
+    """Name of the Inspect score; None: not exported."""
+    typical_sd: float | None = None
+    """Standard deviation over seeds that a power analysis assumes if there are no runs; None: unknown."""
+
+    @property
+    def label(self) -> str:
+        """Words and unit, for axes and tables. PGR, shares and counts need no unit."""
+        return f"{self.words}, {self.unit}" if self.unit in ("bits", "research hours", "US dollars") else self.words
+
+    @property
+    def placeholder(self) -> str | None:
+        """The part of the path that stands for a name; None if it has none."""
+        found = _NAME.search(self.path)
+        return found and found[0]
+
+    def named(self, name: str) -> "Measure":
+        """Return the measure of one name, such as `transfer.math.pgr`."""
+        if self.placeholder is None:
+            return self
+        path, words, inspect_name = (
+            text and text.replace(self.placeholder, name) for text in (self.path, self.words, self.inspect_name)
+        )
+        return replace(self, path=str(path), words=str(words), inspect_name=inspect_name)
+
+    def values(self, run: MeasuredRun) -> dict[str, Value]:
+        """Return the rounded value by its path in the summary; for a path with a name, one for each name."""
+        result = self.function(run)
+        by_name = result if isinstance(result, Mapping) else {"": result}
+        return {self.named(name).path: self._rounded(value) for name, value in by_name.items()}
+
+    def _rounded(self, value: Value) -> Value:
+        return value if value is None or self.decimals is None else round(value, self.decimals)
+
+
+def _pgr(evaluation: Evaluation | None) -> Value:
+    return evaluation.pgr if evaluation else None
+
+
+_PROGRESS = "progress-development-pgr-over-research-hours"
+_COSTS = "costs"
+_ALL = (
+    Measure(
+        "heldout.pgr", "held-out PGR", "PGR", lambda run: _pgr(run.heldout), "scores-of-the-winner",
+        "Burns et al. (2023)", decimals=None, inspect_name="heldout_pgr",
+        # 20 seeds of autonomous teams of five simulated researchers, 12 hours: .11 on chat, .06 on math, .20 on code.
+        typical_sd=0.1,
+    ),
+    Measure(
+        "heldout_pgr_by_budget.quarter", "held-out PGR of the leading finding at a quarter of the budget", "PGR",
+        lambda run: run.heldout_pgr("leader_at_quarter"), _PROGRESS, decimals=None,
+    ),
+    Measure(
+        "heldout_pgr_by_budget.half", "held-out PGR of the leading finding at half of the budget", "PGR",
+        lambda run: run.heldout_pgr("leader_at_half"), _PROGRESS, decimals=None,
+    ),
+    Measure(
+        "shifted.pgr", "PGR on shifted worlds", "PGR", lambda run: _pgr(run.shifted), "scores-of-the-winner",
+        decimals=None, inspect_name="shifted_pgr",
+    ),
+    Measure(
+        "best.pgr", "PGR of the winner among the finalists", "PGR", lambda run: _pgr(run.final),
+        "scores-of-the-winner", decimals=None,
+    ),
+    Measure(
+        "baseline.pgr", "held-out PGR of the best fixed baseline", "PGR", lambda run: _pgr(run.baseline),
+        "scores-of-the-winner", decimals=None, inspect_name="baseline_pgr",
+    ),
+    Measure(
+        "transfer.TASK.pgr", "PGR of the winner on the task TASK", "PGR",
+        lambda run: {task: evaluation.pgr for task, evaluation in run.transfer.items()}, "scores-of-the-winner",
+        decimals=None, inspect_name="transfer_pgr_TASK",
+    ),
+    Measure(
+        "development_pgr.quarter", "best development PGR at a quarter of the budget", "PGR",
+        lambda run: run.development.quarter, _PROGRESS,
+    ),
+    Measure(
+        "development_pgr.half", "best development PGR at half of the budget", "PGR",
+        lambda run: run.development.half, _PROGRESS,
+    ),
+    Measure(
+        "development_pgr.whole", "best development PGR at the end", "PGR", lambda run: run.development.whole,
+        _PROGRESS,
+    ),
+    Measure(
+        "development_pgr.mean", "best development PGR, mean over the budget", "PGR",
+        lambda run: run.development.mean, _PROGRESS,
+    ),
+    Measure(
+        "entropy_bits", "entropy over method families", "bits", lambda run: entropy_bits(run.file),
+        "diversity-entropy-of-method-families", "Shannon (1948); Wen et al. (2026)", inspect_name="entropy_bits",
+    ),
+    Measure(
+        "novelty", "novelty of findings", "1 - cosine", lambda run: mean_novelty(run.file),
+        "complexity-novelty-similarity", "Salton and Buckley (1988)", inspect_name="novelty",
+    ),
+    Measure(
+        "borrow_depth", "author changes in the winner's lineage", "count",
+        lambda run: borrow_depth(run.file).winner, "exchange", inspect_name="borrow_depth",
+    ),
+    Measure(
+        "repeated_experiment_share", "share of full experiments that repeat an earlier one", "share",
+        lambda run: repeated_experiments(run.file).share, "exchange", inspect_name="repeated_experiment_share",
+    ),
+    Measure(
+        "realised_autonomy", "realised autonomy", "share", lambda run: realised_autonomy(run.file),
+        "realised-autonomy", inspect_name="realised_autonomy",
+    ),
+    Measure(
+        "autonomy_by_kind.KIND", "realised autonomy in decisions of the kind KIND", "share",
+        lambda run: autonomy_by_kind(run.file), "realised-autonomy",
+    ),
+    Measure("findings", "findings", "count", lambda run: run.count(Finding), "counts"),
+    Measure("borrows", "borrows", "count", lambda run: run.count(Borrowed), "counts"),
+    Measure("critiques", "critiques", "count", lambda run: run.critiques(), "counts"),
+    Measure("experiments", "experiments", "count", lambda run: run.count(Experiment), "counts"),
+    Measure("evaluations", "evaluations", "count", lambda run: run.count(Evaluation), "counts"),
+    Measure("hours", "research time of the team", "research hours", lambda run: run.hours, _COSTS, decimals=2),
+    Measure("cost_usd", "cost", "US dollars", lambda run: run.cost_usd, _COSTS, decimals=6),
+    Measure("usd_per_hour", "cost per research hour", "US dollars", lambda run: run.usd_per_hour, _COSTS),
+)  # fmt: skip
+
+MEASURES: Mapping[str, Measure] = {measure.path: measure for measure in _ALL}
+"""All measures by path."""
+
+
+def find_measure(path: str) -> Measure | None:
+    """Return the measure at a path, such as `entropy_bits` or `transfer.math.pgr`; None if there is none."""
+    if path in MEASURES and MEASURES[path].placeholder is None:
+        return MEASURES[path]
+    for measure in MEASURES.values():
+        if measure.placeholder is not None:
+            before, after = map(re.escape, measure.path.split(measure.placeholder))
+            if found := re.fullmatch(f"{before}([^.]+){after}", path):
+                return measure.named(found[1])
+    return None
+
+
+def measures_in(summaries: Iterable[Mapping[str, Any]]) -> list[Measure]:
+    """Return every measure; one with a placeholder once for each name that a summary has a value for."""
+    summaries = list(summaries)
+    measures: list[Measure] = []
+    for measure in MEASURES.values():
+        if measure.placeholder is None:
+            measures.append(measure)
+        else:
+            section = measure.path.partition(".")[0]
+            names = dict.fromkeys(str(name) for summary in summaries for name in summary.get(section) or ())
+            measures += map(measure.named, names)
+    return measures
+
+
+def measure_label(path: str) -> str:
+    """Return the label of the measure at a path; the path itself if there is no such measure."""
+    measure = find_measure(path)
+    return path if measure is None else measure.label
+
+
+def value_at(summary: Mapping[str, Any], path: str) -> Value:
+    """Return the number at a dotted path of a summary; None if there is none."""
+    value: Any = summary
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,105 @@
+"""What several measures read from a run file, read once."""
+
+from functools import cached_property
+from typing import Literal
+
+from aarlab.memory.board import Board, Post
+from aarlab.memory.events import Edge, Evaluation, Event, FailedModelCall, ModelCall, RunClosed
+from aarlab.memory.measures import DevelopmentPgr, development_pgr
+from aarlab.memory.run_reader import RunReader
+
+
+class MeasuredRun:
+    """A run file and cached views of its events."""
+
+    def __init__(self, file: RunReader) -> None:
+        self.file = file
+
+    def count(self, kind: type[Event]) -> int:
+        """Return the number of events of a kind."""
+        return len(list(self.file.entries(kind)))
+
+    def critiques(self) -> int:
+        """Return the number of critiques that were posted."""
+        return sum(entry.event.relation == "critiques" for entry in self.file.entries(Edge))
+
+    @cached_property
+    def closed(self) -> RunClosed | None:
+        """The event that closed the run; None before that."""
+        return next((entry.event for entry in self.file.entries(RunClosed)), None)
+
+    @cached_property
+    def evaluations(self) -> list[Evaluation]:
+        """The evaluator's ledger of the close, in order."""
+        return [entry.event for entry in self.file.entries(Evaluation)]
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str], Evaluation]:
+        """Evaluations by subject and panel."""
+        return {(evaluation.subject, evaluation.panel): evaluation for evaluation in self.evaluations}
+
+    @cached_property
+    def winner(self) -> Post | None:
+        """The post that won; None if the team has no winner."""
+        return Board(self.file).post(self.closed.best) if self.closed and self.closed.best else None
+
+    @cached_property
+    def development(self) -> DevelopmentPgr:
+        """Best development PGR at points of the budget."""
+        return development_pgr(self.file)
+
+    @property
+    def final(self) -> Evaluation | None:
+        """The winner's evaluation among the finalists; None without a winner."""
+        return None if self.winner is None else self.scores[self.winner.finding.id, "final"]
+
+    @property
+    def heldout(self) -> Evaluation | None:
+        """The winner's evaluation on held-out worlds; None without a winner."""
+        return None if self.winner is None else self.scores[self.winner.finding.id, "heldout"]
+
+    @property
+    def shifted(self) -> Evaluation | None:
+        """The winner's evaluation on shifted worlds; None without a winner, or if the scenario has no such worlds."""
+        return None if self.winner is None else self.scores.get((self.winner.finding.id, "shifted"))
+
+    @property
+    def transfer(self) -> dict[str, Evaluation]:
+        """The winner's evaluations on other tasks, by task."""
+        return {str(each.task): each for each in self.evaluations if each.panel == "transfer"}
+
+    @property
+    def baseline(self) -> Evaluation | None:
+        """The held-out evaluation of the best fixed baseline."""
+        return self.scores[self.closed.baseline, "heldout"] if self.closed and self.closed.baseline else None
+
+    def heldout_pgr(self, leader: Literal["leader_at_quarter", "leader_at_half"]) -> float | None:
+        """Return the held-out PGR of the finding that led at a point of the budget; None if there was none."""
+        finding = getattr(self.closed, leader, None)
+        return self.scores[finding, "heldout"].pgr if finding else None
+
+    @cached_property
+    def research_hours(self) -> float:
+        """Research hours that the researchers used, summed over the team, without the close."""
+        last = dict.fromkeys(self.file.researchers(), 0.0)
+        for entry in self.file.entries():
+            if entry.stream in last:
+                last[entry.stream] = max(last[entry.stream], entry.hours)
+        return sum(last.values())
+
+    @property
+    def hours(self) -> float:
+        """Research hours of the team, including the close."""
+        return self.research_hours + (self.closed.cost_hours if self.closed else 0.0)
+
+    @cached_property
+    def cost_usd(self) -> float | None:
+        """US dollars of all model calls; None if the price of one is unknown."""
+        costs = [entry.event.cost_usd for entry in self.file.entries(ModelCall, FailedModelCall)]
+        known = [cost for cost in costs if cost is not None]
+        return round(sum(known), 6) if len(known) == len(costs) else None
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """US dollars per research hour of a researcher, without the close."""
+        return None if self.cost_usd is None or not self.research_hours else self.cost_usd / self.research_hours
