@@ -1,133 +1,99 @@
-"""Claude, by the official SDK: streamed, its prefix cached, its thinking kept."""
+"""Claude through the official SDK: streamed, with prompt caching, with thinking kept in the transcript."""
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aarlab.agents.models.base import ModelSettings, Reply, Request, TransientError
 from aarlab.agents.models.decoding import parse_arguments, replace_surrogates
-from aarlab.agents.models.provider_errors import MalformedResponse, translate_errors
-from aarlab.memory.messages import (
-    Block,
-    Json,
-    Message,
-    RedactedThinking,
-    Text,
-    Thinking,
-    ToolCall,
-    Usage,
-)
+from aarlab.agents.models.provider_errors import reading_stream
+from aarlab.agents.models.sdk_model import KnownUsage, SdkModel, finished_reply
+from aarlab.memory.messages import Block, Json, Message, RedactedThinking, Text, Thinking, ToolCall, Usage
 
-if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-
-_KEY = "ANTHROPIC_API_KEY"
 _CACHED: Json = {"type": "ephemeral"}
-_CONNECT_S = 20.0
 _COUNT_S = 20.0
 _COUNTED_FIELDS = ("model", "messages", "system", "tools", "thinking")
-"""What of a request has a say in its tokens."""
+"""The fields of a request that the token count depends on."""
 
 
-class Claude:
+class Claude(SdkModel):
     """A Claude model, as one agent's base model."""
 
-    def __init__(self, model: str, settings: ModelSettings) -> None:
-        """Take the model's id as the API has it, and how to ask it."""
-        self._model, self._settings = model, settings
-        self._sdk_client: AsyncAnthropic | None = None
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer the request.
-
-        Raises:
-            TransientError: This time there is no answer, for a reason that passes.
-            ModelError: There is no answer to be had.
-        """
-        import anthropic
-
-        draft = _PartialReply()
-        with translate_errors(anthropic, model=f"anthropic/{self._model}", key=_KEY, usage_so_far=lambda: draft.usage):
-            async with asyncio.timeout(self._settings.timeout_s):
-                stream: Any = await self._client().messages.create(**request_body(request, self._model, self._settings))
-                async with stream:
-                    async for event in stream:
-                        draft.add(event)
-        return draft.reply()
+    sdk_name = "anthropic"
+    key_variable = "ANTHROPIC_API_KEY"
 
     async def count_tokens(self, request: Request) -> int:
-        """Return the tokens of a request, as the API counts them. Raises ModelError if it does not."""
+        """Return the tokens of a request, as the API counts them. Raises ModelError if the API does not count."""
+        body = request_body(request, self._model, self._settings)
+        with self._translate_errors(Usage):
+            async with asyncio.timeout(_COUNT_S):
+                counted = await self._client().messages.count_tokens(
+                    **{name: value for name, value in body.items() if name in _COUNTED_FIELDS}
+                )
+        return int(counted.input_tokens)
+
+    def _open_client(self, **options: Any) -> Any:
         import anthropic
 
-        payload = {
-            name: value
-            for name, value in request_body(request, self._model, self._settings).items()
-            if name in _COUNTED_FIELDS
-        }
-        with translate_errors(anthropic, model=f"anthropic/{self._model}", key=_KEY, usage_so_far=Usage):
-            async with asyncio.timeout(_COUNT_S):
-                counted = await self._client().messages.count_tokens(**payload)
-        return counted.input_tokens
+        return anthropic.AsyncAnthropic(api_key=os.environ.get(self.key_variable), **options)
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        if self._sdk_client is not None:
-            await self._sdk_client.close()
-
-    def _client(self) -> "AsyncAnthropic":
-        if self._sdk_client is None:
-            import anthropic
-            import httpx2
-
-            self._sdk_client = anthropic.AsyncAnthropic(
-                api_key=os.environ.get(_KEY),
-                base_url=self._settings.base_url,
-                # Whoever opened this asks again; see `retry`.
-                max_retries=0,
-                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
-            )
-        return self._sdk_client
+    async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
+        # The SDK repairs tool inputs that were cut off; the tool has to see what the model wrote.
+        inputs: defaultdict[int, str] = defaultdict(str)
+        async with self._client().messages.stream(**request_body(request, self._model, self._settings)) as stream:
+            message = None
+            with reading_stream():
+                async for event in stream:
+                    if event.type == "content_block_delta" and event.delta.type == "input_json_delta":
+                        inputs[event.index] += event.delta.partial_json
+                    elif event.type in ("message_start", "message_delta"):
+                        message = stream.current_message_snapshot
+                        known.usage = _usage(message.usage)
+            if message is None or message.stop_reason is None:
+                raise TransientError("the stream ended early", usage=known.usage)
+            message = await stream.get_final_message()
+        blocks = [_block(block, inputs[index]) for index, block in enumerate(message.content)]
+        return finished_reply(blocks, message.stop_reason, known.usage, message.model)
 
 
 def request_body(request: Request, model: str, settings: ModelSettings) -> dict[str, Any]:
-    """Return what is sent.
+    """Return the arguments of the API call.
 
-    The provider caches the longest prefix that it has seen before, up to a mark: tools and system prompt are one, what
-    was said until the last turn is another, the last turn is the next one's.
+    The provider caches the longest prefix it has seen that ends in a mark. One mark is on the system prompt, after the
+    tools; the last two user messages have one each, so that each call reads the prefix the previous call wrote.
     """
     system = request.conversation.system
     messages = wire_messages(request.conversation.messages)
     for message in [message for message in messages if message["role"] == "user"][-2:]:
         message["content"][-1] = {**message["content"][-1], "cache_control": _CACHED}
-    payload: dict[str, Any] = {
+    body: dict[str, Any] = {
         "model": model,
         "max_tokens": settings.max_tokens,
         "messages": messages,
         "tools": [tool.to_json() for tool in request.tools],
-        "stream": True,
     }
     if system:
-        payload["system"] = [{"type": "text", "text": system, "cache_control": _CACHED}]
+        body["system"] = [{"type": "text", "text": system, "cache_control": _CACHED}]
     if settings.effort is not None:
-        payload["output_config"] = {"effort": settings.effort}
+        body["output_config"] = {"effort": settings.effort}
     if settings.thinking == "adaptive":
-        payload["thinking"] = {"type": "adaptive"}
+        body["thinking"] = {"type": "adaptive"}
     elif settings.thinking != "default":
-        payload["thinking"] = {"type": "enabled", "budget_tokens": settings.thinking}
-    return payload
+        body["thinking"] = {"type": "enabled", "budget_tokens": settings.thinking}
+    return body
 
 
 def wire_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    """Return the messages as the API takes them: without what is empty, and without thinking that nobody has sealed."""
-    listed = []
+    """Return the messages in the API's format, without empty text and without thinking that has no signature."""
+    wire = []
     for message in messages:
         blocks = [block for block in message.blocks if _is_sendable(block)]
-        # Thinking alone is not an answer, and the API does not take it for one.
+        # The API rejects a message that contains only thinking.
         if any(not isinstance(block, Thinking | RedactedThinking) for block in blocks):
-            listed.append({"role": message.speaker, "content": [block.to_json() for block in blocks]})
-    return listed
+            wire.append({"role": message.speaker, "content": [block.to_json() for block in blocks]})
+    return wire
 
 
 def _is_sendable(block: Block) -> bool:
@@ -140,103 +106,19 @@ def _is_sendable(block: Block) -> bool:
             return True
 
 
-@dataclass(slots=True)
-class _PartialBlock:
-    """A content block while it arrives."""
-
-    kind: str
-    text: str = ""
-    signature: str = ""
-    id: str = ""
-    name: str = ""
-
-    def block(self) -> Block:
-        match self.kind:
-            case "thinking":
-                return Thinking(replace_surrogates(self.text), self.signature)
-            case "redacted_thinking":
-                return RedactedThinking(self.text)
-            case "tool_use":
-                return ToolCall(self.id, self.name, parse_arguments(self.text))
-            case _:
-                return Text(replace_surrogates(self.text))
-
-
-@dataclass(slots=True)
-class _PartialReply:
-    """An answer while it arrives."""
-
-    model: str = ""
-    stop_reason: str | None = None
-    parts: dict[int, _PartialBlock] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    """Tokens, by the names that the API gives them."""
-
-    @property
-    def usage(self) -> Usage:
-        """What the call is known to have taken."""
-        read, written = (self.counts.get(f"cache_{kind}_input_tokens", 0) for kind in ("read", "creation"))
-        plain, output = (self.counts.get(f"{way}_tokens", 0) for way in ("input", "output"))
-        return Usage(plain + read + written, output, read, written)
-
-    def add(self, event: Any) -> None:
-        """Take in the next event. Raises MalformedResponse if it makes no sense."""
-        try:
-            match event.type:
-                case "message_start":
-                    self.model = event.message.model
-                    self._count(event.message.usage)
-                case "content_block_start":
-                    self.parts[event.index] = _start_block(event.content_block)
-                case "content_block_delta":
-                    self._add(self.parts[event.index], event.delta)
-                case "message_delta":
-                    self.stop_reason = event.delta.stop_reason
-                    self._count(event.usage)
-                case _:
-                    pass
-        except (AttributeError, KeyError, TypeError) as error:
-            raise MalformedResponse(f"{type(error).__name__} in an event of the stream: {error}") from None
-
-    def reply(self) -> Reply:
-        """Return the whole answer. Raises TransientError if the stream ended before the answer did."""
-        if self.stop_reason is None:
-            raise TransientError("the stream ended early", usage=self.usage)
-        blocks = [self.parts[index].block() for index in sorted(self.parts)]
-        if self.stop_reason == "refusal":
-            # What was refused must not be done, and a use of a tool without a result is not taken back.
-            blocks = [block for block in blocks if not isinstance(block, ToolCall)]
-        return Reply(Message("assistant", tuple(blocks)), self.stop_reason, self.usage, self.model, cost_usd=None)
-
-    def _count(self, usage: Any) -> None:
-        reported = {name: getattr(usage, name, None) for name in _USAGE_FIELDS}
-        self.counts |= {name: count for name, count in reported.items() if count is not None}
-
-    @staticmethod
-    def _add(part: _PartialBlock, delta: Any) -> None:
-        match delta.type:
-            case "text_delta":
-                part.text += delta.text
-            case "thinking_delta":
-                part.text += delta.thinking
-            case "input_json_delta":
-                part.text += delta.partial_json
-            case "signature_delta":
-                part.signature += delta.signature
-            case _:
-                pass
-
-
-_USAGE_FIELDS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-
-
-def _start_block(block: Any) -> _PartialBlock:
+def _block(block: Any, tool_input: str) -> Block:
     match block.type:
-        case "tool_use":
-            return _PartialBlock("tool_use", id=block.id, name=block.name)
-        case "redacted_thinking":
-            return _PartialBlock("redacted_thinking", text=block.data)
         case "thinking":
-            return _PartialBlock("thinking", text=block.thinking, signature=block.signature or "")
+            return Thinking(replace_surrogates(block.thinking), block.signature or "")
+        case "redacted_thinking":
+            return RedactedThinking(block.data)
+        case "tool_use":
+            return ToolCall(block.id, block.name, parse_arguments(tool_input))
         case _:
-            return _PartialBlock("text", text=block.text)
+            return Text(replace_surrogates(block.text))
+
+
+def _usage(reported: Any) -> Usage:
+    # The API's `input_tokens` leaves out the tokens that the cache provided or stored.
+    read, written = reported.cache_read_input_tokens or 0, reported.cache_creation_input_tokens or 0
+    return Usage(reported.input_tokens + read + written, reported.output_tokens, read, written)

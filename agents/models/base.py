@@ -1,130 +1,133 @@
-"""The one protocol that every base model speaks: messages and tools in, a message and its cost out.
+"""The protocol of base models: a request holds messages and tools; a reply holds a message, its tokens and its cost.
 
-Everything a provider needs is here and in `registry`; `docs/providers.md` shows how one is written.
+A provider needs this module and `registry`; see `docs/providers.md`.
 """
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from aarlab.memory.messages import Conversation, Message, ToolSpec, Usage, content_hash
+from aarlab.memory.messages import Conversation, Message, ToolCall, ToolSpec, Usage, content_hash
 
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """An attempt to have an answer that came to nothing."""
+    """A failed attempt to get a reply."""
 
     model: str
-    """`provider/model` that was asked."""
+    """`provider/model`."""
     error: str
     """What went wrong, for people."""
     usage: Usage
-    """What is known of the tokens it took."""
+    """The tokens it used, as far as they are known."""
     cost_usd: float | None
     """None: the price is not known."""
     waited_s: float
-    """Seconds that were waited before the next attempt; 0 if there was none."""
+    """Seconds waited before the next attempt; 0 after the last attempt."""
 
 
 class ModelError(RuntimeError):
-    """A base model could not answer, and asking again would not help. The message says what happened and what to do."""
+    """A base model cannot reply, and a retry would not help. The message says what happened and what to do."""
 
     failed_attempts: tuple[FailedAttempt, ...] = ()
-    """The attempts that came to nothing before it was given up."""
+    """All attempts at this reply."""
 
 
 class TransientError(ModelError):
-    """A base model could not answer this time. Asking again may help."""
+    """A base model could not reply this time. A retry may help."""
 
     def __init__(
         self, error: str, *, retry_after_s: float | None = None, usage: Usage | None = None, overloaded: bool = False
     ) -> None:
-        """Take what went wrong.
+        """Describe the failure.
 
         Args:
-            fault: For people.
-            retry_after_s: Seconds that the provider asks to wait; None if it does not say.
-            usage: What is known of the tokens it took.
-            crowded: The provider has too much to do: fewer calls at a time would help.
+            error: What went wrong, for people.
+            retry_after_s: Seconds to wait before a retry, as the provider asks; None if it does not say.
+            usage: The tokens the call used, as far as they are known.
+            overloaded: Whether the provider is overloaded, so that fewer concurrent calls would help.
         """
         super().__init__(error)
         self.retry_after_s, self.overloaded = retry_after_s, overloaded
         self.usage = usage or Usage()
         self.cost_usd: float | None = 0.0
-        """What is known of the price; filled in where the books are kept."""
+        """The cost, as far as it is known; the ledger fills it in."""
 
 
 class ContextTooLong(ModelError):
-    """The conversation no longer fits into the model's context."""
+    """The conversation does not fit into the model's context."""
 
 
 class ModelUnavailable(ModelError):
-    """A base model did not answer for so long that it was given up."""
+    """A base model kept failing until its retries ran out."""
 
     def __init__(self, explanation: str, *, agent: str) -> None:
-        """Take what to tell people, and who has asked."""
+        """Take the message for people, and the agent that needed the reply."""
         super().__init__(explanation)
         self.agent = agent
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a base model is asked. It sees this and nothing else."""
+    """Everything a base model sees."""
 
     conversation: Conversation
     tools: tuple[ToolSpec, ...]
 
     @property
     def hash(self) -> str:
-        """Hash over everything the model is shown."""
-        # The tools as one JSON list.
+        """Hash over the conversation and the tools."""
         return content_hash(self.conversation.head, f"[{','.join(tool.stored() for tool in self.tools)}]")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a base model answered."""
+    """A base model's reply."""
 
     message: Message
     stop_reason: str
-    """`tool_use` or `end_turn`, or what else ended it: `max_tokens`, `refusal`."""
+    """`tool_use`, `end_turn`, `max_tokens` or `refusal`."""
     usage: Usage
     model: str
     """Id of the model as served."""
     cost_usd: float | None
-    """None: the model does not know; then it is reckoned from the usage, where the price is known."""
+    """None: the model does not know its cost. It is then computed from the usage, if the price is known."""
     failed_attempts: tuple[FailedAttempt, ...] = ()
-    """The attempts that came to nothing before this one."""
+    """The attempts that failed before this reply."""
+
+    def tool_call(self, *names: str) -> ToolCall | None:
+        """Return the first call of one of these tools; None if there is none."""
+        return next((call for call in self.message.tool_calls if call.name in names), None)
 
 
 class Model(Protocol):
     """A base model, opened for one agent.
 
-    One that holds connections has a method `async aclose()` besides; one that can count the tokens of a request without
-    answering it, `async count_tokens(request) -> int`.
+    Two more methods are optional: `async aclose()` closes connections, and `async count_tokens(request) -> int` counts
+    the tokens of a request without replying to it.
     """
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request.
+        """Return the reply to a request.
 
         Raises:
-            TransientError: This time there is no answer, for a reason that passes.
-            ModelError: There is no answer to be had.
+            TransientError: The call failed, and a retry may help.
+            ModelError: The call failed, and a retry would not help.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How a live base model is asked; simulated ones have no use for it."""
+    """Settings of calls to a live base model. Simulated models ignore them."""
 
     max_tokens: int = 8192
-    """Most tokens of one answer, thinking included."""
+    """Most tokens of one reply, thinking included."""
     effort: str | None = None
-    """How hard it should try, in the provider's words; None: the provider's default."""
+    """Effort level, in the provider's words; None: the provider's default."""
     thinking: Literal["default", "adaptive"] | int = "default"
-    """Whether it thinks before it speaks: as it does by default, when it sees fit, or for at most so many tokens."""
+    """Extended thinking: the model's default, adaptive, or a budget in tokens."""
     timeout_s: float = 600.0
-    """Seconds for one answer, from the first byte sent to the last received."""
+    """Seconds for one reply, from the first byte sent to the last byte received."""
     base_url: str | None = None
-    """Where it is served; None: the provider's own address."""
+    """Address of the server; None: the provider's own."""
     text_tools: bool = False
-    """Whether tools are offered and used in plain text, for models without a native form."""
+    """Whether tools are described and called in plain text, for models without native tool calls."""

@@ -1,8 +1,8 @@
-"""How many calls may be under way at one address at a time: as many as the server lets through.
+"""A limit on concurrent calls to one address, adapted to what the server can handle.
 
-Additive increase, multiplicative decrease, as in the congestion control of TCP (Chiu and Jain, 1989): where the limit
-binds it grows by one each time that as many calls have succeeded, and it is halved when the server has too much to do.
-Nothing that is recorded hangs on it but the order in which live models answer.
+Additive increase, multiplicative decrease, as in TCP congestion control (Chiu and Jain, 1989). While the limit is
+reached, it grows by one each time that as many calls have succeeded. It is halved when the server reports overload. The
+limit affects only the order in which live models reply; nothing that is recorded depends on it otherwise.
 """
 
 import asyncio
@@ -17,17 +17,18 @@ _INITIAL_LIMIT = 16
 
 @dataclass(slots=True)
 class ConcurrencyLimiter:
-    """Lets calls to one address pass, in the order in which they come."""
+    """Admits calls to one address in order of arrival, up to a limit that adapts."""
 
     limit: float = _INITIAL_LIMIT
-    """Most calls under way; the whole part counts."""
+    """Most concurrent calls, rounded down."""
     in_flight: int = 0
+    """Calls in progress."""
     halvings: int = 0
-    """How often the limit has been halved."""
+    """How often the limit was halved."""
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
     async def acquire(self) -> int:
-        """Wait until a call may begin, and return the number of cuts so far, which it hands to `release`."""
+        """Wait until a call may start, and return the number of halvings so far, which `release` needs."""
         if self.in_flight < math.floor(self.limit) and not self.waiting:
             self.in_flight += 1
             return self.halvings
@@ -37,23 +38,23 @@ class ConcurrencyLimiter:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                # Let in and called off in the same moment: the place is somebody else's.
+                # Admitted and cancelled at the same time: the next waiter takes the slot.
                 self.in_flight -= 1
                 self._admit()
             raise
         return self.halvings
 
     def release(self, *, halvings_at_start: int, overloaded: bool, succeeded: bool) -> None:
-        """Take in that a call has ended.
+        """Count a call as ended, and adapt the limit.
 
         Args:
-            entered: What `acquire` returned.
-            crowded: The server said that it has too much to do.
-            answered: There was an answer.
+            halvings_at_start: What `acquire` returned for this call.
+            overloaded: Whether the server reported overload.
+            succeeded: Whether the call returned a reply.
         """
         at_limit = self.in_flight >= math.floor(self.limit)
         self.in_flight -= 1
-        # Calls that were under way at the last cut met the same crowd: one halving is enough for all of them.
+        # Calls that started before the last halving met the same overload; one halving is enough for all of them.
         if overloaded and halvings_at_start == self.halvings:
             self.limit, self.halvings = max(1.0, self.limit / 2), self.halvings + 1
         elif succeeded and at_limit:
@@ -69,18 +70,18 @@ class ConcurrencyLimiter:
 
 
 class ConcurrencyLimitedModel:
-    """A base model whose calls pass a gate that it shares with others."""
+    """A base model that shares a concurrency limit with others."""
 
     def __init__(self, model: Model, limiter: ConcurrencyLimiter) -> None:
-        """Ask `model` when the gate lets a call pass."""
+        """Call `model` when `limiter` admits the call."""
         self._model, self._limiter = model, limiter
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request.
+        """Return the reply to a request.
 
         Raises:
-            TransientError: This time there is no answer, for a reason that passes.
-            ModelError: There is no answer to be had.
+            TransientError: The call failed, and a retry may help.
+            ModelError: The call failed, and a retry would not help.
         """
         halvings_at_start = await self._limiter.acquire()
         overloaded = succeeded = False

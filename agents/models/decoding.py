@@ -1,4 +1,4 @@
-"""What comes over the wire made fit for the transcript."""
+"""Decoding of what a model wrote: tool arguments and text that the transcript can store."""
 
 import json
 
@@ -6,10 +6,12 @@ from aarlab.memory.messages import INVALID_INPUT, Json
 
 
 def parse_arguments(text: str) -> dict[str, Json]:
-    """Return the arguments that a model wrote; what is not a JSON object becomes one that every tool refuses."""
+    """Return the arguments of a tool call. Text that is not a JSON object becomes `{INVALID_INPUT: text}`, which every
+    tool rejects.
+    """
     try:
         arguments = json.loads(text or "{}", parse_constant=_reject_constant)
-        # Half a character, written as an escape, is JSON but no text.
+        # A lone surrogate is valid in JSON but cannot be encoded.
         text.encode()
         json.dumps(arguments, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -18,10 +20,10 @@ def parse_arguments(text: str) -> dict[str, Json]:
 
 
 def replace_surrogates(text: str) -> str:
-    """Return text that can be stored: a character of which only half arrived becomes a question mark."""
+    """Return the text with each lone surrogate replaced by a question mark, so that it can be stored."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _reject_constant(word: str) -> float:
-    # Python reads NaN, JSON does not.
+    # Python accepts NaN and Infinity, JSON does not.
     raise ValueError(f"{word} is not JSON")

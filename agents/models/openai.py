@@ -1,96 +1,61 @@
-"""Models behind OpenAI's chat completions, or behind any server that speaks them, by the official SDK."""
+"""Models behind OpenAI's chat completions API, or behind any server that implements it, through the official SDK."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aarlab.agents.models import plain_text_tools
 from aarlab.agents.models.base import ModelSettings, Reply, Request, TransientError
 from aarlab.agents.models.decoding import parse_arguments, replace_surrogates
-from aarlab.agents.models.provider_errors import MalformedResponse, translate_errors
+from aarlab.agents.models.provider_errors import reading_stream
+from aarlab.agents.models.sdk_model import KnownUsage, SdkModel, finished_reply
 from aarlab.memory.messages import Block, Conversation, Json, Message, Text, Thinking, ToolCall, Usage, canonical_json
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
-_KEY = "OPENAI_API_KEY"
-_CONNECT_S = 20.0
 _STOP_REASONS = {
     "stop": "end_turn", "tool_calls": "tool_use", "function_call": "tool_use", "length": "max_tokens",
     "content_filter": "refusal",
 }  # fmt: skip
 
 
-class ChatCompletionsModel:
-    """A model that is asked by chat completions, as one agent's base model."""
+class ChatCompletionsModel(SdkModel):
+    """A model behind the chat completions API, as one agent's base model."""
 
-    def __init__(self, model: str, settings: ModelSettings) -> None:
-        """Take the model's id as the server has it, and how to ask it."""
-        self._model, self._settings = model, settings
-        self._sdk_client: AsyncOpenAI | None = None
+    sdk_name = "openai"
+    key_variable = "OPENAI_API_KEY"
 
-    async def reply(self, request: Request) -> Reply:
-        """Answer the request.
-
-        Raises:
-            TransientError: This time there is no answer, for a reason that passes.
-            ModelError: There is no answer to be had.
-        """
+    def _open_client(self, **options: Any) -> Any:
         import openai
 
-        draft = _PartialReply(self._model)
-        with translate_errors(
-            openai, model=f"openai/{self._model}", key=_KEY, usage_so_far=lambda: draft.usage or Usage()
-        ):
-            async with asyncio.timeout(self._settings.timeout_s):
-                client = self._client()
-                payload = request_body(
-                    request, self._model, self._settings, custom_server=_is_custom_server(self._settings)
-                )
-                stream: Any = await client.chat.completions.create(**payload)
-                async with stream:
-                    async for chunk in stream:
-                        draft.add(chunk)
-        return draft.reply(request.conversation, text_tools=self._settings.text_tools)
+        # The SDK requires a key; a custom server may not.
+        key = os.environ.get(self.key_variable) or ("none" if _is_custom_server(self._settings) else None)
+        return openai.AsyncOpenAI(api_key=key, **options)
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        if self._sdk_client is not None:
-            await self._sdk_client.close()
-
-    def _client(self) -> "AsyncOpenAI":
-        if self._sdk_client is None:
-            import httpx2
-            import openai
-
-            # A server of one's own may do without a key, but the SDK does not.
-            key = os.environ.get(_KEY) or ("none" if _is_custom_server(self._settings) else None)
-            self._sdk_client = openai.AsyncOpenAI(
-                api_key=key,
-                base_url=self._settings.base_url,
-                # Whoever opened this asks again; see `retry`.
-                max_retries=0,
-                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
-            )
-        return self._sdk_client
+    async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
+        partial = _PartialReply(self._model)
+        body = request_body(request, self._model, self._settings, custom_server=_is_custom_server(self._settings))
+        async with await self._client().chat.completions.create(**body) as stream:
+            with reading_stream():
+                async for chunk in stream:
+                    partial.add(chunk)
+                    known.usage = partial.usage or known.usage
+        return partial.reply(request.conversation, text_tools=self._settings.text_tools)
 
 
 def _is_custom_server(settings: ModelSettings) -> bool:
-    """Tell whether it is another server than OpenAI's."""
+    """Return whether the server is another than OpenAI's."""
     return bool(settings.base_url or os.environ.get("OPENAI_BASE_URL"))
 
 
 def request_body(request: Request, model: str, settings: ModelSettings, *, custom_server: bool) -> dict[str, Any]:
-    """Return what is sent. Another server than OpenAI's, `custom_server`, may know only the older name of the limit."""
+    """Return the arguments of the API call. A custom server may know only the older name of the token limit."""
     conversation = request.conversation
     system, messages = conversation.system, wire_messages(conversation.messages)
     if settings.text_tools:
         system = "\n\n".join(part for part in (system, plain_text_tools.tool_listing(request.tools)) if part)
         messages = text_messages(conversation.messages)
-    payload: dict[str, Any] = {
+    body: dict[str, Any] = {
         "model": model,
         "messages": [*([{"role": "system", "content": system}] if system else []), *messages],
         "stream": True,
@@ -98,7 +63,7 @@ def request_body(request: Request, model: str, settings: ModelSettings, *, custo
         "max_tokens" if custom_server else "max_completion_tokens": settings.max_tokens,
     }
     if request.tools and not settings.text_tools:
-        payload["tools"] = [
+        body["tools"] = [
             {
                 "type": "function",
                 "function": {"name": t.name, "description": t.description, "parameters": dict(t.schema)},
@@ -106,42 +71,40 @@ def request_body(request: Request, model: str, settings: ModelSettings, *, custo
             for t in request.tools
         ]
     if settings.effort is not None:
-        payload["reasoning_effort"] = settings.effort
-    return payload
+        body["reasoning_effort"] = settings.effort
+    return body
 
 
 def wire_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    """Return the messages as the API takes them: each result of a tool is one, thinking is left out."""
-    listed: list[dict[str, Json]] = []
+    """Return the messages in the API's format: one message for each tool result, and no thinking."""
+    wire: list[dict[str, Json]] = []
     for message in messages:
-        listed += [
+        wire += [
             {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
             for result in message.tool_results
         ]
-        uses = [_call_json(use) for use in message.tool_calls]
-        if uses or message.text.strip():
+        calls = [_call_json(call) for call in message.tool_calls]
+        if calls or message.text.strip():
             wire_message: dict[str, Json] = {"role": message.speaker, "content": message.text or None}
-            listed.append({**wire_message, "tool_calls": uses} if uses else wire_message)
-    return listed
+            wire.append({**wire_message, "tool_calls": calls} if calls else wire_message)
+    return wire
 
 
-def _call_json(use: ToolCall) -> Json:
-    function = {"name": use.name, "arguments": canonical_json(dict(use.arguments))}
-    return {"id": use.id, "type": "function", "function": function}
+def _call_json(call: ToolCall) -> Json:
+    function = {"name": call.name, "arguments": canonical_json(dict(call.arguments))}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def text_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    """Return the messages with tools in plain text."""
+    """Return the messages with tool calls and results in plain text."""
     names: dict[str, str] = {}
-    listed = [
-        {"role": message.speaker, "content": plain_text_tools.message_text(message, names)} for message in messages
-    ]
-    return [message for message in listed if message["content"]]
+    wire = [{"role": message.speaker, "content": plain_text_tools.message_text(message, names)} for message in messages]
+    return [message for message in wire if message["content"]]
 
 
 @dataclass(slots=True)
-class _Call:
-    """A tool call while it arrives."""
+class _PartialCall:
+    """A tool call during streaming."""
 
     id: str = ""
     name: str = ""
@@ -150,35 +113,32 @@ class _Call:
 
 @dataclass(slots=True)
 class _PartialReply:
-    """An answer while it arrives."""
+    """A reply during streaming."""
 
     model: str
     stop_reason: str | None = None
     text: str = ""
     refusal: str = ""
     thinking: str = ""
-    calls: dict[int, _Call] = field(default_factory=dict)
+    calls: dict[int, _PartialCall] = field(default_factory=dict)
     usage: Usage | None = None
-    """What the call took; None until the server says."""
+    """None until the server reports it."""
 
     def add(self, chunk: Any) -> None:
-        """Take in the next chunk. Raises MalformedResponse if it makes no sense."""
-        try:
-            self.model = chunk.model or self.model
-            if chunk.usage is not None:
-                self.usage = _usage(chunk.usage)
-            for choice in chunk.choices or ():
-                self._add(choice.delta)
-                if choice.finish_reason is not None:
-                    self.stop_reason = _STOP_REASONS.get(choice.finish_reason, choice.finish_reason)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise MalformedResponse(f"{type(error).__name__} in a chunk of the stream: {error}") from None
+        """Add the next chunk of the stream."""
+        self.model = chunk.model or self.model
+        if chunk.usage is not None:
+            self.usage = _usage(chunk.usage)
+        for choice in chunk.choices or ():
+            self._add_delta(choice.delta)
+            if choice.finish_reason is not None:
+                self.stop_reason = _STOP_REASONS.get(choice.finish_reason, choice.finish_reason)
 
     def reply(self, conversation: Conversation, *, text_tools: bool) -> Reply:
-        """Return the whole answer to a conversation.
+        """Return the complete reply to a conversation.
 
         Raises:
-            TransientError: The stream ended before the answer did, or before it said what the answer took.
+            TransientError: The stream ended before the reply was complete, or before the usage was reported.
         """
         if self.stop_reason is None:
             raise TransientError("the stream ended early", usage=self.usage)
@@ -187,39 +147,34 @@ class _PartialReply:
         text = replace_surrogates(self.text or self.refusal)
         text_blocks: list[Block] = [Text(text)] if text else []
         if text_tools:
-            text_blocks = plain_text_tools.parse_blocks(
-                text, last_number=plain_text_tools.last_call_number(conversation.messages)
-            )
+            last_number = plain_text_tools.last_call_number(conversation.messages)
+            text_blocks = plain_text_tools.parse_blocks(text, last_number=last_number)
         thinking_blocks: list[Block] = [Thinking(replace_surrogates(self.thinking))] if self.thinking else []
         blocks = [*thinking_blocks, *text_blocks, *self._unique_tool_calls(conversation)]
-        reason = "refusal" if self.refusal else self.stop_reason
-        if reason == "refusal":
-            # What was refused must not be done, and a use of a tool without a result is not taken back.
-            blocks = [block for block in blocks if not isinstance(block, ToolCall)]
-        elif reason == "end_turn" and any(isinstance(block, ToolCall) for block in blocks):
-            reason = "tool_use"
-        return Reply(Message("assistant", tuple(blocks)), reason, self.usage, self.model, cost_usd=None)
+        stop_reason = "refusal" if self.refusal else self.stop_reason
+        if stop_reason == "end_turn" and any(isinstance(block, ToolCall) for block in blocks):
+            stop_reason = "tool_use"
+        return finished_reply(blocks, stop_reason, self.usage, self.model)
 
     def _unique_tool_calls(self, conversation: Conversation) -> list[Block]:
-        """Return the uses of tools. Some servers count from 0 in each answer, or give no ids; then they get others."""
-        used_ids = {use.id for message in conversation.messages for use in message.tool_calls}
-        uses: list[Block] = []
-        for index in sorted(self.calls):
-            call = self.calls[index]
-            # Of a conversation that has been compacted some are gone, and their numbers with them.
+        """Return the tool calls with unique ids. Some servers number the calls of each reply from 0, or send no ids."""
+        used_ids = {call.id for message in conversation.messages for call in message.tool_calls}
+        calls: list[Block] = []
+        for _, partial in sorted(self.calls.items()):
+            # After a compaction, the ids of the dropped messages are unknown, so the count alone is not unique.
             free = (f"call-{number}" for number in count(len(used_ids) + 1) if f"call-{number}" not in used_ids)
-            key = call.id if call.id and call.id not in used_ids else next(free)
-            used_ids.add(key)
-            uses.append(ToolCall(key, call.name, parse_arguments(call.arguments)))
-        return uses
+            call_id = partial.id if partial.id and partial.id not in used_ids else next(free)
+            used_ids.add(call_id)
+            calls.append(ToolCall(call_id, partial.name, parse_arguments(partial.arguments)))
+        return calls
 
-    def _add(self, delta: Any) -> None:
+    def _add_delta(self, delta: Any) -> None:
         self.text += delta.content or ""
         self.refusal += delta.refusal or ""
-        # Two names for the same, neither in the standard.
+        # Servers use two names for thinking; neither is in OpenAI's API.
         self.thinking += getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""
         for part in delta.tool_calls or ():
-            call = self.calls.setdefault(part.index, _Call())
+            call = self.calls.setdefault(part.index, _PartialCall())
             call.id = part.id or call.id
             if part.function is not None:
                 call.name = part.function.name or call.name

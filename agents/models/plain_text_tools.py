@@ -1,12 +1,12 @@
-"""Tools in plain text, for models that have no form of their own for them.
+"""Tool calls in plain text, for models without native tool calls.
 
-The tools are listed below the system prompt. The model uses one by writing
+The tools are listed below the system prompt. The model calls one by writing
 
     ```tool
     {"name": "read_file", "input": {"path": "method.py"}}
     ```
 
-and reads what came of it in the next message, as
+and reads the result in the next message:
 
     ```result
     {"name": "read_file", "ok": true, "output": {"text": "..."}}
@@ -24,21 +24,21 @@ _TOOL_BLOCK = re.compile(r"^```tool[ \t]*\n(.*?)\n?^```[ \t]*$", re.MULTILINE | 
 _CALL_ID = re.compile(r"text-(\d+)")
 _INSTRUCTIONS = """## Tools
 
-To use a tool, write a block like this, one for each use, and wait for the results in the next message:
+To call a tool, write a block like this. Write one block for each call. The results are in the next message.
 
 ```tool
 {"name": "NAME", "input": {"ARGUMENT": "VALUE"}}
 ```
 
-The input is JSON on as many lines as you like; line breaks inside a string are written as \\n. A message without such
-a block ends your turn.
+The input is JSON on one or more lines; write line breaks inside a string as \\n. A message without such a block ends
+your turn.
 
 These are the tools, each with the JSON Schema of its input:
 """
 
 
 def tool_listing(tools: Sequence[ToolSpec]) -> str:
-    """Return what is said of tools below a system prompt; nothing where there are none."""
+    """Return the description of the tools that goes below a system prompt; empty if there are none."""
     if not tools:
         return ""
     lines = [f"- {tool.name}: {tool.description}\n  {json.dumps(dict(tool.schema))}" for tool in tools]
@@ -46,19 +46,20 @@ def tool_listing(tools: Sequence[ToolSpec]) -> str:
 
 
 def message_text(message: Message, names: dict[str, str]) -> str:
-    """Return a message in plain text. `names` holds the tool of each use by its id; uses are added to it."""
-    return "\n\n".join(piece for block in message.blocks if (piece := _block_as_text(block, names)))
+    """Return a message in plain text. `names` maps call ids to tool names; the message's calls are added to it."""
+    return "\n\n".join(text for block in message.blocks if (text := _block_as_text(block, names)))
 
 
 def _block_as_text(block: Block, names: dict[str, str]) -> str:
     match block:
         case Text(text=text):
             return text
-        case ToolCall(id=key, name=name, arguments=arguments):
-            names[key] = name
+        case ToolCall(id=call_id, name=name, arguments=arguments):
+            names[call_id] = name
             return _fence("tool", {"name": name, "input": dict(arguments)})
-        case ToolResult(tool_call_id=key, content=content, is_error=failed):
-            return _fence("result", {"name": names.get(key, ""), "ok": not failed, "output": json.loads(content)})
+        case ToolResult(tool_call_id=call_id, content=content, is_error=is_error):
+            result = {"name": names.get(call_id, ""), "ok": not is_error, "output": json.loads(content)}
+            return _fence("result", result)
         case _:
             return ""
 
@@ -68,15 +69,15 @@ def _fence(kind: str, content: Json) -> str:
 
 
 def last_call_number(messages: Sequence[Message]) -> int:
-    """Return the number of the last tool use in plain text, 0 if there was none; what went before may have left."""
-    numbers = [found[1] for message in messages for use in message.tool_calls if (found := _CALL_ID.fullmatch(use.id))]
-    return max(map(int, numbers), default=0)
+    """Return the highest number of a plain-text tool call in the messages; 0 if there is none."""
+    ids = [call.id for message in messages for call in message.tool_calls]
+    return max((int(number[1]) for call_id in ids if (number := _CALL_ID.fullmatch(call_id))), default=0)
 
 
 def parse_blocks(text: str, *, last_number: int) -> list[Block]:
-    """Return the blocks of an answer in plain text; `last_number` is the number of the last tool use before it."""
+    """Return the blocks of a reply in plain text. Its tool calls are numbered from `last_number` + 1."""
     blocks: list[Block] = []
-    # Every second piece is what stands in a fence.
+    # The pattern has one group, so every second piece is the content of a tool block.
     for place, piece in enumerate(_TOOL_BLOCK.split(text)):
         if place % 2:
             last_number += 1

@@ -1,4 +1,4 @@
-"""What went wrong with a call over the network, and whether it passes. Both official SDKs fail in the same ways."""
+"""Translation of what an SDK raises into aarlab's errors: transient or not. Both official SDKs fail in the same ways."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 _MIN_SECRET_LENGTH = 8
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 _TRANSIENT_TYPE = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error", "server_error"})
-"""Types of errors that arrive inside a stream, after a status of 200."""
+"""Types of errors that arrive inside a stream, after status 200."""
 _OVERLOADED_STATUS = frozenset({429, 503, 529})
 _OVERLOADED_TYPE = frozenset({"overloaded_error", "rate_limit_error"})
 _NO_CREDIT = re.compile(r"credit balance|insufficient_quota|billing", re.IGNORECASE)
@@ -26,7 +26,16 @@ _MAX_ERROR_LENGTH = 300
 
 
 class MalformedResponse(Exception):
-    """What arrived makes no sense."""
+    """The response is not what the protocol prescribes."""
+
+
+@contextmanager
+def reading_stream() -> Iterator[None]:
+    """Turn what malformed events of a stream raise into MalformedResponse."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise MalformedResponse(f"{type(error).__name__}: {error}") from None
 
 
 def redacted(text: str) -> str:
@@ -39,13 +48,13 @@ def redacted(text: str) -> str:
 
 @contextmanager
 def translate_errors(sdk: ModuleType, *, model: str, key: str, usage_so_far: Callable[[], Usage]) -> Iterator[None]:
-    """Turn what an SDK, or the network below it, raises into a TransientError or a ModelError.
+    """Turn what an SDK or the network below it raises into a TransientError or a ModelError.
 
     Args:
         sdk: `anthropic` or `openai`.
-        model: Name for people.
-        key: Environment variable that holds the key.
-        spent: Says what the call is known to have taken so far; asked when it fails.
+        model: `provider/model`, for messages.
+        key: Environment variable that holds the API key.
+        usage_so_far: Returns the tokens that the call is known to have used when it fails.
     """
     try:
         yield
@@ -55,58 +64,58 @@ def translate_errors(sdk: ModuleType, *, model: str, key: str, usage_so_far: Cal
         raise _error_from_status(error, model, key, usage_so_far()) from None
     except (sdk.APIConnectionError, _transport_error()) as error:
         cause = error.__cause__ or error
-        raise TransientError(
-            _one_line(f"the connection failed: {type(cause).__name__} {cause}"), usage=usage_so_far()
-        ) from None
+        raise _transient(f"the connection failed: {type(cause).__name__} {cause}", usage_so_far()) from None
     except TimeoutError:
-        raise TransientError("no response before the timeout", usage=usage_so_far()) from None
-    except sdk.APIResponseValidationError as error:
-        raise TransientError(_one_line(f"malformed response: {error}"), usage=usage_so_far()) from None
+        raise _transient("no response before the timeout", usage_so_far()) from None
+    except (sdk.APIResponseValidationError, MalformedResponse, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise _transient(f"malformed response: {error}", usage_so_far()) from None
     except sdk.APIError as error:
-        raise TransientError(_one_line(f"server error: {error}"), usage=usage_so_far()) from None
-    except (MalformedResponse, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TransientError(_one_line(f"malformed response: {error}"), usage=usage_so_far()) from None
+        raise _transient(f"server error: {error}", usage_so_far()) from None
+
+
+def _transient(error: str, usage: Usage) -> TransientError:
+    return TransientError(_one_line(error), usage=usage)
 
 
 def _transport_error() -> type[Exception]:
-    # Comes with the SDKs, and is as slow to load.
+    # Imported here because it loads as slowly as the SDKs, which depend on it.
     import httpx2
 
     return httpx2.TransportError
 
 
 def _error_from_status(error: Any, model: str, key: str, usage: Usage) -> ModelError:
-    status, body = int(error.status_code), error.body
-    details = body.get("error", body) if isinstance(body, Mapping) else {}
-    kind = str(details.get("type") or details.get("code") or "") if isinstance(details, Mapping) else ""
-    provider_message = (
-        str(details.get("message") or error.message) if isinstance(details, Mapping) else str(error.message)
-    )
-    # Inside a stream the status is that of its beginning, when all was well.
+    status, (kind, provider_message) = int(error.status_code), _details(error)
+    # An error inside a stream has the status of the stream's start, 200.
     number = f"{status} " if status >= 400 else ""
-    fault = _one_line(f"{number}{kind or 'error'}: {provider_message}")
+    text = _one_line(f"{number}{kind or 'error'}: {provider_message}")
     if _NO_CREDIT.search(f"{kind} {provider_message}") and status in (400, 402, 403, 429):
-        return ModelError(f"{model}: the account has no credit ({fault}); add some, then run again")
+        return ModelError(f"{model}: the account has no credit ({text}); add some, then run again")
     if status in _TRANSIENT_STATUS or status >= 500 or (status < 400 and (kind in _TRANSIENT_TYPE or not kind)):
         overloaded = status in _OVERLOADED_STATUS or kind in _OVERLOADED_TYPE
-        return TransientError(
-            fault, retry_after_s=retry_after_s(error.response.headers), usage=usage, overloaded=overloaded
-        )
+        wait_s = retry_after_s(error.response.headers)
+        return TransientError(text, retry_after_s=wait_s, usage=usage, overloaded=overloaded)
     if status == 413 or _TOO_LONG.search(provider_message):
-        return ContextTooLong(f"the conversation has become too long for {model} ({fault})")
+        return ContextTooLong(f"the conversation is too long for {model} ({text})")
     match status:
         case 401 | 403:
-            return ModelError(f"{model}: the key was refused ({fault}); look at {key}")
+            return ModelError(f"{model}: the key was refused ({text}); check {key}")
         case 404:
-            return ModelError(
-                f"there is no model {model} at that address ({fault}); look at its name and live.base_urls"
-            )
+            return ModelError(f"the server has no model {model} ({text}); check the name and live.base_urls")
         case _:
-            return ModelError(f"{model} rejected the request ({fault})")
+            return ModelError(f"{model} rejected the request ({text})")
+
+
+def _details(error: Any) -> tuple[str, str]:
+    """Return the type and the message that the provider gave an error; the type may be empty."""
+    details = error.body.get("error", error.body) if isinstance(error.body, Mapping) else {}
+    if not isinstance(details, Mapping):
+        return "", str(error.message)
+    return str(details.get("type") or details.get("code") or ""), str(details.get("message") or error.message)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds after which a server wants to be asked again; None if it does not say."""
+    """Return the seconds that a server asks to wait before a retry; None if it does not say."""
     milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds is not None:
@@ -120,6 +129,6 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _one_line(fault: str) -> str:
-    line = " ".join(redacted(fault).split())
+def _one_line(error: str) -> str:
+    line = " ".join(redacted(error).split())
     return line if len(line) <= _MAX_ERROR_LENGTH else f"{line[: _MAX_ERROR_LENGTH - 1]}…"

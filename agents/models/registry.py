@@ -1,22 +1,29 @@
-"""Base models by name. A name is `provider/model`, split at the first slash.
+"""The registry of base models. A model is named `provider/model`, split at the first slash.
 
-Some providers serve what has no list of its own: any model that the service at the other end knows. Packages outside
-add providers by the entry-point group `aarlab.models`; `docs/providers.md` shows how.
+Built-in models are listed in `MODELS`. Some providers have no list and serve any model that their service knows.
+Other packages add providers with the entry-point group `aarlab.models`; see `docs/providers.md`.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
+from aarlab.agents.models import recorded
 from aarlab.agents.models.base import Model, ModelSettings
 from aarlab.agents.models.pricing import FREE, Price
 
 ENTRY_POINT_GROUP = "aarlab.models"
-"""Entry points of this group are providers; an entry point's name is the provider's."""
+"""Group of the entry points that add providers. The name of an entry point is the provider's name."""
+
+OpenModel = Callable[[int, str, str], Model]
+"""Opens a model for one agent, given the run's seed, the agent's name and the name of a temperament distribution.
+Models without a seed or a temperament ignore them.
+"""
 
 
 def _nothing_missing() -> str | None:
@@ -25,219 +32,179 @@ def _nothing_missing() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A base model that can be named in a scenario."""
+    """A base model that a scenario can name."""
 
     name: str
     about: str
     needs: str
-    """What must be there for it to work: a key, a server, or nothing."""
-    open: Callable[[int, str, str], Model]
-    """Opens it for one agent, given the run's seed, the agent's name and the name of a distribution of temperaments;
-    models that cannot be seeded, or have no temperament, ignore them.
-    """
+    """What the model requires: a key, a server, or nothing."""
+    open: OpenModel
     price: Price | None = None
-    """What its provider says it costs; None: what the table of prices says, if it says anything."""
+    """The price, if the provider knows it; None: look it up in the table of prices."""
     missing_requirement: Callable[[], str | None] = _nothing_missing
-    """Says what it needs and has not got, and what to do; None if nothing is missing."""
+    """Returns which requirement is not met and how to meet it; None if all are met."""
     address: str | None = None
-    """Where it is served, if that is not its provider's own address."""
+    """Address of the server; None: the provider's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Serves base models, by whatever names it knows them."""
+    """A provider of base models."""
 
     name: str
-    """What stands before the slash."""
+    """The part of a model's name before the slash."""
     about: str
     needs: str
-    """What must be there for it to work: a key, a server, or nothing."""
+    """What its models require: a key, a server, or nothing."""
     models: str
-    """What may stand behind the slash, for people."""
+    """Description of the names after the slash, for people."""
     find: Callable[[str, ModelSettings], ModelInfo | None]
-    """Returns the model with a name of this provider's, served as asked; None if it has none of that name."""
+    """Returns the model with this name after the slash, with these settings; None if there is none."""
 
 
 class UnknownModel(ValueError):
     """No base model has this name."""
 
 
-# Imported inside, so that naming a model does not load what thinking with it needs.
-def _researcher(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+def _opener(target: str, *per_agent: str, **fixed: object) -> OpenModel:
+    """Return a function that opens the class `module:Class` with the named arguments of `OpenModel` and with `fixed`.
 
-    return SimulatedResearcher(seed, agent, temperament)
+    The module is imported when a model is opened, so that reading the registry stays fast.
+    """
 
+    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
+        module, _, name = target.partition(":")
+        values = {"seed": seed, "agent": agent, "temperament": temperament}
+        model_class = getattr(import_module(f"{__package__}.{module}"), name)
+        model: Model = model_class(**{argument: values[argument] for argument in per_agent}, **fixed)
+        return model
 
-def _random(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.random_search import RandomSearch
-
-    return RandomSearch(seed, agent, temperament)
-
-
-def _reviewer(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.reviewer import SimulatedReviewer
-
-    return SimulatedReviewer()
+    return open_for_agent
 
 
-def _librarian(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.librarian import SimulatedLibrarian
-
-    return SimulatedLibrarian()
-
-
-def _overseer(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.simulated.overseer import SimulatedOverseer
-
-    return SimulatedOverseer()
-
-
-def _person(seed: int, agent: str, temperament: str) -> Model:
-    from aarlab.agents.models.human_terminal import HumanModel
-
-    return HumanModel(agent)
-
-
+_AGENT_ARGUMENTS = ("seed", "agent", "temperament")
 _BUILT_IN = (
     ModelInfo(
         "simulated/researcher",
-        "A search policy that plays a researcher: proposes, pilots, repairs, borrows, learns from all results.",
+        "Model-based search: proposes, pilots, repairs, borrows, learns from all results it reads.",
         "nothing",
-        _researcher,
+        _opener("simulated.researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
         FREE,
     ),
     ModelInfo(
         "simulated/random",
-        "The control: draws methods at random from the same toolkit, runs each in full, learns nothing.",
+        "Control: draws methods at random from the same toolkit, runs each in full, learns nothing.",
         "nothing",
-        _random,
+        _opener("simulated.random_search:RandomSearch", *_AGENT_ARGUMENTS),
         FREE,
     ),
     ModelInfo(
         "simulated/reviewer",
-        "Judges by what it is shown: no pilot, a weak pilot, a teacher that was ignored, work done before.",
+        "Rejects a full run without a pilot, with a suspicious log, or of a method that was run before.",
         "nothing",
-        _reviewer,
+        _opener("simulated.reviewer:SimulatedReviewer"),
         FREE,
     ),
     ModelInfo(
         "simulated/librarian",
-        "Answers from the findings it is shown: the best scores, or what shares most words with the question.",
+        "Answers with the findings of the best scores, or with those that share most words with the question.",
         "nothing",
-        _librarian,
+        _opener("simulated.librarian:SimulatedLibrarian"),
         FREE,
     ),
     ModelInfo(
         "simulated/overseer",
-        "Lets the work go on unless half the time brought no result; releases what has an experiment and a sane log.",
+        "Stops a run that has no result after half the rounds; releases findings with an experiment and a sound log.",
         "nothing",
-        _overseer,
+        _opener("simulated.overseer:SimulatedOverseer"),
         FREE,
     ),
     ModelInfo(
         "human/terminal",
-        "A person at this terminal plays the part: researcher, reviewer, librarian or overseer.",
+        "A person at this terminal, as researcher, reviewer, librarian or overseer.",
         "a person at the terminal",
-        _person,
+        _opener("human_terminal:HumanModel", "agent"),
         FREE,
     ),
 )
-
 MODELS: Mapping[str, ModelInfo] = MappingProxyType({model.name: model for model in _BUILT_IN})
-"""Every base model that has a name of its own here."""
+"""The base models with a fixed name."""
 
 
-def _key_missing(key: str, *, extra: str = "") -> str | None:
-    """Say that a package or a key is not there; None if both are."""
+def _missing_key(key: str, *, extra: str = "") -> str | None:
+    """Return which package or key is missing and how to add it; None if nothing is missing."""
     if extra and find_spec(extra) is None:
         return f"the package {extra} is not installed: pip install 'aarlab[{extra}]'"
     if key and not os.environ.get(key):
-        return f"{key} is not set: export it, or keep it in a file and say --env-file FILE"
+        return f"{key} is not set: export it, or write it into a file and pass --env-file FILE"
     return None
 
 
-def _anthropic(model: str, settings: ModelSettings) -> ModelInfo | None:
-    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
-        from aarlab.agents.models.anthropic import Claude
-
-        return Claude(model, settings)
-
+def _find_anthropic(model: str, settings: ModelSettings) -> ModelInfo:
     return ModelInfo(
         f"anthropic/{model}",
-        "Claude, by Anthropic's API.",
+        ANTHROPIC.about,
         ANTHROPIC.needs,
-        open_for_agent,
-        missing_requirement=lambda: _key_missing("ANTHROPIC_API_KEY"),
+        _opener("anthropic:Claude", model=model, settings=settings),
+        missing_requirement=lambda: _missing_key("ANTHROPIC_API_KEY"),
         address=settings.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
     )
 
 
-def _openai(model: str, settings: ModelSettings) -> ModelInfo | None:
-    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
-        from aarlab.agents.models.openai import ChatCompletionsModel
-
-        return ChatCompletionsModel(model, settings)
-
+def _find_openai(model: str, settings: ModelSettings) -> ModelInfo:
     address = settings.base_url or os.environ.get("OPENAI_BASE_URL") or None
     return ModelInfo(
         f"openai/{model}",
-        "A model behind OpenAI's API, or behind any server that speaks it.",
+        "A model behind OpenAI's API, or behind a compatible server.",
         OPENAI.needs,
-        open_for_agent,
-        # A server of one's own may do without a key.
-        missing_requirement=lambda: _key_missing("" if address else "OPENAI_API_KEY", extra="openai"),
+        _opener("openai:ChatCompletionsModel", model=model, settings=settings),
+        # A custom server may not require a key.
+        missing_requirement=lambda: _missing_key("" if address else "OPENAI_API_KEY", extra="openai"),
         address=address,
     )
 
 
-def _tape(model: str, settings: ModelSettings) -> ModelInfo:
-    def open_for_agent(seed: int, agent: str, temperament: str) -> Model:
-        from aarlab.agents.models.recorded import RecordedModel
-
-        return RecordedModel(Path(model), agent)
-
-    def missing_requirement() -> str | None:
-        from aarlab.agents.models import recorded
-
-        return recorded.missing_requirement(Path(model))
-
-    return ModelInfo(f"tape/{model}", TAPE.about, TAPE.needs, open_for_agent, FREE, missing_requirement)
+def _find_tape(model: str, settings: ModelSettings) -> ModelInfo:
+    path = Path(model)
+    return ModelInfo(
+        f"tape/{model}",
+        TAPE.about,
+        TAPE.needs,
+        _opener("recorded:RecordedModel", "agent", path=path),
+        FREE,
+        missing_requirement=lambda: recorded.missing_requirement(path),
+    )
 
 
 ANTHROPIC = Provider(
     "anthropic",
-    "Claude, by Anthropic's API.",
+    "Claude, through Anthropic's API.",
     "a key in ANTHROPIC_API_KEY",
     "any id that the API knows, such as claude-opus-5-5",
-    _anthropic,
+    _find_anthropic,
 )
 OPENAI = Provider(
     "openai",
-    "OpenAI's API, or any server that speaks it: vLLM, Ollama, llama.cpp, OpenRouter and others.",
-    "pip install 'aarlab[openai]', and a key in OPENAI_API_KEY or a server of your own in live.base_urls",
+    "OpenAI's API, or any compatible server: vLLM, Ollama, llama.cpp, OpenRouter and others.",
+    "pip install 'aarlab[openai]', and a key in OPENAI_API_KEY or a custom server in live.base_urls",
     "any id that the server knows, such as gpt-5",
-    _openai,
+    _find_openai,
 )
 TAPE = Provider(
     "tape",
-    "A recorded run: answers each agent as the agent of its name was answered there.",
+    "A recorded run: each agent gets the replies that the agent of the same name got.",
     "a run file",
     "the path of a run file, such as runs/NAME.db",
-    _tape,
+    _find_tape,
 )
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {provider.name: provider for provider in (ANTHROPIC, OPENAI, TAPE)}
 )
-"""The providers that come with aarlab and serve what they have no list of."""
+"""The built-in providers without a fixed list of models."""
 
 
 def external_providers() -> Iterator[Provider]:
-    """Yield the providers of other packages.
-
-    Raises:
-        UnknownModel: One of them cannot be loaded.
-    """
+    """Yield the providers of other packages. Raises UnknownModel if one of them cannot be loaded."""
     for point in entry_points(group=ENTRY_POINT_GROUP):
         yield _load_provider(point)
 
@@ -254,40 +221,37 @@ def _load_provider(point: EntryPoint) -> Provider:
 
 
 def find_model(name: str, settings: ModelSettings | None = None) -> ModelInfo:
-    """Return the base model of a name, to be served as asked.
-
-    Raises:
-        UnknownModel: There is none; the message names those there are.
-    """
+    """Return the base model of this name, with these settings. Raises UnknownModel, which lists the names."""
     if name in MODELS:
         return MODELS[name]
-    provider, _, model = name.partition("/")
-    found = _provider(provider)
-    info = found.find(model, settings or ModelSettings()) if found and model else None
+    provider_name, _, model = name.partition("/")
+    provider = _find_provider(provider_name)
+    info = provider.find(model, settings or ModelSettings()) if provider and model else None
     if info is None:
         raise UnknownModel(f"no base model is called {name!r}; there are: {', '.join(model_names())}")
     return info
 
 
-def _provider(name: str) -> Provider | None:
+def _find_provider(name: str) -> Provider | None:
     if name in PROVIDERS:
         return PROVIDERS[name]
     return next((_load_provider(point) for point in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
 
 
 def model_names() -> list[str]:
-    """Return what can be named, with MODEL in the place of what is up to the provider."""
-    others = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - PROVIDERS.keys()
-    return [*MODELS, *(f"{provider}/MODEL" for provider in (*PROVIDERS, *sorted(others)))]
+    """Return all names, with MODEL for the names that a provider defines."""
+    external = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - PROVIDERS.keys()
+    return [*MODELS, *(f"{provider}/MODEL" for provider in (*PROVIDERS, *sorted(external)))]
 
 
 def check_model_name(name: str) -> None:
-    """Raise UnknownModel, naming those that exist, unless `name` is the name of a base model."""
+    """Raise UnknownModel, which lists the names, unless a base model has this name."""
     find_model(name)
 
 
 def check_temperament(name: str) -> None:
-    """Raise UnknownTemperament, a ValueError that names those there are, unless there is such a distribution."""
+    """Raise UnknownTemperament, a ValueError that lists the names, unless a distribution has this name."""
+    # Imported here because it loads numpy.
     from aarlab.agents.models.simulated.temperament import distribution
 
     distribution(name)
@@ -296,9 +260,9 @@ def check_temperament(name: str) -> None:
 def open_model(
     name: str, *, seed: int, agent: str, temperament: str = "varied", settings: ModelSettings | None = None
 ) -> Model:
-    """Open a base model for one agent of a run, its temperament drawn from a named distribution if it has one.
+    """Return a base model for one agent of a run, with a temperament drawn from the named distribution if it has one.
 
-    Raises UnknownModel, and UnknownTemperament.
+    Raises UnknownModel or UnknownTemperament.
     """
     check_temperament(temperament)
     return find_model(name, settings).open(seed, agent, temperament)

@@ -1,41 +1,37 @@
-"""The one place where a base model is asked again. Providers say what failed; here it is decided what that means.
+"""Retries of failed model calls, for all providers in one place.
 
-What passes (rate limits, overload, timeouts, streams that break off, a server's own errors) is tried again, after the
-time the server asks for or one that doubles with each attempt, until patience runs out. What does not pass is not.
+Transient errors (rate limits, overload, timeouts, cut streams, server errors) are retried after the time the server
+asks for, or after an exponential backoff with jitter, until `RetryPolicy.max_total_s` is over. Other errors are not.
 """
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.stop import stop_base
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from aarlab.agents.models.base import FailedAttempt, Model, ModelError, ModelUnavailable, Reply, Request, TransientError
 from aarlab.memory.seeds import rng
 
 WaitCallback = Callable[[str, float], None]
-"""Told that a model is waited for: what is said, and the share of the patience that is used up, in [0, 1]; 1 when it
-has answered after all.
+"""Receives a text about the wait for a model, and the share of the retry time that is over: in [0, 1), and 1 when the
+model has replied after all.
 """
-
-_MAX_DOUBLINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a provider is waited for."""
+    """How long failed calls are retried."""
 
     max_total_s: float = 1800.0
-    """Seconds from the first failure of a request until it is given up."""
+    """Seconds from the first failure of a request until retrying stops."""
     initial_wait_s: float = 1.0
-    """Seconds before the second attempt, where the server does not name a time; doubled with each attempt."""
+    """Seconds before the second attempt if the server names no time; doubled with each attempt."""
     max_wait_s: float = 120.0
-    """Most seconds between two attempts, whatever the server asks for."""
+    """Most seconds between two attempts, even if the server asks for more."""
 
 
 class RetryingModel:
-    """A base model that is asked again where that may help."""
+    """A base model whose transient errors are retried."""
 
     def __init__(
         self,
@@ -47,92 +43,71 @@ class RetryingModel:
         agent: str,
         on_wait: WaitCallback | None = None,
     ) -> None:
-        """Ask `model`, called `name`, on behalf of `agent`. Seed and agent set the scatter of the waiting times."""
-        self._model, self._name, self._agent, self._patience = model, name, agent, retry_policy
-        # Scattered, so that a team that failed together does not come back together.
+        """Retry calls of `model`, named `name`, for `agent`. Seed and agent determine the jitter."""
+        self._model, self._name, self._agent, self._policy = model, name, agent, retry_policy
+        # Jitter keeps agents that failed together from retrying together.
         self._jitter = rng(seed, agent, "retry")
-        self._announce = on_wait
+        self._backoff = wait_exponential(multiplier=retry_policy.initial_wait_s)
+        self._on_wait = on_wait or (lambda text, elapsed_share: None)
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request.
+        """Return the reply to a request.
 
         Raises:
-            ModelUnavailable: There was no answer for longer than patience lasts.
-            ModelError: There is no answer to be had.
+            ModelUnavailable: The call kept failing until the retry time was over.
+            ModelError: The call failed, and a retry would not help.
         """
-        failed_attempts: list[FailedAttempt] = []
+        failed: list[FailedAttempt] = []
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
-            wait=self._wait,
-            stop=_StopAfter(self._patience),
-            before_sleep=lambda state: failed_attempts.append(self._failure(state)),
+            wait=self._wait_s,
+            stop=stop_before_delay(self._policy.max_total_s),
+            after=_start_clock_at_first_failure,
+            before_sleep=lambda state: failed.append(self._announce_wait(state)),
             reraise=True,
         )
         try:
-            reply: Reply = await retrying(self._call(request))
+            reply: Reply = await retrying(self._model.reply, request)
         except TransientError as error:
-            failed_attempts.append(self._attempt(error, waited_s=0.0))
-            minutes = self._patience.max_total_s / 60
+            failed.append(self._failed_attempt(error, waited_s=0.0))
+            minutes = self._policy.max_total_s / 60
             explanation = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
             unavailable = ModelUnavailable(explanation, agent=self._agent)
-            unavailable.failed_attempts = tuple(failed_attempts)
+            unavailable.failed_attempts = tuple(failed)
             raise unavailable from error
         except ModelError as error:
-            error.failed_attempts = tuple(failed_attempts)
+            error.failed_attempts = tuple(failed)
             raise
-        if failed_attempts and self._announce is not None:
-            self._announce(self._wait_text(failed_attempts[-1].error), 1.0)
-        return replace(reply, failed_attempts=tuple(failed_attempts))
+        if failed:
+            self._on_wait(self._wait_text(failed[-1].error), 1.0)
+        return replace(reply, failed_attempts=tuple(failed))
 
-    def _call(self, request: Request) -> Callable[[], Awaitable[Reply]]:
-        async def ask() -> Reply:
-            return await self._model.reply(request)
+    def _wait_s(self, state: RetryCallState) -> float:
+        wait_s = _transient_error(state).retry_after_s
+        if wait_s is None:
+            wait_s = self._backoff(state) * self._jitter.uniform(0.5, 1.0)
+        return float(min(wait_s, self._policy.max_wait_s))
 
-        return ask
-
-    def _wait(self, state: RetryCallState) -> float:
+    def _announce_wait(self, state: RetryCallState) -> FailedAttempt:
         error = _transient_error(state)
-        if error.retry_after_s is not None:
-            wait_s = error.retry_after_s
-        else:
-            doubled = 2 ** min(state.attempt_number - 1, _MAX_DOUBLINGS)
-            wait_s = self._patience.initial_wait_s * doubled * self._jitter.uniform(0.5, 1.0)
-        return float(min(wait_s, self._patience.max_wait_s))
+        elapsed_share = (state.seconds_since_start or 0.0) / self._policy.max_total_s
+        self._on_wait(self._wait_text(str(error)), min(elapsed_share, 0.99))
+        return self._failed_attempt(error, waited_s=round(state.upcoming_sleep, 3))
 
-    def _failure(self, state: RetryCallState) -> FailedAttempt:
-        error = _transient_error(state)
-        if self._announce is not None:
-            until = state.retry_object.stop
-            assert isinstance(until, _StopAfter)
-            self._announce(self._wait_text(str(error)), until.elapsed_share)
-        return self._attempt(error, waited_s=round(state.upcoming_sleep, 3))
-
-    def _attempt(self, error: TransientError, *, waited_s: float) -> FailedAttempt:
+    def _failed_attempt(self, error: TransientError, *, waited_s: float) -> FailedAttempt:
         return FailedAttempt(self._name, str(error), error.usage, error.cost_usd, waited_s)
 
-    def _wait_text(self, fault: str) -> str:
-        return f"waiting for {self._name}: {fault}"
+    def _wait_text(self, error: str) -> str:
+        return f"waiting for {self._name}: {error}"
 
 
-class _StopAfter(stop_base):
-    """Patience with one request: it is counted from its first failure, for an answer may take long without fault."""
-
-    def __init__(self, retry_policy: RetryPolicy) -> None:
-        self._total_s = retry_policy.max_total_s
-        self._first: float | None = None
-        self.elapsed_share = 0.0
-        """How much of it is used up, in [0, 1)."""
-
-    def __call__(self, state: RetryCallState) -> bool:
-        """Tell whether the next attempt would come too late."""
-        now = time.monotonic()
-        self._first = now if self._first is None else self._first
-        waited = now - self._first
-        self.elapsed_share = min(waited / self._total_s, 0.99)
-        return waited + state.upcoming_sleep > self._total_s
+def _start_clock_at_first_failure(state: RetryCallState) -> None:
+    # The first attempt may take long without failing; that time does not count.
+    if state.attempt_number == 1 and state.outcome_timestamp is not None:
+        state.start_time = state.outcome_timestamp
 
 
 def _transient_error(state: RetryCallState) -> TransientError:
     error = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(error, TransientError), "only what passes is tried again"
+    assert isinstance(error, TransientError), "tenacity retries nothing else"
     return error

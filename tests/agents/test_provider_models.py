@@ -139,8 +139,8 @@ def test_a_slow_answer_is_an_answer_but_not_one_that_takes_for_ever(
     ("fault", "kind", "told"),
     [
         ("no credit", ModelError, "has no credit .*; add some"),
-        ("no model", ModelError, "there is no model .* look at its name and live.base_urls"),
-        ("too long", ContextTooLong, "the conversation has become too long"),
+        ("no model", ModelError, "the server has no model .* check the name and live.base_urls"),
+        ("too long", ContextTooLong, "the conversation is too long"),
     ],
 )
 def test_what_does_not_pass_says_what_to_do(
@@ -158,7 +158,7 @@ def test_a_refused_key_is_not_repeated(
 ) -> None:
     variable = f"{provider.upper()}_API_KEY"
     monkeypatch.setenv(variable, "sk-wrong-and-secret")
-    with ModelServer(HELLO) as server, pytest.raises(ModelError, match=f"look at {variable}") as raised:
+    with ModelServer(HELLO) as server, pytest.raises(ModelError, match=f"check {variable}") as raised:
         opened(provider, server)()
     assert "sk-wrong-and-secret" not in repr(raised.value)
     assert f"[{variable}]" in str(raised.value), "the server has repeated it"

@@ -81,7 +81,7 @@ def test_a_missing_key_is_bad_input_and_leaves_nothing_behind(
     named = ["--set", "team.model=anthropic/claude-opus-5-5"] if command == ("run",) else []
     done = aarlab(*command, *named)
     assert done.exit_code == 2
-    assert "ANTHROPIC_API_KEY is not set: export it, or keep it in a file and say --env-file FILE" in done.stderr
+    assert "ANTHROPIC_API_KEY is not set: export it, or write it into a file and pass --env-file FILE" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,89 @@
+"""What base models behind an official SDK share: one client, one timeout, and errors in aarlab's terms."""
+
+import asyncio
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aarlab.agents.models.base import ModelSettings, Reply, Request
+from aarlab.agents.models.provider_errors import translate_errors
+from aarlab.memory.messages import Block, Message, ToolCall, Usage
+
+_CONNECT_S = 20.0
+
+
+@dataclass(slots=True)
+class KnownUsage:
+    """The tokens that a call is known to have used so far. It is counted even if the call fails later."""
+
+    usage: Usage = Usage()
+
+
+class SdkModel(ABC):
+    """A model behind an official SDK, as one agent's base model. The SDK is imported at the first call."""
+
+    sdk_name: ClassVar[str]
+    """Name of the SDK's package, and of the provider."""
+    key_variable: ClassVar[str]
+    """Environment variable that holds the API key."""
+
+    def __init__(self, model: str, settings: ModelSettings) -> None:
+        """Take the model's id as the API names it, and the settings of its calls."""
+        self._model, self._settings = model, settings
+        self._sdk_client: Any = None
+
+    @abstractmethod
+    def _open_client(self, **options: Any) -> Any:
+        """Return a new client of the SDK."""
+
+    @abstractmethod
+    async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
+        """Return the streamed reply, and keep `known` up to date meanwhile."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Return the reply to a request.
+
+        Raises:
+            TransientError: The call failed, and a retry may help.
+            ModelError: The call failed, and a retry would not help.
+        """
+        known = KnownUsage()
+        with self._translate_errors(lambda: known.usage):
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await self._stream_reply(request, known)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._sdk_client is not None:
+            await self._sdk_client.close()
+
+    def _client(self) -> Any:
+        if self._sdk_client is None:
+            import httpx2
+
+            self._sdk_client = self._open_client(
+                base_url=self._settings.base_url,
+                # aarlab retries; see `retrying`.
+                max_retries=0,
+                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
+            )
+        return self._sdk_client
+
+    def _translate_errors(self, usage_so_far: Callable[[], Usage]) -> AbstractContextManager[None]:
+        return translate_errors(
+            importlib.import_module(self.sdk_name),
+            model=f"{self.sdk_name}/{self._model}",
+            key=self.key_variable,
+            usage_so_far=usage_so_far,
+        )
+
+
+def finished_reply(blocks: Sequence[Block], stop_reason: str, usage: Usage, model: str) -> Reply:
+    """Return a complete reply. A refused reply keeps no tool calls: they must not be executed, and the providers reject
+    a tool call without a result.
+    """
+    kept = [block for block in blocks if stop_reason != "refusal" or not isinstance(block, ToolCall)]
+    return Reply(Message("assistant", tuple(kept)), stop_reason, usage, model, cost_usd=None)
