@@ -8,6 +8,7 @@ from pydantic import Field
 from aarlab.memory.board import Post
 from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
 from aarlab.memory.messages import Json
+from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
@@ -138,7 +139,7 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
     entry = {**listing_entry(post), "body": finding.body}
     if finding.code is not None:
         entry["code"] = session.file.text(finding.code)
-        entry["log"] = _log(session, finding)
+        entry["log"] = experiment_log(session.file, finding)
     # Others' remarks of this very round are not known to anybody but their authors yet.
     edges = [
         board_edge
@@ -154,9 +155,9 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
     return entry
 
 
-def _log(session: AgentSession, finding: Finding) -> Json:
-    """Return the training log of the experiment that a finding reports on."""
-    logs = (e.event for e in session.file.entries(Experiment, stream=finding.author))
+def experiment_log(file: RunReader, finding: Finding) -> Json:
+    """Return the training log of the experiment that a finding reports, None if it reports none."""
+    logs = (e.event for e in file.entries(Experiment, stream=finding.author))
     return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
 
 

@@ -89,10 +89,11 @@ def _draw(graphs: dict[str, Any], path: Path, *, as_json: bool) -> None:
 
 def _compiled(chosen: "Structure") -> dict[str, Any]:
     """Return the drawable graphs by name."""
-    from aarlab.graph.flow.researcher_graph import compile_researcher
-    from aarlab.graph.flow.team_graph import compile_team
+    from aarlab.graph.flow.researcher_graph import researcher_flow
+    from aarlab.graph.flow.team_graph import team_flow
 
-    return {"team": compile_team(chosen).get_graph(), "researcher": compile_researcher(chosen).get_graph()}
+    flows = (team_flow(chosen), researcher_flow(chosen.resolved()))
+    return {flow.name: flow.compiled.get_graph() for flow in flows}
 
 
 def _compare(a: str, b: str, *, as_json: bool) -> None:

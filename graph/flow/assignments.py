@@ -29,7 +29,7 @@ async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSt
         session.assigned = True
     if run.resolved.workflow == "staged":
         session.stage = "plan"
-        return {"next": "plan"}
+        return {"next": "plan.think"}
     return {"next": "think"}
 
 

@@ -1,33 +1,55 @@
-"""A researcher's graph gone through on foot, node by node, without LangGraph's scheduler: how replays do it.
+"""Execution of a flow: by LangGraph in a live run, and directly from its table in a replay.
 
-Scheduling a step takes LangGraph three times as long as all that is to be done in it where the answers are on tape. In
-a researcher's graph one node runs at a time, so that a loop along its edges comes to the same. Every replay shows that:
-the run on tape was scheduled by LangGraph.
+LangGraph takes three times as long to schedule a node as a replay takes to execute it. Both visit the same nodes in the
+same order, which each replay verifies event by event: the recorded run was scheduled by LangGraph.
 """
 
+import asyncio
 from typing import Any
 
 from langgraph.graph import END, START
 from langgraph.runtime import Runtime
 
 from aarlab.graph.flow.context import RunContext
-from aarlab.graph.flow.researcher_graph import ResearcherGraph
-from aarlab.graph.flow.researcher_nodes import ResearcherState
+from aarlab.graph.flow.flow_table import Flow, NodeFunction
+
+_MAX_NODES = 1_000_000
+"""LangGraph's recursion limit. The budget ends an execution long before."""
 
 
-async def execute_directly(graph: ResearcherGraph, initial_state: ResearcherState, run: RunContext) -> None:
-    """Go through a slice of research time along the edges of the compiled graph."""
-    runtime, state, at = Runtime(context=run), dict(initial_state), START
-    while (at := await _next_node(graph, at, state)) != END:
-        node: Any = graph.builder.nodes[at].runnable
-        state |= await node.afunc(state, runtime)
+async def execute_flow(flow: Flow, state: dict[str, Any], run: RunContext) -> None:
+    """Execute a flow from an initial state until it reaches `END`."""
+    if run.file.is_replay:
+        await execute_directly(flow, state, run)
+    else:
+        await flow.compiled.ainvoke(state, context=run, config={"recursion_limit": _MAX_NODES})
 
 
-async def _next_node(graph: ResearcherGraph, at: str, state: dict[str, Any]) -> str:
-    """Return the node that comes after another, by its condition or, where it has none, its one edge."""
-    for branch in graph.builder.branches[at].values():
-        condition: Any = branch.path
-        assert branch.ends is not None, "a condition without a list of where it leads"
-        return branch.ends[await condition.afunc(state)]
-    (after,) = (target for source, target in graph.builder.edges if source == at)
-    return after
+async def execute_directly(flow: Flow, state: dict[str, Any], run: RunContext) -> None:
+    """Execute a flow by walking its table."""
+    runtime, state = Runtime(context=run), dict(state)
+    name = _next_node(flow, START, state)
+    while name != END:
+        node = flow.nodes[name]
+        if node.per_researcher:
+            await _execute_for_all(node.function, state, runtime)
+        else:
+            state |= await node.function(state, runtime) or {}
+        name = _next_node(flow, name, state)
+
+
+def _next_node(flow: Flow, name: str, state: dict[str, Any]) -> str:
+    successors = flow.successors(name)
+    successor: str = successors[0] if len(successors) == 1 else state["next"]
+    assert successor in successors, f"{name} has no successor {successor}"
+    return successor
+
+
+async def _execute_for_all(function: NodeFunction, state: dict[str, Any], runtime: Runtime[RunContext]) -> None:
+    """Execute a node for all researchers concurrently. The first error cancels the others and is raised."""
+    tasks = [asyncio.ensure_future(function({**state, "agent": agent}, runtime)) for agent in runtime.context.sessions]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

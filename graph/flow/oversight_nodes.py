@@ -6,8 +6,9 @@ from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
 from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.context import OVERSEER, RunContext
+from aarlab.graph.flow.review_nodes import finding_details
 from aarlab.memory.board import Post
-from aarlab.memory.events import Decision, Experiment, OversightDecision, Prompted, Published
+from aarlab.memory.events import Decision, OversightDecision, Prompted, Published
 from aarlab.memory.messages import Json
 from aarlab.tools.board_tools import listing_entry
 
@@ -65,12 +66,3 @@ def _new(run: RunContext, round: int) -> list[Post]:
 def _board_state(run: RunContext, round: int) -> dict[str, Json]:
     best = [listing_entry(post) for post in run.board.leaderboard()[:5]]
     return {"round": round, "rounds": run.rounds, "leaderboard": best}
-
-
-def finding_details(run: RunContext, post: Post) -> dict[str, Json]:
-    """Return all that there is to a finding: what is listed, its body, its method and its training log."""
-    finding = post.finding
-    logs = (e.event for e in run.file.entries(Experiment, stream=finding.author))
-    log: Json = next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
-    code = run.file.text(finding.code) if finding.code else None
-    return {**listing_entry(post), "body": finding.body, "method": code, "log": log}

@@ -1,70 +1,38 @@
-"""The researcher graph: what one researcher does in a slice of research time."""
+"""The researcher graph: what one researcher does in a slice of research time.
 
-from collections.abc import Hashable
-from typing import Any
+autonomous:  think <-> act
+staged:      propose -> plan -> implement -> smoke -> full_run -> analyse -> share -> propose ...
 
-from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
+If full experiments are gated, the node `consult` precedes them. If ideas are assigned, the node `assign` precedes the
+work on each; in the staged workflow it replaces `propose`.
+"""
 
-from aarlab.graph.flow import stages
+from langgraph.graph import END
+
 from aarlab.graph.flow.assignments import assign
-from aarlab.graph.flow.context import RunContext
-from aarlab.graph.flow.researcher_nodes import WAIT, ResearcherState, act, consult, think
-from aarlab.graph.structure.structure import Structure
+from aarlab.graph.flow.flow_table import Flow, FlowNode
+from aarlab.graph.flow.researcher_nodes import ResearcherState, act, consult, think
+from aarlab.graph.flow.stages import entry_node, staged_nodes
+from aarlab.graph.structure.dials.dial import ResolvedStructure
 
-ResearcherGraph = CompiledStateGraph[ResearcherState, RunContext, ResearcherState, ResearcherState]
 
-
-def compile_researcher(structure: Structure) -> ResearcherGraph:
-    """Compile the researcher graph that the structure asks for.
-
-    autonomous:  think <-> act
-    staged:      propose -> plan -> implement -> smoke -> full run -> analyse -> share -> propose ...
-
-    Where full runs are gated, a node that consults the reviewer stands in front of them; where ideas are assigned, a
-    node that does so stands before the work on each.
-    """
-    resolved = structure.resolved()
-    assigned = bool(resolved.assigners)
-    graph: StateGraph[ResearcherState, RunContext, ResearcherState, ResearcherState] = StateGraph(
-        ResearcherState, context_schema=RunContext
-    )
+def researcher_flow(resolved: ResolvedStructure) -> Flow:
+    """Return the flow table of the researcher graph under a structure."""
     if resolved.workflow == "staged":
-        _staged(graph, gated=resolved.gated, assigned=assigned)
-    else:
-        _autonomous(graph, gated=resolved.gated, assigned=assigned)
-    return graph.compile(name="researcher")
+        nodes = staged_nodes(resolved)
+        # A slice starts at the stage at which the last one ended.
+        return Flow("researcher", ResearcherState, tuple(nodes), nodes)
+    return Flow("researcher", ResearcherState, (entry_node(resolved),), _autonomous_nodes(resolved))
 
 
-def _autonomous(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: bool) -> None:
-    graph.add_node("think", think)
-    graph.add_node("act", act)
-    after_act: dict[Hashable, str] = {"think": "think", WAIT: END}
-    if assigned:
-        graph.add_node("assign", assign)
-        graph.add_edge(START, "assign")
-        graph.add_edge("assign", "think")
-        after_act["assign"] = "assign"
-    else:
-        graph.add_edge(START, "think")
-    after_think: dict[Hashable, str] = {"act": "act", WAIT: END}
-    if gated:
-        graph.add_node("consult", consult)
-        after_think["consult"] = "consult"
-        graph.add_conditional_edges("consult", _next, after_act)
-    graph.add_conditional_edges("think", _next, after_think)
-    graph.add_conditional_edges("act", _next, after_act)
-
-
-def _staged(graph: "StateGraph[Any, Any, Any, Any]", *, gated: bool, assigned: bool) -> None:
-    staged_nodes = stages.staged_nodes(gated=gated, assigned=assigned)
-    for name, (node, _) in staged_nodes.items():
-        graph.add_node(name, node)
-    # A slice goes on with the stage at which the last one ended.
-    graph.add_conditional_edges(START, _next, {name: name for name in staged_nodes})
-    for name, (_, after) in staged_nodes.items():
-        graph.add_conditional_edges(name, _next, {**{other: other for other in after}, WAIT: END})
-
-
-async def _next(state: ResearcherState) -> str:
-    return state["next"]
+def _autonomous_nodes(resolved: ResolvedStructure) -> dict[str, FlowNode]:
+    after_act = ("think", *(["assign"] if resolved.assigners else []), END)
+    nodes = {
+        "think": FlowNode(think, ("act", *(["consult"] if resolved.gated else []), END)),
+        "act": FlowNode(act, after_act),
+    }
+    if resolved.assigners:
+        nodes["assign"] = FlowNode(assign, ("think",))
+    if resolved.gated:
+        nodes["consult"] = FlowNode(consult, after_act)
+    return nodes

@@ -2,15 +2,14 @@
 
 from typing import TypedDict
 
+from langgraph.graph import END
 from langgraph.runtime import Runtime
 
-from aarlab.agents import reviewer
 from aarlab.agents.researcher import truncation_message
-from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.calls.compaction import call_within_window
 from aarlab.graph.flow.context import REVIEWER, RunContext
-from aarlab.memory.events import Prompted, ReviewDecision
-from aarlab.memory.messages import Json, Message, ToolCall, ToolResult, user_message
+from aarlab.graph.flow.review_nodes import request_decision
+from aarlab.memory.messages import Message, ToolCall, ToolResult, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, with_decider
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
@@ -18,20 +17,23 @@ from aarlab.tools.tool_calls import call_tool
 
 MAX_CONTINUATIONS = 2
 """How often a researcher is asked to continue a reply that was cut off at the provider's token limit."""
-WAIT = "wait"
-"""Value of `next` that ends the slice."""
 
 
 class ResearcherState(TypedDict):
-    """State of the researcher graph: the researcher, the research hour at which its slice ends, and the next node."""
+    """State of the researcher graph."""
 
     agent: str
+    """Name of the researcher."""
     until: float
+    """Research hour at which its slice ends."""
     next: str
+    """The next node."""
+    turns: int
+    """Turns so far in the current stage of a staged workflow."""
 
 
 class NextStep(TypedDict):
-    """Update by a node of the researcher graph: the next node, or `WAIT`."""
+    """Update by a node of the researcher graph: the next node, or `END` to end the slice."""
 
     next: str
 
@@ -61,11 +63,11 @@ async def think(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSte
     run = runtime.context
     session = run.sessions[state["agent"]]
     tool_calls = (await call_researcher(run, session, dict(run.tools))).tool_calls
-    session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or WAIT)
+    session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or "wait")
     if not tool_calls:
         # Slices are equal for all researchers: the rest of this one is spent.
         session.hours = max(session.hours, state["until"])
-        return {"next": WAIT}
+        return {"next": END}
     gated = run.resolved.gated and any(_is_full_experiment(tool_call) for tool_call in tool_calls)
     return {"next": "consult" if gated else "act"}
 
@@ -107,7 +109,7 @@ def _return_results(
     session.assigned = session.assigned and not completed
     session.add_tool_results(results)
     if not time_left(session, state):
-        return {"next": WAIT}
+        return {"next": END}
     return {"next": "assign" if completed and run.resolved.assigners else "think"}
 
 
@@ -117,36 +119,3 @@ def completes_assignment(tool_calls: tuple[ToolCall, ...], results: list[ToolRes
         tool_call.name == "post_finding" and tool_call.arguments.get("experiment") and not result.is_error
         for tool_call, result in zip(tool_calls, results, strict=True)
     )
-
-
-async def request_decision(run: RunContext, session: AgentSession, path: str) -> ReviewDecision:
-    """Ask the reviewer whether to run a full experiment on a workspace file; record and return its decision."""
-    code = session.workspace.get(path, "")
-    case = _review_case(session, code)
-    request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"])
-    session.record(Prompted("reviewer", session.file.store_message(request.conversation.messages[0])))
-    context = CallContext.for_session(session, "review")
-    reply = reviewer.parse_run_decision(await ask(run.models[REVIEWER], request, "reviewer", context))
-    code_hash = session.file.store_text(code)
-    decision = ReviewDecision(code_hash, reply.approved, reply.comment, session.costs["review"])
-    session.record(decision)
-    if not decision.approved:
-        session.record_decision("fidelity", f"no full run of {path}", decided_by=REVIEWER)
-    return decision
-
-
-def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
-    """Return the data for the reviewer: the method, its earlier experiments and the best findings."""
-    code_hash = session.file.store_text(code)
-    tried = [
-        {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log}
-        for e in session.experiments.values()
-        if e.code == code_hash
-    ]
-    ranked = [post.finding for post in session.board.leaderboard(visible_to=session.agent)]
-    return {
-        "method": code,
-        "tried": tried,
-        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in ranked[:3]],
-        "same_method_posted": [f.id for f in ranked if f.code == code_hash],
-    }

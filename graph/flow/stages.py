@@ -1,75 +1,93 @@
-"""The stages of a fixed workflow: which tools each has, what ends it, and what comes after it."""
+"""Stages of the staged workflow: the tools of each, what ends it, and which stage follows."""
 
 import json
 from dataclasses import dataclass
-from typing import Protocol
 
+from langgraph.graph import END
 from langgraph.runtime import Runtime
 
 from aarlab.agents.researcher import stage_message
 from aarlab.graph.flow.assignments import assign
 from aarlab.graph.flow.context import RunContext
+from aarlab.graph.flow.flow_table import FlowNode
 from aarlab.graph.flow.researcher_nodes import (
-    WAIT,
     NextStep,
     ResearcherState,
     call_researcher,
     completes_assignment,
-    request_decision,
     time_left,
 )
-from aarlab.graph.structure.dials.dial import first_node
+from aarlab.graph.flow.review_nodes import request_decision
+from aarlab.graph.structure.dials.dial import ResolvedStructure
 from aarlab.memory.messages import ToolCall, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.session import AgentSession
+from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import call_tool
 
 METHOD_PATH = "method.py"
-"""Where the implement stage leaves the method."""
+"""Workspace file that the workflow runs."""
 MAX_STAGE_TURNS = 5
-"""A stage that has not delivered after so many turns is over; the work starts again at the first stage."""
+"""Turns after which a stage ends without its result; the workflow then returns to the first stage."""
 MAX_REPAIRS = 2
-"""A method that still fails its smoke test after so many repairs is given up."""
+"""Failed smoke tests of a method after which it is repaired; after one more it is given up."""
 
 _READ_TOOLS = ("read_board", "search_board", "read_findings", "read_file", "read_notebook")
 
 
-class Node(Protocol):
-    """A node of the researcher graph."""
+class StageStep(NextStep):
+    """Update by a node of a stage: the next node, and the number of turns in the stage so far."""
 
-    async def __call__(self, state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-        """Do the node's work and say what comes next."""
+    turns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage in which the researcher works with some of its tools until it has delivered."""
+    """A stage in which the researcher works with some of its tools. It has two nodes, think and act."""
 
     name: str
     tools: tuple[str, ...]
     ends_with: str | None
-    """The tool whose success ends the stage; None: the researcher ends it by not using a tool."""
+    """The tool whose success ends the stage; None: a turn without tool calls ends it."""
     next_stage: str
 
-    async def __call__(self, state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-        """Work on the stage until it is done or the slice is over; then it goes on in the next slice."""
+    def nodes(self, first: str) -> dict[str, FlowNode]:
+        """Return the nodes of the stage; `first` is the first node of the workflow."""
+        think, act = f"{self.name}.think", f"{self.name}.act"
+        after = dict.fromkeys((think, _node_of(self.next_stage, first), first, END))
+        return {think: FlowNode(self._think, (act,)), act: FlowNode(self._act, tuple(after))}
+
+    def select(self, tools: dict[str, Tool]) -> dict[str, Tool]:
+        """Return those of a researcher's tools, by name, that it has in this stage."""
+        return {name: tool for name, tool in tools.items() if name in self.tools}
+
+    async def _think(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+        """Call the base model; in the first turn after a message that explains the stage."""
         run = runtime.context
         session = run.sessions[state["agent"]]
-        offered = {name: tool for name, tool in run.tools.items() if name in self.tools}
-        session.record_decision("next_step", self.name)
-        session.add_message(user_message(stage_message(self.name, **_prompt_values(self.name, session))))
-        for _ in range(MAX_STAGE_TURNS):
-            tool_calls = (await call_researcher(run, session, offered)).tool_calls
-            results = [await call_tool(session, tool_call, offered) for tool_call in tool_calls]
-            if results:
-                session.assigned = session.assigned and not completes_assignment(tool_calls, results)
-                session.add_tool_results(results)
-            succeeded = {w.name for w, result in zip(tool_calls, results, strict=True) if not result.is_error}
-            if self.ends_with in succeeded or (self.ends_with is None and not tool_calls):
-                return _advance(run, session, state, self.next_stage)
-            if not time_left(session, state):
-                return _advance(run, session, state, self.name)
-        return _advance(run, session, state, PROPOSE.name if self.ends_with else self.next_stage)
+        if state["turns"] == 0:
+            session.record_decision("next_step", self.name)
+            session.add_message(user_message(stage_message(self.name, **_prompt_values(self.name, session))))
+        await call_researcher(run, session, self.select(dict(run.tools)))
+        return {"next": f"{self.name}.act", "turns": state["turns"] + 1}
+
+    async def _act(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+        """Execute the tool calls and end the stage, take another turn, or interrupt the stage for the next slice."""
+        run = runtime.context
+        session = run.sessions[state["agent"]]
+        tool_calls, tools = session.conversation.messages[-1].tool_calls, self.select(dict(run.tools))
+        results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
+        if results:
+            session.assigned = session.assigned and not completes_assignment(tool_calls, results)
+            session.add_tool_results(results)
+        succeeded = {call.name for call, result in zip(tool_calls, results, strict=True) if not result.is_error}
+        if self.ends_with in succeeded or (self.ends_with is None and not tool_calls):
+            return _advance(run, session, state, self.next_stage)
+        if not time_left(session, state):
+            return _advance(run, session, state, self.name)
+        if state["turns"] == MAX_STAGE_TURNS:
+            return _advance(run, session, state, PROPOSE.name if self.ends_with else self.next_stage)
+        return {"next": f"{self.name}.think", "turns": state["turns"]}
 
 
 PROPOSE = Stage("propose", (*_READ_TOOLS, "borrow", "critique", "post_finding"), "post_finding", "plan")
@@ -78,67 +96,69 @@ IMPLEMENT = Stage("implement", ("read_file", "read_findings", "borrow", "write_f
 ANALYSE = Stage("analyse", ("read_notebook", "write_notebook"), "write_notebook", "share")
 SHARE = Stage("share", ("post_finding", "submit", "critique"), None, "propose")
 STAGES = {stage.name: stage for stage in (PROPOSE, PLAN, IMPLEMENT, ANALYSE, SHARE)}
-"""By name, as decisions on the next step name them."""
+"""By name, in the order of the workflow. Decisions on the next step use these names."""
 
 
-def staged_nodes(*, gated: bool, assigned: bool) -> dict[str, tuple[Node, tuple[str, ...]]]:
-    """Return the nodes of the staged workflow in order, each with the nodes that may come after it.
+def entry_node(resolved: ResolvedStructure, stage: str = "") -> str:
+    """Return the node of the researcher graph at which work on a stage starts; by default the first node."""
+    first_stage = "propose.think" if resolved.workflow == "staged" else "think"
+    return _node_of(stage or PROPOSE.name, "assign" if resolved.assigners else first_stage)
 
-    Where ideas are `assigned`, an assignment stands in the place of a proposal.
-    """
-    gate = "consult" if gated else "full_run"
-    first = "assign" if assigned else "propose"
-    nodes: dict[str, tuple[Node, tuple[str, ...]]] = {
-        first: (assign, ("plan",)) if assigned else (PROPOSE, ("propose", "plan")),
-        "plan": (PLAN, ("implement", first)),
-        "implement": (IMPLEMENT, ("smoke", first)),
-        "smoke": (_smoke(gate), ("implement", gate, "analyse")),
-    }
-    if gated:
-        nodes["consult"] = (_consult, ("full_run", first))
+
+def _node_of(stage: str, first: str) -> str:
+    if stage == PROPOSE.name:
+        return first
+    return f"{stage}.think" if stage in STAGES else stage
+
+
+def staged_nodes(resolved: ResolvedStructure) -> dict[str, FlowNode]:
+    """Return the nodes of the staged workflow in order. If ideas are assigned, `assign` replaces the propose stage."""
+    first, gate = entry_node(resolved), "consult" if resolved.gated else "full_run"
+    smoke_successors = ("implement.think", gate, "analyse.think", END)
     return {
-        **nodes,
-        "full_run": (_full_run, ("analyse",)),
-        "analyse": (ANALYSE, ("share", first)),
-        "share": (SHARE, (first,)),
+        **({"assign": FlowNode(assign, ("plan.think",))} if resolved.assigners else PROPOSE.nodes(first)),
+        **PLAN.nodes(first),
+        **IMPLEMENT.nodes(first),
+        "smoke": FlowNode(_smoke, smoke_successors),
+        **({"consult": FlowNode(_consult, ("full_run", first, END))} if resolved.gated else {}),
+        "full_run": FlowNode(_full_run, ("analyse.think", END)),
+        **ANALYSE.nodes(first),
+        **SHARE.nodes(first),
     }
 
 
-def _smoke(gate: str) -> Node:
-    async def smoke(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-        """The lab runs the smoke test; a method that fails goes back, a few times."""
-        run = runtime.context
-        session = run.sessions[state["agent"]]
-        await _run_experiment(session, "smoke")
-        if "error" not in session.last_experiment:
-            session.repairs = 0
-            return _advance(run, session, state, gate)
-        session.repairs += 1
-        if session.repairs <= MAX_REPAIRS:
-            return _advance(run, session, state, "implement")
-        session.repairs = 0
-        return _advance(run, session, state, "analyse")
-
-    return smoke
-
-
-async def _consult(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """The reviewer rules on the full run."""
+async def _smoke(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+    """Run the smoke test. A method that fails is repaired up to `MAX_REPAIRS` times."""
     run = runtime.context
     session = run.sessions[state["agent"]]
-    ruling = await request_decision(run, session, METHOD_PATH)
-    if ruling.approved:
+    await _run_experiment(session, "smoke")
+    if "error" not in session.last_experiment:
+        session.repairs = 0
+        return _advance(run, session, state, "consult" if run.resolved.gated else "full_run")
+    session.repairs += 1
+    if session.repairs <= MAX_REPAIRS:
+        return _advance(run, session, state, "implement")
+    session.repairs = 0
+    return _advance(run, session, state, "analyse")
+
+
+async def _consult(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+    """Ask the reviewer whether to run the full experiment."""
+    run = runtime.context
+    session = run.sessions[state["agent"]]
+    decision = await request_decision(run, session, METHOD_PATH)
+    if decision.approved:
         return _advance(run, session, state, "full_run")
-    session.add_message(user_message(f"The reviewer rejected the full run: {ruling.comment}"))
+    session.add_message(user_message(f"The reviewer rejected the full run: {decision.comment}"))
     return _advance(run, session, state, "propose")
 
 
-async def _full_run(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """The lab runs the full experiment."""
+async def _full_run(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+    """Run the full experiment."""
     run = runtime.context
     session = run.sessions[state["agent"]]
     if not session.can_afford("full"):
-        # Nothing that the workflow asks for can be done any more.
+        # The remaining hours do not cover the only step that the workflow allows.
         session.hours = session.budget_hours
         return _advance(run, session, state, "full_run")
     await _run_experiment(session, "full")
@@ -157,7 +177,7 @@ async def _run_experiment(session: AgentSession, fidelity: str) -> None:
 
 
 def _prompt_values(stage: str, session: AgentSession) -> dict[str, str]:
-    """Return what fills the placeholders of a stage's prompt."""
+    """Return the values of the placeholders of a stage's prompt."""
     if stage == "implement":
         failed = session.repairs > 0
         return {"failure": f"The smoke test failed: {session.last_experiment['error']}. Repair it." if failed else ""}
@@ -166,7 +186,7 @@ def _prompt_values(stage: str, session: AgentSession) -> dict[str, str]:
     return {}
 
 
-def _advance(run: RunContext, session: AgentSession, state: ResearcherState, stage: str) -> NextStep:
-    """Go on to a stage, in this slice if there is time, else in the next."""
-    session.stage = first_node(run.resolved) if stage == PROPOSE.name else stage
-    return {"next": session.stage if time_left(session, state) else WAIT}
+def _advance(run: RunContext, session: AgentSession, state: ResearcherState, stage: str) -> StageStep:
+    """Continue with a stage: in this slice if there is time, otherwise at the start of the next."""
+    session.stage = stage
+    return {"next": entry_node(run.resolved, stage) if time_left(session, state) else END, "turns": 0}

@@ -1,35 +1,33 @@
-"""The team graph: rounds of research, what happens between them, and the close.
+"""The team graph: rounds of research, the nodes between them, and the close.
 
 START -> [plan] -> brief -> next_round -> (research | close) -> END
-research (one Send per researcher) -> [review] -> [publish | release] -> [oversee] -> next_round
+research (for all researchers) -> [review] -> [publish | release] -> [oversee] -> next_round
 
-A run that was forked goes through one graph after another: from `next_round` of the old it goes on in the new.
+A forked run executes one team graph after another: `next_round` ends one after its last round, and the next continues.
 """
 
 from itertools import pairwise
 from typing import Any, TypedDict
 
-from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.graph import END
 from langgraph.runtime import Runtime
-from langgraph.types import Send
 
-from aarlab.agents import reviewer
 from aarlab.agents.models.base import ModelError
 from aarlab.agents.researcher import round_message
-from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.close import close
 from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
-from aarlab.graph.flow.direct import execute_directly
+from aarlab.graph.flow.direct import execute_flow
+from aarlab.graph.flow.flow_table import Flow, FlowNode, NodeFunction
 from aarlab.graph.flow.limits import LIMITS, limit_ended_run, limit_event, raise_pending_errors, within_limits
-from aarlab.graph.flow.oversight_nodes import finding_details, oversee, overseer_note, release, stopped
+from aarlab.graph.flow.oversight_nodes import oversee, overseer_note, release, stopped
 from aarlab.graph.flow.planner_node import plan
-from aarlab.graph.flow.researcher_graph import ResearcherGraph, compile_researcher
-from aarlab.graph.flow.researcher_nodes import ResearcherState, time_left
+from aarlab.graph.flow.researcher_graph import researcher_flow
+from aarlab.graph.flow.researcher_nodes import time_left
 from aarlab.graph.flow.researcher_setup import update_setup
-from aarlab.graph.structure.dials.dial import first_node
+from aarlab.graph.flow.review_nodes import review
+from aarlab.graph.flow.stages import entry_node
 from aarlab.graph.structure.structure import Structure
-from aarlab.memory.events import Edge, Prompted, Published, RoundStarted
+from aarlab.memory.events import Published, RoundStarted
 from aarlab.memory.messages import user_message
 from aarlab.memory.run_tape import Divergence
 from aarlab.tools.board_tools import listing_json
@@ -37,77 +35,69 @@ from aarlab.tools.session import AgentSession
 
 
 class TeamState(TypedDict):
-    """State of the team graph: the round that is on, and whose slice it is where there is one node for each."""
+    """State of the team graph."""
 
     round: int
+    """The current round; 0 before the first."""
     agent: str
+    """The researcher, in the node `research`."""
+    next: str
+    """The node after `next_round`."""
 
 
-class RoundUpdate(TypedDict):
-    """What a node changes in the team's state."""
-
-    round: int
-
-
-TeamGraph = CompiledStateGraph[TeamState, RunContext, TeamState, TeamState]
-
-
-def compile_team(structure: Structure) -> TeamGraph:
-    """Compile the team graph that the structure asks for.
-
-    It has no checkpoints: the log is on disk event by event, and a run that was broken off happens again from it.
-    """
+def team_flow(structure: Structure) -> Flow:
+    """Return the flow table of the team graph under a structure."""
     resolved = structure.resolved()
-    researcher = compile_researcher(structure)
-    nodes: dict[str, Any] = {
-        "review": within_limits(review, REVIEWER), "publish": publish, "release": within_limits(release, OVERSEER),
-        "oversee": within_limits(oversee, OVERSEER), "next_round": next_round,
-    }  # fmt: skip
-    graph: StateGraph[TeamState, RunContext, TeamState, TeamState] = StateGraph(TeamState, context_schema=RunContext)
-    graph.add_node("brief", brief)
-    graph.add_node("research", _research(researcher))
-    path = ["research", *resolved.team_nodes, "next_round"]
-    for name in path[1:]:
-        graph.add_node(name, raise_pending_errors(nodes[name]))
-    graph.add_node("close", close)
-    if structure.planned:
-        graph.add_node("plan", within_limits(plan, PLANNER))
-        graph.add_edge("plan", "brief")
-    graph.add_edge(START, "plan" if structure.planned else "brief")
-    for before, after in (*pairwise(path), ("brief", "next_round"), ("close", END)):
-        graph.add_edge(before, after)
-    graph.add_conditional_edges("next_round", _next_nodes, ["research", "close", END])
-    return graph.compile(name="team")
+    between_rounds: dict[str, NodeFunction] = {
+        "review": within_limits(review, REVIEWER),
+        "publish": publish,
+        "release": within_limits(release, OVERSEER),
+        "oversee": within_limits(oversee, OVERSEER),
+    }
+    nodes = {"plan": FlowNode(within_limits(plan, PLANNER), ("brief",))} if structure.planned else {}
+    nodes["brief"] = FlowNode(brief, ("next_round",))
+    nodes["next_round"] = FlowNode(raise_pending_errors(next_round), ("research", "close", END))
+    path = pairwise(["research", *resolved.team_nodes, "next_round"])
+    for name, successor in path:
+        if name == "research":
+            nodes[name] = FlowNode(_research(researcher_flow(resolved)), (successor,), per_researcher=True)
+        else:
+            nodes[name] = FlowNode(raise_pending_errors(between_rounds[name]), (successor,))
+    nodes["close"] = FlowNode(close, (END,))
+    return Flow("team", TeamState, (next(iter(nodes)),), nodes)
+
+
+async def execute_team(run: RunContext, *, last_round: int = 0) -> None:
+    """Execute the team graph from the round after `last_round` to its end."""
+    state = TeamState(round=last_round, agent="", next="")
+    await execute_flow(team_flow(run.scenario.structure), dict(state), run)
 
 
 async def brief(state: TeamState, runtime: Runtime[RunContext]) -> None:
-    """Everybody is told who they are and what they may do, as far as they do not know it."""
+    """Set the system prompts of the researchers."""
     run = runtime.context
     for session in run.sessions.values():
         session.round = run.setup_round
         update_setup(run, session)
 
 
-def _research(researcher: ResearcherGraph) -> Any:
+def _research(flow: Flow) -> NodeFunction:
     async def research(state: TeamState, runtime: Runtime[RunContext]) -> None:
-        """One researcher works through its slice of research time."""
+        """Execute the slice of one researcher."""
         run, session = runtime.context, runtime.context.sessions[state["agent"]]
         if session.exhausted:
             return
         session.round = state["round"]
-        until = run.slice_end(state["round"])
-        initial_state: ResearcherState = {
+        initial_state: Any = {
             "agent": state["agent"],
-            "until": until,
-            "next": session.stage or first_node(run.resolved),
+            "until": run.slice_end(state["round"]),
+            "next": entry_node(run.resolved, session.stage),
+            "turns": 0,
         }
         try:
             session.add_message(user_message(_round_message(run, session)))
             if time_left(session, initial_state):
-                if run.file.is_replay:
-                    await execute_directly(researcher, initial_state, run)
-                else:
-                    await researcher.ainvoke(initial_state, context=run, config={"recursion_limit": 100_000})
+                await execute_flow(flow, initial_state, run)
         except LIMITS as limit:
             session.exhausted = True
             session.record(limit_event(run, limit, state["agent"]))
@@ -119,60 +109,31 @@ def _research(researcher: ResearcherGraph) -> Any:
     return research
 
 
-async def review(state: TeamState, runtime: Runtime[RunContext]) -> None:
-    """The reviewer reads what was posted in this round and comments where it has something to say."""
-    run = runtime.context
-    for post in run.board.posts():
-        if post.round == state["round"]:
-            request = reviewer.finding_review_request(post.finding.author, finding_details(run, post))
-            prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
-            run.record(prompted, round=state["round"], stream=REVIEWER)
-            comment = reviewer.parse_critique(
-                await ask(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, state["round"]))
-            )
-            if comment is not None:
-                critique = Edge("critiques", REVIEWER, post.finding.id, comment)
-                run.record(critique, round=state["round"], stream=REVIEWER)
-
-
 async def publish(state: TeamState, runtime: Runtime[RunContext]) -> None:
-    """What was posted in this round becomes visible to everybody, in a fixed order."""
+    """Publish the findings of the round, in the order of the board."""
     run = runtime.context
     for post in run.board.posts():
         if not post.published:
             run.record(Published(post.finding.id), round=state["round"])
 
 
-async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> RoundUpdate:
-    """The next slice of research time begins, unless the budget or the work is at its end."""
+async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> dict[str, Any]:
+    """Start the next round, or the close after the last; end the graph where the run is forked."""
     run, round = runtime.context, state["round"]
     if round == run.forked_after:
-        return {"round": FORKED}
+        return {"next": END}
     if round >= run.rounds or stopped(run) or limit_ended_run(run):
-        return {"round": run.rounds + 1}
+        return {"next": "close"}
     run.record(RoundStarted(run.slice_end(round + 1)), round=round + 1)
-    return {"round": round + 1}
-
-
-FORKED = -1
-"""What stands for a round where the run was forked: it goes on in another graph."""
-
-
-async def _next_nodes(state: TeamState, runtime: Runtime[RunContext]) -> list[Send] | str:
-    """Send everybody to work, or to the close."""
-    run, round = runtime.context, state["round"]
-    if round == FORKED:
-        return END
-    if round > run.rounds:
-        return "close"
-    return [Send("research", {"round": round, "agent": name}) for name in run.sessions]
+    return {"round": round + 1, "next": "research"}
 
 
 def _round_message(run: RunContext, session: AgentSession) -> str:
     """Return the message that opens the round for one researcher."""
     new_findings = None
     if run.resolved.new_findings:
-        others = [post for post in run.board.posts(visible_to=session.agent) if post.finding.author != session.agent]
+        visible = run.board.posts(visible_to=session.agent)
+        others = [post for post in visible if post.finding.author != session.agent]
         new_findings = listing_json([post for post in others if post.round == session.round - 1])
     return round_message(
         round=session.round,

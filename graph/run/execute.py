@@ -11,7 +11,7 @@ from aarlab.agents.models.base import ModelUnavailable
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.limits import limits_reached
-from aarlab.graph.flow.team_graph import compile_team
+from aarlab.graph.flow.team_graph import execute_team
 from aarlab.graph.run.build import build_run, rebuild_run
 from aarlab.graph.run.segments import Segment
 from aarlab.graph.run.summary import summarise
@@ -143,9 +143,7 @@ async def execute_segments(
             run = rebuild_run(run, segment.scenario, evaluator)
         run.forked_after = segment.last_round
         try:
-            await compile_team(segment.scenario.structure).ainvoke(
-                {"round": before, "agent": ""}, context=run, config={"recursion_limit": 10 * run.rounds + 100}
-            )
+            await execute_team(run, last_round=before)
         finally:
             await run.model_pool.aclose()
 

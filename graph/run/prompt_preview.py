@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from aarlab.agents import librarian, overseer, planner, researcher, reviewer
 from aarlab.agents.models.base import Request
-from aarlab.graph.flow import stages
 from aarlab.graph.flow.planner_node import planned_count, planner_system_prompt
 from aarlab.graph.flow.researcher_setup import system_prompt_for, tools_for
+from aarlab.graph.flow.stages import STAGES
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.directions import direction_of
 from aarlab.memory.messages import Json, ToolSpec
@@ -71,10 +71,10 @@ def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "r1: an assignment", researcher.assignment_message(1, "<the idea>", _CASE)
     if resolved.workflow == "staged":
         details = {"failure": "", "result": "<what the lab ran>"}
-        for name, (node, _) in stages.staged_nodes(gated=resolved.gated, assigned=bool(resolved.assigners)).items():
-            if isinstance(node, stages.Stage):
+        for name, stage in STAGES.items():
+            if name != "propose" or not resolved.assigners:
                 stage_text = researcher.stage_message(name, **details)
-                yield f"r1: the stage {name}", f"{stage_text}\n\nTools: {', '.join(node.tools)}"
+                yield f"r1: the stage {name}", f"{stage_text}\n\nTools: {', '.join(stage.tools)}"
 
 
 def _render_request(request: Request) -> str:

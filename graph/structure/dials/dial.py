@@ -49,11 +49,6 @@ def deciders(resolved: ResolvedStructure) -> dict[DecisionKind, Decider]:
     return dict.fromkeys(sorted(by_structure), "structure")
 
 
-def first_node(resolved: ResolvedStructure) -> str:
-    """Return the node with which a researcher begins."""
-    return "assign" if resolved.assigners else "propose" if resolved.workflow == "staged" else "think"
-
-
 @dataclass(frozen=True, slots=True)
 class Dial:
     """One way in which structure can be imposed."""

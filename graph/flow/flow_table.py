@@ -1,0 +1,69 @@
+"""Flow tables: a graph as `{node: (function, successors)}`, and its execution.
+
+LangGraph is compiled from the table (`Flow.compiled`), and replays walk the same table (`direct.py`).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from aarlab.graph.flow.context import RunContext
+
+NodeFunction = Callable[[Any, Runtime[RunContext]], Awaitable[Any]]
+"""Gets the state and the run, returns the state fields that change."""
+
+
+class FlowNode(NamedTuple):
+    """A row of a flow table."""
+
+    function: NodeFunction
+    successors: tuple[str, ...]
+    """Nodes that may come next. If there are several, the state field `next` names the one that does."""
+    per_researcher: bool = False
+    """Whether the node is executed for all researchers concurrently, each with its name in the state field `agent`."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A graph of nodes, as a table."""
+
+    name: str
+    state_type: type[Any]
+    """TypedDict with at least the fields `agent` and `next`."""
+    start: tuple[str, ...]
+    """Nodes at which an execution may start. If there are several, the state field `next` names the one that does."""
+    nodes: Mapping[str, FlowNode]
+
+    def successors(self, node: str) -> tuple[str, ...]:
+        """Return the successors of a node or of `START`."""
+        return self.start if node == START else self.nodes[node].successors
+
+    @cached_property
+    def compiled(self) -> CompiledStateGraph[Any, RunContext, Any, Any]:
+        """The LangGraph graph of the table.
+
+        It has no checkpointer: the event log is written event by event, and an interrupted run re-executes from it.
+        """
+        graph: StateGraph[Any, RunContext, Any, Any] = StateGraph(self.state_type, context_schema=RunContext)
+        for name, node in self.nodes.items():
+            function: Any = node.function
+            graph.add_node(name, function)
+        for name in (START, *self.nodes):
+            match self.successors(name):
+                case (successor,):
+                    graph.add_edge(name, successor)
+                case several:
+                    graph.add_conditional_edges(name, self._route, list(several))
+        return graph.compile(name=self.name)
+
+    async def _route(self, state: Any, runtime: Runtime[RunContext]) -> list[Send] | str:
+        target: str = state["next"]
+        if target in self.nodes and self.nodes[target].per_researcher:
+            return [Send(target, {**state, "agent": name}) for name in runtime.context.sessions]
+        return target

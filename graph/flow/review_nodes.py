@@ -1,0 +1,70 @@
+"""Review: the reviewer comments on findings, and decides on full experiments if they are gated."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from aarlab.agents import reviewer
+from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.flow.context import REVIEWER, RunContext
+from aarlab.memory.board import Post
+from aarlab.memory.events import Edge, Prompted, ReviewDecision
+from aarlab.memory.messages import Json
+from aarlab.tools.board_tools import experiment_log, listing_entry
+from aarlab.tools.session import AgentSession
+
+
+async def review(state: dict[str, Any], runtime: Runtime[RunContext]) -> None:
+    """Ask the reviewer for a critique of each finding of the round."""
+    run, round = runtime.context, state["round"]
+    for post in run.board.posts():
+        if post.round != round:
+            continue
+        request = reviewer.finding_review_request(post.finding.author, finding_details(run, post))
+        prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
+        run.record(prompted, round=round, stream=REVIEWER)
+        reply = await ask(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, round))
+        comment = reviewer.parse_critique(reply)
+        if comment is not None:
+            run.record(Edge("critiques", REVIEWER, post.finding.id, comment), round=round, stream=REVIEWER)
+
+
+def finding_details(run: RunContext, post: Post) -> dict[str, Json]:
+    """Return a finding with its body, method and training log, for a reviewer or overseer."""
+    finding = post.finding
+    code = run.file.text(finding.code) if finding.code else None
+    log = experiment_log(run.file, finding)
+    return {**listing_entry(post), "body": finding.body, "method": code, "log": log}
+
+
+async def request_decision(run: RunContext, session: AgentSession, path: str) -> ReviewDecision:
+    """Ask the reviewer whether to run a full experiment on a workspace file; record and return its decision."""
+    code = session.workspace.get(path, "")
+    case = _review_case(session, code)
+    request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"])
+    session.record(Prompted("reviewer", session.file.store_message(request.conversation.messages[0])))
+    context = CallContext.for_session(session, "review")
+    reply = reviewer.parse_run_decision(await ask(run.models[REVIEWER], request, "reviewer", context))
+    code_hash = session.file.store_text(code)
+    decision = ReviewDecision(code_hash, reply.approved, reply.comment, session.costs["review"])
+    session.record(decision)
+    if not decision.approved:
+        session.record_decision("fidelity", f"no full run of {path}", decided_by=REVIEWER)
+    return decision
+
+
+def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
+    """Return the data for the reviewer: the method, its earlier experiments and the best findings."""
+    code_hash = session.file.store_text(code)
+    tried = [
+        {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log}
+        for e in session.experiments.values()
+        if e.code == code_hash
+    ]
+    ranked = [post.finding for post in session.board.leaderboard(visible_to=session.agent)]
+    return {
+        "method": code,
+        "tried": tried,
+        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in ranked[:3]],
+        "same_method_posted": [f.id for f in ranked if f.code == code_hash],
+    }
