@@ -21,7 +21,8 @@ def researcher_flow(resolved: ResolvedStructure) -> Flow:
     if resolved.workflow == "staged":
         nodes = staged_nodes(resolved)
         # A slice starts at the stage at which the last one ended.
-        return Flow("researcher", ResearcherState, tuple(nodes), nodes)
+        start = tuple(name for name in nodes if not name.endswith(".act"))
+        return Flow("researcher", ResearcherState, start, nodes)
     return Flow("researcher", ResearcherState, (entry_node(resolved),), _autonomous_nodes(resolved))
 
 

@@ -8,17 +8,28 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
 from team_runs import COMBINATIONS, Dials, complete
 
-from aarlab.graph.flow.researcher_graph import compile_researcher
-from aarlab.graph.flow.team_graph import compile_team
+from aarlab.graph.flow.researcher_graph import researcher_flow
+from aarlab.graph.flow.team_graph import team_flow
 from aarlab.graph.structure.dials import sharing
 from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 
 AUTONOMOUS = {"think", "act"}
-STAGES = {"propose", "plan", "implement", "smoke", "full_run", "analyse", "share"}
+STAGES = {
+    *(f"{stage}.{step}" for stage in ("propose", "plan", "implement", "analyse", "share") for step in ("think", "act")),
+    "smoke", "full_run",
+}  # fmt: skip
 
 
 def structure(dials: Dials | str = "autonomous") -> Structure:
     return Structure.model_validate(dials if isinstance(dials, str) else complete(dials))
+
+
+def team_graph(structure: Structure) -> "CompiledStateGraph[Any, Any, Any, Any]":
+    return team_flow(structure).compiled
+
+
+def researcher_graph(structure: Structure) -> "CompiledStateGraph[Any, Any, Any, Any]":
+    return researcher_flow(structure.resolved()).compiled
 
 
 def nodes(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[str]:
@@ -43,7 +54,7 @@ def edges(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[tuple[str, str
 def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
     dials: Dials, between_rounds: list[str]
 ) -> None:
-    team = compile_team(structure(dials))
+    team = team_graph(structure(dials))
     path = ["research", *between_rounds, "next_round"]
     assert nodes(team) == {"brief", "close", *path}
     assert edges(team) == {
@@ -53,21 +64,24 @@ def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
 
 
 def test_a_free_researcher_thinks_and_acts() -> None:
-    graph = compile_researcher(structure("autonomous"))
+    graph = researcher_graph(structure("autonomous"))
     assert nodes(graph) == AUTONOMOUS
     assert {("think", "act"), ("act", "think")} <= edges(graph)
 
 
 def test_a_bound_researcher_goes_from_stage_to_stage() -> None:
-    graph = compile_researcher(structure("staged"))
+    graph = researcher_graph(structure("staged"))
     assert nodes(graph) == STAGES
-    order = ["propose", "plan", "implement", "smoke", "full_run", "analyse", "share", "propose"]
+    order = [
+        "propose.think", "propose.act", "plan.think", "plan.act", "implement.think", "implement.act", "smoke",
+        "full_run", "analyse.think", "analyse.act", "share.think", "share.act", "propose.think",
+    ]  # fmt: skip
     assert set(pairwise(order)) <= edges(graph)
 
 
 def test_a_gate_stands_in_front_of_every_full_run() -> None:
-    free = compile_researcher(structure({"workflow": "autonomous", "review": "gate"}))
-    bound = compile_researcher(structure({"workflow": "staged", "review": "gate"}))
+    free = researcher_graph(structure({"workflow": "autonomous", "review": "gate"}))
+    bound = researcher_graph(structure({"workflow": "staged", "review": "gate"}))
     assert nodes(free) == AUTONOMOUS | {"consult"}
     assert nodes(bound) == STAGES | {"consult"}
     assert {source for source, target in edges(bound) if target == "full_run"} == {"consult", "__start__"}
@@ -75,7 +89,7 @@ def test_a_gate_stands_in_front_of_every_full_run() -> None:
 
 def test_an_advisory_reviewer_is_no_gate() -> None:
     for workflow, expected in (("autonomous", AUTONOMOUS), ("staged", STAGES)):
-        assert nodes(compile_researcher(structure({"workflow": workflow, "review": "advisory"}))) == expected
+        assert nodes(researcher_graph(structure({"workflow": workflow, "review": "advisory"}))) == expected
 
 
 def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
@@ -92,19 +106,19 @@ def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
     [{"directions": "pool"}, {"selection": "evolutionary"}, {"directions": "pool", "selection": "evolutionary"}],
 )
 def test_where_ideas_are_assigned_an_assignment_stands_before_the_work(dials: Dials) -> None:
-    free, bound = (compile_researcher(structure({**dials, "workflow": w})) for w in ("autonomous", "staged"))
+    free, bound = (researcher_graph(structure({**dials, "workflow": w})) for w in ("autonomous", "staged"))
     assert {("__start__", "assign"), ("assign", "think"), ("act", "assign")} <= edges(free)
-    assert {("assign", "plan"), ("share", "assign")} <= edges(bound)
-    assert "propose" not in nodes(bound)
+    assert {("assign", "plan.think"), ("share.act", "assign")} <= edges(bound)
+    assert "propose.think" not in nodes(bound)
 
 
 def test_what_the_model_writes_in_advance_is_written_before_the_briefing() -> None:
     for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_source": "model"}):
-        assert {("__start__", "plan"), ("plan", "brief")} <= edges(compile_team(structure(dials)))
+        assert {("__start__", "plan"), ("plan", "brief")} <= edges(team_graph(structure(dials)))
 
 
 def test_oversight_asks_after_the_round_or_in_the_place_of_publishing() -> None:
-    checkpoint, gate = (compile_team(structure({"oversight": value})) for value in ("checkpoint", "gate"))
+    checkpoint, gate = (team_graph(structure({"oversight": value})) for value in ("checkpoint", "gate"))
     assert {("publish", "oversee"), ("oversee", "next_round")} <= edges(checkpoint)
     assert "release" in nodes(gate)
     assert "publish" not in nodes(gate)
@@ -112,16 +126,16 @@ def test_oversight_asks_after_the_round_or_in_the_place_of_publishing() -> None:
 
 def test_a_suggested_workflow_is_the_free_graph_with_other_words() -> None:
     free, advised = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
-    assert edges(compile_researcher(free)) == edges(compile_researcher(advised))
+    assert edges(researcher_graph(free)) == edges(researcher_graph(advised))
     assert free.resolved().explanations != advised.resolved().explanations
 
 
 @pytest.mark.parametrize("dials", COMBINATIONS, ids=lambda dials: "-".join(dials.values()))
 def test_every_pair_of_values_compiles(dials: Dials) -> None:
     asked = structure(dials)
-    assert nodes(compile_team(asked)) >= {"brief", "research", "next_round", "close"}
-    researcher = nodes(compile_researcher(asked))
-    assert researcher >= (STAGES - {"propose"} if dials["workflow"] == "staged" else {"think"})
+    assert nodes(team_graph(asked)) >= {"brief", "research", "next_round", "close"}
+    researcher = nodes(researcher_graph(asked))
+    assert researcher >= (STAGES - {"propose.think", "propose.act"} if dials["workflow"] == "staged" else {"think"})
 
 
 @pytest.mark.parametrize(
