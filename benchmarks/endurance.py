@@ -52,7 +52,7 @@ def main() -> None:
 
 def resource_samples(evaluations: int) -> Iterator[ResourceSample]:
     """Evaluate so many times, and yield a reading after each tenth."""
-    task, code = task_registry.task("chat"), baselines.load()["vanilla_soft"].code
+    task, code = task_registry.make_task("chat"), baselines.load()["vanilla_soft"].code
     task.prepare()
     part = max(AT_ONCE, evaluations // 10)
 

@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--evaluations", type=int, default=200, help="full experiments for each strategy")
     parser.add_argument("--worlds", type=int, default=64, help="worlds of the held-out panel")
-    parser.add_argument("--task", choices=sorted(task_registry.TASKS), default="chat", help="what is researched")
+    parser.add_argument("--task", choices=sorted(task_registry.task_names()), default="chat", help="what is researched")
     parser.add_argument("--strategies", nargs="+", choices=names, default=names, help="the attacks to make")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     arguments = parser.parse_args()
@@ -144,7 +144,7 @@ def run_attack(
 ) -> AttackResult:
     """Let a strategy do its worst, and score what it submits."""
     started = time.monotonic()
-    research_task = task_registry.task(task)
+    research_task = task_registry.make_task(task)
     research_task.prepare()
     with _evaluator(research_task, sandbox, condition) as evaluator:
         researcher = QueryingResearcher(evaluator, evaluations)

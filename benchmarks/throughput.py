@@ -51,12 +51,12 @@ CALLS = 425
 
 COLD_PROCESS = """
 import sys
-from aarlab.scenarios import baselines, task_registry as registry, toolkit
+from aarlab.scenarios import baselines, task_registry, toolkit
 from aarlab.scenarios.task import FULL, PILOT
 
 namespace = {}
 exec(baselines.load()["vanilla_soft"].code, namespace)
-world = registry.task("chat").world(1, size=PILOT if sys.argv[1] == "pilot" else FULL)
+world = task_registry.make_task("chat").world(1, size=PILOT if sys.argv[1] == "pilot" else FULL)
 world.score(namespace["method"](world.inputs))
 """
 
@@ -127,7 +127,7 @@ def main() -> None:
 
 def measure() -> ThroughputFigures:
     """Measure everything."""
-    task_registry.task("chat").prepare()
+    task_registry.make_task("chat").prepare()
     with _evaluator() as evaluator:
         warm = {fidelity: _warm_rate(evaluator, fidelity) for fidelity in ("pilot", "full")}
     meter = _run_team()
@@ -160,7 +160,7 @@ def table(figures: ThroughputFigures) -> str:
 def _evaluator() -> Iterator[Evaluator]:
     with (
         Sandbox() as sandbox,
-        Evaluator(task_registry.task("chat"), sandbox, run_seed=1, full_worlds=FULL_WORLDS) as evaluator,
+        Evaluator(task_registry.make_task("chat"), sandbox, run_seed=1, full_worlds=FULL_WORLDS) as evaluator,
     ):
         yield evaluator
 

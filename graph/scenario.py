@@ -8,33 +8,14 @@ from aarlab.graph.calls.budget import Budget
 from aarlab.graph.calls.live_settings import RECORDED_CONTEXT, LiveSettings, is_recorded
 from aarlab.graph.structure.structure import Structure
 from aarlab.graph.structure.topologies import neighbours_of
+from aarlab.graph.task_choice import TaskChoice
 from aarlab.memory.messages import Json
-from aarlab.scenarios import task_registry
 
 Hours = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class TaskChoice(_Section):
-    """What is researched."""
-
-    name: str = "chat"
-    """An embedded task; `aarlab tasks` lists them."""
-    parameters: dict[str, float | int | str] = {}
-    """Difficulty parameters of the task that differ from its defaults."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, data: object) -> object:
-        return {"name": data} if isinstance(data, str) else data
-
-    @model_validator(mode="after")
-    def _exists(self) -> "TaskChoice":
-        task_registry.task(self.name, self.parameters)
-        return self
 
 
 class TeamConfig(_Section):
@@ -139,7 +120,9 @@ class Scoring(_Section):
     shifted_worlds: Annotated[int, Field(ge=0, le=1024)] = 32
     """Worlds of the shifted panel, whose task is shifted, the same for every run; 0 leaves it out."""
     transfer_worlds: Annotated[int, Field(ge=0, le=1024)] = 8
-    """Worlds of each other task that the winner is tried on, the same for every run; 0 leaves them out."""
+    """Worlds of each task in `transfer_tasks`, the same for every run; 0 turns transfer off."""
+    transfer_tasks: list[TaskChoice] = [TaskChoice(name=name) for name in ("chat", "math", "code", "digits")]
+    """Tasks on which the winner is scored unchanged, each a name or the fields of `task`; the run's own task is skipped."""
     full_experiment_cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """Full experiments that each researcher may have scored where the structure caps them."""
     secret: str = ""
@@ -147,6 +130,13 @@ class Scoring(_Section):
     and all, and those of the common panels without guessing. Where researchers might, set something long and random;
     runs that are to be compared share it.
     """
+
+    @model_validator(mode="after")
+    def _transfer_tasks_differ(self) -> "Scoring":
+        names = [choice.name for choice in self.transfer_tasks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"transfer_tasks names {' and '.join(twice)} more than once; scores are recorded by name")
+        return self
 
 
 class Scenario(_Section):
@@ -177,6 +167,12 @@ class Scenario(_Section):
     def rounds(self) -> int:
         """Number of rounds that the budget allows."""
         return -int(-self.budget.hours // self.budget.round_hours)
+
+    @property
+    def transfer_tasks(self) -> list[TaskChoice]:
+        """Tasks on which the winner is scored: those of the scoring section without the run's own."""
+        tasks = self.scoring.transfer_tasks if self.scoring.transfer_worlds else []
+        return [choice for choice in tasks if choice.name != self.task.name]
 
     @property
     def models_used(self) -> list[str]:

@@ -1,38 +1,152 @@
-"""All tasks, by name."""
+"""Tasks by name: built-in ones and those of installed packages.
 
-from collections.abc import Callable, Mapping
+A package adds a task by an entry point of the group `aarlab.tasks`, whose name is the task's name and whose value is a
+subclass of `SeededTask`. `docs/example-task` is a complete package.
+"""
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+
+from pydantic import ValidationError
 
 from aarlab.scenarios.task import Task, TaskParameters
 from aarlab.scenarios.tasks.chat import Chat
 from aarlab.scenarios.tasks.code import Code
 from aarlab.scenarios.tasks.digits import Digits
 from aarlab.scenarios.tasks.math import Math
+from aarlab.scenarios.tasks.seeded_task import SeededTask
 
-_CLASSES: Mapping[str, Callable[..., Task]] = {kind.name: kind for kind in (Chat, Math, Code, Digits)}
+ENTRY_POINT_GROUP = "aarlab.tasks"
 
-TASKS: Mapping[str, Task] = MappingProxyType({name: kind() for name, kind in _CLASSES.items()})
-"""Every task with its default parameters."""
+BUILT_IN: Mapping[str, type[SeededTask]] = MappingProxyType({task.name: task for task in (Chat, Math, Code, Digits)})
+"""Tasks that come with aarlab, by name."""
 
 
 class UnknownTask(ValueError):
-    """No task has this name, or the task has no such parameter."""
+    """No task has this name."""
 
 
-def task(name: str, parameters: TaskParameters | None = None) -> Task:
-    """Return the task of a name, with the given difficulty parameters.
+class UnusableTask(ValueError):
+    """The task of a package cannot be loaded, or its class breaks a rule."""
 
-    Raises UnknownTask for a name or a parameter that does not exist, naming those that do, and ValueError for a value that
-    the parameter cannot take.
+
+class InvalidTaskParameter(ValueError):
+    """The task has no such parameter, or the parameter cannot have this value."""
+
+    def __init__(self, message: str, parameter: str | None) -> None:
+        """Store the message and the name of the parameter; None if the error concerns several."""
+        super().__init__(message)
+        self.parameter = parameter
+
+
+def task_names() -> tuple[str, ...]:
+    """Return the names of all tasks: built-in ones, then those of packages. No package is imported."""
+    return (*BUILT_IN, *sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - BUILT_IN.keys()))
+
+
+def task_class(name: str) -> type[SeededTask]:
+    """Return the class of a task.
+
+    Raises:
+        UnknownTask: No task has this name; the message lists the names.
+        UnusableTask: Its package cannot be loaded, or breaks a rule; the message names the package.
     """
-    if name not in _CLASSES:
-        raise UnknownTask(f"no task is called {name!r}; there are: {', '.join(_CLASSES)}")
-    defaults = TASKS[name].parameters
-    for parameter, value in (parameters or {}).items():
-        if parameter not in defaults:
-            raise UnknownTask(f"{name} has no parameter {parameter!r}; it has: {', '.join(defaults)}")
-        wanted = type(defaults[parameter])
-        allowed = (int, float) if wanted is float else (wanted,)
-        if isinstance(value, bool) or not isinstance(value, allowed):
-            raise ValueError(f"{name}: {parameter} is {wanted.__name__}, as in {defaults[parameter]!r}; got {value!r}")
-    return _CLASSES[name](**(parameters or {}))
+    return BUILT_IN[name] if name in BUILT_IN else _load(_entry_point(name))
+
+
+def make_task(name: str, parameters: TaskParameters | None = None) -> SeededTask:
+    """Return a task with the given parameters and the defaults of the others.
+
+    Raises:
+        UnknownTask, UnusableTask: As `task_class` does.
+        InvalidTaskParameter: A parameter does not exist, or cannot have its value.
+    """
+    return instantiate(task_class(name), parameters)
+
+
+def instantiate(kind: type[SeededTask], parameters: TaskParameters | None = None) -> SeededTask:
+    """Return a task of a class. Raises InvalidTaskParameter."""
+    try:
+        return kind(**(parameters or {}))
+    except ValidationError as error:
+        details = error.errors()[0]
+        parameter = str(details["loc"][0]) if details["loc"] else None
+        if details["type"] == "extra_forbidden":
+            message = f"{kind.name} has no parameter {parameter!r}; it has: {', '.join(kind.model_fields)}"
+        else:
+            problem = details["msg"].removeprefix("Value error, ")
+            message = f"{kind.name}: " + (problem if parameter is None else f"{parameter}: {problem}")
+            message += "" if parameter is None else f", not {details['input']!r}"
+        raise InvalidTaskParameter(message, parameter) from None
+
+
+def task_version(task: Task | type[Task]) -> str:
+    """Return the version of a task's code.
+
+    It is "" for a built-in task, `DISTRIBUTION VERSION` for the task of a package, and the SHA-256 of a task file.
+    """
+    return _versions.get(task if isinstance(task, type) else type(task), "")
+
+
+def name_conflicts() -> list[str]:
+    """Return a sentence for each package whose task is ignored because it has the name of a built-in task."""
+    return [
+        f"The task {point.name!r} of the package {_distribution(point)!r} is ignored: a built-in task has this name."
+        for point in entry_points(group=ENTRY_POINT_GROUP)
+        if point.name in BUILT_IN
+    ]
+
+
+def register_task_class(kind: object, origin: str, version: str) -> type[SeededTask]:
+    """Check the class of a task that is not built in, remember its version, and return it.
+
+    Raises:
+        UnusableTask: It breaks a rule; the message begins with `origin`.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, SeededTask)):
+        raise UnusableTask(f"{origin} is not a subclass of aarlab.scenarios.tasks.SeededTask")
+    if inspect.isabstract(kind):
+        raise UnusableTask(f"{origin} does not define {' and '.join(sorted(kind.__abstractmethods__))}")
+    for attribute in ("name", "about"):
+        if not isinstance(getattr(kind, attribute, None), str):
+            raise UnusableTask(f"{origin} does not define `{attribute}: ClassVar[str]`")
+    if kind.name in BUILT_IN:
+        raise UnusableTask(f"{origin} has the name of a built-in task, {kind.name!r}; choose another name")
+    if required := [name for name, field in kind.model_fields.items() if field.is_required()]:
+        raise UnusableTask(f"{origin} has parameters without a default: {', '.join(required)}")
+    _versions[kind] = version
+    return kind
+
+
+_versions: dict[type, str] = {}
+
+
+def _entry_point(name: str) -> EntryPoint:
+    points = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
+    if not points:
+        raise UnknownTask(f"no task is called {name!r}; there are: {', '.join(task_names())}")
+    if len(points) > 1:
+        packages = " and ".join(sorted(_distribution(point) for point in points))
+        raise UnusableTask(f"several packages define a task {name!r}: {packages}; uninstall all but one")
+    return points[0]
+
+
+@cache
+def _load(point: EntryPoint) -> type[SeededTask]:
+    origin = f"the task {point.name!r} of the package {_distribution(point)!r}"
+    try:
+        kind = point.load()
+    except Exception as error:
+        raise UnusableTask(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
+    version = f"{_distribution(point)} {point.dist.version if point.dist else ''}".strip()
+    checked = register_task_class(kind, origin, version)
+    if checked.name != point.name:
+        raise UnusableTask(f"{origin} has a class named {checked.name!r}; entry point and class need the same name")
+    return checked
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value

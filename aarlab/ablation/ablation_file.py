@@ -66,7 +66,7 @@ def plan_of(ablation: Ablation) -> AblationPlan:
         ConfigError: As `load_ablation` does; places are those in the model.
     """
     data = ablation.model_dump(mode="json", exclude_unset=True)
-    return _plan_from(document_from("Ablation", data), [], Path())
+    return _plan_from(document_from("Ablation", data, Path()), [], Path())
 
 
 def find_ablation(source: str | Path) -> Path:

@@ -9,17 +9,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from aarlab.ablation.ablation_plan import CONTROL, CONTROL_SETTINGS, Ablation, ForkSource, PlannedArm, seeds_of, slug
-from aarlab.config.document import Document
+from aarlab.config.document import Document, ValueSource
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.explain import explain
 from aarlab.config.forked_scenario import with_pinned_temperament
 from aarlab.config.overrides import PATH, Override, apply, conflicts
+from aarlab.config.task_loading import with_task_files
 from aarlab.config.type_descriptions import value_text
 from aarlab.graph.run.segments import InvalidFork, check_fork
 from aarlab.graph.scenario import Scenario
 
-PathSetting = tuple[str, Any, str]
-"""A dotted path, a value, and where that stands."""
+PathSetting = tuple[str, Any, ValueSource]
+"""A dotted path, a value, and where the value was written."""
 
 _RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same", "name": "the arm's own name"}
 
@@ -42,7 +43,10 @@ def resolved_arms(
     if ablation.controls:
         first = next(iter(arm_settings.values()))
         control = [setting for setting in first if setting[0] not in CONTROL_SETTINGS]
-        arm_settings[CONTROL] = [*control, *((path, value, "the control") for path, value in CONTROL_SETTINGS.items())]
+        arm_settings[CONTROL] = [
+            *control,
+            *((path, value, ValueSource("the control")) for path, value in CONTROL_SETTINGS.items()),
+        ]
     arms: list[PlannedArm] = []
     found: dict[str, list[Fault]] = {}
     for name, settings in arm_settings.items():
@@ -61,11 +65,13 @@ def _arm(
     name: str, settings: Sequence[PathSetting], base: Document, seeds: Sequence[int], fork_from: ForkSource | None
 ) -> PlannedArm:
     """Return an arm under the first of the seeds. Raises ConfigError with all that is wrong with it."""
-    overrides = [Override(tuple(path.split(".")), value, where) for path, value, where in settings]
+    overrides = [
+        Override(tuple(path.split(".")), value, source.where, source.folder) for path, value, source in settings
+    ]
     overrides.sort(key=lambda override: override.key)
     if faults := conflicts(overrides):
         raise ConfigError(faults)
-    document = apply(overrides, base)
+    document = with_task_files(apply(overrides, base))
     scenarios: list[Scenario] = []
     # Each of them, for a topology that is drawn from the seed may come out for one and not for another.
     for seed in seeds:
@@ -90,11 +96,11 @@ def _arm_settings(ablation: Ablation, document: Document) -> dict[str, list[Path
     """Return the settings of each arm by name: those of the named arms at every point of the grid."""
     labels = _labels(list(ablation.grid))
     points: list[list[PathSetting]] = [
-        list(zip(ablation.grid, values, (_location(document, "grid", path) for path in ablation.grid), strict=True))
+        list(zip(ablation.grid, values, (_source(document, "grid", path) for path in ablation.grid), strict=True))
         for values in product(*ablation.grid.values())
     ]
     named: Mapping[str, list[PathSetting]] = {
-        arm: [(path, value, _location(document, "arms", arm, path)) for path, value in settings.items()]
+        arm: [(path, value, _source(document, "arms", arm, path)) for path, value in settings.items()]
         for arm, settings in ablation.arms.items()
     } or {"": []}
     arms: dict[str, list[PathSetting]] = {}
@@ -192,8 +198,12 @@ def _merged_faults(found: Mapping[str, list[Fault]], *, arms: int) -> list[Fault
 
 
 def _location(document: Document, *key: str) -> str:
-    """Return where a key stands, or the section around it."""
+    """Return where a key is written, or else the section around it."""
+    return _source(document, *key).where
+
+
+def _source(document: Document, *key: str) -> ValueSource:
     for length in range(len(key), 0, -1):
         if key[:length] in document.sources:
-            return document.sources[key[:length]].where
-    return document.name
+            return document.sources[key[:length]]
+    return ValueSource(document.name)

@@ -16,7 +16,6 @@ from aarlab.ablation.scheduler import ExecutionResult, ProgressObserver, execute
 from aarlab.ablation.spending import SpendingMonitor
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_info import RunInfo
-from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.method_comparison import cores
 from aarlab.tools.sandbox import Sandbox, SandboxMode
@@ -143,10 +142,6 @@ def _prepare(scenarios: list[Scenario], sandbox: SandboxMode, progress: Progress
     """See that the sandbox works, and train the tasks' networks once, rather than in every worker."""
     with Sandbox(sandbox):
         pass
-    tasks = {
-        repr(scenario.task): task_registry.task(scenario.task.name, scenario.task.parameters) for scenario in scenarios
-    }
-    if any(scenario.scoring.transfer_worlds for scenario in scenarios):
-        tasks |= dict(task_registry.TASKS)
-    for task in tasks.values():
-        task.prepare(progress)
+    tasks = {repr(choice): choice for scenario in scenarios for choice in (scenario.task, *scenario.transfer_tasks)}
+    for choice in tasks.values():
+        choice.make().prepare(progress)

@@ -13,6 +13,7 @@ from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.resume import RunAlreadyFinished, fork_run, resume_run
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.task_choice import load_contained_code
 from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStarted
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
@@ -76,6 +77,9 @@ class RunProgress:
 
 def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
     """Do one run on one core and tell how far it is, and how it ended. Raises nothing but what ends the process."""
+    recorded = Scenario.from_record(task.scenario)
+    for choice in (recorded.task, *recorded.scoring.transfer_tasks):
+        load_contained_code(choice)  # the process that sent the task loaded it from a file that a person named
     scenario = Scenario.model_validate(task.scenario)
     draft, target = Path(task.draft), Path(task.target)
     watch = _ProgressListener(task.run, scenario, send, Spending(*spending_in(draft)) if draft.exists() else Spending())

@@ -23,7 +23,7 @@ from aarlab.cli.options import (
 
 if TYPE_CHECKING:
     from aarlab.config import Fault
-    from aarlab.graph.scenario import TaskChoice
+    from aarlab.graph.task_choice import TaskChoice
     from aarlab.scenarios.task import Task
     from aarlab.tools.evaluator.method_comparison import Mean, MethodComparison
 
@@ -88,11 +88,11 @@ def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) 
     from aarlab.config.errors import did_you_mean
     from aarlab.config.overrides import parse_overrides
     from aarlab.config.scenario_files import load_scenario
-    from aarlab.scenarios.task_registry import TASKS
+    from aarlab.scenarios.task_registry import task_names
 
     faults: list[Fault] = []
-    if task not in TASKS:
-        faults.append(Fault("TASK", None, repr(task), ", ".join(TASKS), did_you_mean(task, TASKS)))
+    if task not in (names := task_names()):
+        faults.append(Fault("TASK", None, repr(task), ", ".join(names), did_you_mean(task, names)))
     if worlds < 2:
         faults.append(Fault(f"--worlds {worlds}", None, str(worlds), "2 or more, or there is no standard error"))
     faults += _csv_faults(out)
@@ -130,11 +130,10 @@ def _csv_faults(out: Path | None) -> "list[Fault]":
 
 def _result(chosen: "TaskChoice", worlds: int, sandbox: SandboxMode, sort: str, *, as_json: bool) -> dict[str, Any]:
     """Return what `--json` prints, or leave with the reason why there is nothing to tell."""
-    from aarlab.scenarios import task_registry
     from aarlab.tools.evaluator.method_comparison import NoWorldsError
     from aarlab.tools.sandbox import SandboxUnavailable
 
-    task = task_registry.task(chosen.name, chosen.parameters)
+    task = chosen.make()
     try:
         comparison = _compared(task, worlds, sandbox)
     except KeyboardInterrupt:

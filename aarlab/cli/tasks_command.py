@@ -7,9 +7,9 @@ import rich_click as click
 
 from aarlab.cli.options import (
     SandboxMode,
+    exit_on_bad_input,
     json_option,
     print_json,
-    refuse,
     sandbox_option,
     stderr_console,
     stdout_console,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from aarlab.cli.task_catalogue import CatalogueEntry
-    from aarlab.scenarios.task import Task
+    from aarlab.scenarios.tasks.seeded_task import SeededTask
     from aarlab.tools.evaluator.method_comparison import Mean
 
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
     """List the tasks, with the gap to recover and the cost of an experiment; or show one TASK and its parameters.
 
-    Gap and cost are measured here and now, on a few worlds.
+    TASK is a name, or a Python file that defines a task, which is then executed. Gap and cost are measured on a few
+    worlds.
     """
-    from aarlab.config import Fault
-    from aarlab.config.errors import did_you_mean
     from aarlab.graph.scenario import Scoring, StepCosts
-    from aarlab.scenarios.task_registry import TASKS
+    from aarlab.scenarios.task_registry import name_conflicts
 
-    if name is not None and name not in TASKS:
-        refuse([Fault("TASK", None, repr(name), ", ".join(TASKS), did_you_mean(name, TASKS))], as_json=as_json)
-    chosen = [task for task in TASKS.values() if name in (None, task.name)]
+    with exit_on_bad_input(as_json=as_json):
+        chosen = _chosen(name)
+    for conflict in name_conflicts():
+        click.echo(conflict, err=True)
     worlds = Scoring().full_worlds
     entries = _measured_tasks(chosen, worlds, sandbox)
     hours = StepCosts().model_dump(include={"smoke", "pilot", "full"})
@@ -58,8 +58,26 @@ def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
         console.print("Set a parameter with [bold]--set task.parameters.PARAMETER=VALUE[/].")
 
 
-def _measured_tasks(chosen: "Sequence[Task]", worlds: int, sandbox: SandboxMode) -> "dict[str, CatalogueEntry]":
-    """Return what the tasks are like; nothing where no experiment can be done, after having said why."""
+def _chosen(name: str | None) -> "list[SeededTask]":
+    """Return the task of a name or a file, or all tasks. Raises ConfigError."""
+    from aarlab.config import ConfigError, Fault
+    from aarlab.config.errors import did_you_mean
+    from aarlab.graph.task_choice import TaskChoice
+    from aarlab.scenarios.task_registry import UnknownTask, UnusableTask, make_task, task_names
+
+    names = task_names()
+    try:
+        if name is not None and name.endswith(".py"):
+            return [TaskChoice.from_file(name).make()]
+        return [make_task(each) for each in (names if name is None else [name])]
+    except UnknownTask:
+        raise ConfigError([Fault("TASK", None, repr(name), ", ".join(names), did_you_mean(str(name), names))]) from None
+    except UnusableTask as error:
+        raise ConfigError([Fault("TASK", None, str(error), "a task as docs/tasks.md describes it")]) from None
+
+
+def _measured_tasks(chosen: "Sequence[SeededTask]", worlds: int, sandbox: SandboxMode) -> "dict[str, CatalogueEntry]":
+    """Return the measurements of the tasks by name; if no experiment can run, print why and return none."""
     from aarlab.cli.progress_bar import DelayedProgressBar
     from aarlab.cli.task_catalogue import survey
     from aarlab.tools.sandbox import SandboxUnavailable
@@ -72,9 +90,7 @@ def _measured_tasks(chosen: "Sequence[Task]", worlds: int, sandbox: SandboxMode)
         return {}
 
 
-def _task_json(task: "Task", survey: "CatalogueEntry | None") -> dict[str, Any]:
-    from aarlab.cli.task_parameters import knob_descriptions
-
+def _task_json(task: "SeededTask", survey: "CatalogueEntry | None") -> dict[str, Any]:
     measured: dict[str, Any] = dict.fromkeys(("weak_acc", "strong_acc", "gap", "experiment_ms"))
     if survey is not None:
         measured = {
@@ -87,7 +103,10 @@ def _task_json(task: "Task", survey: "CatalogueEntry | None") -> dict[str, Any]:
         "name": task.name,
         "about": task.about,
         "parameters": dict(task.parameters),
-        "knob_descriptions": dict(knob_descriptions(task)),
+        "parameter_descriptions": {
+            parameter: {"range": allowed, "description": description}
+            for parameter, _, allowed, description in _parameters(task)
+        },
     }
     return {**described, **measured}
 
@@ -105,7 +124,7 @@ def _figures(survey: "CatalogueEntry | None") -> dict[str, str]:
     return {"weak": weak, "strong": strong, "gap": f"{survey.gap:.3f}", "experiment": cost}
 
 
-def _table(chosen: "Sequence[Task]", entries: "Mapping[str, CatalogueEntry]") -> "RenderableType":
+def _table(chosen: "Sequence[SeededTask]", entries: "Mapping[str, CatalogueEntry]") -> "RenderableType":
     from rich import box
     from rich.table import Table
 
@@ -120,13 +139,26 @@ def _table(chosen: "Sequence[Task]", entries: "Mapping[str, CatalogueEntry]") ->
     return table
 
 
-def _task_details(task: "Task", survey: "CatalogueEntry | None") -> "RenderableType":
+def _parameters(task: "SeededTask") -> list[tuple[str, str, str, str]]:
+    """Return name, default, range and description of each parameter."""
+    from aarlab.config.type_descriptions import type_text
+
+    return [
+        (
+            name,
+            str(field.default),
+            type_text(field.annotation, field.metadata),
+            " ".join((field.description or "").split()),
+        )
+        for name, field in type(task).model_fields.items()
+    ]
+
+
+def _task_details(task: "SeededTask", survey: "CatalogueEntry | None") -> "RenderableType":
     from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
-
-    from aarlab.cli.task_parameters import knob_descriptions
 
     figures = Table.grid(padding=(0, 2))
     figures.add_column(style="dim")
@@ -135,8 +167,8 @@ def _task_details(task: "Task", survey: "CatalogueEntry | None") -> "RenderableT
     parameters = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
     parameters.add_column("parameter", style="bold cyan", no_wrap=True)
     parameters.add_column("default", justify="right", no_wrap=True)
-    parameters.add_column("what it is")
-    about = knob_descriptions(task)
-    for parameter, value in task.parameters.items():
-        parameters.add_row(parameter, str(value), about[parameter])
+    parameters.add_column("range")
+    parameters.add_column("meaning")
+    for row in _parameters(task):
+        parameters.add_row(*row)
     return Group(Text(task.name, style="bold cyan"), Text(task.about), Text(), figures, parameters)

@@ -20,6 +20,10 @@ class ValueSource:
 
     where: str
     overridden: bool = False
+    folder: Path | None = None
+    """Folder from which relative paths start; None: the value comes from a run file, and no file that it names is
+    loaded.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +59,29 @@ def read_document(path: Path) -> Document:
         raise ConfigError([Fault(f"{name}:1", None, kind, "keys with values, such as `task: chat`")])
     sources: dict[Key, ValueSource] = {}
     faults: list[Fault] = []
-    _collect_sources(node, (), name, sources, faults, set())
+    _collect_sources(node, (), path, sources, faults, set())
     if faults:
         raise ConfigError(faults)
     return Document(name, data, sources)
 
 
-def document_from(name: str, data: dict[str, Any]) -> Document:
-    """Return plain values that stand in no file as a document: the place of all of them is its name."""
-    return Document(name, data, _sources(name, data, ()))
+def document_from(name: str, data: dict[str, Any], folder: Path | None = None) -> Document:
+    """Return plain values as a document; `name` is the place of all of them.
+
+    Args:
+        name: Name of the document in errors.
+        data: The values.
+        folder: Folder from which relative paths start; None: the values come from a run file (see `ValueSource`).
+    """
+    return Document(name, data, _sources(ValueSource(name, folder=folder), data, ()))
 
 
-def _sources(name: str, data: Any, path: Key) -> dict[Key, ValueSource]:
+def _sources(source: ValueSource, data: Any, path: Key) -> dict[Key, ValueSource]:
     sources: dict[Key, ValueSource] = {}
     if isinstance(data, dict):
         for key, value in data.items():
-            sources[(*path, key)] = ValueSource(name)
-            sources |= _sources(name, value, (*path, key))
+            sources[(*path, key)] = source
+            sources |= _sources(source, value, (*path, key))
     return sources
 
 
@@ -110,7 +120,7 @@ def _syntax_fault(name: str, error: YAMLError) -> Fault:
 
 
 def _collect_sources(
-    node: Node, path: Key, name: str, sources: dict[Key, ValueSource], faults: list[Fault], visited: set[int]
+    node: Node, path: Key, file: Path, sources: dict[Key, ValueSource], faults: list[Fault], visited: set[int]
 ) -> None:
     # An aliased node is walked once, so that neither a circle nor a bomb of aliases costs anything.
     if not isinstance(node, MappingNode) or id(node) in visited:
@@ -122,11 +132,11 @@ def _collect_sources(
         here = (*path, key)
         if key in first_line:
             found = f"the key again; it stands in line {first_line[key]} already"
-            faults.append(Fault(f"{name}:{line}", ".".join(here), found, "each key once"))
+            faults.append(Fault(f"{file}:{line}", ".".join(here), found, "each key once"))
             continue
         first_line[key] = line
-        sources[here] = ValueSource(f"{name}:{line}")
-        _collect_sources(value_node, here, name, sources, faults, visited)
+        sources[here] = ValueSource(f"{file}:{line}", folder=file.parent)
+        _collect_sources(value_node, here, file, sources, faults, visited)
 
 
 def yaml_text(data: Any) -> str:

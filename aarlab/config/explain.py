@@ -12,7 +12,7 @@ from aarlab.config.errors import Fault, did_you_mean
 from aarlab.config.overrides import SHORTHAND_FIELDS
 from aarlab.config.type_descriptions import comma_separated, type_text, value_text
 from aarlab.graph.scenario import Scenario
-from aarlab.scenarios.task_registry import TASKS
+from aarlab.scenarios.task_registry import InvalidTaskParameter, UnknownTask, task_names
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -21,7 +21,7 @@ _Names = Callable[[], Iterable[str]]
 
 
 def _is_task(name: str) -> bool:
-    return name in TASKS
+    return name in task_names()
 
 
 def _is_model(name: str) -> bool:
@@ -33,7 +33,7 @@ def _is_model(name: str) -> bool:
 
 
 _NAME_FIELDS: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
-    ("task", "name"): (_is_task, lambda: TASKS),
+    ("task", "name"): (_is_task, task_names),
     **{("team", role): (_is_model, model_names) for role in ("model", "reviewer", "librarian", "overseer")},
 }
 """Fields that hold a name: whether something has it, and the names there are."""
@@ -63,6 +63,8 @@ def _unknown_name_faults(document: Document) -> dict[Key, Fault]:
     faults: dict[Key, Fault] = {}
     for key, (exists, names) in _NAME_FIELDS.items():
         section = document.data.get(key[0])
+        if isinstance(section, dict) and section.get("path") is not None:
+            continue  # a task file defines its name
         bare = isinstance(section, str) and SHORTHAND_FIELDS.get(key[0]) == key[1]
         given = section if bare else _value(key, document)
         if isinstance(given, str) and not exists(given):
@@ -82,24 +84,19 @@ def _field_of_error(details: "ErrorDetails", document: Document) -> Key:
     """Return the field that the error is about."""
     key = tuple(str(part) for part in details["loc"])
     if details["type"] == "value_error" and key == ("task",):
-        return _invalid_task_field(document)
+        return _invalid_task_field(document, details.get("ctx", {}).get("error"))
     # Below what was written stand only parts of our own: the arms of a union, the key that a bare name stands for.
     nearest = _longest_written_key(key, document)
     return nearest if nearest and not isinstance(_value(nearest, document), dict) else key
 
 
-def _invalid_task_field(document: Document) -> Key:
-    """Return the part of the task section that names what does not exist, or the section."""
-    section = document.data.get("task", {})
-    name, parameters = (
-        (section, {}) if isinstance(section, str) else (section.get("name", "chat"), section.get("parameters", {}))
-    )
-    if name not in TASKS:
-        return ("task",) if isinstance(section, str) else ("task", "name")
-    for parameter in parameters:
-        if parameter not in TASKS[name].parameters:
-            return ("task", "parameters", str(parameter))
-    return ("task",)
+def _invalid_task_field(document: Document, error: object) -> Key:
+    """Return the part of the task section that the error is about, or the section."""
+    if isinstance(error, InvalidTaskParameter) and error.parameter is not None:
+        key: Key = ("task", "parameters", error.parameter)
+        return key if key in document.sources else ("task",)
+    bare = isinstance(document.data.get("task"), str)
+    return ("task", "name") if isinstance(error, UnknownTask) and not bare else ("task",)
 
 
 def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[BaseModel]) -> Fault:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from aarlab.config.document import Document, Key, ValueSource, parse_value
@@ -25,6 +26,8 @@ class Override:
     value: Any
     given: str
     """As it was given."""
+    folder: Path | None = Path()
+    """Folder from which relative paths start."""
 
 
 def parse_overrides(settings: Sequence[str]) -> list[Override]:
@@ -87,7 +90,7 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
         else:
             inside[last] = override.value
             sources = {key: place for key, place in sources.items() if key[: len(override.key)] != override.key}
-            sources[override.key] = ValueSource(override.given, overridden=True)
+            sources[override.key] = ValueSource(override.given, True, override.folder)
     if faults:
         raise ConfigError(faults)
     return replace(document, data=data, sources=sources)

@@ -11,6 +11,7 @@ from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
 from aarlab.config.overrides import apply, parse_overrides
 from aarlab.config.shipped_scenarios import shipped_scenarios
+from aarlab.config.task_loading import with_task_files
 from aarlab.config.type_descriptions import comma_separated
 from aarlab.graph.scenario import Scenario
 
@@ -40,6 +41,7 @@ def scenario_from_dict(name: str, data: dict[str, Any], overrides: Sequence[str]
 
 
 def _checked(document: Document) -> Scenario:
+    document = with_task_files(document)
     try:
         # Strict: `researchers: "9"` or `true` is a slip of the pen, and better asked about than guessed at.
         return Scenario.model_validate(document.data, strict=True)

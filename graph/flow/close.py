@@ -7,9 +7,8 @@ from langgraph.runtime import Runtime
 from aarlab.graph.flow.context import RunContext
 from aarlab.memory.board import Post
 from aarlab.memory.events import Panel, RunClosed
-from aarlab.scenarios import baselines, task_registry
-from aarlab.scenarios.task import Task
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult
+from aarlab.scenarios import baselines
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult, TaskFactory
 from aarlab.tools.experiment_tool import evaluation_event
 
 MAX_SCREENED_BASELINES = 5
@@ -38,7 +37,7 @@ async def close(state: object, runtime: Runtime[RunContext]) -> None:
     await _score(run, winners | leaders, "heldout", scoring.heldout_worlds)
     run.report_progress("scoring the winner on shifted worlds and other tasks", 0.7)
     await _score(run, winners, "shifted", scoring.shifted_worlds)
-    if best is not None and scoring.transfer_worlds > 0:
+    if best is not None:
         await _transfer(run, {best: methods[best]})
     run.report_progress("closed", 1.0)
     leader_at_quarter, leader_at_half = (None if post is None else post.finding.id for post in leading_posts)
@@ -71,15 +70,15 @@ def leader(run: RunContext, hours: float) -> Post | None:
 
 
 async def _transfer(run: RunContext, methods: dict[str, str]) -> None:
-    """Score methods, as they are, on every other task with its default parameters."""
-    for name, task in task_registry.TASKS.items():
-        if name != run.scenario.task.name:
-            await asyncio.to_thread(task.prepare, run.progress)
-            await _score(run, methods, "transfer", run.scenario.scoring.transfer_worlds, task)
+    """Score methods unchanged on the tasks that the scenario names for it."""
+    for choice in run.scenario.transfer_tasks:
+        if not run.file.is_replay:
+            await asyncio.to_thread(choice.make().prepare, run.progress)
+        await _score(run, methods, "transfer", run.scenario.scoring.transfer_worlds, choice)
 
 
 async def _score(
-    run: RunContext, methods: dict[str, str], panel: Panel, worlds: int, task: Task | None = None
+    run: RunContext, methods: dict[str, str], panel: Panel, worlds: int, task: TaskFactory | None = None
 ) -> dict[str, EvaluationResult]:
     """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
     trials = await run.evaluator.panel(methods, panel, worlds, task=task) if methods and worlds else {}

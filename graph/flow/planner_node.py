@@ -10,7 +10,6 @@ from aarlab.graph.flow.researcher_setup import catalogue
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import PlanItem, Prompted
 from aarlab.memory.messages import Conversation, Message, ToolResult, user_message
-from aarlab.scenarios import task_registry
 from aarlab.scenarios.toolkit import FAMILIES
 
 IDEAS_PER_RESEARCHER = 4
@@ -47,7 +46,7 @@ def planner_system_prompt(scenario: Scenario) -> str:
     return planner.system_prompt(
         team_size=scenario.team.researchers,
         task=scenario.task.name,
-        task_about=task_registry.task(scenario.task.name, scenario.task.parameters).about,
+        task_about=scenario.task.about,
         catalogue=catalogue(),
         families=", ".join(FAMILIES),
     )

@@ -8,7 +8,7 @@ from aarlab.graph.flow.context import RunContext
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import AgentSetup
 from aarlab.memory.messages import Conversation, canonical_json
-from aarlab.scenarios import baselines, task_registry, toolkit
+from aarlab.scenarios import baselines, toolkit
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
@@ -43,7 +43,7 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         name=agent,
         team_size=scenario.team.researchers,
         task=scenario.task.name,
-        task_about=task_registry.task(scenario.task.name, scenario.task.parameters).about,
+        task_about=scenario.task.about,
         structure=scenario.structure.resolved().explanations,
         direction=direction,
         hours=scenario.budget.hours,

@@ -19,7 +19,6 @@ from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import LogEntry
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_writer import NewRun, RunWriter
-from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.evaluator.run_evaluator import Evaluator, EvaluatorProtocol
 from aarlab.tools.evaluator.score_cache import ScoreCache
@@ -104,7 +103,7 @@ def execute(
     began = time.monotonic()
     mode, progress = options.get("sandbox", "strict"), options.get("progress")
     scenario = segments[-1].scenario
-    task = task_registry.task(scenario.task.name, scenario.task.parameters)
+    task = scenario.task.make()
     task.prepare(progress)
     with Sandbox(mode) as box, open_file(mode) as file:
         for listener in options.get("listeners", ()):

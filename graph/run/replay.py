@@ -15,7 +15,6 @@ from aarlab.memory.events import LogEntry, ModelCall
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_tape import Divergence, EndOfTape
-from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.tape_evaluator import RemeasuringEvaluator, ScoreDifference, TapeEvaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode
@@ -94,7 +93,7 @@ def _comparing_evaluators(
 ) -> list[TapeEvaluator]:
     """Return evaluators that measure everything again."""
     scenario = segments[-1].scenario
-    task = task_registry.task(scenario.task.name, scenario.task.parameters)
+    task = scenario.task.make()
     task.prepare(options.get("progress"))
     recorded: SandboxMode = file.info().sandbox or "strict"
     box = stack.enter_context(Sandbox(options.get("sandbox", recorded)))

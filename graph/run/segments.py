@@ -79,7 +79,7 @@ def segments_before(file: RunReader, round: int) -> list[Segment]:
 def check_fork(before: Scenario, after: Scenario) -> None:
     """Raise NotAFork, naming the fields, unless a run may go on under another scenario in its midst."""
     fixed = {
-        "task": (before.task, after.task),
+        "task": tuple(scenario.task.model_copy(update={"path": None}) for scenario in (before, after)),
         "team.researchers": (before.team.researchers, after.team.researchers),
         "budget.round_hours": (before.budget.round_hours, after.budget.round_hours),
     }

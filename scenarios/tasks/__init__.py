@@ -1,1 +1,8 @@
-"""The tasks, and what they are made with: pretraining, the weak teacher, the assembly of a world."""
+"""Built-in tasks, and what a new task needs: a base class, a weak teacher, a cache for pretrained weights."""
+
+from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
+from aarlab.scenarios.tasks.weight_cache import cached
+from aarlab.scenarios.tasks.world_builder import Items
+
+__all__ = ["Items", "SeededTask", "WeakTeacher", "cached"]

@@ -1,18 +1,19 @@
-"""Chat: which of two replies is better? Replies are bags of words written by latent merits, length, style and topic."""
+"""The chat task: which of two replies is better? Latent merits, style and topics generate replies as bags of words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 from scipy.special import expit
 
 from aarlab.scenarios.task import WorldSize
 from aarlab.scenarios.tasks.mlp import Float32Array
 from aarlab.scenarios.tasks.poisson import Counts, poisson_counts
-from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, Scale, SeededTask
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
 from aarlab.scenarios.tasks.weight_cache import cached
 from aarlab.scenarios.tasks.world_builder import Items
@@ -20,26 +21,26 @@ from aarlab.scenarios.toolkit.geometry import principal_axes
 from aarlab.scenarios.toolkit.inputs import OPPOSITE, FloatArray, IntArray
 
 MERIT_WEIGHTS = np.array([1.0, 0.9, 0.8, 0.7]) / np.linalg.norm([1.0, 0.9, 0.8, 0.7])
-"""How much each of the four merits adds to the quality of a reply."""
+"""Contribution of each of the four merits to the quality of a reply."""
 TOPICS = 2
 N_FACTORS = len(MERIT_WEIGHTS) + 1 + TOPICS
-"""What chooses the words: merits, style and topics."""
+"""Latent factors that determine the words of a reply: merits, style and topics."""
 WORDS = 240
 TYPICAL_LENGTH = 90
 CUE_WORDS = 6
-"""Words whose share in a reply the teacher can see."""
+"""The first words of the vocabulary, whose share in a reply the teacher observes."""
 LANGUAGE_SEED = 303
-"""Seed of the usual language."""
+"""Seed of the standard language."""
 PRETRAINING_REPLIES = 6000
-"""Replies that the student reads in pretraining."""
+"""Replies in the student's pretraining set."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """How latent causes become words, and how the student, who has read much of it, sees a reply."""
+    """How latent factors generate words, and the embedding that the student learned from replies."""
 
     loadings: Float32Array
-    """(CAUSES, WORDS) effect of each cause on the log rate of each word."""
+    """(N_FACTORS, WORDS) effect of each factor on the log rate of each word."""
     base: Float32Array
     """(WORDS,) log rate of each word."""
     centre: Float32Array
@@ -52,9 +53,8 @@ class Language:
         return np.asarray(_log_counts(counts) @ self.axes - self.centre @ self.axes, dtype=np.float64)
 
 
-@dataclass(frozen=True)
 class Chat(SeededTask):
-    """The chat task; its fields are its difficulty parameters."""
+    """The chat task."""
 
     name: ClassVar[str] = "chat"
     about: ClassVar[str] = (
@@ -65,31 +65,23 @@ class Chat(SeededTask):
     )
     strong_l2: ClassVar[float] = 3e-2
 
-    unlabelled: int = 1050
-    """Items to train on; a third of them are pairs shown again in swapped order."""
-    teacher_examples: int = 150
-    """Pairs with true labels that the teacher learned from."""
-    neighbours: int = 5
-    """Neighbours that the teacher asks."""
-    separation: float = 1.2
-    """How far good drafts and bad drafts are apart, in units of merit."""
-    length_bias: float = 0.5
+    unlabelled: ItemCount = 1050
+    """Unlabelled items in the training set; a third of them repeat another pair in swapped order."""
+    teacher_examples: Count = 150
+    """Pairs with true labels on which the teacher is trained."""
+    neighbours: Count = 5
+    """Nearest neighbours that the teacher averages over."""
+    separation: Annotated[float, Field(ge=0, le=3)] = 1.2
+    """Distance between good and bad drafts, in units of merit."""
+    length_bias: Annotated[float, Field(ge=-1, le=1)] = 0.5
     """Correlation between the quality of a reply and its length, on which the teacher relies."""
-    preference_slope: float = 8.0
-    """Slope of the judge's preference in the difference of quality."""
-    dims: int = 40
+    preference_slope: Scale = 8.0
+    """Slope of the judge's preference in the difference of quality; larger values give less label noise."""
+    dims: Annotated[int, Field(ge=8, le=WORDS)] = 40
     """Dimensions of the student's embedding of one reply."""
 
-    def __post_init__(self) -> None:
-        self._require(-1 <= self.length_bias <= 1, "length_bias is a correlation, from -1 to 1")
-        self._require(8 <= self.dims <= WORDS, f"dims goes from 8 to {WORDS}")
-        self._require(0 <= self.separation <= 3, "separation goes from 0 to 3")
-        self._require(self.preference_slope > 0, "preference_slope is above 0")
-        counts = (self.unlabelled, self.teacher_examples, self.neighbours)
-        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
-
-    def _pretrain(self, progress: Callable[[float], None]) -> Language:
-        """Return the usual language. Other parameters for the writers or the student's width ask for reading anew."""
+    def pretrain(self, progress: Callable[[float], None]) -> Language:
+        """Return the standard language with the embedding that the student learned."""
         parameters = {
             "seed": LANGUAGE_SEED,
             "replies": PRETRAINING_REPLIES,
@@ -101,11 +93,11 @@ class Chat(SeededTask):
         arrays = cached("chat", parameters, lambda: asdict(self._learn_language(np.random.default_rng(LANGUAGE_SEED))))
         return Language(**arrays)
 
-    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        return self._draw_items(self._pretrain(lambda share: None), size, rng)
+    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        return self._draw_items(self.pretrain(lambda share: None), size, rng)
 
-    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """In a shifted world every cause uses other words, and the student has learned those."""
+    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return items in a new language, on which the student was pretrained."""
         return self._draw_items(self._learn_language(rng), size, rng)
 
     def _draw_items(self, language: Language, size: WorldSize, rng: np.random.Generator) -> Items:
@@ -135,7 +127,7 @@ class Chat(SeededTask):
         )
 
     def _pairs(self, language: Language, count: int, rng: np.random.Generator) -> tuple[Counts, Counts, IntArray]:
-        """Return two (count, WORDS) replies on common topics, and what the judge says: 1 prefers the first."""
+        """Return (count, WORDS) first and second replies and their (count,) labels; 1: the judge prefers the first."""
         topics = rng.normal(size=(count, TOPICS))
         replies, quality = self._replies(language.loadings, language.base, np.concatenate([topics, topics]), rng)
         prefers_first = expit(self.preference_slope * (quality[:count] - quality[count:]))
@@ -146,7 +138,7 @@ class Chat(SeededTask):
     ) -> tuple[Counts, FloatArray]:
         """Return (n, WORDS) word counts of replies on (n, TOPICS), and their (n,) qualities.
 
-        A reply grows from a good or a bad draft, which moves all merits together; each merit varies on its own as well.
+        A reply starts from a good or a bad draft, which shifts all merits together; each also varies independently.
         """
         n = len(topics)
         draft = rng.choice([-1, 1], n)
@@ -162,7 +154,7 @@ class Chat(SeededTask):
         return poisson_counts(rates, rng), quality
 
     def _learn_language(self, rng: np.random.Generator) -> Language:
-        """Draw a language and learn the student's axes from replies written in it."""
+        """Return a random language with the axes that the student learned from replies in it."""
         strengths, present = rng.normal(size=(N_FACTORS, WORDS)), rng.random((N_FACTORS, WORDS)) < 0.3
         loadings, base = (strengths * present).astype(np.float32), (0.8 * rng.normal(size=WORDS)).astype(np.float32)
         counts, _ = self._replies(loadings, base, rng.normal(size=(PRETRAINING_REPLIES, TOPICS)), rng)
@@ -175,12 +167,12 @@ _LOG_OF_COUNT: Float32Array = np.log1p(np.arange(256)).astype(np.float32)
 
 
 def _log_counts(counts: Counts) -> Float32Array:
-    """Return log(1 + count), from a table: counts are small."""
+    """Return log(1 + count) from a table, which is faster than computing it."""
     return _LOG_OF_COUNT.take(counts)
 
 
 def _cues(first: Counts, second: Counts) -> FloatArray:
-    """Return what the teacher sees of n pairs.
+    """Return the teacher's features of n pairs.
 
     (n, 3): the difference in log length, the difference in the share of cue words, and the first reply's log length.
     """
@@ -190,5 +182,5 @@ def _cues(first: Counts, second: Counts) -> FloatArray:
 
 
 def _pair_features(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the (n, dims + 8) features of pairs of embedded replies: their difference and, faintly, sum."""
+    """Return the (n, dims + 8) features of pairs of embedded replies: the difference, and 8 weakly scaled sums."""
     return np.column_stack([first - second, 0.3 * (first + second)[:, :8]])

@@ -1,19 +1,20 @@
-"""How a student that was pretrained to compute sees a claimed result: its own answer, and how sure it is."""
+"""Items that claim an answer to a question: the features of a student pretrained to answer, and pairs of claims."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from aarlab.scenarios.tasks.mlp import Float32Array
+from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, SAME, BoolArray, FloatArray, IntArray
 
 HIDDEN_DIRECTIONS = 16
-"""Random directions of the hidden state that are among the features."""
+"""Random directions onto which the hidden state is projected."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkOutput:
-    """What a pretrained network makes of n questions whose answers have several digits."""
+    """Output of a pretrained network for n questions whose answers have several digits."""
 
     log_probabilities: Float32Array
     """(n, digits, 10) of each digit of the answer."""
@@ -24,23 +25,23 @@ class NetworkOutput:
 def claim_features(
     output: NetworkOutput, claimed: IntArray, rng: np.random.Generator, *, belief: float, hidden: float
 ) -> FloatArray:
-    """Return the (n, ...) features of claims: the student's belief in the claimed digits, its doubts, its hidden state.
+    """Return (n, d) features of claims: the student's belief in the claimed digits, its uncertainty, its hidden state.
 
     Args:
-        thought: what the student makes of the questions.
-        claimed: (n, digits) the claimed answers.
-        rng: draws the directions in which the hidden state is shown.
-        belief: scale of the student's belief in the claim; the smaller, the harder for a readout to find.
-        hidden: scale of the hidden state.
+        output: The student's output for the questions.
+        claimed: (n, digits) claimed answers.
+        rng: Draws the directions onto which the hidden state is projected.
+        belief: Scale of the belief features; smaller values make them harder to find for a readout.
+        hidden: Scale of the hidden state.
     """
     log_p = output.log_probabilities.astype(np.float64)
     p = np.exp(log_p)
     claimed_log_p = np.take_along_axis(log_p, claimed[:, :, None], axis=2)[:, :, 0]
     clipped = np.clip(claimed_log_p, -8, 0) / 4
     first_choice = (claimed_log_p >= log_p.max(axis=2) - 1e-6).astype(np.float64)
-    doubt = -(p * log_p).sum(axis=2)
+    entropy = -(p * log_p).sum(axis=2)
     directions = rng.normal(size=(output.hidden.shape[1], HIDDEN_DIRECTIONS))
-    shown = output.hidden @ directions
+    projected = output.hidden @ directions
     return np.column_stack(
         [
             belief * clipped,
@@ -48,9 +49,9 @@ def claim_features(
             belief * first_choice,
             belief * clipped.sum(axis=1) / 2,
             belief * np.exp(claimed_log_p.sum(axis=1)),
-            doubt,
-            doubt.mean(axis=1) * clipped.mean(axis=1),
-            hidden * (shown - shown.mean(axis=0)) / (shown.std(axis=0) + 1e-6),
+            entropy,
+            entropy.mean(axis=1) * clipped.mean(axis=1),
+            hidden * (projected - projected.mean(axis=0)) / (projected.std(axis=0) + 1e-6),
         ]
     )
 
@@ -61,11 +62,33 @@ def one_hot(values: IntArray, size: int) -> Float32Array:
 
 
 def pair_relations(same_claim: BoolArray, share: float) -> IntArray:
-    """Return the relations that are known between the two claims on each of p problems; item i + p is the twin of i.
+    """Return the (r, 3) known relations between the two claims on each of p questions; items i and i + p are a pair.
 
-    Two different answers to a problem are not both right, equal ones are both right or wrong. The relation is known for
-    the first `share` of the problems.
+    Equal claims have the same label, and at most one of two different claims is right. The relation is known for the
+    first `share` of the questions.
     """
     known = np.arange(int(share * len(same_claim)))
     kind = np.where(same_claim[known], SAME, NOT_BOTH)
     return np.column_stack([known, known + len(same_claim), kind])
+
+
+def question_rows(teacher: int, pairs: int, test: int) -> IntArray:
+    """Return the question of each item: teacher examples, first claims of all pairs, second claims, test items."""
+    index = np.arange(teacher + pairs + test)
+    return np.concatenate([index[: teacher + pairs], index[teacher:]])
+
+
+def claim_items(
+    features: FloatArray, labels: IntArray, weak_labels: FloatArray, relations: IntArray, *, pairs: int
+) -> Items:
+    """Return the items of a world: the first 2 * `pairs` rows are unlabelled items, the others test items."""
+    train, test = slice(2 * pairs), slice(2 * pairs, None)
+    return Items(
+        features=features[train],
+        labels=labels[train],
+        weak_labels=weak_labels[train],
+        test_features=features[test],
+        test_labels=labels[test],
+        test_weak_labels=weak_labels[test],
+        relations=relations,
+    )

@@ -1,17 +1,25 @@
-"""Code: is the claimed output of a small program right? The teacher reads the surface, the student executes."""
+"""The code task: is the claimed output of a small program right? The student was pretrained to execute instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from aarlab.scenarios.task import WorldSize
-from aarlab.scenarios.tasks.claims import NetworkOutput, claim_features, one_hot, pair_relations
+from aarlab.scenarios.tasks.claims import (
+    NetworkOutput,
+    claim_features,
+    claim_items,
+    one_hot,
+    pair_relations,
+    question_rows,
+)
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, log_softmax, train
-from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, Scale, SeededTask, Share
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
 from aarlab.scenarios.tasks.weight_cache import cached
 from aarlab.scenarios.tasks.world_builder import Items
@@ -20,20 +28,20 @@ from aarlab.scenarios.toolkit.randomness import generator
 
 INSTRUCTIONS = 8
 ADD, MULTIPLY, BRANCH, SWAP, INCREMENT, SELECT, SUBTRACT, ACCUMULATE = range(INSTRUCTIONS)
-"""What they do to the registers x and y, modulo ten; z never changes. See `run`."""
+"""Instructions on the registers x and y, modulo ten; z never changes. See `run`."""
 LENGTH = 3
 """Instructions in a program."""
 STYLES = 6
-"""Dimensions of an author's style."""
+"""Dimensions of the author's style."""
 PRETRAINING_STEPS, EPOCHS, BATCH, RATE, HIDDEN = 11_000, 25, 128, 4e-3, 128
 STANDARD_INSTRUCTIONS = np.full(INSTRUCTIONS, 1 / INSTRUCTIONS)
 STANDARD_MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
-"""Shares among wrong outputs: an instruction skipped, a condition negated, x off by one, any output."""
+"""Shares among wrong outputs: an instruction skipped, a condition negated, x off by one, a random output."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Programs:
-    """n programs with the registers that they start from."""
+    """n programs with their initial registers."""
 
     registers: IntArray
     """(n, 3) initial x, y, z, each a digit."""
@@ -47,15 +55,15 @@ class Programs:
         return Programs(self.registers[rows], self.instructions[rows])
 
     def changes_y(self) -> BoolArray:
-        """Return for each of n programs whether an instruction changes y."""
+        """Return (n,) booleans: whether an instruction of the program changes y."""
         return np.asarray(np.isin(self.instructions, (SWAP, ACCUMULATE)).any(axis=1))
 
 
 def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArray | None = None) -> IntArray:
     """Return the (n, 2) final x and y.
 
-    `skipped` and `negated` are (n,) positions: of an instruction that is left out, and of one whose condition, if it
-    has one, is taken the wrong way.
+    `skipped` and `negated` are (n,) positions: of an instruction that is not executed, and of one whose condition, if
+    it has one, is negated.
     """
     x, y, z = programs.registers.T
     for position, op in enumerate(programs.instructions.T):
@@ -72,9 +80,8 @@ def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArra
     return np.column_stack([x, y])
 
 
-@dataclass(frozen=True)
 class Code(SeededTask):
-    """The code task; its fields are its difficulty parameters."""
+    """The code task."""
 
     name: ClassVar[str] = "code"
     about: ClassVar[str] = (
@@ -87,32 +94,25 @@ class Code(SeededTask):
     )
     strong_l2: ClassVar[float] = 1e-1
 
-    unlabelled: int = 1200
-    """Items to train on: two claims on each of half as many programs."""
-    teacher_examples: int = 400
-    """Claims with true labels that the teacher learned from."""
-    neighbours: int = 5
-    """Neighbours that the teacher asks."""
-    related_share: float = 0.5
-    """Share of the programs for which it is known whether the two claims differ."""
-    belief: float = 0.7
-    """Scale of the student's belief in a claim among its features."""
-    hidden: float = 0.4
-    """Scale of the student's hidden state among its features."""
-    style: float = 1.0
-    """Scale of the author's style among the student's features."""
-    spurious_agreement: float = 0.65
-    """How often the author goes with the label in what the teacher was taught on; elsewhere it says nothing."""
+    unlabelled: ItemCount = 1200
+    """Unlabelled items in the training set: two claims on each of half as many programs."""
+    teacher_examples: Count = 400
+    """Claims with true labels on which the teacher is trained."""
+    neighbours: Count = 5
+    """Nearest neighbours that the teacher averages over."""
+    related_share: Share = 0.5
+    """Share of the programs for which methods know whether the two claims differ."""
+    belief: Scale = 0.7
+    """Scale of the features that hold the student's belief in a claim."""
+    hidden: Scale = 0.4
+    """Scale of the features that hold the student's hidden state."""
+    style: Scale = 1.0
+    """Scale of the features that hold the author's style."""
+    spurious_agreement: Annotated[float, Field(ge=0.5, le=1)] = 0.65
+    """Probability that author and label agree in the teacher's training set; elsewhere they are independent."""
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.related_share <= 1, "related is a share, from 0 to 1")
-        self._require(0.5 <= self.spurious_agreement <= 1, "spurious_agreement is a share, from 0.5 to 1")
-        self._require(min(self.belief, self.hidden, self.style) > 0, "belief, hidden and style are above 0")
-        counts = (self.teacher_examples, self.neighbours)
-        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
-
-    def _pretrain(self, progress: Callable[[float], None]) -> Network:
-        """Return the network that learned to execute one instruction."""
+    def pretrain(self, progress: Callable[[float], None]) -> Network:
+        """Return the network that was trained to execute one instruction."""
         settings = {"steps": PRETRAINING_STEPS, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "hidden": HIDDEN}
 
         def make() -> dict[str, Float32Array]:
@@ -133,11 +133,11 @@ class Code(SeededTask):
 
         return Network.of_arrays(cached("code", settings, make))
 
-    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
         return self._draw_items(STANDARD_INSTRUCTIONS, STANDARD_MISTAKES, size, rng)
 
-    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """In a shifted world instructions and mistakes have other shares."""
+    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return items in which instructions and mistakes have other shares."""
         instruction_shares = rng.dirichlet(np.ones(INSTRUCTIONS))
         return self._draw_items(instruction_shares, rng.dirichlet(np.ones(len(STANDARD_MISTAKES))), size, rng)
 
@@ -146,38 +146,25 @@ class Code(SeededTask):
     ) -> Items:
         n_pairs = (size.unlabelled or self.unlabelled) // 2
         programs = _programs(instruction_shares, self.teacher_examples + n_pairs + size.test, rng)
-        index = np.arange(len(programs))
-        programs = programs[
-            np.insert(
-                index, self.teacher_examples + n_pairs, index[self.teacher_examples : self.teacher_examples + n_pairs]
-            )
-        ]
+        programs = programs[question_rows(self.teacher_examples, n_pairs, size.test)]
         claims, labels = _claims(programs, mistakes, rng)
         authors = self._authors(labels, n_pairs, rng)
 
+        teacher_rows, world_rows = slice(self.teacher_examples), slice(self.teacher_examples, None)
         view = _teacher_view(programs, claims, authors)
-        teacher = WeakTeacher.fit(
-            view[: self.teacher_examples], labels[: self.teacher_examples], neighbours=self.neighbours
-        )
-        weak = teacher.probabilities(view[self.teacher_examples :])
-        world_rows = slice(self.teacher_examples, None)
+        teacher = WeakTeacher.fit(view[teacher_rows], labels[teacher_rows], neighbours=self.neighbours)
         claims, labels = claims[world_rows], labels[world_rows]
-        features = self._features(programs[world_rows], claims, authors[world_rows], rng)
-        train_rows, test_rows = slice(2 * n_pairs), slice(2 * n_pairs, None)
-        return Items(
-            features=features[train_rows],
-            labels=labels[train_rows],
-            weak_labels=weak[train_rows],
-            test_features=features[test_rows],
-            test_labels=labels[test_rows],
-            test_weak_labels=weak[test_rows],
-            relations=pair_relations(
-                (claims[:n_pairs] == claims[n_pairs : 2 * n_pairs]).all(axis=1), self.related_share
-            ),
+        same_claim = (claims[:n_pairs] == claims[n_pairs : 2 * n_pairs]).all(axis=1)
+        return claim_items(
+            self._features(programs[world_rows], claims, authors[world_rows], rng),
+            labels,
+            teacher.probabilities(view[world_rows]),
+            pair_relations(same_claim, self.related_share),
+            pairs=n_pairs,
         )
 
     def _authors(self, labels: IntArray, n_pairs: int, rng: np.random.Generator) -> IntArray:
-        """Return which of two authors made each claim: for the teacher the one that goes with the label, mostly."""
+        """Return the author (0 or 1) of each claim. In the teacher's training set the author predicts the label."""
         authors = rng.integers(0, 2, len(labels))
         teacher_labels = labels[: self.teacher_examples]
         authors[: self.teacher_examples] = np.where(
@@ -191,7 +178,7 @@ class Code(SeededTask):
         self, programs: Programs, claims: IntArray, authors: IntArray, rng: np.random.Generator
     ) -> FloatArray:
         """Return the student's (n, d) features."""
-        network_output = _execute(self._pretrain(lambda share: None), programs)
+        network_output = _execute(self.pretrain(lambda share: None), programs)
         beliefs = claim_features(network_output, claims, rng, belief=self.belief, hidden=self.hidden)
         style_direction = rng.normal(size=STYLES)
         style = np.outer(2 * authors - 1, style_direction / np.linalg.norm(style_direction))
@@ -206,13 +193,13 @@ def _programs(
 
 
 def _encoded(programs: Programs) -> list[Float32Array]:
-    """Return one-hot x, y, z and then every instruction, each (n, 10) or (n, 8)."""
+    """Return one-hot x, y and z, each (n, 10), then each instruction, (n, 8)."""
     registers = [one_hot(register, 10) for register in programs.registers.T]
     return registers + [one_hot(op, INSTRUCTIONS) for op in programs.instructions.T]
 
 
 def _execute(network: Network, programs: Programs) -> NetworkOutput:
-    """Apply the network instruction by instruction, feeding back its probabilities of x and y."""
+    """Return the network's output after all instructions; its probabilities of x and y are fed back after each."""
     x, y, z, *instructions = _encoded(programs)
     for op in instructions:
         *_, hidden, output = network.activations(np.column_stack([x, y, z, op]))
@@ -222,7 +209,7 @@ def _execute(network: Network, programs: Programs) -> NetworkOutput:
 
 
 def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
-    """Return a (n, 2) claimed output for each program and its (n,) label; half of the claims are right."""
+    """Return the (n, 2) claimed outputs and their (n,) labels; half of the claims are right."""
     n, right = len(programs), run(programs)
     labels = rng.integers(0, 2, n)
     sign = rng.choice([-1, 1], n)
@@ -244,7 +231,7 @@ def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) 
 
 
 def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> FloatArray:
-    """Return the (n, 19) features of the teacher: claim against inputs, last instruction, the author."""
+    """Return the teacher's (n, 19) features: claim compared with inputs, last instruction, author."""
     x, y, z = programs.registers.T
     claimed_x, claimed_y = claims.T
     touches_y = programs.changes_y()
@@ -267,7 +254,7 @@ def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> Fl
 
 
 def _surface(programs: Programs, claims: IntArray) -> FloatArray:
-    """Return (n, 15) features of the look of a program and its claimed output, each about half a unit wide."""
+    """Return (n, 15) surface features of a program and its claimed output, each with a standard deviation near 0.5."""
     x, y, z = programs.registers.T
     claimed_x, claimed_y = claims.T
     return 0.6 * np.column_stack(

@@ -1,17 +1,17 @@
-"""Digits: is a handwritten digit five or more? The teacher sees it blurred, the student through a denoiser."""
+"""The digits task: is a handwritten digit five or more? The teacher sees the brightness of four quarters."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from aarlab.scenarios.task import WorldSize
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, train
-from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, SeededTask
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
 from aarlab.scenarios.tasks.weight_cache import cached
 from aarlab.scenarios.tasks.world_builder import Items
@@ -20,17 +20,16 @@ from aarlab.scenarios.toolkit.randomness import generator
 
 FIVE_OR_MORE = frozenset({5, 6, 7, 8, 9})
 PIXEL_OFFSETS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
-"""Rows and columns by which the denoiser sees each image shifted."""
+"""Offsets in rows and columns by which pretraining translates each image."""
 PRETRAINING_RUNS = 6
-"""Runs of pretraining; each world has the student of one, so that no single run's luck decides the task."""
+"""Pretrained students. Each world uses one of them, so that the task does not depend on one random initialisation."""
 MIN_WIDTH = 24
-"""A narrower student may represent all images alike."""
+"""A narrower student may give all images the same representation."""
 EPOCHS, BATCH, RATE = 24, 128, 3e-3
 
 
-@dataclass(frozen=True)
 class Digits(SeededTask):
-    """The digits task; its fields are its difficulty parameters."""
+    """The digits task."""
 
     name: ClassVar[str] = "digits"
     about: ClassVar[str] = (
@@ -41,29 +40,27 @@ class Digits(SeededTask):
     )
     strong_l2: ClassVar[float] = 1e-3
 
-    unlabelled: int = 1066
-    """Items to train on; a quarter of them are images shown again with a shift."""
-    teacher_examples: int = 80
-    """Images with true labels that the teacher learned from."""
-    neighbours: int = 3
-    """Neighbours that the teacher asks."""
-    width: int = 128
+    unlabelled: ItemCount = 1066
+    """Unlabelled items in the training set; a quarter of them repeat another image, translated by one pixel."""
+    teacher_examples: Count = 80
+    """Images with true labels on which the teacher is trained."""
+    neighbours: Count = 3
+    """Nearest neighbours that the teacher averages over."""
+    width: Annotated[int, Field(ge=MIN_WIDTH)] = 128
     """Width of the student's hidden layer."""
-    noise: float = 0.4
-    """Noise that the student learned to remove, in units of full brightness."""
+    noise: Annotated[float, Field(ge=0, le=2)] = 0.4
+    """Standard deviation of the noise that the student was trained to remove, in units of full brightness."""
 
-    def __post_init__(self) -> None:
-        counts = (self.teacher_examples, self.neighbours)
-        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
-        self._require(self.width >= MIN_WIDTH, f"width is {MIN_WIDTH} or more")
-        self._require(0 <= self.noise <= 2, "noise goes from 0 to 2")
-        self._require(
-            self.teacher_examples + _n_distinct(self.unlabelled) <= IMAGES - 100,
-            f"of {IMAGES} images 100 are for testing",
-        )
+    @model_validator(mode="after")
+    def _leaves_test_images(self) -> Self:
+        used = self.teacher_examples + _n_distinct(self.unlabelled)
+        if used > IMAGES - MIN_TEST_IMAGES:
+            limit = f"{MIN_TEST_IMAGES} of {IMAGES} must remain for the test"
+            raise ValueError(f"teacher_examples and unlabelled use {used} images; {limit}")
+        return self
 
-    def _pretrain(self, progress: Callable[[float], None]) -> list[Network]:
-        """Return the students' networks. They were trained on all images, without a label."""
+    def pretrain(self, progress: Callable[[float], None]) -> list[Network]:
+        """Return the students' networks, trained on all images without labels."""
 
         def make(run: int) -> dict[str, Float32Array]:
             rng = generator("digits", "denoiser", run)
@@ -89,11 +86,11 @@ class Digits(SeededTask):
             for run in range(PRETRAINING_RUNS)
         ]
 
-    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
         return self._draw_items(FIVE_OR_MORE, size, rng)
 
-    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """In a shifted world class 1 is another five of the ten digits."""
+    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return items whose class 1 consists of five other digits."""
         return self._draw_items(_shifted_class(rng), size, rng)
 
     def _draw_items(self, class_one: frozenset[int], size: WorldSize, rng: np.random.Generator) -> Items:
@@ -113,7 +110,7 @@ class Digits(SeededTask):
 
         shown = np.concatenate([images[pool], translated])
         teacher = WeakTeacher.fit(_quarters(images[teacher_rows]), labels[teacher_rows], neighbours=self.neighbours)
-        students = self._pretrain(lambda share: None)
+        students = self.pretrain(lambda share: None)
         student = students[rng.integers(len(students))]
         row = np.arange(len(repeated))
         return Items(
@@ -128,12 +125,13 @@ class Digits(SeededTask):
 
 
 def _n_distinct(total: int) -> int:
-    """Return how many of the unlabelled items are not images shown again: three in four."""
+    """Return the number of distinct images among `total` unlabelled items: three in four."""
     return total - total // 4
 
 
 IMAGES = 1797
-"""How many images scikit-learn's digits are, to be known without loading them."""
+"""Number of images in scikit-learn's digits, known without loading them."""
+MIN_TEST_IMAGES = 100
 
 
 @functools.cache
@@ -142,7 +140,7 @@ def _images() -> tuple[FloatArray, IntArray]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    assert len(bunch.images) == IMAGES, "scikit-learn's digits are not what they were"
+    assert len(bunch.images) == IMAGES, "scikit-learn's digits have another number of images"
     return bunch.images / 16.0, bunch.target.astype(np.int64)
 
 
@@ -157,7 +155,7 @@ def _hidden(student: Network, images: FloatArray) -> FloatArray:
 
 
 def _shifted_class(rng: np.random.Generator) -> frozenset[int]:
-    """Return five of the ten digits, neither the usual five nor the other five."""
+    """Return five of the ten digits, neither the standard class 1 nor its complement."""
     while True:
         five = frozenset(rng.permutation(10)[:5].tolist())
         if len(five & FIVE_OR_MORE) not in (0, 5):

@@ -1,4 +1,4 @@
-"""Math: is a claimed result right? The teacher estimates by rounding, the student computes digit by digit."""
+"""The math task: is a claimed result right? The teacher rounds the operands, the student was pretrained to compute."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from aarlab.scenarios.task import WorldSize
-from aarlab.scenarios.tasks.claims import NetworkOutput, claim_features, one_hot, pair_relations
+from aarlab.scenarios.tasks.claims import (
+    NetworkOutput,
+    claim_features,
+    claim_items,
+    one_hot,
+    pair_relations,
+    question_rows,
+)
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, log_softmax, train
-from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, Scale, SeededTask, Share
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
 from aarlab.scenarios.tasks.weight_cache import cached
 from aarlab.scenarios.tasks.world_builder import Items
@@ -28,7 +35,7 @@ HIDDEN = (256, 128)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProblemDistribution:
-    """Which problems are asked and which mistakes are made."""
+    """Distribution of problems and of mistakes in claims."""
 
     templates: FloatArray
     """(4,) share of each template."""
@@ -37,7 +44,7 @@ class ProblemDistribution:
     highest: tuple[int, int]
     """Largest a and b."""
     mistakes: FloatArray
-    """(5,) share among wrong claims: off by ten, off by one or two, wrong template, swapped digits, any number."""
+    """(5,) shares among wrong claims: off by ten, off by one or two, wrong template, swapped digits, random."""
 
 
 STANDARD = ProblemDistribution(
@@ -47,7 +54,7 @@ STANDARD = ProblemDistribution(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problems:
-    """n problems: a template each, and the operands a, b of two digits and c of one."""
+    """n problems: templates, operands a and b with two digits, operand c with one."""
 
     template: IntArray
     a: IntArray
@@ -70,9 +77,8 @@ class Problems:
         return np.column_stack([one_hot(self.template, TEMPLATES), *(one_hot(digit, 10) for digit in digits)])
 
 
-@dataclass(frozen=True)
 class Math(SeededTask):
-    """The math task; its fields are its difficulty parameters."""
+    """The math task."""
 
     name: ClassVar[str] = "math"
     about: ClassVar[str] = (
@@ -84,27 +90,21 @@ class Math(SeededTask):
     )
     strong_l2: ClassVar[float] = 1e-2
 
-    unlabelled: int = 1200
-    """Items to train on: two claims on each of half as many problems."""
-    teacher_examples: int = 200
-    """Claims with true labels that the teacher learned from."""
-    neighbours: int = 5
-    """Neighbours that the teacher asks."""
-    related_share: float = 0.3
-    """Share of the problems for which it is known whether the two claims differ."""
-    belief: float = 0.6
-    """Scale of the student's belief in a claim among its features."""
-    hidden: float = 0.4
-    """Scale of the student's hidden state among its features."""
+    unlabelled: ItemCount = 1200
+    """Unlabelled items in the training set: two claims on each of half as many problems."""
+    teacher_examples: Count = 200
+    """Claims with true labels on which the teacher is trained."""
+    neighbours: Count = 5
+    """Nearest neighbours that the teacher averages over."""
+    related_share: Share = 0.3
+    """Share of the problems for which methods know whether the two claims differ."""
+    belief: Scale = 0.6
+    """Scale of the features that hold the student's belief in a claim."""
+    hidden: Scale = 0.4
+    """Scale of the features that hold the student's hidden state."""
 
-    def __post_init__(self) -> None:
-        self._require(0 <= self.related_share <= 1, "related is a share, from 0 to 1")
-        self._require(self.belief > 0 and self.hidden > 0, "belief and hidden are above 0")
-        counts = (self.teacher_examples, self.neighbours)
-        self._require(min(counts) >= 1 and self.unlabelled >= 40, "counts are 1 or more, unlabelled 40 or more")
-
-    def _pretrain(self, progress: Callable[[float], None]) -> Network:
-        """Return the network that learned to compute."""
+    def pretrain(self, progress: Callable[[float], None]) -> Network:
+        """Return the network that was trained to compute."""
         settings: dict[str, float | int | str] = {
             "problems": PRETRAINING_PROBLEMS,
             "epochs": EPOCHS,
@@ -131,11 +131,11 @@ class Math(SeededTask):
 
         return Network.of_arrays(cached("math", settings, make))
 
-    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
         return self._draw_items(STANDARD, size, rng)
 
-    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """In a shifted world templates and mistakes have other shares, and the operands other ranges."""
+    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return items in which templates and mistakes have other shares and operands other ranges."""
         low = rng.integers(10, 60, 2)
         high = np.minimum(low + rng.integers(30, 60, 2), 99)
         distribution = ProblemDistribution(
@@ -149,38 +149,24 @@ class Math(SeededTask):
     def _draw_items(self, distribution: ProblemDistribution, size: WorldSize, rng: np.random.Generator) -> Items:
         n_pairs = (size.unlabelled or self.unlabelled) // 2
         problems = _problems(distribution, self.teacher_examples + n_pairs + size.test, rng)
-        index = np.arange(len(problems))
-        rows = np.insert(
-            index, self.teacher_examples + n_pairs, index[self.teacher_examples : self.teacher_examples + n_pairs]
-        )
-        problems = problems[rows]
+        problems = problems[question_rows(self.teacher_examples, n_pairs, size.test)]
         claims, labels = _claims(problems, distribution.mistakes, rng)
 
+        teacher_rows, world_rows = slice(self.teacher_examples), slice(self.teacher_examples, None)
         view = _teacher_view(problems, claims)
-        teacher = WeakTeacher.fit(
-            view[: self.teacher_examples], labels[: self.teacher_examples], neighbours=self.neighbours
-        )
-        problems, claims, labels = (
-            problems[self.teacher_examples :],
-            claims[self.teacher_examples :],
-            labels[self.teacher_examples :],
-        )
-        weak = teacher.probabilities(view[self.teacher_examples :])
-        features = self._features(problems, claims, rng)
-        train_rows, test_rows = slice(2 * n_pairs), slice(2 * n_pairs, None)
-        return Items(
-            features=features[train_rows],
-            labels=labels[train_rows],
-            weak_labels=weak[train_rows],
-            test_features=features[test_rows],
-            test_labels=labels[test_rows],
-            test_weak_labels=weak[test_rows],
-            relations=pair_relations(claims[:n_pairs] == claims[n_pairs : 2 * n_pairs], self.related_share),
+        teacher = WeakTeacher.fit(view[teacher_rows], labels[teacher_rows], neighbours=self.neighbours)
+        claims, labels = claims[world_rows], labels[world_rows]
+        return claim_items(
+            self._features(problems[world_rows], claims, rng),
+            labels,
+            teacher.probabilities(view[world_rows]),
+            pair_relations(claims[:n_pairs] == claims[n_pairs : 2 * n_pairs], self.related_share),
+            pairs=n_pairs,
         )
 
     def _features(self, problems: Problems, claims: IntArray, rng: np.random.Generator) -> FloatArray:
         """Return the student's (n, d) features."""
-        *_, hidden, output = self._pretrain(lambda share: None).activations(problems.encoded())
+        *_, hidden, output = self.pretrain(lambda share: None).activations(problems.encoded())
         network_output = NetworkOutput(log_softmax(output, DIGITS), hidden)
         beliefs = claim_features(network_output, _digits(claims), rng, belief=self.belief, hidden=self.hidden)
         return np.column_stack([beliefs, _surface(problems, claims)])
@@ -204,7 +190,7 @@ def _digits(numbers: IntArray) -> IntArray:
 
 
 def _claims(problems: Problems, mistakes: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
-    """Return a (n,) claimed result for each problem and its (n,) label; half of the claims are right."""
+    """Return the (n,) claimed results and their (n,) labels; half of the claims are right."""
     n, right = len(problems), problems.results()
     labels = rng.integers(0, 2, n)
     sign = rng.choice([-1, 1], n)
@@ -226,7 +212,7 @@ def _claims(problems: Problems, mistakes: FloatArray, rng: np.random.Generator) 
 
 
 def _teacher_view(problems: Problems, claims: IntArray) -> FloatArray:
-    """Return the (n, 11) features of the teacher: how far the claim is from an estimate with rounded operands."""
+    """Return the teacher's (n, 11) features: mainly the claim's distance from an estimate by rounded operands."""
     a, b = ((operand + 5) // 10 * 10 for operand in (problems.a, problems.b))
     off = np.abs(claims - _results(problems.template, a, b, problems.c))
     return np.column_stack(
@@ -244,7 +230,7 @@ def _teacher_view(problems: Problems, claims: IntArray) -> FloatArray:
 
 
 def _surface(problems: Problems, claims: IntArray) -> FloatArray:
-    """Return (n, 11) features of the look of a problem and its claim, each about half a unit wide."""
+    """Return (n, 11) surface features of a problem and its claim, each with a standard deviation near 0.5."""
     return 0.5 * np.column_stack(
         [
             claims / 500 - 1,

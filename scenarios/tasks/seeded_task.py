@@ -1,39 +1,53 @@
-"""What all embedded tasks share: parameters as fields, worlds by seed, pretraining that reports its progress."""
+"""The base class of tasks: parameters are pydantic fields, and every world follows from a seed."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from aarlab.scenarios.task import FULL, Progress, TaskParameters, World, WorldSize
 from aarlab.scenarios.tasks.world_builder import Items, build_world
 
+Count = Annotated[int, Field(ge=1)]
+ItemCount = Annotated[int, Field(ge=40)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Scale = Annotated[float, Field(gt=0)]
 
-@dataclass(frozen=True)
-class SeededTask(ABC):
-    """A task whose worlds are drawn from a random generator; the fields of a subclass are its difficulty parameters."""
+
+class SeededTask(BaseModel, ABC):
+    """A task whose worlds are drawn from a seeded generator.
+
+    The fields of a subclass are its difficulty parameters: each has a default, a range and a docstring, which
+    `aarlab tasks TASK` prints. Values are checked strictly: a string is not a number and 2.5 is not an integer.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     name: ClassVar[str]
+    """Name in scenarios and reports."""
     about: ClassVar[str]
-    strong_l2: ClassVar[float]
-    """Penalty of the student that is trained on true labels: the best for the task, found once on other seeds."""
+    """Description of items, teacher and student, for the prompts."""
+    strong_l2: ClassVar[float] = 1e-2
+    """L2 penalty of the student that is trained on true labels. Choose the best value on seeds that no run uses."""
 
     @property
     def parameters(self) -> TaskParameters:
-        """Difficulty parameters and their values."""
-        return asdict(self)
+        """Difficulty parameters by name."""
+        return self.model_dump()
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Pretrain the student, or find it in the cache."""
-        self._pretrain(lambda share: progress(f"pretraining for {self.name}", share) if progress else None)
+        """Pretrain the student, or load its weights from the cache."""
+        self.pretrain(lambda share: progress(f"pretraining for {self.name}", share) if progress else None)
         if progress:
             progress(f"pretraining for {self.name}", 1.0)
 
     def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
         """Return the world of a seed; see `Task.world`."""
-        draw = self._draw_shifted if shifted else self._draw
+        draw = self.draw_shifted if shifted else self.draw
 
         def items(rng: np.random.Generator) -> Items:
             return draw(size, rng)
@@ -41,19 +55,17 @@ class SeededTask(ABC):
         variant = "shifted" if shifted else "standard"
         return build_world(self.name, seed, items, variant=variant, strong_l2=self.strong_l2)
 
-    @abstractmethod
-    def _pretrain(self, progress: Callable[[float], None]) -> object:
-        """Pretrain the student unless that has been done, telling the share that is done."""
+    def pretrain(self, progress: Callable[[float], None]) -> object:
+        """Return the pretrained student, from the cache if possible; report the completed share, from 0 to 1.
+
+        The default is for tasks whose student needs no pretraining.
+        """
+        return None
 
     @abstractmethod
-    def _draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Draw the items of a world."""
+    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return the items of a standard world. All randomness must come from `rng`."""
 
     @abstractmethod
-    def _draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Draw the items of a shifted world."""
-
-    def _require(self, condition: bool, rule: str) -> None:
-        """Raise ValueError, naming the rule, unless the condition holds."""
-        if not condition:
-            raise ValueError(f"{self.name}: {rule}, not as in {self}")
+    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return the items of a world from a shifted distribution. All randomness must come from `rng`."""

@@ -100,7 +100,7 @@ def test_tuning_changes_settings_and_never_the_operator(seed: int, recipe: Recip
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
     """What a method sees of a small world."""
-    return task_registry.task("chat").world(5, size=SMOKE).inputs
+    return task_registry.make_task("chat").world(5, size=SMOKE).inputs
 
 
 @pytest.mark.parametrize("seed", range(12))

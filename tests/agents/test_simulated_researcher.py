@@ -80,7 +80,7 @@ def test_without_a_catalogue_it_says_what_it_needs(open_model: Open) -> None:
 
 @each_model
 def test_the_code_it_writes_runs(open_model: Open) -> None:
-    inputs = task_registry.task("chat").world(5, size=SMOKE).inputs
+    inputs = task_registry.make_task("chat").world(5, size=SMOKE).inputs
     written = {
         str(wish.arguments["text"])
         for _, reply in converse(open_model(7, "r1"), turns=20)

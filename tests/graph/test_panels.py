@@ -40,7 +40,7 @@ def test_the_winner_is_tried_on_every_other_task(tmp_path: Path) -> None:
     done = run(scenario(scoring=scoring), tmp_path / "run.db", progress=lambda what, share: waited.append(what))
     (closed,) = done.of(RunClosed)
     tried = {entry.task: entry for entry in entries(done, "transfer")}
-    assert tried.keys() == task_registry.TASKS.keys() - {"chat"}
+    assert tried.keys() == task_registry.BUILT_IN.keys() - {"chat"}
     assert {entry.subject for entry in tried.values()} == {closed.best}
     expected = {task: {"pgr": entry.pgr, "se": entry.se, "worlds": 2} for task, entry in tried.items()}
     assert done.summary["transfer"] == expected

@@ -7,7 +7,7 @@ import pytest
 from aarlab.scenarios import toolkit as tk
 from aarlab.scenarios.baselines import Baseline, load
 from aarlab.scenarios.task import SMOKE
-from aarlab.scenarios.task_registry import TASKS
+from aarlab.scenarios.task_registry import make_task
 
 BASELINES = load()
 each = pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
@@ -44,7 +44,7 @@ def test_a_baseline_is_a_method_file(baseline: Baseline) -> None:
 
 @each
 def test_baseline_predictions_can_be_scored(baseline: Baseline) -> None:
-    world = TASKS["code"].world(0, size=SMOKE)
+    world = make_task("code").world(0, size=SMOKE)
     namespace: dict[str, object] = {}
     exec(compile(baseline.code, baseline.name, "exec"), namespace)
     predictions = namespace["method"](world.inputs)  # type: ignore[operator]

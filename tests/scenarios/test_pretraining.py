@@ -1,7 +1,6 @@
 """What students are pretrained with: the cache, the network, the Poisson sampler."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from scipy.stats import poisson
 from threadpoolctl import threadpool_limits
 
-from aarlab.scenarios.task_registry import TASKS
+from aarlab.scenarios.task_registry import make_task
 from aarlab.scenarios.tasks import weight_cache
 from aarlab.scenarios.tasks.mlp import Network, log_softmax, train
 from aarlab.scenarios.tasks.poisson import poisson_counts
@@ -56,7 +55,7 @@ def test_pretraining_is_bitwise_independent_of_threads(tmp_path: Path, monkeypat
     for threads in (1, 2):
         monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / str(threads)))
         with threadpool_limits(threads):
-            replace(TASKS["chat"]).prepare(lambda what, share: None)
+            make_task("chat").prepare(lambda what, share: None)
         weight_cache.clear_memory()
         (path,) = (tmp_path / str(threads)).iterdir()
         with np.load(path) as file:

@@ -5,14 +5,14 @@ import pytest
 
 from aarlab.scenarios.baselines import load
 from aarlab.scenarios.task import World
-from aarlab.scenarios.task_registry import TASKS
+from aarlab.scenarios.task_registry import BUILT_IN, make_task
 
 SEEDS = range(100, 120)
 
 
-@pytest.fixture(scope="module", params=list(TASKS))
+@pytest.fixture(scope="module", params=list(BUILT_IN))
 def worlds(request: pytest.FixtureRequest) -> list[World]:
-    return [TASKS[request.param].world(seed) for seed in SEEDS]
+    return [make_task(request.param).world(seed) for seed in SEEDS]
 
 
 def mean_pgr(baseline: str, worlds: list[World]) -> float:

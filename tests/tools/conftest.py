@@ -30,7 +30,9 @@ def make_evaluator(sandbox: Sandbox) -> Iterator[Callable[..., Evaluator]]:
 
     def make(*, run_seed: int, in_sandbox: Sandbox = sandbox, fixed_world: bool = False) -> Evaluator:
         made.append(
-            Evaluator(task_registry.task("chat"), in_sandbox, run_seed=run_seed, full_worlds=2, fixed_world=fixed_world)
+            Evaluator(
+                task_registry.make_task("chat"), in_sandbox, run_seed=run_seed, full_worlds=2, fixed_world=fixed_world
+            )
         )
         return made[-1]
 

@@ -107,7 +107,7 @@ def test_no_label_goes_into_the_sandbox(sandbox: Sandbox, make_evaluator: Make, 
 
 def world_of(number: int, size: WorldSize = FULL) -> World:
     """Return a world of experiment r1.e1 of run 7, drawn as the evaluator draws it."""
-    return task_registry.task("chat").world(WorldSeeds.of(7).experiment("r1.e1", number), size=size)
+    return task_registry.make_task("chat").world(WorldSeeds.of(7).experiment("r1.e1", number), size=size)
 
 
 # -- what comes of it -----------------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ def told() -> list[float]:
 
 @pytest.fixture(scope="module")
 def compared(sandbox: Sandbox, told: list[float]) -> MethodComparison:
-    return compare(task_registry.task("chat"), METHODS, sandbox, worlds=3, progress=lambda _, share: told.append(share))
+    return compare(
+        task_registry.make_task("chat"), METHODS, sandbox, worlds=3, progress=lambda _, share: told.append(share)
+    )
 
 
 def standing(comparison: MethodComparison, method: str) -> MethodResult:
@@ -63,7 +65,7 @@ def test_every_run_is_told_of(compared: MethodComparison, told: list[float]) -> 
 
 
 def test_the_worlds_are_the_same_whoever_is_compared(sandbox: Sandbox, compared: MethodComparison) -> None:
-    alone = compare(task_registry.task("chat"), {"vanilla": METHODS["vanilla"]}, sandbox, worlds=3)
+    alone = compare(task_registry.make_task("chat"), {"vanilla": METHODS["vanilla"]}, sandbox, worlds=3)
     assert (alone.weak_acc, alone.strong_acc) == (compared.weak_acc, compared.strong_acc)
     assert standing(alone, "vanilla").pgr == standing(compared, "vanilla").pgr
 

@@ -30,7 +30,7 @@ class CountingSandbox:
 
 @pytest.fixture(autouse=True)
 def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_registry.task("chat").prepare()  # its weights stay where they are: in memory
+    task_registry.make_task("chat").prepare()  # its weights stay where they are: in memory
     monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
 
 
@@ -39,7 +39,7 @@ def score(
 ) -> EvaluationResult:
     """Score a method on a panel with a new evaluator, as another run would."""
     cache = ScoreCache.open() if cached else None
-    with Evaluator(task_registry.task("chat"), sandbox, run_seed=seed, full_worlds=2, cache=cache) as evaluator:
+    with Evaluator(task_registry.make_task("chat"), sandbox, run_seed=seed, full_worlds=2, cache=cache) as evaluator:
         results: Mapping[str, EvaluationResult] = asyncio.run(evaluator.panel({"it": code}, panel, 2))
         return results["it"]
 
@@ -74,13 +74,13 @@ def test_an_unreadable_cache_is_ignored(sandbox: Sandbox, tmp_path: Path) -> Non
 
 
 def test_the_cache_key_covers_code_worlds_task_and_knobs() -> None:
-    chat, easier = task_registry.task("chat"), task_registry.task("chat", {"separation": 1.5})
+    chat, easier = task_registry.make_task("chat"), task_registry.make_task("chat", {"separation": 1.5})
     keys = {
         score_key(chat, [1, 2], shifted=False, code="a"),
         score_key(chat, [1, 2], shifted=True, code="a"),
         score_key(chat, [2, 1], shifted=False, code="a"),
         score_key(chat, [1, 2], shifted=False, code="b"),
         score_key(easier, [1, 2], shifted=False, code="a"),
-        score_key(task_registry.task("math"), [1, 2], shifted=False, code="a"),
+        score_key(task_registry.make_task("math"), [1, 2], shifted=False, code="a"),
     }
     assert len(keys) == 6

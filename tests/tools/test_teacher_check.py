@@ -69,7 +69,7 @@ def test_the_check_result_is_hidden_from_the_researcher(team: TeamDriver) -> Non
 
 
 def test_shuffled_labels_are_a_deterministic_permutation() -> None:
-    inputs = task_registry.task("chat").world(3, size=SMOKE).inputs
+    inputs = task_registry.make_task("chat").world(3, size=SMOKE).inputs
     again = shuffled_weak_labels(inputs)
     assert np.array_equal(np.sort(again), np.sort(inputs.weak_labels))
     assert np.array_equal(again, shuffled_weak_labels(inputs))

@@ -55,6 +55,17 @@ class EvaluationResult:
     """Share of the planned worlds that the method was run on, in (0, 1]."""
 
 
+class TaskFactory(Protocol):
+    """A task that is made when its worlds are needed, so that recorded scores can be used without it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+
+    def make(self) -> Task:
+        """Return the task."""
+
+
 class EvaluatorProtocol(Protocol):
     """Whoever measures methods."""
 
@@ -62,7 +73,7 @@ class EvaluatorProtocol(Protocol):
         """Run a method on development worlds; `name` is unique in the run."""
 
     async def panel(
-        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
         """Run several methods, code by name, on the same worlds of a panel."""
 
@@ -140,7 +151,7 @@ class Evaluator:
         return replace(result, measurement=None) if fidelity == "smoke" else result
 
     async def panel(
-        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
         """Run several methods, code by name, on the same full worlds.
 
@@ -148,7 +159,7 @@ class Evaluator:
         compared on them, and what has been measured there once need not be measured again. `task` is another task than
         the run's, for `transfer`.
         """
-        panel_task, shifted = task or self._task, panel == "shifted"
+        panel_task, shifted = self._task if task is None else task.make(), panel == "shifted"
         seeds = [self._seeds.panel(panel, i) for i in range(worlds)]
         cache = None if panel == "final" else self._cache
         keys = (

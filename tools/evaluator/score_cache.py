@@ -20,6 +20,7 @@ from typing import Any, Self
 import aarlab.scenarios.toolkit
 from aarlab.memory.messages import canonical_json
 from aarlab.scenarios.task import Task
+from aarlab.scenarios.task_registry import task_version
 from aarlab.scenarios.tasks.weight_cache import cache_folder
 
 _NUMERICAL_LIBRARIES = ("numpy", "scipy", "scikit-learn")
@@ -71,7 +72,8 @@ class ScoreCache:
 
 def score_key(task: Task, seeds: Sequence[int], *, shifted: bool, code: str) -> str:
     """Return the key of a method's score on the full worlds of these seeds."""
-    key_json = canonical_json([task.name, dict(task.parameters), [str(seed) for seed in seeds], shifted, code])
+    identity = [task.name, task_version(task), dict(task.parameters)]
+    key_json = canonical_json([*identity, [str(seed) for seed in seeds], shifted, code])
     return hashlib.blake2b(key_json.encode(), digest_size=20).hexdigest()
 
 

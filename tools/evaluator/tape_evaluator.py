@@ -7,8 +7,7 @@ from aarlab.memory.events import TEAM, Evaluation, Fidelity, Panel
 from aarlab.memory.messages import content_hash
 from aarlab.memory.run_tape import EndOfTape
 from aarlab.memory.run_writer import RunWriter
-from aarlab.scenarios.task import Task
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, EvaluatorProtocol, Measurement
+from aarlab.tools.evaluator.run_evaluator import EvaluationResult, EvaluatorProtocol, Measurement, TaskFactory
 
 
 class TapeEvaluator:
@@ -24,7 +23,7 @@ class TapeEvaluator:
         return recorded or await self._live_evaluator_for(name).experiment(code, fidelity, name=name)
 
     async def panel(
-        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
         """Return how methods, code by name, do on a panel. Raises EndOfTape, in a replay."""
         recorded_results = panel_on_tape(self._file, methods, panel, worlds, task)
@@ -70,7 +69,7 @@ class RemeasuringEvaluator(TapeEvaluator):
         return recorded
 
     async def panel(
-        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: Task | None = None
+        self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
         """Return what is on tape of a panel, after scoring the methods on it again. Raises EndOfTape."""
         recorded = await super().panel(methods, panel, worlds, task=task)
@@ -104,7 +103,7 @@ def experiment_on_tape(file: RunWriter, code: str, fidelity: Fidelity, name: str
 
 
 def panel_on_tape(
-    file: RunWriter, methods: Mapping[str, str], panel: Panel, worlds: int, task: Task | None
+    file: RunWriter, methods: Mapping[str, str], panel: Panel, worlds: int, task: TaskFactory | None
 ) -> dict[str, EvaluationResult]:
     """Return what is on tape of a panel, by name."""
     task_name = None if task is None else task.name

@@ -58,10 +58,10 @@ def test_a_dial_turns_the_preset_of_the_file() -> None:
 
 
 def test_a_task_by_name_and_its_knob_go_together() -> None:
-    from aarlab.scenarios.task_registry import TASKS
+    from aarlab.scenarios.task_registry import make_task
 
     parameter, value = next(
-        (parameter, value) for parameter, value in TASKS["digits"].parameters.items() if isinstance(value, int)
+        (parameter, value) for parameter, value in make_task("digits").parameters.items() if isinstance(value, int)
     )
     task = load_scenario(None, ["task=digits", f"task.parameters.{parameter}={value}"]).task
     assert (task.name, task.parameters) == ("digits", {parameter: value})
