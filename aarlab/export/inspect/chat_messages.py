@@ -1,7 +1,7 @@
-"""What passed between agents and base models, in the words of Inspect. Needs the extra `inspect`.
+"""Convert messages, replies, tools and token usage to Inspect's types.
 
-Every message can be turned back into the one that it was (`inspect_reading`). The id of a message is the hash of what
-it says: of messages that differ in nothing else Inspect keeps one, and ids of another kind would then be anybody's.
+`request_reader` converts messages back without loss. The id of a message is the hash of its content, because Inspect
+keeps only one of several messages that differ only in their ids.
 """
 
 from collections.abc import Iterable, Iterator
@@ -47,65 +47,66 @@ _STOPS: dict[str, StopReason] = {
 
 
 class ChatMessages:
-    """Says messages in Inspect's words, each once: what is said again and again is the same object every time."""
+    """Converts messages of aarlab, and returns the same object for the same message every time."""
 
     def __init__(self) -> None:
-        """Begin with nothing said."""
-        self._answers: dict[str, ChatMessageAssistant] = {}
-        """By the key of the message."""
+        """Start with empty caches."""
+        self._replies: dict[str, ChatMessageAssistant] = {}
+        """By message key."""
         self._user_messages: dict[tuple[str, str], list[ChatMessage]] = {}
-        """By the keys of the message and of that before it, which names the tools."""
+        """By the keys of the message and of the message before it, which has the names of the tools."""
         self._systems: dict[str, ChatMessageSystem] = {}
 
     def conversation(self, conversation: Conversation) -> list[ChatMessage]:
-        """Return a conversation. One without a system prompt begins with its first message."""
-        found: list[ChatMessage] = []
+        """Return the messages of a conversation, the system prompt first if there is one."""
+        chat: list[ChatMessage] = []
         if system := conversation.system:
-            found.append(self._systems.setdefault(system, ChatMessageSystem(id=content_hash(system), content=system)))
+            chat.append(self._systems.setdefault(system, ChatMessageSystem(id=content_hash(system), content=system)))
         for before, message in pairwise((Message("user", ()), *conversation.messages)):
             if message.speaker == "assistant":
-                found.append(self.answer(message))
+                chat.append(self.reply(message))
             else:
                 key = message.key, before.key
                 if key not in self._user_messages:
                     self._user_messages[key] = list(_user(message, before))
-                found += self._user_messages[key]
-        return found
+                chat += self._user_messages[key]
+        return chat
 
-    def answer(self, message: Message) -> ChatMessageAssistant:
-        """Return what a base model said."""
-        if message.key not in self._answers:
-            self._answers[message.key] = _assistant(message)
-        return self._answers[message.key]
+    def reply(self, message: Message) -> ChatMessageAssistant:
+        """Return the reply of a base model."""
+        if message.key not in self._replies:
+            self._replies[message.key] = _assistant(message)
+        return self._replies[message.key]
 
 
 def _user(message: Message, before: Message) -> Iterator[ChatMessage]:
-    """Yield what somebody was told after what was said before, part by part."""
+    """Yield the messages of Inspect for a user message; `before` is the message before it."""
     parts = _parts(message)
-    names = {use.id: use.name for use in before.tool_calls}
-    # Results of tools in a row are taken for one message, and words for another.
+    names = {call.id: call.name for call in before.tool_calls}
+    # Without part numbers, consecutive tool results are read back as one message and text as another.
     after_results = bool(before.blocks) and isinstance(before.blocks[-1], ToolResult)
     mixed = len(parts) > 1 and len(message.tool_results) < len(parts)
     counted = mixed or (after_results and bool(message.tool_results))
     for number, part in enumerate(parts):
-        about: dict[str, Any] = {"id": key_of(*part), "metadata": {PART: number} if counted else None}
+        common: dict[str, Any] = {"id": key_of(*part), "metadata": {PART: number} if counted else None}
         match part:
-            case [ToolResult(tool_call_id=use, content=content) as result]:
+            case [ToolResult(tool_call_id=call_id, content=content) as result]:
                 error = error_of(result)
-                yield ChatMessageTool(content=content, tool_call_id=use, function=names.get(use), error=error, **about)
+                function = names.get(call_id)
+                yield ChatMessageTool(content=content, tool_call_id=call_id, function=function, error=error, **common)
             case [Text(text=text)]:
-                yield ChatMessageUser(content=text, **about)
+                yield ChatMessageUser(content=text, **common)
             case _:
-                yield ChatMessageUser(content=list(_contents(part)), **about)
+                yield ChatMessageUser(content=list(_contents(part)), **common)
 
 
 def key_of(*part: Block) -> str:
-    """Return the id of a message with a part of what somebody was told."""
+    """Return the id of the message of Inspect that has these blocks of a user message."""
     return Message("user", part).key
 
 
 def _parts(message: Message) -> list[list[Block]]:
-    """Return the parts of what somebody was told: each result of a tool, and the words between them."""
+    """Return the blocks of a user message in groups: each tool result, and the other blocks between tool results."""
     parts: list[list[Block]] = []
     for is_result, group in groupby(message.blocks, lambda block: isinstance(block, ToolResult)):
         blocks = list(group)
@@ -114,25 +115,25 @@ def _parts(message: Message) -> list[list[Block]]:
 
 
 def error_of(result: ToolResult) -> ToolCallError | None:
-    """Return what a tool complained of, None if it did not."""
+    """Return the error of a tool result; None if it has none."""
     return ToolCallError("unknown", result.content) if result.is_error else None
 
 
 def _assistant(message: Message) -> ChatMessageAssistant:
     kinds = ["tool_use" if isinstance(block, ToolCall) else "content" for block in message.blocks]
-    # In Inspect uses of tools come last.
+    # Inspect has tool calls after all contents.
     metadata = None if kinds == sorted(kinds) else {BLOCKS: kinds}
     return ChatMessageAssistant(
         id=message.key,
         content=list(_contents(message.blocks)),
-        tool_calls=[_tool_call(use) for use in message.tool_calls] or None,
+        tool_calls=[_tool_call(call) for call in message.tool_calls] or None,
         metadata=metadata,
     )
 
 
-def _tool_call(use: ToolCall) -> InspectToolCall:
-    unreadable = "its input was not JSON" if INVALID_INPUT in use.arguments else None
-    return InspectToolCall(use.id, use.name, dict(use.arguments), parse_error=unreadable)
+def _tool_call(call: ToolCall) -> InspectToolCall:
+    parse_error = "the arguments are not JSON" if INVALID_INPUT in call.arguments else None
+    return InspectToolCall(call.id, call.name, dict(call.arguments), parse_error=parse_error)
 
 
 def _contents(blocks: Iterable[Block]) -> Iterator[Content]:
@@ -145,31 +146,31 @@ def _contents(blocks: Iterable[Block]) -> Iterator[Content]:
             case RedactedThinking(data=data):
                 yield ContentReasoning(reasoning=data, redacted=True)
             case ToolCall() | ToolResult():
-                pass  # Those have their place beside the content.
+                pass  # Inspect has them outside of the content.
 
 
 def output(call: ModelCall, reply: ChatMessageAssistant) -> ModelOutput:
-    """Return what a base model answered."""
+    """Return the output of a model call."""
     choice = ChatCompletionChoice(message=reply, stop_reason=_STOPS.get(call.stop_reason, "unknown"))
     return ModelOutput(model=call.model, choices=[choice], usage=usage([call]))
 
 
 def usage(calls: Iterable[ModelCall | FailedModelCall]) -> ModelUsage:
-    """Return the sum of what calls took. The cost is None if that of one is not known.
+    """Return the total token usage and cost of calls. The cost is None if the cost of any call is not known.
 
-    Inspect counts what came from a cache, or was put there, beside the input; the run file as a part of it.
+    Inspect counts tokens read from or written to a cache separately. In the run file they are part of the input tokens.
     """
     call_list = list(calls)
     read, written = (
         sum(call.cache_read_tokens for call in call_list),
         sum(call.cache_written_tokens for call in call_list),
     )
-    everything, said = sum(call.input_tokens for call in call_list), sum(call.output_tokens for call in call_list)
+    inputs, outputs = sum(call.input_tokens for call in call_list), sum(call.output_tokens for call in call_list)
     costs = [call.cost_usd for call in call_list]
     return ModelUsage(
-        input_tokens=everything - read - written,
-        output_tokens=said,
-        total_tokens=everything + said,
+        input_tokens=inputs - read - written,
+        output_tokens=outputs,
+        total_tokens=inputs + outputs,
         input_tokens_cache_read=read,
         input_tokens_cache_write=written,
         total_cost=None if None in costs else sum(cost for cost in costs if cost is not None),
@@ -177,7 +178,7 @@ def usage(calls: Iterable[ModelCall | FailedModelCall]) -> ModelUsage:
 
 
 def tool_info(tool: ToolSpec) -> ToolInfo:
-    """Return a tool as it was offered. Where Inspect has no words for its schema, it is kept as it is beside them."""
+    """Return a tool of a request. Its options have the JSON Schema if Inspect's parameters cannot represent it."""
     schema = dict(tool.schema)
     parameters = ToolParams(properties=schema.get("properties", {}), required=schema.get("required", []))
     options = None if schema_of(parameters) == schema else {SCHEMA: schema}

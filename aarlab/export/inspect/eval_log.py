@@ -1,4 +1,4 @@
-"""A run as Inspect has an evaluation: one sample, whose transcript has a lane for each agent. Needs `inspect`."""
+"""Convert a run to an Inspect log with one sample. Its transcript has a span for each agent."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -28,14 +28,14 @@ _STATUSES: dict[Status, EvalStatus] = {
     "done": "success", "stopped": "cancelled", "failed": "error", "running": "started",
 }  # fmt: skip
 _LIMITS: dict[str, Literal["cost", "token", "turn"]] = {"usd": "cost", "tokens": "token", "calls": "turn"}
-"""By the unit of a budget."""
+"""Inspect's type of limit, by the unit of a budget."""
 
 
 def eval_log(file: RunReader) -> EvalLog:
-    """Return a run as a log."""
+    """Return the log of a run."""
     info, transcript = file.info(), Transcript(file)
     sample = _sample(file, info, transcript)
-    began, ended = transcript.moments
+    started, ended = transcript.first_and_last_time
     return EvalLog(
         status=_STATUSES[info.status],
         eval=_spec(info, transcript),
@@ -45,7 +45,7 @@ def eval_log(file: RunReader) -> EvalLog:
             scores=results(sample.scores or {}),
         ),
         stats=EvalStats(
-            started_at=began, completed_at=ended, model_usage=sample.model_usage, role_usage=sample.role_usage
+            started_at=started, completed_at=ended, model_usage=sample.model_usage, role_usage=sample.role_usage
         ),
         error=sample.error,
         samples=[sample],
@@ -53,30 +53,30 @@ def eval_log(file: RunReader) -> EvalLog:
 
 
 def _spec(info: RunInfo, transcript: Transcript) -> EvalSpec:
-    """Return what was to be done, and by whom."""
+    """Return the task, its arguments and the models of the run."""
     team, structure = info.scenario["team"], info.scenario.get("structure", {})
-    turned = {name: value for name, value in structure.items() if name != "preset" and value not in (None, {})}
-    asides = {role: calls[0].model for role, calls in transcript.calls("role").items() if role != "researcher"}
+    dials = {name: value for name, value in structure.items() if name != "preset" and value not in (None, {})}
+    role_models = {role: calls[0].model for role, calls in transcript.calls("role").items() if role != "researcher"}
     return EvalSpec(
         eval_id=info.run_id,
         run_id=info.run_id,
         task_id=info.run_id,
         created=info.created_at,
         task=f"aarlab/{info.scenario['name']}",
-        task_args={"seed": info.seed, "researchers": team["researchers"], "preset": structure.get("preset"), **turned},
+        task_args={"seed": info.seed, "researchers": team["researchers"], "preset": structure.get("preset"), **dials},
         dataset=EvalDataset(name=info.scenario["task"]["name"], samples=1, sample_ids=[info.run_id]),
         model=team["model"],
-        model_roles={role: ModelConfig(model=model) for role, model in asides.items()} or None,
+        model_roles={role: ModelConfig(model=model) for role, model in role_models.items()} or None,
         config=EvalConfig(epochs=1),
         packages={"aarlab": info.aarlab_version},
     )
 
 
 def _sample(file: RunReader, info: RunInfo, transcript: Transcript) -> EvalSample:
-    """Return what happened. Its conversation is that of the researcher who won."""
-    task, (began, ended) = info.scenario["task"]["name"], transcript.moments
+    """Return the sample. Its messages are the conversation of the researcher whose finding won, or of `r1`."""
+    task, (started, ended) = info.scenario["task"]["name"], transcript.first_and_last_time
     messages, output = transcript.conversation(_winner(info) or "r1")
-    about = {"scenario": info.scenario, "summary": info.summary, "digest": file.digest(), "sandbox": info.sandbox}
+    metadata = {"scenario": info.scenario, "summary": info.summary, "digest": file.digest(), "sandbox": info.sandbox}
     failed = info.status == "failed"
     return EvalSample(
         id=info.run_id,
@@ -87,30 +87,30 @@ def _sample(file: RunReader, info: RunInfo, transcript: Transcript) -> EvalSampl
         messages=messages,
         output=output,
         scores=scores(info.summary or {}),
-        metadata={"seed": info.seed, "past": list(info.fork_history), **about},
+        metadata={"seed": info.seed, "fork_history": list(info.fork_history), **metadata},
         events=transcript.events,
         model_usage={name: usage(calls) for name, calls in transcript.calls("model").items()},
         role_usage={name: usage(calls) for name, calls in transcript.calls("role").items()},
-        started_at=began or None,
+        started_at=started or None,
         completed_at=ended or None,
-        total_time=_seconds(began, ended) if began else None,
+        total_time=_seconds(started, ended) if started else None,
         error=EvalError(message="the run failed", traceback="", traceback_ansi="") if failed else None,
         limit=_limit(file, info.scenario["budget"]),
     )
 
 
-def _seconds(began: str, ended: str) -> float:
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+def _seconds(started: str, ended: str) -> float:
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def _winner(info: RunInfo) -> str | None:
-    """Return the researcher whose finding won; None if there is none."""
+    """Return the researcher whose finding won; None if no finding won."""
     best = (info.summary or {}).get("best")
     return None if best is None else str(best["finding"]).split(".")[0]
 
 
 def _limit(file: RunReader, budget: dict[str, Any]) -> EvalSampleLimit | None:
-    """Return the budget that ended the run; None if none did."""
+    """Return the budget that ended the run; None if no budget did."""
     for entry in file.entries(LimitReached):
         match entry.event:
             case LimitReached(ends_run=True, field=field, message=message):

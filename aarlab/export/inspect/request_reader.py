@@ -1,4 +1,4 @@
-"""What a base model was asked, read back from a model event of Inspect. Needs the extra `inspect`."""
+"""Read the request to a base model back from a model event of an exported Inspect log."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -22,30 +22,30 @@ from aarlab.memory.messages import (
 )
 
 PART = "part"
-"""In the metadata of a message: which part it is, from 0 on, of one that would else be taken for several, or for a part
-of the one before.
+"""Metadata of a message: its index in a message of aarlab that Inspect splits into several. Present where the roles of
+the messages do not show which of them belong together.
 """
 BLOCKS = "blocks"
-"""In the metadata of an answer: in which order there were contents and uses of tools, where the uses are not last."""
+"""Metadata of a reply: the order of contents and tool calls. Present where tool calls are not last."""
 SCHEMA = "input_schema"
-"""Among the options of a tool: its JSON Schema, where Inspect cannot say it."""
+"""Option of a tool: its JSON Schema. Present where Inspect's parameters cannot represent it."""
 
 
 def request_of(event: ModelEvent) -> Request:
-    """Return what a base model was asked, from a model event of a log that aarlab has exported.
+    """Return the request of a model event from a log that aarlab exported.
 
-    Where the event's metadata say that it is `exact`, the hash of the request is the one they name.
+    If the metadata of the event have `exact`, the request has the hash in the metadata `request`.
     """
     conversation = Conversation.begin("".join(message.text for message in event.input if message.role == "system"))
     for parts in _grouped_parts(message for message in event.input if message.role != "system"):
         conversation = conversation.then(_message(parts))
-    return Request(conversation, tuple(_tool(tool) for tool in event.tools))
+    return Request(conversation, tuple(_tool_spec(tool) for tool in event.tools))
 
 
-def _grouped_parts(said: Iterable[ChatMessage]) -> Iterator[list[ChatMessage]]:
-    """Yield for each message its parts: results of tools in a row, or what is counted as parts of one."""
+def _grouped_parts(messages: Iterable[ChatMessage]) -> Iterator[list[ChatMessage]]:
+    """Yield the parts of each message of aarlab: tool results in a row, or messages with consecutive part numbers."""
     parts: list[ChatMessage] = []
-    for message in said:
+    for message in messages:
         part = _part(message)
         if (
             parts
@@ -69,21 +69,21 @@ def _is_plain_tool_result(message: ChatMessage) -> bool:
 
 
 def _message(parts: list[ChatMessage]) -> Message:
-    """Return the message whose parts these are."""
+    """Return the message of aarlab that has these parts."""
     match parts:
-        case [ChatMessageAssistant() as answer]:
-            return Message("assistant", tuple(_answered(answer)))
+        case [ChatMessageAssistant() as reply]:
+            return Message("assistant", tuple(_assistant_blocks(reply)))
         case _:
             return Message("user", tuple(block for part in parts for block in _user_blocks(part)))
 
 
-def _answered(answer: ChatMessageAssistant) -> Iterator[Block]:
-    contents = _blocks(answer.content_list)
-    uses = (ToolCall(call.id, call.function, call.arguments) for call in answer.tool_calls or ())
-    for kind in (answer.metadata or {}).get(BLOCKS, ()):
-        yield next(contents) if kind == "content" else next(uses)
+def _assistant_blocks(reply: ChatMessageAssistant) -> Iterator[Block]:
+    contents = _blocks(reply.content_list)
+    calls = (ToolCall(call.id, call.function, call.arguments) for call in reply.tool_calls or ())
+    for kind in (reply.metadata or {}).get(BLOCKS, ()):
+        yield next(contents) if kind == "content" else next(calls)
     yield from contents
-    yield from uses
+    yield from calls
 
 
 def _user_blocks(part: ChatMessage) -> Iterator[Block]:
@@ -103,16 +103,16 @@ def _blocks(contents: Iterable[Content]) -> Iterator[Block]:
             case "reasoning":
                 yield Thinking(content.reasoning, content.signature or "")
             case other:
-                raise ValueError(f"a run file has no content of the type {other!r}")
+                raise ValueError(f"content of type {other!r}, which an exported run does not have")
 
 
-def _tool(tool: ToolInfo) -> ToolSpec:
+def _tool_spec(tool: ToolInfo) -> ToolSpec:
     schema = (tool.options or {}).get(SCHEMA) or schema_of(tool.parameters)
     return ToolSpec(tool.name, tool.description, schema)
 
 
 def schema_of(parameters: ToolParams) -> dict[str, Json]:
-    """Return the JSON Schema of a tool's arguments, without what Inspect adds to it."""
+    """Return the JSON Schema of a tool's arguments without the defaults that Inspect adds."""
     schema: dict[str, Any] = parameters.model_dump(exclude_none=True)
     if schema["additionalProperties"] is False:
         del schema["additionalProperties"]

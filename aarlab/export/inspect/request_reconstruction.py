@@ -1,7 +1,7 @@
-"""What base models were asked in a run, to the letter, put together again from its events.
+"""Reconstruct the requests to base models from the events of a run.
 
-Of a call the run file keeps a hash over the whole request; what was said is kept once, as it was said. The hash tells
-whether what is put together here is what was asked then.
+For each model call the run file has the hash of the request, and each message once. The hash confirms that a
+reconstructed request is the one that was sent.
 """
 
 import json
@@ -19,59 +19,59 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(frozen=True, slots=True)
 class ReconstructedRequest:
-    """What stood before a base model when it was called."""
+    """A request to a base model, reconstructed from the run file."""
 
     request: Request
-    """Without a system prompt and tools where these are not known."""
+    """Without system prompt and tools if they are not known."""
     exact: bool
-    """Whether it has the hash that the run file has of what was asked."""
+    """Whether the request has the recorded hash."""
 
 
 @dataclass(slots=True)
 class _CallerState:
-    """One who is asked, with what it has been told and has said so far."""
+    """The conversation of one agent in one role, up to the current event."""
 
     conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
     tools: tuple[ToolSpec, ...] = ()
-    """All that it was given."""
+    """All tools of the agent."""
     stage: str | None = None
-    """Where it stands in a fixed workflow, in which not all tools are offered all the time."""
+    """Current stage of a staged workflow, which limits the visible tools; None in other workflows."""
 
     def add(self, *messages: Message) -> None:
-        """Add what was told or answered."""
+        """Append messages to the conversation."""
         self.conversation = self.conversation.then(*messages)
 
     @property
     def visible_tools(self) -> tuple[ToolSpec, ...]:
-        """The tools that are before it now."""
+        """The tools that a request contains at the current stage."""
         return self.tools if self.stage is None else tuple(t for t in self.tools if t.name in STAGES[self.stage].tools)
 
 
 class RequestReconstructor:
-    """Follows a run's events, and knows at each call what was asked."""
+    """Reads the events of a run in order and reconstructs the request of each model call."""
 
     def __init__(self, file: RunReader, entries: Sequence[LogEntry]) -> None:
-        """Take an open run file and all its events, which are then to be followed in order."""
+        """Prepare for an open run file and all its events. Pass the events to `follow` in the same order."""
         self._file = file
-        self._hashes = _hashes(entries)
+        self._failed_call_hashes = _failed_call_hashes(entries)
         self._role_prompts = role_prompts(file)
         self._states: dict[tuple[str, Role], _CallerState] = {}
-        """By stream and role: a reviewer is asked by several researchers at a time."""
+        """By stream and role, because one reviewer has separate conversations about several researchers."""
         self._summariser_message: dict[str, Message] = {}
-        """By stream, what a researcher was last told when it had to sum up."""
+        """By stream: the last request to summarise the conversation."""
 
     def conversation(self, researcher: str) -> Conversation:
-        """Return what a researcher has been told and has said so far."""
+        """Return the conversation of a researcher up to the last event that was followed."""
         return self._state_of(researcher, "researcher").conversation
 
     def follow(self, entry: LogEntry) -> ReconstructedRequest | None:
-        """Take in the next event. Where it is a call of a base model, also a failed one, return what was asked."""
+        """Process the next event. Return the request if the event is a model call, failed calls included, else None."""
         stream, message = entry.stream, self._file.message
         match entry.event:
-            case AgentSetup() as brief:
-                state = self._state_of(stream, brief.role)
-                state.conversation = _under(self._file.text(brief.system), state.conversation.messages)
-                state.tools, state.stage = _specs(self._file.text(brief.tools)), None
+            case AgentSetup() as setup:
+                state = self._state_of(stream, setup.role)
+                state.conversation = _with_system(self._file.text(setup.system), state.conversation.messages)
+                state.tools, state.stage = _tool_specs(self._file.text(setup.tools)), None
             case Decision(decision="next_step", choice=choice):
                 self._state_of(stream, "researcher").stage = choice if choice in STAGES else None
             case Prompted(role="summariser", message=key):
@@ -81,15 +81,15 @@ class RequestReconstructor:
             case Compaction(dropped=dropped, summary=key):
                 state = self._state_of(stream, "researcher")
                 kept = state.conversation.messages[dropped:]
-                state.conversation = _under(state.conversation.system, (message(key), *kept))
+                state.conversation = _with_system(state.conversation.system, (message(key), *kept))
             case FailedModelCall(role=role):
-                return self._reconstructed(stream, role, self._hashes.get(event_id(entry)))
+                return self._reconstructed(stream, role, self._failed_call_hashes.get(event_id(entry)))
             case ModelCall(role="summariser", request=hash):
                 return self._reconstructed(stream, "summariser", hash)
             case ModelCall(role=role, request=hash, reply=key):
-                asked = self._reconstructed(stream, role, hash)
+                reconstructed = self._reconstructed(stream, role, hash)
                 self._state_of(stream, role).add(message(key))
-                return asked
+                return reconstructed
             case _:
                 pass
         return None
@@ -98,68 +98,67 @@ class RequestReconstructor:
         return self._states.setdefault((stream, role), _CallerState())
 
     def _add_message(self, stream: str, role: Role, message: Message) -> None:
-        """Let somebody hear a message. Only researchers remember what was before, apart from uses of tools."""
+        """Append a message. Roles other than researcher start a new conversation unless it has tool results."""
         if role != "researcher" and not message.tool_results:
             self._states[stream, role] = _CallerState()
         self._state_of(stream, role).add(message)
 
     def _reconstructed(self, stream: str, role: Role, hash: str | None) -> ReconstructedRequest:
-        """Return what somebody was asked: of all that it may have been, what has the hash, else the likeliest."""
-        likeliest: Request | None = None
+        """Return the candidate with the recorded hash, or the most likely one if none has it."""
+        most_likely: Request | None = None
         for request in self._candidates(stream, role):
             if request.hash == hash:
                 return ReconstructedRequest(request, exact=True)
-            likeliest = likeliest or request
-        assert likeliest is not None, "there is always something that may have been asked"
-        return ReconstructedRequest(likeliest, exact=False)
+            most_likely = most_likely or request
+        assert most_likely is not None, "every role has at least one candidate"
+        return ReconstructedRequest(most_likely, exact=False)
 
     def _candidates(self, stream: str, role: Role) -> Iterator[Request]:
-        """Yield what somebody may have been asked, the likeliest first."""
+        """Yield the requests that may have been sent, the most likely first."""
         if role == "summariser":
             yield from self._summariser_candidates(stream)
             return
         state = self._state_of(stream, role)
         yield Request(state.conversation, state.visible_tools)
-        # What those who are asked in passing were told of who they are is not in the file. Without a hash to
-        # confirm it, nothing is claimed.
+        # The run file has no system prompts of the other roles. A prompt of this version counts only if the hash fits.
         for role_prompt in self._role_prompts.get(role, ()):
-            yield Request(_under(role_prompt.system, state.conversation.messages), role_prompt.tools)
+            yield Request(_with_system(role_prompt.system, state.conversation.messages), role_prompt.tools)
 
     def _summariser_candidates(self, stream: str) -> Iterator[Request]:
-        """Yield what may have been summed up: each beginning of the conversation, with the question behind it."""
+        """Yield each beginning of the conversation, followed by the request to summarise it."""
         state, question = self._state_of(stream, "researcher"), self._summariser_message[stream]
         messages = state.conversation.messages
         for length in (n_droppable(messages), *range(len(messages) + 1)):
-            yield Request(_under(state.conversation.system, (*messages[:length], question)), state.visible_tools)
+            yield Request(_with_system(state.conversation.system, (*messages[:length], question)), state.visible_tools)
 
 
 def event_id(entry: LogEntry) -> str:
-    """Return the place of an event in its run file, such as `r3.17`: stream and ordinal."""
+    """Return the id of an event in its run file, stream and ordinal, such as `r3.17`."""
     return f"{entry.stream}.{entry.ordinal}"
 
 
-def _under(system: str, messages: Sequence[Message]) -> Conversation:
-    """Return a conversation that begins with a system prompt."""
+def _with_system(system: str, messages: Sequence[Message]) -> Conversation:
+    """Return a conversation with a system prompt and messages."""
     return Conversation.begin(system).then(*messages)
 
 
-def _hashes(entries: Sequence[LogEntry]) -> dict[str, str]:
-    """Return the hashes of the requests that failed, by place: each is that of the call which ended the attempts."""
-    found: dict[str, str] = {}
-    ending: dict[tuple[str, Role], str] = {}
+def _failed_call_hashes(entries: Sequence[LogEntry]) -> dict[str, str]:
+    """Return the request hash of each failed call, by event id: that of the call which ended the series of attempts."""
+    hashes: dict[str, str] = {}
+    final_hash: dict[tuple[str, Role], str] = {}
     for entry in reversed(entries):
         match entry.event:
             case ModelCall(role=role, request=request):
-                ending[entry.stream, role] = request
-            case Compaction(rejected_request=str(refused)):
-                ending[entry.stream, "researcher"] = refused
-            case FailedModelCall(role=role) if (entry.stream, role) in ending:
-                found[event_id(entry)] = ending[entry.stream, role]
+                final_hash[entry.stream, role] = request
+            case Compaction(rejected_request=str(rejected)):
+                final_hash[entry.stream, "researcher"] = rejected
+            case FailedModelCall(role=role) if (entry.stream, role) in final_hash:
+                hashes[event_id(entry)] = final_hash[entry.stream, role]
             case _:
                 pass
-    return found
+    return hashes
 
 
-def _specs(definitions: str) -> tuple[ToolSpec, ...]:
-    """Read tool definitions as the run file keeps them."""
+def _tool_specs(definitions: str) -> tuple[ToolSpec, ...]:
+    """Parse the tool definitions that the run file has."""
     return tuple(map(tool_from_json, json.loads(definitions)))

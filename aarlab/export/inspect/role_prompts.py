@@ -1,7 +1,7 @@
-"""What those who are asked in passing (reviewer, librarian, overseer, planner) are told of who they are.
+"""System prompts and tools of the reviewer, librarian, overseer and planner.
 
-It does not stand in the run file: it is what this version of aarlab says, and may not be what another said. Where that
-matters, the hash of a recorded request tells whether it is.
+The run file does not contain them. These are the prompts of this version of aarlab, and another version may have sent
+other ones. Compare the hash of a request that is built from them with the recorded hash.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,33 +18,35 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(frozen=True, slots=True)
 class RolePrompt:
-    """Who somebody is, and the tools it answers with."""
+    """A system prompt and the tools that go with it."""
 
     system: str
     tools: tuple[ToolSpec, ...]
 
 
 def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
-    """Return what each of them may have been told in a run."""
+    """Return by role the prompts that this version may send in a run."""
     return {
-        "reviewer": _in(reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})),
-        "librarian": _in(librarian.question_request("", [])),
-        "overseer": _in(
+        "reviewer": _prompts(
+            reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})
+        ),
+        "librarian": _prompts(librarian.question_request("", [])),
+        "overseer": _prompts(
             overseer.checkpoint_request({}, round=0, rounds=0), overseer.release_request({}, round=0, rounds=0)
         ),
-        "planner": _planners(file),
+        "planner": _planner_prompts(file),
     }
 
 
-def _in(*requests: Request) -> list[RolePrompt]:
+def _prompts(*requests: Request) -> list[RolePrompt]:
     return [RolePrompt(request.conversation.system, request.tools) for request in requests]
 
 
-def _planners(file: RunReader) -> list[RolePrompt]:
-    """Return what the planner may have been told: its prompt describes the task and the team."""
+def _planner_prompts(file: RunReader) -> list[RolePrompt]:
+    """Return the planner's prompts, which describe the task and the team of each segment."""
     try:
         scenarios = [segment.scenario for segment in segments_of(file, models_needed=False)]
     except ValueError:
-        return []  # Another version's scenario, or a redacted one.
+        return []  # A redacted scenario, or one of another version.
     prompts = dict.fromkeys(planner_system_prompt(scenario) for scenario in scenarios)
     return [RolePrompt(prompt, (tool,)) for prompt in prompts for tool in planner.TOOLS.values()]

@@ -1,4 +1,4 @@
-"""How good a team was and how it worked, as Inspect's scores. Needs the extra `inspect`."""
+"""Convert the PGRs and the process measures of a run to Inspect scores."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,19 +36,21 @@ def _scores(summary: Mapping[str, Any]) -> Iterator[tuple[str, Score]]:
             yield measure.inspect_name, _pgr(details, measure.label, winner)
 
 
-def _pgr(details: Mapping[str, Any], meaning: str, answer: str | None = None) -> Score:
-    return Score(value=details["pgr"], answer=answer, explanation=_explained(meaning, details), metadata=dict(details))
+def _pgr(details: Mapping[str, Any], description: str, answer: str | None = None) -> Score:
+    return Score(
+        value=details["pgr"], answer=answer, explanation=_explanation(description, details), metadata=dict(details)
+    )
 
 
-def _explained(meaning: str, details: Mapping[str, Any]) -> str:
+def _explanation(description: str, details: Mapping[str, Any]) -> str:
     worlds = f" on {details['worlds']} worlds" if details.get("worlds") else ""
-    return f"{meaning}: {pgr_text(details['pgr'], details.get('se'))}{worlds}"
+    return f"{description}: {pgr_text(details['pgr'], details.get('se'))}{worlds}"
 
 
 def results(scored: Mapping[str, Score]) -> list[EvalScore]:
-    """Return scores as those of a whole evaluation, which a run is; those of a PGR with its standard error.
+    """Return the scores as results of the evaluation, those of a PGR with its standard error.
 
-    Inspect sums an evaluation up by the first: where the held-out PGR is not known, it is to be told that.
+    The held-out PGR is first, also if it is unknown, because Inspect shows the first result as that of the evaluation.
     """
     return [_result(name, scored.get(name)) for name in dict.fromkeys((_MAIN_SCORE, *scored))]
 
@@ -63,7 +65,8 @@ def _metrics(score: Score) -> dict[str, EvalMetric]:
     return {name: EvalMetric(name=name, value=value) for name, value in values.items() if value is not None}
 
 
-def evaluated(pgr: float, score: Evaluation, details: dict[str, Json]) -> Score:
-    """Return what the evaluator told of a method; `details` are the fields of the event, spelt out."""
-    panel = score.panel if score.task is None else f"{score.panel} to {score.task}"
-    return Score(value=pgr, answer=score.subject, explanation=_explained(f"{panel} PGR", details), metadata=details)
+def evaluation_score(pgr: float, evaluation: Evaluation, details: dict[str, Json]) -> Score:
+    """Return the score of an evaluation event; `details` are its fields with texts in place of their hashes."""
+    panel = evaluation.panel if evaluation.task is None else f"{evaluation.panel} to {evaluation.task}"
+    explanation = _explanation(f"{panel} PGR", details)
+    return Score(value=pgr, answer=evaluation.subject, explanation=explanation, metadata=details)

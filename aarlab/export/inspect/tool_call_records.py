@@ -1,4 +1,4 @@
-"""What tools were asked and answered, which stands in the messages around the event that says that one was used."""
+"""The arguments and results of executed tools. The run file has them in the messages around a `ToolExecution` event."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,28 +12,30 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(slots=True)
 class ToolCallRecord:
-    """A use of a tool and what came of it."""
+    """A tool call and its result."""
 
-    use: ToolCall | None = None
-    """None where the lab used it, and nobody had asked."""
+    call: ToolCall | None = None
+    """None if no model requested the call and the run executed the tool itself."""
     result: ToolResult | None = None
-    """None where nobody was told, as at the end of a run that was broken off."""
+    """None if the result was sent to no model, as at the end of an interrupted run."""
 
 
 def tool_call_records(file: RunReader, entries: Iterable[LogEntry]) -> dict[str, ToolCallRecord]:
-    """Return what stands around each `ToolExecution`, by its place. Ids of uses may begin anew in a stream."""
-    found: dict[str, ToolCallRecord] = {}
-    asked: dict[str, dict[str, ToolCall]] = defaultdict(dict)
-    waiting: dict[str, dict[str, ToolCallRecord]] = defaultdict(dict)
+    """Return the call and the result of each `ToolExecution`, by `event_id`."""
+    records: dict[str, ToolCallRecord] = {}
+    # Later replies of a stream may use the ids of tool calls again, so calls and results are matched in order.
+    requested: dict[str, dict[str, ToolCall]] = defaultdict(dict)
+    without_result: dict[str, dict[str, ToolCallRecord]] = defaultdict(dict)
     for entry in entries:
         match entry.event:
             case ModelCall(role="researcher", reply=key):
-                asked[entry.stream] = {use.id: use for use in file.message(key).tool_calls}
-            case ToolExecution(tool_call_id=use):
-                found[event_id(entry)] = waiting[entry.stream][use] = ToolCallRecord(asked[entry.stream].get(use))
+                requested[entry.stream] = {call.id: call for call in file.message(key).tool_calls}
+            case ToolExecution(tool_call_id=call_id):
+                record = ToolCallRecord(requested[entry.stream].get(call_id))
+                records[event_id(entry)] = without_result[entry.stream][call_id] = record
             case Prompted(role="researcher", message=key):
                 for result in file.message(key).tool_results:
-                    waiting[entry.stream].pop(result.tool_call_id, ToolCallRecord()).result = result
+                    without_result[entry.stream].pop(result.tool_call_id, ToolCallRecord()).result = result
             case _:
                 pass
-    return found
+    return records

@@ -1,4 +1,4 @@
-"""The events of a run as a transcript of Inspect: every agent in a lane of its own. Needs the extra `inspect`."""
+"""Convert the events of a run to an Inspect transcript with a span for each agent."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
 
 from aarlab.export.inspect.chat_messages import ChatMessages, error_of, key_of, output, tool_info, usage
 from aarlab.export.inspect.request_reconstruction import ReconstructedRequest, RequestReconstructor, event_id
-from aarlab.export.inspect.scores import evaluated
+from aarlab.export.inspect.scores import evaluation_score
 from aarlab.export.inspect.tool_call_records import ToolCallRecord, tool_call_records
 from aarlab.export.jsonl_records import from_column
 from aarlab.memory.events import (
@@ -41,16 +41,16 @@ from aarlab.memory.messages import Json, is_hash
 from aarlab.memory.run_reader import RunReader
 
 _SOLVERS = "solvers"
-"""What Inspect calls the part of a sample in which its agents work."""
+"""Inspect's name for the span that contains the agents of a sample."""
 _STEPS = (AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, Compaction, Decision, ReviewDecision)
-"""What happens one after the other in a stream; other events happen within these."""
+"""Events that follow each other in a stream. Other events occur within one of these."""
 
 
 class Transcript:
-    """A run's events as Inspect's, in order of arrival."""
+    """The events of a run as events of Inspect, in order of arrival."""
 
     def __init__(self, file: RunReader) -> None:
-        """Take an open run file."""
+        """Convert all events of an open run file."""
         self._file = file
         self._entries = list(file.entries())
         self._reconstructor = RequestReconstructor(file, self._entries)
@@ -62,30 +62,29 @@ class Transcript:
         self.events = list(self._all())
 
     def conversation(self, researcher: str) -> tuple[list[ChatMessage], ModelOutput]:
-        """Return what a researcher was told and said, as it stands at the end, and its last answer."""
+        """Return the conversation of a researcher at the end of the run, and its last output."""
         conversation = self._reconstructor.conversation(researcher)
         return self._chats.conversation(conversation), self._outputs.get(researcher, ModelOutput())
 
     def _all(self) -> Iterator[Event]:
-        """Yield the events, with the beginnings and ends of the spans around them."""
-        begun: dict[str, None] = {}
+        """Yield the events, with events that begin and end the spans."""
+        open_spans: dict[str, None] = {}
         for entry in self._entries:
-            lane = _agent_span(entry)
-            # Inspect takes the one agent among its solvers for the main one: all others have their lanes under it.
-            for span, parent in ((_SOLVERS, None), (TEAM, _SOLVERS), (lane, TEAM)):
-                if span not in begun:
+            # Inspect shows a single agent inside `solvers` as the main one, and the agents inside it as its lanes.
+            for span, parent in ((_SOLVERS, None), (TEAM, _SOLVERS), (_agent_span(entry), TEAM)):
+                if span not in open_spans:
                     kind = None if span == _SOLVERS else "agent"
-                    place = self._place(entry, span, f"{span}.begin")
-                    yield SpanBeginEvent(id=span, name=span, type=kind, parent_id=parent, **place)
-                begun[span] = None
+                    common = self._common_fields(entry, span, f"{span}.begin")
+                    yield SpanBeginEvent(id=span, name=span, type=kind, parent_id=parent, **common)
+                open_spans[span] = None
             yield from self._inspect_events(entry)
             if isinstance(entry.event, _STEPS):
                 self._last_step[entry.stream] = entry
-        for span in reversed(begun):
-            yield SpanEndEvent(id=span, **self._place(self._entries[-1], span, f"{span}.end"))
+        for span in reversed(open_spans):
+            yield SpanEndEvent(id=span, **self._common_fields(self._entries[-1], span, f"{span}.end"))
 
-    def _place(self, entry: LogEntry, span: str, uuid: str, since: str | None = None) -> dict[str, Any]:
-        """Return what all events have; `since` is when one began that took time."""
+    def _common_fields(self, entry: LogEntry, span: str, uuid: str, since: str | None = None) -> dict[str, Any]:
+        """Return the fields that all events have; `since` is the start of an event with a duration."""
         at, start = (datetime.fromisoformat(moment) for moment in (since or entry.at, self._entries[0].at))
         return {
             "span_id": span, "uuid": uuid, "timestamp": at, "working_start": (at - start).total_seconds(),
@@ -93,56 +92,56 @@ class Transcript:
         }  # fmt: skip
 
     def _timed_event_fields(self, entry: LogEntry) -> dict[str, Any]:
-        """Return what events have that take time: this one began when the step before it in its stream was done."""
-        # The clock may have been set back, as where a run was gone on with elsewhere.
+        """Return the fields of an event with a duration. It starts when the step before it in its stream ended."""
+        # The clock can go back, for example when a run is resumed on another machine.
         since = min(entry.at, self._last_step.get(entry.stream, entry).at)
-        place = self._place(entry, _agent_span(entry), event_id(entry), since)
-        done = datetime.fromisoformat(entry.at)
-        return {**place, "completed": done, "working_time": (done - place["timestamp"]).total_seconds()}
+        common = self._common_fields(entry, _agent_span(entry), event_id(entry), since)
+        completed = datetime.fromisoformat(entry.at)
+        return {**common, "completed": completed, "working_time": (completed - common["timestamp"]).total_seconds()}
 
     def _inspect_events(self, entry: LogEntry) -> Iterator[Event]:
-        """Yield what an event of the run is in Inspect's words, if anything."""
+        """Yield the events of Inspect for an event of the run."""
         reconstructed = self._reconstructor.follow(entry)
-        place = self._place(entry, _agent_span(entry), event_id(entry))
+        common = self._common_fields(entry, _agent_span(entry), event_id(entry))
         match entry.event:
             case Prompted():
-                pass  # It stands in what is asked next.
+                pass  # The input of the next model event contains it.
             case ModelCall() | FailedModelCall() as call:
-                assert reconstructed is not None, "a call asks something"
-                yield self._called(call, reconstructed, self._timed_event_fields(entry))
+                assert reconstructed is not None, "every model call has a request"
+                yield self._model_event(call, reconstructed, self._timed_event_fields(entry))
             case ToolExecution() as call:
-                yield self._tool_event(call, self._tool_calls[place["uuid"]], self._timed_event_fields(entry))
+                yield self._tool_event(call, self._tool_calls[common["uuid"]], self._timed_event_fields(entry))
             case Compaction(tokens=tokens) as compaction:
-                place["metadata"] |= self._with_texts(compaction)
+                common["metadata"] |= self._with_texts(compaction)
                 yield CompactionEvent(
-                    type="summary", role="researcher", tokens_before=tokens or None, source="aarlab", **place
+                    type="summary", role="researcher", tokens_before=tokens or None, source="aarlab", **common
                 )
-            case Evaluation(pgr=float(pgr)) as score:
-                told = evaluated(pgr, score, self._with_texts(score))
-                yield ScoreEvent(score=told, scorer=score.panel, intermediate=entry.stream != TEAM, **place)
+            case Evaluation(pgr=float(pgr)) as evaluation:
+                score = evaluation_score(pgr, evaluation, self._with_texts(evaluation))
+                yield ScoreEvent(score=score, scorer=evaluation.panel, intermediate=entry.stream != TEAM, **common)
             case event:
-                yield InfoEvent(source=event.kind, data=self._with_texts(event), **place)
+                yield InfoEvent(source=event.kind, data=self._with_texts(event), **common)
 
     def _with_texts(self, event: Recorded) -> dict[str, Json]:
-        """Return the fields of an event, those last that have the hash of a text: they become what it says."""
+        """Return the fields of an event. Texts replace their hashes and come last."""
         texts: dict[str, Json] = {}
-        told = event.to_json()
-        for name, value in told.items():
+        fields = event.to_json()
+        for name, value in fields.items():
             if is_hash(value):
                 with suppress(KeyError):
                     texts[name] = from_column(self._file.text(value))
-        return {name: value for name, value in told.items() if name not in texts} | texts
+        return {name: value for name, value in fields.items() if name not in texts} | texts
 
-    def _called(
-        self, call: ModelCall | FailedModelCall, reconstructed: ReconstructedRequest, place: dict[str, Any]
+    def _model_event(
+        self, call: ModelCall | FailedModelCall, reconstructed: ReconstructedRequest, common: dict[str, Any]
     ) -> ModelEvent:
-        answer = ModelOutput(model=call.model, usage=usage([call]))
-        place["metadata"]["exact"] = reconstructed.exact
+        model_output = ModelOutput(model=call.model, usage=usage([call]))
+        common["metadata"]["exact"] = reconstructed.exact
         if isinstance(call, ModelCall):
-            place["metadata"]["request"] = call.request
-            answer = output(call, self._chats.answer(self._file.message(call.reply)))
+            common["metadata"]["request"] = call.request
+            model_output = output(call, self._chats.reply(self._file.message(call.reply)))
         if call.role == "researcher":
-            self._outputs[place["metadata"]["stream"]] = answer
+            self._outputs[common["metadata"]["stream"]] = model_output
         return ModelEvent(
             model=call.model,
             role=call.role,
@@ -150,39 +149,39 @@ class Transcript:
             tools=[tool_info(tool) for tool in reconstructed.request.tools],
             tool_choice="auto",
             config=GenerateConfig(),
-            output=answer,
+            output=model_output,
             error=call.fault if isinstance(call, FailedModelCall) else None,
-            **place,
+            **common,
         )
 
-    def _tool_event(self, call: ToolExecution, record: ToolCallRecord, place: dict[str, Any]) -> ToolEvent:
-        use, result = record.use, record.result
+    def _tool_event(self, call: ToolExecution, record: ToolCallRecord, common: dict[str, Any]) -> ToolEvent:
+        requested, result = record.call, record.result
         return ToolEvent(
             id=call.tool_call_id,
             function=call.tool,
-            arguments={} if use is None else dict(use.arguments),
+            arguments={} if requested is None else dict(requested.arguments),
             result=call.summary if result is None else result.content,
             error=None if result is None else error_of(result),
             failed=not call.ok or None,
             message_id=None if result is None else key_of(result),
-            **place,
+            **common,
         )
 
     def calls(self, by: str) -> dict[str, list[ModelCall | FailedModelCall]]:
-        """Return all calls of base models, failed ones too, by their field `by`: model or role."""
-        found: dict[str, list[ModelCall | FailedModelCall]] = defaultdict(list)
+        """Return all model calls, failed ones included, by their field `by`: `model` or `role`."""
+        groups: dict[str, list[ModelCall | FailedModelCall]] = defaultdict(list)
         for entry in self._entries:
             if isinstance(entry.event, ModelCall | FailedModelCall):
-                found[getattr(entry.event, by)].append(entry.event)
-        return dict(found)
+                groups[getattr(entry.event, by)].append(entry.event)
+        return dict(groups)
 
     @property
-    def moments(self) -> tuple[str, str]:
-        """When the first and the last event happened; empty where nothing has."""
+    def first_and_last_time(self) -> tuple[str, str]:
+        """Times of the first and the last event in ISO 8601; empty strings if there are no events."""
         return (self._entries[0].at, self._entries[-1].at) if self._entries else ("", "")
 
 
 def _agent_span(entry: LogEntry) -> str:
-    """Return the lane of an event; who serves several researchers, like a reviewer, has one of its own."""
+    """Return the span of an event: its researcher, or the role of an agent that serves several researchers."""
     role = getattr(entry.event, "role", "researcher")
     return entry.stream if role in ("researcher", "summariser") else str(role)

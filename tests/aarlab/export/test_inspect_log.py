@@ -1,4 +1,4 @@
-"""Inspect itself opens what is exported for it."""
+"""Inspect reads and shows exported runs."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from aarlab.memory.events import TEAM, Evaluation, FailedModelCall, ModelCall, T
 from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
-EVERYBODY = (
+ALL_ROLES = (
     "structure.review=gate", "structure.directions_source=model", "structure.oversight=checkpoint",
     "structure.checkpoint_rounds=1", "structure.sharing=query",
 )  # fmt: skip
@@ -28,14 +28,14 @@ EVERYBODY = (
 
 @pytest.fixture(scope="module")
 def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
-    """A run of nine researchers with everybody who can stand around them."""
+    """A run of nine researchers with all other roles."""
     from click.testing import CliRunner
 
     from aarlab.cli.main import main
 
     folder = tmp_path_factory.mktemp("nine")
     settings = [setting.replace("team.researchers=2", "team.researchers=9") for setting in tiny]
-    settings += [part for setting in EVERYBODY for part in ("--set", setting)]
+    settings += [part for setting in ALL_ROLES for part in ("--set", setting)]
     done = CliRunner().invoke(main, ["run", "--json", "--seed", "7", "--out", str(folder), *settings])
     assert done.exit_code == 0, done.output
     return Path(json.loads(done.stdout)["file"])
@@ -43,7 +43,7 @@ def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
-def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Path) -> None:
+def test_inspect_reads_all_spans_and_events_of_a_run(aarlab: Aarlab, nine: Path) -> None:
     log_module = pytest.importorskip("inspect_ai.log")
     timeline_build = pytest.importorskip("inspect_ai.event").timeline_build
     done = aarlab("export", str(nine), "--format", "inspect", "--json")
@@ -59,14 +59,14 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
     )
     assert sample.scores["baseline_pgr"].value == info.summary["baseline"]["pgr"]
 
-    # Every agent has a lane of its own, and all lanes are inside the team's.
+    # Every agent has its own span inside the span of the team.
     root = timeline_build(sample.events).root
     lanes = {node.name for node in root.content if hasattr(node, "content")}
     assert root.id == TEAM
     assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
     assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
 
-    # Inspect shows events in the order in which they began: what a tool did comes after it.
+    # Inspect orders events by their start, so that the effects of a tool come after the tool event.
     shown = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
     assert [kind for kind in shown if kind in ("model", "tool")] == [
         e.event for e in sample.events if e.span_id == "r1" and e.event in ("model", "tool")
@@ -74,24 +74,24 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
     assert all(e.timestamp <= e.completed for e in sample.events if e.event in ("model", "tool"))
     assert shown.index("score") > shown.index("tool")
 
-    # Nothing is missing, nothing invented, in each lane.
+    # The events of each span are those of the run file.
     found: dict[str, list[Any]] = defaultdict(list)
     for event in sample.events:
         found[event.event].append(event)
-    asked = [entry for entry in entries if isinstance(entry.event, ModelCall | FailedModelCall)]
-    used = [entry for entry in entries if isinstance(entry.event, ToolExecution)]
+    model_calls = [entry for entry in entries if isinstance(entry.event, ModelCall | FailedModelCall)]
+    tool_calls = [entry for entry in entries if isinstance(entry.event, ToolExecution)]
     assert [(e.span_id, e.role, e.metadata["round"]) for e in found["model"]] == [
-        (e.stream if e.event.role == "researcher" else e.event.role, e.event.role, e.round) for e in asked
+        (e.stream if e.event.role == "researcher" else e.event.role, e.event.role, e.round) for e in model_calls
     ]
     assert [(e.span_id, e.id, e.function) for e in found["tool"]] == [
-        (e.stream, e.event.tool_call_id, e.event.tool) for e in used
+        (e.stream, e.event.tool_call_id, e.event.tool) for e in tool_calls
     ]
     assert all("def method" in event.data["code"] for event in found["info"] if event.data.get("code"))
     scored = [e.event.pgr for e in entries if isinstance(e.event, Evaluation) and e.event.pgr is not None]
     assert [event.score.value for event in found["score"]] == scored
 
-    # The books are the run file's.
-    calls = [entry.event for entry in asked]
+    # Usage and cost are those of the run file.
+    calls = [entry.event for entry in model_calls]
     for usages in (log.stats.model_usage, log.stats.role_usage):
         assert sum(usage.total_tokens for usage in usages.values()) == sum(
             call.input_tokens + call.output_tokens for call in calls
@@ -102,9 +102,7 @@ def test_inspect_reads_a_run_of_nine_back_lane_by_lane(aarlab: Aarlab, nine: Pat
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
-def test_a_run_that_a_limit_ended_says_which_and_has_no_score_that_stands_for_it(
-    aarlab: Aarlab, tiny: list[str]
-) -> None:
+def test_a_run_ended_by_a_limit_has_the_limit_and_no_main_score(aarlab: Aarlab, tiny: list[str]) -> None:
     log_module = pytest.importorskip("inspect_ai.log")
     stopped = aarlab("run", "--json", "--seed", "7", *tiny, "--set", "budget.calls=3")
     assert stopped.exit_code == 3, stopped.output
@@ -121,18 +119,18 @@ def test_a_run_that_a_limit_ended_says_which_and_has_no_score_that_stands_for_it
 
 @pytest.fixture
 def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
-    """Start Inspect's own viewer on the logs of a folder and return its address."""
+    """Start Inspect's viewer on a folder of logs and return its address."""
     started: list[subprocess.Popen[bytes]] = []
 
     def inspect_view(logs: Path) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        where = ("--log-dir", str(logs), "--host", "127.0.0.1", "--port", str(port))
+        options = ("--log-dir", str(logs), "--host", "127.0.0.1", "--port", str(port))
         home = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
-        with (tmp_path / "view.log").open("wb") as told:
-            command = [sys.executable, "-m", "inspect_ai", "view", "start", *where]
-            started.append(subprocess.Popen(command, env=home, stdin=subprocess.DEVNULL, stdout=told, stderr=told))
+        with (tmp_path / "view.log").open("wb") as log:
+            command = [sys.executable, "-m", "inspect_ai", "view", "start", *options]
+            started.append(subprocess.Popen(command, env=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         end = time.monotonic() + 60
         while True:
             try:
@@ -140,7 +138,7 @@ def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
                 return f"http://127.0.0.1:{port}"
             except OSError:
                 assert started[-1].poll() is None, (tmp_path / "view.log").read_text()
-                assert time.monotonic() < end, "the viewer does not answer"
+                assert time.monotonic() < end, "the viewer does not respond"
                 time.sleep(0.1)
 
     yield inspect_view
@@ -150,8 +148,8 @@ def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
-def test_the_viewer_of_inspect_shows_all_lanes_and_what_was_said_in_one(
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_inspect_viewer_shows_all_spans_and_messages(
     aarlab: Aarlab, nine: Path, inspect_view: Callable[[Path], str], tmp_path: Path
 ) -> None:
     pytest.importorskip("inspect_ai")

@@ -1,4 +1,4 @@
-"""What base models were asked stands in an exported Inspect log to the letter: its hash is the recorded one."""
+"""The requests in an exported Inspect log have the recorded hashes."""
 
 import json
 from collections import Counter
@@ -29,46 +29,46 @@ from aarlab.memory.messages import (
 )
 from aarlab.memory.run_reader import RunReader
 
-# Inspect is imported in the tests, and warns of things of its own when it is.
+# Importing Inspect raises warnings that are not errors of aarlab.
 pytestmark = pytest.mark.filterwarnings("default")
 
 Aarlab = Callable[..., Result]
 SHORT = ("budget.hours=3", "budget.round_hours=1.5", "costs.think=0.05", "costs.read=0.02", "costs.write=0.02",
          "costs.share=0.02", "costs.smoke=0.05", "costs.pilot=0.1", "costs.full=0.5")  # fmt: skip
-ALL_AROUND = ("structure.review=gate", "structure.oversight=checkpoint", "structure.checkpoint_rounds=1",
+ALL_ROLES = ("structure.review=gate", "structure.oversight=checkpoint", "structure.checkpoint_rounds=1",
               "structure.sharing=query", "structure.directions_source=model",
               "team.models.planner=simulated/researcher")  # fmt: skip
 STAGED = ("structure=scripted", "structure.review=gate", "structure.pool_revisions=1", "structure.oversight=gate")
 
 
 @dataclass
-class Thoughtful:
-    """A team that thinks before it speaks, now and then where nobody can read it, and says something afterwards too."""
+class ThinkingTeam:
+    """A team whose replies have thinking, sometimes redacted thinking, and sometimes text after the tool calls."""
 
     team: SimulatedTeam = field(default_factory=lambda: SimulatedTeam(7))
     turns: Iterator[int] = field(default_factory=count)
 
     def __call__(self, request: Request) -> Reply:
-        """Answer as whoever is asked."""
+        """Return the reply of the agent that the request addresses."""
         reply, turn = self.team(request), next(self.turns)
-        thought = (
+        thinking = (
             Thinking(f"Thought {turn}, <think>not the last</think>.\n", f"c2VhbA{turn}"),
             RedactedThinking("eHh4"),
         )
-        said = (*thought[: 1 + turn % 2], *reply.message.blocks, *([Text(" So be it. ")] if turn % 3 == 0 else []))
-        return replace(reply, message=Message("assistant", said))
+        blocks = (*thinking[: 1 + turn % 2], *reply.message.blocks, *([Text(" So be it. ")] if turn % 3 == 0 else []))
+        return replace(reply, message=Message("assistant", blocks))
 
 
 @pytest.fixture
 def run(aarlab: Aarlab, tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Make a tiny run with further settings, on a server if one is given; return its file."""
+    """Execute a tiny run with more settings, on a model server if one is given; return its file."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
 
     def run(*settings: str, server: ModelServer | None = None) -> Path:
         if server is not None:
             settings += "team.model=anthropic/claude-opus-5-5", f"live.base_urls={{anthropic: '{server.url}'}}"
-        chosen = dict(setting.split("=", 1) for setting in (*tiny[1::2], *SHORT, *settings))
-        done = aarlab("run", "--json", "--seed", "7", *_set(*(f"{name}={value}" for name, value in chosen.items())))
+        values = dict(setting.split("=", 1) for setting in (*tiny[1::2], *SHORT, *settings))
+        done = aarlab("run", "--json", "--seed", "7", *_set(*(f"{name}={value}" for name, value in values.items())))
         assert done.exit_code == 0, done.output
         return Path(json.loads(done.stdout)["file"])
 
@@ -81,7 +81,7 @@ def _set(*settings: str) -> list[str]:
 
 @pytest.fixture
 def model_events(aarlab: Aarlab) -> Callable[..., list[Any]]:
-    """Export a run and let Inspect read what it was asked."""
+    """Export a run and return the model events that Inspect reads."""
     log = pytest.importorskip("inspect_ai.log")
 
     def model_events(path: Path, *options: str) -> list[Any]:
@@ -93,8 +93,8 @@ def model_events(aarlab: Aarlab) -> Callable[..., list[Any]]:
     return model_events
 
 
-def to_the_letter(path: Path, events: list[Any]) -> Counter[str]:
-    """Check that every call of a run stands in the log as it was asked, and return how many there were by role."""
+def check_exact_requests(path: Path, events: list[Any]) -> Counter[str]:
+    """Check that the log has the exact request of every call of a run, and return the number of calls by role."""
     from aarlab.export.inspect.request_reader import request_of
 
     with RunReader.open(path) as file:
@@ -106,22 +106,24 @@ def to_the_letter(path: Path, events: list[Any]) -> Counter[str]:
 
 
 @pytest.mark.long
-def test_researchers_who_think_and_err_and_all_who_stand_around_them(
+def test_requests_of_all_roles_are_exact_with_faulty_replies(
     run: Callable[..., Path], model_events: Callable[..., list[Any]]
 ) -> None:
-    with ModelServer(Thoughtful(), faults=[*CORRUPTING_FAULTS, *TRANSIENT_FAULTS], every=4) as server:
-        path = run("team.researchers=3", *ALL_AROUND, server=server)
+    with ModelServer(ThinkingTeam(), faults=[*CORRUPTING_FAULTS, *TRANSIENT_FAULTS], every=4) as server:
+        path = run("team.researchers=3", *ALL_ROLES, server=server)
     events = model_events(path)
-    asked = to_the_letter(path, events)
-    assert asked.keys() == {"researcher", "reviewer", "librarian", "overseer", "planner"}
+    n_calls = check_exact_requests(path, events)
+    assert n_calls.keys() == {"researcher", "reviewer", "librarian", "overseer", "planner"}
 
-    # It was a hard day: all of this stands in what was asked.
+    # The requests contain the effects of the faults.
     assert {"unknown tool", "invalid input", "max_tokens"} <= server.applied_faults.keys()
-    told = [message for event in events for message in event.input]
-    assert any(message.role == "tool" and message.error is not None for message in told)
-    assert any(call.parse_error for message in told for call in getattr(message, "tool_calls", None) or ())
-    assert any(INVALID_INPUT in call.arguments for m in told for call in getattr(m, "tool_calls", None) or ())
-    assert any(part.type == "reasoning" and part.redacted for m in told if m.role == "assistant" for part in m.content)
+    inputs = [message for event in events for message in event.input]
+    assert any(message.role == "tool" and message.error is not None for message in inputs)
+    assert any(call.parse_error for m in inputs for call in getattr(m, "tool_calls", None) or ())
+    assert any(INVALID_INPUT in call.arguments for m in inputs for call in getattr(m, "tool_calls", None) or ())
+    assert any(
+        part.type == "reasoning" and part.redacted for m in inputs if m.role == "assistant" for part in m.content
+    )
     failed = [event for event in events if event.error is not None]
     with RunReader.open(path) as file:
         assert [event.error for event in failed] == [e.event.fault for e in file.entries(FailedModelCall)]
@@ -129,34 +131,32 @@ def test_researchers_who_think_and_err_and_all_who_stand_around_them(
 
 
 @pytest.mark.long
-def test_conversations_whose_beginnings_were_summed_up(
-    run: Callable[..., Path], model_events: Callable[..., list[Any]]
-) -> None:
+def test_requests_after_compaction_are_exact(run: Callable[..., Path], model_events: Callable[..., list[Any]]) -> None:
     with ModelServer(SummarisingTeam(), window=10_500) as server:
         path = run(server=server)
-    asked = to_the_letter(path, model_events(path))
-    assert to_the_letter(path, model_events(path, "--out", "run.json")) == asked
+    n_calls = check_exact_requests(path, model_events(path))
+    assert check_exact_requests(path, model_events(path, "--out", "run.json")) == n_calls
     with RunReader.open(path) as file:
-        assert asked["summariser"] == len(list(file.entries(Compaction))) >= 2
+        assert n_calls["summariser"] == len(list(file.entries(Compaction))) >= 2
 
 
 @pytest.mark.long
-def test_stages_with_tools_of_their_own_and_a_fork_into_the_open(
+def test_requests_of_a_staged_run_and_its_fork_are_exact(
     aarlab: Aarlab, run: Callable[..., Path], model_events: Callable[..., list[Any]]
 ) -> None:
     path = run(*STAGED)
     events = model_events(path)
-    assert to_the_letter(path, events)["planner"] == 2
+    assert check_exact_requests(path, events)["planner"] == 2
     assert len({tuple(tool.name for tool in event.tools) for event in events if event.role == "researcher"}) > 3
 
     done = aarlab("fork", str(path), "--at", "2", "--json", *_set("structure=autonomous", "structure.sharing=none"))
     assert done.exit_code == 0, done.output
     forked = Path(json.loads(done.stdout)["forks"][0]["file"])
-    assert to_the_letter(forked, model_events(forked))["researcher"] > 2
+    assert check_exact_requests(forked, model_events(forked))["researcher"] > 2
 
 
 @pytest.mark.long
-def test_what_was_not_asked_like_that_is_not_called_exact(
+def test_a_changed_request_is_not_called_exact(
     run: Callable[..., Path], model_events: Callable[..., list[Any]]
 ) -> None:
     path = run("structure.review=gate")
@@ -170,19 +170,19 @@ def test_what_was_not_asked_like_that_is_not_called_exact(
     assert [event.metadata["exact"] for event in events] == same
     reviewed = [event for event, unchanged in zip(events, same, strict=True) if not unchanged]
     assert {event.role for event in reviewed} == {"reviewer"}
-    # What a reviewer is told of who it is stands in no run file: without the hash nobody can say that it was this.
+    # The run file has no system prompt of the reviewer, and without a matching hash none is claimed.
     assert all(event.input[0].role == "user" and not event.tools for event in reviewed)
 
 
-words = st.text(max_size=8)
-spoken = st.builds(Text, words) | st.builds(Thinking, words, words) | st.builds(RedactedThinking, words)
-used = st.builds(
-    ToolCall, words, words,
-    st.dictionaries(words, st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.lists(words)),
+texts = st.text(max_size=8)
+contents = st.builds(Text, texts) | st.builds(Thinking, texts, texts) | st.builds(RedactedThinking, texts)
+tool_calls = st.builds(
+    ToolCall, texts, texts,
+    st.dictionaries(texts, st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.lists(texts)),
 )  # fmt: skip
-told = st.lists(st.builds(Text, words) | st.builds(ToolResult, words, words, st.booleans()), max_size=4)
-messages = st.builds(Message, st.just("user"), told.map(tuple)) | st.builds(
-    Message, st.just("assistant"), st.lists(spoken | used, max_size=4).map(tuple)
+user_blocks = st.lists(st.builds(Text, texts) | st.builds(ToolResult, texts, texts, st.booleans()), max_size=4)
+messages = st.builds(Message, st.just("user"), user_blocks.map(tuple)) | st.builds(
+    Message, st.just("assistant"), st.lists(contents | tool_calls, max_size=4).map(tuple)
 )
 schemas = st.sampled_from([
     {"type": "object"},
@@ -193,16 +193,16 @@ schemas = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None)  # The first example imports Inspect.
-@given(words, st.lists(messages, max_size=4), st.lists(st.builds(ToolSpec, words, words, schemas), max_size=2))
-def test_whatever_is_said_can_be_read_back(system: str, said: list[Message], tools: list[ToolSpec]) -> None:
+@settings(deadline=None)  # The first example imports Inspect, which takes seconds.
+@given(texts, st.lists(messages, max_size=4), st.lists(st.builds(ToolSpec, texts, texts, schemas), max_size=2))
+def test_any_request_can_be_read_back(system: str, chat: list[Message], tools: list[ToolSpec]) -> None:
     event = pytest.importorskip("inspect_ai.event")
     from inspect_ai.model import GenerateConfig, ModelOutput
 
     from aarlab.export.inspect.chat_messages import ChatMessages, tool_info
     from aarlab.export.inspect.request_reader import request_of
 
-    request = Request(Conversation.begin(system).then(*said), tuple(tools))
+    request = Request(Conversation.begin(system).then(*chat), tuple(tools))
     written = event.ModelEvent(
         model="m", input=ChatMessages().conversation(request.conversation), tools=[tool_info(tool) for tool in tools],
         tool_choice="auto", config=GenerateConfig(), output=ModelOutput(),
