@@ -1,23 +1,24 @@
-"""The overseer, a person or a model in a person's place: what it is asked, and what its answer means."""
+"""The overseer, a person or a model: its requests, its tools, and how its reply is read."""
 
 import json
 from collections.abc import Mapping
 
 from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
 from aarlab.memory.events import OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
-_NOTE: Mapping[str, Json] = {"type": "string", "description": "For the team; empty if there is nothing to say."}
-PROCEED = ToolSpec("proceed", "Let the work go on.", {"type": "object", "properties": {"note": _NOTE}})
+_NOTE: Mapping[str, Json] = {"type": "string", "description": "A note to the team; may be empty."}
+PROCEED = ToolSpec("proceed", "Let the run continue.", {"type": "object", "properties": {"note": _NOTE}})
 STOP = ToolSpec(
     "stop",
-    "End the work now; what has been found is scored.",
+    "End the run now. The findings so far are scored.",
     {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]},
 )
 RELEASE = ToolSpec(
     "release",
-    "Let the team see these findings; the others stay with their authors.",
+    "Publish these findings to the team. The other new findings stay private to their authors.",
     {
         "type": "object",
         "properties": {"findings": {"type": "array", "items": {"type": "string"}}, "note": _NOTE},
@@ -27,12 +28,12 @@ RELEASE = ToolSpec(
 
 
 def checkpoint_request(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
-    """Return the request to let the work go on or to stop it."""
+    """Return the request to continue or stop the run."""
     return _request("oversee_checkpoint", case, (PROCEED, STOP), round, rounds)
 
 
 def release_request(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:
-    """Return the request to say which new findings the team may see."""
+    """Return the request to choose the new findings that are published."""
     return _request("oversee_release", case, (RELEASE,), round, rounds)
 
 
@@ -42,17 +43,16 @@ def _request(prompt: str, case: Mapping[str, Json], tools: tuple[ToolSpec, ...],
 
 
 def parse_decision(reply: Reply) -> OversightDecision:
-    """Read a reply. One that decides nothing lets the work go on, and releases nothing: a gate stays shut."""
-    for wish in reply.message.tool_calls:
-        match wish.name:
-            case "stop":
-                return OversightDecision("stop", [], str(wish.arguments.get("reason", "")))
-            case "proceed":
-                return OversightDecision("proceed", [], str(wish.arguments.get("note", "")))
-            case "release":
-                named = wish.arguments.get("findings")
-                findings = [str(finding) for finding in named] if isinstance(named, list) else []
-                return OversightDecision("release", findings, str(wish.arguments.get("note", "")))
-            case _:
-                pass
-    return OversightDecision("proceed", [], reply.message.text)
+    """Return the decision of a reply. A reply without a tool call continues the run and releases nothing."""
+    call = reply.tool_call("stop", "proceed", "release")
+    if call is None:
+        return OversightDecision("proceed", [], reply.message.text)
+    match call.name:
+        case "stop":
+            return OversightDecision("stop", [], str(call.arguments.get("reason", "")))
+        case "release":
+            return OversightDecision(
+                "release", string_list(call.arguments, "findings"), str(call.arguments.get("note", ""))
+            )
+        case _:
+            return OversightDecision("proceed", [], str(call.arguments.get("note", "")))

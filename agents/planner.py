@@ -1,9 +1,10 @@
-"""The planner: the team's base model, asked to write ideas or directions before the work begins."""
+"""The planner: the team's base model writes ideas or directions before round 1."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 from aarlab.agents.models.base import ModelError, Reply
+from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
 from aarlab.memory.messages import Json, ToolSpec
 
@@ -30,23 +31,23 @@ def system_prompt(**details: object) -> str:
     return render("planner", **details)
 
 
-def plan_message(what: PlanKind, count: int, *, revision: bool = False) -> str:
-    """Return the message that asks for ideas or directions; `revision` asks to criticise a list and write it anew."""
-    return render(f"plan_{what}{'_revision' if revision else ''}", count=count)
+def plan_message(kind: PlanKind, count: int, *, revision: bool = False) -> str:
+    """Return the message that asks for ideas or directions, or, with `revision`, for a critique and a new list."""
+    return render(f"plan_{kind}{'_revision' if revision else ''}", count=count)
 
 
-def parse_plan(reply: Reply, what: PlanKind) -> list[tuple[str, list[str]]]:
-    """Return what was written: texts, each with the families it points at, none for an idea.
+def parse_plan(reply: Reply, kind: PlanKind) -> list[tuple[str, list[str]]]:
+    """Return the planned texts, each with its method families (none for an idea).
 
     Raises:
-        ModelError: The reply holds nothing of the kind.
+        ModelError: The reply has no such texts.
     """
-    tool = TOOLS[what].name
-    for wish in reply.message.tool_calls:
-        listed = wish.arguments.get(what) if wish.name == tool else None
-        if isinstance(listed, list):
-            entries = [entry if isinstance(entry, dict) else {"text": entry} for entry in listed]
-            texts = [(str(e.get("text", "")).strip(), [str(f) for f in e.get("families", [])]) for e in entries]
+    tool = TOOLS[kind].name
+    for call in reply.message.tool_calls:
+        items = call.arguments.get(kind) if call.name == tool else None
+        if isinstance(items, list):
+            entries = [item if isinstance(item, dict) else {"text": item} for item in items]
+            texts = [(str(entry.get("text", "")).strip(), string_list(entry, "families")) for entry in entries]
             if texts := [(text, families) for text, families in texts if text]:
                 return texts
-    raise ModelError(f"the base model was asked to use {tool} and wrote no {what}; try again or another model")
+    raise ModelError(f"the base model did not write {kind} with {tool}; try again or use another model")

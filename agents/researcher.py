@@ -1,4 +1,4 @@
-"""The researcher: what it is told at the start, at each round and at each stage."""
+"""The researcher: its system prompt and the messages it gets."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def system_prompt(
     starters: Sequence[str],
     catalogue: str,
 ) -> str:
-    """Return a researcher's system prompt. `structure` are the paragraphs that explain how the work is organised."""
+    """Return a researcher's system prompt. `structure` holds the paragraphs that explain how the work is organised."""
     return render(
         "researcher",
         name=name,
@@ -42,13 +42,17 @@ def system_prompt(
 def round_message(
     *, round: int, rounds: int, used: float, hours: float, until: float, new_findings: str | None, note: str = ""
 ) -> str:
-    """Return the message that opens a round.
+    """Return the message that starts a round.
 
-    `new_findings` is a JSON listing of what the others have published since the last round; None where nothing is shared.
-    `note` is what the overseer has to say.
+    Args:
+        round: Number of the round, from 1.
+        rounds: Number of rounds.
+        used: Research hours used so far.
+        hours: Research hours in all.
+        until: Research hour at which the round ends.
+        new_findings: JSON list of what other researchers published since the last round; None if nothing is shared.
+        note: The overseer's note; may be empty.
     """
-    overseer_note = f"### From the overseer\n\n{note}" if note else ""
-    new_findings_text = "" if new_findings is None else f"### New on the board\n\n```json\n{new_findings}\n```"
     return render(
         "round",
         round=round,
@@ -56,31 +60,31 @@ def round_message(
         used=f"{used:.1f}",
         hours=f"{hours:g}",
         until=f"{until:g}",
-        new_findings=new_findings_text,
-        note=overseer_note,
+        new_findings="" if new_findings is None else f"### New on the board\n\n```json\n{new_findings}\n```",
+        note=f"### From the overseer\n\n{note}" if note else "",
     )
 
 
 def assignment_message(number: int, text: str, details: Mapping[str, object]) -> str:
-    """Return the message that tells a researcher what to try next."""
+    """Return the message that assigns an idea or a mutation to a researcher."""
     return render("assignment", number=number, text=text, details=json.dumps(details, indent=1))
 
 
 def stage_message(stage: str, **details: object) -> str:
-    """Return the message that opens a stage of a fixed workflow."""
+    """Return the message that starts a stage of the staged workflow."""
     return render(f"stages/{stage}", **details)
 
 
 def truncation_message() -> str:
-    """Return the message that tells a researcher that its answer was cut off before it used a tool."""
+    """Return the message after a reply that was cut off before it called a tool."""
     return render("truncation")
 
 
 def summary_request() -> str:
-    """Return the message that asks a researcher to sum up what will be taken out of its conversation."""
+    """Return the message that asks a researcher to summarise the messages that are about to be dropped."""
     return render("summary_request")
 
 
 def summary_message(dropped: int, summary: str) -> str:
-    """Return the message that stands in the place of the first `dropped` messages of a conversation."""
-    return render("summary", dropped=dropped, summary=summary or "(You wrote nothing down.)")
+    """Return the message that replaces the first `dropped` messages of a conversation."""
+    return render("summary", dropped=dropped, summary=summary or "(You wrote no summary.)")

@@ -1,4 +1,4 @@
-"""The reviewer: what it is asked, the tools it answers with, and what its answer means."""
+"""The reviewer: its requests, its tools, and how its reply is read."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.prompts import render
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
-_REASON = {"type": "object", "properties": {"comment": {"type": "string"}}, "required": ["comment"]}
+_COMMENT = {"type": "object", "properties": {"comment": {"type": "string"}}, "required": ["comment"]}
 
-APPROVE = ToolSpec("approve", "Let the full run start.", _REASON)
-REJECT = ToolSpec("reject", "Do not let the full run start; say what should be done first.", _REASON)
-COMMENT = ToolSpec("comment", "Comment on the finding, for the whole team to read.", _REASON)
+APPROVE = ToolSpec("approve", "Approve the full run.", _COMMENT)
+REJECT = ToolSpec("reject", "Reject the full run, and say what to do first.", _COMMENT)
+COMMENT = ToolSpec("comment", "Comment on the finding. The whole team can read the comment.", _COMMENT)
 REVIEWER_TOOLS = (APPROVE, REJECT, COMMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class RunDecision:
-    """What the reviewer says about a full run."""
+    """The reviewer's decision about a full run."""
 
     approved: bool
     comment: str
@@ -36,24 +36,22 @@ def run_review_request(author: str, case: Mapping[str, Json], *, full_hours: flo
 
 
 def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
-    """Return the request to comment on a finding, or not."""
+    """Return the request to comment on a finding, which the reviewer may decline."""
     text = render("review_finding", author=author, case=json.dumps(case, indent=1))
     return Request(Conversation.begin(system_prompt()).then(user_message(text)), (COMMENT,))
 
 
 def parse_run_decision(reply: Reply) -> RunDecision:
-    """Read a reply about a full run. A reply that neither approves nor rejects rejects: a gate stays shut until it is
-    opened.
-    """
-    for wish in reply.message.tool_calls:
-        if wish.name in (APPROVE.name, REJECT.name):
-            return RunDecision(wish.name == APPROVE.name, str(wish.arguments.get("comment", "")))
-    return RunDecision(False, reply.message.text or "the reviewer neither approved nor rejected")
+    """Return the decision of a reply about a full run. A reply that neither approves nor rejects counts as a rejection."""
+    call = reply.tool_call(APPROVE.name, REJECT.name)
+    if call is None:
+        return RunDecision(False, reply.message.text or "the reviewer neither approved nor rejected")
+    return RunDecision(call.name == APPROVE.name, str(call.arguments.get("comment", "")))
 
 
 def parse_critique(reply: Reply) -> str | None:
-    """Read a reply about a finding: the comment, None if there is none."""
-    for wish in reply.message.tool_calls:
-        if wish.name == COMMENT.name and wish.arguments.get("comment"):
-            return str(wish.arguments["comment"])
+    """Return the comment of a reply about a finding; None if there is none."""
+    for call in reply.message.tool_calls:
+        if call.name == COMMENT.name and call.arguments.get("comment"):
+            return str(call.arguments["comment"])
     return None

@@ -1,6 +1,7 @@
 """Decoding of what a model wrote: tool arguments and text that the transcript can store."""
 
 import json
+from collections.abc import Mapping
 
 from aarlab.memory.messages import INVALID_INPUT, Json
 
@@ -27,3 +28,9 @@ def replace_surrogates(text: str) -> str:
 def _reject_constant(word: str) -> float:
     # Python accepts NaN and Infinity, JSON does not.
     raise ValueError(f"{word} is not JSON")
+
+
+def string_list(arguments: Mapping[str, Json], name: str) -> list[str]:
+    """Return the items of a list argument as strings; empty if the argument is missing or not a list."""
+    value = arguments.get(name)
+    return [str(item) for item in value] if isinstance(value, list) else []

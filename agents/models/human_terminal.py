@@ -1,4 +1,4 @@
-"""A person plays the part: reads on the terminal what a model would be shown, and answers at its prompt."""
+"""A person at the terminal as a base model: the terminal shows the request, and the person types the reply."""
 
 import asyncio
 import json
@@ -13,52 +13,48 @@ from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.memory.messages import Block, Json, Message, Text, ToolCall, ToolResult, ToolSpec, Usage
 
 _HELP = "Type a message, or the name or number of a tool. An empty line ends your turn."
-_LONG_TEXT_HELP = "Type lines and end with a single dot, or @FILE to take them from a file."
+_LONG_TEXT_HELP = "Type lines and end with a single dot, or type @FILE to read the text from a file."
 _END = "."
 
 
 class HumanModel:
-    """Whoever sits at the terminal, as one agent's base model."""
+    """A person at the terminal, as one agent's base model."""
 
     def __init__(self, agent: str, source: TextIO | None = None, screen: TextIO | None = None) -> None:
-        """Play the part of `agent`; read from `source` and write to `screen`: standard input and error by default."""
+        """Reply for `agent`, reading from `source` and writing to `screen` (default: standard input and standard error)."""
         self._agent = agent
         self._source, self._screen = source or sys.stdin, screen or sys.stderr
         self._shown = 0
-        """Messages of the conversation that have been shown."""
+        """Number of messages of the conversation already shown."""
 
     async def reply(self, request: Request) -> Reply:
-        """Show what is new and read an answer.
-
-        Raises:
-            ModelError: There is nobody: the input has come to its end.
-        """
+        """Show the new messages and return the reply that the person types. Raises ModelError at the end of the input."""
         async with _terminal_lock():
             blocks = await _run_in_thread(lambda: self._read_reply(request))
-        uses = any(isinstance(block, ToolCall) for block in blocks)
         message = Message("assistant", blocks)
-        return Reply(message, "tool_use" if uses else "end_turn", Usage(), "human/terminal", 0.0)
+        stop_reason = "tool_use" if message.tool_calls else "end_turn"
+        return Reply(message, stop_reason, Usage(), "human/terminal", 0.0)
 
     def _read_reply(self, request: Request) -> tuple[Block, ...]:
         self._show(request)
         answer: list[Block] = []
-        turn = sum(len(message.tool_calls) for message in request.conversation.messages)
+        calls = sum(len(message.tool_calls) for message in request.conversation.messages)
         while line := self._read_line(f"{self._agent}> "):
             tool = _tool_named(line, request.tools)
             if tool is None:
                 answer.append(Text(line))
                 continue
-            answer.append(ToolCall(f"person-{turn + 1}", tool.name, self._read_arguments(tool)))
+            answer.append(ToolCall(f"person-{calls + 1}", tool.name, self._read_arguments(tool)))
             break
         return tuple(answer)
 
     def _show(self, request: Request) -> None:
         messages = request.conversation.messages
-        # A reviewer is asked anew each time; a researcher's conversation goes on.
-        known = self._shown if len(messages) > self._shown else 0
-        if not known:
+        # Each request to a reviewer starts a new conversation; a researcher's conversation continues.
+        shown = self._shown if len(messages) > self._shown else 0
+        if not shown:
             self._print(f"\n=== You are {self._agent} ===\n\n{request.conversation.system}")
-        for message in messages[known:]:
+        for message in messages[shown:]:
             if message.speaker == "user":
                 self._print("\n--- " + ("tool results" if message.tool_results else "message") + " ---")
                 self._print("\n".join(_block_text(block) for block in message.blocks))
@@ -110,34 +106,34 @@ _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 
 
 def _terminal_lock() -> asyncio.Lock:
-    """Return the lock that is held while a person is asked: two prompts at once are none."""
+    """Return the lock that keeps two agents from using the terminal at the same time."""
     return _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 async def _run_in_thread(work: Callable[[], tuple[Block, ...]]) -> tuple[Block, ...]:
-    """Do work that waits for a person in a thread that nobody waits for when the run is stopped."""
+    """Run `work` in a daemon thread, so that a stopped run does not wait for the person."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[Block, ...]] = loop.create_future()
+    result: asyncio.Future[tuple[Block, ...]] = loop.create_future()
 
-    def deliver(set_it: Callable[[], None]) -> None:
-        if not done.done():
-            set_it()
+    def deliver(set_result: Callable[[], None]) -> None:
+        if not result.done():
+            set_result()
 
     def run() -> None:
         try:
             blocks = work()
         except Exception as error:
             failure = error
-            loop.call_soon_threadsafe(deliver, lambda: done.set_exception(failure))
+            loop.call_soon_threadsafe(deliver, lambda: result.set_exception(failure))
         else:
-            loop.call_soon_threadsafe(deliver, lambda: done.set_result(blocks))
+            loop.call_soon_threadsafe(deliver, lambda: result.set_result(blocks))
 
     threading.Thread(target=run, daemon=True).start()
-    return await done
+    return await result
 
 
 def _visible(text: str) -> str:
-    """Return text without control characters: what agents write must not steer the reader's terminal."""
+    """Return text without control characters, so that agents cannot send escape sequences to the terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
@@ -162,11 +158,11 @@ def _block_text(block: Block) -> str:
 
 
 def _value(text: str, schema: Mapping[str, Json]) -> Json:
-    """Return what was typed as the schema wants it; what does not fit is left to the tool to refuse."""
+    """Return the typed text as a value of the schema's type, or unchanged, so that the tool reports the error."""
     if schema.get("type") == "string" or "enum" in schema:
         return text
     try:
         return json.loads(text)
     except ValueError:
-        # A list of names is typed as names.
+        # People type a list of names without JSON quotes.
         return text.replace(",", " ").split() if schema.get("type") == "array" else text

@@ -1,4 +1,4 @@
-"""What tokens cost: one dated table, `prices.yaml`, and files that go before it. What is in neither has no price."""
+"""Prices of tokens: a dated table, `prices.yaml`, and price files that take precedence. Other models have no price."""
 
 import re
 from collections.abc import Mapping
@@ -20,23 +20,23 @@ Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PriceFileError(ValueError):
-    """A file of prices cannot be read. The message says where and what is wrong."""
+    """A price file is invalid. The message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model's tokens cost, in US dollars for a million."""
+    """A model's prices in US dollars per million tokens."""
 
     input: float
     output: float
     cache_read: float
     cache_write: float
     above: int | None = None
-    """Tokens of a prompt above which all tokens of the request cost what stands in `long`; None: never."""
+    """Prompt tokens above which `long` applies to all tokens of the request; None: never."""
     long: "Price | None" = None
 
     def cost_usd(self, usage: Usage) -> float:
-        """Return what a call cost."""
+        """Return the cost of a call."""
         rates = self._rates(usage.input_tokens)
         plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_written_tokens
         dollars = (
@@ -48,7 +48,7 @@ class Price:
         return dollars / _MILLION
 
     def max_usd(self, usage: Usage) -> float:
-        """Return the most that a call of so many tokens can cost: with nothing cached, and all of it to be cached."""
+        """Return an upper bound on the cost of a call: no token comes from the cache, and all are written to it."""
         rates = self._rates(usage.input_tokens)
         dollars = usage.input_tokens * max(rates.input, rates.cache_write) + usage.output_tokens * rates.output
         return dollars / _MILLION
@@ -58,24 +58,28 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, 0.0, 0.0)
-"""Of what runs here."""
+"""The price of local models."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices by model name, each with the day on which it was looked up."""
+    """Prices by model name, each with the date it was looked up."""
 
     prices: Mapping[str, tuple[Price, date | None]]
 
     def price(self, name: str) -> Price | None:
-        """Return the price of `provider/model`; None if it is not known."""
-        found = self.prices.get(name) or self.prices.get(_SNAPSHOT.sub("", name))
-        return found[0] if found else None
+        """Return the price of `provider/model`; None if it is unknown."""
+        entry = self._entry(name)
+        return entry[0] if entry else None
 
     def as_of(self, name: str) -> date | None:
-        """Return the day on which the price of `provider/model` was looked up; None if that is not known."""
-        found = self.prices.get(name) or self.prices.get(_SNAPSHOT.sub("", name))
-        return found[1] if found else None
+        """Return the date the price of `provider/model` was looked up; None if it is unknown."""
+        entry = self._entry(name)
+        return entry[1] if entry else None
+
+    def _entry(self, name: str) -> tuple[Price, date | None] | None:
+        # A dated snapshot costs as much as its model.
+        return self.prices.get(name) or self.prices.get(_SNAPSHOT.sub("", name))
 
 
 class _Rates(BaseModel):
@@ -92,7 +96,7 @@ class _ModelRates(_Rates):
     long: _Rates | None = None
 
 
-class _Provider(BaseModel):
+class _ProviderPrices(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     as_of: date | None = None
@@ -102,26 +106,22 @@ class _Provider(BaseModel):
 
 @cache
 def default_prices() -> PriceTable:
-    """Return the table that comes with aarlab."""
-    return _read(files(__package__).joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
+    """Return the table shipped with aarlab."""
+    return _parse_prices(files(__package__).joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
 
 
 def read_prices(path: Path) -> PriceTable:
-    """Return the table in a file.
-
-    Raises:
-        PriceFileError: There is no such file, or it does not hold prices.
-    """
+    """Return the table in a file. Raises PriceFileError if the file cannot be read or has no valid prices."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise PriceFileError(f"{path} cannot be read: {reason}") from None
-    return _read(text, str(path))
+    return _parse_prices(text, str(path))
 
 
-def _read(text: str, name: str) -> PriceTable:
-    # Slow to load, and only here.
+def _parse_prices(text: str, name: str) -> PriceTable:
+    # Imported here because it loads slowly.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -134,10 +134,10 @@ def _read(text: str, name: str) -> PriceTable:
     prices: dict[str, tuple[Price, date | None]] = {}
     for provider, section in content.items():
         try:
-            checked = _Provider.model_validate(section)
+            checked = _ProviderPrices.model_validate(section)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise PriceFileError(f"{name}: {provider}: {faults}") from None
+            errors = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise PriceFileError(f"{name}: {provider}: {errors}") from None
         prices |= {f"{provider}/{model}": (_price(entry), checked.as_of) for model, entry in checked.models.items()}
     return PriceTable(prices)
 

@@ -1,7 +1,6 @@
-"""A recorded run as a base model: `tape/FILE` answers each agent as the agent of its name was answered there.
+"""A recorded run as a base model: with `tape/FILE` each agent gets the replies of the agent of the same name.
 
-A request is found by its hash: whoever asks what was asked then, to the letter, hears what was said then. Asked the
-same again, it goes on to the next answer that was given to it.
+A reply is found by the hash of its request. A request that was made several times gets its recorded replies in order.
 """
 
 from collections import Counter
@@ -14,28 +13,28 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ROLES = ("reviewer", "overseer", "planner")
-"""Agents that are called as their part is; the others are researchers, and their librarians."""
+"""Agents that are named after their role. All other agents are researchers, or helpers of a researcher."""
 
 
 class RecordedModel:
-    """What was said in a recorded run, as one agent's base model."""
+    """The recorded replies of one agent, as its base model."""
 
     def __init__(self, path: Path, agent: str) -> None:
-        """Answer `agent` from the run file at `path`."""
+        """Take the path of the run file and the agent's name."""
         self._path, self._agent = path, agent
         self._file: RunReader | None = None
         self._replies: dict[str, list[ModelCall]] = {}
-        """By request, in the order in which they were given."""
+        """Recorded calls by request hash, in order."""
         self._refused_requests: set[str] = set()
-        """Requests that were refused as too long."""
+        """Hashes of requests that were refused as too long."""
         self._times_used: Counter[str] = Counter()
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request. It costs nothing again; the tokens are those of then.
+        """Return the recorded reply to a request, with its recorded tokens. It costs nothing.
 
         Raises:
-            ContextTooLong: It was refused as too long then.
-            ModelError: There is no such request on tape, or no tape.
+            ContextTooLong: The recorded request was refused as too long.
+            ModelError: The run file has no such request, or cannot be read.
         """
         file = self._run_file()
         request_hash = request.hash
@@ -50,7 +49,7 @@ class RecordedModel:
         return Reply(file.message(call.reply), call.stop_reason, usage, call.model, 0.0)
 
     async def aclose(self) -> None:
-        """Close the file."""
+        """Close the run file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -72,10 +71,10 @@ class RecordedModel:
         return self._file
 
     def _events(self, file: RunReader) -> list[Event]:
-        """Return the calls of this agent, and what became of its conversation."""
+        """Return the recorded calls and compactions of this agent."""
         researcher, _, helper_role = self._agent.partition(" ")
         if self._agent in _ROLES:
-            # A reviewer rules in the streams of the researchers.
+            # Calls of a reviewer are in the streams of the researchers.
             return [entry.event for entry in file.entries(ModelCall) if entry.event.role == self._agent]
         roles = (helper_role,) if helper_role else ("researcher", "summariser")
         entries = file.entries(ModelCall, Compaction, stream=researcher)
@@ -83,11 +82,10 @@ class RecordedModel:
 
     def _not_recorded_error(self, request: Request, *, seen_before: bool) -> ModelError:
         turn = 1 + sum(message.speaker == "assistant" for message in request.conversation.messages)
-        found = "made this request fewer times" if seen_before else "did not make this request"
+        difference = "made this request fewer times" if seen_before else "did not make this request"
         return ModelError(
-            f"tape/{self._path}: {self._agent} {found} in turn {turn}. A tape answers a run with the same scenario, "
-            "seed and versions; undo the change, or give the agents another model with team.model or "
-            "team.models"
+            f"tape/{self._path}: {self._agent} {difference} in turn {turn}. A tape answers a run with the same scenario, "
+            "seed and versions; undo the change, or give the agents another model with team.model or team.models"
         )
 
 
@@ -96,7 +94,7 @@ def _role(event: Event) -> str | None:
 
 
 def missing_requirement(path: Path) -> str | None:
-    """Say that there is no run file at `path`, and what to do; None if there is one."""
+    """Return why there is no run file at `path` and what to do; None if there is one."""
     try:
         RunReader.open(path).close()
     except (OSError, SchemaError) as error:

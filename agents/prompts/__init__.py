@@ -1,4 +1,4 @@
-"""The prompts: Markdown files with `$placeholders`, filled in here."""
+"""The prompts: Markdown files with `$placeholders`."""
 
 from functools import cache
 from importlib.resources import files
@@ -11,5 +11,5 @@ def _template(name: str) -> Template:
 
 
 def render(template: str, **values: object) -> str:
-    """Return the prompt `template` filled in. Raises KeyError for a placeholder that is given no value."""
+    """Return the prompt `template` with its placeholders filled in. Raises KeyError if a placeholder has no value."""
     return _template(template).substitute({key: str(value) for key, value in values.items()}).strip()
