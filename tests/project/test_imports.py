@@ -1,4 +1,4 @@
-"""The walls of the house: which room may import which, and that nothing goes in a circle."""
+"""Import rules: which package may import which, and no import cycles."""
 
 import ast
 import re
@@ -19,23 +19,27 @@ MAY_IMPORT = {
     "tools": {"memory", "scenarios"},
     "graph": {"agents", "memory", "scenarios", "tools"},
 }
-ROOMS = tuple(MAY_IMPORT)
-FRONT_OFFICE = "aarlab"
+"""By package: the other packages that it may import."""
+PACKAGES = tuple(MAY_IMPORT)
+APPLICATION = "aarlab"
+"""The command line, the Python API and everything else in aarlab/ itself. It may import all packages."""
+GRAPH_ORDER = ("structure", "calls", "scenario", "flow", "run")
+"""Parts of the package graph. Each may import the parts before it."""
 
 
 def modules() -> dict[str, Path]:
-    """Return every module of the product by the name under which it is imported."""
-    found: dict[str, Path] = {}
-    for folder in (*ROOMS, FRONT_OFFICE):
+    """Return the path of each module of the product, by import name."""
+    paths: dict[str, Path] = {}
+    for folder in (*PACKAGES, APPLICATION):
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            parts = parts if folder == FRONT_OFFICE else ("aarlab", *parts)
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+            parts = parts if folder == APPLICATION else ("aarlab", *parts)
+            paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 def imports(module: str, path: Path, nodes: Iterator[ast.AST]) -> Iterator[str]:
-    """Yield the full names that import statements among `nodes` name: of modules, or of what is in them."""
+    """Yield the full name of everything that import statements among `nodes` import."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -46,98 +50,117 @@ def imports(module: str, path: Path, nodes: Iterator[ast.AST]) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def everywhere(path: Path) -> Iterator[ast.AST]:
+def all_nodes(path: Path) -> Iterator[ast.AST]:
+    """Yield every syntax node of a file."""
     return ast.walk(ast.parse(path.read_text()))
 
 
-def when_running(path: Path, *, functions: bool) -> Iterator[ast.AST]:
-    """Yield the statements that are not for type checkers only; those in functions, which run later, if asked for."""
-    waiting: list[ast.AST] = [ast.parse(path.read_text())]
-    while waiting:
-        node = waiting.pop()
+def runtime_nodes(path: Path, *, functions: bool) -> Iterator[ast.AST]:
+    """Yield the syntax nodes outside TYPE_CHECKING blocks; nodes inside functions only if `functions` is set."""
+    stack: list[ast.AST] = [ast.parse(path.read_text())]
+    while stack:
+        node = stack.pop()
         yield node
         for_types = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        if not for_types and (functions or not later):
-            waiting += ast.iter_child_nodes(node)
+        in_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if not for_types and (functions or not in_function):
+            stack += ast.iter_child_nodes(node)
 
 
-def room_of(name: str) -> str | None:
-    """Return the room a full name belongs to, or the front office; None for what belongs to everybody."""
+def package_of(name: str) -> str | None:
+    """Return the package of a full name, or APPLICATION; None for other distributions and aarlab.__version__."""
     parts = name.split(".")
-    if parts[0] != "aarlab":
+    if parts[0] != "aarlab" or parts[1:] in ([], ["__version__"]):
         return None
-    # The version stands in the package itself and belongs to everybody.
-    if parts[1:] in ([], ["__version__"]):
-        return None
-    return parts[1] if parts[1] in ROOMS else FRONT_OFFICE
+    return parts[1] if parts[1] in PACKAGES else APPLICATION
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_the_rooms_it_stands_on(room: str) -> None:
-    allowed = {room, None} | MAY_IMPORT[room]
-    trespasses = [
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_imports_only_allowed_packages(package: str) -> None:
+    allowed = {package, None} | MAY_IMPORT[package]
+    forbidden = [
         f"{module} imports {name}"
         for module, path in modules().items()
-        if module.startswith(f"aarlab.{room}.")
-        for name in imports(module, path, everywhere(path))
-        if room_of(name) not in allowed
+        if module.startswith(f"aarlab.{package}.")
+        for name in imports(module, path, all_nodes(path))
+        if package_of(name) not in allowed
     ]
-    assert trespasses == []
+    assert forbidden == []
 
 
-def test_rooms_are_not_imported_by_their_plain_names() -> None:
-    plain = [
+@pytest.mark.parametrize("part", GRAPH_ORDER)
+def test_graph_parts_import_only_the_parts_before_them(part: str) -> None:
+    allowed = GRAPH_ORDER[: GRAPH_ORDER.index(part) + 1]
+    forbidden = [
         f"{module} imports {name}"
         for module, path in modules().items()
-        for name in imports(module, path, everywhere(path))
-        if name.split(".")[0] in ROOMS
+        if module.split(".")[1:3] == ["graph", part]
+        for name in imports(module, path, all_nodes(path))
+        if name.startswith("aarlab.graph.") and name.split(".")[2] not in allowed
     ]
-    assert plain == [], "agents, tools, ... as top-level packages belong to others"
+    assert forbidden == []
 
 
-def test_no_module_needs_itself_to_be_loaded() -> None:
+def test_every_graph_module_belongs_to_a_part() -> None:
+    parts = {module.split(".")[2] for module in modules() if module.startswith("aarlab.graph.")}
+    assert parts == set(GRAPH_ORDER)
+
+
+def test_packages_are_imported_as_parts_of_aarlab() -> None:
+    top_level = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in imports(module, path, all_nodes(path))
+        if name.split(".")[0] in PACKAGES
+    ]
+    assert top_level == [], "top-level packages named agents, tools, ... may belong to other distributions"
+
+
+def test_imports_have_no_cycle() -> None:
     known = modules()
     graph: nx.DiGraph[str] = nx.DiGraph()
     for module, path in known.items():
-        for name in imports(module, path, when_running(path, functions=False)):
+        for name in imports(module, path, runtime_nodes(path, functions=False)):
             target = name if name in known else name.rpartition(".")[0]
             if target in known and target != module:
                 graph.add_edge(module, target)
     assert list(nx.simple_cycles(graph)) == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_is_no_package_of_its_own(room: str) -> None:
-    assert (ROOT / room).is_dir()
-    assert not (ROOT / room / "__init__.py").exists(), "it would be importable under its plain name, which others use"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_root_folder_is_no_top_level_package(package: str) -> None:
+    assert (ROOT / package).is_dir()
+    assert not (ROOT / package / "__init__.py").exists(), "it would be importable under a name that others use"
 
 
-def test_packages_inside_a_room_are_regular_packages() -> None:
-    folders = {path.parent for room in (*ROOMS, FRONT_OFFICE) for path in (ROOT / room).rglob("*.py")}
+def test_inner_folders_are_regular_packages() -> None:
+    folders = {path.parent for package in (*PACKAGES, APPLICATION) for path in (ROOT / package).rglob("*.py")}
     inner = {folder for folder in folders if folder.parent != ROOT}
     assert [str(folder) for folder in sorted(inner) if not (folder / "__init__.py").is_file()] == []
 
 
-def _plain(distribution: str) -> str:
+def _normalised(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def test_what_is_imported_is_declared() -> None:
+def test_imported_distributions_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    # Extras are named by those who have a use for them; what is for developers only is not there in a run.
+    # The extra `dev` is not installed with the product.
     extras = [
-        wanted for extra, listed in project["optional-dependencies"].items() if extra != "dev" for wanted in listed
+        requirement
+        for extra, requirements in project["optional-dependencies"].items()
+        if extra != "dev"
+        for requirement in requirements
     ]
-    wanted_by_all = [*project["dependencies"], *extras]
-    declared = {_plain(re.split(r"[^A-Za-z0-9._-]", wanted)[0]) for wanted in wanted_by_all}
-    # An extra that is not installed is looked for under the name by which it is imported.
+    requirements = [*project["dependencies"], *extras]
+    declared = {_normalised(re.split(r"[^A-Za-z0-9._-]", requirement)[0]) for requirement in requirements}
+    # The distribution of an extra that is not installed is assumed to have the name of its import.
     distributions = packages_distributions()
     undeclared = {
         f"{module} imports {name}"
         for module, path in modules().items()
-        for name in imports(module, path, when_running(path, functions=True))
+        for name in imports(module, path, runtime_nodes(path, functions=True))
         if (top := name.split(".")[0]) != "aarlab" and top not in sys.stdlib_module_names
-        if not declared & {_plain(distribution) for distribution in distributions.get(top, [top])}
+        if not declared & {_normalised(distribution) for distribution in distributions.get(top, [top])}
     }
-    assert sorted(undeclared) == [], "what is there by chance today is missing tomorrow"
+    assert sorted(undeclared) == []
