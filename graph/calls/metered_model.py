@@ -33,7 +33,7 @@ class MeteredModel:
             ledger: Where calls are reserved and booked.
             price: Price of the base model; None: unknown.
             max_tokens: Maximum number of tokens in a reply.
-            count: Returns the provider's token count of a request. Used only if the local bound would exceed the budget.
+            count: Returns the provider's token count of a request. Called only if the local bound exceeds the budget.
         """
         self._model, self._agent, self._ledger = model, agent, ledger
         self._price, self._max_tokens, self._count = price, max_tokens, count

@@ -57,7 +57,7 @@ class ModelPool:
         model = info.open(self._seed, agent, self._temperament)
         if (close := getattr(model, "aclose", None)) is not None:
             self._closers.append(close)
-        # The limiter counts open calls, so it is innermost. The meter is inside the retries, so every attempt is booked.
+        # The limiter counts open calls, so it is innermost. The meter is inside the retries: every attempt is booked.
         limited_model = ConcurrencyLimitedModel(model, self._limiters[name.partition("/")[0], info.address])
         metered = MeteredModel(
             limited_model, agent, self.ledger, live.price(name), live.max_tokens,

@@ -1,4 +1,4 @@
-"""Structure: the dials, and the named points on the way from free to bound."""
+"""The structure settings of a scenario: one value per dial, and presets that set all of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ DIALS: tuple[Dial, ...] = (
     workflow.DIAL, directions.DIAL, selection.DIAL, review.DIAL, sharing.DIAL, topology.DIAL, oversight.DIAL,
     evaluation.DIAL,
 )  # fmt: skip
-"""In the order in which they draw: review stands before publish in the team graph, oversight after it."""
+"""In the order in which they are applied. In the team graph `review` comes before `publish` and oversight after it."""
 
 _AUTONOMOUS_DIALS: Mapping[str, str] = {
     "workflow": "autonomous", "directions": "distinct", "selection": "self", "sharing": "synced",
@@ -37,70 +37,83 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         **_AUTONOMOUS_DIALS, "workflow": "staged", "directions": "pool", "selection": "evolutionary", "review": "gate",
     },
 }  # fmt: skip
-"""From the least structure to the most."""
+"""Values of all dials by preset, from the least structure to the most."""
 
 
 class Structure(BaseModel):
-    """How much is laid down for the agents: one value for each dial, on top of a preset."""
+    """The structure of the team: a preset, and dials that differ from it. `aarlab structure` explains the values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     preset: Literal["autonomous", "undirected", "suggested", "reviewed", "staged", "scripted"] = "autonomous"
-    """Where the dials stand that are not set one by one."""
+    """Sets all dials that are not set individually."""
     workflow: Literal["autonomous", "suggested", "staged"] = "autonomous"
+    """Whether researchers choose their next steps (autonomous, or suggested: with a suggested order) or follow fixed
+    stages (staged).
+    """
     directions: Literal["none", "distinct", "pool"] = "distinct"
+    """Whether all researchers get the same prompt (none), a direction each (distinct), or assigned ideas (pool)."""
     selection: Literal["self", "evolutionary"] = "self"
+    """Whether researchers choose what to try next (self) or an evolutionary search on the scores does."""
     sharing: Literal["none", "synced", "query", "keyword"] = "synced"
+    """How researchers see the findings of others: not at all (none), listed every round (synced), through a librarian
+    (query), or by search (keyword).
+    """
     topology: Literal["complete", "scale-free", "small-world", "star", "ring", "islands", "networkx", "file"] = (
         "complete"
     )
+    """Whose findings reach whom."""
     review: Literal["none", "advisory", "gate"] = "none"
+    """Whether a reviewer comments on findings (advisory) and must also approve full runs (gate)."""
     oversight: Literal["none", "checkpoint", "gate"] = "none"
+    """Whether a person is asked if the work continues (checkpoint) or which findings are shared (gate)."""
     evaluation: Literal["guarded", "capped", "open"] = "guarded"
+    """How experiments are scored: on fresh worlds (guarded), on fresh worlds with a limited number of scored full
+    experiments (capped), or exactly on one fixed world (open).
+    """
 
     directions_source: Literal["study", "model"] = "study"
-    """Who wrote distinct directions: the study's nine, in this project's words, or the team's base model."""
+    """Source of distinct directions: the nine of the study, reworded, or the base model of the planner."""
     pool_ideas: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Ideas in a pool; left out: four for each researcher."""
+    """Number of ideas in the pool; not set: four per researcher."""
     pool_revisions: Annotated[int, Field(ge=0, le=10)] = 0
-    """How often the base model criticises and rewrites its pool."""
+    """How many times the base model criticises and rewrites its pool."""
     topology_parameters: dict[str, float | int | str] = {}
     """Parameters of the topology, such as `{neighbours: 4, rewired: 0.1}` for a small world."""
     checkpoint_rounds: Annotated[int, Field(ge=1)] = 3
-    """Rounds between two checkpoints."""
+    """Number of rounds between checkpoints."""
 
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, data: Any) -> Any:
-        """A bare name is a preset; dials not named stand where the preset has them."""
+        """Accept the bare name of a preset, and fill in the dials that are not set."""
         if isinstance(data, str):
             data = {"preset": data}
         if isinstance(data, dict):
-            # An unknown preset falls through to the field's own check, which names what is allowed.
+            # The field validator reports an unknown preset, with the allowed names.
             return {**PRESETS.get(str(data.get("preset", "autonomous")), {}), **data}
         return data
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Structure":
-        """Refuse what contradicts itself, and what would do nothing."""
+        """Reject contradictory values and options without effect."""
         if self.sharing == "none" and self.topology != "complete":
-            raise ValueError(f"sharing none and topology {self.topology} contradict each other: nobody hears anybody")
+            raise ValueError(f"sharing none and topology {self.topology} contradict each other: no findings are shared")
         if self.sharing == "none" and self.oversight == "gate":
-            raise ValueError("sharing none and oversight gate contradict each other: there is nothing to release")
+            raise ValueError("sharing none and oversight gate contradict each other: no findings are released")
         without_effect = {
-            "directions_source": self.directions_source != "study" and self.directions != "distinct",
-            "pool_ideas": self.pool_ideas is not None and self.directions != "pool",
-            "pool_revisions": self.pool_revisions > 0 and self.directions != "pool",
-            "topology_parameters": bool(self.topology_parameters) and self.topology == "complete",
+            ("directions_source", "directions"): self.directions_source != "study" and self.directions != "distinct",
+            ("pool_ideas", "directions"): self.pool_ideas is not None and self.directions != "pool",
+            ("pool_revisions", "directions"): self.pool_revisions > 0 and self.directions != "pool",
+            ("topology_parameters", "topology"): bool(self.topology_parameters) and self.topology == "complete",
         }
-        for option, of in (("directions_source", "directions"), ("pool_ideas", "directions"),
-                           ("pool_revisions", "directions"), ("topology_parameters", "topology")):  # fmt: skip
-            if without_effect[option]:
-                raise ValueError(f"{option} does nothing where {of} is {getattr(self, of)}")
+        for (option, dial), ignored in without_effect.items():
+            if ignored:
+                raise ValueError(f"{option} has no effect if {dial} is {getattr(self, dial)}")
         return self
 
     def value_of(self, dial: Dial) -> str:
-        """Return where a dial stands."""
+        """Return the value of a dial."""
         return str(getattr(self, dial.name))
 
     @property

@@ -1,4 +1,4 @@
-"""Who hears whom: the graphs that the dial `topology` names, by networkx."""
+"""The graphs of the dial `topology`, built with networkx: whose findings reach whom."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,13 +40,13 @@ def _complete(n: int, seed: int) -> "nx.Graph[Any]":
 
 
 def _generated(n: int, seed: int, *, generator: str, **parameters: float | int) -> "nx.Graph[Any]":
-    """Return what a generator of networkx makes of its own parameters, `n` and `seed` added if it has them."""
+    """Return the graph of a networkx generator, called with its parameters and with `n` and `seed` if it takes them."""
     make = getattr(nx, generator, None)
     if not generator.endswith("_graph") or not callable(make):
-        raise ValueError(f"networkx has no generator {generator!r}; its generators' names end in _graph")
-    for given in ({"n": n, "seed": seed}, {"n": n}, {"seed": seed}, {}):
+        raise ValueError(f"networkx has no generator {generator!r}; the names of its generators end in _graph")
+    for arguments in ({"n": n, "seed": seed}, {"n": n}, {"seed": seed}, {}):
         try:
-            graph: nx.Graph[Any] = make(**given, **parameters)
+            graph: nx.Graph[Any] = make(**arguments, **parameters)
             return graph
         except TypeError:
             continue
@@ -77,13 +77,19 @@ _GENERATORS: Mapping[str, Callable[..., "nx.Graph[Any]"]] = {
 def neighbours_of(
     topology: str, parameters: Parameters, names: Sequence[str], seed: int
 ) -> dict[str, frozenset[str]] | None:
-    """Return whom each researcher hears; None if everybody hears everybody.
+    """Return the researchers whose findings reach each researcher, by name; None if all findings reach everybody.
 
-    An edge is heard both ways; where the graph is directed, an edge from a to b means that b hears a. Nodes are given
-    to researchers in sorted order. `seed` is the run's.
+    Findings pass along an undirected edge both ways, and along a directed edge from its source to its target. Nodes are
+    assigned to researchers in sorted order.
+
+    Args:
+        topology: A value of the dial.
+        parameters: Parameters of the topology.
+        names: The researchers, in team order.
+        seed: The run's seed.
 
     Raises:
-        ValueError: The parameters do not fit the topology, or the graph not the team.
+        ValueError: The topology does not take the parameters, or the graph has another size than the team.
     """
     if topology == "complete" and not parameters:
         return None
@@ -94,6 +100,5 @@ def neighbours_of(
     if len(graph) != len(names):
         raise ValueError(f"topology {topology} has {len(graph)} nodes and team.researchers is {len(names)}")
     named = dict(zip(sorted(graph, key=lambda node: (len(str(node)), str(node))), names, strict=True))
-    # Reversed, an edge leads from who hears to who is heard.
     inbound = graph.reverse() if isinstance(graph, nx.DiGraph) else graph
     return {name: frozenset(named[other] for other in inbound.neighbors(node)) - {name} for node, name in named.items()}

@@ -183,7 +183,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             "name: x\narms:\n  a: {}\n  b:\n    structure.sharing: none\n    structure.topology: ring\n",
             """
             my.yaml:5, my.yaml:6: structure (arm b)
-              problem   sharing none and topology ring contradict each other: nobody hears anybody
+              problem   sharing none and topology ring contradict each other: no findings are shared
             """,
         ),
         (

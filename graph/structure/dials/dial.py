@@ -1,12 +1,13 @@
-"""What a dial is, and the blueprint that dials draw on before anything is compiled."""
+"""The type of a dial, and the resolved structure that the dials write to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Decider, DecisionKind
 
-if TYPE_CHECKING:  # who only reads about a run's structure is spared the evaluator
+if TYPE_CHECKING:  # reading the structure of a run must not load the evaluator
     from aarlab.tools.experiment_tool import EvaluationMode
 
 Workflow = Literal["autonomous", "staged"]
@@ -15,30 +16,30 @@ Assigner = Literal["pool", "evolution"]
 
 @dataclass(slots=True)
 class ResolvedStructure:
-    """What the dials ask for; the graphs, the tools and the brief are made from it and from nothing else."""
+    """What the dials ask for together. Graphs, tools and system prompts are built from this alone."""
 
     workflow: Workflow = "autonomous"
     """Shape of the researcher graph."""
     distinct_directions: bool = False
-    """Whether each researcher is given a direction of its own."""
+    """Whether each researcher gets its own direction."""
     assigners: list[Assigner] = field(default_factory=list)
-    """Who gives researchers their next idea, the first that has one; nobody: they choose it themselves."""
+    """Sources of assigned ideas; the first that has an idea is used. Empty: researchers choose their own ideas."""
     team_nodes: list[str] = field(default_factory=list)
     """Nodes of the team graph between `research` and the next round, in order."""
     new_findings: bool = False
-    """Whether a round opens with what the others have published."""
+    """Whether a round message lists the findings published since the last round."""
     gated: bool = False
     """Whether a reviewer must approve each full run."""
     evaluation: "EvaluationMode" = "guarded"
     """How experiments are scored."""
     withheld_tools: set[str] = field(default_factory=set)
-    """Tools that researchers do not get."""
+    """Names of the tools that researchers do not get."""
     explanations: list[str] = field(default_factory=list)
-    """Paragraphs of the brief: they explain the structure, they do not make it."""
+    """Paragraphs of the system prompt that explain the structure; they have no other effect."""
 
 
 def deciders(resolved: ResolvedStructure) -> dict[DecisionKind, Decider]:
-    """Return who takes which decision, where it is not the researcher itself."""
+    """Return the decisions that the structure takes instead of the researcher."""
     by_structure: set[DecisionKind] = set()
     if resolved.distinct_directions or "pool" in resolved.assigners:
         by_structure.add("direction")
@@ -51,12 +52,14 @@ def deciders(resolved: ResolvedStructure) -> dict[DecisionKind, Decider]:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """One way in which structure can be imposed."""
+    """One dimension of structure."""
 
     name: str
     claim: str
-    """The claim of the study that turning it tests."""
+    """The claim about agent teams that an ablation of this dial tests."""
     values: Mapping[str, str]
-    """What each value means, from the least structure to the most."""
+    """Each value with its meaning, from the least structure to the most."""
     apply: Callable[[str, ResolvedStructure], None]
-    """Draws a value into a blueprint."""
+    """Writes what a value asks for to the resolved structure."""
+    check: Callable[[RunEvents], Iterator[str]]
+    """Yields one sentence for each place where the events of a run contradict the configured value."""

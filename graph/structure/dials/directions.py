@@ -1,10 +1,10 @@
-"""Directions: does everybody start from the same words, from a short and ambiguous direction of its own, or with
-specific ideas that were written in advance?
-"""
+"""Directions: one prompt for all researchers, a short ambiguous direction for each, or a pool of assigned ideas."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import PlanItem
 
 DIRECTIONS: Mapping[str, frozenset[str]] = {
     "Let the strong student's own sense of what coheres do the labelling; the teacher is only a seed.": frozenset(
@@ -31,12 +31,15 @@ DIRECTIONS: Mapping[str, frozenset[str]] = {
         {"model internal", "unsupervised elicitation"}
     ),
 }
-"""The study's nine directions in this project's words: short, and open to more than one reading. With each the method
-families that it points at, for the check at the close; nobody is told them."""
+"""The nine directions of the study, reworded, each with the method families that it suggests. The texts are short and
+ambiguous on purpose. Only the check at the close reads the families; no agent sees them.
+"""
+MIN_FINDINGS = 3
+"""Minimum number of methods posted by a researcher before its direction is compared with them."""
 
 
 def direction_of(index: int) -> str:
-    """Return the direction of the researcher with this index, from 0; larger teams go round again."""
+    """Return the direction of the researcher with this index, from 0; larger teams repeat the list."""
     return list(DIRECTIONS)[index % len(DIRECTIONS)]
 
 
@@ -44,23 +47,44 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     if value == "distinct":
         resolved.distinct_directions = True
         resolved.explanations.append(
-            "Each researcher starts from a direction of its own. Read yours as you see fit, and stay with it."
+            "Each researcher starts from its own direction. Interpret yours freely, and keep to it."
         )
     if value == "pool":
         resolved.assigners.append("pool")
         resolved.explanations.append(
-            "The ideas were written in advance. They are handed out one after the other; you implement the one you "
-            "have been given, and nothing else, until you have posted a finding with an experiment on it."
+            "The ideas were written in advance and are assigned one at a time. Implement only the idea assigned to you "
+            "until you have posted a finding with an experiment on it."
         )
+
+
+def _check(events: RunEvents) -> Iterator[str]:
+    setups = events.setups
+    if events.structure["directions"] != "distinct":
+        yield from (f"{name} was given a direction" for name, setup in setups.items() if setup.direction is not None)
+        return
+    planned = {plan.text: set(plan.families) for _, plan in events.of(PlanItem)}
+    for name, setup in setups.items():
+        if setup.direction is None:
+            yield f"{name} was given no direction"
+            continue
+        families = planned.get(setup.direction) or DIRECTIONS.get(setup.direction, frozenset())
+        if events.assigns_ideas:
+            continue  # The researcher did not choose its ideas.
+        codes = [finding.code for finding in events.findings_by(name) if finding.code is not None]
+        used = {family for code in codes for family in events.families(code)}
+        if families and len(codes) >= MIN_FINDINGS and not families & used:
+            suggested = " or ".join(sorted(families))
+            yield f"{name} did not follow its direction: none of its {len(codes)} methods uses {suggested}"
 
 
 DIAL = Dial(
     name="directions",
-    claim="distinct starting directions keep a team from collapsing onto one idea",
+    claim="distinct starting directions keep a team from converging on one idea",
     values={
         "none": "the same prompt for all",
-        "distinct": "each researcher gets a short, ambiguous direction of its own",
-        "pool": "specific ideas written in advance by the base model, handed out and worked off",
+        "distinct": "each researcher gets its own short, ambiguous direction",
+        "pool": "the base model writes specific ideas in advance, which are assigned one by one",
     },
     apply=_apply,
+    check=_check,
 )

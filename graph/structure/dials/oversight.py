@@ -1,24 +1,42 @@
-"""Oversight: is a person asked before the work goes on, or before findings are shared?"""
+"""Oversight: whether a person is asked if the work continues, or which findings are shared."""
+
+from collections.abc import Iterator
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import Finding, OversightDecision, RoundStarted
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
     if value == "checkpoint":
         resolved.team_nodes.append("oversee")
-        resolved.explanations.append("From time to time an overseer looks at the board, and may say something or stop.")
+        resolved.explanations.append(
+            "Every few rounds an overseer looks at the board. The overseer may send a note or stop the work."
+        )
     elif value == "gate":
         resolved.team_nodes = ["release" if node == "publish" else node for node in resolved.team_nodes]
-        resolved.explanations.append("An overseer decides after each round which of the new findings are shared.")
+        resolved.explanations.append("After each round an overseer decides which new findings are shared.")
+
+
+def _check(events: RunEvents) -> Iterator[str]:
+    value, n_asked = events.structure["oversight"], len(events.of(OversightDecision))
+    rounds = len(events.of(RoundStarted))
+    if value == "none" and n_asked:
+        yield "an overseer was asked, although there is none"
+    if value == "checkpoint" and n_asked < (rounds - 1) // events.structure["checkpoint_rounds"]:
+        yield f"there were {n_asked} checkpoints in {rounds} rounds"
+    if value == "gate" and events.of(Finding) and not n_asked:
+        yield "no overseer was asked which findings may be shared"
 
 
 DIAL = Dial(
     name="oversight",
-    claim="what a person in the loop does to a team has not been measured",
+    claim="the effect of a person in the loop on a team has not been measured",
     values={
-        "none": "nobody is asked",
-        "checkpoint": "a person is asked every structure.checkpoint_rounds rounds whether the work should go on",
-        "gate": "a person decides after each round which findings the others get to see",
+        "none": "no person is asked",
+        "checkpoint": "a person is asked every structure.checkpoint_rounds rounds whether the work continues",
+        "gate": "a person decides after each round which findings the other researchers see",
     },
     apply=_apply,
+    check=_check,
 )

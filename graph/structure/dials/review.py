@@ -1,11 +1,15 @@
-"""Review: does a reviewer agent comment on findings, or hold the key to full runs?"""
+"""Review: no reviewer, a reviewer that comments on findings, or a reviewer that must approve full runs."""
+
+from collections.abc import Iterator
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import Experiment, ReviewDecision
 
-_ADVISORY = "A reviewer reads what is posted and comments on it between rounds."
+_ADVISORY = "A reviewer reads the posted findings and comments on them between rounds."
 _GATE = (
-    _ADVISORY
-    + " It also has to approve every full run before it starts; it is shown your method and what you tried before."
+    f"{_ADVISORY} The reviewer must also approve every full run before it starts, and sees your method and your "
+    "earlier experiments."
 )
 
 
@@ -17,13 +21,26 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.explanations.append(_GATE if resolved.gated else _ADVISORY)
 
 
+def _check(events: RunEvents) -> Iterator[str]:
+    decisions, gated = events.of(ReviewDecision), events.structure["review"] == "gate"
+    if decisions and not gated:
+        yield "the reviewer decided on full runs, although review is not gate"
+    full = [(name, e) for name, e in events.of(Experiment) if e.fidelity == "full"]
+    if gated and full and not decisions:
+        yield "the reviewer was asked about no full run"
+    approved = {(name, decision.code) for name, decision in decisions if decision.approved}
+    unapproved = [e.id for name, e in full if gated and (name, e.code) not in approved]
+    yield from (f"{experiment} ran in full without approval" for experiment in unapproved)
+
+
 DIAL = Dial(
     name="review",
-    claim="what review does to a team has not been measured",
+    claim="the effect of review on a team has not been measured",
     values={
         "none": "no reviewer",
         "advisory": "a reviewer comments on findings between rounds",
-        "gate": "a reviewer comments, and nothing runs in full without its approval",
+        "gate": "a reviewer comments, and every full run needs its approval",
     },
     apply=_apply,
+    check=_check,
 )

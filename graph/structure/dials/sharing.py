@@ -1,19 +1,23 @@
-"""Sharing: do researchers see what the others found, and do they browse it, ask for it, or search it?"""
+"""Sharing: whether researchers see each other's findings, and whether they browse, query or search them."""
+
+from collections.abc import Iterator
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import Borrowed, Finding, Published
 
-_EXPLAINED = {
-    "none": "You work alone: nobody reads your findings before the close, and you cannot read theirs.",
-    "synced": "All findings that reach you are synced into your lab between rounds: each round opens with what is new, "
-    "and you can browse the board, search its text, read a finding with its method, borrow it and critique it.",
-    "query": "Findings are kept by a librarian. Ask it in words for what others have found; it answers with the "
-    "findings that it thinks you mean, which you can borrow and critique.",
-    "keyword": "Findings can be searched by keywords; what a search finds can be read, borrowed and critiqued.",
+_EXPLANATIONS = {
+    "none": "You work alone: other researchers cannot read your findings, and you cannot read theirs.",
+    "synced": "The findings that reach you are synced between rounds. Each round message lists the new ones, and you "
+    "can browse the board, search its text, read a finding with its method, borrow it and critique it.",
+    "query": "A librarian keeps the findings. Ask it a question about the findings of others; it answers with the "
+    "relevant findings, which you can borrow and critique.",
+    "keyword": "You can search the findings by keywords, and read, borrow and critique the results.",
 }
 _TEAM_TOOLS = {"read_board", "read_findings", "borrow", "critique", "grep_board", "ask_librarian", "search_board"}
-"""Tools by which findings of others can be reached."""
+"""Tools that can reach the findings of others."""
 _OFFERED = {
-    "none": {"read_board", "read_findings"},  # they show its own findings
+    "none": {"read_board", "read_findings"},  # they list the researcher's own findings
     "synced": {"read_board", "read_findings", "grep_board", "borrow", "critique"},
     "query": {"ask_librarian", "borrow", "critique"},
     "keyword": {"search_board", "read_findings", "borrow", "critique"},
@@ -25,17 +29,29 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         resolved.team_nodes.append("publish")
     resolved.new_findings = value == "synced"
     resolved.withheld_tools |= _TEAM_TOOLS - _OFFERED[value]
-    resolved.explanations.append(_EXPLAINED[value])
+    resolved.explanations.append(_EXPLANATIONS[value])
+
+
+def _check(events: RunEvents) -> Iterator[str]:
+    published = {event.finding for _, event in events.of(Published)}
+    if events.structure["sharing"] == "none":
+        if published or events.of(Borrowed):
+            yield "findings reached other researchers, although sharing is none"
+    elif events.structure["oversight"] != "gate":
+        unshared = [finding.id for _, finding in events.of(Finding) if finding.id not in published]
+        if unshared:
+            yield f"{len(unshared)} findings were never shared, {unshared[0]} among them"
 
 
 DIAL = Dial(
     name="sharing",
-    claim="findings synced to everybody help most: they surface what nobody would have searched for",
+    claim="findings synced to all researchers help most, because nobody would have searched for some of them",
     values={
-        "none": "each researcher sees its own findings only",
-        "synced": "all findings are put before everybody between rounds, to be browsed",
-        "query": "a librarian agent is asked in words",
-        "keyword": "findings are found by searching for words",
+        "none": "each researcher sees only its own findings",
+        "synced": "all findings are shown to all researchers between rounds, and can be browsed",
+        "query": "researchers ask a librarian agent for findings",
+        "keyword": "researchers search findings by keywords",
     },
     apply=_apply,
+    check=_check,
 )

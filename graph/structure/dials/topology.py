@@ -1,27 +1,42 @@
-"""Topology: who hears whom. The graphs are made in `aarlab.graph.neighbours_of`."""
+"""Topology: whose findings reach whom. `aarlab.graph.structure.topologies` builds the graphs."""
+
+from collections.abc import Iterator
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import Borrowed, Edge
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
     if value != "complete":
         resolved.explanations.append(
-            "Findings reach those who are connected, not everybody; what reaches you is yours."
+            "Findings reach only connected researchers. You may use every finding that reaches you."
         )
+
+
+def _check(events: RunEvents) -> Iterator[str]:
+    neighbours = {name: setup.neighbours for name, setup in events.setups.items()}
+    used = [(name, borrowed.finding) for name, borrowed in events.of(Borrowed)]
+    used += [(name, edge.target) for name, edge in events.of(Edge) if name in neighbours]
+    for name, finding in used:
+        author, visible = finding.split(".")[0], neighbours[name]
+        if visible is not None and author != name and author not in visible:
+            yield f"{name} used {finding}, which does not reach it"
 
 
 DIAL = Dial(
     name="topology",
-    claim="who hears whom decides how fast a team converges, and whether on one idea",
+    claim="the topology determines how fast a team converges, and whether it converges on one idea",
     values={
-        "complete": "everybody hears everybody",
-        "scale-free": "a few are heard by many (parameters: links)",
-        "small-world": "neighbours, and a few far away (parameters: neighbours, rewired)",
-        "star": "one hears all, the others hear that one",
-        "ring": "each hears two neighbours",
-        "islands": "groups that hear nothing of each other (parameters: islands)",
-        "networkx": "any generator of networkx (parameters: generator, and its own)",
-        "file": "a graph file, GraphML, GEXF or an edge list (parameters: path)",
+        "complete": "findings reach everybody",
+        "scale-free": "a few researchers have many neighbours (parameters: links)",
+        "small-world": "near neighbours and a few distant ones (parameters: neighbours, rewired)",
+        "star": "one researcher is connected to all others, which are connected only to it",
+        "ring": "each researcher has two neighbours",
+        "islands": "separate groups (parameters: islands)",
+        "networkx": "any networkx generator (parameters: generator and its own parameters)",
+        "file": "a graph file: GraphML, GEXF or an edge list (parameters: path)",
     },
     apply=_apply,
+    check=_check,
 )

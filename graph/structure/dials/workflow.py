@@ -1,16 +1,19 @@
-"""Workflow: does the researcher choose its next step, with or without advice, or does a fixed sequence of stages?"""
+"""Workflow: the researcher chooses its next step, with or without a suggested order, or the stages are fixed."""
+
+from collections.abc import Iterator
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.events import Decision
 
-_AUTONOMOUS = "You choose what to do next, and when. No order of work is laid down."
+_AUTONOMOUS = "You choose what to do next. There is no fixed order of work."
 _SUGGESTED = (
-    "A way of working that is suggested, not required: 1. read what is known; 2. propose one idea; 3. smoke test it; "
+    "Suggested order of work (not required): 1. read what is known; 2. propose one idea; 3. smoke test it; "
     "4. pilot it; 5. run it in full if the pilot looks promising; 6. write down what you learn; 7. share it."
 )
 _STAGED = (
-    "Work follows a fixed sequence of stages: propose, plan, implement, smoke test, full run, analyse, share, and then "
-    "from the start. In each stage you have the tools of that stage only, and the lab runs the smoke test and the full "
-    "run itself."
+    "The work has a fixed sequence of stages: propose, plan, implement, smoke test, full run, analyse, share, and then "
+    "propose again. Each stage offers only its own tools. The smoke test and the full run start automatically."
 )
 
 
@@ -22,13 +25,22 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         resolved.explanations.append(_SUGGESTED if value == "suggested" else _AUTONOMOUS)
 
 
+def _check(events: RunEvents) -> Iterator[str]:
+    team = events.setups
+    deciders = {d.taken_by for name, d in events.of(Decision) if d.decision == "next_step" and name in team}
+    expected = "structure" if events.structure["workflow"] == "staged" else "agent"
+    if deciders - {expected}:
+        yield f"next steps were chosen by {', '.join(sorted(deciders))}"
+
+
 DIAL = Dial(
     name="workflow",
-    claim="a fixed workflow hurts: it forces full runs on ideas that nobody has tried cheaply",
+    claim="a fixed workflow lowers PGR: it forces full runs of ideas that no cheap experiment has tested",
     values={
         "autonomous": "the agent chooses each next step",
-        "suggested": "the same, and the brief suggests the order of the stages",
-        "staged": "propose, plan, implement, smoke, full run, analyse, share: fixed in the graph",
+        "suggested": "the same, and the system prompt suggests an order of the stages",
+        "staged": "fixed stages: propose, plan, implement, smoke, full run, analyse, share",
     },
     apply=_apply,
+    check=_check,
 )
