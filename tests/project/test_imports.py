@@ -23,7 +23,7 @@ MAY_IMPORT = {
 PACKAGES = tuple(MAY_IMPORT)
 APPLICATION = "aarlab"
 """The command line, the Python API and everything else in aarlab/ itself. It may import all packages."""
-GRAPH_ORDER = ("structure", "calls", "scenario", "flow", "run")
+GRAPH_ORDER = ("structure", "calls", "task_choice", "scenario", "flow", "run")
 """Parts of the package graph. Each may import the parts before it."""
 
 
