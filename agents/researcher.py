@@ -25,7 +25,7 @@ def system_prompt(
     return render(
         "researcher",
         name=name,
-        team_size=team_size,
+        team="the only researcher" if team_size == 1 else f"one of {team_size} researchers in a team",
         task=task,
         task_about=task_about,
         structure="\n\n".join(structure),

@@ -58,7 +58,7 @@ class SimulatedTeam:
 
     def __call__(self, request: Request) -> Reply:
         """Answer as the researcher that is asked."""
-        named = re.match(r"You are (\w+), a researcher", request.conversation.system)
+        named = re.match(r"You are (\w+), (one of|the only)", request.conversation.system)
         assert named, request.conversation.system[:80]
         member = self._members.setdefault(named[1], SimulatedResearcher(self._seed, named[1]))
         coroutine = member.reply(request)

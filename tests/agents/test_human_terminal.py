@@ -29,7 +29,7 @@ def test_a_person_speaks_and_uses_a_tool_by_name_or_number() -> None:
     (wish,) = by_name.message.tool_calls
     assert by_name.message.text == "Let me look."
     assert (wish.name, wish.arguments) == ("read_file", {"path": "baselines/vanilla_soft.py"})
-    assert "You are r1, a researcher" in screen
+    assert "You are r1, one of 2 researchers" in screen
     assert all(name in screen for name in names)
     number = str(names.index("read_file") + 1)
     by_number, _, _ = type_lines(request, number, "a.py")

@@ -53,7 +53,7 @@ def test_the_researchers_prompts_leave_no_placeholder() -> None:
 
 def test_the_brief_tells_who_one_is_what_things_cost_and_what_there_is_to_start_from() -> None:
     told = prompt(direction="Look inside.")
-    assert told.startswith("You are r1, a researcher in a team of 2.")
+    assert told.startswith("You are r1, one of 2 researchers in a team.")
     assert "## Your direction\n\nLook inside." in told
     assert all(f"- {step}: {hours:g}" in told for step, hours in COSTS.items())
     assert all(f"`{path}`" in told for path in STARTERS)

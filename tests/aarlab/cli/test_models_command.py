@@ -115,7 +115,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(aarlab: Aarlab, 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_prompts_of_a_structure_are_printed(aarlab: Aarlab, preset: str) -> None:
     told = json.loads(aarlab("prompts", "--set", f"structure={preset}", "--json").stdout)["prompts"]
-    assert told["r1"].startswith("You are r1, a researcher in a team of 9.")
+    assert told["r1"].startswith("You are r1, one of 9 researchers in a team.")
     assert ("reviewer" in told) == (preset in ("reviewed", "scripted"))
     assert ("planner" in told) == (preset == "scripted")
     assert any(title.startswith("r1: the stage") for title in told) == (preset in ("staged", "scripted"))
