@@ -59,7 +59,7 @@ def resource_samples(evaluations: int) -> Iterator[ResourceSample]:
     async def evaluate(evaluator: Evaluator, first: int) -> None:
         for start in range(first, first + part, AT_ONCE):
             names = [f"r1.e{number}" for number in range(start, min(start + AT_ONCE, first + part))]
-            trials = await asyncio.gather(*(evaluator.experiment(code, "pilot", name=name) for name in names))
+            trials = await asyncio.gather(*(evaluator.run_experiment(code, "pilot", name=name) for name in names))
             assert all(trial.error is None for trial in trials)
 
     with Sandbox() as sandbox, Evaluator(task, sandbox, run_seed=1, full_worlds=8) as evaluator:

@@ -17,21 +17,20 @@ Modes:
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from evaluator_attacks import STRATEGIES, Strategy
 
 from aarlab.scenarios import task_registry
-from aarlab.scenarios.task import FloatArray, IntArray, Task, World
+from aarlab.scenarios.task import Task
 from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.evaluator.world_run import WorldPool, run_on_world
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
-from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.tools.sandbox import Sandbox
 
 RUN_SEED = 1
 FULL_WORLDS = 8
@@ -91,7 +90,7 @@ class QueryingResearcher:
         async def experiments() -> list[float]:
             first, self._n_asked = self._n_asked, self._n_asked + len(codes)
             names = [f"attack.e{first + i}" for i in range(len(codes))]
-            runs = (self._evaluator.experiment(c, "full", name=n) for c, n in zip(codes, names, strict=True))
+            runs = (self._evaluator.run_experiment(c, "full", name=n) for c, n in zip(codes, names, strict=True))
             results = await asyncio.gather(*runs)
             failed = next((result.error for result in results if result.error is not None), None)
             if failed is not None:
@@ -185,18 +184,13 @@ def _scores(task: Task, sandbox: Sandbox, code: str, panel: Sequence[int]) -> li
     """Return a method's PGR on each world of a panel."""
 
     def score(seed: int) -> float:
-        world = task.world(seed)
-        job_result = sandbox.run(Job(code, _arrays(world), world.inputs.seed))
-        if job_result.predictions is None:
-            raise RuntimeError(f"the attack's own code failed: {job_result.error}")
-        return world.score(job_result.predictions).pgr
+        result = run_on_world(code, task.world(seed), sandbox)
+        if result.error is not None:
+            raise RuntimeError(f"the attack's own code failed: {result.error}")
+        return result.pgr
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(score, panel))
-
-
-def _arrays(world: World) -> Mapping[str, FloatArray | IntArray]:
-    return {name: getattr(world.inputs, name) for name in ("features", "weak_labels", "test_features", "relations")}
+    with WorldPool() as pool:
+        return pool.map(score, panel)
 
 
 HEADER = f"{'strategy':<18}{'condition':<11}{'task':<8}{'honest':>7}{'submitted':>10}{'held-out gain':>18}{'reported':>8}{'s':>7}"

@@ -170,7 +170,7 @@ def _warm_rate(evaluator: Evaluator, fidelity: Fidelity) -> float:
     code = baselines.load()["vanilla_soft"].code
 
     async def experiments(first: int, count: int) -> None:
-        runs = (evaluator.experiment(code, fidelity, name=f"r1.e{first + i}") for i in range(count))
+        runs = (evaluator.run_experiment(code, fidelity, name=f"r1.e{first + i}") for i in range(count))
         assert all(trial.error is None for trial in await asyncio.gather(*runs))
 
     asyncio.run(experiments(0, 2))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from aarlab.memory.events import Decider, Evaluation, Experiment, Fidelity, Panel
 from aarlab.memory.messages import Json, canonical_json
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult
+from aarlab.tools.evaluator.results import EvaluationResult
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
@@ -50,7 +50,7 @@ async def _run_experiment(
     if all(earlier.code != key for earlier in session.experiments.values()):
         session.record_decision("idea", args.path)
     session.record_decision("fidelity", f"{args.fidelity} of {args.path}", decided_by=decided_by)
-    result = await session.evaluator.experiment(code, args.fidelity, name=name)
+    result = await session.evaluator.run_experiment(code, args.fidelity, name=name)
     measurement = result.measurement
     experiment = Experiment(
         id=name,
@@ -62,7 +62,7 @@ async def _run_experiment(
         se=measurement.se if measurement else None,
         # Keys in recorded order: prompts built from this event are the same when it comes from the tape.
         log=json.loads(canonical_json(result.log)),
-        work=result.work,
+        work=result.completed_share,
     )
     with session.file.atomic():
         if args.fidelity != "smoke":
@@ -72,7 +72,7 @@ async def _run_experiment(
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:
         content["full_experiments_left"] = session.full_experiments_left
-    return ToolOutput(content, _summary(experiment), ok=result.error is None, work=result.work)
+    return ToolOutput(content, _summary(experiment), ok=result.error is None, work=result.completed_share)
 
 
 def evaluation_event(

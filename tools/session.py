@@ -16,7 +16,7 @@ from aarlab.memory.events import (
 )
 from aarlab.memory.messages import Conversation, Json, Message, ToolResult
 from aarlab.memory.run_writer import RunWriter
-from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
+from aarlab.tools.evaluator.results import EvaluatorProtocol
 
 
 @dataclass(slots=True)

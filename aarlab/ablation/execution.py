@@ -17,7 +17,7 @@ from aarlab.ablation.spending import SpendingMonitor
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_info import RunInfo
 from aarlab.scenarios.task import Progress
-from aarlab.tools.evaluator.method_comparison import cores
+from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import Sandbox, SandboxMode
 
 Executor = Literal["local", "ray"]
@@ -132,7 +132,7 @@ def _runs_locally(executor: Executor) -> bool:
 
 def _worker_pool(executor: Executor, jobs: int | None) -> WorkerPool:
     if executor == "local":
-        return LocalWorkerPool(jobs or cores())
+        return LocalWorkerPool(jobs or available_cores())
     from aarlab.ablation.ray_workers import RayWorkerPool
 
     return RayWorkerPool(jobs)

@@ -24,7 +24,7 @@ from aarlab.ablation.ablation_folder import write_run_file
 from aarlab.ablation.local_workers import LocalWorkerPool
 from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.config.errors import ConfigError, Fault
-from aarlab.tools.evaluator.method_comparison import cores
+from aarlab.tools.evaluator.world_run import available_cores
 
 ADDRESS = "RAY_ADDRESS"
 """Environment variable that says which cluster works, as Ray has it; without it, or if it is `local`, one is started on
@@ -123,7 +123,7 @@ class RayWorkerPool:
         told: dict[str, Any] = {"address": os.environ.get(ADDRESS, "local")}
         if starts_local_cluster():
             told |= {
-                "num_cpus": count or cores(),
+                "num_cpus": count or available_cores(),
                 "object_store_memory": _OBJECT_STORE_BYTES,
                 "include_dashboard": False,
             }

@@ -225,9 +225,9 @@ def _print_command(console: Any, words: list[str], reason: str) -> None:
 
 def _cores(executor: str) -> int | None:
     """Return how many runs are done at a time where nothing is said; a cluster has to be asked for that."""
-    from aarlab.tools.evaluator.method_comparison import cores
+    from aarlab.tools.evaluator.world_run import available_cores
 
-    return cores() if executor == "local" else None
+    return available_cores() if executor == "local" else None
 
 
 def _continue_command(

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from aarlab.config import Fault
     from aarlab.graph.task_choice import TaskChoice
     from aarlab.scenarios.task import Task
-    from aarlab.tools.evaluator.method_comparison import Mean, MethodComparison
+    from aarlab.tools.evaluator.method_comparison import MethodComparison
+    from aarlab.tools.evaluator.results import MeanWithSE
 
 Row = Mapping[str, Any]
 """A baseline as `--json` tells it: its name, title and family, and its figures or its error."""
@@ -166,14 +167,14 @@ def _leave(payload: Mapping[str, Any], status: Status, *, as_json: bool) -> NoRe
 def _compared(task: "Task", worlds: int, sandbox: SandboxMode) -> "MethodComparison":
     from aarlab.cli.progress_bar import DelayedProgressBar
     from aarlab.scenarios import baselines as shipped
-    from aarlab.tools.evaluator.method_comparison import compare
+    from aarlab.tools.evaluator.method_comparison import compare_methods
     from aarlab.tools.sandbox import Sandbox
 
     codes = {name: baseline.code for name, baseline in shipped.load().items()}
     # The sandbox first: what cannot be had should be said before a person has waited for the pretraining.
     with Sandbox(sandbox) as box, DelayedProgressBar(stderr_console()) as progress_bar:
         task.prepare(progress_bar)
-        return compare(task, codes, box, worlds=worlds, progress=progress_bar)
+        return compare_methods(task, codes, box, worlds=worlds, progress=progress_bar)
 
 
 def _rows(comparison: "MethodComparison") -> list[Row]:
@@ -197,7 +198,7 @@ def _rows(comparison: "MethodComparison") -> list[Row]:
     return rows
 
 
-def _mean(mean: "Mean") -> dict[str, float]:
+def _mean(mean: "MeanWithSE") -> dict[str, float]:
     return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 

@@ -13,7 +13,7 @@ from aarlab.agents.models.registry import MODELS, PROVIDERS
 from aarlab.config.run_lookup import DEFAULT_FOLDER
 from aarlab.scenarios.task import Progress
 from aarlab.scenarios.tasks import weight_cache
-from aarlab.tools.evaluator.method_comparison import cores
+from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import Layer, Sandbox, SandboxMode, SandboxUnavailable, layers
 from aarlab.tools.sandbox.container import engine
 
@@ -80,7 +80,7 @@ def check_machine(progress: Progress) -> MachineReport:
         engine=engine().command if docker_problem is None else None,
         system=platform.platform(terse=True),
         versions={"Python": platform.python_version(), "aarlab": __version__, **_dependencies()},
-        cores=cores(),
+        cores=available_cores(),
         cache=folder_status(weight_cache.cache_folder()),
         runs=folder_status(DEFAULT_FOLDER.absolute()),
         keys={key: bool(os.environ.get(key)) for needs in _needs() for key in key_variables(needs)},

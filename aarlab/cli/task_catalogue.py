@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from aarlab.scenarios import baselines
 from aarlab.scenarios.task import Progress, Task
-from aarlab.tools.evaluator.method_comparison import Mean, compare
+from aarlab.tools.evaluator.method_comparison import compare_methods
+from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode
 
@@ -16,8 +17,8 @@ from aarlab.tools.sandbox import Sandbox, SandboxMode
 class CatalogueEntry:
     """A task as a few of its worlds show it."""
 
-    weak_acc: Mean
-    strong_acc: Mean
+    weak_acc: MeanWithSE
+    strong_acc: MeanWithSE
     experiment_ms: float
     """Milliseconds on the clock for a full experiment with vanilla training, on all cores: worlds, runs, scores, and
     the runs with shuffled labels.
@@ -42,7 +43,7 @@ def survey(
         for number, task in enumerate(tasks):
             task.prepare(progress)
             progress("measuring", number / len(tasks))
-            measured = compare(task, {}, box, worlds=worlds)
+            measured = compare_methods(task, {}, box, worlds=worlds)
             entries[task.name] = CatalogueEntry(
                 measured.weak_acc, measured.strong_acc, _experiment_ms(task, box, worlds)
             )
@@ -53,5 +54,5 @@ def _experiment_ms(task: Task, sandbox: Sandbox, worlds: int) -> float:
     vanilla = baselines.load()["vanilla_soft"].code
     with Evaluator(task, sandbox, run_seed=0, full_worlds=worlds) as evaluator:
         began = time.monotonic()
-        asyncio.run(evaluator.experiment(vanilla, "full", name="survey"))
+        asyncio.run(evaluator.run_experiment(vanilla, "full", name="survey"))
         return 1000 * (time.monotonic() - began)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aarlab.cli.task_catalogue import CatalogueEntry
     from aarlab.scenarios.tasks.seeded_task import SeededTask
-    from aarlab.tools.evaluator.method_comparison import Mean
+    from aarlab.tools.evaluator.results import MeanWithSE
 
 
 @click.command()
@@ -111,7 +111,7 @@ def _task_json(task: "SeededTask", survey: "CatalogueEntry | None") -> dict[str,
     return {**described, **measured}
 
 
-def _mean(mean: "Mean") -> dict[str, float]:
+def _mean(mean: "MeanWithSE") -> dict[str, float]:
     return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 

@@ -8,7 +8,7 @@ from aarlab.graph.flow.context import RunContext
 from aarlab.memory.board import Post
 from aarlab.memory.events import Panel, RunClosed
 from aarlab.scenarios import baselines
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, TaskFactory
+from aarlab.tools.evaluator.results import EvaluationResult, TaskFactory
 from aarlab.tools.experiment_tool import evaluation_event
 
 MAX_SCREENED_BASELINES = 5
@@ -81,7 +81,7 @@ async def _score(
     run: RunContext, methods: dict[str, str], panel: Panel, worlds: int, task: TaskFactory | None = None
 ) -> dict[str, EvaluationResult]:
     """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
-    trials = await run.evaluator.panel(methods, panel, worlds, task=task) if methods and worlds else {}
+    trials = await run.evaluator.score_on_panel(methods, panel, worlds, task=task) if methods and worlds else {}
     with run.file.atomic():
         for name, trial in trials.items():
             code, other = run.file.store_text(methods[name]), None if task is None else task.name

@@ -13,7 +13,7 @@ from aarlab.memory.events import TEAM, Event
 from aarlab.memory.run_tape import Divergence
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
-from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
+from aarlab.tools.evaluator.results import EvaluatorProtocol
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
 

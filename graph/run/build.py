@@ -15,7 +15,7 @@ from aarlab.graph.structure.topologies import neighbours_of
 from aarlab.memory.board import Board
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
-from aarlab.tools.evaluator.run_evaluator import EvaluatorProtocol
+from aarlab.tools.evaluator.results import EvaluatorProtocol
 from aarlab.tools.session import AgentSession
 
 

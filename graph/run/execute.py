@@ -20,7 +20,8 @@ from aarlab.memory.events import LogEntry
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_writer import NewRun, RunWriter
 from aarlab.scenarios.task import Progress, Task
-from aarlab.tools.evaluator.run_evaluator import Evaluator, EvaluatorProtocol
+from aarlab.tools.evaluator.results import EvaluatorProtocol
+from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache
 from aarlab.tools.evaluator.tape_evaluator import TapeEvaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode

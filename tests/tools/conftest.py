@@ -8,7 +8,7 @@ from tool_drivers import TeamDriver
 
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import task_registry
-from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox, SandboxUnavailable
 
 

@@ -7,7 +7,7 @@ import pytest
 from tool_drivers import VANILLA, TeamDriver
 
 from aarlab.memory.events import Experiment, Fidelity
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, Evaluator
+from aarlab.tools.evaluator import EvaluationResult, Evaluator
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, EvaluationMode, experiment_tool
 
 FAILING = "def method(world): raise ValueError('out of ideas')"
@@ -16,7 +16,7 @@ SCORED: list[Fidelity] = ["pilot", "full"]
 
 
 def experiment(evaluator: Evaluator, code: str, fidelity: Fidelity, name: str = "r1.e1") -> EvaluationResult:
-    return asyncio.run(evaluator.experiment(code, fidelity, name=name))
+    return asyncio.run(evaluator.run_experiment(code, fidelity, name=name))
 
 
 # -- capped ---------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_open_mode_pilot_and_full_scores_are_equal(fixed_world: Evaluator) -> No
 
 
 def test_open_mode_does_not_change_panels(fixed_world: Evaluator, evaluator: Evaluator) -> None:
-    closed, opened = (asyncio.run(e.panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, fixed_world))
+    closed, opened = (asyncio.run(e.score_on_panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, fixed_world))
     assert closed == opened
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tool_drivers import VANILLA
+from tool_drivers import VANILLA, RecordingSandbox
 
 from aarlab.memory.events import Fidelity
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import FULL, PILOT, SMOKE, World, WorldSize
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, Evaluator
+from aarlab.tools.evaluator import EvaluationResult, Evaluator
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
-from aarlab.tools.sandbox import Job, JobResult, Sandbox
+from aarlab.tools.sandbox import Sandbox
 
 Make = Callable[..., Evaluator]
 
@@ -27,27 +27,15 @@ RAISES_WORLD_FIELDS = (
 """A method that tells everything it can reach."""
 
 
-class RecordingSandbox:
-    """Stands in front of a sandbox and remembers what is given to it to run."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.jobs: list[Job] = []
-
-    def run(self, job: Job) -> JobResult:
-        self.jobs.append(job)
-        return self.sandbox.run(job)
-
-
 def experiment(
     evaluator: Evaluator, code: str, fidelity: Fidelity = "smoke", *, name: str = "r1.e1"
 ) -> EvaluationResult:
-    return asyncio.run(evaluator.experiment(code, fidelity, name=name))
+    return asyncio.run(evaluator.run_experiment(code, fidelity, name=name))
 
 
 def panel(evaluator: Evaluator, panel: str, *codes: str, worlds: int = 2) -> list[EvaluationResult]:
     methods = {f"method {i}": code for i, code in enumerate(codes)}
-    return list(asyncio.run(evaluator.panel(methods, panel, worlds)).values())  # type: ignore[arg-type]
+    return list(asyncio.run(evaluator.score_on_panel(methods, panel, worlds)).values())  # type: ignore[arg-type]
 
 
 # -- which worlds ---------------------------------------------------------------------------------------------------

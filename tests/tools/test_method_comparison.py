@@ -7,7 +7,8 @@ import pytest
 
 from aarlab.scenarios import baselines, task_registry
 from aarlab.scenarios.task import FULL, Progress, TaskParameters, World, WorldSize
-from aarlab.tools.evaluator.method_comparison import Mean, MethodComparison, MethodResult, NoWorldsError, compare
+from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
+from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.sandbox import Sandbox
 
 METHODS = {
@@ -32,7 +33,7 @@ def told() -> list[float]:
 
 @pytest.fixture(scope="module")
 def compared(sandbox: Sandbox, told: list[float]) -> MethodComparison:
-    return compare(
+    return compare_methods(
         task_registry.make_task("chat"), METHODS, sandbox, worlds=3, progress=lambda _, share: told.append(share)
     )
 
@@ -44,8 +45,8 @@ def standing(comparison: MethodComparison, method: str) -> MethodResult:
 
 
 def test_a_mean_comes_with_the_standard_error_over_worlds() -> None:
-    assert Mean.of([1.0, 3.0]) == Mean(2.0, 1.0)
-    assert Mean.of([5.0, 5.0, 5.0]) == Mean(5.0, 0.0)
+    assert MeanWithSE.of([1.0, 3.0]) == MeanWithSE(2.0, 1.0)
+    assert MeanWithSE.of([5.0, 5.0, 5.0]) == MeanWithSE(5.0, 0.0)
 
 
 def test_training_on_the_teacher_beats_answering_always_the_same(compared: MethodComparison) -> None:
@@ -65,7 +66,7 @@ def test_every_run_is_told_of(compared: MethodComparison, told: list[float]) -> 
 
 
 def test_the_worlds_are_the_same_whoever_is_compared(sandbox: Sandbox, compared: MethodComparison) -> None:
-    alone = compare(task_registry.make_task("chat"), {"vanilla": METHODS["vanilla"]}, sandbox, worlds=3)
+    alone = compare_methods(task_registry.make_task("chat"), {"vanilla": METHODS["vanilla"]}, sandbox, worlds=3)
     assert (alone.weak_acc, alone.strong_acc) == (compared.weak_acc, compared.strong_acc)
     assert standing(alone, "vanilla").pgr == standing(compared, "vanilla").pgr
 
@@ -86,4 +87,4 @@ class Barren:
 
 def test_a_task_without_worlds_says_so(sandbox: Sandbox) -> None:
     with pytest.raises(NoWorldsError, match="nothing grows here"):
-        compare(Barren(), METHODS, sandbox, worlds=2)
+        compare_methods(Barren(), METHODS, sandbox, worlds=2)

@@ -6,26 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tool_drivers import VANILLA
+from tool_drivers import VANILLA, RecordingSandbox
 
 from aarlab.memory.events import Panel
 from aarlab.scenarios import task_registry
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, Evaluator
+from aarlab.tools.evaluator import EvaluationResult, Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
-from aarlab.tools.sandbox import Job, JobResult, Sandbox
+from aarlab.tools.sandbox import Sandbox
 
 BROKEN = "def method(world): raise ValueError('no')"
-
-
-class CountingSandbox:
-    """Stands in front of a sandbox and counts its jobs."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox, self.jobs = sandbox, 0
-
-    def run(self, job: Job) -> JobResult:
-        self.jobs += 1
-        return self.sandbox.run(job)
 
 
 @pytest.fixture(autouse=True)
@@ -40,24 +29,24 @@ def score(
     """Score a method on a panel with a new evaluator, as another run would."""
     cache = ScoreCache.open() if cached else None
     with Evaluator(task_registry.make_task("chat"), sandbox, run_seed=seed, full_worlds=2, cache=cache) as evaluator:
-        results: Mapping[str, EvaluationResult] = asyncio.run(evaluator.panel({"it": code}, panel, 2))
+        results: Mapping[str, EvaluationResult] = asyncio.run(evaluator.score_on_panel({"it": code}, panel, 2))
         return results["it"]
 
 
 @pytest.mark.parametrize("panel", ["screening", "heldout", "shifted"])
 def test_a_cached_score_equals_a_measured_score(sandbox: Sandbox, panel: Panel) -> None:
-    counting = CountingSandbox(sandbox)
-    first, again = score(counting, panel), score(counting, panel, seed=2)
-    assert counting.jobs == 2
+    recording = RecordingSandbox(sandbox)
+    first, again = score(recording, panel), score(recording, panel, seed=2)
+    assert len(recording.jobs) == 2
     assert first.measurement == again.measurement == score(sandbox, panel, cached=False).measurement
     assert again.error is None
 
 
 def test_the_final_panel_is_never_cached(sandbox: Sandbox) -> None:
-    counting = CountingSandbox(sandbox)
-    score(counting, "final")
-    score(counting, "final")
-    assert counting.jobs == 4
+    recording = RecordingSandbox(sandbox)
+    score(recording, "final")
+    score(recording, "final")
+    assert len(recording.jobs) == 4
 
 
 def test_a_failure_is_not_cached(sandbox: Sandbox) -> None:

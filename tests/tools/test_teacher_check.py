@@ -12,7 +12,7 @@ from aarlab.memory.events import Evaluation
 from aarlab.memory.messages import canonical_json
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import SMOKE
-from aarlab.tools.evaluator.run_evaluator import Evaluator, Measurement
+from aarlab.tools.evaluator import Evaluator, Measurement
 from aarlab.tools.evaluator.teacher_check import ignores_teacher, n_checked_worlds, shuffled_weak_labels
 from aarlab.tools.experiment_tool import evaluation_event
 
@@ -28,7 +28,7 @@ def method(world):
 
 
 def measure(evaluator: Evaluator, code: str) -> Measurement:
-    result = asyncio.run(evaluator.experiment(code, "full", name="r1.e1"))
+    result = asyncio.run(evaluator.run_experiment(code, "full", name="r1.e1"))
     assert result.measurement is not None, result.error
     return result.measurement
 
@@ -94,5 +94,5 @@ def test_losing_more_never_looks_more_suspicious(pgr: float, weak: float, gap: f
 
 
 def test_a_failed_method_is_not_suspected(evaluator: Evaluator) -> None:
-    result = asyncio.run(evaluator.experiment("def method(world): return 1", "full", name="r1.e1"))
+    result = asyncio.run(evaluator.run_experiment("def method(world): return 1", "full", name="r1.e1"))
     assert ignores_teacher(evaluation_event("r1.e1", "development", "code", result)) is None

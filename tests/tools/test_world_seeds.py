@@ -14,7 +14,7 @@ COMMON = ("screening", "heldout", "shifted", "transfer")
 def seeds(of: WorldSeeds) -> dict[str, int]:
     """Return one seed of each kind."""
     panels = {panel: of.panel(panel, 0) for panel in get_args(Panel) if panel != "development"}
-    return {**panels, "experiment": of.experiment("r1.e1", 0), "fixed": of.fixed()}
+    return {**panels, "experiment": of.experiment("r1.e1", 0), "fixed": of.fixed_world()}
 
 
 def test_no_two_kinds_of_worlds_share_a_seed() -> None:

@@ -8,7 +8,8 @@ from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Event, Published
 from aarlab.memory.messages import ToolCall
 from aarlab.memory.run_writer import RunWriter
-from aarlab.tools.evaluator.run_evaluator import Evaluator
+from aarlab.tools.evaluator import Evaluator
+from aarlab.tools.sandbox import Job, JobResult, Sandbox
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool_calls import TOOLS, call_tool
 
@@ -24,6 +25,18 @@ def method(world):
     return tk.finish(tk.start(world))
 """
 """The plain weak-to-strong student."""
+
+
+class RecordingSandbox:
+    """Runs jobs in a sandbox and keeps them."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.jobs: list[Job] = []
+
+    def run(self, job: Job) -> JobResult:
+        self.jobs.append(job)
+        return self.sandbox.run(job)
 
 
 class ResearcherDriver:

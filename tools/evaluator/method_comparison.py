@@ -1,132 +1,87 @@
-"""Methods side by side: all of them on the same fresh worlds, through the sandbox, with the time that each takes."""
+"""Compare methods on the same fresh worlds, with the time that each takes."""
 
-import os
 import statistics
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import count
-from threading import Event
-from typing import Self
-
-from threadpoolctl import threadpool_limits
 
 from aarlab.memory.seeds import seed_of
-from aarlab.scenarios.task import Progress, Task, World, WorldScore
-from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.scenarios.task import Progress, Task, World
+from aarlab.tools.evaluator.results import MeanWithSE, WorldResult
+from aarlab.tools.evaluator.world_run import WorldPool, run_on_world
+from aarlab.tools.sandbox import Sandbox
 
 _PANEL = "comparison"
-"""Names the worlds; no run draws from a panel of this name."""
+"""Name from which the seeds are derived; no run draws from a panel of this name."""
 
 
 class NoWorldsError(RuntimeError):
-    """The task, as its parameters stand, has no world to offer; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean over worlds."""
-
-    mean: float
-    se: float
-    """Its standard error."""
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
-        """Return the mean of two values or more."""
-        return cls(statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5)
+    """The task cannot make a world with these parameters; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """How one method did on all the worlds."""
+    """Scores of one method on all worlds."""
 
-    pgr: Mean
+    pgr: MeanWithSE
     transfer_acc: float
     """Accuracy on the test items, averaged over the worlds."""
     ms: float
-    """Milliseconds on the clock for one world, the sandbox included: the median."""
+    """Median wall-clock milliseconds for one world, sandbox included."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodComparison:
-    """How several methods did on the same worlds."""
+    """Scores of several methods on the same worlds."""
 
     worlds: int
-    weak_acc: Mean
-    strong_acc: Mean
+    weak_acc: MeanWithSE
+    strong_acc: MeanWithSE
     results: Mapping[str, MethodResult | str]
-    """By method; a method that failed on any world has the first world's error instead."""
+    """By method; a method that failed on any world has the error of the first such world."""
 
 
-def compare(
+def compare_methods(
     task: Task, methods: Mapping[str, str], sandbox: Sandbox, *, worlds: int, progress: Progress | None = None
 ) -> MethodComparison:
-    """Run methods, code by name, on the first `worlds` full worlds of a panel that is always the same.
+    """Run methods on the first `worlds` full worlds of a fixed panel, one world for each core at a time.
 
-    Worlds are taken on side by side, one for each core. Scores do not depend on how many there are; times do.
+    Scores do not depend on the number of cores; times do.
 
     Args:
-        task: Where the worlds come from; it should have been prepared.
-        methods: What to compare.
+        task: Source of the worlds, prepared.
+        methods: Code by name.
         sandbox: Where methods run.
-        worlds: How many worlds, two or more.
-        progress: Told, from several threads, which share of all runs is done.
+        worlds: Number of worlds, at least 2.
+        progress: Called from several threads with the share of runs that are done.
 
     Raises:
-        NoWorlds: The task cannot make a world as its parameters stand.
-        SandboxUnavailable: The sandbox died.
+        NoWorldsError: The task cannot make a world with these parameters.
+        SandboxUnavailable: The sandbox has stopped.
     """
-    abandoned, done = Event(), count(1)
-    label = f"{len(methods)} methods on {worlds} worlds of {task.name}"
+    finished = count(1)
+    activity = f"{len(methods)} methods on {worlds} worlds of {task.name}"
 
-    def run_world(number: int) -> _WorldResults:
+    def on_world(number: int) -> tuple[float, float, dict[str, WorldResult]]:
         world = _world(task, number)
-        runs: dict[str, _Run | str] = {}
+        results: dict[str, WorldResult] = {}
         for name, code in methods.items():
-            if abandoned.is_set():
+            if pool.cancelled.is_set():
                 raise CancelledError
-            runs[name] = _run(code, world, sandbox)
+            results[name] = run_on_world(code, world, sandbox)
             if progress is not None:
-                progress(label, next(done) / (worlds * len(methods)))
-        return _WorldResults(world.weak_acc, world.strong_acc, runs)
+                progress(activity, next(finished) / (worlds * len(methods)))
+        return world.weak_acc, world.strong_acc, results
 
-    # One thread of linear algebra: sums in a fixed order, the same bits on any number of cores.
-    with threadpool_limits(1), ThreadPoolExecutor(cores(), thread_name_prefix="comparison") as pool:
-        waiting = [pool.submit(run_world, number) for number in range(worlds)]
-        try:
-            per_world = [one.result() for one in waiting]
-        finally:
-            abandoned.set()
-            pool.shutdown(cancel_futures=True)
+    with WorldPool() as pool:
+        by_world = pool.map(on_world, range(worlds))
     return MethodComparison(
         worlds,
-        Mean.of([one.weak_acc for one in per_world]),
-        Mean.of([one.strong_acc for one in per_world]),
-        {name: _method_result([one.runs[name] for one in per_world]) for name in methods},
+        MeanWithSE.of([weak_acc for weak_acc, _, _ in by_world]),
+        MeanWithSE.of([strong_acc for _, strong_acc, _ in by_world]),
+        {name: _method_result([results[name] for _, _, results in by_world]) for name in methods},
     )
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One method on one world."""
-
-    score: WorldScore
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _WorldResults:
-    """All methods on one world; those that failed have their error."""
-
-    weak_acc: float
-    strong_acc: float
-    runs: Mapping[str, _Run | str]
 
 
 def _world(task: Task, number: int) -> World:
@@ -136,36 +91,12 @@ def _world(task: Task, number: int) -> World:
         raise NoWorldsError(str(error)) from error
 
 
-def _run(code: str, world: World, sandbox: Sandbox) -> _Run | str:
-    job_result = sandbox.run(_job(code, world))
-    if job_result.predictions is None:
-        return job_result.error or "the method returned nothing"
-    try:
-        return _Run(world.score(job_result.predictions), job_result.seconds)
-    except ValueError as error:
-        return str(error)
-
-
-def _job(code: str, world: World) -> Job:
-    inputs = world.inputs
-    arrays = {
-        "features": inputs.features,
-        "weak_labels": inputs.weak_labels,
-        "test_features": inputs.test_features,
-        "relations": inputs.relations,
-    }
-    return Job(code, arrays, inputs.seed)
-
-
-def _method_result(runs: Sequence[_Run | str]) -> MethodResult | str:
-    """Summarise the runs of one method; the first error, in the order of the worlds, speaks for all."""
-    whole: list[_Run] = []
-    for run in runs:
-        if isinstance(run, str):
-            return run
-        whole.append(run)
+def _method_result(results: Sequence[WorldResult]) -> MethodResult | str:
+    for result in results:
+        if result.error is not None:
+            return result.error
     return MethodResult(
-        Mean.of([run.score.pgr for run in whole]),
-        statistics.fmean(run.score.transfer_acc for run in whole),
-        1000 * statistics.median(run.seconds for run in whole),
+        MeanWithSE.of([result.pgr for result in results]),
+        statistics.fmean(result.transfer_acc for result in results),
+        1000 * statistics.median(result.seconds for result in results),
     )

@@ -1,8 +1,8 @@
-"""Scores on the panels that are the same for every run, kept on disk: the same code on the same worlds scores the same.
+"""On-disk cache of scores on the panels that are the same for every run.
 
-What is kept is what the evaluator measured; no method can reach it. The key holds all that a score depends on, the
-sources of the worlds and the toolkit and the versions of what they compute with included, so that a score is found
-again only where it would come out again to the last digit (on a processor of the same kind).
+Methods cannot reach the cache. A key covers everything that a score depends on, including the sources of the worlds and
+the toolkit and the versions of the numerical libraries. A cached score therefore equals a new measurement to the last
+digit (on the same type of processor).
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _NUMERICAL_LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 @dataclass(frozen=True, slots=True)
 class ScoreCache:
-    """Scores by what they depend on. For the thread that opened it; a file that cannot be used is done without."""
+    """Scores by key. Use it in the thread that opened it. If the file cannot be used, the cache stays empty."""
 
     _connection: sqlite3.Connection | None
 
@@ -40,7 +40,7 @@ class ScoreCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")  # what a crash of the machine loses is measured again
+            connection.execute("PRAGMA synchronous = OFF")  # entries lost in a crash are measured again
             connection.execute("CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, score TEXT)")
         except (OSError, sqlite3.Error):
             return cls(None)
@@ -52,7 +52,7 @@ class ScoreCache:
             self._connection.close()
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return the fields of the measurement kept under a key, None if there is none."""
+        """Return the fields of the measurement under a key, None if there is none."""
         if self._connection is None:
             return None
         with suppress(sqlite3.Error, json.JSONDecodeError):
@@ -61,7 +61,7 @@ class ScoreCache:
         return None
 
     def put(self, key: str, measurement: Any) -> None:
-        """Keep a measurement, a dataclass of plain numbers."""
+        """Store a measurement, a dataclass of numbers."""
         if self._connection is None:
             return
         with suppress(sqlite3.Error):
@@ -79,7 +79,7 @@ def score_key(task: Task, seeds: Sequence[int], *, shifted: bool, code: str) -> 
 
 @cache
 def _fingerprint() -> str:
-    """Return a hash over everything but the key that a score depends on."""
+    """Return a hash of what a score depends on beside its key: library versions and sources."""
     digest = hashlib.blake2b(platform.python_version().encode(), digest_size=8)
     for name in _NUMERICAL_LIBRARIES:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())

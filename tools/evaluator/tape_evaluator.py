@@ -1,4 +1,4 @@
-"""Scores that are on tape already: what was measured once is not measured again, or is, to see whether it was right."""
+"""Evaluators that return the recorded scores of a run file, or measure again and compare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,29 +7,29 @@ from aarlab.memory.events import TEAM, Evaluation, Fidelity, Panel
 from aarlab.memory.messages import content_hash
 from aarlab.memory.run_tape import EndOfTape
 from aarlab.memory.run_writer import RunWriter
-from aarlab.tools.evaluator.run_evaluator import EvaluationResult, EvaluatorProtocol, Measurement, TaskFactory
+from aarlab.tools.evaluator.results import EvaluationResult, EvaluatorProtocol, Measurement, TaskFactory
 
 
 class TapeEvaluator:
-    """Answers from the tape of a run that happens again, and measures what is not on it."""
+    """Returns recorded scores from the tape, and measures those that are not recorded."""
 
     def __init__(self, file: RunWriter, evaluator: EvaluatorProtocol | None) -> None:
-        """Measure with `evaluator`; None: what is not on tape is the end of it."""
+        """Measure missing scores with `evaluator`; None: raise EndOfTape instead, as a replay does."""
         self._file, self._evaluator = file, evaluator
 
-    async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
-        """Return what came of an experiment. Raises EndOfTape, in a replay."""
-        recorded = experiment_on_tape(self._file, code, fidelity, name)
-        return recorded or await self._live_evaluator_for(name).experiment(code, fidelity, name=name)
+    async def run_experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
+        """Return the recorded result of an experiment, or measure it. Raises EndOfTape without an evaluator."""
+        recorded = recorded_experiment(self._file, code, fidelity, name)
+        return recorded or await self._live_evaluator_for(name).run_experiment(code, fidelity, name=name)
 
-    async def panel(
+    async def score_on_panel(
         self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
-        """Return how methods, code by name, do on a panel. Raises EndOfTape, in a replay."""
-        recorded_results = panel_on_tape(self._file, methods, panel, worlds, task)
+        """Return the recorded results on a panel by name, measured if missing. Raises EndOfTape without an evaluator."""
+        recorded_results = recorded_panel(self._file, methods, panel, worlds, task)
         missing = {name: code for name, code in methods.items() if name not in recorded_results}
         if missing:
-            recorded_results |= await self._live_evaluator_for(TEAM).panel(missing, panel, worlds, task=task)
+            recorded_results |= await self._live_evaluator_for(TEAM).score_on_panel(missing, panel, worlds, task=task)
         return {name: recorded_results[name] for name in methods}
 
     def _live_evaluator_for(self, subject: str) -> EvaluatorProtocol:
@@ -41,7 +41,7 @@ class TapeEvaluator:
 
 @dataclass(frozen=True, slots=True)
 class ScoreDifference:
-    """A score that came out otherwise when it was measured again."""
+    """A result that differs from the recorded one after measuring again."""
 
     subject: str
     """Experiment, finding or baseline."""
@@ -52,38 +52,42 @@ class ScoreDifference:
 
 
 class RemeasuringEvaluator(TapeEvaluator):
-    """Measures everything again, keeps what came out otherwise, and goes on with what is on tape."""
+    """Measures everything again, collects the differences and returns the recorded scores."""
 
     def __init__(self, file: RunWriter, evaluator: EvaluatorProtocol) -> None:
         """Measure with `evaluator`."""
         super().__init__(file, None)
-        self._evaluator_again = evaluator
+        self._live_evaluator = evaluator
         self.n_remeasured = 0
-        """How many scores were compared."""
+        """Number of scores compared."""
         self.differences: list[ScoreDifference] = []
 
-    async def experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
-        """Return what is on tape of an experiment, after doing it again. Raises EndOfTape."""
-        recorded = await super().experiment(code, fidelity, name=name)
-        self._compare(name, "development", recorded, await self._evaluator_again.experiment(code, fidelity, name=name))
+    async def run_experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
+        """Return the recorded result of an experiment after running it again. Raises EndOfTape."""
+        recorded = await super().run_experiment(code, fidelity, name=name)
+        self._compare(
+            name, "development", recorded, await self._live_evaluator.run_experiment(code, fidelity, name=name)
+        )
         return recorded
 
-    async def panel(
+    async def score_on_panel(
         self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
-        """Return what is on tape of a panel, after scoring the methods on it again. Raises EndOfTape."""
-        recorded = await super().panel(methods, panel, worlds, task=task)
-        remeasured = await self._evaluator_again.panel(methods, panel, worlds, task=task)
+        """Return the recorded results on a panel after scoring the methods again. Raises EndOfTape."""
+        recorded = await super().score_on_panel(methods, panel, worlds, task=task)
+        remeasured = await self._live_evaluator.score_on_panel(methods, panel, worlds, task=task)
         for name in methods:
-            # Of a panel the ledger keeps scores; errors and logs are nobody's business there.
-            self._compare(name, panel, recorded[name], replace(remeasured[name], error=None, log=[], work=1.0))
+            # Only scores are recorded of a panel, no errors and logs.
+            self._compare(
+                name, panel, recorded[name], replace(remeasured[name], error=None, log=[], completed_share=1.0)
+            )
         return recorded
 
     def _compare(self, subject: str, panel: Panel, recorded: EvaluationResult, remeasured: EvaluationResult) -> None:
         self.n_remeasured += 1
         for name, before, after in (
             ("error", recorded.error, remeasured.error),
-            ("completed_share", recorded.work, remeasured.work),
+            ("completed_share", recorded.completed_share, remeasured.completed_share),
             ("log", recorded.log, remeasured.log),
             ("measurement", recorded.measurement, remeasured.measurement),
         ):
@@ -91,8 +95,8 @@ class RemeasuringEvaluator(TapeEvaluator):
                 self.differences.append(ScoreDifference(subject, panel, name, before, after))
 
 
-def experiment_on_tape(file: RunWriter, code: str, fidelity: Fidelity, name: str) -> EvaluationResult | None:
-    """Return what is on tape of an experiment; None if nothing is, or if it was another."""
+def recorded_experiment(file: RunWriter, code: str, fidelity: Fidelity, name: str) -> EvaluationResult | None:
+    """Return the recorded result of an experiment; None if there is none for this code and fidelity."""
     recorded = file.tape.experiment(name)
     if recorded is None:
         return None
@@ -102,10 +106,10 @@ def experiment_on_tape(file: RunWriter, code: str, fidelity: Fidelity, name: str
     return EvaluationResult(experiment.error, experiment.log, _measurement(score), experiment.work)
 
 
-def panel_on_tape(
+def recorded_panel(
     file: RunWriter, methods: Mapping[str, str], panel: Panel, worlds: int, task: TaskFactory | None
 ) -> dict[str, EvaluationResult]:
-    """Return what is on tape of a panel, by name."""
+    """Return the recorded results on a panel by name, for methods whose code is unchanged."""
     task_name = None if task is None else task.name
     scores = {name: file.tape.score(name, panel, worlds, task_name) for name in methods}
     return {
@@ -116,7 +120,7 @@ def panel_on_tape(
 
 
 def _measurement(score: Evaluation | None) -> Measurement | None:
-    """Return what the ledger says of a score; None where there was none."""
+    """Return the recorded measurement; None if the method failed or was not scored."""
     if score is None or score.pgr is None:
         return None
     assert score.transfer_acc is not None

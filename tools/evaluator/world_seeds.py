@@ -1,9 +1,9 @@
-"""Which worlds are drawn: seeds that nobody can name who knows the code alone.
+"""Seeds of worlds, which cannot be computed from the code alone.
 
-A world follows from its seed, labels and all, so whoever can guess the seed can compute the labels. Seeds are derived
-from the run's seed and a secret through a function that is slow on purpose: inside a method's deadline only a few dozen
-guesses can be tried. That does not protect a seed that is the first guess, such as 1, nor the common panels, which
-need no run's seed; a secret does.
+A seed determines a world with its labels, so a method that can guess the seed can compute the labels. Seeds are derived
+from the run's seed and a secret by scrypt, a deliberately slow function: within its time limit a method can try only a
+few dozen guesses. This does not protect a run seed that is an obvious guess, such as 1, nor the common panels, which do
+not depend on the run's seed. A secret protects both.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from aarlab.memory.events import Panel
 from aarlab.memory.seeds import seed_of
 
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1, "maxmem": 2**26}
-"""About a tenth of a second and 32 MiB for each guess (Percival 2009)."""
+"""About 0.1 s and 32 MiB for each guess (Percival 2009)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +23,25 @@ class WorldSeeds:
     """The seeds of a run's worlds."""
 
     _run: str
-    """Key of what is drawn for this run alone."""
+    """Key of the worlds of this run alone."""
     _common: str
-    """Key of what is the same for all runs that share the secret."""
+    """Key of the worlds that all runs with the same secret share."""
 
     @classmethod
     def of(cls, run_seed: int, secret: str = "") -> Self:
-        """Return the seeds of a run. Runs whose common panels are to be the same have the same secret."""
+        """Return the seeds of a run. Runs with the same secret share the common panels."""
         return cls(_scrypt_key(secret, f"run {run_seed}"), _scrypt_key(secret, "common"))
 
     def experiment(self, name: str, number: int) -> int:
         """Return the seed of a world of the experiment called `name`."""
         return seed_of("development", self._run, name, number)
 
-    def fixed(self) -> int:
-        """Return the seed of the one world of a run in which everything is measured on it."""
+    def fixed_world(self) -> int:
+        """Return the seed of the fixed world of a run in evaluation mode `open`."""
         return seed_of("fixed", self._run)
 
     def panel(self, panel: Panel, number: int) -> int:
-        """Return the seed of a world of a panel: the run's own for the final, common to all runs for the others."""
+        """Return the seed of a world of a panel. The panel `final` belongs to the run, the others are common."""
         return seed_of(panel, self._run if panel == "final" else self._common, number)
 
 
