@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.agents.researcher import summary_request
 from aarlab.memory.messages import (
     Conversation,

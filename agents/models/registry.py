@@ -88,7 +88,7 @@ _BUILT_IN = (
         "simulated/researcher",
         "Model-based search: proposes, pilots, repairs, borrows, learns from all results it reads.",
         "nothing",
-        _opener("simulated.researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
+        _opener("simulated.simulated_researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
         FREE,
     ),
     ModelInfo(
@@ -102,21 +102,21 @@ _BUILT_IN = (
         "simulated/reviewer",
         "Rejects a full run without a pilot, with a suspicious log, or of a method that was run before.",
         "nothing",
-        _opener("simulated.reviewer:SimulatedReviewer"),
+        _opener("simulated.simulated_reviewer:SimulatedReviewer"),
         FREE,
     ),
     ModelInfo(
         "simulated/librarian",
         "Answers with the findings of the best scores, or with those that share most words with the question.",
         "nothing",
-        _opener("simulated.librarian:SimulatedLibrarian"),
+        _opener("simulated.simulated_librarian:SimulatedLibrarian"),
         FREE,
     ),
     ModelInfo(
         "simulated/overseer",
         "Stops a run that has no result after half the rounds; releases findings with an experiment and a sound log.",
         "nothing",
-        _opener("simulated.overseer:SimulatedOverseer"),
+        _opener("simulated.simulated_overseer:SimulatedOverseer"),
         FREE,
     ),
     ModelInfo(

@@ -286,7 +286,7 @@ class Costly:
 
     async def reply(self, request: Request) -> Reply:
         """Answer, three times."""
-        from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+        from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 
         self.answers += 1
         if self.answers > 3:

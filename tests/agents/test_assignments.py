@@ -10,7 +10,7 @@ from aarlab.agents.models.base import Model
 from aarlab.agents.models.simulated.parsing import METHOD
 from aarlab.agents.models.simulated.random_search import RandomSearch
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, parse_code, parse_recipe, recipe_text, write
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.memory.messages import user_message
 from aarlab.scenarios.toolkit import catalogue
 

@@ -20,10 +20,10 @@ from aarlab.agents.models.base import (
     Request,
     TransientError,
 )
-from aarlab.agents.models.openai import ChatCompletionsModel
 from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
+from aarlab.agents.models.openai import ChatCompletionsModel
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.memory.messages import (
     Conversation,
     Message,

@@ -6,7 +6,7 @@ import pytest
 from stub_environment import LOG, ask
 
 from aarlab.agents.models.base import Reply
-from aarlab.agents.models.simulated.reviewer import SimulatedReviewer
+from aarlab.agents.models.simulated.simulated_reviewer import SimulatedReviewer
 from aarlab.agents.reviewer import (
     RunDecision,
     finding_review_request,

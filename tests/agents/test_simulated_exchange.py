@@ -10,7 +10,7 @@ from stub_environment import LOG, STARTERS, StubEnvironment, prompt
 from aarlab.agents.models.simulated import temperament
 from aarlab.agents.models.simulated.parsing import ConversationParser
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, parse_code, parse_recipe, recipe_text, write
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.agents.researcher import round_message
 from aarlab.memory.messages import Conversation, user_message
 from aarlab.scenarios.toolkit import catalogue

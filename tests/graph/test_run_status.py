@@ -13,7 +13,7 @@ from team_runs import TINY, run, scenario
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.graph.run.execute import run_scenario
 from aarlab.memory.events import LogEntry, ModelCall
 from aarlab.memory.run_reader import RunReader

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from aarlab.agents.models.simulated.action import Action, ProposedCall
 from aarlab.agents.models.simulated.heuristics import log_symptom
 from aarlab.agents.models.simulated.recipe import title
-from aarlab.agents.models.simulated.state import KnownFinding, ResearcherState, TrackedIdea
+from aarlab.agents.models.simulated.state import KnownFinding, ParsedState, TrackedIdea
 
 MAX_READ_AT_ONCE = 10
 """How many findings can be read at once."""
@@ -13,7 +13,7 @@ MAX_RELIABLE_SE = 0.1
 """Standard error from which on it does not take a score for a result."""
 
 
-def read_unread(state: ResearcherState, max_reads: int) -> Action | None:
+def read_unread(state: ParsedState, max_reads: int) -> Action | None:
     """Return reading the best findings that it has not read yet, as long as it has not read `max_reads` in this round."""
     wanted = list(state.unread)[: min(max_reads - state.read_this_round, MAX_READ_AT_ONCE)]
     if not wanted or not state.can_afford("read"):
@@ -21,7 +21,7 @@ def read_unread(state: ResearcherState, max_reads: int) -> Action | None:
     return Action("Let me see what the others found.", (("read_findings", {"findings": wanted}),))
 
 
-def search_findings(state: ResearcherState) -> Iterator[Action]:
+def search_findings(state: ParsedState) -> Iterator[Action]:
     """Yield the ways to look for findings once a round: by question, by words or by pattern, whichever is offered."""
     if state.searches_this_round:
         return
@@ -45,7 +45,7 @@ def _score(idea: TrackedIdea) -> float:
     return known.pgr if known is not None and known.pgr is not None else float("-inf")
 
 
-def critique_doubtful(state: ResearcherState) -> Iterator[Action]:
+def critique_doubtful(state: ParsedState) -> Iterator[Action]:
     """Yield criticising the first finding that does not hold."""
     if state.critiqued_this_round or not state.can_afford("share"):
         return
@@ -56,7 +56,7 @@ def critique_doubtful(state: ResearcherState) -> Iterator[Action]:
             return
 
 
-def _problem_with(known: KnownFinding, state: ResearcherState) -> str | None:
+def _problem_with(known: KnownFinding, state: ParsedState) -> str | None:
     """Say what is wrong with a finding, judged by own results with the same recipe, its noise and its log."""
     if known.pgr is None or known.se is None:
         return None

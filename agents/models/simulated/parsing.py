@@ -11,7 +11,7 @@ from aarlab.agents.models.simulated.state import (
     KnownFinding,
     ParsedAssignment,
     ParsedPrompt,
-    ResearcherState,
+    ParsedState,
     TrackedIdea,
 )
 from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
@@ -65,14 +65,14 @@ class ConversationParser:
         """Begin with nothing read."""
         self._head = ""
         self._messages_read = 0
-        self._state: ResearcherState | None = None
+        self._state: ParsedState | None = None
         self._pending_calls: dict[str, ToolCall] = {}
 
-    def state(self, conversation: Conversation) -> ResearcherState:
+    def state(self, conversation: Conversation) -> ParsedState:
         """Return what there is to know after the whole conversation; the same whatever was read before."""
         if self._state is None or not self._continues(conversation):
             self._state, self._messages_read, self._pending_calls = (
-                ResearcherState(parse_prompt(conversation.system)),
+                ParsedState(parse_prompt(conversation.system)),
                 0,
                 {},
             )
@@ -88,7 +88,7 @@ class ConversationParser:
             head = content_hash(head, message.key)
         return head == conversation.head
 
-    def _update(self, state: ResearcherState, message: Message) -> None:
+    def _update(self, state: ParsedState, message: Message) -> None:
         if message.speaker == "assistant":
             state.turn += 1
             _add_announced_ideas(state, message)
@@ -111,7 +111,7 @@ def announcement(idea: TrackedIdea) -> str:
     return text + (f" (assignment {idea.assignment})" if idea.assignment is not None else "")
 
 
-def _add_announced_ideas(state: ResearcherState, message: Message) -> None:
+def _add_announced_ideas(state: ParsedState, message: Message) -> None:
     for recipe_match, builds_on, repair_depth, assignment in _RECIPE.findall(message.text):
         recipe = () if recipe_match == _EMPTY_RECIPE else parse_recipe(recipe_match, state.prompt.space)
         if recipe is not None:
@@ -123,7 +123,7 @@ def _add_announced_ideas(state: ResearcherState, message: Message) -> None:
 # -- what it is told ------------------------------------------------------------------------------------------------
 
 
-def _update_from_text(state: ResearcherState, text: str) -> None:
+def _update_from_text(state: ParsedState, text: str) -> None:
     if used := _USED.search(text):
         state.hours, state.budget, state.round_end_hour = (float(number) for number in used.groups())
         state.round += 1
@@ -147,7 +147,7 @@ def _update_from_text(state: ResearcherState, text: str) -> None:
         state.idea.rejections += 1
 
 
-def _add_listed(state: ResearcherState, entries: list[dict[str, Any]]) -> None:
+def _add_listed(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     others = [e for e in entries if e["author"] != state.prompt.name and e["finding"] not in state.known]
     new = {e["finding"]: e for e in others if e.get("pgr") is not None}
     # The best first; what falls off the end would hardly be read before better things come.
@@ -173,7 +173,7 @@ def _assignment(data: dict[str, Any]) -> ParsedAssignment:
 # -- what its tools answer ------------------------------------------------------------------------------------------
 
 
-def _update_from_result(state: ResearcherState, wish: ToolCall, data: dict[str, Any], is_error: bool) -> None:
+def _update_from_result(state: ParsedState, wish: ToolCall, data: dict[str, Any], is_error: bool) -> None:
     state.hours = max(state.hours, data.get("hours", 0.0))
     idea = state.idea
     if wish.name == "run_experiment" and wish.arguments.get("path") == METHOD and idea:
@@ -215,7 +215,7 @@ def _update_from_result(state: ResearcherState, wish: ToolCall, data: dict[str, 
             pass
 
 
-def _add_outcome(state: ResearcherState, data: dict[str, Any]) -> None:
+def _add_outcome(state: ParsedState, data: dict[str, Any]) -> None:
     if state.idea and "experiment" in data:
         outcome = ExperimentOutcome(
             data["experiment"], data["fidelity"], data.get("pgr"), data.get("se"), data.get("error"), data["log"]
@@ -223,7 +223,7 @@ def _add_outcome(state: ResearcherState, data: dict[str, Any]) -> None:
         state.idea.outcomes[outcome.fidelity] = outcome
 
 
-def _add_read_findings(state: ResearcherState, entries: list[dict[str, Any]]) -> None:
+def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     for data in (entry for entry in entries if entry["author"] != state.prompt.name):
         state.unread.pop(data["finding"], None)
         state.known[data["finding"]] = KnownFinding(
@@ -239,13 +239,13 @@ def _add_read_findings(state: ResearcherState, entries: list[dict[str, Any]]) ->
         )
 
 
-def _move_matches_first(state: ResearcherState, matches: list[dict[str, Any]]) -> None:
+def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> None:
     """Move findings that a pattern was found in to the front of what it means to read."""
     found = {match["finding"] for match in matches}
     state.unread = dict(sorted(state.unread.items(), key=lambda item: item[0] not in found))
 
 
-def _add_post(state: ResearcherState, wish: ToolCall, finding: str) -> None:
+def _add_post(state: ParsedState, wish: ToolCall, finding: str) -> None:
     experiment = wish.arguments.get("experiment")
     about = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes.values())]
     if wish.arguments["type"] == "hypothesis" or not about:

@@ -26,7 +26,7 @@ from aarlab.agents.models.simulated.recipe import (
     title,
     write,
 )
-from aarlab.agents.models.simulated.state import ExperimentOutcome, ParsedAssignment, ResearcherState, TrackedIdea
+from aarlab.agents.models.simulated.state import ExperimentOutcome, ParsedAssignment, ParsedState, TrackedIdea
 from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, ScoredRecipe, Surrogate
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.memory.messages import Json
@@ -53,7 +53,7 @@ def operator_weights_for(traits: Temperament, direction: str, space: SearchSpace
 class ResearcherPolicy:
     """One moment of thought."""
 
-    def __init__(self, state: ResearcherState, traits: Temperament, seed: int, agent: str) -> None:
+    def __init__(self, state: ParsedState, traits: Temperament, seed: int, agent: str) -> None:
         """Think about `state`; everything random is drawn from streams named by purpose and turn."""
         self.state, self.traits = state, traits
         self._name = (seed, agent)

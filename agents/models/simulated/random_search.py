@@ -6,9 +6,9 @@ from aarlab.agents.models.simulated.action import Action, ProposedCall
 from aarlab.agents.models.simulated.parsing import METHOD
 from aarlab.agents.models.simulated.policy import ResearcherPolicy
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, write
-from aarlab.agents.models.simulated.researcher import SimulatedResearcher
 from aarlab.agents.models.simulated.search import random_recipe
-from aarlab.agents.models.simulated.state import ResearcherState, TrackedIdea
+from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.state import ParsedState, TrackedIdea
 
 
 class RandomSearch(SimulatedResearcher):
@@ -18,7 +18,7 @@ class RandomSearch(SimulatedResearcher):
 
     name = "simulated/random"
 
-    def policy(self, state: ResearcherState) -> ResearcherPolicy:
+    def policy(self, state: ParsedState) -> ResearcherPolicy:
         """Return the moment of thought about `state`."""
         return RandomPolicy(state, self.traits(state.prompt.space), self._seed, self._agent)
 

@@ -106,7 +106,7 @@ class KnownFinding:
 
 
 @dataclass(slots=True)
-class ResearcherState:
+class ParsedState:
     """Everything a simulated researcher knows at this moment. Only reading writes into it."""
 
     prompt: ParsedPrompt

@@ -10,7 +10,7 @@ from aarlab.agents.models.simulated.action import action_reply
 from aarlab.agents.models.simulated.parsing import ConversationParser
 from aarlab.agents.models.simulated.policy import ResearcherPolicy, operator_weights_for
 from aarlab.agents.models.simulated.recipe import SearchSpace
-from aarlab.agents.models.simulated.state import ResearcherState
+from aarlab.agents.models.simulated.state import ParsedState
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.memory.seeds import rng
 
@@ -34,7 +34,7 @@ class SimulatedResearcher:
         action = self.policy(state).next_action({tool.name for tool in request.tools})
         return action_reply(action, state.turn, self.name)
 
-    def policy(self, state: ResearcherState) -> ResearcherPolicy:
+    def policy(self, state: ParsedState) -> ResearcherPolicy:
         """Return the moment of thought about `state`."""
         return ResearcherPolicy(state, self.traits(state.prompt.space), self._seed, self._agent)
 
