@@ -1,4 +1,4 @@
-"""Whose a run file is just now: one process at a time writes it, and whoever comes second is told who is at work."""
+"""A lock on a file or folder, held by one process at a time."""
 
 import fcntl
 import os
@@ -6,40 +6,55 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 LOCK_SUFFIX = ".lock"
-"""Ending of the file beside a run file that is held while the run is at work."""
+"""Suffix of the lock file beside the locked path."""
 
 
-class RunFileBusy(RuntimeError):
-    """Another process is at work on the run."""
+class FileLocked(RuntimeError):
+    """Another process holds the lock."""
 
 
 class FileLock:
-    """The right to write a run file, held until it is released or the process is gone, however it goes."""
+    """A held lock. It ends with `release`, or with the process, even if that is killed.
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    The lock file names process and host of the holder. It exists only while the lock is held.
+    """
+
+    def __init__(self, lock_file: Path, descriptor: int) -> None:
         """Wrap a held lock; use `acquire` instead."""
-        self._path, self._descriptor = path, descriptor
+        self._lock_file, self._descriptor = lock_file, descriptor
 
     @classmethod
-    def acquire(cls, run: Path) -> "FileLock":
-        """Take the lock of a run file. Raises Busy, naming the process that holds it."""
-        path = run.with_name(run.name + LOCK_SUFFIX)
+    def acquire(cls, path: Path) -> "FileLock":
+        """Lock a path, which need not exist; its folder must. Raises FileLocked, naming the holder."""
+        lock_file = path.with_name(path.name + LOCK_SUFFIX)
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
                 os.close(descriptor)
-                raise RunFileBusy(f"{run} is being written by {holder}") from None
-            if _is_same_file(path, descriptor):
+                raise FileLocked(f"{path} is in use by {holder}: wait until it ends, or stop it") from None
+            if _is_same_file(lock_file, descriptor):
                 break
-            os.close(descriptor)  # its holder was done with it, and has removed it, in between
+            os.close(descriptor)  # The holder has deleted this lock file since it was opened.
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
-        return cls(path, descriptor)
+        return cls(lock_file, descriptor)
+
+    def release(self) -> None:
+        """Release the lock and delete the lock file."""
+        self._lock_file.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
 
     @contextmanager
     def release_on_error(self) -> Iterator[None]:
@@ -50,15 +65,10 @@ class FileLock:
             self.release()
             raise
 
-    def release(self) -> None:
-        """Release the lock."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-
 
 def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
-        there, held = path.stat(), os.fstat(descriptor)
+        at_path, opened = path.stat(), os.fstat(descriptor)
     except FileNotFoundError:
         return False
-    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+    return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)

@@ -12,9 +12,10 @@ from typing import Unpack
 
 from aarlab.memory.events import Event, LogEntry
 from aarlab.memory.file_lock import FileLock
-from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_file_creation import NewRun, create_run_file
 from aarlab.memory.run_tape import Divergence, EndOfTape
-from aarlab.memory.run_writer import EventRow, NewRun, RunWriter, create_run_file, open_for_writing
+from aarlab.memory.run_writer import EventRow, RunWriter, open_for_writing
+from aarlab.memory.schema import open_read_only
 
 
 class ReplayingLog(RunWriter):
@@ -47,10 +48,9 @@ class ReplayingLog(RunWriter):
         Raises:
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by another version of aarlab.
-            RunFileBusy: Another process writes it.
+            FileLocked: Another process writes it.
         """
-        with RunReader.open(path) as file:
-            file.require_current_schema()
+        open_read_only(path).close()  # checks the schema
         lock = FileLock.acquire(path)
         with lock.release_on_error():
             connection = open_for_writing(path)
@@ -66,7 +66,7 @@ class ReplayingLog(RunWriter):
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by another version of aarlab.
         """
-        return ReplayingLog(path, RunReader.open(path)._connection, None)
+        return ReplayingLog(path, open_read_only(path), None)
 
     @classmethod
     def fork(cls, path: Path, parent: Path, before_round: int, **run: Unpack[NewRun]) -> "ReplayingLog":
@@ -74,7 +74,7 @@ class ReplayingLog(RunWriter):
 
         Raises:
             FileExistsError: The path is taken.
-            RunFileBusy: Another process creates the file.
+            FileLocked: Another process creates the file.
             FileNotFoundError, SchemaError: The parent cannot be read.
         """
         lock = create_run_file(path, run, parent, before_round)

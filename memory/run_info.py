@@ -25,8 +25,8 @@ class RunInfo:
     sandbox: Literal["strict", "docker", "none"] | None = None
     """Sandbox mode in which methods ran; None if it was not recorded."""
     fork_history: tuple[Json, ...] = ()
-    """Earlier segments of a forked run, oldest first: each with its scenario, its last round, and the run and digest that
-    it was forked from. Empty for other runs.
+    """Earlier segments of a forked run, oldest first: each with its scenario, its last round, and the run and digest
+    that it was forked from. Empty for other runs.
     """
 
 

@@ -1,4 +1,4 @@
-"""Read a run file: one SQLite file with an append-only event log, and the messages and texts that its events refer to."""
+"""Read a run file: a SQLite file with an append-only event log, and the messages and texts that events refer to."""
 
 import json
 import sqlite3
@@ -11,10 +11,9 @@ from typing import Self, TypeVar, overload
 from aarlab.memory.content_store import ContentStore
 from aarlab.memory.events import AgentSetup, Event, LogEntry, decode_event
 from aarlab.memory.messages import Message, canonical_json
-from aarlab.memory.migrations import MIGRATIONS
-from aarlab.memory.run_file_errors import SchemaError, damage_as_schema_error
+from aarlab.memory.run_file_errors import damage_as_schema_error
 from aarlab.memory.run_info import EventHeader, RunInfo
-from aarlab.memory.schema_upgrade import checked_schema_version, migrated_copy, open_read_only
+from aarlab.memory.schema import open_read_only
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
@@ -26,8 +25,6 @@ class RunReader:
     def __init__(self, path: Path, connection: sqlite3.Connection, *, writable: bool = False) -> None:
         """Wrap an open connection; use `open` instead."""
         self.path = path
-        self.file_schema_version = len(MIGRATIONS)
-        """Schema version of the file itself; what is read from it is of the present one."""
         self._connection, self._writable = connection, writable
         self._contents = ContentStore(path, connection, writable=writable)
 
@@ -37,25 +34,9 @@ class RunReader:
 
         Raises:
             FileNotFoundError: There is no such file.
-            SchemaError: It is not a run file, or was written by a newer aarlab.
+            SchemaError: It is not a run file, or was written by another version of aarlab.
         """
-        connection = open_read_only(path)
-        try:
-            version = checked_schema_version(path, connection)
-            file = RunReader(path, connection if version == len(MIGRATIONS) else migrated_copy(path, connection))
-        except SchemaError:
-            connection.close()
-            raise
-        file.file_schema_version = version
-        return file
-
-    def require_current_schema(self) -> None:
-        """Raise SchemaError if an earlier aarlab wrote the file."""
-        if self.file_schema_version < len(MIGRATIONS):
-            raise SchemaError(
-                f"{self.path} was written by an earlier aarlab (schema version {self.file_schema_version}, this one has "
-                f"{len(MIGRATIONS)}). It can be read, replayed and forked; `aarlab resume --migrate` goes on writing it"
-            )
+        return RunReader(path, open_read_only(path))
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,39 +1,26 @@
 """Write a run file: append events, store messages and texts, record the result."""
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from aarlab.memory.events import Event, LogEntry, Role
 from aarlab.memory.file_lock import FileLock
-from aarlab.memory.fork_history import copy_parent_events
 from aarlab.memory.messages import Json, Message, canonical_json
-from aarlab.memory.migrations import migrate
+from aarlab.memory.run_file_creation import NewRun, create_run_file, now
 from aarlab.memory.run_info import Status
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import RecordedCall, Tape
+from aarlab.memory.schema import update_views
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 EventRow = tuple[str, int, int, float, str, str]
 """Stream, ordinal, round, hours, kind and JSON of an event."""
-
-
-class NewRun(TypedDict):
-    """The row of table `runs` that a new run file starts with."""
-
-    run_id: str
-    version: str
-    seed: int
-    scenario: Json
-    sandbox: NotRequired[str | None]
-    fork_history: NotRequired[Sequence[Json]]
 
 
 class RunWriter(RunReader):
@@ -45,7 +32,8 @@ class RunWriter(RunReader):
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         """Wrap an open connection; use `create` instead. Without a lock, nothing is written."""
         super().__init__(path, connection, writable=lock is not None)
-        self.tape = Tape(connection)
+        with self._damage_as_schema_error():
+            self.tape = Tape(connection)
         """The events that the file had when it was opened."""
         self._lock = lock
         self._next_ordinal = dict.fromkeys(self.tape.streams, 0)
@@ -53,7 +41,7 @@ class RunWriter(RunReader):
 
     @classmethod
     def create(cls, path: Path, **run: Unpack[NewRun]) -> "RunWriter":
-        """Create a run file. Raises FileExistsError if the path is taken, RunFileBusy if another process creates it."""
+        """Create a run file. Raises FileExistsError if the path is taken, FileLocked if another process creates it."""
         lock = create_run_file(path, run)
         with lock.release_on_error():
             return RunWriter(path, open_for_writing(path), lock)
@@ -78,7 +66,7 @@ class RunWriter(RunReader):
 
     def _write(self, event: Event, row: EventRow) -> tuple[int, str]:
         """Write an event, and return its id and time."""
-        at = _now()
+        at = now()
         cursor = self._connection.execute(
             "INSERT INTO events (stream, ordinal, round, hours, kind, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*row, at),
@@ -131,74 +119,17 @@ class RunWriter(RunReader):
         self._listeners.append(listener)
 
 
-def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_round: int = 0) -> FileLock:
-    """Create a run file and return its lock.
-
-    Args:
-        path: Where it is created.
-        run: The row of table `runs`.
-        parent: Run file whose events before `before_round` are copied.
-        before_round: First round of the parent that is not copied.
-
-    Raises:
-        FileExistsError: The path is taken.
-        RunFileBusy: Another process creates the file.
-    """
-    from sqlite_utils import Database
-
-    if path.exists():
-        raise FileExistsError(f"{path} exists already")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock.acquire(path)
-    partial_path = path.with_name(f"{path.name}.partial")
-    try:
-        if path.exists():
-            raise FileExistsError(f"{path} exists already")
-        partial_path.unlink(missing_ok=True)
-        with closing(sqlite3.connect(partial_path, isolation_level=None, uri=True)) as connection:
-            database = Database(connection)
-            migrate(database)
-            database.table("runs").insert(_runs_row(run))
-            if parent is not None:
-                with RunReader.open(parent) as parent_file, database.atomic():
-                    copy_parent_events(connection, parent_file._connection, before_round)
-        os.replace(partial_path, path)
-    except BaseException:
-        partial_path.unlink(missing_ok=True)
-        lock.release()
-        raise
-    return lock
-
-
-def _runs_row(run: NewRun) -> dict[str, Json]:
-    fork_history = run.get("fork_history")
-    return {
-        "run_id": run["run_id"],
-        "aarlab_version": run["version"],
-        "created_at": _now(),
-        "seed": run["seed"],
-        "scenario": canonical_json(run["scenario"]),
-        "status": "running",
-        "summary": None,
-        "sandbox": run.get("sandbox"),
-        "fork_history": canonical_json(list(fork_history)) if fork_history else None,
-    }
-
-
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Return a connection in WAL mode, so that others can read while the run is written."""
+    """Return a connection in WAL mode, so that others can read while the run is written, with views up to date."""
     connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     # A crash of the process loses nothing with NORMAL, a crash of the machine perhaps the last moments. FULL costs
     # tenfold.
     connection.execute("PRAGMA synchronous = NORMAL")
+    update_views(connection)
     return connection
 
 
 def _whole_microhours(hours: float) -> float:
     # Sums of tenths differ in the last digits; a microhour is far below anything that matters.
     return round(hours, 6)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

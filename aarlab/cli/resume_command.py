@@ -2,7 +2,6 @@
 
 import sys
 from functools import partial
-from pathlib import Path
 
 import rich_click as click
 
@@ -25,16 +24,9 @@ from aarlab.cli.run_common import check_models, execute_run, load_recorded_run, 
 @recorded_sandbox_option
 @no_cache_option
 @env_file_option
-@click.option(
-    "--migrate",
-    is_flag=True,
-    help="Bring a file that an earlier aarlab wrote to this one's schema first, and keep it as it was beside it.",
-)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
-def resume(
-    run: str | None, sandbox: SandboxMode | None, no_cache: bool, migrate: bool, quiet: bool, as_json: bool
-) -> None:
+def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: bool, as_json: bool) -> None:
     """Go on with a run that was broken off: by Ctrl-C, a kill, a crash, or a provider that stayed away.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
@@ -52,8 +44,6 @@ def resume(
         )
         refuse([Fault(str(path), None, found, allowed)], as_json=as_json)
     check_models(scenario, as_json=as_json)
-    if migrate:
-        _migrate(path, as_json=as_json)
     handle_sigterm()
     from aarlab.graph.run.resume import resume_run
 
@@ -66,18 +56,3 @@ def resume(
     elif "digest" in summary:
         print_summary(summary)
     sys.exit(status_of(summary))
-
-
-def _migrate(path: Path, *, as_json: bool) -> None:
-    """Bring the file to the present schema, and say where it is kept as it was."""
-    from aarlab.config import ConfigError, Fault
-    from aarlab.memory.file_lock import RunFileBusy
-    from aarlab.memory.schema_upgrade import migrate_file
-
-    with exit_on_bad_input(as_json=as_json):
-        try:
-            kept = migrate_file(path)
-        except (RunFileBusy, FileExistsError) as error:
-            raise ConfigError([Fault(str(path), None, str(error), "a file to itself, with room beside it")]) from None
-    if kept is not None:
-        click.echo(f"Brought to the present schema; as it was it is kept in {kept}", err=True)

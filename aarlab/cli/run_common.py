@@ -63,6 +63,7 @@ def load_recorded_run(name: str | None, *, models_needed: bool = True) -> "tuple
     from aarlab.config.run_lookup import find_run
     from aarlab.graph.run.segments import segments_of
     from aarlab.memory.run_file_errors import SchemaError
+    from aarlab.memory.run_reader import RunReader
 
     path = find_run(name)
     try:
@@ -113,7 +114,7 @@ def execute_run(
     from aarlab.cli.divergence import divergence_text
     from aarlab.cli.run_display import open_display
     from aarlab.config import ConfigError, Fault
-    from aarlab.memory.file_lock import RunFileBusy
+    from aarlab.memory.file_lock import FileLocked
     from aarlab.memory.run_file_errors import SchemaError
     from aarlab.memory.run_tape import Divergence
     from aarlab.tools.sandbox import SandboxUnavailable
@@ -130,7 +131,7 @@ def execute_run(
         return {**partial_summary, "status": "stopped"}
     except SchemaError:
         raise
-    except RunFileBusy as error:
+    except FileLocked as error:
         raise ConfigError(
             [Fault(str(path), None, f"a run at work: {error}", "a run that nobody is at work on")]
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.memory.run_file_errors import SchemaError
-from aarlab.memory.schema_upgrade import run_started_at
+from aarlab.memory.schema import run_started_at
 
 DEFAULT_FOLDER = Path("runs")
 SUFFIX = ".db"

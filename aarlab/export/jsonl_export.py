@@ -20,6 +20,7 @@ from aarlab.export.jsonl_records import (
 from aarlab.export.redaction import Redaction
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
+from aarlab.memory.schema import SCHEMA_VERSION
 
 _KEPT_RUN_COLUMNS = frozenset({"run_id", "created_at", "status", "sandbox", "aarlab_version"})
 """Columns of the table `runs` that are not redacted."""
@@ -64,7 +65,7 @@ def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -
         "record": "header",
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "schema": connection.execute("PRAGMA user_version").fetchone()[0],
+        "schema": SCHEMA_VERSION,
         "digest": digest.hexdigest(),
         "redacted": {"replaced": replaced} if redaction else None,
         "run": run,

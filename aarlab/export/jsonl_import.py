@@ -6,8 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from sqlite_utils import Database
-
 from aarlab.export.atomic_output import atomic_output
 from aarlab.export.jsonl_records import (
     EVENT_COLUMNS,
@@ -19,8 +17,9 @@ from aarlab.export.jsonl_records import (
 )
 from aarlab.memory.events import EVENT_CLASS_BY_KIND
 from aarlab.memory.messages import Json, canonical_json, content_hash
-from aarlab.memory.migrations import MIGRATIONS, migrate
+from aarlab.memory.migrations import create_schema
 from aarlab.memory.run_reader import RunReader
+from aarlab.memory.schema import SCHEMA_VERSION
 
 _LocatedRecord = tuple[str, dict[str, Json]]
 _COUNT_FIELDS = {"message": "messages", "text": "texts", "event": "events"}
@@ -45,12 +44,10 @@ def import_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
     with atomic_output(path) as temporary:
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = OFF")  # A crash loses only the temporary file.
-            database = Database(connection)
-            migrate(database, header["schema"])
+            create_schema(connection)
             connection.execute("BEGIN")
             _fill(connection, header, records, name)
             connection.execute("COMMIT")
-            migrate(database)
         with RunReader.open(temporary) as file:
             if (digest := file.digest()) != header["digest"]:
                 raise InvalidRunData(f"{name}:1", f"the digest {header['digest']}, but the events have {digest}")
@@ -62,15 +59,11 @@ def _header(records: Iterator[_LocatedRecord], name: str) -> dict[str, Json]:
     where, header = next(records, (f"{name}:1", {}))
     if header.get("record") != "header" or header.get("format") != FORMAT:
         raise InvalidRunData(where, "no header of an exported run", "a file that `aarlab export --format jsonl` wrote")
-    for field, oldest, newest in (("version", FORMAT_VERSION, FORMAT_VERSION), ("schema", 1, len(MIGRATIONS))):
+    for field, supported in (("version", FORMAT_VERSION), ("schema", SCHEMA_VERSION)):
         number = header.get(field)
-        if not isinstance(number, int) or isinstance(number, bool) or number < oldest:
-            raise InvalidRunData(where, f"{field} {number!r}", f"a number from {oldest} to {newest}")
-        if number > newest:
-            raise InvalidRunData(
-                where, f"{field} {number}, from a newer aarlab",
-                f"at most {newest} in this version: install a newer aarlab to import the file",
-            )  # fmt: skip
+        if type(number) is not int or number != supported:
+            allowed = f"{supported}. Import the file with the aarlab that exported it"
+            raise InvalidRunData(where, f"{field} {number!r}, from another version of aarlab", allowed)
     run_id = header["run"].get("run_id") if isinstance(header.get("run"), dict) else None
     if not isinstance(run_id, str) or not run_id or Path(run_id).name != run_id or run_id.startswith("."):
         raise InvalidRunData(where, f"the run id {run_id!r}", "an id that can be a file name")

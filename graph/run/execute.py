@@ -18,7 +18,8 @@ from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import LogEntry
 from aarlab.memory.replaying_log import ReplayingLog
-from aarlab.memory.run_writer import NewRun, RunWriter
+from aarlab.memory.run_file_creation import NewRun
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.evaluator.results import EvaluatorProtocol
 from aarlab.tools.evaluator.run_evaluator import Evaluator

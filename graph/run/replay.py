@@ -47,7 +47,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
 
     Raises:
         FileNotFoundError: There is no such file.
-        SchemaError: It is not a run file, or was written by a newer aarlab.
+        SchemaError: It is not a run file, or was written by another version of aarlab.
         Divergence: What happens now is not what is on tape.
         SandboxUnavailable: Scores are to be measured again, and this machine cannot run the sandbox.
     """

@@ -24,14 +24,13 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        SchemaError: It is not a run file, or was written by another version of aarlab (see `migrate_file`).
-        Busy: A process is at work on it.
+        SchemaError: It is not a run file, or was written by another version of aarlab.
+        FileLocked: A process is at work on it.
         RunOver: It has come to its end.
         Divergence: What happens now is not what is on tape: code, prompts or versions have changed since.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
     with RunReader.open(path) as file:
-        file.require_current_schema()
         info, segments = file.info(), segments_of(file)
     if info.summary is not None:
         raise RunAlreadyFinished(f"the run has come to its end ({info.status}) and was scored")

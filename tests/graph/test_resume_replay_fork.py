@@ -24,7 +24,7 @@ from aarlab.graph.run.segments import InvalidFork, NoSuchRound
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
 from aarlab.memory.events import AgentSetup, Decision, Evaluation, LogEntry, ModelCall, RoundStarted
-from aarlab.memory.file_lock import RunFileBusy
+from aarlab.memory.file_lock import FileLocked
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
@@ -119,7 +119,7 @@ def test_a_run_that_is_over_is_not_gone_on_with(run_of: Callable[[Dials], Run]) 
 
 def test_a_run_at_work_is_left_to_who_is_at_work_on_it(tmp_path: Path) -> None:
     interrupted_run(ALWAYS[0], tmp_path / "run.db", 20)
-    with ReplayingLog.resume(tmp_path / "run.db"), pytest.raises(RunFileBusy, match=r"written by process \d+ on "):
+    with ReplayingLog.resume(tmp_path / "run.db"), pytest.raises(FileLocked, match=r"in use by process \d+ on "):
         resume_run(tmp_path / "run.db")
     assert resume_run(tmp_path / "run.db")["status"] == "done"
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aarlab.memory.events import (
-    EVENT_CLASS_BY_KIND,
     Decision,
     Event,
     Experiment,
@@ -21,11 +20,12 @@ from aarlab.memory.events import (
     Published,
     RoundStarted,
 )
-from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, content_hash, user_message
-from aarlab.memory.migrations import MIGRATIONS, view_sql
+from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, user_message
+from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
+from aarlab.memory.schema import MIGRATION_SET, SCHEMA_VERSION
 
 Make = Callable[..., RunWriter]
 
@@ -167,15 +167,11 @@ def test_status_is_running_until_finish(file: RunWriter) -> None:
     assert file.info() == dataclasses.replace(before, status="done", summary={"digest": file.digest()})
 
 
-def test_sandbox_mode_is_recorded_or_none_in_old_files(tmp_path: Path) -> None:
+def test_sandbox_mode_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     RunWriter.create(path, run_id="run", version="0.1.0", seed=7, scenario={}, sandbox="none").close()
     with RunReader.open(path) as file:
         assert file.info().sandbox == "none"
-        columns = ("sandbox", "fork_history")
-        sql(file, *(f"ALTER TABLE runs DROP COLUMN {name}" for name in columns), "PRAGMA user_version = 1")
-    with RunReader.open(path) as file:
-        assert file.info().sandbox is None
 
 
 # -- digest ---------------------------------------------------------------------------------------------------------
@@ -274,19 +270,24 @@ def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
         RunReader.open(path)
 
 
-def test_newer_schema_is_rejected_with_remedy(file: RunWriter) -> None:
-    sql(file, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(SchemaError, match=rf"schema version {len(MIGRATIONS) + 1}, .* a newer aarlab opens it"):
+def test_earlier_schema_is_refused_with_remedy(file: RunWriter) -> None:
+    sql(file, "DROP TABLE _sqlite_migrations")
+    with pytest.raises(
+        SchemaError, match=r"has schema version 0, written by aarlab 0\.1\.0; .* the aarlab that wrote it"
+    ):
         RunReader.open(file.path)
 
 
-def test_file_stores_its_schema_version(file: RunWriter) -> None:
-    assert sql(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+def test_later_schema_is_refused_with_remedy(file: RunWriter) -> None:
+    sql(file, f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('{MIGRATION_SET}', 'm')")
+    with pytest.raises(SchemaError, match=rf"has schema version {SCHEMA_VERSION + 1}, .* the aarlab that wrote it"):
+        RunReader.open(file.path)
 
 
-def test_changed_event_views_need_a_migration() -> None:
-    layout = content_hash(*(view_sql(event) for event in EVENT_CLASS_BY_KIND.values()))
-    assert (len(MIGRATIONS), layout) == (3, "a721d76e7b6f4110450834660cbb0d3d"), (
-        "Views are made anew when a file is brought to a new schema, and only then: append a migration for what has "
-        "changed, if only an empty one, and write down here what the layout is now."
-    )
+def test_changed_views_are_recreated_when_a_run_is_resumed(file: RunWriter) -> None:
+    write(file, ("r1", DECISION))
+    file.close()
+    sql(file, "DROP VIEW decisions", "DROP VIEW edges", "CREATE VIEW decisions AS SELECT 1 AS one")
+    ReplayingLog.resume(file.path).close()
+    assert sql(file, "SELECT choice FROM decisions") == [(DECISION.choice,)]
+    assert sql(file, "SELECT * FROM edges") == []

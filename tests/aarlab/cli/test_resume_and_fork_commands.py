@@ -111,7 +111,7 @@ def test_a_run_at_work_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
     with ReplayingLog.resume(copied):
         done = aarlab("resume", str(copied))
     assert done.exit_code == 2
-    assert "is being written by process" in done.stderr
+    assert "is in use by process" in done.stderr
 
 
 @pytest.mark.long

@@ -1,0 +1,44 @@
+"""Write a file or folder so that it appears whole or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` when the block ends.
+
+    The block creates a file or a folder there. If it raises, the temporary file or folder is deleted and `path` stays
+    as it was. Missing parent folders of `path` are created.
+
+    Args:
+        path: The file or folder to write.
+        replace: Whether an existing file is replaced.
+
+    Raises:
+        FileExistsError: `path` exists, and `replace` is false.
+    """
+    _require_new(path, replace=replace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        yield temporary
+        if temporary.is_file():
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        _require_new(path, replace=replace)
+        os.replace(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _require_new(path: Path, *, replace: bool) -> None:
+    if not replace and (path.exists() or path.is_symlink()):
+        raise FileExistsError(f"{path} exists already")
