@@ -6,7 +6,6 @@ subclass of `SeededTask`. `docs/example-task` is a complete package.
 
 import inspect
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
@@ -134,7 +133,6 @@ def _entry_point(name: str) -> EntryPoint:
     return points[0]
 
 
-@cache
 def _load(point: EntryPoint) -> type[SeededTask]:
     origin = f"the task {point.name!r} of the package {_distribution(point)!r}"
     try:

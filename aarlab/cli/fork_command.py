@@ -19,6 +19,7 @@ from aarlab.cli.options import (
     recorded_sandbox_option,
     set_option,
     stdout_console,
+    task_file_option,
 )
 from aarlab.cli.run_common import check_models, execute_run, load_recorded_run, new_file, print_summary, status_of
 
@@ -36,6 +37,7 @@ from aarlab.cli.run_common import check_models, execute_run, load_recorded_run, 
     help="How many times to go on from there: as the run did, and under the next seeds.",
 )  # fmt: skip
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run files.")
+@task_file_option
 @recorded_sandbox_option
 @no_cache_option
 @env_file_option

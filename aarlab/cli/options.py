@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args
 
 import rich_click as click
@@ -110,6 +111,34 @@ def env_file_option(command: Command) -> Command:
         callback=read,
         expose_value=False,
         help="Take keys from a file of lines KEY=VALUE; they go before the environment's.",
+    )(command)
+
+
+def task_file_option(command: Command) -> Command:
+    """Add `--task-file`, which executes the files before the run is opened."""
+
+    def load(context: click.Context, option: click.Parameter, paths: tuple[Path, ...]) -> None:
+        if paths:
+            from aarlab.config import Fault
+            from aarlab.scenarios.task_files import load_task_file
+            from aarlab.scenarios.task_registry import UnusableTask
+
+            for path in paths:
+                try:
+                    load_task_file(path)
+                except UnusableTask as error:
+                    fault = Fault(f"--task-file {path}", None, str(error), "a Python file that defines one task")
+                    refuse([fault], as_json=bool(context.params.get("as_json")))
+
+    return click.option(
+        "--task-file",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        callback=load,
+        expose_value=False,
+        help="Python file that defines the run's task, unchanged since the run was recorded. It is executed; the code in "
+        "the run file is not. Needed for tasks that come from a file; may be repeated.",
     )(command)
 
 

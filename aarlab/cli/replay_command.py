@@ -16,8 +16,9 @@ from aarlab.cli.options import (
     recorded_sandbox_option,
     stderr_console,
     stdout_console,
+    task_file_option,
 )
-from aarlab.cli.run_common import load_recorded_run
+from aarlab.cli.run_common import load_recorded_run, require_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     help="Whether scores come from the tape, or experiments are run again and compared with it.",
 )
 @click.option("--step", is_flag=True, help="Then walk through it in the terminal, one step of an agent at a time.")
+@task_file_option
 @recorded_sandbox_option
 @json_option
 def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None, as_json: bool) -> None:
@@ -52,7 +54,9 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
             from aarlab.config import ConfigError, Fault
 
             raise ConfigError([Fault("--step --json", None, "a walk that prints one object", "one of the two")])
-        path, _, _ = load_recorded_run(run, models_needed=False)
+        path, _, scenario = load_recorded_run(run, models_needed=False)
+        if tools == "live":
+            require_tasks(path, scenario)
     from aarlab.cli.divergence import divergence_json, divergence_text
     from aarlab.cli.progress_bar import DelayedProgressBar
     from aarlab.graph.run.replay import replay_run

@@ -15,12 +15,14 @@ from aarlab.cli.options import (
     print_json,
     recorded_sandbox_option,
     refuse,
+    task_file_option,
 )
 from aarlab.cli.run_common import check_models, execute_run, load_recorded_run, print_summary, status_of
 
 
 @click.command()
 @click.argument("run", required=False)
+@task_file_option
 @recorded_sandbox_option
 @no_cache_option
 @env_file_option

@@ -72,8 +72,22 @@ def load_recorded_run(name: str | None, *, models_needed: bool = True) -> "tuple
     except SchemaError as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
     except ValidationError as error:
-        faults = [Fault(str(path), ".".join(map(str, e["loc"])), e["msg"], None) for e in error.errors()]
+        faults = [
+            Fault(str(path), ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "), None)
+            for e in error.errors()
+        ]
         raise ConfigError(faults) from None
+
+
+def require_tasks(path: Path, scenario: "Scenario") -> None:
+    """Raise ConfigError unless the tasks of a recorded scenario can be made here."""
+    from aarlab.config import ConfigError, Fault
+
+    for choice in (scenario.task, *scenario.transfer_tasks):
+        try:
+            choice.make()
+        except ValueError as error:
+            raise ConfigError([Fault(str(path), "task", str(error), None)]) from None
 
 
 @contextmanager

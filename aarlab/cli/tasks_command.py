@@ -48,7 +48,7 @@ def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
         print_json({"tasks": listed, "worlds": worlds, "sandbox": sandbox, "research_hours": hours})
         return
     console = stdout_console()
-    console.print(_table(chosen, entries) if name is None else _task_details(chosen[0], entries.get(name)))
+    console.print(_table(chosen, entries) if name is None else _task_details(chosen[0], entries.get(chosen[0].name)))
     prices = ", ".join(f"{fidelity} {price:g}" for fidelity, price in hours.items())
     console.print(f"The experiment: a full one, vanilla training on {worlds} worlds, timed on this machine.")
     console.print(f"In a run, experiments take research hours by their fidelity: {prices}.")
