@@ -15,8 +15,9 @@ from aarlab.config.forked_scenario import forked_scenario
 from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import Replayed, Tools, replay_run
-from aarlab.graph.run.resume import fork_run, resume_run
+from aarlab.graph.run.resume import resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_reader import RunReader
 from aarlab.tools.sandbox import SandboxMode

@@ -11,7 +11,8 @@ from aarlab.ablation.ablation_folder import publish, set_aside, spending_in
 from aarlab.ablation.sqlite_budget import SharedBudgetSpec, Spending, SqliteSharedBudget
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
-from aarlab.graph.run.resume import RunAlreadyFinished, fork_run, resume_run
+from aarlab.graph.run.fork import fork_run
+from aarlab.graph.run.resume import RunAlreadyFinished, resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.task_choice import load_contained_code
 from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStarted

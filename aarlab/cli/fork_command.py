@@ -74,7 +74,7 @@ def fork(
         scenarios = [forked_scenario(path, round, [*settings, *chosen], before.seed + place) for place in range(seeds)]
     check_models(scenarios[0], as_json=as_json)
     handle_sigterm()
-    from aarlab.graph.run.resume import fork_run
+    from aarlab.graph.run.fork import fork_run
 
     summaries: list[dict[str, Any]] = []
     mode = sandbox or info.sandbox

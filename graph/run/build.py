@@ -1,4 +1,4 @@
-"""Furnishing the lab: a desk for each researcher, and the other roles that the structure has."""
+"""The context of a run: built from a scenario, or rebuilt after a fork."""
 
 from collections.abc import Mapping, Set
 
@@ -26,7 +26,7 @@ def build_run(
     progress: Progress | None = None,
     shared_budget: SharedBudget | None = None,
 ) -> RunContext:
-    """Return the lab of a run that begins."""
+    """Return the context of a new run."""
     resolved = scenario.structure.resolved()
     model_pool = _model_pool(scenario, progress, shared_budget=shared_budget)
     board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
@@ -44,13 +44,14 @@ def build_run(
 
 
 def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtocol) -> RunContext:
-    """Return the lab of a run that goes on otherwise where it was forked: the same researchers, arranged anew.
+    """Return the context of a run after a fork, with the same agent sessions under a new scenario.
 
-    What they know, have and have used up they keep. Those who met a limit rest on, unless the limits are others now.
+    Sessions keep their conversation, workspace and used budget. A session that is exhausted stays so unless the budget
+    changes.
     """
     before, model_pool = run.scenario, _model_pool(scenario, run.progress, ledger=run.model_pool.ledger)
     then, now = before.structure, scenario.structure
-    directed, distinct = _directions(now) == _directions(then), now.resolved().distinct_directions
+    same_directions, distinct = _directions(now) == _directions(then), now.resolved().distinct_directions
     neighbours = run.neighbours
     if (now.topology, now.topology_parameters) != (then.topology, then.topology_parameters):
         neighbours = neighbours_of(now.topology, now.topology_parameters, scenario.team.names, scenario.seed)
@@ -58,15 +59,15 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
         session.exhausted = session.exhausted and scenario.budget == before.budget
         session.costs, session.budget_hours = scenario.costs.model_dump(), scenario.budget.hours
         session.evaluator = evaluator
-        if not directed:
+        if not same_directions:
             session.direction = direction_of(i) if distinct else None
         if _work(now) != _work(then):
-            # Stages and assignments of another workflow mean nothing here.
+            # Stages and assignments belong to the workflow that ended.
             session.stage, session.assigned, session.repairs = "", False, 0
-    arranged = _assemble(scenario, run.file, evaluator, model_pool, run.sessions, neighbours, run.progress)
-    arranged.planned = run.planned and directed
-    arranged.setup_round = 1 + (run.forked_after or 0)
-    return arranged
+    rebuilt = _assemble(scenario, run.file, evaluator, model_pool, run.sessions, neighbours, run.progress)
+    rebuilt.planned = run.planned and same_directions
+    rebuilt.setup_round = 1 + (run.forked_after or 0)
+    return rebuilt
 
 
 def _model_pool(
@@ -91,7 +92,7 @@ def _assemble(
     neighbours: Mapping[str, Set[str]] | None,
     progress: Progress | None,
 ) -> RunContext:
-    """Put the desks up as the structure wants them, and hire the other roles that it has."""
+    """Configure the sessions for the structure, and return the context with the models of all roles."""
     structure, team, resolved = scenario.structure, scenario.team, scenario.structure.resolved()
     board, full_experiment_cap = Board(file, neighbours), scenario.scoring.full_experiment_cap
     model_names = {name: team.model_of(name) for name in team.names}
@@ -117,11 +118,11 @@ def _assemble(
 
 
 def _directions(structure: Structure) -> tuple[object, ...]:
-    """Return all that says where directions and ideas come from."""
+    """Return the settings that determine directions and ideas."""
     return structure.directions, structure.directions_source, structure.pool_ideas, structure.pool_revisions
 
 
 def _work(structure: Structure) -> tuple[object, ...]:
-    """Return all that says which nodes a researcher's graph has."""
+    """Return the settings that determine the researcher graph."""
     resolved = structure.resolved()
     return resolved.workflow, resolved.gated, resolved.assigners

@@ -1,4 +1,4 @@
-"""One run, from a scenario to a scored and closed run file."""
+"""Execution of a run, from a scenario to a closed and scored run file."""
 
 import asyncio
 import time
@@ -29,49 +29,45 @@ from aarlab.tools.sandbox import Sandbox, SandboxMode
 
 
 class RunOptions(TypedDict, total=False):
-    """What a run works with that changes nothing of it."""
+    """Options of an execution. None of them changes the result of a run."""
 
     listeners: Sequence[Callable[[LogEntry], None]]
-    """Called with every event as it happens, or happens again."""
+    """Called with every event, live or replayed."""
     progress: Progress | None
-    """Told about slow preparations: what, and the share done in [0, 1]."""
+    """Called during slow preparations with the activity and the share that is done, in [0, 1]."""
     sandbox: SandboxMode
-    """Where methods run, see `aarlab.tools.sandbox`; the file keeps the mode. Left out: strict, or for a run that is
-    gone on with as it was."""
+    """Sandbox mode for methods, see `aarlab.tools.sandbox`; recorded in the run file. Default: strict, or the recorded
+    mode if a run is resumed."""
     cache: bool
-    """Whether to use scores on common panels that have been measured on this machine before, and to keep new ones;
-    left out: it is. They are the same either way."""
+    """Whether to read and write the machine's cache of scores on common panels. Default: True."""
     threads: int | None
-    """Worlds that are evaluated at a time; None or left out: one for each core."""
+    """Number of worlds that are evaluated in parallel. Default: None, one per core."""
     shared_budget: SharedBudget | None
-    """What is paid from besides the run's own budget, shared with other runs; left out: there is no such thing."""
+    """Budget shared with other runs, which applies in addition to the run's own. Default: None, no shared budget."""
 
 
 def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
-    """Run a scenario into a new run file and return the summary, which the file keeps too.
+    """Run a scenario and return its summary, which is also stored in the run file.
 
-    A run that a limit of the budget ends early is closed and scored as any other; its status is `stopped`.
+    A run that a budget limit ends early is closed and scored; its status is `stopped`. Any exception, including
+    KeyboardInterrupt, sets the status and leaves a run file that can be resumed.
 
     Args:
-        scenario: What to run.
-        path: The run file to make; its stem is the run's id.
-        means: What it works with.
+        scenario: The scenario.
+        path: The run file to create; its stem is the id of the run.
+        **options: Options of the execution.
 
     Raises:
-        FileExistsError: There is such a file already.
-        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
-        ModelError: A base model cannot be had, and waiting would not help, or has not helped; or the shared_budget has no room
-            for a call (PurseEmpty).
-
-    Whatever else ends the run early, KeyboardInterrupt included, passes through; the file then says so and keeps what
-    was done, and the run can be resumed.
+        FileExistsError: The file exists.
+        SandboxUnavailable: This machine does not support the sandbox mode.
+        ModelError: A base model is not available, or the shared budget does not cover a call (SharedBudgetExhausted).
     """
     require_new_path(path)
     return execute([Segment(scenario, None)], lambda mode: create_run_file(path, scenario, mode), options)
 
 
 def require_new_path(path: Path) -> None:
-    """Raise FileExistsError if there is such a file."""
+    """Raise FileExistsError if the file exists."""
     if path.exists():
         raise FileExistsError(f"{path} exists already")
 
@@ -84,7 +80,7 @@ def create_run_file(
     parent: Path | None = None,
     at: int = 0,
 ) -> RunWriter:
-    """Make the file of a run; of one that is forked, with its past legs and with what happened in its parent before."""
+    """Create the run file of a new run. For a fork, copy the parent's events before round `at`."""
     run: NewRun = {
         "run_id": path.stem,
         "version": __version__,
@@ -101,8 +97,8 @@ def create_run_file(
 def execute(
     segments: Sequence[Segment], open_file: Callable[[SandboxMode], RunWriter], options: RunOptions
 ) -> dict[str, Any]:
-    """Let a run happen, one leg after the other, and close it."""
-    began = time.monotonic()
+    """Execute the segments of a run in order, close and score the run, and return its summary."""
+    started = time.monotonic()
     mode, progress = options.get("sandbox", "strict"), options.get("progress")
     scenario = segments[-1].scenario
     task = scenario.task.make()
@@ -125,7 +121,7 @@ def execute(
                 evaluator.close()
         limits = limits_reached(file)
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
-        ending = {"status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - began, 2)}
+        ending = {"status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - started, 2)}
         summary = {**summarise(file), **ending}
         file.finish(status, summary)
         return summary
@@ -134,7 +130,7 @@ def execute(
 async def execute_segments(
     segments: Sequence[Segment], file: RunWriter, evaluators: Sequence[EvaluatorProtocol], options: RunOptions
 ) -> None:
-    """Let a run happen, one leg after the other, each with its own evaluator."""
+    """Execute the segments of a run in order, each with its own evaluator."""
     run: RunContext | None = None
     for segment, evaluator in zip(segments, evaluators, strict=True):
         before = 0 if run is None or run.forked_after is None else run.forked_after
@@ -150,9 +146,9 @@ async def execute_segments(
 
 
 def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: RunOptions) -> Evaluator:
-    """Return the evaluator of a leg; whoever asks for it closes it."""
+    """Return a new evaluator for a scenario. The caller closes it."""
     scoring = scenario.scoring
-    # What unconfined code may have had a hand in is not kept for others.
+    # Code without a sandbox could tamper with scores, so they are not cached for other runs.
     cached = options.get("cache", True) and sandbox.mode != "none"
     return Evaluator(
         task,

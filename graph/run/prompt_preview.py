@@ -1,4 +1,4 @@
-"""What the agents of a scenario are told, rendered without running it."""
+"""The prompts of a scenario's agents, rendered without a run."""
 
 import json
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.directions import direction_of
 from aarlab.memory.messages import Json, ToolSpec
 
-_CASE: dict[str, Json] = {"...": "<what it is shown of the case>"}
+_CASE: dict[str, Json] = {"...": "<data of the case>"}
 
 
 def render_prompts(scenario: Scenario) -> dict[str, str]:
-    """Return every prompt that the structure has a use for, by its title; r1 stands for all researchers.
+    """Return every prompt that the structure uses, by title; r1 represents all researchers.
 
-    What only a run can fill in stands in angle brackets.
+    Text in angle brackets is known only during a run.
     """
     return dict(_sections(scenario))
 
@@ -35,10 +35,8 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "reviewer", reviewer.system_prompt()
         yield "reviewer: a finding", _render_request(reviewer.finding_review_request("r1", _CASE))
     if structure.review == "gate":
-        yield (
-            "reviewer: a full run",
-            _render_request(reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full)),
-        )
+        review = reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full)
+        yield "reviewer: a full run", _render_request(review)
     if structure.sharing == "query":
         question = librarian.question_request("<the question>", [_CASE])
         yield "librarian", question.conversation.system
@@ -52,25 +50,19 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:
     resolved, budget = scenario.structure.resolved(), scenario.budget
-    given = "<written by the planner>" if scenario.structure.directions_source == "model" else direction_of(0)
-    yield "r1", system_prompt_for("r1", scenario, given if resolved.distinct_directions else None)
+    direction = "<written by the planner>" if scenario.structure.directions_source == "model" else direction_of(0)
+    yield "r1", system_prompt_for("r1", scenario, direction if resolved.distinct_directions else None)
     yield "r1: tools", _tools(*(tool.spec for tool in tools_for(scenario).values()))
-    new_findings = "<what others have published>" if resolved.new_findings else None
-    yield (
-        "r1: a round begins",
-        researcher.round_message(
-            round=1,
-            rounds=scenario.rounds,
-            used=0.0,
-            hours=budget.hours,
-            until=budget.round_hours,
-            new_findings=new_findings,
-        ),
-    )
+    new_findings = "<findings of other researchers>" if resolved.new_findings else None
+    round_message = researcher.round_message(
+        round=1, rounds=scenario.rounds, used=0.0, hours=budget.hours, until=budget.round_hours,
+        new_findings=new_findings,
+    )  # fmt: skip
+    yield "r1: a round begins", round_message
     if resolved.assigners:
         yield "r1: an assignment", researcher.assignment_message(1, "<the idea>", _CASE)
     if resolved.workflow == "staged":
-        details = {"failure": "", "result": "<what the lab ran>"}
+        details = {"failure": "", "result": "<result of the experiment>"}
         for name, stage in STAGES.items():
             if name != "propose" or not resolved.assigners:
                 stage_text = researcher.stage_message(name, **details)

@@ -1,4 +1,4 @@
-"""A run happens again from its tape alone, to see that it is the run that the code makes."""
+"""Replay: the graph re-executes a run from its recording, to verify that the code reproduces the run."""
 
 import asyncio
 import sqlite3
@@ -20,46 +20,51 @@ from aarlab.tools.evaluator.tape_evaluator import RemeasuringEvaluator, ScoreDif
 from aarlab.tools.sandbox import Sandbox, SandboxMode
 
 Tools = Literal["tape", "live"]
-"""Whether scores are taken from the tape, or measured again and compared with it."""
+"""Whether scores are read from the tape, or measured again and compared with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay came to."""
+    """Result of a replay without divergence."""
 
     events: int
-    """Events that happened again as they are on tape: all of them."""
+    """Number of replayed events: all events of the run file."""
     calls: int
-    """How many of them were answers of base models."""
+    """Number of replayed base model replies."""
     finished: bool
-    """Whether the run had come to its end; else it was replayed up to where it was broken off."""
+    """Whether the run is finished; an interrupted run is replayed up to the interruption."""
     digest: str
     cpu_s: float
-    """Seconds of processor time that it took."""
+    """Processor time of the replay, in seconds."""
     n_remeasured: int
-    """Scores that were measured again."""
+    """Number of scores that were measured again."""
     differences: tuple[ScoreDifference, ...]
-    """Those that came out otherwise."""
+    """Scores that differ from the recorded ones."""
 
 
 def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions]) -> Replayed:
-    """Let a run happen again without changing its file. Base models are not asked, and need not be there.
+    """Replay a run without changing its file and without calling base models, which need not be available.
+
+    Args:
+        path: The run file.
+        tools: Whether to read scores from the tape or to measure them again (`live`).
+        **options: Options of the execution; `shared_budget` is not used.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        SchemaError: It is not a run file, or was written by another version of aarlab.
-        Divergence: What happens now is not what is on tape.
-        SandboxUnavailable: Scores are to be measured again, and this machine cannot run the sandbox.
+        FileNotFoundError: The file does not exist.
+        SchemaError: The file is not a run file, was written by another version of aarlab, or is damaged.
+        Divergence: The re-execution differs from the tape.
+        SandboxUnavailable: `tools` is live and this machine does not support the sandbox mode.
     """
-    began = time.process_time()
+    started = time.process_time()
     with ExitStack() as stack:
         file = stack.enter_context(ReplayingLog.replay(path))
-        answers = _ReplyCounter()
-        for listener in (answers.observe, *options.get("listeners", ())):
+        replies = _ReplyCounter()
+        for listener in (replies.observe, *options.get("listeners", ())):
             file.on_event(listener)
         segments = segments_of(file, models_needed=False)
         if (progress := options.get("progress")) is not None:
-            file.on_event(_Rounds(segments[-1].scenario.rounds, progress).observe)
+            file.on_event(_ReplayProgress(segments[-1].scenario.rounds, progress).observe)
         evaluators = (
             _comparing_evaluators(segments, file, options, stack)
             if tools == "live"
@@ -72,17 +77,17 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
             if finished:
                 raise
         except sqlite3.DatabaseError as error:
-            # Nothing is written, so it is the file that cannot be read.
+            # A replay writes nothing, so the file cannot be read.
             raise SchemaError(f"{path} is damaged ({error})") from None
         if (left := file.next_unreplayed()) is not None:
             raise Divergence(left, left.stream, left.ordinal, left.round, "nothing")
         compared = [each for each in evaluators if isinstance(each, RemeasuringEvaluator)]
         return Replayed(
             events=file.tape.events,
-            calls=answers.count,
+            calls=replies.count,
             finished=finished,
             digest=file.digest(),
-            cpu_s=time.process_time() - began,
+            cpu_s=time.process_time() - started,
             n_remeasured=sum(each.n_remeasured for each in compared),
             differences=tuple(difference for each in compared for difference in each.differences),
         )
@@ -91,7 +96,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
 def _comparing_evaluators(
     segments: Sequence[Segment], file: ReplayingLog, options: RunOptions, stack: ExitStack
 ) -> list[TapeEvaluator]:
-    """Return evaluators that measure everything again."""
+    """Return evaluators that measure every score again."""
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(options.get("progress"))
@@ -104,25 +109,25 @@ def _comparing_evaluators(
     ]
 
 
-class _Rounds:
-    """Tells how far a replay is, by its rounds."""
+class _ReplayProgress:
+    """Reports the progress of a replay by its rounds."""
 
     def __init__(self, rounds: int, progress: Progress) -> None:
         self._rounds, self._progress, self._round = rounds, progress, -1
 
     def observe(self, entry: LogEntry) -> None:
-        """Take in an event."""
+        """Process an event."""
         if entry.round != self._round:
             self._round = entry.round
             self._progress("replaying", min(1.0, max(0, entry.round - 1) / self._rounds))
 
 
 class _ReplyCounter:
-    """Counts the answers of base models."""
+    """Counts base model replies."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def observe(self, entry: LogEntry) -> None:
-        """Take in an event."""
+        """Process an event."""
         self.count += isinstance(entry.event, ModelCall)

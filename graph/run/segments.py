@@ -1,4 +1,4 @@
-"""The legs of a run: one for a run that was never forked, else one for each way in which it was configured."""
+"""The segments of a run: one per configuration. A run that was never forked has one segment."""
 
 from dataclasses import dataclass
 
@@ -9,54 +9,52 @@ from aarlab.memory.run_reader import RunReader
 
 
 class NoSuchRound(ValueError):
-    """A run cannot be forked at a round that it has not begun."""
+    """The run has not begun the round at which it should be forked."""
 
 
 class InvalidFork(ValueError):
-    """What is asked for is not the same team on the same task, arranged otherwise."""
+    """The scenario of a fork changes something that a fork cannot change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a run under one configuration."""
+    """Consecutive rounds of a run under one configuration."""
 
     scenario: Scenario
     last_round: int | None
-    """Its last round; None: it goes on to the close."""
+    """The last round of the segment; None: the segment ends with the close."""
     run_id: str = ""
-    """Of a past leg: the run that it was taken from."""
+    """Id of the run that a past segment was copied from."""
     digest: str = ""
-    """Of a past leg: that run's digest when it was taken."""
+    """Digest of that run at the time of the copy."""
 
     def to_json(self) -> Json:
-        """Return it as the run file keeps it among its past."""
+        """Return the segment as an entry of `fork_history` in the run file."""
         scenario = self.scenario.model_dump(mode="json")
         return {"run_id": self.run_id, "digest": self.digest, "until_round": self.last_round, "scenario": scenario}
 
 
 def segments_of(file: RunReader, *, models_needed: bool = True) -> list[Segment]:
-    """Return the legs of a recorded run, oldest first.
+    """Return the segments of a recorded run, oldest first.
 
     Args:
         file: The run file.
-        asked: Whether base models are going to be asked in the last leg; else they need not be there.
+        models_needed: Whether the models and prices of the last segment must be available.
 
     Raises:
-        ValueError: Its configuration means nothing here (pydantic's ValidationError).
+        ValueError: The recorded configuration is not valid (pydantic's ValidationError).
     """
     info, from_record = file.info(), Scenario.from_record
-    fork_history = [
+    past = [
         Segment(from_record(segment["scenario"]), segment["until_round"], segment["run_id"], segment["digest"])
         for segment in info.fork_history
     ]
-    return [
-        *fork_history,
-        Segment(Scenario.model_validate(info.scenario) if models_needed else from_record(info.scenario), None),
-    ]
+    last = Scenario.model_validate(info.scenario) if models_needed else from_record(info.scenario)
+    return [*past, Segment(last, None)]
 
 
 def segments_before(file: RunReader, round: int) -> list[Segment]:
-    """Return the legs of a recorded run up to the beginning of a round.
+    """Return the segments of a recorded run up to the beginning of a round.
 
     Raises:
         NoSuchRound: The run has not begun that round.
@@ -65,23 +63,18 @@ def segments_before(file: RunReader, round: int) -> list[Segment]:
     if not 1 <= round <= begun:
         raise NoSuchRound(f"the run has begun rounds 1 to {begun}" if begun else "the run has not begun a round")
     segments = segments_of(file, models_needed=False)
-    complete_segments = [
-        segment for segment in segments if segment.last_round is not None and segment.last_round < round - 1
-    ]
-    split_segment = segments[len(complete_segments)]
-    info = file.info()
-    run_id, digest = (
-        (split_segment.run_id, split_segment.digest) if split_segment.run_id else (info.run_id, file.digest())
-    )
-    return [*complete_segments, Segment(split_segment.scenario, round - 1, run_id, digest)]
+    complete = [segment for segment in segments if segment.last_round is not None and segment.last_round < round - 1]
+    split = segments[len(complete)]
+    run_id, digest = (split.run_id, split.digest) if split.run_id else (file.info().run_id, file.digest())
+    return [*complete, Segment(split.scenario, round - 1, run_id, digest)]
 
 
 def check_fork(before: Scenario, after: Scenario) -> None:
-    """Raise NotAFork, naming the fields, unless a run may go on under another scenario in its midst."""
+    """Raise InvalidFork, with the fields, if a scenario changes task, team size or round length."""
     fixed = {
         "task": tuple(scenario.task.model_copy(update={"path": None}) for scenario in (before, after)),
         "team.researchers": (before.team.researchers, after.team.researchers),
         "budget.round_hours": (before.budget.round_hours, after.budget.round_hours),
     }
-    if changed := [name for name, (then, now) in fixed.items() if then != now]:
-        raise InvalidFork(f"{' and '.join(changed)} cannot change in the midst of a run")
+    if changed := [name for name, (old, new) in fixed.items() if old != new]:
+        raise InvalidFork(f"a fork cannot change {' and '.join(changed)}")

@@ -91,7 +91,7 @@ def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab:
         ("fork_from: {run: nowhere.db, at: 2}", "no such run"),
         ("fork_from: {run: parent.db, at: 9}", "the run has begun rounds 1 to 3"),
         ("fork_from: {run: parent.db, at: 2, digest: abc}", "another run than the one of digest abc"),
-        ("fork_from: {run: parent.db, at: 2}\nscenario: quickstart", "cannot change in the midst of a run"),
+        ("fork_from: {run: parent.db, at: 2}\nscenario: quickstart", "a fork cannot change"),
     ],
 )
 def test_a_past_that_cannot_be_is_refused(

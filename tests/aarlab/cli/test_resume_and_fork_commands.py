@@ -88,7 +88,7 @@ def test_fork_goes_on_otherwise_and_leaves_the_parent_alone(aarlab: Aarlab, copi
     [
         (("resume", "RUN"), "a run that has come to its end (done) and was scored"),
         (("fork", "RUN", "--round", "9"), "the run has begun rounds 1 to 3"),
-        (("fork", "RUN", "--round", "2", "--set", "task=math"), "task cannot change in the midst of a run"),
+        (("fork", "RUN", "--round", "2", "--set", "task=math"), "a fork cannot change task"),
         (("fork", "RUN", "--round", "2", "--set", "seed=3"), "--seeds N: how often to go on from there"),
         (("fork", "RUN", "--round", "2", "--agent", "r1"), "an agent without a model"),
         (("fork", "RUN", "--round", "2", "--model", "nobody/knows"), "nobody/knows"),

@@ -1,0 +1,39 @@
+"""Fork: a new run shares the rounds of its parent before one round and continues under another configuration."""
+
+from pathlib import Path
+from typing import Any, Unpack
+
+from aarlab.graph.run.execute import RunOptions, create_run_file, execute, require_new_path
+from aarlab.graph.run.replay import replay_run
+from aarlab.graph.run.segments import Segment, check_fork, segments_before
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.run_reader import RunReader
+
+
+def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options: Unpack[RunOptions]) -> dict[str, Any]:
+    """Fork a run at the beginning of a round, execute the new run and return its summary.
+
+    Args:
+        parent: The run file of the parent, which is not changed.
+        path: The run file to create; its stem is the id of the new run.
+        scenario: The configuration from round `at`.
+        at: The first round of the new run that is not the parent's.
+        **options: Options of the execution.
+
+    Raises:
+        FileExistsError: The file `path` exists.
+        NoSuchRound: The parent has not begun round `at`.
+        InvalidFork: The scenario has another task, team size or round length than the parent.
+        FileNotFoundError, SchemaError, Divergence: As in `resume_run`, for the parent.
+        SandboxUnavailable, ModelError: As in `run_scenario`.
+    """
+    require_new_path(path)
+    replay_run(parent, progress=options.get("progress"))  # finds divergences before anything is paid for
+    with RunReader.open(parent) as file:
+        fork_history = segments_before(file, at)
+    check_fork(fork_history[-1].scenario, scenario)
+    return execute(
+        [*fork_history, Segment(scenario, None)],
+        lambda mode: create_run_file(path, scenario, mode, fork_history, parent, at),
+        options,
+    )
