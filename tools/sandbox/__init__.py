@@ -1,9 +1,9 @@
-"""The warm sandbox: runs model-written method code where no label and no secret exists.
+"""The sandbox: runs untrusted method code in processes that have no access to labels or secrets.
 
-One fork server process loads the numerical libraries once; every job is a fork of it that locks itself down before it runs
-a line of untrusted code. In mode `"strict"` a job can compute, read the libraries, and write one answer of limited
-size: nothing else. In mode `"docker"` all this happens in a container. In mode `"none"` the same machinery runs without
-walls, for people who trust the code, and says so in name and in record.
+A fork server loads the numerical libraries once. Each job is a fork of it that applies its isolation layers before it
+runs untrusted code. In mode `"strict"` a job can compute, read the libraries, and write one result of limited size. In
+mode `"docker"` the fork server and its jobs run in a container. Mode `"none"` has no isolation and is for trusted code;
+the run file records the mode.
 """
 
 from aarlab.tools.sandbox.isolation_layers import ALL_LAYERS, Layer, SandboxMode, layers

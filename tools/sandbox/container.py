@@ -1,8 +1,8 @@
-"""The outer wall of the docker mode: a container that shows the view and nothing else, made by Docker or Podman.
+"""The outer isolation layer of the docker mode: a Docker or Podman container with allowlisted files only.
 
-Its image holds a few links and no file, so that nothing has to be fetched: interpreter, libraries and toolkit are
-mounted from this machine, to be read only. A job's contents do not pass through the engine. The fork server in the container
-knocks at a socket that is mounted, too, and from there on is given descriptors, like one without a container.
+The image has a few links and no files, so nothing is downloaded: interpreter, libraries and toolkit are mounted
+read-only from this machine. Jobs do not pass through the engine. The fork server in the container connects to a mounted
+socket, and receives file descriptors through it as it does without a container.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ from aarlab.tools.sandbox.job import SandboxUnavailable
 from aarlab.tools.sandbox.job_protocol import printable
 
 CONTROL: Final = 3
-"""The descriptor at which a fork server in a container finds its control socket."""
+"""File descriptor of the control socket of a fork server in a container."""
 
-_ENGINES: Final = ("docker", "podman")  # the same words mean the same to both
+_ENGINES: Final = ("docker", "podman")  # both accept the same commands
 _CONTROL_SOCKET_PATH: Final = f"{SANDBOX_ROOT}/control"
-_TIMEOUT_S = 120.0  # for an engine's answer, and for a container to start
+_TIMEOUT_S = 120.0  # for a command of an engine, and for a container to start
 _CLOSE_S = 5.0
 
-# An engine passes on proxies and whatever else it is configured to. A program that is executed anew has none of it.
+# An engine adds configured variables such as proxies to the environment. The new program gets `environment` only.
 _CONNECT_SCRIPT: Final = f"""
 import json, os, socket, sys
 control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -49,31 +49,31 @@ os.execve(command[0], command, environment)
 _ISOLATION_OPTIONS: Final = (
     *("--network", "none", "--ipc", "none", "--read-only", "--cap-drop", "ALL", "--user", "65534:65534"),
     *("--security-opt", "no-new-privileges"),
-    *("--security-opt", "label=disable"),  # SELinux would have all that is mounted relabelled, which is not ours to do
-    *("--tmpfs", "/tmp:ro", "--tmpfs", "/var/tmp:ro", "--tmpfs", "/run:ro"),  # or Podman makes them writable
+    *("--security-opt", "label=disable"),  # with SELinux labels, the engine would have to relabel the mounted files
+    *("--tmpfs", "/tmp:ro", "--tmpfs", "/var/tmp:ro", "--tmpfs", "/run:ro"),  # Podman would make them writable
     *("--pids-limit", "512", "--ulimit", "nproc=4096:4096", "--ulimit", "nofile=1024:1024", "--ulimit", "core=0:0"),
 )
-_MEMORY_SHARE = 0.75  # of the machine's, for all jobs together
+_MEMORY_SHARE = 0.75  # share of the machine's memory for all jobs together
 
-# Whoever started it may be killed: then the engine's client sees the container off, and this shell clears up.
+# If the parent is killed, the engine's client stops the container and this shell removes the scratch directory.
 _CLEANUP_SCRIPT: Final = """scratch=$1; shift; "$@"; status=$?; rm -rf "$scratch"; exit $status"""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A container engine that works here."""
+    """A container engine that works on this machine."""
 
     command: str
     """`docker` or `podman`."""
     image: str
-    """The image's name; it is there."""
+    """Name of the image, which exists."""
 
 
 def engine() -> Engine:
-    """Return the first engine that works here, after making the image if it has none.
+    """Return the first engine that works here, and create the image if it does not exist.
 
     Raises:
-        SandboxUnavailable: none does; the message says why not, of each.
+        SandboxUnavailable: No engine works. The message has the error of each.
     """
     root = _image()
     image = f"aarlab-sandbox:{hashlib.sha256(root).hexdigest()[:12]}"
@@ -85,55 +85,61 @@ def engine() -> Engine:
             return Engine(command, image)
         engine_errors.append(f"{command}: {error}")
     raise SandboxUnavailable(
-        f"no docker sandbox: {'; '.join(engine_errors)}. Remedy: start Docker and be allowed to use it, or install podman."
+        f"no docker sandbox: {'; '.join(engine_errors)}. "
+        "Remedy: start Docker and get permission to use it, or install podman."
     )
 
 
 def _image() -> bytes:
-    """Make the image's file system: links, and a folder so that it is not empty. The same bytes every time."""
+    """Return the image as a tar archive with links and one folder. The bytes are the same every time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         root_dir = tarfile.TarInfo(SANDBOX_ROOT[1:])
         root_dir.type, root_dir.mode = tarfile.DIRTYPE, 0o755
         archive.addfile(root_dir)
-        for place in USR_LINKS:
-            if os.path.islink(place):
-                link = tarfile.TarInfo(place[1:])
-                link.type, link.linkname = tarfile.SYMTYPE, os.readlink(place)
+        for path in USR_LINKS:
+            if os.path.islink(path):
+                link = tarfile.TarInfo(path[1:])
+                link.type, link.linkname = tarfile.SYMTYPE, os.readlink(path)
                 archive.addfile(link)
     return buffer.getvalue()
 
 
-def _run_engine(*words: str, stdin: bytes = b"") -> str | None:
-    """Give an engine a command, and return what it complains about; None where it does not."""
+def _run_engine(*command: str, stdin: bytes = b"") -> str | None:
+    """Run a command of an engine, and return its error message; None if it succeeds."""
     try:
-        done = subprocess.run(words, input=stdin, capture_output=True, timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=_TIMEOUT_S, check=False)
     except FileNotFoundError:
         return "it is not installed"
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"it does not answer: {error}"
-    return last_error_line(done.stderr) or "it fails without a word" if done.returncode else None
+        return f"it does not respond: {error}"
+    return last_error_line(done.stderr) or "it fails without an error message" if done.returncode else None
 
 
 def last_error_line(errors: bytes) -> str:
-    """The last line of an error output that is not just advice."""
+    """Return the last line of an error output that is not just advice."""
     lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
     return printable(([""] + [line for line in lines if line and not line.startswith(("See '", "Run '"))])[-1])
 
 
 class Container:
-    """A container that runs a fork server, seen from outside. It ends when the fork server does, and leaves nothing behind.
+    """A container that runs a fork server. It ends with the fork server, and leaves nothing behind.
 
     Attributes:
-        process: the engine's client, which ends when the container is gone.
-        control: the socket to the fork server.
+        process: The engine's client, which ends when the container has ended.
+        control: The socket to the fork server.
     """
 
     def __init__(self, file_allowlist: FileAllowlist, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a container that sees `file_allowlist` and executes `command` in `environment`, and wait until it knocks.
+        """Start a container and wait until the fork server in it connects.
+
+        Args:
+            file_allowlist: The files that the container can read.
+            command: The command of the fork server.
+            environment: All its environment variables.
 
         Raises:
-            SandboxUnavailable: no engine works here, or the container does not start.
+            SandboxUnavailable: No engine works here, or the container does not start.
         """
         self._engine = engine()
         self._name = f"aarlab-{os.getpid()}-{secrets.token_hex(4)}"
@@ -154,9 +160,10 @@ class Container:
             except OSError as error:
                 shutil.rmtree(self._scratch)
                 raise SandboxUnavailable(
-                    f"no docker sandbox: no socket at {control_socket_path}: {error}. Remedy: set TMPDIR to a shorter path."
+                    f"no docker sandbox: no socket at {control_socket_path}: {error}. "
+                    "Remedy: set TMPDIR to a shorter path."
                 ) from error
-            control_socket_path.chmod(0o666)  # nobody else on this machine gets as far as its folder
+            control_socket_path.chmod(0o666)  # its folder is open to this user only
             listener.listen(1)
             self.process = self._start(file_allowlist, control_socket_path, connect_command)
             try:
@@ -169,32 +176,32 @@ class Container:
     def _start(
         self, file_allowlist: FileAllowlist, control_socket_path: Path, connect_command: Sequence[str]
     ) -> "subprocess.Popen[bytes]":
-        """Start the engine's client, in this process's environment, of which the container gets nothing."""
-        library_dirs = [(tree, tree) for tree in file_allowlist.library_dirs]
-        shown = [
+        """Start the engine's client. It has the environment of this process; the container does not."""
+        library_dirs = [(folder, folder) for folder in file_allowlist.library_dirs]
+        mounts = [
             *library_dirs,
             *_placeholder_dirs(file_allowlist, self._scratch),
             *file_allowlist.extra_mounts,
             (control_socket_path, Path(_CONTROL_SOCKET_PATH)),
         ]
         memory = int(_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-        words = [
+        engine_command = [
             *(self._engine.command, "run", "--rm", "--name", self._name, "--pull", "never", "--log-driver", "none"),
             *(*_ISOLATION_OPTIONS, "--memory", str(memory), "--workdir", "/"),
-            *(word for source, target in shown for word in ("--mount", _mount(source, target))),
+            *(option for source, target in mounts for option in ("--mount", _mount(source, target))),
             *(self._engine.image, *connect_command),
         ]
         return subprocess.Popen(
-            ["sh", "-c", _CLEANUP_SCRIPT, "aarlab", str(self._scratch), *words],
+            ["sh", "-c", _CLEANUP_SCRIPT, "aarlab", str(self._scratch), *engine_command],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C on the terminal is the parent's business
+            start_new_session=True,  # the parent handles Ctrl-C on the terminal
         )
 
     def _wait_for_connection(self, listener: socket.socket) -> socket.socket:
-        """Wait for the knock, or for the end of the client. Raises OSError when nobody knocked."""
+        """Wait until the fork server connects or the client ends. Raises OSError if nothing has connected."""
         ended = os.pidfd_open(self.process.pid)
         try:
             select.select([listener.fileno(), ended], [], [], _TIMEOUT_S)
@@ -205,15 +212,15 @@ class Container:
         return control
 
     def kill_and_read_error(self) -> str:
-        """End a container that did not start well, and return what it complained about."""
-        with contextlib.suppress(subprocess.TimeoutExpired):  # its complaint may still be on the way
+        """Stop a container that did not start, and return its error message."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its error message may arrive late
             self.process.wait(_CLOSE_S)
         self.kill()
         _, errors = self.process.communicate()
         return last_error_line(errors)
 
     def kill(self) -> None:
-        """End the container and whatever runs in it. This process may not be allowed to signal those."""
+        """Stop the container through the engine, because this process may not be allowed to signal processes in it."""
         _run_engine(self._engine.command, "rm", "--force", self._name)
         try:
             self.process.wait(_TIMEOUT_S)
@@ -224,14 +231,14 @@ class Container:
 
 
 def _mount(source: Path, target: Path) -> str:
-    """A mount to be read only, as both engines read it."""
+    """Return the option of a read-only mount, which both engines accept."""
     return f"type=bind,source={source},target={target},readonly"
 
 
 def _placeholder_dirs(file_allowlist: FileAllowlist, scratch: Path) -> Iterator[tuple[Path, Path]]:
-    """Make folders to be shown in place of what is hidden: empty, but for places where packages will be mounted.
+    """Make the folders that are mounted over hidden ones. They are empty except for mount points of packages.
 
-    They are folders of this machine rather than file systems in memory, into which Podman would copy what they hide.
+    They are folders on disk, because Podman copies the hidden files into a file system in memory.
     """
     for number, hidden in enumerate((*file_allowlist.hidden, *file_allowlist.data)):
         placeholder = scratch / str(number)
@@ -239,6 +246,6 @@ def _placeholder_dirs(file_allowlist: FileAllowlist, scratch: Path) -> Iterator[
         placeholder.chmod(0o755)
         for package in file_allowlist.packages:
             if package.parent == hidden:
-                place = placeholder / package.name
-                place.mkdir() if package.is_dir() else place.touch()
+                mount_point = placeholder / package.name
+                mount_point.mkdir() if package.is_dir() else mount_point.touch()
         yield placeholder, hidden

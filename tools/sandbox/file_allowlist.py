@@ -1,7 +1,7 @@
-"""What untrusted code may read: the interpreter, the numerical libraries, the toolkit. One allowlist for every layer.
+"""The files that untrusted code may read: the interpreter, the numerical libraries and the toolkit.
 
-The rest of a Python installation stays out of sight, because an installed aarlab and its tasks lie there too; and so
-does scikit-learn's bundled data, from which one of the tasks is made.
+Every isolation layer uses the same allowlist. The rest of a Python installation is hidden, because an installed aarlab
+with its tasks may be in it. scikit-learn's bundled data are hidden, because one task uses them.
 """
 
 import importlib.util
@@ -17,10 +17,10 @@ from pathlib import Path
 from aarlab.tools.sandbox.job import SandboxUnavailable
 
 SANDBOX_ROOT = "/sandbox"
-"""Where `aarlab` lies behind a wall that has a file system of its own."""
+"""Folder of `aarlab` in an outer layer with its own file system."""
 
 USR_LINKS = ("/bin", "/lib", "/lib32", "/lib64", "/sbin")
-"""Links into /usr on most systems; behind such a wall they have to be made again."""
+"""Links into /usr on most systems. An outer layer with its own file system creates them again."""
 
 _LOADER_CACHE = Path("/etc/ld.so.cache")
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
@@ -30,65 +30,65 @@ _SITE_FOLDERS = ("site-packages", "dist-packages", "python*/site-packages", "pyt
 
 @dataclass(frozen=True, slots=True)
 class FileAllowlist:
-    """Real paths, without symbolic links."""
+    """The allowlist. All paths are real paths without symbolic links."""
 
     interpreter: Path
     """The Python executable itself."""
     library_dirs: tuple[Path, ...]
-    """Folders of shared libraries and of the standard library, readable but for what `hidden` names."""
+    """Folders of shared libraries and of the standard library, readable except for `hidden`."""
     hidden: tuple[Path, ...]
-    """Folders of installed packages inside `library_dirs`: not readable, but for what `packages` names."""
+    """Folders of installed packages inside `library_dirs`, not readable except for `packages`."""
     packages: tuple[Path, ...]
-    """Installed packages and modules that are readable, but for what `data` names."""
+    """Installed packages and modules that are readable except for `data`."""
     data: tuple[Path, ...]
-    """Folders inside `packages` that must not be readable."""
+    """Folders inside `packages` that are not readable."""
     package_parts: tuple[tuple[Path, str], ...]
-    """The parts of aarlab that a job needs, each with its place below `aarlab/`."""
+    """The parts of aarlab that a job needs, each with its path below `aarlab/`."""
 
     @property
     def search_path(self) -> list[str]:
-        """Where Python finds the packages."""
+        """The folders in which Python finds the packages."""
         return sorted({str(package.parent) for package in self.packages})
 
     @property
     def import_root(self) -> str:
-        """The folder that holds `aarlab`."""
+        """The folder that contains `aarlab`."""
         return str(self.package_parts[0][0].parent.parent)
 
     @property
     def extra_mounts(self) -> list[tuple[Path, Path]]:
-        """What has to be shown besides `library_dirs`, or is hidden in them, each with where a wall shows it."""
+        """Paths to mount besides `library_dirs`, each with its path in an outer layer with its own file system."""
         loader = [_LOADER_CACHE] if _LOADER_CACHE.exists() else []
         unchanged_paths = [(path, path) for path in (self.interpreter, *self.packages, *loader)]
         return unchanged_paths + [
-            (source, Path(f"{SANDBOX_ROOT}/aarlab/{place}")) for source, place in self.package_parts
+            (source, Path(f"{SANDBOX_ROOT}/aarlab/{part}")) for source, part in self.package_parts
         ]
 
     def readable(self) -> list[Path]:
-        """The view as the largest folders and files that hold nothing hidden."""
-        secret = (*self.hidden, *self.data)
+        """Return the allowlist as the largest folders and files that contain nothing hidden."""
+        hidden = (*self.hidden, *self.data)
         return sorted(
             {
                 self.interpreter,
-                *(source for source, place in self.package_parts if place == "scenarios/toolkit"),
-                *(part for tree in self.library_dirs for part in _excluding(tree, secret)),
-                *(part for package in self.packages for part in _excluding(package, self.data)),
+                *(source for source, part in self.package_parts if part == "scenarios/toolkit"),
+                *(path for folder in self.library_dirs for path in _excluding(folder, hidden)),
+                *(path for package in self.packages for path in _excluding(package, self.data)),
             }
         )
 
 
 def file_allowlist() -> FileAllowlist:
-    """Find out what this installation's interpreter and libraries consist of.
+    """Return the allowlist of this installation.
 
     Raises:
-        SandboxUnavailable: it is not known which files belong to numpy, scipy or scikit-learn.
+        SandboxUnavailable: The files of numpy, scipy or scikit-learn are not known.
     """
-    base = {"platbase": sys.base_exec_prefix}  # not the virtual environment's, which has no standard library
+    base = {"platbase": sys.base_exec_prefix}  # a virtual environment has no standard library
     standard = {sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib")}
-    beside = {f"{sys.base_exec_prefix}/lib", sysconfig.get_config_var("LIBDIR") or "/usr/lib"}
-    library_dirs = _outermost([*_SYSTEM, *beside, *standard])
-    inside = {Path(name) for name in standard} | set(library_dirs)
-    hidden = {folder.resolve() for tree in inside for pattern in _SITE_FOLDERS for folder in tree.glob(pattern)}
+    shared = {f"{sys.base_exec_prefix}/lib", sysconfig.get_config_var("LIBDIR") or "/usr/lib"}
+    library_dirs = _outermost([*_SYSTEM, *shared, *standard])
+    searched = {Path(name) for name in standard} | set(library_dirs)
+    hidden = {folder.resolve() for parent in searched for pattern in _SITE_FOLDERS for folder in parent.glob(pattern)}
     packages = tuple(sorted(set(_package_paths())))
     data = tuple(package / "datasets" / "data" for package in packages if package.name == "sklearn")
     return FileAllowlist(
@@ -97,33 +97,33 @@ def file_allowlist() -> FileAllowlist:
 
 
 def _outermost(folders: Iterable[str]) -> tuple[Path, ...]:
-    """The real folders among `folders`, without those that lie inside others."""
+    """Return the existing folders as real paths, without those inside others."""
     real = {Path(folder).resolve() for folder in folders if Path(folder).is_dir()}
     return tuple(sorted(folder for folder in real if not any(parent in real for parent in folder.parents)))
 
 
 def _package_paths() -> Iterator[Path]:
-    """Top-level files and folders of the numerical libraries and of all they require."""
-    waiting, seen = list(_LIBRARIES), set[str]()
-    while waiting:
-        name = waiting.pop()
+    """Yield the top-level files and folders of the numerical libraries and their requirements."""
+    pending, seen = list(_LIBRARIES), set[str]()
+    while pending:
+        name = pending.pop()
         if name in seen:
             continue
         seen.add(name)
-        found = distribution(name)
-        if found.files is None:
-            raise SandboxUnavailable(f"{name} came without a list of its files. Remedy: install it with pip or conda.")
-        for file in found.files:
-            top = Path(str(found.locate_file(file.parts[0])))
+        package = distribution(name)
+        if package.files is None:
+            raise SandboxUnavailable(f"{name} has no list of installed files. Remedy: install it with pip or conda.")
+        for file in package.files:
+            top = Path(str(package.locate_file(file.parts[0])))
             if file.parts[0] not in ("..", "__pycache__") and top.exists():
                 yield top.resolve()
-        # A requirement with a condition concerns an extra or another platform; what it names is not needed to compute.
-        waiting += [re.split(r"[^\w.-]", need, maxsplit=1)[0] for need in found.requires or () if ";" not in need]
+        # Requirements with a condition are for extras or other platforms, and are not needed to run a method.
+        pending += [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in package.requires or () if ";" not in line]
 
 
 def _package_parts() -> Iterator[tuple[Path, str]]:
-    """The parts of aarlab that are read in the sandbox; the tasks are not among them."""
-    for name, place in (
+    """Yield the parts of aarlab that a job needs. They do not include the tasks."""
+    for name, part in (
         ("aarlab", "__init__.py"),
         ("aarlab.scenarios.toolkit", "scenarios/toolkit"),
         ("aarlab.tools.sandbox", "tools/sandbox"),
@@ -132,15 +132,15 @@ def _package_parts() -> Iterator[tuple[Path, str]]:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
         source = Path(spec.origin).resolve()
-        yield (source if place.endswith(".py") else source.parent), place
+        yield (source if part.endswith(".py") else source.parent), part
 
 
 def _excluding(root: Path, hidden: Iterable[Path]) -> Iterator[Path]:
-    """The largest parts of the tree `root` that hold none of `hidden`."""
+    """Yield the largest folders and files in `root` that contain none of `hidden`."""
     below = [path for path in hidden if path.is_relative_to(root)]
     if not below:
         yield root
     elif root not in below:
         for entry in os.scandir(root):
-            if not entry.is_symlink():  # it may lead into what is hidden; what it leads to is listed for itself
+            if not entry.is_symlink():  # its target may be hidden; a readable target is yielded itself
                 yield from _excluding(Path(entry.path), below)

@@ -1,7 +1,7 @@
-"""The fork server: loads the libraries once, then forks one locked-down process per job.
+"""The fork server: loads the libraries once, and forks one isolated process per job.
 
-It never meets a job's contents: it passes descriptors on and reports how each process ended. So nothing of one job,
-and no secret, is in the memory that the next one inherits. It has exactly one thread, and ends when its parent does.
+It never reads a job. It passes file descriptors on and reports how each process ended, so the memory that a job
+inherits has no data of other jobs and no secrets. It has exactly one thread, and ends with its parent.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from aarlab.tools.sandbox.job_process import Lockdown
 from aarlab.tools.sandbox.job_protocol import ExitReport
 
 MAX_MESSAGE_BYTES: Final = 1 << 17
-"""Bytes; the settings with their list of paths are the longest."""
+"""Bytes. The longest message has the settings with their list of paths."""
 
 _OPEN_FILES = 1024
 _MAX_OOM_SCORE = "1000"
@@ -46,7 +46,7 @@ _PRELOADED_MODULES = """
 
 @dataclass(frozen=True, slots=True)
 class _RunningJob:
-    """A job's process, as the fork server knows it."""
+    """The process of a job."""
 
     process: int
     started_at: float
@@ -55,13 +55,13 @@ class _RunningJob:
 
 
 def serve(control: socket.socket) -> NoReturn:
-    """Be a fork server on this socket until the parent is gone."""
+    """Run the fork server on this control socket until the parent ends."""
     message, (parent,), _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, 1)
     settings = json.loads(message)
     _harden_process()
     _import_libraries()
     layers = frozenset(settings["layers"])
-    if CONTAINER in layers and not kernel.landlock_version():  # an engine that keeps Landlock out is wall enough
+    if CONTAINER in layers and not kernel.landlock_version():  # the engine does not pass Landlock on
         layers -= {LANDLOCK}
     lockdown = Lockdown(
         layers=layers,
@@ -86,18 +86,18 @@ def serve(control: socket.socket) -> NoReturn:
 
 
 def _harden_process() -> None:
-    """Be the first to go when the machine runs out of memory, be nobody's to trace, and use few descriptors."""
-    with contextlib.suppress(OSError):  # a system that does not let us volunteer is no less safe
+    """Make this process the first to be killed when memory runs out, forbid tracing, and limit file descriptors."""
+    with contextlib.suppress(OSError):  # some systems do not allow it; isolation does not depend on it
         Path("/proc/self/oom_score_adj").write_text(_MAX_OOM_SCORE)
     kernel.forbid_tracing()
     kernel.lower_limit(resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES)
 
 
 def _import_libraries() -> None:
-    """Import what methods use, and touch what is initialised on first use, so that no job pays for it."""
-    # scikit-learn would load it where it happens to be installed, which takes as long as a fifth of all the rest.
+    """Import the modules that methods use, and call functions that initialise on first use, to make jobs fast."""
+    # If pandas is installed, scikit-learn imports it, which adds a fifth to the start time.
     sys.modules["pandas"] = None  # type: ignore[assignment]
-    gc.disable()  # what is imported here stays
+    gc.disable()  # imported modules are never freed
     for module in _PRELOADED_MODULES.split():
         importlib.import_module(module)
     del sys.modules["pandas"]
@@ -108,7 +108,7 @@ def _import_libraries() -> None:
 
 
 class _JobServer:
-    """The loop that forks, watches and reports."""
+    """Forks job processes, enforces their deadlines, and reports how they end."""
 
     def __init__(self, control: socket.socket, parent: int, lockdown: Lockdown) -> None:
         self._control = control
@@ -120,7 +120,7 @@ class _JobServer:
             self._poll.register(descriptor, select.POLLIN)
 
     def serve_forever(self) -> NoReturn:
-        """Serve until the control socket is closed or the parent process ends; then end everything."""
+        """Serve until the control socket is closed or the parent ends; then kill all jobs and exit."""
         while True:
             for descriptor, _ in self._poll.poll(self._poll_timeout_ms()):
                 if descriptor == self._control.fileno():
@@ -135,13 +135,13 @@ class _JobServer:
                     signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
     def _poll_timeout_ms(self) -> float | None:
-        """Milliseconds until the next deadline; None when nothing runs."""
+        """Return the milliseconds until the next deadline; None if no job is running."""
         if not self._running:
             return None
         return max(1.0, 1000 * (min(job.deadline for job in self._running.values()) - time.monotonic()))
 
     def _start_job(self) -> None:
-        """Take an order and fork its process."""
+        """Receive a request and fork a process for its job."""
         message, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 3)
         if not message:
             self._shut_down()
@@ -163,7 +163,7 @@ class _JobServer:
         os.close(result_pipe)
 
     def _reap(self, handle: int) -> None:
-        """Bury a process that has ended and report on it."""
+        """Reap a process that has ended, and report how it ended."""
         job = self._running.pop(handle)
         self._poll.unregister(handle)
         os.close(handle)
@@ -180,7 +180,7 @@ class _JobServer:
         _report(job.report, exit_report)
 
     def _shut_down(self) -> NoReturn:
-        """End every job, then this process."""
+        """Kill every job, then exit."""
         for handle, job in self._running.items():
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             os.waitpid(job.process, 0)
@@ -189,13 +189,14 @@ class _JobServer:
 
     @staticmethod
     def _kill_process_group(process: int) -> None:
-        """End what a job without walls may have left behind."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left, as always in strict mode
+        """Kill the processes that a job without isolation may have left."""
+        # The errors mean that no process is left. In strict mode there is never one.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process, signal.SIGKILL)
 
 
 def _report(pipe: int, exit_report: ExitReport) -> None:
-    """Tell the parent how a job ended, if it still wants to know."""
+    """Send the report to the parent, unless the parent has closed the pipe."""
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, exit_report.encode())
     os.close(pipe)

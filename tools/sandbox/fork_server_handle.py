@@ -1,4 +1,4 @@
-"""A fork server seen from its parent: how it is started, given orders, and ended."""
+"""The parent's side of a fork server: start it, submit jobs, and end it."""
 
 import contextlib
 import dataclasses
@@ -24,9 +24,8 @@ from aarlab.tools.sandbox.fork_server import serve
 serve(socket.socket(fileno=int(sys.argv[1])))
 """
 
-# A fixed hash seed makes the order of sets, and with it the results of careless methods, the same in every run. One
-# thread per job: the forks of a process with threads are broken, and the machine is shared by jobs rather than by
-# threads.
+# A fixed hash seed makes the order of sets, and so the results of methods that depend on it, the same in every run.
+# Each job has one thread, because forking a process with several threads is unsafe, and jobs run in parallel.
 _ENVIRONMENT: Final = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
@@ -41,7 +40,7 @@ _START_TIMEOUT_S = 120.0
 
 
 def _python(allowlist: FileAllowlist, control: int, import_root: str) -> list[str]:
-    """The command that becomes a fork server on the control socket; `import_root` is the folder that holds `aarlab`."""
+    """Return the command of a fork server; `import_root` is the folder that contains `aarlab`."""
     return [
         str(allowlist.interpreter),
         *_PYTHON_OPTIONS,
@@ -54,7 +53,7 @@ def _python(allowlist: FileAllowlist, control: int, import_root: str) -> list[st
 
 
 def _start(isolated: bool, allowlist: FileAllowlist, control: int) -> "subprocess.Popen[bytes]":
-    """Start a fork server's process with its end of the control socket, inside bubblewrap's walls or without them."""
+    """Start the process of a fork server with its end of the control socket, in bubblewrap if `isolated`."""
     python = _python(allowlist, control, SANDBOX_ROOT if isolated else allowlist.import_root)
     return subprocess.Popen(
         [*(bubblewrap.command(allowlist, _ENVIRONMENT) if isolated else []), *python],
@@ -64,18 +63,19 @@ def _start(isolated: bool, allowlist: FileAllowlist, control: int) -> "subproces
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         pass_fds=[control],
-        start_new_session=True,  # Ctrl-C on the terminal is the parent's business
+        start_new_session=True,  # the parent handles Ctrl-C on the terminal
     )
 
 
 class ForkServer:
-    """A running fork server process, seen from its parent.
+    """A running fork server process.
 
     Attributes:
-        layers: names of the layers that it puts on.
+        layers: Names of the isolation layers that it applies.
     """
 
     def __init__(self, layers_on: frozenset[str], allowlist: FileAllowlist) -> None:
+        """Start a fork server with these layers. Raises SandboxUnavailable if it does not start."""
         self._container = (
             Container(allowlist, _python(allowlist, CONTROL, SANDBOX_ROOT), _ENVIRONMENT)
             if CONTAINER in layers_on
@@ -95,27 +95,27 @@ class ForkServer:
             self._process.stderr.close()
 
     def _handshake(self, settings: bytes) -> tuple[frozenset[str], int]:
-        """Send the settings, wait until the libraries are loaded, and learn about the fork server proper.
+        """Send the settings and wait until the libraries are loaded.
 
         Returns:
-            The layers that it puts on, and a handle (pidfd) on it.
+            The layers that the fork server applies, and a pidfd of its process.
         """
-        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # tells us its process id as it is out here
-        ourselves = os.pidfd_open(os.getpid())
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # gives the process id in this namespace
+        parent = os.pidfd_open(os.getpid())
         try:
-            socket.send_fds(self._control, [settings], [ourselves])
+            socket.send_fds(self._control, [settings], [parent])
         finally:
-            os.close(ourselves)
+            os.close(parent)
         self._control.settimeout(_START_TIMEOUT_S)
         message, ancillary, _, _ = self._control.recvmsg(1024, socket.CMSG_SPACE(struct.calcsize("3i")))
         self._control.settimeout(None)
         if not message:
-            raise ConnectionError("it ended while it loaded the libraries")
+            raise ConnectionError("it ended while loading the libraries")
         process, _, _ = struct.unpack("3i", ancillary[0][2])
         return frozenset(json.loads(message)), os.pidfd_open(process)
 
     def _kill_and_read_error(self) -> str:
-        """End a fork server that did not start, and return the last line that it wrote."""
+        """Kill a fork server that did not start, and return its last error line."""
         self._control.close()
         if self._container is not None:
             return self._container.kill_and_read_error()
@@ -124,12 +124,12 @@ class ForkServer:
         return last_error_line(errors)
 
     def submit(self, limits: Limits, number: int, descriptors: list[int]) -> None:
-        """Have a job run; OSError when the fork server is gone."""
+        """Submit a job. Raises OSError if the fork server has ended."""
         message = {"number": number, "limits": dataclasses.asdict(limits)}
         socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
 
     def end(self, timeout_s: float) -> None:
-        """End the fork server and with it whatever runs, and leave nothing behind."""
+        """End the fork server and its jobs; kill it after the timeout."""
         self._control.close()
         try:
             self._process.wait(timeout_s)
@@ -144,7 +144,7 @@ class ForkServer:
 
 
 def _server_settings(layers_on: frozenset[str], allowlist: FileAllowlist) -> bytes:
-    """What a fork server has to know before it loads anything."""
+    """Return the settings that a fork server receives first."""
     has_own_filesystem = layers_on & {BUBBLEWRAP, CONTAINER}
     settings = {
         "layers": sorted(layers_on),

@@ -1,4 +1,4 @@
-"""The layers of the sandbox: what each is for, whether this machine has it, and what to do where it has not."""
+"""The isolation layers of the sandbox, whether they are available on this machine, and how to make them available."""
 
 import os
 import sys
@@ -14,71 +14,71 @@ SandboxMode = Literal["strict", "docker", "none"]
 BUBBLEWRAP, LANDLOCK, SECCOMP, RLIMITS, UID = "bubblewrap", "landlock", "seccomp", "rlimits", "uid"
 
 ALL_LAYERS = frozenset({BUBBLEWRAP, LANDLOCK, SECCOMP, RLIMITS, UID})
-"""Every layer of the strict mode by name. The wall-clock deadline is none of them: it is always on."""
+"""Names of all layers of the strict mode. The wall-clock deadline is not a layer, because it is always on."""
 
 CONTAINER = "container"
-"""The docker mode's layer, in the place of bubblewrap and of users: nobody in a container has powers to give up."""
+"""The layer of the docker mode that replaces bubblewrap and uid: processes in the container have no privileges."""
 
-_SCOPING_LANDLOCK = 6  # the first version that keeps signals and abstract unix sockets inside, as bubblewrap does
+_SCOPING_LANDLOCK = 6  # the first version that confines signals and abstract unix sockets, as bubblewrap does
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer, as this machine offers it."""
+    """An isolation layer on this machine."""
 
     name: str
     """A member of `ALL_LAYERS`."""
     available: bool
-    """Whether the strict mode uses it here."""
+    """Whether the strict mode uses it on this machine."""
     reason: str
-    """What it does here, or why it is not there."""
+    """What it does here, or why it is not available."""
     remedy: str
-    """What to do about a missing layer; empty where nothing needs to be done."""
+    """How to make a missing layer available; empty if nothing needs to be done."""
 
 
 def layers() -> list[Layer]:
-    """What this machine offers, outermost layer first. Tries each out, which takes a few hundredths of a second."""
+    """Return the layers, outermost first. Each one is tried out, which takes a few hundredths of a second."""
     if sys.platform != "linux":
         return [
-            Layer(name, False, "it exists on Linux only", "use a Linux machine or virtual machine")
+            Layer(name, False, "it needs Linux", "use a Linux machine or virtual machine")
             for name in sorted(ALL_LAYERS)
         ]
     return [probe() for probe in _PROBES]
 
 
-def available(mode: SandboxMode, wanted: frozenset[str]) -> frozenset[str]:
-    """The layers that a mode will have on, of those that are wanted.
+def available(mode: SandboxMode, requested: frozenset[str]) -> frozenset[str]:
+    """Return those of the requested layers that a mode uses.
 
-    Landlock is among those of the docker mode where the kernel has it; whether the engine lets it through, the fork server
-    will find out.
+    In docker mode Landlock is among them if the kernel has it. The fork server drops it if the engine does not pass it
+    on.
 
     Raises:
-        SandboxUnavailable: a wanted layer that the mode cannot do without is not there.
+        SandboxUnavailable: A requested layer that the mode requires is not available.
     """
     if mode == "none":
-        return wanted & {RLIMITS}
+        return requested & {RLIMITS}
     offered = {layer.name: layer for layer in layers()}
     required = _required() if mode == "strict" else {SECCOMP, RLIMITS}
-    for name in sorted(wanted & required):
+    for name in sorted(requested & required):
         if not offered[name].available:
             raise SandboxUnavailable(
                 f"no {mode} sandbox: {name}: {offered[name].reason}. Remedy: {offered[name].remedy}."
             )
     if mode == "docker":
         optional = {LANDLOCK} if kernel.landlock_version() else set()
-        return frozenset({CONTAINER}) | wanted & (required | optional)
-    return frozenset(name for name in wanted if offered[name].available)
+        return frozenset({CONTAINER}) | requested & (required | optional)
+    return frozenset(name for name in requested if offered[name].available)
 
 
 def _required() -> frozenset[str]:
-    """What the strict mode cannot do without; bubblewrap's part is Landlock's too where Landlock is new enough."""
+    """Return the layers that the strict mode requires. A new enough Landlock replaces bubblewrap."""
     return ALL_LAYERS - {BUBBLEWRAP} if sys.platform != "linux" or os.getuid() == 0 else ALL_LAYERS - {BUBBLEWRAP, UID}
 
 
 def _bubblewrap() -> Layer:
     unavailable_reason = bubblewrap.unavailable_reason()
     if unavailable_reason is None:
-        return Layer(BUBBLEWRAP, True, "own namespaces and a file system of the libraries only", "")
+        return Layer(BUBBLEWRAP, True, "separate namespaces, and a file system with the libraries only", "")
     remedy = "install bubblewrap and allow user namespaces (optional where Landlock has version 6 or later)"
     return Layer(BUBBLEWRAP, False, unavailable_reason, remedy)
 
@@ -86,31 +86,39 @@ def _bubblewrap() -> Layer:
 def _landlock() -> Layer:
     version = kernel.landlock_version()
     if version >= _SCOPING_LANDLOCK:
-        return Layer(LANDLOCK, True, f"version {version}: reading the libraries only; no network, no signals out", "")
+        return Layer(
+            LANDLOCK,
+            True,
+            f"version {version}: can read the libraries only; no network, no signals to other processes",
+            "",
+        )
     if version == 0:
         return Layer(
             LANDLOCK,
             False,
-            "the kernel has none or it is switched off",
+            "the kernel does not have it, or it is disabled",
             "boot Linux 5.13 or later with lsm=landlock,...",
         )
     if bubblewrap.unavailable_reason() is None:
-        return Layer(LANDLOCK, True, f"version {version}: reading the libraries only; the rest is bubblewrap's", "")
+        return Layer(LANDLOCK, True, f"version {version}: can read the libraries only; bubblewrap does the rest", "")
     return Layer(
-        LANDLOCK, False, f"version {version} holds no signals back", "install bubblewrap, or boot Linux 6.12 or later"
+        LANDLOCK,
+        False,
+        f"version {version} does not confine signals",
+        "install bubblewrap, or boot Linux 6.12 or later",
     )
 
 
 def _seccomp() -> Layer:
     if not kernel.has_seccomp():
-        return Layer(SECCOMP, False, "the kernel has none", "boot a kernel with CONFIG_SECCOMP_FILTER")
+        return Layer(SECCOMP, False, "the kernel does not have it", "boot a kernel with CONFIG_SECCOMP_FILTER")
     try:
         seccomp.compile_filter()
     except (ImportError, RuntimeError, OSError) as error:
         return Layer(
-            SECCOMP, False, f"the filter cannot be made: {error}", "install pyseccomp and libseccomp 2.5 or later"
+            SECCOMP, False, f"the filter cannot be compiled: {error}", "install pyseccomp and libseccomp 2.5 or later"
         )
-    return Layer(SECCOMP, True, "an allowlist of system calls: no processes, threads, sockets, signals", "")
+    return Layer(SECCOMP, True, "only allowlisted system calls: no processes, threads, sockets, signals", "")
 
 
 def _rlimits() -> Layer:
@@ -119,8 +127,8 @@ def _rlimits() -> Layer:
 
 def _uid() -> Layer:
     if os.getuid() == 0:
-        return Layer(UID, True, "each job runs as a user of its own", "")
-    return Layer(UID, False, "an ordinary user has nothing to give up", "")
+        return Layer(UID, True, "each job runs as a different user", "")
+    return Layer(UID, False, "needs root; not needed by an ordinary user", "")
 
 
 _PROBES: tuple[Callable[[], Layer], ...] = (_bubblewrap, _landlock, _seccomp, _rlimits, _uid)

@@ -1,4 +1,4 @@
-"""One job, in a process of its own that the fork server forked: lock down, run the method, answer, end."""
+"""The process of one job, a fork of the fork server: apply the isolation layers, run the method, send the result."""
 
 import os
 import random
@@ -19,39 +19,39 @@ from aarlab.tools.sandbox.isolation_layers import LANDLOCK, RLIMITS, SECCOMP, UI
 from aarlab.tools.sandbox.job import Job, Limits
 
 _METHOD_FILE = "<method>"
-_FIRST_UID = 61184  # systemd's range for users that exist as long as a service runs
+_FIRST_UID = 61184  # systemd's range for dynamic users
 _UIDS = 4000
 _OPEN_FILES = 64
 
 
 class LockdownFailed(RuntimeError):
-    """A layer that is asked for could not be put on; nothing untrusted has run."""
+    """An isolation layer could not be applied. No untrusted code has run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lockdown:
-    """What the fork server prepares once so that each job can lock itself down in a millisecond."""
+    """Isolation settings that the fork server prepares once, so that a job applies them in a millisecond."""
 
     layers: frozenset[str]
-    """Names of the layers to put on."""
+    """Names of the layers to apply."""
     ruleset: int | None
-    """Descriptor of the Landlock ruleset; None without that layer."""
+    """File descriptor of the Landlock ruleset; None without that layer."""
     system_calls: bytes
-    """The seccomp program."""
+    """The seccomp program; see `seccomp.compile_filter`."""
     fork_server: int
-    """The fork server's process id."""
+    """Process id of the fork server."""
     address_space: int
-    """Bytes of address space that the fork server takes: what a job starts with."""
+    """Bytes of address space of the fork server, with which a job starts."""
 
     def apply(self, limits: Limits, number: int) -> None:
-        """Put every layer on, in the one order that works: each closes what the ones before it needed.
+        """Apply every layer. The order is fixed, because each layer forbids calls that the ones before it need.
 
         Args:
-            limits: what the job may use.
-            number: the job's number, from which its user is derived, so that jobs side by side are strangers.
+            limits: Limits of the job.
+            number: Number of the job. It determines the user, so that concurrent jobs are different users.
 
         Raises:
-            LockdownFailed: a layer could not be put on.
+            LockdownFailed: A layer could not be applied.
         """
         try:
             if RLIMITS in self.layers:
@@ -65,7 +65,7 @@ class Lockdown:
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
-            kernel.die_with_parent(signal.SIGKILL)  # after the change of user, which would undo it
+            kernel.die_with_parent(signal.SIGKILL)  # after the change of user, which would reset it
             if os.getppid() != self.fork_server:
                 os._exit(1)
             kernel.forbid_tracing()
@@ -75,7 +75,7 @@ class Lockdown:
             raise LockdownFailed(str(exception)) from exception
 
     def _limit(self, limits: Limits) -> None:
-        """Set the resource limits. With one process allowed no fork and no thread succeeds, whoever asks."""
+        """Set the resource limits. With a limit of one process, no fork and no thread succeeds."""
         max_address_space = self.address_space + limits.memory_mb * (1 << 20)
         for kind, soft, hard in (
             (resource.RLIMIT_AS, max_address_space, max_address_space),
@@ -89,7 +89,7 @@ class Lockdown:
 
 
 def run_job_process(lockdown: Lockdown, limits: Limits, number: int, job_file: int, result_pipe: int) -> NoReturn:
-    """The whole life of a job's process."""
+    """Run a job from reading it to sending its result, then exit."""
     status = 1
     try:
         os.setsid()
@@ -103,14 +103,16 @@ def run_job_process(lockdown: Lockdown, limits: Limits, number: int, job_file: i
             encoded = encoded[os.write(result_pipe, encoded) :]
         status = 0
     except LockdownFailed as exception:
-        os.write(result_pipe, job_protocol.encode_result(None, [], f"the sandbox failed to lock: {exception}"))
+        os.write(
+            result_pipe, job_protocol.encode_result(None, [], f"an isolation layer could not be applied: {exception}")
+        )
         status = 0
     finally:
         os._exit(status)
 
 
 def run(job: Job, limits: Limits) -> bytes:
-    """Run a job's method in this process and encode its answer, whatever happens. Untrusted code runs from here on."""
+    """Run the method of a job in this process, and return its encoded result or error. This runs untrusted code."""
     log: list[dict[str, Any]] = []
     predictions, error = None, None
     try:
@@ -127,17 +129,17 @@ def run(job: Job, limits: Limits) -> bytes:
 
 
 def _reseed(seed: int) -> None:
-    """Seed the global generators, which all forks would otherwise share in the same state."""
+    """Seed the global generators, which would otherwise have the same state in all jobs."""
     random.seed(seed)
-    np.random.seed(np.random.SeedSequence(seed).generate_state(8))  # noqa: NPY002 - many a method uses the global one
+    np.random.seed(np.random.SeedSequence(seed).generate_state(8))  # noqa: NPY002 - methods may use the global generator
 
 
 def _predictions(job: Job, log: list[dict[str, Any]]) -> NDArray[np.float64]:
-    """Execute the code and call its method.
+    """Execute the code, call its method and return the predictions.
 
     Raises:
-        NameError: the code defines no function `method`.
-        TypeError: what it returns is not an array of numbers.
+        NameError: The code defines no function `method`.
+        TypeError: The method does not return an array of numbers.
     """
     code: CodeType = compile(job.code, _METHOD_FILE, "exec", dont_inherit=True)
     namespace: dict[str, Any] = {"__name__": "method", "__file__": _METHOD_FILE}
@@ -154,7 +156,7 @@ def _predictions(job: Job, log: list[dict[str, Any]]) -> NDArray[np.float64]:
 
 
 def _within_size_limit(limits: Limits, encoded: bytes) -> bytes:
-    """The answer itself or, where it is too large, one that says so."""
+    """Return the encoded result, or an error result if it is too large."""
     if len(encoded) <= limits.result_bytes:
         return encoded
     return job_protocol.encode_result(
@@ -163,12 +165,12 @@ def _within_size_limit(limits: Limits, encoded: bytes) -> bytes:
 
 
 def _describe(exception: BaseException) -> str:
-    """One line for an exception: its type, the line of the method's own code, its message."""
+    """Return one line for an exception: its type, the line number in the method's code, and its message."""
     return f"{type(exception).__name__}{_line_in_method(exception)}: {_exception_message(exception)}"
 
 
 def _line_in_method(exception: BaseException) -> str:
-    """The innermost line of the method's own code that the exception went through, as ` at line 7`."""
+    """Return the innermost line number in the method's code in the traceback, as ` at line 7`, or an empty text."""
     if isinstance(exception, SyntaxError) and exception.filename == _METHOD_FILE:
         return f" at line {exception.lineno}"
     lines = [
@@ -178,7 +180,7 @@ def _line_in_method(exception: BaseException) -> str:
 
 
 def _exception_message(exception: BaseException) -> str:
-    """The exception's message, even where asking for it fails."""
+    """Return the message of an exception, also if its `__str__` raises."""
     try:
         return str(exception.msg if isinstance(exception, SyntaxError) else exception)
     except BaseException:
@@ -186,5 +188,5 @@ def _exception_message(exception: BaseException) -> str:
 
 
 def address_space_bytes(process: Path = Path("/proc/self")) -> int:
-    """Bytes of address space that a process takes now."""
+    """Return the bytes of address space of a process."""
     return int((process / "statm").read_text().split()[0]) * resource.getpagesize()

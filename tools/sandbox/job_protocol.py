@@ -1,8 +1,7 @@
-"""How jobs and answers travel: a JSON line followed by arrays. Never a pickle in either direction.
+"""The encoding of jobs and results: a JSON line followed by arrays, without pickles.
 
-A job comes from the trusted side. An answer was written by a process that ran
-untrusted code: whatever its bytes are, `decode_result` returns or raises `InvalidResult`, in time and memory proportional
-to their number.
+Untrusted code may have written the bytes of a result. For any bytes, `decode_result` returns a result or raises
+`InvalidResult`, in time and memory proportional to their number.
 """
 
 import fcntl
@@ -28,52 +27,52 @@ _MAX_LOG_INTEGER = 1 << 63
 
 
 class InvalidResult(ValueError):
-    """The answer is not one; the message says what it is instead."""
+    """The bytes are not a valid result. The message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitReport:
-    """The fork server's report on how a job's process ended: measured outside of it, so not the untrusted code's word."""
+    """The fork server's report on how a job process ended. Untrusted code cannot change it."""
 
     exit_status: int = 0
-    """Exit status; minus the signal's number where a signal ended it."""
+    """Exit status, or the negative number of the signal that ended it."""
     past_deadline: bool = False
-    """Whether it ended past its deadline."""
+    """Whether it ended after its deadline."""
     seconds: float = 0.0
-    """Time on the clock from fork to end."""
+    """Wall-clock time from fork to end."""
     cpu_seconds: float = 0.0
     """Processor time, user and system."""
     peak_mb: float = 0.0
-    """Largest resident memory, in MiB."""
+    """Peak resident memory in MiB."""
     start_error: str | None = None
-    """Why the process could not even be started; None when it was."""
+    """Why the process could not be started; None if it was started."""
 
     def encode(self) -> bytes:
-        """One JSON object, short enough for a pipe to take it whole."""
+        """Return the report as one JSON object, short enough for one atomic write to a pipe."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def decode(cls, report: bytes) -> Self:
-        """Read what `encode` wrote."""
+        """Return the report that `encode` wrote."""
         return cls(**json.loads(report))
 
 
 def seal_job(job: Job) -> int:
-    """Write a job to an anonymous file that nobody can change any more, and return its descriptor.
+    """Write a job to an anonymous file, seal the file against changes, and return its file descriptor.
 
-    A JSON line comes first, with code, seed and where each array lies; the arrays follow, aligned as numpy likes it.
+    The first line is JSON with the code, the seed and the offset of each array. The aligned arrays follow.
 
     Raises:
-        ValueError: an input is an object array.
+        ValueError: An input is an object array.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in job.inputs.items()}
     if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
-        raise ValueError(f"inputs of a job are plain arrays, and these hold objects: {', '.join(objects)}")
-    places, end = [], 0
+        raise ValueError(f"inputs of a job are plain arrays, but these contain objects: {', '.join(objects)}")
+    layout, end = [], 0
     for name, array in arrays.items():
-        places.append((name, array.dtype.str, array.shape, end))
+        layout.append((name, array.dtype.str, array.shape, end))
         end += _aligned(array.nbytes)
-    head = json.dumps({"code": job.code, "seed": operator.index(job.seed), "inputs": places}).encode()
+    head = json.dumps({"code": job.code, "seed": operator.index(job.seed), "inputs": layout}).encode()
     descriptor = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(descriptor, "wb", closefd=False) as file:
         file.write(head.ljust(_aligned(len(head) + 1) - 1) + b"\n")
@@ -87,10 +86,9 @@ def seal_job(job: Job) -> int:
 
 
 def unseal_job(descriptor: int) -> Job:
-    """Read a job that `seal_job` wrote, and close the descriptor. Its limits are not in it: the fork server has those.
+    """Return the job in a file that `seal_job` wrote, without its limits, and close the file descriptor.
 
-    The arrays are the file itself, mapped: pages that the method only reads are never copied, and what it writes
-    nobody else sees.
+    The arrays are a private mapping of the file: pages are copied only when the method writes to them.
     """
     os.lseek(descriptor, 0, os.SEEK_SET)
     with open(descriptor, "rb") as file:
@@ -98,21 +96,21 @@ def unseal_job(descriptor: int) -> Job:
         first = file.tell()
         memory = kernel.map_private(descriptor)
     inputs: dict[str, NDArray[Any]] = {
-        name: np.ndarray(shape, dtype, memory, first + place) for name, dtype, shape, place in head["inputs"]
+        name: np.ndarray(shape, dtype, memory, first + offset) for name, dtype, shape, offset in head["inputs"]
     }
     return Job(head["code"], inputs, head["seed"])
 
 
 def _aligned(size: int) -> int:
-    """Return the next size at which an array may begin."""
+    """Return the size rounded up to the alignment of arrays."""
     return -(-size // _ALIGNED) * _ALIGNED
 
 
 def encode_result(predictions: NDArray[np.float64] | None, log: list[Any], error: str | None) -> bytes:
-    """Encode an answer.
+    """Return the encoded result.
 
     Raises:
-        TypeError, ValueError, RecursionError: the log is not plain JSON with finite numbers.
+        TypeError, ValueError, RecursionError: The log is not plain JSON with finite numbers.
     """
     shape = None if predictions is None else list(predictions.shape)
     head = json.dumps(
@@ -122,18 +120,18 @@ def encode_result(predictions: NDArray[np.float64] | None, log: list[Any], error
 
 
 def _plain(value: object) -> object:
-    """Numpy's numbers and arrays as Python's."""
+    """Return numpy numbers and arrays as Python numbers and lists."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise TypeError(f"world.log holds a {type(value).__name__}, which is not JSON")
+    raise TypeError(f"world.log contains a {type(value).__name__}, which is not JSON")
 
 
 def decode_result(encoded: bytes) -> tuple[NDArray[np.float64] | None, list[dict[str, Any]], str | None]:
-    """Take an answer apart into predictions (any shape, float64), log and error; either predictions or error is None.
+    """Return predictions (float64, any shape), log and error of an encoded result; predictions or error is None.
 
     Raises:
-        BadAnswer: it is not what `encode_result` makes, or its log has numbers that are not finite or too large, broken
-            text, or more than a few levels.
+        InvalidResult: `encode_result` does not write such bytes, or the log has numbers that are not finite or too
+            large, invalid text, or too many levels.
     """
     line, _, numbers = encoded.partition(b"\n")
     try:
@@ -141,9 +139,9 @@ def decode_result(encoded: bytes) -> tuple[NDArray[np.float64] | None, list[dict
     except InvalidResult:
         raise
     except (ValueError, RecursionError) as exception:
-        raise InvalidResult("no readable answer") from exception
+        raise InvalidResult("the result is not valid JSON") from exception
     if not isinstance(head, dict) or head.keys() != {"shape", "log", "error"}:
-        raise InvalidResult("an answer of another form")
+        raise InvalidResult("the result has unexpected fields")
     log, error = head["log"], head["error"]
     if not isinstance(log, list) or not all(isinstance(record, dict) for record in log):
         raise InvalidResult("world.log is not a list of records")
@@ -151,30 +149,30 @@ def decode_result(encoded: bytes) -> tuple[NDArray[np.float64] | None, list[dict
     if error is None:
         return _array(head["shape"], numbers), log, None
     if not isinstance(error, str) or numbers or head["shape"] is not None:
-        raise InvalidResult("an answer of another form")
+        raise InvalidResult("the result has unexpected fields")
     return None, log, printable(error[:_MAX_ERROR_CHARS])
 
 
 def printable(text: str) -> str:
-    """Text without control characters, line breaks, broken surrogates: fit for a terminal, a database and a prompt."""
+    """Return a text without control characters, line breaks and surrogates, for terminals, databases and prompts."""
     return "".join(
         letter if letter.isprintable() else " " if letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
 
 
 def _array(shape: object, numbers: bytes) -> NDArray[np.float64]:
-    """The predictions, if their shape accounts for the bytes that are there."""
+    """Return the predictions, if their shape fits the number of bytes."""
     if not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS:
-        raise InvalidResult(f"predictions of another form than an array of up to {_MAX_DIMENSIONS} dimensions")
+        raise InvalidResult(f"the predictions are not an array of up to {_MAX_DIMENSIONS} dimensions")
     if not all(type(side) is int and 0 <= side <= _MAX_DIMENSION_SIZE for side in shape):
-        raise InvalidResult("predictions of an impossible shape")
+        raise InvalidResult("the shape of the predictions is invalid")
     if math.prod(shape) * 8 != len(numbers):
-        raise InvalidResult("predictions of another size than they say")
+        raise InvalidResult("the size of the predictions does not fit their shape")
     return np.frombuffer(numbers, "<f8").astype(np.float64).reshape(shape)
 
 
 def _check_plain(value: object, where: str, depth: int = 0) -> None:
-    """Refuse what JSON can say but no reader of a log should meet."""
+    """Raise InvalidResult for JSON that a log must not contain."""
     if depth > _MAX_LOG_DEPTH:
         raise InvalidResult(f"{where} is more than {_MAX_LOG_DEPTH} levels deep")
     match value:
@@ -187,15 +185,15 @@ def _check_plain(value: object, where: str, depth: int = 0) -> None:
                 _check_plain(part, where, depth + 1)
         case str():
             if any("\ud800" <= letter <= "\udfff" for letter in value):
-                raise InvalidResult(f"{where} holds broken text")
+                raise InvalidResult(f"{where} contains invalid text")
         case float():
             if not math.isfinite(value):
-                raise InvalidResult(f"{where} holds a number that is not finite")
+                raise InvalidResult(f"{where} contains a number that is not finite")
         case int():
             if abs(value) >= _MAX_LOG_INTEGER:
-                raise InvalidResult(f"{where} holds an integer of more than 63 bits")
+                raise InvalidResult(f"{where} contains an integer of more than 63 bits")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Refuse the words NaN, Infinity and -Infinity, which are no JSON."""
-    raise InvalidResult(f"world.log holds {name}")
+    """Raise InvalidResult for NaN, Infinity and -Infinity, which are not JSON."""
+    raise InvalidResult(f"world.log contains {name}")

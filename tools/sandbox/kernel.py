@@ -1,4 +1,4 @@
-"""System calls that Python has no function for, prctl, Landlock and seccomp, and one that it has: setrlimit."""
+"""System calls for isolation: prctl, Landlock, seccomp and setrlimit."""
 
 import ctypes
 import mmap
@@ -34,11 +34,11 @@ _READ_FILE = 1 << 2
 _READ_DIR = 1 << 3
 _NET_BIND_AND_CONNECT_TCP = 3
 _SCOPE_ABSTRACT_UNIX_AND_SIGNAL = 3
-_FILE_RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # how many rights on files each version knows; 16 from version 5 on
+_FILE_RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # number of file rights by version; 16 from version 5 on
 
 
 def _raise_on_error(result: int, call: str) -> int:
-    """Return a system call's result, or raise OSError for it."""
+    """Return the result of a system call, or raise OSError if it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
@@ -46,22 +46,22 @@ def _raise_on_error(result: int, call: str) -> int:
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Ask for a signal when the parent's thread ends. A later change of user would undo this."""
+    """Request a signal when the parent's thread ends. A later change of user resets this."""
     _raise_on_error(_LIBC.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
 def forbid_tracing() -> None:
-    """Close this process's memory and /proc entries to other processes of the same user."""
+    """Hide the memory and /proc entries of this process from other processes of the same user."""
     _raise_on_error(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
 
 
 def forbid_new_privileges() -> None:
-    """Make set-user-id programs powerless from here on; Landlock and seccomp ask for it."""
+    """Disable set-user-id programs for this process. Landlock and seccomp require it."""
     _raise_on_error(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
 def lower_limit(kind: int, soft: int, hard: int) -> None:
-    """Set a resource limit, or leave it as it is where it is lower already: raising it would take privileges."""
+    """Set a resource limit unless it is already lower, because raising it needs privileges."""
     hard_limit = resource.getrlimit(kind)[1]
     if hard_limit != resource.RLIM_INFINITY:
         soft, hard = min(soft, hard_limit), min(hard, hard_limit)
@@ -69,15 +69,15 @@ def lower_limit(kind: int, soft: int, hard: int) -> None:
 
 
 def has_seccomp() -> bool:
-    """Whether the kernel knows seccomp."""
+    """Return whether the kernel supports seccomp."""
     return int(_LIBC.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
 def restrict_system_calls(program: bytes) -> None:
-    """Install a BPF program that judges every system call from here on.
+    """Install a BPF program that filters every later system call.
 
     Args:
-        program: instructions of 8 bytes each, as `seccomp.compile_filter` makes them.
+        program: Instructions of 8 bytes each, from `seccomp.compile_filter`.
     """
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
@@ -85,45 +85,45 @@ def restrict_system_calls(program: bytes) -> None:
 
 
 def use_huge_pages() -> None:
-    """Move this process's private memory into huge pages, where the kernel can (from Linux 6.1 on).
+    """Move the private memory of this process into huge pages, if the kernel can (Linux 6.1 or later).
 
-    A fork copies, and its end clears, one entry for each page: with fewer pages both take half the time.
+    A fork copies one entry per page, and its end clears them. With fewer pages, both take half the time.
     """
     for line in Path("/proc/self/maps").read_text().splitlines():
-        place, rights, _, _, inode, *_ = line.split()
+        address_range, rights, _, _, inode, *_ = line.split()
         if rights == "rw-p" and inode == "0":
-            begin, end = (int(address, 16) for address in place.split("-"))
+            begin, end = (int(address, 16) for address in address_range.split("-"))
             begin, end = -(-begin // _HUGE_PAGE) * _HUGE_PAGE, end // _HUGE_PAGE * _HUGE_PAGE
-            if begin < end:  # whatever comes of it: with small pages all works as well
+            if begin < end:  # failure is ignored: small pages work too
                 _LIBC.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)
 
 
 def map_private(descriptor: int) -> memoryview:
-    """Map a whole file into memory for as long as this process lives: what is written there stays here.
+    """Map a file into memory until this process ends. Writes do not change the file.
 
-    Python's own mmap would keep the file open, and hold its pages only as long as somebody refers to it.
+    Python's own mmap would keep the file open, and unmap it when the last reference is gone.
     """
     size = os.fstat(descriptor).st_size
     _LIBC.mmap.restype, zero = ctypes.c_void_p, ctypes.c_long(0)
-    place = _LIBC.mmap(
+    address = _LIBC.mmap(
         None, ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, descriptor, zero
     )
-    if place == ctypes.c_void_p(-1).value:
+    if address == ctypes.c_void_p(-1).value:
         raise OSError(ctypes.get_errno(), f"mmap: {os.strerror(ctypes.get_errno())}")
-    return memoryview((ctypes.c_char * size).from_address(place)).cast("B")
+    return memoryview((ctypes.c_char * size).from_address(address)).cast("B")
 
 
 def landlock_version() -> int:
-    """Landlock's ABI version, 0 where there is none."""
+    """Return the ABI version of Landlock; 0 if it is not available."""
     return max(0, int(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)))
 
 
 def landlock_ruleset(readable: Iterable[Path]) -> int:
-    """Make a ruleset that allows reading `readable` and nothing else, and return its descriptor.
+    """Create a ruleset that allows reading `readable` and nothing else, and return its file descriptor.
 
-    It handles every right that the kernel's version knows: files (reading, writing, executing, truncating, device
-    ioctls), TCP from version 4, and from version 6 abstract unix sockets of, and signals to, processes outside. Paths
-    that do not exist are passed over.
+    It handles every right that the kernel's version has: files (read, write, execute, truncate, device ioctls), TCP
+    from version 4, and from version 6 abstract unix sockets of, and signals to, processes outside. Paths that do not
+    exist are skipped.
     """
     version = landlock_version()
     handled = struct.pack(
@@ -136,18 +136,18 @@ def landlock_ruleset(readable: Iterable[Path]) -> int:
     ruleset = _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, known, 0), "landlock_create_ruleset")
     for path in readable:
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
         rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
-        rule = struct.pack("=Qi", rights, place)
+        rule = struct.pack("=Qi", rights, descriptor)
         _raise_on_error(
             _LIBC.syscall(_SYS_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0), f"landlock_add_rule {path}"
         )
-        os.close(place)
+        os.close(descriptor)
     return ruleset
 
 
 def landlock_restrict(ruleset: int) -> None:
-    """Bind this process to a ruleset, for good."""
+    """Apply a ruleset to this process permanently."""
     _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")

@@ -1,4 +1,4 @@
-"""The trusted side: keeps a fork server, hands it jobs, and believes nothing that comes back."""
+"""The trusted side of the sandbox: keeps a fork server, submits jobs to it, and validates their results."""
 
 import contextlib
 import itertools
@@ -22,50 +22,47 @@ from aarlab.tools.sandbox.job import Job, JobResult, Limits, SandboxUnavailable
 from aarlab.tools.sandbox.job_protocol import ExitReport
 
 _MAX_CONSECUTIVE_CRASHES = 3
-_GRACE_S = 15.0  # past a job's deadline, before the zygote itself is taken to be stuck
+_GRACE_S = 15.0  # after the deadline of a job, before the fork server is considered stuck
 _CLOSE_S = 5.0
 _CHUNK = 1 << 16
 
 _NUMBERS = itertools.count(os.getpid() * 61)
-"""Numbers of jobs, from which their users are derived: one sequence for all of a process's sandboxes."""
+"""Numbers of jobs, which determine their users: one sequence for all sandboxes of a process."""
 
 _INPUTS: Final = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
 _SELF_TEST_JOB: Final = Job("def method(world): return ()", _INPUTS, seed=0)
-"""Run once at the start: what cannot lock itself down should say so before it is needed."""
+"""A job that is run at the start, so that a sandbox that does not work is found early."""
 
 
 class Sandbox:
-    """Runs untrusted methods, several at a time.
+    """Runs untrusted methods in parallel. A context manager.
 
-    A context manager; `run` may be called from several threads at once, and the caller decides how many that is. The
-    fork server behind it is started here and, should it die, again for the next job; the jobs it had are answered with an
-    error.
+    Call `run` from as many threads as jobs should run at the same time. If the fork server crashes, its running jobs
+    return an error, and the next job starts a new one.
 
     Args:
-        mode: `"strict"`; `"docker"` for a container of Docker's or Podman's in place of namespaces and users of our
-            own; or `"none"` for code that is trusted: then only resource limits and the deadline hold, and the code can
-            read and do whatever this user can.
-        layers: which layers of the strict mode to put on, and of the docker mode inside the container. All, except in
-            tests that show what each is good for.
+        mode: `"strict"`; `"docker"` for a Docker or Podman container in place of bubblewrap and separate users; or
+            `"none"` for trusted code, which can do everything that this user can within resource limits and deadline.
+        layers: Isolation layers of the strict mode, or those inside the container of the docker mode. Tests leave
+            some out.
 
     Attributes:
-        mode: as given.
-        layers: names of the layers that are on.
+        mode: The mode.
+        layers: Names of the active layers.
 
     Raises:
-        SandboxUnavailable: the mode cannot be had on this machine, or the fork server does not start.
-        ValueError: an unknown mode or layer.
+        SandboxUnavailable: The mode is not available on this machine, or the fork server does not start.
+        ValueError: The mode or a layer is unknown.
     """
 
     def __init__(self, mode: SandboxMode = "strict", *, layers: frozenset[str] = ALL_LAYERS) -> None:
+        """Start the fork server and run a self-test job."""
         if mode not in get_args(SandboxMode):
-            raise ValueError(f"there is no sandbox mode {mode!r}: use 'strict', 'docker' or, by name, 'none'")
+            raise ValueError(f"there is no sandbox mode {mode!r}: use 'strict', 'docker' or 'none'")
         if sys.platform != "linux":
-            raise SandboxUnavailable(
-                "the sandbox exists on Linux only. Remedy: use a Linux machine or virtual machine."
-            )
+            raise SandboxUnavailable("the sandbox needs Linux. Remedy: use a Linux machine or virtual machine.")
         if unknown := layers - ALL_LAYERS:
-            raise ValueError(f"there are no layers {sorted(unknown)}: only {sorted(ALL_LAYERS)}")
+            raise ValueError(f"there are no layers {sorted(unknown)}: use {sorted(ALL_LAYERS)}")
         self.mode = mode
         self._requested_layers = available(mode, layers)
         self._file_allowlist = file_allowlist()
@@ -79,7 +76,7 @@ class Sandbox:
             raise SandboxUnavailable(f"the sandbox does not work here: {error}")
 
     def __enter__(self) -> Self:
-        """Return the sandbox itself: it is already running."""
+        """Return the sandbox, which is already running."""
         return self
 
     def __exit__(
@@ -89,11 +86,11 @@ class Sandbox:
         self.close()
 
     def run(self, job: Job) -> JobResult:
-        """Run a job and wait for its outcome. Whatever the job does becomes part of the outcome.
+        """Run a job and return its result. Failures of the job are errors in the result.
 
         Raises:
-            SandboxUnavailable: the sandbox is closed, or its fork server died several times in a row.
-            ValueError: the job's inputs are not plain arrays.
+            SandboxUnavailable: The sandbox is closed, or the fork server crashed several times in a row.
+            ValueError: The inputs of the job are not plain arrays.
         """
         sealed = job_protocol.seal_job(job)
         result_read_fd, result_write_fd = os.pipe()
@@ -112,7 +109,7 @@ class Sandbox:
         return _job_result(received, exit_report, job.limits)
 
     def close(self) -> None:
-        """End the fork server and every job that is still running; their outcomes are errors. May be called twice."""
+        """End the fork server and every running job; their results are errors. A second call does nothing."""
         with self._lock:
             self._closed = True
             fork_server, self._fork_server = self._fork_server, None
@@ -120,21 +117,23 @@ class Sandbox:
             fork_server.end(_CLOSE_S)
 
     def _submit(self, limits: Limits, descriptors: list[int]) -> ForkServer:
-        """Give a job to the fork server, a new one if there is none, and return it."""
+        """Submit a job to the fork server, started if there is none, and return the fork server."""
         with self._lock:
             if self._closed:
                 raise SandboxUnavailable("the sandbox is closed")
             if self._crashes >= _MAX_CONSECUTIVE_CRASHES:
-                raise SandboxUnavailable(f"the sandbox died {self._crashes} times in a row: what ends its processes?")
+                raise SandboxUnavailable(
+                    f"the sandbox crashed {self._crashes} times in a row. Find out what kills its processes."
+                )
             if self._fork_server is None:
                 self._fork_server = ForkServer(self._requested_layers, self._file_allowlist)
-            # An error means that it is dead: then nobody holds the report's other end, and whoever reads it will know.
+            # OSError means that it has ended. Then the report pipe is closed, and reading it finds its end.
             with contextlib.suppress(OSError):
                 self._fork_server.submit(limits, next(_NUMBERS), descriptors)
             return self._fork_server
 
     def _discard(self, fork_server: ForkServer) -> None:
-        """Clear a dead or stuck fork server away, once, whoever of its jobs finds out first."""
+        """Discard a crashed or stuck fork server. Only the first of its jobs that calls this has an effect."""
         with self._lock:
             if self._fork_server is not fork_server:
                 return
@@ -144,25 +143,25 @@ class Sandbox:
 
 
 def _collect(result_pipe: FileIO, report: FileIO, limits: Limits) -> tuple[bytes, ExitReport | None]:
-    """Read a job's answer until the fork server reports its end, and no more of it than one byte past what is allowed.
+    """Read the result of a job, at most one byte more than allowed, until the fork server reports the end of the job.
 
     Returns:
-        The answer, and the report, which is None when the fork server died or is stuck.
+        The bytes of the result, and the report. The report is None if the fork server crashed or is stuck.
     """
     received = bytearray()
     os.set_blocking(result_pipe.fileno(), False)
     poll = select.poll()
     poll.register(result_pipe, select.POLLIN)
     poll.register(report, select.POLLIN)
-    until = time.monotonic() + limits.wall_s + _GRACE_S
-    while ready := {descriptor for descriptor, _ in poll.poll(max(0.0, 1000 * (until - time.monotonic())))}:
+    deadline = time.monotonic() + limits.wall_s + _GRACE_S
+    while ready := {descriptor for descriptor, _ in poll.poll(max(0.0, 1000 * (deadline - time.monotonic())))}:
         if (
             not result_pipe.closed
             and result_pipe.fileno() in ready
             and not _read_some(result_pipe, received, limits.result_bytes)
         ):
             poll.unregister(result_pipe)
-            result_pipe.close()  # whoever still writes finds a broken pipe
+            result_pipe.close()  # further writes fail with a broken pipe
         if report.fileno() in ready:
             exit_report = report.read(_CHUNK)
             while not result_pipe.closed and _read_some(result_pipe, received, limits.result_bytes, last=True):
@@ -172,13 +171,13 @@ def _collect(result_pipe: FileIO, report: FileIO, limits: Limits) -> tuple[bytes
 
 
 def _read_some(result_pipe: FileIO, received: bytearray, limit: int, last: bool = False) -> bool:
-    """Read what is there; False when there will be no more, or nothing more that is wanted.
+    """Read available bytes. Return False at the end, or when more than the allowed bytes have been received.
 
     Args:
-        answer: the reading end, which does not block.
-        written: is added to.
-        limit: bytes that are allowed.
-        last: whether the writer has ended, so that what is not there now will never be.
+        result_pipe: The reading end, which does not block.
+        received: The new bytes are appended to it.
+        limit: Number of allowed bytes.
+        last: Whether the writer has ended, so that no bytes available means the end.
     """
     chunk = result_pipe.read(limit + 1 - len(received))
     if chunk is None:
@@ -188,7 +187,7 @@ def _read_some(result_pipe: FileIO, received: bytearray, limit: int, last: bool 
 
 
 def _job_result(received: bytes, exit_report: ExitReport, limits: Limits) -> JobResult:
-    """Judge how a job ended and what it wrote."""
+    """Return the result for the bytes that a job wrote and the way it ended."""
     if (error := _violation(len(received), exit_report, limits)) is not None:
         return _failed(error, exit_report)
     try:
@@ -199,7 +198,7 @@ def _job_result(received: bytes, exit_report: ExitReport, limits: Limits) -> Job
 
 
 def _violation(size: int, exit_report: ExitReport, limits: Limits) -> str | None:
-    """The limit that a job hit, or the way it ended if not as it should; None when its answer may be read."""
+    """Return the limit that a job exceeded, or how it ended abnormally; None if its result may be decoded."""
     if exit_report.start_error is not None:
         return f"the job could not be started: {exit_report.start_error}"
     if size > limits.result_bytes:
@@ -213,12 +212,12 @@ def _violation(size: int, exit_report: ExitReport, limits: Limits) -> str | None
     if exit_report.exit_status < 0:
         return f"ended by signal {-exit_report.exit_status} ({signal.strsignal(-exit_report.exit_status)})"
     if exit_report.exit_status > 0 or not size:
-        return f"ended without an answer (exit status {exit_report.exit_status})"
+        return f"ended without a result (exit status {exit_report.exit_status})"
     return None
 
 
 def _failed(error: str, exit_report: ExitReport | None = None) -> JobResult:
-    """An outcome that is an error."""
+    """Return a result with an error."""
     if exit_report is None:
         return JobResult(None, [], error, 0.0, 0.0, 0.0)
     return JobResult(None, [], error, exit_report.seconds, exit_report.cpu_seconds, exit_report.peak_mb)

@@ -1,4 +1,4 @@
-"""The system calls a job may make: to compute, to read what Landlock lets it read, to answer and to end."""
+"""The system calls that a job may make: for computing, reading files, writing the result and exiting."""
 
 import errno
 import fcntl
@@ -16,30 +16,32 @@ _ALLOWED = """
 """
 
 _TCGETS = 0x5401
-"""The one ioctl: isatty()."""
+"""The only allowed ioctl, used by isatty()."""
 
 _FCNTL_COMMANDS = (fcntl.F_DUPFD, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_DUPFD_CLOEXEC)
-"""None that sends signals, locks or changes what others share."""
+"""Commands that send no signals, set no locks and change no shared state."""
 
 
 @functools.cache
 def compile_filter() -> bytes:
-    """Compile the allowlist to BPF for this machine's architecture; whatever is not on it fails with EPERM.
+    """Compile the allowlist to a BPF program for this architecture. All other system calls fail with EPERM.
 
-    No process or thread can be started, nothing executed, signalled or traced, no socket, pipe or memory file made.
+    A job can start no process or thread, execute no program, send no signal, trace no process, and create no socket,
+    pipe or memory file.
 
     Raises:
-        RuntimeError: libseccomp is not there.
+        RuntimeError: libseccomp is not installed.
         OSError: libseccomp is older than 2.5.
-        ImportError: pyseccomp is not there.
+        ImportError: pyseccomp is not installed.
     """
-    import pyseccomp  # type: ignore[import-untyped]  # here, because it looks for libseccomp when it is imported
+    import pyseccomp  # type: ignore[import-untyped]  # imported here, because the import fails without libseccomp
 
     program = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
-    for name in _ALLOWED.split():  # names that this architecture has under another number or not at all are passed over
+    for name in _ALLOWED.split():  # names that this architecture does not have are skipped
         program.add_rule(pyseccomp.ALLOW, name)
     program.add_rule(pyseccomp.ALLOW, "ioctl", pyseccomp.Arg(1, pyseccomp.EQ, _TCGETS))
-    program.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))  # no new value: reading only
+    # With a null pointer for the new value, prlimit64 only reads limits.
+    program.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))
     for command in _FCNTL_COMMANDS:
         program.add_rule(pyseccomp.ALLOW, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, command))
     with open(os.memfd_create("seccomp"), "w+b") as file:

@@ -1,4 +1,4 @@
-"""Sandboxes and targets that the tests of the sandbox share."""
+"""Sandboxes, jobs and attack targets for the tests of the sandbox."""
 
 import os
 import shutil
@@ -16,22 +16,22 @@ from aarlab.scenarios import task
 from aarlab.tools.sandbox import Job, JobResult, Limits, Sandbox, SandboxUnavailable
 
 if sys.platform != "linux":
-    pytest.skip("the sandbox exists on Linux only", allow_module_level=True)
+    pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
 Run = Callable[..., JobResult]
-"""Runs a method's code, or its body, in the strict sandbox under limits given by name."""
+"""Runs the code of a method in the strict sandbox, with limits as keywords."""
 
 
 @pytest.fixture(scope="session")
 def strict() -> Iterator[Sandbox]:
-    """The strict sandbox with every layer that there is."""
+    """The strict sandbox with all available layers."""
     with Sandbox() as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
 def docker() -> Iterator[Sandbox]:
-    """The docker mode's sandbox with every layer that there is, where an engine works."""
+    """The docker sandbox with all available layers. Skips the test if no engine works."""
     try:
         sandbox = Sandbox("docker")
     except SandboxUnavailable as reason:
@@ -42,7 +42,7 @@ def docker() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def without_layers() -> Iterator[Sandbox]:
-    """The same machinery with every layer off, of a parent with secrets in memory, environment and open descriptors."""
+    """A sandbox without layers, whose parent has secrets in memory, environment and open file descriptors."""
     secret = os.memfd_create("secret", 0)
     os.write(secret, b"these are the labels")
     os.environ["SECRET"] = "these are the labels"
@@ -55,7 +55,7 @@ def without_layers() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def job() -> Callable[..., Job]:
-    """Make a job on a small world from a method's code, its seed and its limits."""
+    """Create a job on a small world from code, seed and limits."""
     rng = np.random.default_rng(7)
     inputs = {
         "features": rng.normal(size=(40, 5)),
@@ -78,7 +78,7 @@ def run(strict: Sandbox, job: Callable[..., Job]) -> Run:
 
 @pytest.fixture(scope="session")
 def targets() -> Iterator[dict[str, object]]:
-    """Things that an attack may go for: all of them made here, open to every user, and removed afterwards."""
+    """Targets of attacks: files, sockets and a process that every user may access. They are removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="targets-"))
     folder.chmod(0o777)
     for name, mode in (("labels", 0o644), ("scratch", 0o666)):

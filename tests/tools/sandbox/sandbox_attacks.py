@@ -1,6 +1,6 @@
-"""Attacks on the machine from inside the sandbox, and which layers stop each.
+"""Attacks on the machine from inside the sandbox, and the layers that stop each of them.
 
-They run nowhere else, and against targets that are made for them.
+The tests run them only in a sandbox, and only against targets that the tests create.
 """
 
 from dataclasses import dataclass
@@ -29,31 +29,31 @@ def method(world):
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack."""
+    """An attack."""
 
     name: str
     """What it tries."""
     body: str
-    """Python that returns whether it succeeded, with `$target` for each target it needs."""
+    """Python code that returns whether it succeeded, with `$NAME` for each target."""
     stopped_by: frozenset[str]
-    """The layers that stop it, each one alone."""
+    """Layers each of which stops it alone."""
     stopped_by_without_root: frozenset[str]
-    """Those that stop it unless root runs it: each one alone for an ordinary user, and for root together with `UID`."""
+    """Further layers each of which stops it alone for an ordinary user, and together with `UID` for root."""
     success_marker: str | None = None
-    """Part of the error that shows its success; None when it lives to tell."""
+    """Part of the error that shows its success; None if the method returns its success."""
     needs_root: bool = False
-    """Whether it can only succeed when root runs the sandbox."""
+    """Whether it can succeed only if root runs the sandbox."""
 
     def layers_that_stop(self, root: bool) -> frozenset[str]:
-        """The layers each of which alone stops it."""
+        """Return the layers each of which stops it alone."""
         return self.stopped_by if root else (self.stopped_by | self.stopped_by_without_root) - {UID}
 
     def code(self, targets: dict[str, object]) -> str:
-        """The method that attacks these targets."""
+        """Return the code of a method that attacks these targets."""
         return _FRAME.format(body=indent(Template(self.body).substitute(targets), "    "))
 
     def succeeded(self, job_result: JobResult) -> bool:
-        """Whether the attack did what it tried."""
+        """Return whether the attack succeeded."""
         if self.success_marker is not None:
             return job_result.error is not None and self.success_marker in job_result.error
         return job_result.predictions is not None and job_result.predictions.tolist() == [1.0]
@@ -67,7 +67,7 @@ def _attack(
     success_marker: str | None = None,
     needs_root: bool = False,
 ) -> Attack:
-    """An attack that each of `layers` stops, and each of `with_uid` where it does not run as root."""
+    """Return an attack that each of `layers` stops, and each of `with_uid` unless root runs the sandbox."""
     return Attack(name, body, frozenset(layers), frozenset(with_uid), success_marker, needs_root)
 
 
@@ -127,7 +127,7 @@ wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 wire.connect(("127.0.0.1", $udp))
 wire.send(b"the labels")
 time.sleep(0.05)
-return wire.send(b"are these")  # fails if nobody took the first
+return wire.send(b"are these")  # fails if the first was not received
 """,
         BUBBLEWRAP,
         SECCOMP,
@@ -146,7 +146,7 @@ return wire.send(b"are these")  # fails if nobody took the first
         SECCOMP,
     ),
     _attack("talk to the kernel by netlink", "return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)", SECCOMP),
-    _attack("make a pipe of its own", "return os.pipe()", SECCOMP),
+    _attack("make a pipe", "return os.pipe()", SECCOMP),
 ]
 
 _PROCESSES = [
@@ -240,4 +240,4 @@ _PRIVILEGES = [
 ]
 
 ATTACKS = [*_FILES, *_NETWORK, *_PROCESSES, *_PRIVILEGES]
-"""Every attack that some layer stops."""
+"""All attacks. At least one layer stops each of them."""

@@ -1,4 +1,4 @@
-"""Every attack fails with all layers on, succeeds with none, and each layer alone stops what it is there to stop."""
+"""Every attack fails with all layers, succeeds without layers, and is stopped by each of its layers alone."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ each_attack = pytest.mark.parametrize("attack", POSSIBLE, ids=lambda attack: att
 
 @pytest.fixture(scope="module")
 def with_layers() -> Iterator[Callable[[frozenset[str]], Sandbox]]:
-    """Make sandboxes of chosen layers, each once."""
+    """Return a sandbox with the given layers, the same one for the same layers."""
     with ExitStack() as stack:
         yield cache(lambda layers: stack.enter_context(Sandbox(layers=layers)))
 
 
 @each_attack
-def test_all_layers_together_stop_it(
+def test_all_layers_together_stop_an_attack(
     attack: Attack, strict: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
     job_result = strict.run(job(attack.code(targets)))
@@ -32,7 +32,7 @@ def test_all_layers_together_stop_it(
 
 
 @each_attack
-def test_it_succeeds_where_nothing_stops_it(
+def test_an_attack_succeeds_without_layers(
     attack: Attack, without_layers: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
     job_result = without_layers.run(job(attack.code(targets)))
@@ -41,7 +41,7 @@ def test_it_succeeds_where_nothing_stops_it(
 
 @pytest.mark.long
 @each_attack
-def test_it_succeeds_with_just_its_layers_off(
+def test_an_attack_succeeds_without_the_layers_that_stop_it(
     attack: Attack,
     with_layers: Callable[[frozenset[str]], Sandbox],
     job: Callable[..., Job],
@@ -56,7 +56,7 @@ def test_it_succeeds_with_just_its_layers_off(
 @pytest.mark.long
 @pytest.mark.parametrize("layer", sorted(ALL_LAYERS if ROOT else ALL_LAYERS - {"uid"}))
 @each_attack
-def test_a_layer_alone_stops_what_it_is_for(
+def test_each_layer_alone_stops_exactly_its_attacks(
     attack: Attack,
     layer: str,
     with_layers: Callable[[frozenset[str]], Sandbox],
@@ -69,7 +69,7 @@ def test_a_layer_alone_stops_what_it_is_for(
 
 @pytest.mark.long
 @each_attack
-def test_without_bubblewrap_the_other_layers_stop_it(
+def test_all_layers_except_bubblewrap_stop_an_attack(
     attack: Attack,
     with_layers: Callable[[frozenset[str]], Sandbox],
     job: Callable[..., Job],
@@ -79,7 +79,7 @@ def test_without_bubblewrap_the_other_layers_stop_it(
     assert not attack.succeeded(job_result), job_result
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other system calls are those of 32-bit x86")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs the 32-bit system calls of x86")
 def test_32_bit_system_calls_are_refused(strict: Sandbox, without_layers: Sandbox, job: Callable[..., Job]):
     code = """
 import ctypes, mmap
@@ -89,5 +89,5 @@ getpid = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buff
 def method(world): return [getpid()]
 """
     if without_layers.run(job(code)).error is not None:
-        pytest.skip("this kernel knows no 32-bit system calls")
+        pytest.skip("this kernel has no 32-bit system calls")
     assert strict.run(job(code)).error == "ended by signal 31 (Bad system call)"

@@ -1,4 +1,4 @@
-"""The docker mode: the same attacks fail, the same methods answer the same, and no container is left behind."""
+"""The docker mode stops the same attacks, returns the same results, and leaves no container behind."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sandbox_attacks import ATTACKS, BUBBLEWRAP, Attack
-from sandbox_processes import eventually
+from sandbox_processes import ENDLESS, FINE, eventually
 
 from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
 from aarlab.tools.sandbox.container import engine
@@ -21,14 +21,11 @@ from aarlab.tools.sandbox.file_allowlist import file_allowlist
 from aarlab.tools.sandbox.fork_server_handle import ForkServer
 from aarlab.tools.sandbox.isolation_layers import CONTAINER
 
-FINE = "def method(world): return [1]"
-ENDLESS = "while True: pass"
-
 each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 
 
 def containers(of: int) -> list[str]:
-    """The names of a process's containers, whatever their state."""
+    """Return the names of all containers of a process, also stopped ones."""
     command = [engine().command, "ps", "--all", "--filter", f"name=aarlab-{of}-", "--format", "{{.Names}}"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
@@ -39,7 +36,7 @@ def kill_container(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def container_only(docker: Sandbox) -> Iterator[Sandbox]:
-    """A container whose jobs put no layer on, of a parent with secrets in its environment."""
+    """A docker sandbox without layers inside the container, whose parent has secrets in its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://name:password@proxy")
         patch.setenv("CONTAINER_SECRET", "these are the labels")
@@ -48,7 +45,7 @@ def container_only(docker: Sandbox) -> Iterator[Sandbox]:
 
 
 @each_attack
-def test_in_a_container_all_layers_together_stop_it(
+def test_a_container_with_all_layers_stops_an_attack(
     attack: Attack, docker: Sandbox, job: Callable[..., Job], targets: dict[str, object]
 ):
     job_result = docker.run(job(attack.code(targets)))
@@ -65,7 +62,7 @@ def test_the_container_alone_replaces_bubblewrap(
 
 SURROUNDINGS = """
 import ctypes, os
-ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without its own layers may read its own entries of /proc
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without layers can read its own entries in /proc
 
 def writable(folder):
     try:
@@ -87,19 +84,19 @@ def method(world):
 
 def test_a_container_has_no_privileges_secrets_or_writable_dirs(container_only: Sandbox, job: Callable[..., Job]):
     allowlist = file_allowlist()
-    places = f"HIDDEN, DATA = {[*map(str, allowlist.hidden)]}, {[*map(str, allowlist.data)]}"
-    job_result = container_only.run(job(places + SURROUNDINGS))
+    folders = f"HIDDEN, DATA = {[*map(str, allowlist.hidden)]}, {[*map(str, allowlist.data)]}"
+    job_result = container_only.run(job(folders + SURROUNDINGS))
     assert job_result.predictions is not None, job_result.error
     assert job_result.predictions.tolist() == [65534]
     (found,) = job_result.log
     assert "PYTHONHASHSEED" in found["environment"]
     assert not {"CONTAINER_SECRET", "http_proxy", "PATH", "HOME", "HOSTNAME", "container"} & set(found["environment"])
-    assert {int(powers, 16) for powers in found["capabilities"]} == {0}
+    assert {int(mask, 16) for mask in found["capabilities"]} == {0}
     assert found["packages"] == sorted(
         package.name for package in allowlist.packages if package.parent in allowlist.hidden
     )
     assert found["data"] == []
-    assert found["writable"] == ["/dev/mqueue"], "which takes a system call that seccomp refuses"
+    assert found["writable"] == ["/dev/mqueue"], "opening it needs a system call that seccomp refuses"
 
 
 def test_results_do_not_depend_on_the_sandbox_mode(docker: Sandbox, without_layers: Sandbox, job: Callable[..., Job]):
@@ -107,7 +104,7 @@ def test_results_do_not_depend_on_the_sandbox_mode(docker: Sandbox, without_laye
 import numpy as np
 from aarlab.scenarios import toolkit as tk
 def method(world):
-    order = np.array([hash(str(number)) % 1000 for number in range(20)])  # as careless as it gets
+    order = np.array([hash(str(number)) % 1000 for number in range(20)])  # depends on the hash seed
     return tk.finish(tk.confident(tk.start(world))) + np.random.random(20) + order
 """
     here, there = docker.run(job(code)), without_layers.run(job(code))
@@ -182,9 +179,11 @@ def test_a_container_ends_with_its_parent(tmp_path: Path):
 
 
 def test_the_error_names_each_engine_and_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    unwilling = tmp_path / "docker"
-    unwilling.write_text("#!/bin/sh\necho 'Is the daemon running?' >&2\necho \"See 'docker --help'.\" >&2\nexit 1\n")
-    unwilling.chmod(0o755)
+    engine_script = tmp_path / "docker"
+    engine_script.write_text(
+        "#!/bin/sh\necho 'Is the daemon running?' >&2\necho \"See 'docker --help'.\" >&2\nexit 1\n"
+    )
+    engine_script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
         SandboxUnavailable, match=r"docker: Is the daemon running\?; podman: it is not installed\. Remedy"

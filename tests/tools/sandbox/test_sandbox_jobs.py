@@ -1,4 +1,4 @@
-"""What a job gets, what it gives, and what its researcher is told when it fails."""
+"""Inputs, results, errors and limits of jobs, and arguments of the sandbox."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +93,7 @@ def test_non_numeric_return_values_are_rejected(returned: str, run: Run):
         ),
         (
             "def method(world): world.log.append({1: object()}); return 1",
-            "world.log cannot be kept: world.log holds a object",
+            "world.log cannot be kept: world.log contains a object",
         ),
         (
             "def method(world): world.log.append({'a': float('nan')}); return 1",
@@ -102,9 +102,9 @@ def test_non_numeric_return_values_are_rejected(returned: str, run: Run):
         ("def method(world): world.log.append(3); return 1", "world.log is not a list of records"),
         ("\0", "SyntaxError"),
         ("'\ud800'", "UnicodeEncodeError"),
-        ("import os\nos._exit(0)", "ended without an answer (exit status 0)"),
-        ("import os\nos._exit(5)", "ended without an answer (exit status 5)"),
-        ("import os\ndef method(world): os.closerange(0, 1024); return 1", "ended without an answer (exit status 1)"),
+        ("import os\nos._exit(0)", "ended without a result (exit status 0)"),
+        ("import os\nos._exit(5)", "ended without a result (exit status 5)"),
+        ("import os\ndef method(world): os.closerange(0, 1024); return 1", "ended without a result (exit status 1)"),
         ("import ctypes\nctypes.string_at(0)", "ended by signal 11 (Segmentation fault)"),
     ],
 )
@@ -178,8 +178,8 @@ def test_a_job_has_the_same_result_in_every_sandbox(without_layers: Sandbox, str
 
 def test_different_seeds_give_different_results(run: Run):
     code = "import numpy as np\ndef method(world): return np.random.rand(3)"
-    answers = [run(code, seed=seed).predictions for seed in (0, 1, 2**127)]
-    assert len({tuple(answer) for answer in answers if answer is not None}) == 3
+    predictions = [run(code, seed=seed).predictions for seed in (0, 1, 2**127)]
+    assert len({tuple(array) for array in predictions if array is not None}) == 3
 
 
 def test_jobs_share_no_state(run: Run):
@@ -233,7 +233,7 @@ def test_strict_mode_needs_its_layers_and_names_a_remedy(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("mode", ["podman", "", "STRICT"])
 def test_an_unknown_mode_is_refused(mode: str):
-    with pytest.raises(ValueError, match="use 'strict', 'docker' or, by name, 'none'"):
+    with pytest.raises(ValueError, match="use 'strict', 'docker' or 'none'"):
         Sandbox(mode)  # type: ignore[arg-type]
 
 

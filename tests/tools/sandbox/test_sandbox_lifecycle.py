@@ -1,4 +1,4 @@
-"""The sandbox's processes: they come back when they die, leave nothing behind, and never outlive their parent."""
+"""The processes of the sandbox restart after a crash, leave nothing behind, and end with their parent."""
 
 import os
 import select
@@ -11,17 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sandbox_processes import descendants, eventually, gone
+from sandbox_processes import ENDLESS, FINE, descendants, eventually, gone
 
 from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
-
-FINE = "def method(world): return [1]"
-ENDLESS = "while True: pass"
 
 
 @pytest.fixture
 def fresh() -> Iterator[tuple[Sandbox, list[int]]]:
-    """A sandbox of one's own, and the processes it consists of, the fork server last."""
+    """A new sandbox and its processes, the fork server last."""
     before = set(descendants(os.getpid()))
     with Sandbox() as sandbox:
         yield sandbox, [process for process in descendants(os.getpid()) if process not in before]
@@ -53,7 +50,7 @@ def test_repeated_fork_server_crashes_raise(job: Callable[..., Job]):
     with Sandbox(layers=frozenset()) as sandbox:
         for _ in range(3):
             assert sandbox.run(kill_server_job).error == "the sandbox ended before the method did"
-        with pytest.raises(SandboxUnavailable, match="died 3 times in a row"):
+        with pytest.raises(SandboxUnavailable, match="crashed 3 times in a row"):
             sandbox.run(job(FINE))
 
 
@@ -82,7 +79,7 @@ def test_closing_leaves_nothing_behind(
         sandbox.run(job(FINE))
 
 
-# benchmarks/endurance.py does ten thousand evaluations.
+# benchmarks/endurance.py runs ten thousand evaluations.
 @pytest.mark.parametrize("jobs", [300, pytest.param(1000, marks=pytest.mark.long)])
 def test_many_jobs_leak_neither_descriptors_nor_processes(
     jobs: int, fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]
@@ -95,12 +92,14 @@ def test_many_jobs_leak_neither_descriptors_nor_processes(
         for job_result in threads.map(sandbox.run, (job(codes[i % 3]) for i in range(jobs))):
             assert (job_result.error is None) == (job_result.predictions is not None)
     assert _descriptors(os.getpid()) == descriptors
-    assert eventually(lambda: _descriptors(processes[-1]) <= inside), "it closes a report after it is read"
+    assert eventually(lambda: _descriptors(processes[-1]) <= inside), (
+        "the fork server closes a report pipe after the parent has read it"
+    )
     assert descendants(processes[-1]) == []
 
 
 def _descriptors(process: int) -> int:
-    """How many descriptors a process has open; -1 where an ordinary user may not ask."""
+    """Return the number of open file descriptors of a process; -1 if this user may not read it."""
     try:
         return len(os.listdir(f"/proc/{process}/fd"))
     except PermissionError:
@@ -126,7 +125,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def parent() -> Iterator[subprocess.Popen[str]]:
-    """A process with a sandbox in which a job runs, in a process group of its own."""
+    """A process in its own process group, with a sandbox in which a job is running."""
     command = [sys.executable, "-c", PARENT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Nothing that a job can write crashes, hangs or bloats the trusted side: it becomes an error that says what it was."""
+"""Bytes that a job may write never crash, block or exhaust the trusted side. They become errors."""
 
 import json
 import math
@@ -28,97 +28,97 @@ def is_open(descriptor):
 
 def method(world):
     pipe, = filter(is_open, range(3, 1024))
-    answer = {answer!r}
-    while answer:
-        answer = answer[os.write(pipe, answer):]
+    result = {result!r}
+    while result:
+        result = result[os.write(pipe, result):]
     os._exit(0)
 """
 
 
 def _head(**changes: object) -> bytes:
-    """The first line of an answer, with changes."""
+    """Return the first line of a result, with changes."""
     return json.dumps({"shape": [1], "log": [], "error": None} | changes).encode() + b"\n"
 
 
 def _nested(levels: int) -> bytes:
-    """An answer whose log is that many levels deep."""
+    """Return a result whose log has this many levels."""
     return b'{"shape": [1], "error": null, "log": ' + b"[" * levels + b"]" * levels + b"}\n" + bytes(8)
 
 
 FORGED = {
     "nothing": b"",
-    "noise": bytes(range(256)),
+    "all byte values": bytes(range(256)),
     "a pickle": pickle.dumps({"shape": [1], "log": [], "error": None}),
     "an npz": b"PK\x03\x04" + bytes(100),
-    "JSON of another form": b"[1, 2, 3]\n",
+    "JSON that is not an object": b"[1, 2, 3]\n",
     "no predictions": _head(),
     "fewer predictions than claimed": _head(shape=[10**9]) + bytes(8),
     "more predictions than claimed": _head() + bytes(800),
     "a shape of exabytes": _head(shape=[1 << 62, 1 << 62]),
     "an empty shape of exabytes": _head(shape=[0, 1 << 62]),
     "a negative shape": _head(shape=[-1]) + bytes(8),
-    "a shape of truths": _head(shape=[True]) + bytes(8),
-    "a shape that is none": _head(shape="1") + bytes(8),
-    "a shape of a thousand sides": _head(shape=[1] * 1000) + bytes(8),
-    "something more": _head(labels=[1]) + bytes(8),
-    "two answers": (_head() + bytes(8)) * 2,
+    "a shape of booleans": _head(shape=[True]) + bytes(8),
+    "a shape that is a text": _head(shape="1") + bytes(8),
+    "a thousand dimensions": _head(shape=[1] * 1000) + bytes(8),
+    "an unknown field": _head(labels=[1]) + bytes(8),
+    "two results": (_head() + bytes(8)) * 2,
     "an error with predictions": _head(error="no") + bytes(8),
-    "an error that is none": _head(error=3, shape=None),
-    "a log that is none": _head(log=3) + bytes(8),
+    "an error that is a number": _head(error=3, shape=None),
+    "a log that is a number": _head(log=3) + bytes(8),
     "a log of lists": _head(log=[[]]) + bytes(8),
     "a deep log": _head(log=[{"a": [[[[[[[[[]]]]]]]]]}]) + bytes(8),
-    "an abyss": _nested(100_000),
+    "a log of 100,000 levels": _nested(100_000),
     "NaN in the log": _head(log=[{"a": math.nan}]) + bytes(8),
     "infinity in the log": _head(log=[{"a": -math.inf}]) + bytes(8),
-    "infinity by another name": _head(log=[{"a": 1}]).replace(b"1}", b"1e999}") + bytes(8),
+    "infinity as 1e999": _head(log=[{"a": 1}]).replace(b"1}", b"1e999}") + bytes(8),
     "an integer past 63 bits": _head(log=[{"a": 1 << 63}]) + bytes(8),
     "an integer of many digits": _head(log=[{"a": 1}]).replace(b"1}", b"1" * 100_000 + b"}") + bytes(8),
-    "broken text": _head(log=[{"a": "\ud800"}]) + bytes(8),
-    "broken names": _head(log=[{"\udfff": 1}]) + bytes(8),
-    "more than is allowed": bytes((1 << 20) + 1),
-    "far more than is allowed": bytes(1 << 23),
+    "invalid text": _head(log=[{"a": "\ud800"}]) + bytes(8),
+    "invalid keys": _head(log=[{"\udfff": 1}]) + bytes(8),
+    "one byte too many": bytes((1 << 20) + 1),
+    "eight times too many bytes": bytes(1 << 23),
 }
 
 
 @pytest.mark.parametrize("kind", FORGED)
 def test_a_forged_result_becomes_an_error(kind: str, strict: Sandbox, job: Callable[..., Job]):
-    job_result = strict.run(job(_FORGER.format(answer=FORGED[kind]) if len(FORGED[kind]) < 1 << 20 else _flood(kind)))
+    job_result = strict.run(job(_FORGER.format(result=FORGED[kind]) if len(FORGED[kind]) < 1 << 20 else _flood(kind)))
     assert job_result.error
     assert job_result.predictions is None
     assert job_result.log == []
 
 
 def _flood(kind: str) -> str:
-    """A forger of an answer that is too long to be spelled out in its code."""
-    return _FORGER.format(answer=b"x").replace("b'x'", f"bytes({len(FORGED[kind])})")
+    """Return the code of a job that writes a result which is too long to be a literal in its code."""
+    return _FORGER.format(result=b"x").replace("b'x'", f"bytes({len(FORGED[kind])})")
 
 
 def test_an_endless_result_is_cut_off(strict: Sandbox, job: Callable[..., Job]):
-    code = _FORGER.format(answer=b"x").replace(
-        "answer = answer[os.write(pipe, answer):]", "os.write(pipe, bytes(65536))"
+    code = _FORGER.format(result=b"x").replace(
+        "result = result[os.write(pipe, result):]", "os.write(pipe, bytes(65536))"
     )
     job_result = strict.run(job(code, wall_s=5))
     assert job_result.error == "result too large: more than 1048576 bytes"
 
 
 def test_a_well_formed_forged_result_is_accepted(strict: Sandbox, job: Callable[..., Job]):
-    job_result = strict.run(job(_FORGER.format(answer=_head() + np.float64(0.25).tobytes())))
+    job_result = strict.run(job(_FORGER.format(result=_head() + np.float64(0.25).tobytes())))
     assert job_result.error is None
     assert job_result.predictions is not None
     assert job_result.predictions.tolist() == [0.25]
-    assert job_result.seconds > 0, "times are not the method's to tell"
+    assert job_result.seconds > 0, "the method cannot change the measured time"
 
 
 def test_a_pickle_is_never_loaded(strict: Sandbox, job: Callable[..., Job], tmp_path: Path):
-    bomb = pickle.dumps(_Bomb(str(tmp_path / "went off")))
-    assert strict.run(job(_FORGER.format(answer=bomb))).error
-    assert not (tmp_path / "went off").exists()
-    pickle.loads(bomb)
-    assert (tmp_path / "went off").exists(), "the bomb was a dud"
+    pickled = pickle.dumps(_MakesFolder(str(tmp_path / "loaded")))
+    assert strict.run(job(_FORGER.format(result=pickled))).error
+    assert not (tmp_path / "loaded").exists()
+    pickle.loads(pickled)
+    assert (tmp_path / "loaded").exists(), "loading this pickle must have an effect"
 
 
-class _Bomb:
-    """A pickle that makes a folder when it is loaded."""
+class _MakesFolder:
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -153,9 +153,9 @@ def test_an_error_message_is_one_short_printable_line(run: Callable[..., JobResu
         st.binary(max_size=64),
     )
 )
-def test_any_bytes_decode_or_raise_invalid_result(answer: bytes):
+def test_any_bytes_decode_or_raise_invalid_result(encoded: bytes):
     try:
-        predictions, log, error = decode_result(answer)
+        predictions, log, error = decode_result(encoded)
     except InvalidResult:
         return
     assert (predictions is None) != (error is None)
@@ -173,9 +173,9 @@ def test_any_bytes_decode_or_raise_invalid_result(answer: bytes):
     ),
 )
 def test_results_round_trip(predictions: np.ndarray, log: list[dict[str, object]]):
-    arrived, log_arrived, error = decode_result(encode_result(predictions, log, None))
-    np.testing.assert_array_equal(arrived, predictions)
-    assert arrived is not None
-    assert arrived.shape == predictions.shape
-    assert log_arrived == log
+    decoded, decoded_log, error = decode_result(encode_result(predictions, log, None))
+    np.testing.assert_array_equal(decoded, predictions)
+    assert decoded is not None
+    assert decoded.shape == predictions.shape
+    assert decoded_log == log
     assert error is None

@@ -1,4 +1,4 @@
-"""What no layer protects is not there: memory, descriptors and environment that a job inherits hold no secrets."""
+"""The memory, file descriptors and environment that a job inherits contain no secrets, even without layers."""
 
 import os
 import shutil
@@ -18,11 +18,11 @@ from aarlab.tools.sandbox.file_allowlist import file_allowlist
 SEARCH_MEMORY = """
 import ctypes, re
 
-ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without walls may open its own memory
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # a job without layers can open its own memory
 {planted}
 
 def method(world):
-    pattern = re.compile(b"MARK" + b"ER-[0-9a-f]{{16}}")  # in two parts, or it would find itself
+    pattern = re.compile(b"MARK" + b"ER-[0-9a-f]{{16}}")  # in two parts, so that the pattern does not find itself
     found = set()
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
         for line in maps:
@@ -57,13 +57,13 @@ def method(world):
 
 
 def first(job_result: JobResult) -> float:
-    """The only prediction of a job that must not have failed."""
+    """Return the first prediction, and fail if the job failed."""
     assert job_result.predictions is not None, job_result.error
     return float(job_result.predictions[0])
 
 
 def in_this_process(code: str) -> float:
-    """What the same search finds where nothing is hidden."""
+    """Return what the same search finds in this process."""
     namespace: dict[str, Callable[[None], list[float]]] = {}
     exec(code, namespace)
     return namespace["method"](None)[0]
@@ -97,11 +97,11 @@ def test_the_file_allowlist_has_the_toolkit_and_no_task():
     readable = allowlist.readable()
     toolkit = Path(sys.modules["aarlab.scenarios.toolkit"].__file__ or "").resolve().parent
     assert toolkit in readable
-    tasks, elsewhere = (
+    tasks, others = (
         [toolkit.parent / "task.py", toolkit.parent / "tasks"],
         [Path(pytest.__file__), Path("/etc/passwd")],
     )
-    for forbidden in tasks + elsewhere:
+    for forbidden in tasks + others:
         assert not any(forbidden.is_relative_to(path) for path in readable)
     assert not any(path.is_relative_to(part) for path in (*allowlist.hidden, *allowlist.data) for part in readable)
 
@@ -123,14 +123,13 @@ for layers in (ALL_LAYERS, ALL_LAYERS - {"bubblewrap"}, ALL_LAYERS - {"landlock"
             (f"open({tasks!r})", False),
             ("import aarlab.scenarios.task", False),
         ):
-            outcome = sandbox.run(Job(f"{code}\\ndef method(world): return [1]", inputs, 0))
-            assert (outcome.error is None) == fine, (layers, outcome)
+            job_result = sandbox.run(Job(f"{code}\\ndef method(world): return [1]", inputs, 0))
+            assert (job_result.error is None) == fine, (layers, job_result)
 """
 
 
 @pytest.mark.long
 def test_an_installed_package_hides_its_tasks(tmp_path: Path):
-    """As from a wheel, where the tasks lie in the same folder as numpy."""
     environment = Path("/tmp") / f"aarlab-{os.getpid()}"
     venv.create(environment, symlinks=True)
     try:

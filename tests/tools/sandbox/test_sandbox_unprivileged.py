@@ -1,4 +1,4 @@
-"""All of it holds for an ordinary user, too."""
+"""The tests of the sandbox pass for an ordinary user, too."""
 
 import os
 import shutil
@@ -13,21 +13,21 @@ _HERE = Path(__file__).parent
 
 
 def _open_folders() -> list[str]:
-    """Words for bubblewrap that make interpreter, libraries and checkout reachable where root keeps them to itself."""
-    needed = [Path(place).resolve() for place in (sys.base_prefix, sys.prefix, _HERE.parents[2])]
-    closed = {parent for place in needed for parent in place.parents if not parent.stat().st_mode & 1}
+    """Return options of bubblewrap that make interpreter, libraries and checkout readable for other users than root."""
+    needed = [Path(path).resolve() for path in (sys.base_prefix, sys.prefix, _HERE.parents[2])]
+    closed = {parent for path in needed for parent in path.parents if not parent.stat().st_mode & 1}
     outermost = [folder for folder in closed if not closed & set(folder.parents)]
-    inside = [place for place in needed if closed & set(place.parents)]
-    between = {parent for place in inside for parent in place.parents if set(outermost) & set(parent.parents)}
+    inside = [path for path in needed if closed & set(path.parents)]
+    between = {parent for path in inside for parent in path.parents if set(outermost) & set(parent.parents)}
     return [
-        *(word for folder in outermost for word in ("--perms", "0755", "--tmpfs", str(folder))),
-        *(word for folder in sorted(between) for word in ("--perms", "0755", "--dir", str(folder))),
-        *(word for place in inside for word in ("--ro-bind", str(place), str(place))),
+        *(option for folder in outermost for option in ("--perms", "0755", "--tmpfs", str(folder))),
+        *(option for folder in sorted(between) for option in ("--perms", "0755", "--dir", str(folder))),
+        *(option for path in inside for option in ("--ro-bind", str(path), str(path))),
     ]
 
 
 @pytest.mark.long
-@pytest.mark.skipif(os.getuid() != 0, reason="whoever runs this is an ordinary user already")
+@pytest.mark.skipif(os.getuid() != 0, reason="this user is already an ordinary user")
 @pytest.mark.skipif(not (shutil.which("bwrap") and shutil.which("setpriv")), reason="needs bwrap and setpriv")
 @pytest.mark.parametrize("tests", [["attacks"], ["results", "jobs", "secrets"]], ids=" ".join)
 def test_the_sandbox_works_for_an_unprivileged_user(tests: list[str], tmp_path: Path):
