@@ -20,6 +20,7 @@ from aarlab.graph.run.replay import Replayed, Tools, replay_run
 from aarlab.graph.run.resume import resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.task_files import load_task_file
 from aarlab.tools.sandbox import SandboxMode
 
 
@@ -51,32 +52,46 @@ def run(
     return run_scenario(chosen, new_run_path(Path(out), chosen.name, chosen.seed).resolve(), sandbox=sandbox)
 
 
-def resume(run: str | Path | None = None) -> dict[str, Any]:
+def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = ()) -> dict[str, Any]:
     """Go on with a run that was broken off, and return its summary.
 
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
 
     Raises:
         ConfigError: There is none.
         RunOver: It has come to its end.
         Divergence: What happens now is not what is on tape.
     """
+    _load(task_files)
     return resume_run(find_run(None if run is None else str(run)))
 
 
-def replay(run: str | Path | None = None, *, tools: Tools = "tape") -> Replayed:
+def replay(run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()) -> Replayed:
     """Let a run happen again from its tape, and return what was compared; `tools="live"` measures every score again.
+
+    Args:
+        run: A run file, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
+        tools: Whether scores come from the run file, or are measured again and compared with it.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
 
     Raises:
         ConfigError: There is none.
         Divergence: What happens now is not what is on tape.
     """
+    _load(task_files)
     return replay_run(find_run(None if run is None else str(run)), tools)
 
 
 def fork(
-    run: str | Path, at: int, *, settings: Sequence[str] = (), seed: int | None = None, out: str | Path = DEFAULT_FOLDER
+    run: str | Path,
+    at: int,
+    *,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    out: str | Path = DEFAULT_FOLDER,
+    task_files: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
     """Let a run go on otherwise from the beginning of a round, and return the summary of the new one.
 
@@ -86,17 +101,24 @@ def fork(
         settings: Overrides as for `--set`, such as `structure=staged`, on top of how the run was configured.
         seed: Of what is random from there on; None: the run's own.
         out: Folder for the run file.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
 
     Raises:
         ConfigError: It cannot be forked there, or like this.
         Divergence: What happens now is not what is on tape.
     """
+    _load(task_files)
     parent = find_run(str(run))
     scenario = forked_scenario(parent, at, settings, seed)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
     with RunReader.open(parent) as file:
         mode = file.info().sandbox or "strict"
     return fork_run(parent, path, scenario, at=at, sandbox=mode)
+
+
+def _load(task_files: Sequence[str | Path]) -> None:
+    for path in task_files:
+        load_task_file(Path(path))
 
 
 def open_run(run: str | Path | None = None) -> RunReader:

@@ -10,6 +10,8 @@ from tool_drivers import VANILLA, RecordingSandbox
 
 from aarlab.memory.events import Panel
 from aarlab.scenarios import task_registry
+from aarlab.scenarios.task_registry import register_task_class
+from aarlab.scenarios.tasks.chat import Chat
 from aarlab.tools.evaluator import EvaluationResult, Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
 from aarlab.tools.sandbox import Sandbox
@@ -73,3 +75,12 @@ def test_the_cache_key_covers_code_worlds_task_and_knobs() -> None:
         score_key(task_registry.make_task("math"), [1, 2], shifted=False, code="a"),
     }
     assert len(keys) == 6
+
+
+def test_score_key_depends_on_the_version_of_a_task() -> None:
+    keys = set()
+    for version in ("acme 1.0", "acme 1.1"):
+        kind = type("Other", (Chat,), {"name": "other", "__module__": __name__})
+        task = register_task_class(kind, "a test", version)()
+        keys.add(score_key(task, [1], shifted=False, code="a"))
+    assert len(keys) == 2
