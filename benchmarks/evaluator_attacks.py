@@ -16,25 +16,7 @@ from scipy.stats import norm
 
 from aarlab.memory.seeds import seed_of
 from aarlab.scenarios import baselines, task
-from aarlab.scenarios.tasks import (
-    chat,
-    poisson,
-)
-from aarlab.scenarios.tasks import (
-    mlp as network,
-)
-from aarlab.scenarios.tasks import (
-    seeded_task as seeded,
-)
-from aarlab.scenarios.tasks import (
-    weak_teacher as teacher,
-)
-from aarlab.scenarios.tasks import (
-    weight_cache as cache,
-)
-from aarlab.scenarios.tasks import (
-    world_builder as assembly,
-)
+from aarlab.scenarios.tasks import chat, mlp, poisson, seeded_task, weak_teacher, weight_cache, world_builder
 
 HONEST = baselines.load()["vanilla_soft"].code
 """What the attacks start from: the plain weak-to-strong student."""
@@ -200,8 +182,8 @@ def flip_clusters(oracle: Oracle) -> str:
 
 # -- guessed seeds --------------------------------------------------------------------------------------------------
 
-_WORLD_MODULES = (task, network, poisson, cache, teacher, assembly, seeded, chat)
-"""The modules that make worlds of chat, in an order in which they can be loaded: anybody can read them."""
+_WORLD_MODULES = (task, mlp, poisson, weight_cache, weak_teacher, world_builder, seeded_task, chat)
+"""The public modules that make worlds of chat, in import order."""
 
 
 def regenerate(oracle: Oracle) -> str:
@@ -227,11 +209,19 @@ _honest = method
 {seed_of}
 
 SOURCES = {sources!r}
+
+class _Model:
+    pass  # replaces pydantic, which the sandbox lacks: class attributes hold the defaults
+
+
+_pydantic = sys.modules["pydantic"] = types.ModuleType("pydantic")
+_pydantic.BaseModel = _Model
+_pydantic.ConfigDict = _pydantic.Field = lambda **limits: None
 sys.modules["aarlab.scenarios.tasks"] = types.ModuleType("aarlab.scenarios.tasks")
 for _name, _source in SOURCES.items():
     _module = sys.modules[_name] = types.ModuleType(_name)
     exec(compile(_source, _name, "exec", dont_inherit=True), _module.__dict__)
-    if _name.endswith(".cache"):
+    if _name.endswith(".weight_cache"):
         _learned = {{}}
         def _cached(name, parameters, make):
             if name not in _learned:
