@@ -35,6 +35,8 @@ class TeamConfig(_Section):
     """Base models of single researchers that think with another than `model`, by name, such as `{r1: human/terminal}`;
     `planner` is whoever plans before the work begins.
     """
+    tools: list[str] = []
+    """Tools of installed packages that researchers have beside the built-in tools, by name; see docs/example-tool."""
     temperament: str = "varied"
     """Distribution from which simulated researchers draw their temperaments. With `@` and a seed behind it, such as
     `varied@7`, they are drawn from that seed instead of the run's own: the same researchers in other runs.
@@ -65,6 +67,16 @@ class TeamConfig(_Section):
             if agent not in (*self.names, "planner"):
                 raise ValueError(f"models names {agent!r}; there are {self.names[0]} to {self.names[-1]}, and planner")
         return self
+
+    @field_validator("tools")
+    @classmethod
+    def _names_installed_tools(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        if names and not is_recorded(info):
+            from aarlab.tools.tool_registry import load_tool
+
+            for name in names:
+                load_tool(name)
+        return list(dict.fromkeys(names))
 
     @field_validator("temperament")
     @classmethod

@@ -11,7 +11,7 @@ from aarlab.memory.messages import Json
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.session import AgentSession
-from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
+from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
 _Limit = Annotated[int, Field(ge=1, le=50)]
 _Text = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -284,32 +284,32 @@ async def _submit(session: AgentSession, args: Submit) -> ToolOutput:
 
 
 BOARD_TOOLS: tuple[Tool, ...] = (
-    Tool("read_board", "List findings on the idea board.", ReadBoard, fixed_cost("read"), _read_board),
-    Tool("search_board", "Find findings by words.", SearchBoard, fixed_cost("read"), _search_board),
+    Tool("read_board", "List findings on the idea board.", ReadBoard, "read", _read_board),
+    Tool("search_board", "Find findings by words.", SearchBoard, "read", _search_board),
     Tool(
         "grep_board",
         "Find the lines of findings, their methods included, that have this text in them.",
         GrepBoard,
-        fixed_cost("read"),
+        "read",
         _grep_board,
     ),
-    Tool("ask_librarian", "Ask the librarian what has been found.", AskLibrarian, fixed_cost("ask"), _ask_librarian),
+    Tool("ask_librarian", "Ask the librarian what has been found.", AskLibrarian, "ask", _ask_librarian),
     Tool(
         "read_findings",
         "Read findings in full: body, method, critiques, what they build on.",
         ReadFindings,
-        fixed_cost("read"),
+        "read",
         _read_findings,
     ),
-    Tool("post_finding", "Post a finding on the idea board.", PostFinding, fixed_cost("share"), _post_finding),
-    Tool("borrow", "Take the method of another's finding into your workspace.", Borrow, fixed_cost("read"), _borrow),
-    Tool("critique", "Say what is wrong with a finding, or missing.", Critique, fixed_cost("share"), _critique),
+    Tool("post_finding", "Post a finding on the idea board.", PostFinding, "share", _post_finding),
+    Tool("borrow", "Take the method of another's finding into your workspace.", Borrow, "read", _borrow),
+    Tool("critique", "Say what is wrong with a finding, or missing.", Critique, "share", _critique),
     Tool(
         "submit",
         "Put one of your results forward for the final: at the close the submitted results with the best development "
         "scores are scored again on fresh worlds, and the winner on held-out worlds. Your last submission stands.",
         Submit,
-        fixed_cost("share"),
+        "share",
         _submit,
     ),
 )

@@ -72,7 +72,7 @@ async def _run_experiment(
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:
         content["full_experiments_left"] = session.full_experiments_left
-    return ToolOutput(content, _summary(experiment), ok=result.error is None, work=result.completed_share)
+    return ToolOutput(content, _summary(experiment), ok=result.error is None, cost_share=result.completed_share)
 
 
 def evaluation_event(
@@ -105,10 +105,6 @@ def _summary(experiment: Experiment) -> str:
     return f"{experiment.fidelity} of {experiment.path}: PGR {experiment.pgr:.2f}{se}"
 
 
-def _cost_entry(args: RunExperiment) -> str:
-    return args.fidelity
-
-
 _LOG_DESCRIPTION = (
     "You also get a training log: how many items were kept, how far targets agree with the teacher, their entropy and "
     "balance, relations violated, warnings."
@@ -118,7 +114,7 @@ EXPERIMENT_TOOL = Tool(
     "Run a method on fresh worlds: a pilot on a single small one, which is noisy, a full experiment on several of full "
     f"size. You are told its PGR, and for a full experiment the standard error over worlds. {_LOG_DESCRIPTION}",
     RunExperiment,
-    _cost_entry,
+    lambda arguments: arguments.fidelity,
     _run_experiment,
 )
 

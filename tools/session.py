@@ -98,15 +98,19 @@ class AgentSession:
         self.id_counters[id_kind] = self.id_counters.get(id_kind, 0) + 1
         return f"{self.agent}.{id_kind}{self.id_counters[id_kind]}"
 
-    def spend(self, entry: str, *, share: float = 1.0) -> float:
-        """Advance the clock by a share of an entry of the cost table and return the hours."""
-        hours = self.costs[entry] * share
+    def hours_of(self, cost: str | float) -> float:
+        """Return the research hours of an entry of the cost table, or the number itself."""
+        return self.costs[cost] if isinstance(cost, str) else cost
+
+    def spend(self, cost: str | float, *, share: float = 1.0) -> float:
+        """Advance the clock by a share of a cost and return the hours."""
+        hours = self.hours_of(cost) * share
         self.hours += hours
         return hours
 
-    def can_afford(self, entry: str) -> bool:
-        """Return whether the remaining hours cover an entry of the cost table."""
-        return self.hours + self.costs[entry] <= self.budget_hours + 1e-9
+    def can_afford(self, cost: str | float) -> bool:
+        """Return whether the remaining hours cover a cost."""
+        return self.hours + self.hours_of(cost) <= self.budget_hours + 1e-9
 
     @property
     def full_experiments_left(self) -> int | None:

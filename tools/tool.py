@@ -1,4 +1,4 @@
-"""What a tool is: a name, a description, typed arguments, a price and a handler."""
+"""Definition of a tool: name, description, typed arguments, cost and handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,52 +12,57 @@ from aarlab.tools.session import AgentSession
 
 
 class Arguments(BaseModel):
-    """Base of all tool arguments: unknown ones are refused."""
+    """Base class of tool arguments. Unknown arguments are refused; field docstrings describe fields to the model."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class ToolError(Exception):
-    """The tool cannot do that. The message is for the agent: what was wrong and what would be right."""
+    """The call failed. The message is returned to the agent: it names the problem and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool answers."""
+    """Output of a handler."""
 
-    content: Json
+    content: dict[str, Json]
+    """JSON object that the agent gets."""
     summary: str
-    """One line for people."""
+    """One line for people, who see it in the event log."""
     ok: bool = True
-    work: float = 1.0
-    """Share of its price that the use takes: less where a part of the work was not done."""
+    """Whether the call succeeded."""
+    cost_share: float = 1.0
+    """Share of the cost that is charged, in [0, 1]; less than 1 if part of the work was not done."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that researchers can be given."""
+    """A tool of researchers."""
 
     name: str
     description: str
+    """What it does, for the model. It ends with a period."""
     arguments: type[Arguments]
-    cost_entry: Callable[[Any], str]
-    """Which entry of the cost table a use takes, from its arguments."""
+    cost: str | float | Callable[[Any], str]
+    """Research hours of a call: a number, an entry of the scenario's cost table, or a function from the arguments to an
+    entry.
+    """
     handler: Callable[[AgentSession, Any], Awaitable[ToolOutput]]
+    """Does the work, given the agent's session and the parsed arguments. Raises ToolError."""
 
     @cached_property
     def spec(self) -> ToolSpec:
-        """The tool as a model is shown it."""
+        """Name, description and JSON schema of the arguments, for the model."""
         return ToolSpec(self.name, self.description, self.arguments.model_json_schema())
 
     def parse(self, arguments: Mapping[str, Json]) -> Arguments:
-        """Check arguments that came from a model. Raises ToolError naming every fault."""
+        """Return the checked arguments of a call. Raises ToolError, which lists every fault."""
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:
             errors = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ToolError(f"{self.name}: {errors}") from None
 
-
-def fixed_cost(entry: str) -> Callable[[Any], str]:
-    """Return a price that is always the same entry of the cost table."""
-    return lambda _: entry
+    def cost_of(self, arguments: Arguments) -> str | float:
+        """Return the cost of a call: hours, or an entry of the cost table."""
+        return self.cost(arguments) if callable(self.cost) else self.cost

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from aarlab.memory.events import NotebookEntry
 from aarlab.tools.session import AgentSession
-from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput, fixed_cost
+from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
 _Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-/]*$", max_length=200)]
 _Text = Annotated[str, Field(max_length=60_000)]
@@ -73,10 +73,10 @@ WORKSPACE_TOOLS: tuple[Tool, ...] = (
         "write_file",
         "Write a file of your workspace, a method for instance.",
         WriteFile,
-        fixed_cost("write"),
+        "write",
         _write_file,
     ),
-    Tool("read_file", "Read a file of your workspace, or list them.", ReadFile, fixed_cost("read"), _read_file),
-    Tool("write_notebook", "Write into your own notebook.", WriteNotebook, fixed_cost("write"), _write_notebook),
-    Tool("read_notebook", "Read your own notebook.", ReadNotebook, fixed_cost("read"), _read_notebook),
+    Tool("read_file", "Read a file of your workspace, or list them.", ReadFile, "read", _read_file),
+    Tool("write_notebook", "Write into your own notebook.", WriteNotebook, "write", _write_notebook),
+    Tool("read_notebook", "Read your own notebook.", ReadNotebook, "read", _read_notebook),
 )

@@ -12,7 +12,7 @@ from aarlab.scenarios import baselines, toolkit
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
-from aarlab.tools.tool_calls import TOOLS
+from aarlab.tools.tool_registry import TOOLS, load_tool
 
 
 def update_setup(run: RunContext, session: AgentSession) -> None:
@@ -61,15 +61,11 @@ def starters() -> dict[str, str]:
 
 
 def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
-    """Return the tools that researchers are given, by name, in the order in which they are offered."""
-    resolved = scenario.structure.resolved()
-    tools = {
-        **TOOLS,
-        EXPERIMENT_TOOL.name: experiment_tool(
-            resolved.evaluation, full_experiment_cap=scenario.scoring.full_experiment_cap
-        ),
-    }
-    return {name: tool for name, tool in tools.items() if name not in resolved.withheld_tools}
+    """Return the tools of the researchers by name, in the order in which they see them."""
+    resolved, cap = scenario.structure.resolved(), scenario.scoring.full_experiment_cap
+    tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(resolved.evaluation, full_experiment_cap=cap)}
+    built_in = {name: tool for name, tool in tools.items() if name not in resolved.withheld_tools}
+    return built_in | {name: load_tool(name) for name in scenario.team.tools}
 
 
 def catalogue() -> str:

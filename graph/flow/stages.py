@@ -24,6 +24,7 @@ from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import call_tool
+from aarlab.tools.tool_registry import TOOLS
 
 METHOD_PATH = "method.py"
 """Workspace file that the workflow runs."""
@@ -57,9 +58,12 @@ class Stage:
         after = dict.fromkeys((think, _node_of(self.next_stage, first), first, END))
         return {think: FlowNode(self._think, (act,)), act: FlowNode(self._act, tuple(after))}
 
-    def select(self, tools: dict[str, Tool]) -> dict[str, Tool]:
-        """Return those of a researcher's tools, by name, that it has in this stage."""
-        return {name: tool for name, tool in tools.items() if name in self.tools}
+    def offers(self, tool_name: str) -> bool:
+        """Return whether a researcher has one of its tools in this stage. Tools of packages belong to every stage."""
+        return tool_name in self.tools or tool_name not in TOOLS
+
+    def _tools(self, run: RunContext) -> dict[str, Tool]:
+        return {name: tool for name, tool in run.tools.items() if self.offers(name)}
 
     async def _think(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
         """Call the base model; in the first turn after a message that explains the stage."""
@@ -68,14 +72,14 @@ class Stage:
         if state["turns"] == 0:
             session.record_decision("next_step", self.name)
             session.add_message(user_message(stage_message(self.name, **_prompt_values(self.name, session))))
-        await call_researcher(run, session, self.select(dict(run.tools)))
+        await call_researcher(run, session, self._tools(run))
         return {"next": f"{self.name}.act", "turns": state["turns"] + 1}
 
     async def _act(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
         """Execute the tool calls and end the stage, take another turn, or interrupt the stage for the next slice."""
         run = runtime.context
         session = run.sessions[state["agent"]]
-        tool_calls, tools = session.conversation.messages[-1].tool_calls, self.select(dict(run.tools))
+        tool_calls, tools = session.conversation.messages[-1].tool_calls, self._tools(run)
         results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
         if results:
             session.assigned = session.assigned and not completes_assignment(tool_calls, results)

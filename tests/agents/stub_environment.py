@@ -9,7 +9,7 @@ from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.agents.researcher import round_message, system_prompt
 from aarlab.memory.messages import Conversation, Message, ToolCall, ToolResult, ToolSpec, user_message
 from aarlab.scenarios import baselines, toolkit
-from aarlab.tools.tool_calls import TOOLS
+from aarlab.tools.tool_registry import TOOLS
 
 COSTS = {
     "think": 0.1, "read": 0.1, "write": 0.1, "share": 0.1, "ask": 0.2, "review": 0.2, "smoke": 0.1,

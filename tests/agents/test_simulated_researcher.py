@@ -18,7 +18,7 @@ from aarlab.memory.messages import Conversation
 from aarlab.scenarios import task_registry
 from aarlab.scenarios.task import SMOKE
 from aarlab.scenarios.toolkit import FAMILIES
-from aarlab.tools.tool_calls import TOOLS
+from aarlab.tools.tool_registry import TOOLS
 
 Open = Callable[[int, str], Model]
 OPEN: dict[str, Open] = {"researcher": SimulatedResearcher, "random": RandomSearch}

@@ -179,7 +179,7 @@ def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message
             case Prompted(role="researcher", message=message):
                 conversation = conversation.then(run.file.message(message))
             case Decision(decision="next_step", choice=stage) if stage in STAGES:
-                offered = tuple(tool for tool in given if tool.name in STAGES[stage].tools)
+                offered = tuple(tool for tool in given if STAGES[stage].offers(tool.name))
             case ModelCall(role="researcher"):
                 answer = run.file.message(event.reply)
                 yield Request(conversation, offered), event, answer

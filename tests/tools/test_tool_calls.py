@@ -6,12 +6,12 @@ import pytest
 from tool_drivers import VANILLA, TeamDriver
 
 from aarlab.memory.events import ToolExecution
-from aarlab.tools.tool_calls import TOOLS
+from aarlab.tools.tool_registry import TOOLS
 
 
 def test_an_unknown_tool_error_lists_the_known_tools(team: TeamDriver) -> None:
     output = team["r1"].refused("unknown_tool")
-    assert "there is no tool 'unknown_tool'" in output
+    assert "unknown tool 'unknown_tool'" in output
     assert all(name in output for name in TOOLS)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aarlab.memory.board import Board
@@ -11,7 +12,9 @@ from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator import Evaluator
 from aarlab.tools.sandbox import Job, JobResult, Sandbox
 from aarlab.tools.session import AgentSession
-from aarlab.tools.tool_calls import TOOLS, call_tool
+from aarlab.tools.tool import Tool
+from aarlab.tools.tool_calls import call_tool
+from aarlab.tools.tool_registry import TOOLS
 
 COSTS = {
     "think": 0.1, "read": 0.1, "ask": 0.2, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25,
@@ -45,9 +48,11 @@ class ResearcherDriver:
     def __init__(self, session: AgentSession) -> None:
         self.session = session
 
-    def try_tool(self, tool: str, *, refusal: str | None = None, **arguments: Any) -> tuple[bool, dict[str, Any]]:
+    def try_tool(
+        self, tool: str, *, refusal: str | None = None, tools: Mapping[str, Tool] = TOOLS, **arguments: Any
+    ) -> tuple[bool, dict[str, Any]]:
         """Use a tool and return whether that was an error, and what was told."""
-        result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), TOOLS, refusal=refusal))
+        result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), tools, refusal=refusal))
         return result.is_error, json.loads(result.content)
 
     def call_tool(self, tool: str, **arguments: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class TapeEvaluator:
     async def score_on_panel(
         self, methods: Mapping[str, str], panel: Panel, worlds: int, *, task: TaskFactory | None = None
     ) -> dict[str, EvaluationResult]:
-        """Return the recorded results on a panel by name, measured if missing. Raises EndOfTape without an evaluator."""
+        """Return the recorded results on a panel, measured if missing. Raises EndOfTape without an evaluator."""
         recorded_results = recorded_panel(self._file, methods, panel, worlds, task)
         missing = {name: code for name, code in methods.items() if name not in recorded_results}
         if missing:

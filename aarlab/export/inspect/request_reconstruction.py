@@ -44,7 +44,7 @@ class _CallerState:
     @property
     def visible_tools(self) -> tuple[ToolSpec, ...]:
         """The tools that a request contains at the current stage."""
-        return self.tools if self.stage is None else tuple(t for t in self.tools if t.name in STAGES[self.stage].tools)
+        return self.tools if self.stage is None else tuple(t for t in self.tools if STAGES[self.stage].offers(t.name))
 
 
 class RequestReconstructor:

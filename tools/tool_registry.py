@@ -1,0 +1,72 @@
+"""Tools by name: built-in ones and those of installed packages.
+
+A package adds a tool by an entry point of the group `aarlab.tools`, whose name is the tool's name and whose value is a
+`Tool`. `docs/example-tool` is a complete package. A scenario offers the tool to its researchers with `team.tools`.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+
+from aarlab.tools.board_tools import BOARD_TOOLS
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
+from aarlab.tools.tool import Tool
+from aarlab.tools.workspace_tools import WORKSPACE_TOOLS
+
+ENTRY_POINT_GROUP = "aarlab.tools"
+
+TOOLS: Mapping[str, Tool] = MappingProxyType(
+    {tool.name: tool for tool in (*BOARD_TOOLS, *WORKSPACE_TOOLS, EXPERIMENT_TOOL)}
+)
+"""Built-in tools by name, in the order in which researchers see them."""
+
+
+class UnknownTool(ValueError):
+    """No installed package has a tool of this name."""
+
+
+class UnusableTool(ValueError):
+    """The tool of a package cannot be loaded, or breaks a rule."""
+
+
+def installed_tools() -> list[str]:
+    """Return the names of the tools of installed packages, sorted. No package is imported."""
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def load_tool(name: str) -> Tool:
+    """Return the tool of an installed package.
+
+    Raises:
+        UnknownTool: No package has a tool of this name; the message lists the installed tools.
+        UnusableTool: It cannot be loaded, or breaks a rule; the message names the package.
+    """
+    points = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
+    if name in TOOLS and not points:
+        raise UnknownTool(f"{name!r} is a built-in tool, which researchers have without naming it; remove it here")
+    if not points:
+        installed = ", ".join(installed_tools()) or "none"
+        raise UnknownTool(f"no installed package has a tool {name!r}; installed tools: {installed}")
+    if len(points) > 1:
+        packages = " and ".join(sorted(_package(point) for point in points))
+        raise UnusableTool(f"several packages have a tool {name!r}: {packages}; uninstall all but one")
+    return _load(points[0])
+
+
+def _load(point: EntryPoint) -> Tool:
+    origin = f"the tool {point.name!r} of the package {_package(point)!r}"
+    if point.name in TOOLS:
+        raise UnusableTool(f"{origin} has the name of a built-in tool; choose another name")
+    try:
+        tool = point.load()
+    except Exception as error:
+        raise UnusableTool(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(tool, Tool):
+        raise UnusableTool(f"{origin} is not a Tool; see docs/example-tool")
+    if tool.name != point.name:
+        raise UnusableTool(f"{origin} is named {tool.name!r}; entry point and tool need the same name")
+    return tool
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
