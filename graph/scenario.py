@@ -1,4 +1,4 @@
-"""A scenario: everything that determines a run, apart from what live models say."""
+"""The scenario: everything that determines a run except the replies of live models."""
 
 from typing import Annotated
 
@@ -19,36 +19,36 @@ class _Section(BaseModel):
 
 
 class TeamConfig(_Section):
-    """Who researches."""
+    """The agents of a run and their base models."""
 
     researchers: Annotated[int, Field(ge=1, le=1000)] = 9
-    """How many researchers there are."""
+    """Number of researchers."""
     model: str = "simulated/researcher"
-    """Base model of the researchers, `provider/model`."""
+    """Base model of the researchers, as `provider/model`. `aarlab models` lists them."""
     reviewer: str = "simulated/reviewer"
-    """Base model of the reviewer, where the structure has one."""
+    """Base model of the reviewer. Used if the dial `review` is not none."""
     librarian: str = "simulated/librarian"
-    """Base model of the librarian, where the structure has one."""
+    """Base model of the librarian. Used if the dial `sharing` is query."""
     overseer: str = "simulated/overseer"
-    """Who oversees, where the structure has somebody."""
+    """Base model of the overseer, such as `human/terminal`. Used if the dial `oversight` is not none."""
     models: dict[str, str] = {}
-    """Base models of single researchers that think with another than `model`, by name, such as `{r1: human/terminal}`;
-    `planner` is whoever plans before the work begins.
+    """Base models of individual agents instead of `model`, by name: `r1`, `r2` and so on, and `planner`, which writes
+    directions or ideas before round 1. Example: `{r1: human/terminal}`.
     """
     tools: list[str] = []
     """Tools of installed packages that researchers have beside the built-in tools, by name; see docs/example-tool."""
     temperament: str = "varied"
-    """Distribution from which simulated researchers draw their temperaments. With `@` and a seed behind it, such as
-    `varied@7`, they are drawn from that seed instead of the run's own: the same researchers in other runs.
+    """Distribution of the temperaments of simulated researchers. They are drawn from the run's seed, or from a seed
+    given after `@`: with `varied@7`, runs with different seeds have the same researchers.
     """
 
     @property
     def names(self) -> list[str]:
-        """The researchers' names, r1, r2 and so on."""
+        """Names of the researchers: r1, r2 and so on."""
         return [f"r{i + 1}" for i in range(self.researchers)]
 
     def model_of(self, agent: str) -> str:
-        """Return the base model of a researcher, or of the planner."""
+        """Return the base model of a researcher or of the planner."""
         return self.models.get(agent, self.model)
 
     @field_validator("model", "reviewer", "librarian", "overseer")
@@ -65,7 +65,9 @@ class TeamConfig(_Section):
         for agent, model in self.models.items():
             self._names_a_model(model, info)
             if agent not in (*self.names, "planner"):
-                raise ValueError(f"models names {agent!r}; there are {self.names[0]} to {self.names[-1]}, and planner")
+                raise ValueError(
+                    f"models names the agent {agent!r}; expected {self.names[0]} to {self.names[-1]}, or planner"
+                )
         return self
 
     @field_validator("tools")
@@ -88,59 +90,61 @@ class TeamConfig(_Section):
 
 
 class StepCosts(_Section):
-    """Research hours that each kind of step takes."""
+    """Cost of each kind of step, in research hours."""
 
     think: Hours = 0.1
     """One call of the base model."""
     read: Hours = 0.1
-    """Reading or searching the board, a finding, a notebook or a file."""
+    """Reading or searching the board, a finding, the notebook or a file."""
     write: Hours = 0.1
-    """Writing a file or into the notebook."""
+    """Writing a file or a notebook entry."""
     ask: Hours = 0.2
-    """Asking the librarian."""
+    """One question to the librarian."""
     share: Hours = 0.1
-    """Posting, critiquing, nominating."""
+    """Posting, critiquing or nominating a finding."""
     review: Hours = 0.2
-    """Having a full run reviewed."""
+    """Review of a full run."""
     smoke: Hours = 0.1
-    """A smoke test."""
+    """One smoke test."""
     pilot: Hours = 0.25
-    """A pilot: one small world."""
+    """One pilot: a single small world."""
     full: Hours = 2.0
-    """A full experiment; one that fails at once costs the share of its worlds that were tried."""
+    """One full experiment. If it fails, it costs the share of its worlds that were run."""
 
     @model_validator(mode="after")
     def _think_costs_time(self) -> "StepCosts":
         if self.think <= 0:
-            raise ValueError("think must cost something, or an agent that only thinks would never come to its end")
+            raise ValueError(
+                "think must be greater than 0, otherwise an agent that only thinks never uses up its hours"
+            )
         return self
 
 
 class Scoring(_Section):
-    """How many fresh worlds stand behind each number."""
+    """Number of worlds behind each score, and the tasks for transfer."""
 
     full_worlds: Annotated[int, Field(ge=2, le=1024)] = 8
-    """Worlds of a full experiment."""
+    """Number of worlds of a full experiment."""
     finalists: Annotated[int, Field(ge=1, le=100)] = 3
-    """Findings scored again at the close before one is named best."""
+    """Number of findings that are scored again at the close; the one with the highest score is the winner."""
     final_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
-    """Fresh worlds of that second scoring."""
+    """Number of fresh worlds on which each finalist is scored."""
     screening_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
-    """Worlds, the same for every run, on which the best fixed baseline is chosen."""
+    """Number of worlds on which the best baseline is chosen. All runs use the same worlds."""
     heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
-    """Worlds of the held-out panel, the same for every run."""
+    """Number of worlds of the held-out panel. All runs use the same worlds."""
     shifted_worlds: Annotated[int, Field(ge=0, le=1024)] = 32
-    """Worlds of the shifted panel, whose task is shifted, the same for every run; 0 leaves it out."""
+    """Number of worlds of the shifted panel (another distribution). All runs use the same worlds. 0: no panel."""
     transfer_worlds: Annotated[int, Field(ge=0, le=1024)] = 8
-    """Worlds of each task in `transfer_tasks`, the same for every run; 0 turns transfer off."""
+    """Number of worlds of each task in `transfer_tasks`. All runs use the same worlds. 0: no transfer."""
     transfer_tasks: list[TaskChoice] = [TaskChoice(name=name) for name in ("chat", "math", "code", "digits")]
-    """Tasks on which the winner is scored unchanged, each a name or the fields of `task`; the run's own task is skipped."""
+    """Tasks on which the winner is scored unchanged, each a name or the fields of `task`, without the run's own."""
     full_experiment_cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
-    """Full experiments that each researcher may have scored where the structure caps them."""
+    """Number of scored full experiments per researcher. Applies if the dial `evaluation` is capped."""
     secret: str = ""
-    """Mixed into the seed of every world. Whoever knows this code can compute the worlds of a seed it can guess, labels
-    and all, and those of the common panels without guessing. Where researchers might, set something long and random;
-    runs that are to be compared share it.
+    """Secret that is mixed into the seed of every world. Without it, the worlds and labels of the common panels, and of
+    any seed that can be guessed, can be computed from aarlab's code. Set a long random text if researchers could do
+    that. Runs that are compared must share the secret.
     """
 
     @model_validator(mode="after")
@@ -152,12 +156,12 @@ class Scoring(_Section):
 
 
 class Scenario(_Section):
-    """One run, described."""
+    """Everything that determines a run except the replies of live models."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "quickstart"
-    """Names the run's file."""
+    """Name of the scenario, used in the name of the run file."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    """Everything random is derived from it."""
+    """Seed of all random draws of the run."""
     task: TaskChoice = TaskChoice()
     team: TeamConfig = TeamConfig()
     structure: Structure = Structure()
@@ -168,10 +172,10 @@ class Scenario(_Section):
 
     @classmethod
     def from_record(cls, data: Json) -> "Scenario":
-        """Return the scenario of a recorded run that is only looked at: its base models and prices need not be there.
+        """Return the scenario of a recorded run. Its base models and prices need not be available.
 
         Raises:
-            ValueError: It means nothing here (pydantic's ValidationError).
+            ValueError: The data are not a valid scenario (pydantic's ValidationError).
         """
         return cls.model_validate(data, context=RECORDED_CONTEXT)
 
@@ -188,7 +192,7 @@ class Scenario(_Section):
 
     @property
     def models_used(self) -> list[str]:
-        """The base models that somebody thinks with under this structure, each once."""
+        """Names of the base models that the agents of this structure use, without duplicates."""
         structure, team = self.structure, self.team
         used = [team.model_of(name) for name in team.names]
         used += [team.model_of("planner")] * structure.planned
@@ -204,13 +208,13 @@ class Scenario(_Section):
 
     @model_validator(mode="after")
     def _prices_are_known(self, info: ValidationInfo) -> "Scenario":
-        """Refuse a limit on dollars that could not be kept."""
+        """Reject a limit in dollars if a price is unknown."""
         if is_recorded(info) or (self.budget.usd is None and self.budget.usd_per_agent is None):
             return self
         unknown = [name for name in self.models_used if self.live.price(name) is None]
         if unknown:
             raise ValueError(
-                f"a limit in dollars cannot be kept where a price is not known: {', '.join(unknown)}. Limit "
-                "budget.tokens instead, or give the price in a file and name it in live.prices"
+                f"a limit in dollars needs the price of every base model; no price is known for {', '.join(unknown)}. "
+                "Limit budget.tokens instead, or set live.prices to a file with the price"
             )
         return self

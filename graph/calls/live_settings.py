@@ -1,4 +1,4 @@
-"""The section `live` of a scenario: how base models are asked that are not simulated."""
+"""The section `live` of a scenario: settings of live base models."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,45 +13,44 @@ from aarlab.agents.models.retrying import RetryPolicy
 
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-
 RECORDED_CONTEXT = {"recorded": True}
-"""Context in which the scenario of a recorded run is read: nobody is going to be asked, and nothing to be paid."""
+"""Validation context for the scenario of a recorded run, whose models and prices need not be available."""
 
 
 def is_recorded(info: ValidationInfo) -> bool:
-    """Tell whether a scenario is read in the context RECORDED."""
+    """Return whether validation uses RECORDED_CONTEXT."""
     return bool(info.context and info.context.get("recorded"))
 
 
 class LiveSettings(BaseModel):
-    """How live base models are asked. Simulated ones have no use for it."""
+    """Settings of live base models. Simulated models ignore them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     max_tokens: Annotated[int, Field(ge=1)] = 8192
-    """Most tokens of one answer, thinking included. The budget must have room for that many before each call."""
+    """Maximum number of tokens of one reply, thinking included. The budget must cover as many before each call."""
     effort: Literal["minimal", "low", "medium", "high", "xhigh", "max"] | None = None
-    """How hard the model should try, where it can be told; left out: its provider's default."""
+    """Reasoning effort, for models that support it. Not set: the provider's default."""
     thinking: Literal["default", "adaptive"] | Annotated[int, Field(ge=1024)] = "default"
-    """Whether Claude thinks before it speaks: as the model does by default, as it sees fit (adaptive), or, where a
-    model knows no other way, for at most so many tokens.
+    """Extended thinking of Claude models: the model's default, adaptive, or a maximum number of tokens for models that
+    need one.
     """
     reply_timeout_minutes: Minutes = 10.0
-    """Longest time for one answer; then the attempt has failed."""
+    """Timeout of one attempt, in minutes."""
     max_retry_minutes: Minutes = 30.0
-    """How long a provider that does not answer is waited for; then the run ends, and what there is is scored."""
+    """Maximum time for retries of one call, in minutes. After that the run stops and can be resumed."""
     compact_at: Annotated[int, Field(ge=4000)] | None = None
-    """Tokens of a researcher's conversation at which its base model sums the beginning up, which then goes out of it;
-    left out: when the provider says that the conversation is too long.
+    """Number of tokens of a researcher's conversation at which its base model summarises the beginning; the summary
+    replaces it. Not set: only if the provider rejects the conversation as too long.
     """
     base_urls: dict[str, str] = {}
-    """Where models are served, by provider or by model, such as `{openai: "http://localhost:8000/v1"}`; left out: at
-    the provider's own address.
+    """Addresses of servers by provider or model, such as `{openai: "http://localhost:8000/v1"}`. Others use the
+    provider's own address.
     """
     text_tools: list[str] = []
-    """Models that know no tools and get them in plain text."""
+    """Names of models without tool calling; they get the tools as text in the prompt."""
     prices: str | None = None
-    """A file of prices that goes before aarlab's own table; `aarlab models` shows both."""
+    """Path of a price file that takes precedence over aarlab's own prices; `aarlab models` shows both."""
 
     @field_validator("base_urls")
     @classmethod
@@ -59,10 +58,12 @@ class LiveSettings(BaseModel):
         for name, url in urls.items():
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(f"the address of {name} is not one that begins with http:// or https://")
-            # It is kept in the run file and shown.
+                raise ValueError(f"the address of {name} must begin with http:// or https://")
+            # Addresses are stored in the run file and shown on screens.
             if "@" in parts.netloc or parts.query:
-                raise ValueError(f"the address of {name} holds a password or a query; keys belong in the environment")
+                raise ValueError(
+                    f"the address of {name} contains a password or a query; set keys in the environment instead"
+                )
         return urls
 
     @field_validator("prices")
@@ -76,12 +77,12 @@ class LiveSettings(BaseModel):
     def _thinking_fits(self) -> "LiveSettings":
         if isinstance(self.thinking, int) and self.thinking >= self.max_tokens:
             raise ValueError(
-                f"thinking ({self.thinking}) leaves no room for an answer in max_tokens ({self.max_tokens})"
+                f"thinking ({self.thinking}) must be less than max_tokens ({self.max_tokens}), which includes the reply"
             )
         return self
 
     def model_settings(self, name: str) -> ModelSettings:
-        """Return how the base model of a name is asked."""
+        """Return the settings of the base model with a name."""
         return ModelSettings(
             max_tokens=self.max_tokens,
             effort=self.effort,
@@ -92,22 +93,22 @@ class LiveSettings(BaseModel):
         )
 
     def model(self, name: str) -> ModelInfo:
-        """Return the base model of a name, to be served as said here. Raises UnknownModel."""
+        """Return the base model with a name, configured with these settings. Raises UnknownModel."""
         return find_model(name, self.model_settings(name))
 
     def compact_at_for(self, name: str) -> int | None:
-        """Return the tokens at which a conversation with the base model of a name is compacted; None: at no number."""
+        """Return the number of tokens at which a model's conversation is compacted; None: no such number."""
         return None if name.startswith("simulated/") else self.compact_at
 
     def price(self, name: str) -> Price | None:
-        """Return what the base model of a name costs, None if that is not known."""
+        """Return the price of the base model with a name; None if it is unknown."""
         info = self.model(name)
         own = read_prices(Path(self.prices)).price(name) if self.prices is not None else None
-        # Another server than the provider's has prices of its own.
+        # The listed prices are those of the provider's own server.
         listed = default_prices().price(name) if info.address is None else None
         return own or info.price or listed
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """How long providers are waited for."""
+        """How failed calls are retried."""
         return RetryPolicy(max_total_s=60 * self.max_retry_minutes)

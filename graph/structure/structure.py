@@ -64,7 +64,7 @@ class Structure(BaseModel):
     )
     """Whose findings reach whom."""
     review: Literal["none", "advisory", "gate"] = "none"
-    """Whether a reviewer comments on findings (advisory) and must also approve full runs (gate)."""
+    """No review, comments on findings, or approval of full runs."""
     oversight: Literal["none", "checkpoint", "gate"] = "none"
     """Whether a person is asked if the work continues (checkpoint) or which findings are shared (gate)."""
     evaluation: Literal["guarded", "capped", "open"] = "guarded"

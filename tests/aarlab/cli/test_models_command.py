@@ -108,7 +108,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(aarlab: Aarlab, 
     done = aarlab("validate", "my.yaml")
     assert done.exit_code == 2
     assert "my.yaml:2: live.base_urls" in done.stderr
-    assert "holds a password or a query; keys belong in the environment" in done.stderr
+    assert "contains a password or a query; set keys in the environment instead" in done.stderr
     assert "hunter2" not in done.output
 
 

@@ -44,7 +44,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:2: team.researchers
               problem   invalid value '9'
-              expected  a whole number of 1 or more and at most 1000 (How many researchers there are.)
+              expected  a whole number of 1 or more and at most 1000 (Number of researchers.)
             """,
         ),
         (
@@ -52,7 +52,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:1: team.researchers
               problem   invalid value true
-              expected  a whole number of 1 or more and at most 1000 (How many researchers there are.)
+              expected  a whole number of 1 or more and at most 1000 (Number of researchers.)
             """,
         ),
         (
@@ -69,7 +69,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:2: structure.review
               problem   invalid value 'gat'
-              expected  one of none, advisory, gate
+              expected  one of none, advisory, gate (No review, comments on findings, or approval of full runs.)
               fix       did you mean gate?
             """,
         ),
