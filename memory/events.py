@@ -1,8 +1,7 @@
-"""What can happen in a run. One frozen record per kind of event; the run file's views are made from these definitions.
+"""The kinds of events of a run, one frozen dataclass each. The run file's SQL views are made from their fields.
 
-A *stream* is the sequence of events of one agent (or of the team as a whole), numbered from 0. Events of one stream
-are in order; events of different streams of the same round happened side by side, so nothing may depend on their
-interleaving.
+A *stream* is the sequence of events of one agent, or of the team, numbered from 0. Agents work concurrently within a
+round, so nothing may depend on how the events of different streams interleave.
 """
 
 import json
@@ -15,10 +14,10 @@ from aarlab.memory.messages import Json
 from aarlab.memory.run_file_errors import SchemaError
 
 TEAM = "team"
-"""The stream of what happens to the team as a whole: rounds, publications, the close."""
+"""Stream of the events of the whole team: rounds, publications, the close."""
 
 Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner", "summariser"]
-"""In what part a base model is asked; a summariser is a researcher who sums its own conversation up."""
+"""Role in which a base model is called. The summariser is a researcher's model that summarises its own conversation."""
 FindingType = Literal["hypothesis", "result", "insight", "error"]
 EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
@@ -76,25 +75,25 @@ class LogEntry(Generic[E_co]):
 
 @dataclass(frozen=True, slots=True)
 class AgentSetup(Event):
-    """A researcher or reviewer was told who it is and what it may do."""
+    """An agent got its system prompt and tools."""
 
     kind: ClassVar[str] = "agent_setups"
     role: Role
     model: str
-    """`provider/model` it thinks with."""
+    """Base model, `provider/model`."""
     system: str
     """Hash of the system prompt in `texts`."""
     tools: str
     """Hash of the tool definitions in `texts`."""
     direction: str | None
-    """The direction it was given, None if it was given none."""
+    """Assigned direction; None without one."""
     neighbours: list[str] | None = None
-    """The researchers whose findings reach it; None: everybody's do, or nobody's if nothing is shared."""
+    """Researchers whose published findings it sees; None: all of them, or none if findings are not shared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompted(Event):
-    """A message was put before an agent: the opening of a round, or the results of its tools."""
+    """An agent received a message: the message of a round, or the results of its tool calls."""
 
     kind: ClassVar[str] = "prompts"
     role: Role
@@ -104,109 +103,109 @@ class Prompted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelCall(Event):
-    """A base model was asked and answered."""
+    """A base model answered a request."""
 
     kind: ClassVar[str] = "model_calls"
     role: Role
     model: str
     """Id of the model as served."""
     request: str
-    """Hash over the whole conversation and the tools offered."""
+    """Hash of the whole conversation and the tools offered."""
     reply: str
     """Hash in `messages`."""
     stop_reason: str
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
-    """None: the price is not known."""
+    """US dollars; None if the price is unknown."""
     cost_hours: float
     cache_read_tokens: int = 0
-    """Of the input: what came from the provider's cache."""
+    """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
-    """Of the input: what was put into the provider's cache."""
+    """Input tokens written to the provider's cache."""
 
     def to_json(self) -> dict[str, Json]:
-        """Return the fields as JSON values. Where there is no cache nothing is said about it."""
+        """Return the fields as JSON values, without cache fields that are 0."""
         fields = Event.to_json(self)
         return {name: value for name, value in fields.items() if value or not name.startswith("cache_")}
 
 
 @dataclass(frozen=True, slots=True)
 class FailedModelCall(Event):
-    """A base model was asked in vain, and asked again or given up. What is known of the cost has been paid."""
+    """A request to a base model failed; it was retried or given up. Its known cost counts against the budget."""
 
     kind: ClassVar[str] = "failed_model_calls"
     role: Role
     model: str
-    """`provider/model` that was asked."""
+    """`provider/model`."""
     fault: str
-    """What went wrong."""
+    """Error message."""
     input_tokens: int
-    """Of a stream that broke off: what it said before."""
+    """Tokens of an interrupted stream, as far as it reported them."""
     output_tokens: int
     cost_usd: float | None
-    """None: the price is not known."""
+    """US dollars; None if the price is unknown."""
     waited_s: float
-    """Seconds that were waited before the next attempt; 0 if there was none."""
+    """Seconds waited before the next attempt; 0 if there was none."""
     cache_read_tokens: int = 0
-    """Of the input: what came from the provider's cache."""
+    """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
-    """Of the input: what was put into the provider's cache."""
+    """Input tokens written to the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction(Event):
-    """A researcher's conversation had become too long: its model summed the beginning up, which was then left out.
+    """The beginning of a researcher's conversation was replaced by a summary, because it had become too long.
 
-    The conversation goes on as the system prompt, the summary, and the messages that were kept.
+    The conversation continues as system prompt, summary and the messages that were kept.
     """
 
     kind: ClassVar[str] = "compactions"
     dropped: int
-    """Messages that were left out, from the first on."""
+    """Number of messages removed, from the first on."""
     kept: int
-    """Messages that follow the summary as they were."""
+    """Number of messages kept after the summary."""
     tokens: int
-    """Of the last request that was answered, and its answer."""
+    """Tokens of the last answered request and its reply."""
     rejected_request: str | None
-    """Hash of the request that the provider refused as too long; None: `live.compact_at` was reached."""
+    """Hash of the request that the provider rejected as too long; None if `live.compact_at` was reached."""
     summary: str
-    """Hash in `messages` of what is told in the place of the messages that were left out."""
+    """Hash in `messages` of the message that replaces the removed ones."""
     text: str
-    """What the model wrote down; empty if it wrote nothing."""
+    """The summary that the model wrote; empty if it wrote none."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitReached(Event):
-    """A budget, or the patience with a provider, came to its end, and with it somebody's work."""
+    """A limit of the budget, or of a model's context, ended an agent's work or the run."""
 
     kind: ClassVar[str] = "limits"
     field: str
-    """The scenario's field, such as `budget.usd`."""
+    """Field of the scenario, such as `budget.usd`."""
     agent: str
-    """Whose call it was that could not be made."""
+    """Agent whose call exceeded the limit."""
     ends_run: bool
-    """Whether the whole run ends with it; else only this researcher's work does."""
+    """Whether the run ends; else only this researcher's work ends."""
     message: str
-    """The sentence for people."""
+    """Sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolExecution(Event):
-    """A tool was used. Arguments and result stand in the messages before and after."""
+    """A tool call was executed. The messages before and after it have its arguments and its result."""
 
     kind: ClassVar[str] = "tool_executions"
     tool_call_id: str
     tool: str
     ok: bool
     summary: str
-    """One line for people."""
+    """One line for the user."""
     cost_hours: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decision(Event):
-    """Something was decided; realised autonomy counts by whom."""
+    """A decision was taken. Realised autonomy is the share of decisions taken by agents."""
 
     kind: ClassVar[str] = "decisions"
     decision: DecisionKind
@@ -216,32 +215,32 @@ class Decision(Event):
 
 @dataclass(frozen=True, slots=True)
 class Experiment(Event):
-    """A method was run by its researcher."""
+    """A researcher ran a method."""
 
     kind: ClassVar[str] = "experiments"
     id: str
     path: str
-    """Workspace file that held the method."""
+    """Workspace file of the method."""
     code: str
     """Hash of the method's code in `texts`."""
     fidelity: Fidelity
     error: str | None
-    """What went wrong, None if it ran."""
+    """Error message; None if the method ran."""
     pgr: float | None
-    """Mean over the worlds, as it was told; None after an error and for a smoke test."""
+    """Mean over worlds, rounded as the researcher sees it; None after an error and for a smoke test."""
     se: float | None
     """Standard error of the mean over worlds; None for fewer than two worlds."""
     log: list[dict[str, Any]]
-    """The training log, averaged over worlds: signals that need no label."""
+    """Training log, averaged over worlds. It has no signals that need labels."""
     work: float = 1.0
-    """Share of the planned worlds that it was run on, in (0, 1]; less than 1 where it failed on the first."""
+    """Share of the planned worlds that the method ran on, in (0, 1]; below 1 if it failed on the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(Event):
-    """The evaluator's ledger: labels were consulted, for whom the stream says, how often the number of entries.
+    """The evaluator scored a method against labels, for the agent of the stream.
 
-    Baselines and the close have their entries too.
+    Baselines and the close are included, so the number of events is how often labels were used.
     """
 
     kind: ClassVar[str] = "evaluations"
@@ -258,14 +257,14 @@ class Evaluation(Event):
     weak_acc: float | None
     strong_acc: float | None
     shuffled_pgr: float | None = None
-    """What is left of `pgr` when the teacher's labels are shuffled; None where that was not tried."""
+    """PGR with shuffled teacher labels; None if it was not measured."""
     task: str | None = None
-    """The other task it was transferred to; None: it is the run's own."""
+    """Task of the transfer panel; None: the run's own task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding(Event):
-    """A post on the board."""
+    """A finding was posted on the board."""
 
     kind: ClassVar[str] = "findings"
     id: str
@@ -274,9 +273,9 @@ class Finding(Event):
     title: str
     body: str
     family: str
-    """Method family, as the author declares it."""
+    """Method family, as declared by the author."""
     experiment: str | None
-    """The experiment it reports on."""
+    """Id of the experiment that it reports."""
     code: str | None
     """Hash of that experiment's method in `texts`."""
     fidelity: Fidelity | None
@@ -286,20 +285,21 @@ class Finding(Event):
 
 @dataclass(frozen=True, slots=True)
 class Edge(Event):
-    """How one thing on the board came from, or speaks about, another."""
+    """A finding builds on another one, or an agent criticised a finding."""
 
     kind: ClassVar[str] = "edges"
     relation: EdgeKind
     source: str
-    """The later: a finding; for a critique the agent who wrote it."""
+    """Id of the later finding; for a critique, the agent that wrote it."""
     target: str
-    """The earlier: a finding."""
+    """Id of the earlier finding."""
     text: str
+    """Text of a critique; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Borrowed(Event):
-    """A researcher took the method of another's finding into its workspace."""
+    """A researcher copied the method of a finding into its workspace."""
 
     kind: ClassVar[str] = "borrowed"
     finding: str
@@ -316,7 +316,7 @@ class Published(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReviewDecision(Event):
-    """The reviewer let a full run pass, or did not."""
+    """The reviewer approved or rejected a full experiment."""
 
     kind: ClassVar[str] = "review_decisions"
     code: str
@@ -328,45 +328,45 @@ class ReviewDecision(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanItem(Event):
-    """Something the base model wrote before the work began: an idea of the pool, or a direction."""
+    """The planner wrote an idea for the pool, or a direction."""
 
     kind: ClassVar[str] = "plan_items"
     id: str
     text: str
     families: list[str]
-    """Method families that a direction points at, as its author says; empty for an idea."""
+    """Method families that a direction covers, as declared by the planner; empty for an idea."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkAssigned(Event):
-    """A researcher was told what to try next."""
+    """A researcher was assigned its next piece of work."""
 
     kind: ClassVar[str] = "assignments"
     number: int
     text: str
     idea: str | None
-    """The idea of the pool; None if evolution chose."""
+    """Id of the pool's idea; None for an evolutionary assignment."""
     parent: str | None
-    """The finding to be changed; None for an idea of the pool, or where nothing is known yet."""
+    """Id of the finding to change; None for an idea of the pool, or while there is no finding."""
     mutation: str | None
     """tune, insert, remove, replace or cross; None for an idea of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class OversightDecision(Event):
-    """A person was asked, and decided."""
+    """The overseer decided how the run continues."""
 
     kind: ClassVar[str] = "oversight_decisions"
     action: Literal["proceed", "stop", "release"]
     findings: list[str]
-    """Released findings."""
+    """Ids of the released findings."""
     note: str
-    """For the team; empty if there was nothing to say."""
+    """Message to the team; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileWritten(Event):
-    """A file of a researcher's workspace got new content."""
+    """A researcher wrote a file of its workspace."""
 
     kind: ClassVar[str] = "files"
     path: str
@@ -376,7 +376,7 @@ class FileWritten(Event):
 
 @dataclass(frozen=True, slots=True)
 class NotebookEntry(Event):
-    """A researcher wrote into its own notebook."""
+    """A researcher wrote an entry into its notebook."""
 
     kind: ClassVar[str] = "notebook"
     text: str
@@ -384,7 +384,7 @@ class NotebookEntry(Event):
 
 @dataclass(frozen=True, slots=True)
 class Nomination(Event):
-    """A researcher put one of its results forward for the final; its last nomination stands."""
+    """A researcher nominated one of its results for the close. Its last nomination counts."""
 
     kind: ClassVar[str] = "nominations"
     finding: str
@@ -392,7 +392,7 @@ class Nomination(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoundStarted(Event):
-    """A slice of research time began for everybody."""
+    """A round started: a slice of research time for each researcher."""
 
     kind: ClassVar[str] = "rounds"
     end_hours: float
@@ -401,23 +401,23 @@ class RoundStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunClosed(Event):
-    """The run came to its end and was scored."""
+    """The run was closed and scored."""
 
     kind: ClassVar[str] = "run_results"
     best: str | None
-    """Id of the winning finding, None if no result could be scored."""
+    """Id of the winning finding; None if no result could be scored."""
     baseline: str | None
-    """`baseline:NAME` of the best baseline, on the same worlds."""
+    """`baseline:NAME` of the best baseline on the same worlds."""
     cost_hours: float
-    """Research hours of scoring the finalists again."""
+    """Research hours for scoring the finalists again."""
     leader_at_quarter: str | None = None
-    """The finding that led by development score when a quarter of the budget was used; None if there was none."""
+    """Id of the finding with the best development score at a quarter of the budget; None if there was none."""
     leader_at_half: str | None = None
-    """The same when half of it was used."""
+    """The same at half of the budget."""
 
 
 def decode_event(kind: str, data: str) -> Event:
-    """Return the event of a row of the log, given its kind and its JSON. Raises SchemaError if it is none."""
+    """Return the event of a row of the log, given its kind and JSON. Raises SchemaError if it is not a known event."""
     try:
         return EVENT_CLASS_BY_KIND[kind](**json.loads(data))
     except (KeyError, TypeError, ValueError) as error:

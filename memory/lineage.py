@@ -1,18 +1,18 @@
-"""Where ideas came from: the findings of a run and the edges between them as a networkx graph."""
+"""The lineage of ideas: findings and the edges between them as a networkx graph."""
 
 import networkx as nx
 
 from aarlab.memory.board import Board
 
 INHERITING_RELATIONS = ("borrows", "refines", "replicates")
-"""Relations by which a finding has something from another; a critique only speaks about it."""
+"""Relations in which the later finding takes something from the earlier one. A critique does not."""
 
 
 def lineage(board: Board) -> "nx.MultiDiGraph[str]":
     """Return a graph whose nodes are findings and whose edges lead from the later finding to the earlier one.
 
-    A critique leads from the agent who wrote it, a node of type "agent". Findings carry author, type, title, family,
-    round, pgr (None where there is none); edges carry relation and text.
+    The source of a critique is the agent that wrote it, a node of type "agent". Findings have author, type, title,
+    family, round and pgr (None without a score). Edges have relation and text.
     """
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     for post in board.posts():
@@ -21,7 +21,7 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
             finding.id, author=finding.author, type=finding.type, title=finding.title,
             family=finding.family, round=post.round, pgr=finding.pgr,
         )  # fmt: skip
-    for edge in (board_edge.edge for board_edge in board.edges()):
+    for edge in (entry.event for entry in board.edges()):
         if edge.source not in graph:
             graph.add_node(edge.source, type="agent")
         graph.add_edge(edge.source, edge.target, key=edge.relation, relation=edge.relation, text=edge.text)
@@ -29,7 +29,7 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
 
 
 def ancestors(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:
-    """Return every finding that `finding` inherits from, nearest first."""
+    """Return all findings that `finding` inherits from, directly or indirectly, nearest first."""
     inherits = nx.DiGraph((a, b) for a, b, relation in graph.edges(keys=True) if relation in INHERITING_RELATIONS)
     if finding not in inherits:
         return []

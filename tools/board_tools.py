@@ -142,16 +142,12 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
         entry["log"] = experiment_log(session.file, finding)
     # Others' remarks of this very round are not known to anybody but their authors yet.
     edges = [
-        board_edge
-        for board_edge in session.board.edges(of=finding.id)
-        if board_edge.by == session.agent or board_edge.round < session.round
+        (edge_entry.stream, edge_entry.event)
+        for edge_entry in session.board.edges(of=finding.id)
+        if edge_entry.stream == session.agent or edge_entry.round < session.round
     ]
-    entry["critiques"] = [
-        {"by": board_edge.by, "text": board_edge.edge.text}
-        for board_edge in edges
-        if board_edge.edge.relation == "critiques"
-    ]
-    entry["builds_on"] = [board_edge.edge.target for board_edge in edges if board_edge.edge.source == finding.id]
+    entry["critiques"] = [{"by": agent, "text": edge.text} for agent, edge in edges if edge.relation == "critiques"]
+    entry["builds_on"] = [edge.target for _, edge in edges if edge.source == finding.id]
     return entry
 
 

@@ -96,8 +96,7 @@ def ancestry(board: Board, finding: str, *, max_steps: int = 6) -> list[str]:
     seen, frontier = {finding}, [finding]
     while frontier:
         here = frontier.pop(0)
-        for board_edge in board.edges(of=here):
-            edge = board_edge.edge
+        for edge in (entry.event for entry in board.edges(of=here)):
             if edge.source != here or edge.relation not in INHERITING_RELATIONS or edge.target in seen:
                 continue
             seen.add(edge.target)

@@ -126,8 +126,8 @@ def test_edges_are_found_from_both_ends(team: Team) -> None:
         team.post(finding)
     team.link("borrows", "r2.f1", "r1.f1", by="r2")
     team.link("critiques", "r3", "r2.f1", by="r3")
-    assert [link.by for link in team.board.edges(of="r2.f1")] == ["r2", "r3"]
-    assert [link.by for link in team.board.edges(of="r1.f1")] == ["r2"]
+    assert [link.stream for link in team.board.edges(of="r2.f1")] == ["r2", "r3"]
+    assert [link.stream for link in team.board.edges(of="r1.f1")] == ["r2"]
     assert team.board.edges(of="r3.f1") == []
 
 
@@ -137,7 +137,7 @@ def test_edges_are_ordered_by_round_and_agent(team: Team, arrival: tuple[int, ..
     for index in arrival:
         agent, round = expected[index]
         team.link("critiques", agent, "r1.f1", by=agent, round=round)
-    assert [(link.by, link.round) for link in team.board.edges()] == expected
+    assert [(link.stream, link.round) for link in team.board.edges()] == expected
 
 
 # -- leaderboard ----------------------------------------------------------------------------------------------------
