@@ -1,4 +1,4 @@
-"""Make a run file from a run that was exported as JSON Lines. The file appears only if every check succeeds."""
+"""Create a run file from a run that was exported as JSON Lines. The file appears only if every check succeeds."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _COUNT_FIELDS = {"message": "messages", "text": "texts", "event": "events"}
 
 
 def import_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
-    """Make a run file in a folder, named after the id of the run, and return its path.
+    """Create a run file in a folder, named after the id of the run, and return its path.
 
     Args:
         lines: What `write_jsonl` wrote.
@@ -62,8 +62,8 @@ def _header(records: Iterator[_LocatedRecord], name: str) -> dict[str, Json]:
     for field, supported in (("version", FORMAT_VERSION), ("schema", SCHEMA_VERSION)):
         number = header.get(field)
         if type(number) is not int or number != supported:
-            allowed = f"{supported}. Import the file with the aarlab that exported it"
-            raise InvalidRunData(where, f"{field} {number!r}, from another version of aarlab", allowed)
+            expected = f"{supported}. Import the file with the aarlab that exported it"
+            raise InvalidRunData(where, f"{field} {number!r}, from another version of aarlab", expected)
     run_id = header["run"].get("run_id") if isinstance(header.get("run"), dict) else None
     if not isinstance(run_id, str) or not run_id or Path(run_id).name != run_id or run_id.startswith("."):
         raise InvalidRunData(where, f"the run id {run_id!r}", "an id that can be a file name")

@@ -151,7 +151,7 @@ def test_changes_with_valid_chain_hashes_fail_other_checks(aarlab: Aarlab, run: 
 
 
 @pytest.mark.parametrize(("field", "found"), [("schema", SCHEMA_VERSION + 1), ("version", 3)])
-def test_a_file_of_a_newer_version_names_the_version(aarlab: Aarlab, run: Path, field: str, found: int) -> None:
+def test_a_file_of_another_version_is_refused(aarlab: Aarlab, run: Path, field: str, found: int) -> None:
     path = exported(aarlab, "--format", "jsonl")
     header, *rest = records_of(path)
     write_with_new_chain_hashes([{**header, field: found}, *rest], path)
