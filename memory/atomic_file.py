@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, and rename it to `path` when the block ends.
+    """Yield a temporary path with the name of `path`, and rename it to `path` when the block ends.
 
-    The block creates a file or a folder there. If it raises, the temporary file or folder is deleted and `path` stays
-    as it was. Missing parent folders of `path` are created.
+    The block creates a file or a folder there. The temporary path is in a new hidden folder beside `path`, which is
+    deleted in the end. If the block raises, `path` stays as it was. Missing parent folders of `path` are created.
 
     Args:
         path: The file or folder to write.
@@ -24,7 +24,9 @@ def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     _require_new(path, replace=replace)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    folder.mkdir()
+    temporary = folder / path.name
     try:
         yield temporary
         if temporary.is_file():
@@ -33,10 +35,7 @@ def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
         _require_new(path, replace=replace)
         os.replace(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
 def _require_new(path: Path, *, replace: bool) -> None:

@@ -54,7 +54,7 @@ def export(run: str | None, format_: str, out: str | None, patterns: tuple[str, 
             raise ConfigError([Fault("--out -", None, problem, "--format jsonl without --json, or a path")])
         redaction = _redaction(patterns)
         target = default_path(path, format) if out is None else Path(out or ".")
-        with _run_errors_as_faults(path), stderr_console().status("writing"):
+        with _errors_as_faults(path, target), stderr_console().status("writing"):
             if out == "-":
                 _write_to_stdout(path, redaction)
             else:
@@ -91,10 +91,15 @@ def _redaction(patterns: tuple[str, ...]) -> Redaction:
 
 
 @contextmanager
-def _run_errors_as_faults(path: Path) -> Iterator[None]:
-    """Turn the errors of a run file that cannot be exported into ConfigError."""
+def _errors_as_faults(path: Path, target: Path) -> Iterator[None]:
+    """Turn the errors of a run file that cannot be read, and of a target that cannot be written, into ConfigError."""
     try:
         yield
+    except FileExistsError:
+        raise ConfigError([Fault(str(target), None, "the path exists already", "a new path: --out PATH")]) from None
+    except OSError as error:
+        problem = f"the export cannot be written ({error.strerror or error})"
+        raise ConfigError([Fault(str(target), None, problem, "a path that can be written: --out PATH")]) from None
     except SchemaError as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
     except InvalidRunData as error:

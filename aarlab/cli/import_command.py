@@ -30,8 +30,10 @@ def import_(file: str, out: str, as_json: bool) -> None:
             raise ConfigError([Fault(error.where, None, error.problem, error.expected)]) from None
         except UnicodeDecodeError:
             raise ConfigError([Fault(name, None, "the file is not UTF-8 text", "an exported run")]) from None
+        except FileExistsError as error:
+            raise ConfigError([Fault(name, None, str(error), "another folder: --out DIR")]) from None
         except OSError as error:
-            raise ConfigError([Fault(name, None, error.strerror or str(error), "an exported run")]) from None
+            raise ConfigError([Fault(error.filename or name, None, error.strerror or str(error), None)]) from None
         with RunReader.open(path) as run:
             digest = run.digest()
     if as_json:

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from aarlab.export.atomic_output import atomic_output
 from aarlab.export.jsonl_records import (
     EVENT_COLUMNS,
     FORMAT,
@@ -15,6 +14,7 @@ from aarlab.export.jsonl_records import (
     to_column,
     verified_records,
 )
+from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.events import EVENT_CLASS_BY_KIND
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.migrations import create_schema
@@ -36,7 +36,8 @@ def import_jsonl(lines: IO[str], name: str, folder: Path) -> Path:
 
     Raises:
         InvalidRunData: A record is missing, was changed, or was written by another version of the format.
-        ConfigError: A run file of this name exists, or it cannot be written.
+        FileExistsError: A run file of this name exists.
+        OSError: The run file cannot be written.
     """
     records = verified_records(lines, name)
     header = _header(records, name)

@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from aarlab.export.atomic_output import atomic_output
 from aarlab.export.formats import ExportFormat, load
 from aarlab.export.jsonl_export import write_jsonl
 from aarlab.export.jsonl_import import import_jsonl
 from aarlab.export.redaction import Redaction
+from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.run_reader import RunReader
 
 
@@ -20,7 +20,9 @@ def export_run(run: Path, format: ExportFormat, target: Path, redaction: Redacti
     """Write a run file to a new file or folder at `target`.
 
     Raises:
-        ConfigError: `target` exists or cannot be written, or the format needs an extra that is not installed.
+        ConfigError: The format needs an extra that is not installed.
+        FileExistsError: `target` exists.
+        OSError: `target` cannot be written.
         InvalidRunData: The run file is damaged, or the redaction matches a name that other records refer to.
         sqlite3.DatabaseError: The run file cannot be read.
     """

@@ -11,6 +11,7 @@ from aarlab.memory.file_lock import FileLock, FileLocked
 def test_output_appears_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file.txt"
     with atomic_output(path) as temporary:
+        assert temporary.name == "file.txt"
         temporary.write_text("text")
         assert not path.exists()
     assert [item.name for item in path.parent.iterdir()] == ["file.txt"]

@@ -165,11 +165,11 @@ def test_nothing_is_overwritten_and_no_temporary_file_is_left(aarlab: Aarlab, ru
         before = exported(aarlab, "--format", name)
         again = aarlab("export", "run.db", "--format", name)
         assert again.exit_code == 2
-        assert "that is there already" in again.output
+        assert "exists already" in again.output
         assert before.exists()
     assert aarlab("import", "run.jsonl").exit_code == 0
-    assert "a file that is there already" in aarlab("import", "run.jsonl").output
-    assert not [path for path in Path().rglob("*") if "half" in path.name]
+    assert "exists already" in aarlab("import", "run.jsonl").output
+    assert not [path for path in Path().rglob("*") if "partial" in path.name]
 
 
 def test_a_damaged_run_file_is_refused(aarlab: Aarlab, run: Path) -> None:

@@ -164,7 +164,8 @@ def test_the_inspect_viewer_shows_all_spans_and_messages(
     with Browser(tmp_path / "profile") as browser:
         sample = browser.text(page, lambda text: lanes <= set(text.split()))
         call = browser.text(
-            f"{page}/samples/transcript?event=r7.{first.ordinal}", lambda text: "You are r7, one of 9 researchers" in text
+            f"{page}/samples/transcript?event=r7.{first.ordinal}",
+            lambda text: "You are r7, one of 9 researchers" in text,
         )
     assert lanes <= set(sample.split()), sample
     assert f"heldout_pgr\n{heldout:.4g}" in sample
