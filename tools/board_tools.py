@@ -19,7 +19,7 @@ _Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def listing_entry(post: Post) -> dict[str, Json]:
-    """Return a post as one entry of a listing: everything but its body, code and log."""
+    """Return a post as an entry of a listing, without body, code and log."""
     finding = post.finding
     entry: dict[str, Json] = {
         "finding": finding.id,
@@ -37,7 +37,9 @@ def listing_entry(post: Post) -> dict[str, Json]:
 def _visible_post(session: AgentSession, finding: str) -> Post:
     post = session.board.post(finding, visible_to=session.agent)
     if post is None:
-        raise ToolError(f"there is no finding {finding!r} on the board as you see it; read_board lists what there is")
+        raise ToolError(
+            f"there is no finding {finding!r} on the board, or you cannot see it; read_board lists findings"
+        )
     return post
 
 
@@ -48,7 +50,7 @@ class ReadBoard(Arguments):
     """Arguments of read_board."""
 
     type: FindingType | None = None
-    """Only findings of this type."""
+    """Only findings of this type; left out: all types."""
     order: Literal["newest", "best"] = "newest"
     """Newest first, or best development PGR first."""
     limit: _Limit = 20
@@ -65,7 +67,7 @@ class SearchBoard(Arguments):
     """Arguments of search_board."""
 
     query: _Text
-    """A few words."""
+    """Words to search for."""
     limit: _Limit = 10
 
 
@@ -80,12 +82,12 @@ class GrepBoard(Arguments):
     """Arguments of grep_board."""
 
     pattern: Annotated[str, Field(min_length=1, max_length=200)]
-    """The text to look for, to the letter; upper and lower case are the same."""
+    """Exact text to look for, case-insensitive."""
     limit: _Limit = 20
 
 
 async def _grep_board(session: AgentSession, args: GrepBoard) -> ToolOutput:
-    # No regular expressions: one that never ends would hold up the whole lab.
+    # Plain text, not a regular expression: matching one could take forever and block the run.
     pattern = args.pattern.casefold()
     matches = [
         {"finding": post.finding.id, "line": line.strip()[:200]}
@@ -106,7 +108,7 @@ class AskLibrarian(Arguments):
     """Arguments of ask_librarian."""
 
     question: _Text
-    """What you want to know, in words."""
+    """Your question."""
 
 
 async def _ask_librarian(session: AgentSession, args: AskLibrarian) -> ToolOutput:
@@ -123,7 +125,7 @@ class ReadFindings(Arguments):
     """Arguments of read_findings."""
 
     findings: Annotated[list[str], Field(min_length=1, max_length=10)]
-    """Their ids, as the board lists them."""
+    """Ids of the findings."""
 
 
 async def _read_findings(session: AgentSession, args: ReadFindings) -> ToolOutput:
@@ -134,13 +136,13 @@ async def _read_findings(session: AgentSession, args: ReadFindings) -> ToolOutpu
 
 
 def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
-    """Return all there is to a finding: what is listed, its body, its method and training log, and what others said."""
+    """Return a finding with its body, method, training log, critiques and the findings it builds on."""
     finding = post.finding
     entry = {**listing_entry(post), "body": finding.body}
     if finding.code is not None:
         entry["code"] = session.file.text(finding.code)
         entry["log"] = experiment_log(session.file, finding)
-    # Others' remarks of this very round are not known to anybody but their authors yet.
+    # Edges of the current round are visible to their authors only.
     edges = [
         (edge_entry.stream, edge_entry.event)
         for edge_entry in session.board.edges(of=finding.id)
@@ -164,20 +166,20 @@ class PostFinding(Arguments):
     """Arguments of post_finding."""
 
     type: FindingType
-    """A hypothesis to be tested, a result with its experiment, an insight, or an error others should know of."""
+    """A hypothesis to test, a result of an experiment, an insight, or an error that others should know about."""
     title: _Title
     body: _Text
     family: str = Field(json_schema_extra={"enum": list(FAMILIES)})
     """Method family of the idea."""
     experiment: str | None = None
-    """Id of the experiment of yours it reports on; a result must have one."""
+    """Id of your experiment that it reports; required for a result."""
     builds_on: list[str] = Field(default=[], max_length=10)
     """Ids of the findings it builds on."""
 
 
 async def _post_finding(session: AgentSession, args: PostFinding) -> ToolOutput:
     if args.family not in FAMILIES:
-        raise ToolError(f"no family is called {args.family!r}; there are: {', '.join(FAMILIES)}")
+        raise ToolError(f"unknown family {args.family!r}; families: {', '.join(FAMILIES)}")
     experiment = _experiment(session, args)
     parents = [_visible_post(session, parent).finding for parent in dict.fromkeys(args.builds_on)]
     finding = Finding(
@@ -202,10 +204,10 @@ async def _post_finding(session: AgentSession, args: PostFinding) -> ToolOutput:
 
 
 def _experiment(session: AgentSession, args: PostFinding) -> Experiment | None:
-    """Return the experiment a post reports on, checked."""
+    """Return the experiment that a post reports, None if it reports none. Raises ToolError."""
     if args.experiment is None:
         if args.type == "result":
-            raise ToolError("a result needs the id of the experiment it reports on (experiment)")
+            raise ToolError("a result needs the id of the experiment that it reports (experiment)")
         return None
     experiment = session.experiments.get(args.experiment)
     if experiment is None:
@@ -216,8 +218,9 @@ def _experiment(session: AgentSession, args: PostFinding) -> Experiment | None:
 
 
 def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
-    """Tell how a finding stands to one it builds on: the same code, code borrowed and changed, or an idea taken
-    further.
+    """Return the relation of a finding to one it builds on.
+
+    It replicates it with the same code, borrows if the code was borrowed, and refines it otherwise.
     """
     if finding.code is not None and finding.code == parent.code and parent.author != session.agent:
         return "replicates"
@@ -228,15 +231,15 @@ class Borrow(Arguments):
     """Arguments of borrow."""
 
     finding: str
-    """Id of another researcher's finding that has a method."""
+    """Id of a finding of another researcher that has a method."""
 
 
 async def _borrow(session: AgentSession, args: Borrow) -> ToolOutput:
     finding = _visible_post(session, args.finding).finding
     if finding.code is None:
-        raise ToolError(f"{finding.id} has no method to borrow: no experiment stands behind it")
+        raise ToolError(f"{finding.id} has no method to borrow: it reports no experiment")
     if finding.author == session.agent:
-        raise ToolError(f"{finding.id} is your own; its method is in your workspace already")
+        raise ToolError(f"{finding.id} is your own; its method is already in your workspace")
     path = f"borrowed/{finding.id}.py"
     code = session.file.text(finding.code)
     session.write_file(path, code)
@@ -252,7 +255,7 @@ class Critique(Arguments):
     finding: str
     """Id of the finding."""
     text: _Text
-    """What is wrong or missing, and how one could tell."""
+    """What is wrong or missing, and how to check it."""
 
 
 async def _critique(session: AgentSession, args: Critique) -> ToolOutput:
@@ -265,45 +268,45 @@ class Submit(Arguments):
     """Arguments of submit."""
 
     finding: str
-    """Id of a result of yours that was run in full."""
+    """Id of your result from a full experiment."""
 
 
 async def _submit(session: AgentSession, args: Submit) -> ToolOutput:
     finding = _visible_post(session, args.finding).finding
     if finding.author != session.agent or finding.type != "result" or finding.fidelity != "full":
         raise ToolError(
-            f"{finding.id} cannot be submitted: only a result of your own, run in full, can stand for the final"
+            f"{finding.id} cannot be submitted: only your own result from a full experiment can be submitted"
         )
     session.record(Nomination(finding.id))
     session.record_decision("publish", finding.id)
-    return ToolOutput({"submitted": finding.id}, f"{finding.id} stands for the final")
+    return ToolOutput({"submitted": finding.id}, f"{finding.id} is submitted for the final evaluation")
 
 
 BOARD_TOOLS: tuple[Tool, ...] = (
     Tool("read_board", "List findings on the idea board.", ReadBoard, "read", _read_board),
-    Tool("search_board", "Find findings by words.", SearchBoard, "read", _search_board),
+    Tool("search_board", "Search findings by words.", SearchBoard, "read", _search_board),
     Tool(
         "grep_board",
-        "Find the lines of findings, their methods included, that have this text in them.",
+        "Find the lines of findings and their methods that contain a text.",
         GrepBoard,
         "read",
         _grep_board,
     ),
-    Tool("ask_librarian", "Ask the librarian what has been found.", AskLibrarian, "ask", _ask_librarian),
+    Tool("ask_librarian", "Ask the librarian a question about the findings.", AskLibrarian, "ask", _ask_librarian),
     Tool(
         "read_findings",
-        "Read findings in full: body, method, critiques, what they build on.",
+        "Read findings in full: body, method, critiques and the findings they build on.",
         ReadFindings,
         "read",
         _read_findings,
     ),
     Tool("post_finding", "Post a finding on the idea board.", PostFinding, "share", _post_finding),
-    Tool("borrow", "Take the method of another's finding into your workspace.", Borrow, "read", _borrow),
-    Tool("critique", "Say what is wrong with a finding, or missing.", Critique, "share", _critique),
+    Tool("borrow", "Copy the method of another researcher's finding into your workspace.", Borrow, "read", _borrow),
+    Tool("critique", "Say what is wrong or missing in a finding.", Critique, "share", _critique),
     Tool(
         "submit",
-        "Put one of your results forward for the final: at the close the submitted results with the best development "
-        "scores are scored again on fresh worlds, and the winner on held-out worlds. Your last submission stands.",
+        "Submit one of your results. At the close the submitted results with the best development scores are scored on "
+        "fresh worlds, and the winner is scored on held-out worlds. Your last submission counts.",
         Submit,
         "share",
         _submit,
@@ -312,5 +315,5 @@ BOARD_TOOLS: tuple[Tool, ...] = (
 
 
 def listing_json(posts: list[Post]) -> str:
-    """Return a listing of posts as JSON text, one a line."""
+    """Return a listing of posts as JSON, one per line."""
     return "[\n" + ",\n".join(json.dumps(listing_entry(post)) for post in posts) + "\n]" if posts else "[]"

@@ -1,6 +1,6 @@
 """The experiment tool: run a method of the workspace on worlds that the evaluator draws.
 
-It costs what work was done: a full experiment that fails on its first world costs one world.
+Worlds on which the method was not run are not charged: a full experiment that fails on its first world costs one world.
 """
 
 import json
@@ -15,7 +15,7 @@ from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
 EvaluationMode = Literal["guarded", "capped", "open"]
-"""How experiments are scored: on fresh worlds, on fresh worlds a few times, or exactly on one fixed world."""
+"""How experiments are scored: on fresh worlds, on fresh worlds with a maximum number, or exactly on one fixed world."""
 
 
 class RunExperiment(Arguments):
@@ -24,7 +24,7 @@ class RunExperiment(Arguments):
     path: str
     """Workspace file that defines `method(world)`."""
     fidelity: Fidelity
-    """smoke: does it run at all, no score. pilot: a cheap first impression. full: what a result is reported from."""
+    """smoke: checks that the method runs, without a score. pilot: cheap, noisy score. full: the score of a result."""
 
 
 def code_at(session: AgentSession, path: str) -> str:
@@ -42,8 +42,8 @@ async def _run_experiment(
     code = code_at(session, args.path)
     if args.fidelity == "full" and session.full_experiments_left == 0:
         raise ToolError(
-            f"you have had {session.full_experiment_cap} full experiments scored, and nobody gets more than that here; pilots and smoke "
-            "tests are still open to you"
+            f"you have used your {session.full_experiment_cap} full experiments; pilots and smoke tests are still "
+            "allowed"
         )
     name = session.next_id("e")
     key = session.file.store_text(code)
@@ -78,7 +78,7 @@ async def _run_experiment(
 def evaluation_event(
     subject: str, panel: Panel, code: str, result: EvaluationResult, task: str | None = None
 ) -> Evaluation:
-    """Return the evaluator's record of a trial; `task` if it was on another task than the run's."""
+    """Return the event of a result; `task` is the name of the task if it is not the run's."""
     m = result.measurement
     if m is None:
         return Evaluation(subject, panel, code, 0, None, None, None, None, None, task=task)
@@ -87,7 +87,7 @@ def evaluation_event(
 
 
 def _visible_content(experiment: Experiment, result: EvaluationResult) -> dict[str, Json]:
-    """Return what the researcher is told of its experiment."""
+    """Return what the researcher sees of its experiment."""
     content: dict[str, Json] = {"experiment": experiment.id, "path": experiment.path, "fidelity": experiment.fidelity}
     if result.error is not None:
         return {**content, "error": result.error, "log": result.log}
@@ -106,13 +106,14 @@ def _summary(experiment: Experiment) -> str:
 
 
 _LOG_DESCRIPTION = (
-    "You also get a training log: how many items were kept, how far targets agree with the teacher, their entropy and "
-    "balance, relations violated, warnings."
+    "It also returns a training log: number of items kept, agreement of the targets with the teacher, their entropy "
+    "and balance, violated relations, warnings."
 )
 EXPERIMENT_TOOL = Tool(
     "run_experiment",
-    "Run a method on fresh worlds: a pilot on a single small one, which is noisy, a full experiment on several of full "
-    f"size. You are told its PGR, and for a full experiment the standard error over worlds. {_LOG_DESCRIPTION}",
+    "Run a method on fresh worlds: a pilot on one small world, which is noisy, a full experiment on several full-size "
+    "worlds. It returns the PGR and, for a full experiment, the standard error over worlds. "
+    f"{_LOG_DESCRIPTION}",
     RunExperiment,
     lambda arguments: arguments.fidelity,
     _run_experiment,
@@ -125,17 +126,15 @@ def with_decider(tool: Tool, decider: Decider) -> Tool:
 
 
 def experiment_tool(evaluation: EvaluationMode, *, full_experiment_cap: int) -> Tool:
-    """Return the tool as it is described under a mode of evaluation, with at most `full_experiment_cap` full experiments if capped."""
+    """Return the tool with the description for an evaluation mode; the cap applies to the mode `capped`."""
     match evaluation:
         case "guarded":
             return EXPERIMENT_TOOL
         case "capped":
-            limit = (
-                f"You may have {full_experiment_cap} full experiments scored in all; those that fail are not counted."
-            )
+            limit = f"You can have {full_experiment_cap} full experiments scored in the run; failed ones do not count."
             return replace(EXPERIMENT_TOOL, description=f"{EXPERIMENT_TOOL.description} {limit}")
         case "open":
-            where = (
-                "Run a method on the one world of this lab, on which everything is scored. You are told its exact PGR."
+            fixed = (
+                "Run a method on the fixed world of this run, which scores all experiments. It returns the exact PGR."
             )
-            return replace(EXPERIMENT_TOOL, description=f"{where} {_LOG_DESCRIPTION}")
+            return replace(EXPERIMENT_TOOL, description=f"{fixed} {_LOG_DESCRIPTION}")

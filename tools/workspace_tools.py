@@ -1,4 +1,4 @@
-"""Tools of the workspace and the notebook: a researcher's own files and notes."""
+"""Tools of the workspace and the notebook, which belong to one researcher."""
 
 from typing import Annotated
 
@@ -16,9 +16,9 @@ class WriteFile(Arguments):
     """Arguments of write_file."""
 
     path: _Path
-    """Where: letters, digits, `_ . - /`."""
+    """Path of letters, digits and `_ . - /`."""
     text: _Text
-    """The whole new content."""
+    """The complete new content."""
 
 
 async def _write_file(session: AgentSession, args: WriteFile) -> ToolOutput:
@@ -31,7 +31,7 @@ class ReadFile(Arguments):
     """Arguments of read_file."""
 
     path: str = ""
-    """Which file; empty for a list of the files there are."""
+    """Path of the file; empty: list all files."""
 
 
 async def _read_file(session: AgentSession, args: ReadFile) -> ToolOutput:
@@ -48,7 +48,7 @@ class WriteNotebook(Arguments):
     """Arguments of write_notebook."""
 
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
-    """What to remember."""
+    """Text of the entry."""
 
 
 async def _write_notebook(session: AgentSession, args: WriteNotebook) -> ToolOutput:
@@ -71,12 +71,12 @@ async def _read_notebook(session: AgentSession, args: ReadNotebook) -> ToolOutpu
 WORKSPACE_TOOLS: tuple[Tool, ...] = (
     Tool(
         "write_file",
-        "Write a file of your workspace, a method for instance.",
+        "Write a file of your workspace, for example a method.",
         WriteFile,
         "write",
         _write_file,
     ),
-    Tool("read_file", "Read a file of your workspace, or list them.", ReadFile, "read", _read_file),
-    Tool("write_notebook", "Write into your own notebook.", WriteNotebook, "write", _write_notebook),
-    Tool("read_notebook", "Read your own notebook.", ReadNotebook, "read", _read_notebook),
+    Tool("read_file", "Read a file of your workspace, or list the files.", ReadFile, "read", _read_file),
+    Tool("write_notebook", "Write an entry into your notebook.", WriteNotebook, "write", _write_notebook),
+    Tool("read_notebook", "Read your notebook.", ReadNotebook, "read", _read_notebook),
 )

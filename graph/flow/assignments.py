@@ -1,4 +1,4 @@
-"""Assignments: what researchers are told to try next, where the structure takes that choice from them."""
+"""Assignments: the structure chooses the next idea of a researcher, from a pool or by evolution."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from aarlab.tools.session import AgentSession
 
 
 async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
-    """Give the researcher its next assignment, unless the last is still open."""
+    """Give the researcher its next assignment, unless the last one is still open."""
     run = runtime.context
     session = run.sessions[state["agent"]]
     if not session.assigned:
@@ -37,29 +37,30 @@ _AssignmentDetails = tuple[WorkAssigned, dict[str, Json]]
 
 
 def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetails | None:
-    """Return the researcher's next idea of the pool; ideas are dealt in turn.
+    """Return the researcher's next idea of the pool, None if evolution assigns instead.
 
-    Once the pool has run out, evolution takes over where the structure has it; else the ideas come round again.
+    Researchers get the ideas in turn. After the last idea, evolution continues if the structure has it; otherwise the
+    ideas are assigned again.
     """
     if "pool" not in run.resolved.assigners:
         return None
     plans = list(run.file.entries(PlanItem))
-    # A run that was forked may have been planned anew.
+    # A fork may have a new plan; the last one counts.
     pool = [e.event for e in plans if e.round == plans[-1].round]
     index = list(run.sessions).index(session.agent) + (session.n_assignments - 1) * len(run.sessions)
     if index >= len(pool) and "evolution" in run.resolved.assigners:
         return None
     idea = pool[index % len(pool)]
-    text = idea.text if index < len(pool) else f"Take this idea further: {idea.text}"
+    text = idea.text if index < len(pool) else f"Develop this idea further: {idea.text}"
     empty: dict[str, Json] = {"parent": None, "parent_code": None, "mutation": None}
     return WorkAssigned(session.n_assignments, text, idea.id, None, None), empty
 
 
 def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
-    """Return a change to a method that has done well.
+    """Return a mutation of a good method.
 
     The archive holds the best result of each method family that the researcher can see (MAP-Elites, Mouret and Clune
-    2015); parents are drawn evenly from it. Where a topology divides the team, each part has an archive of its own.
+    2015); parents are drawn uniformly from it. If the topology divides the team, each part has its own archive.
     """
     draw = rng(run.scenario.seed, session.agent, "selection", session.n_assignments)
     elites: dict[str, str] = {}
@@ -88,7 +89,7 @@ def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
         "partner": partner,
         "partner_code": _code(run, partner),
     }
-    start = f"Take the method of {parent}" if parent else "Begin with the weak labels as they are"
+    start = f"Take the method of {parent}" if parent else "Start from the weak labels, unchanged,"
     text = f"{start} and {_describe_mutation(mutation)}."
     event = WorkAssigned(session.n_assignments, text, None, parent, mutation_kind)
     return event, {"parent": parent, "parent_code": code, "mutation": mutation}
@@ -98,10 +99,10 @@ def _describe_mutation(mutation: Mapping[str, Json]) -> str:
     operator = mutation["operator"]
     return {
         "tune": f"change the settings of {operator}",
-        "insert": f"put {operator} in, wherever you think best",
-        "remove": f"take {operator} out",
-        "replace": f"put {mutation['with']} in the place of {operator}",
-        "cross": f"follow its first steps by the last steps of {mutation['partner']}",
+        "insert": f"insert {operator} at the best place",
+        "remove": f"remove {operator}",
+        "replace": f"replace {operator} by {mutation['with']}",
+        "cross": f"append the last steps of {mutation['partner']} to its first steps",
     }[str(mutation["kind"])]
 
 

@@ -1,4 +1,4 @@
-"""The close: the top findings are scored again, the winner and the best baseline on worlds nobody has seen."""
+"""The close: score the finalists on fresh worlds, then the winner and the best baseline on held-out worlds."""
 
 import asyncio
 
@@ -12,20 +12,20 @@ from aarlab.tools.evaluator.results import EvaluationResult, TaskFactory
 from aarlab.tools.experiment_tool import evaluation_event
 
 MAX_SCREENED_BASELINES = 5
-"""Baselines that are scored on all worlds of the screening, after all have been on a quarter of them."""
+"""Number of baselines scored on all screening worlds, after all baselines were scored on a quarter of them."""
 
 
 async def close(state: object, runtime: Runtime[RunContext]) -> None:
-    """Name the best finding and the best baseline on fresh worlds, then score both on held-out and shifted worlds.
+    """Choose the best finding and the best baseline on fresh worlds, then score both on held-out and shifted worlds.
 
-    The best of many noisy development scores is too good to be true (winner's curse); a second scoring of the best few,
-    all on the same fresh worlds, takes most of that away. The best finding is tried on the other tasks too. On the
-    held-out worlds those are scored as well that led earlier: how fast a team got where it got.
+    The best of many noisy development scores is biased upwards (winner's curse). Scoring the finalists again on the
+    same fresh worlds removes most of this bias. The best finding is also scored on the transfer tasks. The findings
+    that led after a quarter and half of the hours are scored on the held-out worlds: they show the team's speed.
     """
     run = runtime.context
     scoring = run.scenario.scoring
     rescored = {post.finding.id: _code(run, post) for post in finalists(run)}
-    run.report_progress("scoring baselines and finalists again", 0.0)
+    run.report_progress("scoring baselines and finalists", 0.0)
     screened_baselines = await _screen_baselines(run)
     methods = rescored | screened_baselines
     best = _best(await _score(run, rescored, "final", scoring.final_worlds))
@@ -48,29 +48,27 @@ async def close(state: object, runtime: Runtime[RunContext]) -> None:
 
 
 async def _screen_baselines(run: RunContext) -> dict[str, str]:
-    """Return the code of the most promising baselines by name: the same for every run, whose team has no part in it."""
-    all_of_them = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
-    trials = await _score(run, all_of_them, "screening", max(2, run.scenario.scoring.screening_worlds // 4))
-    return {name: all_of_them[name] for name in _ranked(trials)[:MAX_SCREENED_BASELINES]}
+    """Return the code of the best baselines on few worlds, by name. They are the same for every run."""
+    all_baselines = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
+    results = await _score(run, all_baselines, "screening", max(2, run.scenario.scoring.screening_worlds // 4))
+    return {name: all_baselines[name] for name in _ranked(results)[:MAX_SCREENED_BASELINES]}
 
 
 def finalists(run: RunContext) -> list[Post]:
-    """Return the findings that are scored again: those submitted, best development score first, then the best of the
-    others.
-    """
+    """Return the findings to score again: first submitted ones, then others, each by development score."""
     submitted = set(run.board.nominations().values())
     ranked = sorted(run.board.leaderboard(), key=lambda post: post.finding.id not in submitted)
-    different = {post.finding.code: post for post in reversed(ranked)}
-    return [post for post in ranked if different[post.finding.code] is post][: run.scenario.scoring.finalists]
+    by_code = {post.finding.code: post for post in reversed(ranked)}
+    return [post for post in ranked if by_code[post.finding.code] is post][: run.scenario.scoring.finalists]
 
 
 def leader(run: RunContext, hours: float) -> Post | None:
-    """Return the finding that led by development score when every researcher had used so many hours, if any did."""
+    """Return the best finding by development score after a number of hours per researcher, None if there was none."""
     return next((post for post in run.board.leaderboard() if post.hours <= hours), None)
 
 
 async def _transfer(run: RunContext, methods: dict[str, str]) -> None:
-    """Score methods unchanged on the tasks that the scenario names for it."""
+    """Score methods unchanged on the transfer tasks of the scenario."""
     for choice in run.scenario.transfer_tasks:
         if not run.file.is_replay:
             await asyncio.to_thread(choice.make().prepare, run.progress)
@@ -80,23 +78,23 @@ async def _transfer(run: RunContext, methods: dict[str, str]) -> None:
 async def _score(
     run: RunContext, methods: dict[str, str], panel: Panel, worlds: int, task: TaskFactory | None = None
 ) -> dict[str, EvaluationResult]:
-    """Score methods on a panel, of another task if one is given, and enter the scores in the ledger."""
-    trials = await run.evaluator.score_on_panel(methods, panel, worlds, task=task) if methods and worlds else {}
+    """Score methods on a panel, by default of the run's task, and record the scores."""
+    results = await run.evaluator.score_on_panel(methods, panel, worlds, task=task) if methods and worlds else {}
     with run.file.atomic():
-        for name, trial in trials.items():
+        for name, result in results.items():
             code, other = run.file.store_text(methods[name]), None if task is None else task.name
-            run.record(evaluation_event(name, panel, code, trial, other), round=run.rounds + 1)
-    return trials
+            run.record(evaluation_event(name, panel, code, result, other), round=run.rounds + 1)
+    return results
 
 
-def _best(trials: dict[str, EvaluationResult]) -> str | None:
-    """Return the name of the best of what could be scored."""
-    return next(iter(_ranked(trials)), None)
+def _best(results: dict[str, EvaluationResult]) -> str | None:
+    """Return the name of the best scored method, None if none was scored."""
+    return next(iter(_ranked(results)), None)
 
 
-def _ranked(trials: dict[str, EvaluationResult]) -> list[str]:
-    """Return the names of what could be scored, best first."""
-    scores = {name: trial.measurement.pgr for name, trial in trials.items() if trial.measurement is not None}
+def _ranked(results: dict[str, EvaluationResult]) -> list[str]:
+    """Return the names of the scored methods, best first."""
+    scores = {name: result.measurement.pgr for name, result in results.items() if result.measurement is not None}
     return sorted(scores, key=lambda name: -scores[name])
 
 
@@ -105,7 +103,7 @@ def _code(run: RunContext, post: Post) -> str:
     return run.file.text(post.finding.code)
 
 
-def _hours(run: RunContext, rescored: int) -> float:
-    """Return the research hours of the second scoring: as many worlds cost as much as in a full experiment."""
+def _hours(run: RunContext, n_rescored: int) -> float:
+    """Return the research hours of scoring the finalists, with the cost per world of a full experiment."""
     scoring = run.scenario.scoring
-    return rescored * run.scenario.costs.full * scoring.final_worlds / scoring.full_worlds
+    return n_rescored * run.scenario.costs.full * scoring.final_worlds / scoring.full_worlds

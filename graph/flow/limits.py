@@ -1,8 +1,8 @@
-"""What ends the work early: limits, which are recorded, so that what there is is scored; and models that are given up,
-after which the run stops where it is and can be gone on with.
+"""Limits and failures that end work early.
+
+A limit is recorded, and what exists is scored. After a model failure the run is interrupted and can be resumed.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -10,24 +10,22 @@ from langgraph.runtime import Runtime
 from aarlab.agents.models.base import ContextTooLong
 from aarlab.graph.calls.budget import BudgetExhausted
 from aarlab.graph.flow.context import RunContext
+from aarlab.graph.flow.flow_table import NodeFunction
 from aarlab.memory.events import LimitReached
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import EndOfTape
 
-Node = Callable[[Any, Runtime[RunContext]], Awaitable[Any]]
-"""A node of the team graph."""
-
 LIMITS = (BudgetExhausted, ContextTooLong)
-"""What is raised where a call cannot be made."""
+"""Errors of calls that a limit does not allow."""
 CONTEXT_LENGTH = "context length"
-"""What stands for a field of the budget where it is the conversation that has become too long."""
+"""Value of the event field `field` if the limit is the model's context, not a field of the budget."""
 
 
 def limit_event(run: RunContext, limit: BudgetExhausted | ContextTooLong, agent: str) -> LimitReached:
-    """Return the record of a call that could not be made while `agent` was at work.
+    """Return the event for a limit that an agent reached.
 
-    The run ends with it, unless it is one researcher's own budget or memory. A team without its reviewer would not be
-    the team that was asked for.
+    A researcher's own budget or context ends the work of this researcher only. All other limits end the run: a team
+    without its reviewer, for example, is not the team of the scenario.
     """
     match limit:
         case ContextTooLong():
@@ -38,11 +36,10 @@ def limit_event(run: RunContext, limit: BudgetExhausted | ContextTooLong, agent:
     return LimitReached(field, agent, not own, str(limit))
 
 
-def raise_pending_errors(node: Node) -> Any:
-    """Return a node of the team graph that is not begun once a model has been given up, or the run has parted from its
-    tape, in the slice before it.
+def raise_pending_errors(node: NodeFunction) -> NodeFunction:
+    """Return a node that first raises the model failure or divergence of the previous slice, if there is one.
 
-    When it happens others are asking, too: what they are paying for is written down before the run stops.
+    Researchers store these errors instead of raising them, so that the calls of the others in progress are recorded.
     """
 
     async def guarded(state: Any, runtime: Runtime[RunContext]) -> Any:
@@ -50,7 +47,7 @@ def raise_pending_errors(node: Node) -> Any:
         if run.model_pool.stopped is not None:
             raise run.model_pool.stopped
         if run.divergences:
-            # Reported is the first in the order of the team, and one that has come to the end of the tape last.
+            # The first in the order of the team; the end of the tape only if there is no other divergence.
             order = list(run.sessions)
             raise min(
                 run.divergences,
@@ -58,12 +55,11 @@ def raise_pending_errors(node: Node) -> Any:
             )
         return await node(state, runtime)
 
-    guarded.__name__ = getattr(node, "__name__", "orderly")
     return guarded
 
 
-def within_limits(node: Node, stream: str) -> Any:
-    """Return a node of the team graph that is left where a call of its own, by the agent `stream`, meets a limit."""
+def within_limits(node: NodeFunction, stream: str) -> NodeFunction:
+    """Return a node that ends and records the limit when a call by the agent `stream` reaches one."""
 
     async def limited(state: Any, runtime: Runtime[RunContext]) -> Any:
         run = runtime.context
@@ -72,20 +68,19 @@ def within_limits(node: Node, stream: str) -> Any:
         except LIMITS as limit:
             run.record(limit_event(run, limit, stream), round=state["round"], stream=stream)
 
-    limited.__name__ = getattr(node, "__name__", "limited")
     return limited
 
 
 def limit_ended_run(run: RunContext) -> bool:
-    """Tell whether the run has met a limit that ends it, or every researcher its own."""
-    met = any(entry.event.ends_run for entry in run.file.entries(LimitReached))
-    return met or all(session.exhausted for session in run.sessions.values())
+    """Return whether a limit that ends the run was reached, or every researcher reached its own."""
+    reached = any(entry.event.ends_run for entry in run.file.entries(LimitReached))
+    return reached or all(session.exhausted for session in run.sessions.values())
 
 
 def limits_reached(file: RunReader) -> list[str]:
-    """Return the sentences on limits that were met: of those that end a run the first, for everybody meets them."""
-    message: dict[tuple[str, str], str] = {}
+    """Return the messages of the limits reached; for a limit that ends the run, only the first message."""
+    messages: dict[tuple[str, str], str] = {}
     for entry in file.entries(LimitReached):
         limit = entry.event
-        message.setdefault((limit.field, "" if limit.ends_run else limit.agent), limit.message)
-    return list(message.values())
+        messages.setdefault((limit.field, "" if limit.ends_run else limit.agent), limit.message)
+    return list(messages.values())

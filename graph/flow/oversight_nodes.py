@@ -1,4 +1,4 @@
-"""The overseer's part: checkpoints, and what may be shared."""
+"""Oversight: the overseer decides at checkpoints whether to continue, and which findings to release."""
 
 from langgraph.runtime import Runtime
 
@@ -14,37 +14,37 @@ from aarlab.tools.board_tools import listing_entry
 
 
 async def oversee(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
-    """Ask whether the work should go on, every few rounds, but not after the last."""
+    """Ask the overseer every `checkpoint_rounds` rounds whether to continue, but not after the last round."""
     run, round = runtime.context, state["round"]
     if round % run.scenario.structure.checkpoint_rounds == 0 and round < run.rounds:
-        request_data = {**_board_state(run, round), "new": [listing_entry(post) for post in _new(run, round)]}
-        ruling = await _ask(run, overseer.checkpoint_request(request_data, round=round, rounds=run.rounds), round)
-        run.record(Decision("next_step", ruling.action, "person"), round=round, stream=OVERSEER)
+        request_data = {**_board_state(run, round), "new": [listing_entry(post) for post in _posts_of(run, round)]}
+        decision = await _ask(run, overseer.checkpoint_request(request_data, round=round, rounds=run.rounds), round)
+        run.record(Decision("next_step", decision.action, "person"), round=round, stream=OVERSEER)
 
 
 async def release(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
-    """Ask which of the round's findings may be shared, and publish those."""
+    """Ask the overseer which findings of the round to release, and publish those."""
     run, round = runtime.context, state["round"]
-    new = _new(run, round)
-    if not new:
+    posts = _posts_of(run, round)
+    if not posts:
         return
-    request_data = {**_board_state(run, round), "new": [finding_details(run, post) for post in new]}
-    ruling = await _ask(run, overseer.release_request(request_data, round=round, rounds=run.rounds), round)
-    for post in new:
-        released = post.finding.id in ruling.findings
-        choice = f"{post.finding.id} {'released' if released else 'kept back'}"
+    request_data = {**_board_state(run, round), "new": [finding_details(run, post) for post in posts]}
+    decision = await _ask(run, overseer.release_request(request_data, round=round, rounds=run.rounds), round)
+    for post in posts:
+        released = post.finding.id in decision.findings
+        choice = f"{post.finding.id} {'released' if released else 'withheld'}"
         run.record(Decision("publish", choice, "person"), round=round)
         if released:
             run.record(Published(post.finding.id), round=round)
 
 
-def stopped(run: RunContext) -> bool:
-    """Tell whether the overseer has ended the work."""
+def stopped_by_overseer(run: RunContext) -> bool:
+    """Return whether the overseer has stopped the run."""
     return any(entry.event.action == "stop" for entry in run.file.entries(OversightDecision))
 
 
 def overseer_note(run: RunContext, round: int) -> str:
-    """Return what the overseer said to the team after the round before this one."""
+    """Return the overseer's note to the team after the previous round."""
     notes = [e.event.note for e in run.file.entries(OversightDecision) if e.round == round - 1]
     return "\n".join(note for note in notes if note)
 
@@ -52,14 +52,14 @@ def overseer_note(run: RunContext, round: int) -> str:
 async def _ask(run: RunContext, request: Request, round: int) -> OversightDecision:
     prompted = Prompted("overseer", run.file.store_message(request.conversation.messages[0]))
     run.record(prompted, round=round, stream=OVERSEER)
-    ruling = overseer.parse_decision(
+    decision = overseer.parse_decision(
         await ask(run.models[OVERSEER], request, "overseer", run.call_context(OVERSEER, round))
     )
-    run.record(ruling, round=round, stream=OVERSEER)
-    return ruling
+    run.record(decision, round=round, stream=OVERSEER)
+    return decision
 
 
-def _new(run: RunContext, round: int) -> list[Post]:
+def _posts_of(run: RunContext, round: int) -> list[Post]:
     return [post for post in run.board.posts() if post.round == round]
 
 

@@ -1,4 +1,4 @@
-"""What the base model writes before the work begins: a pool of ideas, or a direction for each researcher."""
+"""Planning: before round 1 a base model writes a pool of ideas, or a direction for each researcher."""
 
 from langgraph.runtime import Runtime
 
@@ -13,11 +13,11 @@ from aarlab.memory.messages import Conversation, Message, ToolResult, user_messa
 from aarlab.scenarios.toolkit import FAMILIES
 
 IDEAS_PER_RESEARCHER = 4
-"""Ideas in the pool for each researcher, where the scenario does not say how many."""
+"""Number of ideas in the pool per researcher if the scenario does not set `pool_ideas`."""
 
 
 async def plan(state: object, runtime: Runtime[RunContext]) -> None:
-    """Ask the base model for what the structure wants in advance, unless it has been asked, and hand it to the lab."""
+    """Ask the planner for ideas or directions and record them, unless that was done before a fork."""
     run, structure = runtime.context, runtime.context.scenario.structure
     if run.planned:
         return
@@ -36,7 +36,7 @@ async def plan(state: object, runtime: Runtime[RunContext]) -> None:
 
 
 def planned_count(scenario: Scenario) -> int:
-    """Return how many ideas, or directions, are asked for."""
+    """Return the number of ideas or directions to ask for."""
     team, structure = scenario.team.researchers, scenario.structure
     return structure.pool_ideas or IDEAS_PER_RESEARCHER * team if structure.directions == "pool" else team
 
@@ -56,16 +56,18 @@ async def _request_plan(
     run: RunContext, what: planner.PlanKind, count: int, *, critiques: int
 ) -> list[tuple[str, list[str]]]:
     conversation = Conversation.begin(planner_system_prompt(run.scenario))
-    asked: Message = user_message(planner.plan_message(what, count))
+    prompt: Message = user_message(planner.plan_message(what, count))
     for critique in range(critiques + 1):
-        conversation = conversation.then(asked)
-        run.record(Prompted("planner", run.file.store_message(asked)), round=run.setup_round, stream=PLANNER)
+        conversation = conversation.then(prompt)
+        run.record(Prompted("planner", run.file.store_message(prompt)), round=run.setup_round, stream=PLANNER)
         request = Request(conversation, (planner.TOOLS[what],))
         reply = await ask(run.models[PLANNER], request, "planner", run.call_context(PLANNER, run.setup_round))
         planned_texts = planner.parse_plan(reply, what)
         conversation = conversation.then(reply.message)
         if critique < critiques:
-            done = tuple(ToolResult(tool_call.id, "written", is_error=False) for tool_call in reply.message.tool_calls)
+            acknowledged = tuple(
+                ToolResult(tool_call.id, "written", is_error=False) for tool_call in reply.message.tool_calls
+            )
             revision = user_message(planner.plan_message(what, count, revision=True))
-            asked = Message("user", (*done, *revision.blocks))
+            prompt = Message("user", (*acknowledged, *revision.blocks))
     return planned_texts

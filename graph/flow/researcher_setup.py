@@ -1,4 +1,4 @@
-"""What a researcher is told and given at the start, put together from the scenario and the structure."""
+"""Setup of a researcher: system prompt, starter files and tools, from the scenario and the structure."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def update_setup(run: RunContext, session: AgentSession) -> None:
 
 
 def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:
-    """Return the system prompt of a researcher who was given a direction, or none."""
+    """Return the system prompt of a researcher; `direction` is None if it has none."""
     files = starters()
     return system_prompt(
         name=agent,
@@ -56,7 +56,7 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
 
 
 def starters() -> dict[str, str]:
-    """Return the methods that lie in every workspace at the start: code by path."""
+    """Return the files in every workspace at the start, the published methods: code by path."""
     return {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
 
 
@@ -69,5 +69,5 @@ def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
 
 
 def catalogue() -> str:
-    """Return the toolkit's operators as a JSON list, one a line."""
+    """Return the operators of the toolkit as a JSON list, one per line."""
     return "[\n" + ",\n".join(json.dumps(entry) for entry in toolkit.catalogue()) + "\n]"

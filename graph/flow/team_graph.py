@@ -19,7 +19,7 @@ from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.direct import execute_flow
 from aarlab.graph.flow.flow_table import Flow, FlowNode, NodeFunction
 from aarlab.graph.flow.limits import LIMITS, limit_ended_run, limit_event, raise_pending_errors, within_limits
-from aarlab.graph.flow.oversight_nodes import oversee, overseer_note, release, stopped
+from aarlab.graph.flow.oversight_nodes import oversee, overseer_note, release, stopped_by_overseer
 from aarlab.graph.flow.planner_node import plan
 from aarlab.graph.flow.researcher_graph import researcher_flow
 from aarlab.graph.flow.researcher_nodes import time_left
@@ -122,7 +122,7 @@ async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> dict[str
     run, round = runtime.context, state["round"]
     if round == run.forked_after:
         return {"next": END}
-    if round >= run.rounds or stopped(run) or limit_ended_run(run):
+    if round >= run.rounds or stopped_by_overseer(run) or limit_ended_run(run):
         return {"next": "close"}
     run.record(RoundStarted(run.slice_end(round + 1)), round=round + 1)
     return {"round": round + 1, "next": "research"}

@@ -224,7 +224,7 @@ def test_a_new_assignment_follows_a_finding_with_an_experiment_on_the_last(run: 
 def test_what_is_shared_is_what_the_overseer_released(run: Run) -> None:
     released = [finding for event in run.of(OversightDecision) for finding in event.findings]
     assert {event.finding for event in run.of(Published)} <= set(released)
-    assert {d.taken_by for d in run.of(Decision) if d.choice.endswith(("released", "kept back"))} <= {"person"}
+    assert {d.taken_by for d in run.of(Decision) if d.choice.endswith(("released", "withheld"))} <= {"person"}
 
 
 @structures()

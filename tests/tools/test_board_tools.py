@@ -45,7 +45,7 @@ def test_an_unscored_experiment_can_only_be_posted_as_an_error(team: TeamDriver)
 
 def test_an_unknown_method_family_is_refused(team: TeamDriver) -> None:
     output = team["r1"].refused("post_finding", type="insight", title="So", body="So.", family="alchemy")
-    assert "no family is called 'alchemy'; there are: " in output
+    assert "unknown family 'alchemy'; families: " in output
     assert "self-training" in output
 
 
@@ -72,7 +72,7 @@ def test_others_see_a_finding_after_publication(team: TeamDriver) -> None:
     finding = team["r1"].post(type="insight", title="Look")
     r2 = team["r2"]
     assert r2.call_tool("read_board")["findings"] == []
-    assert "there is no finding 'r1.f1' on the board as you see it" in r2.refused("read_findings", findings=[finding])
+    assert "there is no finding 'r1.f1' on the board, or you cannot see it" in r2.refused("read_findings", findings=[finding])
     team.next_round()
     (listed,) = r2.call_tool("read_board")["findings"]
     assert (listed["finding"], listed["author"], listed["title"]) == ("r1.f1", "r1", "Look")
@@ -138,7 +138,7 @@ def test_a_researcher_cannot_borrow_its_own_finding(team: TeamDriver, published:
 def test_a_finding_without_a_method_cannot_be_borrowed(team: TeamDriver) -> None:
     team["r1"].post(type="insight")
     team.next_round()
-    assert "r1.f1 has no method to borrow: no experiment stands behind it" in team["r2"].refused(
+    assert "r1.f1 has no method to borrow: it reports no experiment" in team["r2"].refused(
         "borrow", finding="r1.f1"
     )
 
@@ -151,7 +151,7 @@ def test_an_unknown_finding_cannot_be_referenced(team: TeamDriver) -> None:
         r1.refused("submit", finding="r9.f9"),
         r1.refused("post_finding", type="insight", title="So", body="So.", family="other", builds_on=["r9.f9"]),
     ):
-        assert "there is no finding 'r9.f9' on the board as you see it" in output
+        assert "there is no finding 'r9.f9' on the board, or you cannot see it" in output
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_only_ones_own_full_result_can_be_submitted(team: TeamDriver) -> None:
     r2.post(type="insight")
     team.next_round()
     for finding in ("r1.f1", "r2.f1", "r2.f2"):
-        assert f"{finding} cannot be submitted: only a result of your own" in r2.refused("submit", finding=finding)
+        assert f"{finding} cannot be submitted: only your own result from a full experiment" in r2.refused("submit", finding=finding)
     assert team.board.nominations() == {}
 
 

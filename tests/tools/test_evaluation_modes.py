@@ -29,7 +29,7 @@ def test_full_experiments_above_the_cap_are_refused(team: TeamDriver) -> None:
     reported = [r1.call_tool("run_experiment", path="method.py", fidelity="full") for _ in range(2)]
     assert [answer["full_experiments_left"] for answer in reported] == [1, 0]
     hours = r1.session.hours
-    assert "2 full experiments" in r1.refused("run_experiment", path="method.py", fidelity="full")
+    assert "your 2 full experiments" in r1.refused("run_experiment", path="method.py", fidelity="full")
     assert r1.session.hours == hours
     assert len(r1.events(Experiment)) == 2
     assert r1.call_tool("run_experiment", path="method.py", fidelity="pilot")["pgr"] is not None

@@ -9,7 +9,7 @@ from aarlab.memory.seeds import rng
 from aarlab.scenarios.task import FloatArray, Inputs
 
 MIN_LOST_SHARE = 0.25
-"""Minimum share of its PGR above chance that a method must lose with shuffled labels; below it, it is suspected.
+"""Minimum share of its PGR above chance that a method loses with shuffled labels. Below it, it is suspected.
 
 Evidence: the 37 baselines and ten methods that ignore their teacher, on 16 worlds of each of three tasks, resampled into
 experiments of eight worlds of which two are checked. All experiments of the ten methods are suspected. Of the
