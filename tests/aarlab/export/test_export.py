@@ -100,8 +100,8 @@ def test_a_truncated_file_is_refused(aarlab: Aarlab, run: Path, keep: int) -> No
 
 def test_a_truncated_line_is_named(aarlab: Aarlab, run: Path) -> None:
     lines = exported(aarlab, "--format", "jsonl")
-    whole = lines.read_text()
-    lines.write_text(whole[: whole.index("\n", 30_000) - 9])
+    text = lines.read_text()
+    lines.write_text(text[: text.index("\n", 30_000) - 9])
     done = aarlab("import", "run.jsonl")
     assert done.exit_code == 2
     assert f"run.jsonl:{len(lines.read_text().splitlines())}\n  problem   a line that is truncated" in done.output
@@ -128,12 +128,12 @@ def test_the_first_changed_line_is_named(aarlab: Aarlab, run: Path, change: str)
 
 def test_changes_with_valid_chain_hashes_fail_other_checks(aarlab: Aarlab, run: Path) -> None:
     path = exported(aarlab, "--format", "jsonl")
-    whole = records_of(path)
-    kinds = [record["record"] for record in whole]
+    records = records_of(path)
+    kinds = [record["record"] for record in records]
 
     def refusal(line: int, **fields: object) -> str:
         write_with_new_chain_hashes(
-            [{**record, **fields} if at == line else record for at, record in enumerate(whole)], path
+            [{**record, **fields} if at == line else record for at, record in enumerate(records)], path
         )
         done = aarlab("import", "run.jsonl", "--out", "back")
         assert (done.exit_code, list(Path("back").glob("*"))) == (2, [])
@@ -145,9 +145,9 @@ def test_changes_with_valid_chain_hashes_fail_other_checks(aarlab: Aarlab, run: 
     assert "run.jsonl:1\n  problem   the digest" in refusal(event, hours=0.125)
     assert "an event of kind 'dreams'" in refusal(event, kind="dreams")
     assert "with wrong fields" in refusal(event, data={"mood": "good"})
-    assert "counts of" in refusal(len(whole) - 1, events=3)
-    assert "the run id '../run'" in refusal(0, run={**whole[0]["run"], "run_id": "../run"})
-    assert "`mood`, which the table `runs` does not have" in refusal(0, run={**whole[0]["run"], "mood": "good"})
+    assert "counts of" in refusal(len(records) - 1, events=3)
+    assert "the run id '../run'" in refusal(0, run={**records[0]["run"], "run_id": "../run"})
+    assert "`mood`, which the table `runs` does not have" in refusal(0, run={**records[0]["run"], "mood": "good"})
 
 
 @pytest.mark.parametrize(("field", "found"), [("schema", SCHEMA_VERSION + 1), ("version", 3)])

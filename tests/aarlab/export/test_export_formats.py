@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def test_a_package_adds_a_format_to_the_command_and_its_help(
     summary: dict[str, Any],
     tmp_path: Path,
 ) -> None:
-    install((EXAMPLE / "aarlab_digest.py").read_text())
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"] == {"aarlab.exporters": {"digest": "aarlab_digest:FORMAT"}}
+    install((EXAMPLE / "aarlab_digest.py").read_text(), package=project["name"])
     assert format_names() == [*FORMATS, "digest"]
     assert "aarlab-digest" in process("export", "--help").stdout
     shutil.copy(summary["file"], tmp_path / "run.db")
