@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from aarlab.ablation.ablation_file import load_ablation, plan_of
-from aarlab.ablation.ablation_plan import Ablation, Shard
-from aarlab.ablation.execution import Executor, execute_ablation
+from aarlab.ablation.ablation_plan import Ablation
+from aarlab.ablation.execution import execute_ablation
+from aarlab.ablation.execution_options import ExecutionOptions, Executor, Shard
 from aarlab.ablation.progress_display import AblationDisplay
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.forked_scenario import forked_scenario
@@ -169,10 +170,10 @@ def ablate(
         plan = load_ablation(ablation, settings)
     root = Path(out or f"ablations/{plan.ablation.name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
+    options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache)
     ending = execute_ablation(
-        plan, root, lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live(),
-        jobs=jobs, executor=executor, shard=Shard.parse(shard), sandbox=sandbox, cache=cache,
-    )  # fmt: skip
+        plan, root, options, lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live()
+    )
     if ending.status == "failed":
         raise OSError(ending.reason)
     return open_ablation(root)

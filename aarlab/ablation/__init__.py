@@ -1,1 +1,1 @@
-"""Ablations: the same scenario with different settings under the same seeds; plan, folder, work and records."""
+"""Ablations: run one scenario with different settings under the same seeds, and read the results."""

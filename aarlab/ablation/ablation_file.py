@@ -1,4 +1,4 @@
-"""From an ablation file and `--set` to a plan, or to an account of everything that is wrong with them."""
+"""Read an ablation file and `--set` overrides into a plan, or report all faults in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +18,7 @@ from aarlab.ablation.ablation_plan import (
     PlannedRun,
     seeds_of,
 )
+from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.arm_settings import resolved_arms
 from aarlab.config.document import Document, Key, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
@@ -34,25 +35,25 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _PATH_SECTIONS: Mapping[str, int] = {"arms": 2, "grid": 1}
-"""Sections whose keys are dotted paths, and how many parts stand before such a path."""
+"""Sections whose keys are dotted scenario paths, and the number of key parts before such a path."""
 
 
 def shipped_ablations() -> dict[str, Path]:
-    """Return the ablation files that come with aarlab, by name."""
+    """Return the ablation files that aarlab ships, by name."""
     folders = [Path(folder) / "ablations" for folder in aarlab.scenarios.__path__]
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_ablation(source: str | Path, overrides: Sequence[str] = ()) -> AblationPlan:
-    """Return the plan of the ablation in `source` with `overrides` (each `path=value`) on top.
+    """Return the plan of the ablation in `source` with `overrides` (each `path=value`) applied.
 
     Args:
         source: A YAML file, or the name of a shipped ablation.
-        overrides: Fields of the ablation (`seeds=20`, `arms.staged.structure.review=gate`), or of the scenario that its
-            arms have in common (`budget.hours=4`).
+        overrides: Fields of the ablation (`seeds=20`, `arms.staged.structure.review=gate`), or of the scenario that all
+            arms share (`budget.hours=4`).
 
     Raises:
-        ConfigError: With everything that is wrong, each with its place, and the arm if it is one arm's.
+        ConfigError: With all faults, each with its location and its arm.
     """
     path = find_ablation(source)
     own, common = _split_overrides(parse_overrides(overrides))
@@ -60,35 +61,35 @@ def load_ablation(source: str | Path, overrides: Sequence[str] = ()) -> Ablation
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:
-    """Return the plan of an ablation that was made in Python; its paths start from the current folder.
+    """Return the plan of an ablation made in Python; its paths are relative to the current folder.
 
     Raises:
-        ConfigError: As `load_ablation` does; places are those in the model.
+        ConfigError: With all faults.
     """
     data = ablation.model_dump(mode="json", exclude_unset=True)
     return _plan_from(document_from("Ablation", data, Path()), [], Path())
 
 
 def find_ablation(source: str | Path) -> Path:
-    """Return the file that `source` means: a shipped ablation's name goes first, then the path.
+    """Return the file of an ablation: a shipped ablation's name takes precedence over a path.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is no such ablation.
     """
     shipped = shipped_ablations()
     if str(source) in shipped:
         return shipped[str(source)]
     path = Path(source)
-    allowed = f"a YAML file, or the name of a shipped ablation: {comma_separated(shipped)}"
+    expected = f"a YAML file, or the name of a shipped ablation: {comma_separated(shipped)}"
     if path.is_dir():
-        raise ConfigError([Fault(str(source), None, "a directory", allowed)])
+        raise ConfigError([Fault(str(source), None, "it is a directory", expected)])
     if not path.exists():
-        raise ConfigError([Fault(str(source), None, "no such file", allowed, did_you_mean(path.stem, shipped))])
+        raise ConfigError([Fault(str(source), None, "no such file", expected, did_you_mean(path.stem, shipped))])
     return path
 
 
 def is_ablation(source: str) -> bool:
-    """Whether a name or a file is that of an ablation, and not of a scenario.
+    """Return whether a name or file is an ablation and not a scenario.
 
     Raises:
         ConfigError: The file cannot be read.
@@ -140,24 +141,24 @@ def _with_runs(
     return AblationPlan(ablation.model_copy(update=filled), tuple(arms), tuple(runs), fork_from)
 
 
-def _fork_source(given: ForkPoint, document: Document, folder: Path) -> ForkSource:
-    """Return the run from whose midst the arms start. Raises ConfigError."""
+def _fork_source(fork_point: ForkPoint, document: Document, folder: Path) -> ForkSource:
+    """Return the run that the arms fork from. Raises ConfigError."""
     where = _where(document, ("fork_from",))
-    beside = folder / given.run
-    path = find_run(str(beside) if beside.exists() else given.run)
+    relative = folder / fork_point.run
+    path = find_run(str(relative) if relative.exists() else fork_point.run)
     try:
         with RunReader.open(path) as file:
-            digest, segment = file.digest(), segments_before(file, given.at)[-1]
+            digest, segment = file.digest(), segments_before(file, fork_point.at)[-1]
     except (SchemaError, NoSuchRound) as error:
-        raise ConfigError([Fault(where, "fork_from", str(error), "a run, and a round that it has begun")]) from None
-    if given.digest not in (None, digest):
-        found = f"{path}, another run than the one of digest {given.digest}"
-        raise ConfigError([Fault(where, "fork_from.digest", found, "the run that the ablation was begun with")])
-    return ForkSource(path.resolve(), given.at, digest, segment.scenario)
+        raise ConfigError([Fault(where, "fork_from", str(error), "a run, and a round that it has started")]) from None
+    if fork_point.digest not in (None, digest):
+        problem = f"the digest of {path} is not {fork_point.digest}"
+        raise ConfigError([Fault(where, "fork_from.digest", problem, "the run that the ablation was started with")])
+    return ForkSource(path.resolve(), fork_point.at, digest, segment.scenario)
 
 
 def _split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], list[Override]]:
-    """Return the overrides of the ablation's own fields, and those of the scenario that its arms have in common."""
+    """Return the overrides of the ablation's own fields, and those of the scenario that all arms share."""
     own: list[Override] = []
     common: list[Override] = []
     for override in overrides:
@@ -174,39 +175,39 @@ def _split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], lis
 
 
 def _base(document: Document, folder: Path, fork_from: ForkSource | None) -> Document:
-    """Return the scenario that the arms have in common, as it is written."""
+    """Return the scenario that all arms share, as written."""
     if fork_from is not None and "scenario" not in document.data:
         with RunReader.open(fork_from.run) as file:
-            fields = {key: value for key, value in file.info().scenario.items() if key not in ("name", "seed")}
-        return document_from(str(fork_from.run), fields)
-    given = document.data.get("scenario", Ablation.model_fields["scenario"].default)
-    if isinstance(given, dict):
+            return document_from(str(fork_from.run), arm_configuration(file.info().scenario))
+    scenario = document.data.get("scenario", Ablation.model_fields["scenario"].default)
+    if isinstance(scenario, dict):
         inside = {key[1:]: place for key, place in document.sources.items() if key[0] == "scenario" and len(key) > 1}
-        return Document(document.name, given, inside)
-    beside = folder / given
-    base = read_document(find_scenario(beside if beside.is_file() else given))
-    # Of a scenario of its own these say which run it is; in an ablation the arm and the seeds do.
-    data = {key: value for key, value in base.data.items() if key not in ("name", "seed")}
-    return replace(base, data=data)
+        return Document(document.name, scenario, inside)
+    relative = folder / scenario
+    base = read_document(find_scenario(relative if relative.is_file() else scenario))
+    # A scenario file may set its name and seed; in an ablation the arm and `seeds` set them.
+    return replace(base, data=arm_configuration(base.data))
 
 
 def _own_faults(ablation: Ablation, document: Document, base: Document) -> list[Fault]:
-    """Return what is wrong with the ablation's own fields beyond their types."""
+    """Return the faults of the ablation's own fields other than wrong types."""
     faults: list[Fault] = []
-    for key, instead in (("seed", "seeds"), ("name", "name, that of the ablation")):
+    for key, instead in (("seed", "`seeds` of the ablation"), ("name", "`name` of the ablation")):
         if key in base.data:
-            found = "a field that says which run a scenario is; in an ablation the arm and the seeds do"
-            faults.append(Fault(_where(base, (key,)), f"scenario.{key}", found, f"`{instead}`"))
+            problem = "the ablation sets this field for each run"
+            faults.append(Fault(_where(base, (key,)), f"scenario.{key}", problem, instead))
     if isinstance(ablation.seeds, list):
         twice = sorted({seed for seed in ablation.seeds if ablation.seeds.count(seed) > 1})
         if twice or not ablation.seeds:
-            found = f"{comma_separated(map(str, twice))} more than once" if twice else "no seed"
-            faults.append(Fault(_where(document, ("seeds",)), "seeds", found, "at least one seed, each of them once"))
+            problem = f"{comma_separated(map(str, twice))} occurs more than once" if twice else "no seeds"
+            faults.append(Fault(_where(document, ("seeds",)), "seeds", problem, "at least one seed, each once"))
     for measure in ablation.measures:
         if find_measure(measure) is None:
             hint = did_you_mean(measure, MEASURES)
             where = _where(document, ("measures",))
-            faults.append(Fault(where, "measures", value_text(measure), comma_separated(MEASURES), hint))
+            faults.append(
+                Fault(where, "measures", f"unknown measure {value_text(measure)}", comma_separated(MEASURES), hint)
+            )
     return faults
 
 
@@ -217,10 +218,16 @@ def _comparison_faults(ablation: Ablation, document: Document, arms: Sequence[Pl
         for name in pair:
             if name not in names:
                 faults.append(
-                    Fault(where, "comparisons", value_text(name), comma_separated(names), did_you_mean(name, names))
+                    Fault(
+                        where,
+                        "comparisons",
+                        f"unknown arm {value_text(name)}",
+                        comma_separated(names),
+                        did_you_mean(name, names),
+                    )
                 )
         if pair[0] == pair[1]:
-            faults.append(Fault(where, "comparisons", f"{value_text(pair[0])}, compared with itself", "two arms"))
+            faults.append(Fault(where, "comparisons", f"{value_text(pair[0])} is compared with itself", "two arms"))
     return faults
 
 

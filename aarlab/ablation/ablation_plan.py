@@ -1,4 +1,4 @@
-"""An ablation: what its file says, and the runs that it comes to."""
+"""The fields of an ablation file, and the runs that follow from them."""
 
 import re
 from collections.abc import Mapping
@@ -8,28 +8,30 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from aarlab.ablation.arm_configuration import RUN_FIELDS
+from aarlab.ablation.execution_options import Shard
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.messages import canonical_json, content_hash
 
 CONTROL = "random search"
-"""The arm that is added as a control."""
+"""Name of the arm that is added as a control."""
 CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random"}
-"""What it sets on top of the first arm."""
+"""Settings of the control on top of the first arm."""
 FORK_SOURCE_FILE = "parent.db"
-"""Where an ablation's folder keeps the run from whose midst its arms start."""
+"""File in the ablation's folder with the run that all arms fork from."""
 
 
 class ForkPoint(BaseModel):
-    """A run up to one of its rounds: what all arms have behind them."""
+    """A run and a round: all arms fork from the run before that round."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     run: Annotated[str, Field(min_length=1)]
-    """A run file (beside the ablation's own file), a folder (its newest run) or the id of a run in ./runs."""
+    """A run file (path relative to the ablation file), a folder (its newest run) or the id of a run in ./runs."""
     at: Annotated[int, Field(ge=1)]
-    """The first round that is the arms' own."""
+    """First round that the arms execute themselves."""
     digest: str | None = None
-    """Digest of the run, so that it cannot be taken for another; filled in where it is left out."""
+    """Expected digest of the run. Default: not checked, and filled in when the ablation starts."""
 
 
 class Ablation(BaseModel):
@@ -38,77 +40,77 @@ class Ablation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """Names the folder of its runs."""
+    """Name of the ablation and of its default folder."""
     question: str = ""
-    """What it is to answer, in one sentence."""
+    """The question that the ablation answers, in one sentence."""
     scenario: dict[str, Any] | str = "quickstart"
-    """What all arms have in common: a scenario's fields, the name of a shipped scenario, or the path of a scenario file
-    (beside the ablation's own file).
+    """The scenario that all arms share: its fields, the name of a shipped scenario, or the path of a scenario file
+    (relative to the ablation file).
     """
     fork_from: ForkPoint | None = None
-    """A run from whose midst all arms start: they share what happened in it, and each goes on in its own way, once for
-    each seed. The scenario is then how they go on, left out: as the run was configured.
+    """A run that all arms fork from, once per seed: they share its events up to a round. The default scenario is then
+    the configuration of that run.
     """
     arms: dict[str, dict[str, Any]] = {}
-    """By name, what an arm sets on top of the scenario: dotted paths and values; an empty section is the scenario."""
+    """Settings of each arm by its name: dotted scenario paths and values. An empty section is the scenario itself."""
     grid: dict[str, list[bool | int | float | str]] = {}
-    """By dotted path, the values that a field takes. Every combination is an arm; with `arms`, of each arm."""
+    """Values by dotted scenario path. Every combination is an arm; with `arms`, every arm runs at every combination."""
     seeds: Annotated[int, Field(ge=1, le=100_000)] | list[Annotated[int, Field(ge=0, lt=2**63)]] = 10
-    """How many seeds (5 means 1 to 5), or which. All arms run under the same seeds."""
+    """Number of seeds (5 means 1 to 5), or a list of seeds. All arms run under the same seeds."""
     measures: Annotated[list[str], Field(min_length=1)] = ["heldout.pgr"]
-    """Outcome measures, as paths into a run's summary; the first is the primary one."""
+    """Measures, as paths in a run's summary; the first is the primary measure."""
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None
-    """Planned comparisons, pairs of an arm and what it is compared with; left out: every arm with the first."""
+    """Planned comparisons, as pairs [arm, arm it is compared with]. Default: every arm with the first."""
     controls: bool = True
-    """Whether the first arm also runs with random search instead of its researchers' base model."""
+    """Whether to add an arm `random search`: the first arm with a base model that proposes at random."""
     budget_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Dollars that the whole ablation may cost; left out: no limit."""
+    """Limit in US dollars for all runs together. Default: no limit."""
     budget_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Tokens, in and out, that the whole ablation may use; left out: no limit."""
+    """Limit in input and output tokens for all runs together. Default: no limit."""
     retries: Annotated[int, Field(ge=0, le=100)] = 1
-    """How often a run that failed is tried again."""
+    """How often a failed run is retried each time the ablation is started."""
 
     @field_validator("scenario", mode="before")
     @classmethod
     def _as_fields(cls, scenario: object) -> object:
-        """A scenario that was made in Python stands for its fields, but for those that say which run it is."""
+        """Accept a `Scenario` made in Python; its name and seed are ignored."""
         if not isinstance(scenario, Scenario):
             return scenario
-        return scenario.model_dump(mode="json", exclude_unset=True, exclude={"name", "seed"})
+        return scenario.model_dump(mode="json", exclude_unset=True, exclude=set(RUN_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedArm:
-    """One setting in an ablation."""
+    """An arm with its resolved scenario."""
 
     name: str
     settings: Mapping[str, Any]
-    """What it sets on top of the ablation's scenario, by dotted path."""
+    """Settings on top of the ablation's scenario, by dotted path."""
     scenario: Scenario
-    """What it comes to, under the first of the seeds."""
+    """The resolved scenario under the first seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForkSource:
-    """The run from whose midst all arms start."""
+    """The run that all arms fork from."""
 
     run: Path
-    """Its file."""
+    """Its run file."""
     at: int
-    """The first round that is the arms' own."""
+    """First round that the arms execute themselves."""
     digest: str
-    """Of the run."""
+    """Digest of the run."""
     scenario: Scenario
-    """How it was configured before that round."""
+    """Configuration of the run before that round."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One run that belongs to an ablation, whether or not it has taken place."""
+    """A run of the ablation, executed or not."""
 
     arm: str
     scenario: Scenario
-    """Resolved, with its seed; its name is that of the arm, as far as a file can have it."""
+    """Resolved, with its seed. Its name is the file name of the arm."""
     fork_from: ForkSource | None = None
 
     @property
@@ -118,66 +120,38 @@ class PlannedRun:
 
     @property
     def key(self) -> str:
-        """Hash of the resolved scenario, its seed included, and of its past if it has one."""
+        """Hash of the resolved scenario with its seed, and of the fork source if there is one."""
         fork_key = () if self.fork_from is None else (self.fork_from.digest, str(self.fork_from.at))
         return content_hash(canonical_json(self.scenario.model_dump(mode="json")), *fork_key)[:12]
 
     @property
     def stem(self) -> str:
-        """The run's id, and the name of its file without the ending."""
+        """The run's id, and the name of its file without the suffix."""
         return f"{self.scenario.name}-seed{self.seed}-{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
 class AblationPlan:
-    """An ablation with everything that follows from its file."""
+    """An ablation with its resolved arms and runs."""
 
     ablation: Ablation
-    """With its scenario in full and its comparisons named."""
+    """With all fields of its scenario and with its comparisons filled in."""
     arms: tuple[PlannedArm, ...]
     """In the order of the file, the control last."""
     runs: tuple[PlannedRun, ...]
-    """In the order in which they are begun: seed by seed, so that all arms have about as many whenever it stops."""
+    """In order of execution: seed by seed, so that all arms have about as many runs whenever execution stops."""
     fork_from: ForkSource | None = None
 
-    def runs_of(self, shard: "Shard") -> tuple[PlannedRun, ...]:
-        """Return the runs that fall to one of several processes."""
+    def runs_of(self, shard: Shard) -> tuple[PlannedRun, ...]:
+        """Return the runs of a shard."""
         return self.runs[shard.number - 1 :: shard.of]
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A share of an ablation's runs: the `number`th of `of` equal ones, counted from 1."""
-
-    number: int = 1
-    of: int = 1
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.of:
-            raise ValueError(f"there is no shard {self.number} of {self.of}")
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Return the shard that `i/n` names. Raises ValueError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-        if match is None:
-            raise ValueError(f"{text!r} is not of the form i/n")
-        return cls(int(match[1]), int(match[2]))
-
-    def __str__(self) -> str:
-        """Return it as it is written on the command line."""
-        return f"{self.number}/{self.of}"
-
-
-ALL = Shard()
-"""All of the runs, in one process."""
-
-
 def slug(arm: str) -> str:
-    """Return an arm's name as a file can have it."""
+    """Return an arm's name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", arm).strip("-")
 
 
 def seeds_of(ablation: Ablation) -> list[int]:
-    """Return the seeds, ascending."""
+    """Return the seeds in ascending order."""
     return list(range(1, ablation.seeds + 1)) if isinstance(ablation.seeds, int) else sorted(ablation.seeds)

@@ -1,4 +1,4 @@
-"""The arms of an ablation: named ones, a grid, and the control, each a whole scenario."""
+"""Resolve the arms of an ablation (named arms, grid and control) into scenarios."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,21 +20,21 @@ from aarlab.graph.run.segments import InvalidFork, check_fork
 from aarlab.graph.scenario import Scenario
 
 PathSetting = tuple[str, Any, ValueSource]
-"""A dotted path, a value, and where the value was written."""
+"""Dotted path, value, and where the value is written."""
 
-_RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same", "name": "the arm's own name"}
+_RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same seeds", "name": "the name of the arm"}
 
 
 def resolved_arms(
     ablation: Ablation, document: Document, base: Document, fork_from: ForkSource | None
 ) -> tuple[list[PlannedArm], list[Fault]]:
-    """Return the arms, or what is wrong with them. What is wrong in every arm is told once, as the scenario's.
+    """Return the arms, or their faults. A fault that all arms have is reported once, as a fault of the scenario.
 
     Args:
-        ablation: The ablation, its types checked.
+        ablation: The ablation, with valid types.
         document: Its file.
-        base: The scenario that the arms have in common.
-        past: The run from whose midst they start; None: they start at the beginning.
+        base: The scenario that all arms share.
+        fork_from: The run that all arms fork from; None: they start at round 1.
     """
     faults = _name_faults(ablation, document) + _path_faults(ablation, document)
     if faults:
@@ -48,14 +48,14 @@ def resolved_arms(
             *((path, value, ValueSource("the control")) for path, value in CONTROL_SETTINGS.items()),
         ]
     arms: list[PlannedArm] = []
-    found: dict[str, list[Fault]] = {}
+    faults_by_arm: dict[str, list[Fault]] = {}
     for name, settings in arm_settings.items():
         try:
             arms.append(_arm(name, settings, base, seeds_of(ablation), fork_from))
         except ConfigError as error:
-            found[name] = list(error.faults)
-    if found:
-        return [], _merged_faults(found, arms=len(arm_settings))
+            faults_by_arm[name] = list(error.faults)
+    if faults_by_arm:
+        return [], _merged_faults(faults_by_arm, arms=len(arm_settings))
     if ablation.controls and _is_duplicate(arms):
         arms.pop()
     return arms, _slug_faults(arms, document)
@@ -64,7 +64,7 @@ def resolved_arms(
 def _arm(
     name: str, settings: Sequence[PathSetting], base: Document, seeds: Sequence[int], fork_from: ForkSource | None
 ) -> PlannedArm:
-    """Return an arm under the first of the seeds. Raises ConfigError with all that is wrong with it."""
+    """Return an arm under the first seed. Raises ConfigError with its faults."""
     overrides = [
         Override(tuple(path.split(".")), value, source.where, source.folder) for path, value, source in settings
     ]
@@ -73,7 +73,7 @@ def _arm(
         raise ConfigError(faults)
     document = with_task_files(apply(overrides, base))
     scenarios: list[Scenario] = []
-    # Each of them, for a topology that is drawn from the seed may come out for one and not for another.
+    # All seeds are validated: a topology that is drawn from the seed can be invalid for a single one.
     for seed in seeds:
         data = {**document.data, "name": slug(name), "seed": seed}
         try:
@@ -86,14 +86,14 @@ def _arm(
             check_fork(fork_from.scenario, scenario)
         except InvalidFork as error:
             raise ConfigError(
-                [Fault(document.name, None, "another team or task than the past's", str(error))]
+                [Fault(document.name, None, "its team or task differs from that of the run in `fork_from`", str(error))]
             ) from None
         scenario = with_pinned_temperament(scenario, fork_from.scenario.seed)
     return PlannedArm(name, {path: value for path, value, _ in settings}, scenario)
 
 
 def _arm_settings(ablation: Ablation, document: Document) -> dict[str, list[PathSetting]]:
-    """Return the settings of each arm by name: those of the named arms at every point of the grid."""
+    """Return the settings of each arm by name: every named arm at every point of the grid."""
     labels = _labels(list(ablation.grid))
     points: list[list[PathSetting]] = [
         list(zip(ablation.grid, values, (_source(document, "grid", path) for path in ablation.grid), strict=True))
@@ -112,10 +112,10 @@ def _arm_settings(ablation: Ablation, document: Document) -> dict[str, list[Path
 
 
 def _labels(paths: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each path: its last part, where that is no other's too."""
+    """Return a label for each path: its last part if that is unique."""
     last = {path: path.rpartition(".")[2] for path in paths}
-    often = Counter(last.values())
-    return {path: word if often[word] == 1 else path for path, word in last.items()}
+    counts = Counter(last.values())
+    return {path: word if counts[word] == 1 else path for path, word in last.items()}
 
 
 def _value_text(value: Any) -> str:
@@ -123,68 +123,74 @@ def _value_text(value: Any) -> str:
 
 
 def _is_duplicate(arms: Sequence[PlannedArm]) -> bool:
-    """Whether the control, the last arm, is one of the others under another name."""
+    """Return whether the control, the last arm, has the configuration of another arm."""
     *others, control = arms
     same = control.scenario
     return any(arm.scenario.model_copy(update={"name": same.name}) == same for arm in others)
 
 
 def _name_faults(ablation: Ablation, document: Document) -> list[Fault]:
-    """Return what is wrong with the names of arms and the values of the grid."""
+    """Return the faults in the names of arms and the values of the grid."""
     faults: list[Fault] = []
     if not ablation.arms and not ablation.grid:
-        faults.append(Fault(document.name, None, "no arms", "`arms`, by name what each sets, or a `grid`, or both"))
+        faults.append(
+            Fault(document.name, None, "no arms", "`arms` with the settings of each by name, a `grid`, or both")
+        )
     for name in ablation.arms:
         where = _location(document, "arms", name)
         if not slug(name) or not slug(name)[0].isalnum() or not name.isprintable() or len(name) > 100:
-            allowed = "a name that begins with a letter or a digit"
-            faults.append(Fault(where, f"arms.{name}", "a name that no file could bear", allowed))
+            expected = "a name that starts with a letter or digit, of at most 100 characters"
+            faults.append(Fault(where, f"arms.{name}", "this name cannot be part of a file name", expected))
         elif name == CONTROL and ablation.controls:
-            allowed = "another name, or `controls: false`"
-            faults.append(Fault(where, f"arms.{name}", "the name of the arm that is added as a control", allowed))
+            expected = "another name, or `controls: false`"
+            faults.append(Fault(where, f"arms.{name}", "this name is reserved for the control arm", expected))
     for path, values in ablation.grid.items():
         words = [_value_text(value) for value in values]
         if not values or len(set(words)) < len(words):
-            found = "a value twice" if values else "an empty list"
-            faults.append(Fault(_location(document, "grid", path), f"grid.{path}", found, "a list of different values"))
+            problem = "a value is repeated" if values else "the list is empty"
+            faults.append(
+                Fault(_location(document, "grid", path), f"grid.{path}", problem, "a list of different values")
+            )
     return faults
 
 
 def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
-    """Return what is wrong with the paths that arms and grid set, as far as that does not depend on the scenario."""
+    """Return the faults in the paths of arms and grid that do not depend on the scenario."""
     faults: list[Fault] = []
     sources: list[tuple[str, ...]] = [("grid", path) for path in ablation.grid]
     sources += [("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings]
     for key in sources:
         path, where, field = key[-1], _location(document, *key), ".".join(key)
         if not PATH.fullmatch(path):
-            faults.append(Fault(where, field, value_text(path), "a field's path, such as budget.hours"))
+            faults.append(
+                Fault(where, field, f"{value_text(path)} is not a path", "the path of a field, such as budget.hours")
+            )
         elif path in _RESERVED:
-            faults.append(Fault(where, field, "a field that arms do not set", _RESERVED[path]))
+            faults.append(Fault(where, field, "an arm cannot set this field", _RESERVED[path]))
         elif path in ablation.grid and key[0] == "arms":
-            found = f"a contradiction to grid.{path} ({_location(document, 'grid', path)})"
-            faults.append(Fault(where, field, found, "a field in the arms or in the grid"))
+            problem = f"grid.{path} sets this field, too ({_location(document, 'grid', path)})"
+            faults.append(Fault(where, field, problem, "each field either in arms or in the grid"))
     return faults
 
 
 def _slug_faults(arms: Sequence[PlannedArm], document: Document) -> list[Fault]:
-    """Return which names differ in nothing that a file's name could show."""
+    """Return a fault for arms whose names lead to the same file name."""
     first: dict[str, str] = {}
     faults: list[Fault] = []
     for arm in arms:
         other = first.setdefault(arm.scenario.name.casefold(), arm.name)
         if other != arm.name:
-            found = f"two arms whose files would bear the same name: {other!r} and {arm.name!r}"
+            problem = f"the arms {other!r} and {arm.name!r} have the same file name"
             faults.append(
-                Fault(_location(document, "arms", arm.name), None, found, "names that differ in letters or digits")
+                Fault(_location(document, "arms", arm.name), None, problem, "names that differ in letters or digits")
             )
     return faults
 
 
-def _merged_faults(found: Mapping[str, list[Fault]], *, arms: int) -> list[Fault]:
-    """Return each fault once: with the names of its arms, unless it is in all of them."""
+def _merged_faults(faults_by_arm: Mapping[str, list[Fault]], *, arms: int) -> list[Fault]:
+    """Return each fault once, with the names of its arms unless all arms have it."""
     where: dict[Fault, list[str]] = {}
-    for name, faults in found.items():
+    for name, faults in faults_by_arm.items():
         for fault in faults:
             where.setdefault(fault, []).append(name)
     merged: list[Fault] = []
@@ -198,7 +204,7 @@ def _merged_faults(found: Mapping[str, list[Fault]], *, arms: int) -> list[Fault
 
 
 def _location(document: Document, *key: str) -> str:
-    """Return where a key is written, or else the section around it."""
+    """Return the location of a key, or of the section around it."""
     return _source(document, *key).where
 
 

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: who is free, what they tell, and when one dies."""
+"""Worker processes on this machine."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from typing import IO, Protocol
 
 from aarlab.ablation.run_task import RunProgress, RunTask
 
-# It finds its modules where its employer does, whatever lies in the folder in which it is started.
+# A worker imports the modules of its parent, whatever is in its working directory.
 _BOOT = """
 import sys
 sys.path[:] = sys.argv[2:]
@@ -22,60 +22,60 @@ main(int(sys.argv[1]))
 
 
 class WorkerPool(Protocol):
-    """Those who do the runs of an ablation."""
+    """Executes runs of an ablation in parallel."""
 
     count: int
-    """How many runs they do at a time."""
+    """Number of runs at a time."""
 
-    def free(self) -> bool:
-        """Whether another task can be begun at once."""
+    def has_capacity(self) -> bool:
+        """Return whether another task can start at once."""
 
-    def begin(self, task: RunTask) -> None:
-        """Have a task done."""
+    def submit(self, task: RunTask) -> None:
+        """Start a task."""
 
-    def progress(self, timeout_s: float) -> list[RunProgress]:
-        """Return what has been told since, after waiting so long for anything to be told."""
+    def poll(self, timeout_s: float) -> list[RunProgress]:
+        """Return new messages of the workers; wait at most `timeout_s` seconds for the first."""
 
     def close(self) -> None:
-        """End all workers, whatever they are doing, and wait until they have ended."""
+        """Stop all workers at once and wait until they have ended."""
 
 
 @dataclass(slots=True)
 class _Worker:
     process: "subprocess.Popen[bytes]"
     stderr_file: IO[bytes]
-    """What it wrote to its standard error."""
+    """Receives its standard error."""
     current: RunProgress | None = None
-    """The last it told of the run that it is working on; None where it is idle."""
+    """Last message about its run; None: the worker is idle."""
     buffer: bytearray = field(default_factory=bytearray)
-    """The beginning of a line."""
+    """An incomplete line of output."""
 
 
 class LocalWorkerPool:
-    """Processes on this machine, begun when they are needed and kept for the next task; each uses one core."""
+    """Processes on this machine, each on one core. They are started on demand and reused."""
 
     def __init__(self, count: int) -> None:
-        """Employ up to `count` processes."""
+        """Use up to `count` processes."""
         self.count = count
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
 
-    def free(self) -> bool:
-        """Whether another task can be begun at once."""
+    def has_capacity(self) -> bool:
+        """Return whether another task can start at once."""
         return sum(worker.current is not None for worker in self._workers) < self.count
 
-    def begin(self, task: RunTask) -> None:
-        """Have a task done."""
+    def submit(self, task: RunTask) -> None:
+        """Start a task."""
         worker = next((worker for worker in self._workers if worker.current is None), None) or self._start_worker()
         worker.current = RunProgress(task.run, "progress")
         assert worker.process.stdin is not None
-        # If it died while it was idle, that is told as any other death, when the end of its answers is read.
+        # If the worker died while idle, `poll` reads the end of its output and reports the failure.
         with contextlib.suppress(BrokenPipeError):
             worker.process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
             worker.process.stdin.flush()
 
-    def progress(self, timeout_s: float) -> list[RunProgress]:
-        """Return what has been told since, after waiting so long for anything to be told."""
+    def poll(self, timeout_s: float) -> list[RunProgress]:
+        """Return new messages of the workers; wait at most `timeout_s` seconds for the first."""
         received: list[RunProgress] = []
         for key, _ in self._selector.select(timeout_s):
             worker: _Worker = key.data
@@ -84,7 +84,7 @@ class LocalWorkerPool:
             *lines, rest = bytes(worker.buffer).split(b"\n")
             worker.buffer = bytearray(rest)
             for line in lines:
-                progress = RunProgress(**json.loads(line))
+                progress = RunProgress.from_json(json.loads(line))
                 worker.current = progress if progress.kind == "progress" else None
                 received.append(progress)
             if not chunk:
@@ -92,7 +92,7 @@ class LocalWorkerPool:
         return received
 
     def close(self) -> None:
-        """End all workers, whatever they are doing, and wait until they have ended."""
+        """Stop all workers at once and wait until they have ended."""
         for worker in self._workers:
             worker.process.kill()
         for worker in list(self._workers):
@@ -100,13 +100,13 @@ class LocalWorkerPool:
         self._selector.close()
 
     def _start_worker(self) -> _Worker:
-        stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed where its worker is mourned
+        stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_reap`
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, str(os.getpid()), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr_file,
-            start_new_session=True,  # Ctrl-C on the terminal is its employer's business
+            start_new_session=True,  # the parent handles Ctrl-C on the terminal
         )
         worker = _Worker(process, stderr_file)
         assert process.stdout is not None
@@ -115,7 +115,7 @@ class LocalWorkerPool:
         return worker
 
     def _reap(self, worker: _Worker) -> list[RunProgress]:
-        """Clear a dead worker away, and tell what became of its run."""
+        """Remove a worker that has ended, and return a failure if it was executing a run."""
         process = worker.process
         process.wait()
         self._workers.remove(worker)

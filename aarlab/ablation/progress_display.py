@@ -1,4 +1,4 @@
-"""What a person sees while an ablation is worked on: a bar for each arm on a terminal, elsewhere lines."""
+"""Progress of an ablation: one bar per arm on a terminal, otherwise lines of text."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,12 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from aarlab.ablation.ablation_plan import PlannedRun
-from aarlab.ablation.cost_forecast import range_text
-from aarlab.ablation.duration_forecast import time_text
 from aarlab.ablation.execution import AblationState
+from aarlab.ablation.forecast import range_text, time_text, whole_runs
 from aarlab.ablation.run_task import RunProgress
 from aarlab.ablation.scheduler import ProgressObserver
-from aarlab.ablation.sqlite_budget import Spending
+from aarlab.ablation.spending import Spending
 from aarlab.cli.formatting import dollars_text, pgr_text, printable, shortened
 from aarlab.graph.run.measure_registry import value_at
 
@@ -22,10 +21,10 @@ _MAX_ARM_CHARS = 40
 
 
 class AblationDisplay:
-    """Tells how an ablation goes on, from what its runs tell."""
+    """Prints the progress of an ablation."""
 
     def __init__(self, state: AblationState, console: Console, *, jobs: int) -> None:
-        """Write to `console`."""
+        """Print to `console`."""
         self._state, self._console, self._jobs = state, console, jobs
         self._waiting = {run.stem: run for run in state.waiting}
         self._active: dict[str, tuple[PlannedRun, RunProgress]] = {}
@@ -34,23 +33,23 @@ class AblationDisplay:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("[dim]{task.fields[now]}"),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self._lines: dict[str, TaskID] = {}
+        self._bar_of_arm: dict[str, TaskID] = {}
         for arm, total in Counter(run.arm for run in state.runs).items():
             done = sum(run.arm == arm and run.stem in state.done for run in state.runs)
             name = shortened(arm, _MAX_ARM_CHARS)
-            self._lines[arm] = self._bars.add_task(name, total=total, completed=done, now="")
+            self._bar_of_arm[arm] = self._bars.add_task(name, total=total, completed=done, now="")
         self._all = self._bars.add_task("[bold]all", total=len(state.runs), completed=len(state.done), now="")
 
     @contextmanager
     def live(self) -> Iterator[ProgressObserver]:
-        """Show it until the work is over."""
+        """Show the bars while the runs execute."""
         if self._state.done:
-            self._print(f"{len(self._state.done)} of {len(self._state.runs)} runs are done already.")
+            self._print(f"{len(self._state.done)} of {len(self._state.runs)} runs are already done.")
         with self._bars:
             yield self
 
     def run_started(self, run: PlannedRun, *, resumed: bool) -> None:
-        """Take in that a run has begun."""
+        """Show that a run has started."""
         if resumed:
             self._print(f"{run.arm}, seed {run.seed} resumes where it was interrupted.")
         self._waiting.pop(run.stem, None)
@@ -58,7 +57,7 @@ class AblationDisplay:
         self._draw(run.arm)
 
     def run_progressed(self, run: PlannedRun, progress: RunProgress, *, will_retry: bool) -> None:
-        """Take in what is new about a run."""
+        """Show the progress of a run."""
         if progress.kind == "progress":
             self._active[run.stem] = (run, progress)
         else:
@@ -76,13 +75,12 @@ class AblationDisplay:
             self._waiting[run.stem] = run
             self._print(f"{run.arm}, seed {run.seed} was interrupted: {progress.error}", style="yellow")
             return
-        self._bars.advance(self._lines[run.arm])
+        self._bars.advance(self._bar_of_arm[run.arm])
         self._bars.advance(self._all)
         if progress.kind != "done" or progress.summary is None:
             self._print(f"{run.arm}, seed {run.seed} failed: {progress.error}", style="red")
             return
-        self._state.durations.observe(run.arm, progress.summary["wall_clock_s"])
-        self._state.costs.observe(run.arm, progress.summary.get("cost_usd"))
+        self._state.forecast.observe(run.arm, progress.summary)
         if not self._console.is_terminal:
             all_ = self._bars.tasks[self._all]
             pgr = pgr_text(value_at(progress.summary, "heldout.pgr"))
@@ -90,14 +88,15 @@ class AblationDisplay:
             self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._remaining_text()}")
 
     def _remaining_text(self) -> str:
-        """Return how long it will take, and what it has cost and will cost if it costs anything."""
-        remaining = [(run.arm, 1 - progress.share) for run, progress in self._active.values()]
-        seconds = self._state.durations.remaining_seconds(self._waiting.values(), remaining, self._jobs)
+        """Return the time that is left, and the cost so far and to come if there is one."""
+        forecast = self._state.forecast
+        work = [*whole_runs(self._waiting.values()), *((run.arm, 1 - p.share) for run, p in self._active.values())]
+        seconds = forecast.seconds(work, self._jobs)
         time = "no estimate yet" if seconds is None else f"about {time_text(seconds)} left"
         cost = sum((progress.spent for _, progress in self._active.values()), self._spent).cost_usd
-        if cost == 0 and not self._state.costs.any:
+        if cost == 0 and not forecast.costs_money:
             return time
-        more = self._state.costs.remaining(self._waiting.values(), remaining)
+        more = forecast.cost(work)
         return f"{time}, {dollars_text(cost)} so far" + (
             "" if more is None else f" and about {range_text(more)} to come"
         )
@@ -105,7 +104,7 @@ class AblationDisplay:
     def _draw(self, arm: str) -> None:
         seeds = [str(run.seed) for run, _ in self._active.values() if run.arm == arm]
         now = f"seed {', '.join(seeds)}" if seeds else ""
-        self._bars.update(self._lines[arm], now=now)
+        self._bars.update(self._bar_of_arm[arm], now=now)
         self._bars.update(self._all, now=self._remaining_text())
 
     def _print(self, line: str, style: str = "") -> None:

@@ -1,16 +1,17 @@
-"""An ablation's runs as plain records, read from its folder."""
+"""The runs of an ablation as records, read from its folder."""
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aarlab.ablation.ablation_file import load_ablation
-from aarlab.ablation.ablation_folder import AblationFolder
+from aarlab.ablation.ablation_folder import AblationFolder, is_finished
 from aarlab.ablation.ablation_plan import Ablation, PlannedRun
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
+from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
@@ -19,34 +20,36 @@ if TYPE_CHECKING:
 
 Curve = tuple[tuple[float, float], ...]
 """Points (cumulative team hours, value), in order."""
+READ_ERRORS = (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError)
+"""Errors of reading a file that is no run file, or a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One planned run of an ablation and what came of it, as its run file tells."""
+    """One run, planned or executed, as its run file describes it."""
 
     arm: str
     seed: int
     key: str
-    """Hash of the resolved scenario and seed; names the file."""
+    """Hash of the resolved scenario and seed; part of the file name."""
     path: Path
-    """Its file: where it is, or where it will be."""
+    """Path of its run file, which may not exist yet."""
     status: Literal["done", "stopped", "failed", "missing"]
-    """`done`: scored, whether or not a limit of its own ended it early. `stopped`: begun and not finished, which one
-    that is at work now looks like, too.
+    """`done`: scored, even if its own limit ended it early. `stopped`: started and not finished; a run that is being
+    executed has this status, too.
     """
     error: str | None
     """Why it failed, or why its file cannot be read."""
     scenario: Mapping[str, Any]
-    """Resolved."""
+    """The resolved scenario."""
     summary: Mapping[str, Any]
-    """What `aarlab run --json` prints; empty unless the run is done."""
-    frontier: Curve
+    """The object that `aarlab run --json` prints; empty unless the run is done."""
+    frontier: Curve = ()
     """Best development PGR so far, at each improvement."""
-    entropy: Curve
-    """Bits of entropy over method families, at the end of each round that counts."""
-    autonomy: Curve
-    """Realised autonomy, in [0, 1], round by round."""
+    entropy: Curve = ()
+    """Entropy over method families in bits, at the end of each round that counts."""
+    autonomy: Curve = ()
+    """Realised autonomy by round, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Results:
     records: tuple[RunRecord, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a flat row for each run: arm, seed, status, digest, every measure, and its file.
+        """Return one flat row per run: arm, seed, status, digest, every measure and the file.
 
         A measure is None where there was nothing to measure.
         """
@@ -76,65 +79,60 @@ class Results:
         ]
 
     def frame(self) -> "pandas.DataFrame":
-        """Return the rows as a frame. Raises ImportError where there is no pandas."""
+        """Return the rows as a data frame. Raises ImportError if pandas is not installed."""
         import pandas
 
         return pandas.DataFrame(self.rows())
 
 
 def open_ablation(folder: str | Path) -> Results:
-    """Return what is in an ablation's folder, whether it is finished or not.
+    """Return the runs in an ablation's folder, finished or not.
 
     Raises:
-        ConfigError: There is no readable `ablation.yaml` in it.
+        ConfigError: It contains no readable `ablation.yaml`.
     """
-    place = AblationFolder(Path(folder))
-    plan = load_ablation(place.file)
-    place_of = {arm.name: i for i, arm in enumerate(plan.arms)}
-    runs = sorted(plan.runs, key=lambda run: place_of[run.arm])
-    return Results(plan.ablation, place.root, tuple(record_of(run, place) for run in runs))
+    ablation_folder = AblationFolder(Path(folder))
+    plan = load_ablation(ablation_folder.file)
+    order = {arm.name: i for i, arm in enumerate(plan.arms)}
+    runs = sorted(plan.runs, key=lambda run: order[run.arm])
+    return Results(plan.ablation, ablation_folder.root, tuple(record_of(run, ablation_folder) for run in runs))
 
 
-def record_of(run: PlannedRun, place: AblationFolder) -> RunRecord:
-    """Return what came of a planned run."""
-    path = place.finished_path(run)
+def record_of(run: PlannedRun, folder: AblationFolder) -> RunRecord:
+    """Return the record of a planned run."""
+    path, draft = folder.finished_path(run), folder.draft(run)
+    planned = RunRecord(run.arm, run.seed, run.key, path, "missing", None, run.scenario.model_dump(mode="json"), {})
     if path.exists():
         try:
-            return _record_of_finished(run, path)
-        except (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError) as error:
-            return _record_without_result(run, path, "failed", f"its file cannot be read: {error}")
-    error_told, draft = place.error_of(run), place.draft(run)
-    if error_told is not None:
-        return _record_without_result(run, draft, "failed", error_told)
-    if draft.exists():
-        return _record_without_result(run, draft, "stopped", None)
-    return _record_without_result(run, path, "missing", None)
+            record = record_from_file(path)
+            if record.status != "done":
+                raise ValueError(f"its run has the status {record.status}")
+        except READ_ERRORS as error:
+            return replace(planned, status="failed", error=f"its file cannot be read: {error}")
+        return replace(record, arm=run.arm, key=run.key, scenario=planned.scenario)
+    if (error_text := folder.error_of(run)) is not None:
+        return replace(planned, path=draft, status="failed", error=error_text)
+    return replace(planned, path=draft, status="stopped") if draft.exists() else planned
 
 
-def _record_of_finished(run: PlannedRun, path: Path) -> RunRecord:
+def record_from_file(path: Path) -> RunRecord:
+    """Return the record of a run file, with the arm "". Raises one of READ_ERRORS."""
     with RunReader.open(path) as file:
         info = file.info()
-        if info.status not in ("done", "stopped") or info.summary is None:
-            raise ValueError(f"it says that the run is {info.status}")
-        best_curve, bits, share = curves_in(file)
-        return RunRecord(
-            arm=run.arm,
-            seed=run.seed,
-            key=run.key,
-            path=path,
-            status="done",
-            error=None,
-            scenario=run.scenario.model_dump(mode="json"),
-            # The file may have been moved since.
-            summary={**info.summary, "file": str(path.resolve())},
-            frontier=best_curve,
-            entropy=bits,
-            autonomy=share,
-        )
+        key = content_hash(canonical_json(info.scenario))[:12]
+        record = RunRecord("", info.seed, key, path, "stopped", None, info.scenario, {})
+        if info.status == "failed":
+            return replace(record, status="failed", error="the run failed; `aarlab show` prints its events")
+        if not is_finished(info):
+            return record
+        best_so_far, bits, autonomy = _curves_in(file)
+        # The file may have been moved since it was written.
+        summary = {**info.summary, "file": str(path.resolve())}
+        return replace(record, status="done", summary=summary, frontier=best_so_far, entropy=bits, autonomy=autonomy)
 
 
-def curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
-    """Return the frontier, the entropy and the autonomy of a record."""
+def _curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
+    """Return the frontier, the entropy and the autonomy of a run."""
     scenario = file.info().scenario
     budget, team = scenario["budget"], scenario["team"]["researchers"]
 
@@ -147,10 +145,3 @@ def curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
         tuple((hours(each.round), each.bits) for each in diversity.rounds) if diversity else (),
         tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
     )
-
-
-def _record_without_result(
-    run: PlannedRun, path: Path, status: Literal["stopped", "failed", "missing"], error: str | None
-) -> RunRecord:
-    scenario = run.scenario.model_dump(mode="json")
-    return RunRecord(run.arm, run.seed, run.key, path, status, error, scenario, {}, (), (), ())

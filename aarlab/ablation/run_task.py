@@ -1,14 +1,15 @@
-"""One run of an ablation, from a task to a finished file: what a worker does."""
+"""Execute one run of an ablation: the work of a worker process."""
 
 import errno
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from aarlab.ablation.ablation_folder import publish, set_aside, spending_in
-from aarlab.ablation.sqlite_budget import SharedBudgetSpec, Spending, SqliteSharedBudget
+from aarlab.ablation.ablation_folder import publish, set_aside
+from aarlab.ablation.spending import Spending, spending_in
+from aarlab.ablation.sqlite_budget import SharedBudgetSpec, SqliteSharedBudget
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.fork import fork_run
@@ -24,83 +25,83 @@ from aarlab.tools.sandbox import SandboxMode
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SQLITE_DISK_FULL = ("database or disk is full", "disk I/O error", "readonly database", "unable to open database file")
 
-
 ProgressKind = Literal["progress", "done", "failed", "disk full", "budget exhausted"]
-"""What there is to tell. `disk full`: its file could not be written, which would happen to any other run, too. `no
-money`: a call did not fit into the common limit; the run broke off.
+"""`disk full`: the run file cannot be written, which affects all other runs. `budget exhausted`: a call exceeded the
+shared budget, and the run was interrupted.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """What a worker is given to do."""
+    """A run for a worker to execute."""
 
     run: str
     """The run's id."""
     scenario: dict[str, Any]
-    """Resolved, as JSON."""
+    """The resolved scenario as JSON."""
     draft: str
-    """Path of the file to write."""
+    """Path of the run file while it is written."""
     target: str
-    """Path that it is moved to when it is finished."""
+    """Path that the file is moved to when the run is finished."""
     sandbox: SandboxMode
     cache: bool = True
-    """Use scores on common worlds that have been measured before."""
+    """Reuse cached scores on common worlds."""
     shared_budget: dict[str, Any] | None = None
-    """Terms on which all runs are paid for; None: there is no common limit."""
+    """Fields of `SharedBudgetSpec`; None: no limit for all runs together."""
     fork_from: str | None = None
-    """Path of the run from whose midst it starts; None: it starts at the beginning."""
+    """Path of the run to fork from; None: the run starts at round 1."""
     at: int = 0
-    """The first round that is its own, where it has a past."""
+    """First round that a forked run executes itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """What a worker tells of its run."""
+    """A message from a worker about its run."""
 
     run: str
     kind: ProgressKind
     share: float = 0.0
-    """Of the rounds that are over, in [0, 1]."""
-    cost_usd: float | None = 0.0
-    """Dollars so far; None as soon as the price of a call is not known."""
-    tokens: int = 0
-    """Tokens so far, in and out."""
+    """Share of completed rounds, in [0, 1]."""
+    spent: Spending = field(default_factory=Spending)
+    """Usage of the run so far."""
     summary: dict[str, Any] | None = None
-    """Of a run that is done."""
+    """Summary of a run that is done."""
     error: str | None = None
 
-    @property
-    def spent(self) -> Spending:
-        """What the run has come to so far."""
-        return Spending(self.cost_usd, self.tokens)
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "RunProgress":
+        """Return the message from its fields, as `asdict` returns them."""
+        return cls(**{**fields, "spent": Spending(**fields["spent"])})
 
 
 def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
-    """Do one run on one core and tell how far it is, and how it ended. Raises nothing but what ends the process."""
+    """Execute a run on one core, and send its progress and its end. Errors of the run are sent, not raised."""
     recorded = Scenario.from_record(task.scenario)
     for choice in (recorded.task, *recorded.scoring.transfer_tasks):
-        load_contained_code(choice)  # the process that sent the task loaded it from a file that a person named
+        # The code is trusted: the process that sent the task loaded it from a file that the user named.
+        load_contained_code(choice)
     scenario = Scenario.model_validate(task.scenario)
     draft, target = Path(task.draft), Path(task.target)
-    watch = _ProgressListener(task.run, scenario, send, Spending(*spending_in(draft)) if draft.exists() else Spending())
+    earlier = spending_in(draft) if draft.exists() else Spending()
+    listener = _ProgressListener(task.run, scenario, send, earlier)
     try:
-        summary = _run_or_resume(task, scenario, watch)
+        summary = _run_or_resume(task, scenario, listener)
         publish(draft, target)
     except SharedBudgetExhausted as error:
-        send(watch.progress("budget exhausted", error=str(error)))
+        send(listener.progress("budget exhausted", error=str(error)))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        send(watch.progress("disk full" if _is_disk_full(error) else "failed", error=message))
+        send(listener.progress("disk full" if _is_disk_full(error) else "failed", error=message))
     else:
-        send(watch.progress("done", summary={**summary, "file": str(target.resolve())}))
+        send(listener.progress("done", summary={**summary, "file": str(target.resolve())}))
 
 
-def _run_or_resume(task: RunTask, scenario: Scenario, watch: "_ProgressListener") -> dict[str, Any]:
-    """Let the run happen, on from where it was broken off if it was, and return its summary."""
+def _run_or_resume(task: RunTask, scenario: Scenario, listener: "_ProgressListener") -> dict[str, Any]:
+    """Execute the run, or resume it if it was interrupted, and return its summary."""
     draft = Path(task.draft)
     options: RunOptions = {
-        "listeners": [watch.on_event], "sandbox": task.sandbox, "cache": task.cache, "threads": 1, "shared_budget": _shared_budget(task),
+        "listeners": [listener.on_event], "sandbox": task.sandbox, "cache": task.cache, "threads": 1,
+        "shared_budget": _shared_budget(task),
     }  # fmt: skip
     if draft.exists():
         try:
@@ -111,7 +112,7 @@ def _run_or_resume(task: RunTask, scenario: Scenario, watch: "_ProgressListener"
         except (SchemaError, Divergence, sqlite3.DatabaseError) as error:
             if _is_disk_full(error):
                 raise
-            # Damaged, or of another version: then it is done again from the start.
+            # The file is damaged or from another version: start the run again.
             set_aside(draft)
     if task.fork_from is not None:
         return fork_run(Path(task.fork_from), draft, scenario, at=task.at, **options)
@@ -119,20 +120,19 @@ def _run_or_resume(task: RunTask, scenario: Scenario, watch: "_ProgressListener"
 
 
 def _shared_budget(task: RunTask) -> SharedBudget | None:
-    # Reckons with what is spent as it is said here.
     return None if task.shared_budget is None else SqliteSharedBudget(SharedBudgetSpec(**task.shared_budget), task.run)
 
 
 class _ProgressListener:
-    """Sees the events of a run and tells how far it is: at each round, and whenever something was paid for."""
+    """Sends the progress of a run at each round and after each model call that has a cost or tokens."""
 
-    def __init__(self, run: str, scenario: Scenario, send: Callable[[RunProgress], None], before: Spending) -> None:
-        self._run, self._send, self._earlier = run, send, before
+    def __init__(self, run: str, scenario: Scenario, send: Callable[[RunProgress], None], earlier: Spending) -> None:
+        self._run, self._send, self._earlier = run, send, earlier
         self._rounds, self._round = scenario.rounds, 0
         self._spent = Spending()
 
     def on_event(self, entry: LogEntry) -> None:
-        """Take in an event."""
+        """Handle an event."""
         match entry.event:
             case RoundStarted():
                 self._round = entry.round
@@ -146,16 +146,14 @@ class _ProgressListener:
         self._send(self.progress("progress"))
 
     def progress(self, kind: ProgressKind, **more: Any) -> RunProgress:
-        """Return what there is to tell."""
+        """Return a message about the run."""
         share = max(self._round - 1, 0) / self._rounds
-        # A run that goes on happens again first; what it had cost before does not come back meanwhile.
-        cost, before = self._spent.cost_usd, self._earlier.cost_usd
-        known = None if cost is None or before is None else max(cost, before)
-        return RunProgress(self._run, kind, share, known, max(self._spent.tokens, self._earlier.tokens), **more)
+        # A resumed run replays its recorded calls first; until it has, its earlier spending is the larger one.
+        return RunProgress(self._run, kind, share, self._spent.at_least(self._earlier), **more)
 
 
 def _is_disk_full(error: BaseException) -> bool:
-    """Whether something could not be written, by what an error says or what stands behind it."""
+    """Return whether an error or one of its causes means that a file cannot be written."""
     for each in _causes(error):
         if isinstance(each, OSError) and each.errno in _DISK_FULL_ERRNOS:
             return True

@@ -1,8 +1,8 @@
-"""Money that the runs of an ablation share, whichever process does them.
+"""The budget that all runs of an ablation share, in an SQLite file.
 
-Before each call of a base model the most that it can take is set aside here, in one step for all processes, so that
-they cannot spend the same dollar twice. What has been spent is told by the run files and copied from there when the
-work begins: the budget is no second set of books, and may be deleted while nobody is at work.
+Before each model call, its maximum cost is reserved in one transaction across all processes, so that two calls cannot
+spend the same dollar. The run files remain the record of spending: the budget is initialised from them when execution
+starts, and the file may be deleted while nothing executes.
 """
 
 import asyncio
@@ -13,29 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from aarlab.ablation.spending import Spending
 from aarlab.graph.calls.budget import Amount, SharedBudgetExhausted
 
 _RETRY_S = 0.05
-"""Seconds until a call for which there was no room looks again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What model calls came to."""
-
-    cost_usd: float | None = 0.0
-    """None: the price of a call is not known."""
-    tokens: int = 0
-    """In and out."""
-
-    def __add__(self, other: "Spending") -> "Spending":
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Spending((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
+"""Seconds between two attempts of a call that waits for its reservation."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedBudgetSpec:
-    """Where an ablation's budget is, and what is in it to begin with."""
+    """File and limits of a shared budget."""
 
     path: str
     usd: float | None
@@ -45,49 +32,50 @@ class SharedBudgetSpec:
 
 
 class SqliteSharedBudget:
-    """What one run takes from the budget."""
+    """The shared budget as one run uses it."""
 
-    def __init__(self, budget_spec: SharedBudgetSpec, run: str) -> None:
-        """Take on behalf of a run, given its id."""
-        self._spec, self._run = budget_spec, run
+    def __init__(self, spec: SharedBudgetSpec, run: str) -> None:
+        """Open the budget for the run with the id `run`."""
+        self._spec, self._run = spec, run
 
-    async def reserve(self, upper_bound: Amount) -> None:
-        """Set aside the most that a call can take, as soon as there is room for it.
+    async def reserve(self, max_amount: Amount) -> None:
+        """Reserve the maximum amount of a call; wait until it is available.
 
         Raises:
-            PurseEmpty: There is no room, and none will become free.
+            SharedBudgetExhausted: The call exceeds the limit even if every other reservation is released.
         """
-        while (answer := self._try_reserve(upper_bound)) == "later":
-            # What is under way elsewhere mostly takes less than was set aside for it.
+        while (answer := self._try_reserve(max_amount)) == "later":
+            # Other open calls usually spend less than they reserved.
             await asyncio.sleep(_RETRY_S)
         if answer == "never":
-            raise SharedBudgetExhausted(self._exhausted_text(upper_bound))
+            raise SharedBudgetExhausted(self._exhausted_text(max_amount))
 
-    def commit(self, upper_bound: Amount, spent: Amount) -> None:
-        """Put down what a call took in the place of what was set aside for it."""
+    def commit(self, max_amount: Amount, spent: Amount) -> None:
+        """Replace a reservation with the amount that the call spent."""
         with _opened(self._spec.path) as connection:
             connection.execute(
                 "UPDATE budget SET usd = usd + ?, tokens = tokens + ?, reserved_usd = reserved_usd - ?, "
                 "reserved_tokens = reserved_tokens - ? WHERE run = ?",
-                (spent.usd, spent.tokens, upper_bound.usd, upper_bound.tokens, self._run),
+                (spent.usd, spent.tokens, max_amount.usd, max_amount.tokens, self._run),
             )
 
-    def would_refuse(self, upper_bound: Amount) -> bool:
-        """Tell whether there would be no room for a call for all that it can take, even if nothing else were held."""
+    def would_refuse(self, max_amount: Amount) -> bool:
+        """Return whether a call exceeds the limit even without any other reservation."""
         with _opened(self._spec.path) as connection:
             spent, _ = _totals(connection)
-        return not self._fits(spent + upper_bound)
+        return not self._fits(spent + max_amount)
 
-    def _try_reserve(self, upper_bound: Amount) -> Literal["now", "later", "never"]:
+    def _try_reserve(self, max_amount: Amount) -> Literal["now", "later", "never"]:
         with _opened(self._spec.path) as connection:
             spent, reserved = _totals(connection)
-            if not self._fits(spent + upper_bound):
+            if not self._fits(spent + max_amount):
                 return "never"
-            if not self._fits(spent + reserved + upper_bound):
+            if not self._fits(spent + reserved + max_amount):
                 return "later"
             connection.execute(
-                "UPDATE budget SET reserved_usd = reserved_usd + ?, reserved_tokens = reserved_tokens + ? WHERE run = ?",
-                (upper_bound.usd, upper_bound.tokens, self._run),
+                "UPDATE budget SET reserved_usd = reserved_usd + ?, reserved_tokens = reserved_tokens + ? "
+                "WHERE run = ?",
+                (max_amount.usd, max_amount.tokens, self._run),
             )
             return "now"
 
@@ -95,46 +83,45 @@ class SqliteSharedBudget:
         usd, tokens = self._spec.usd, self._spec.tokens
         return (usd is None or amount.usd <= usd + 1e-9) and (tokens is None or amount.tokens <= tokens)
 
-    def _exhausted_text(self, upper_bound: Amount) -> str:
+    def _exhausted_text(self, max_amount: Amount) -> str:
         with _opened(self._spec.path) as connection:
             spent, _ = _totals(connection)
         usd, tokens = self._spec.usd, self._spec.tokens
-        if usd is not None and spent.usd + upper_bound.usd > usd + 1e-9:
+        if usd is not None and spent.usd + max_amount.usd > usd + 1e-9:
             if spent.usd >= usd:
                 return f"budget_usd is exhausted: ${spent.usd:.2f} of ${usd:.2f}"
-            return f"budget_usd is exhausted: ${spent.usd:.4f} of ${usd:.2f}, and the next call can take ${upper_bound.usd:.4f}"
+            text = f"budget_usd is exhausted: ${spent.usd:.4f} of ${usd:.2f}"
+            return f"{text}, and the next call can take ${max_amount.usd:.4f}"
         text = f"budget_tokens is exhausted: {spent.tokens:,} of {tokens:,} tokens"
-        return f"{text}, and the next call can take {upper_bound.tokens:,}"
+        return f"{text}, and the next call can take {max_amount.tokens:,}"
 
 
-def initialise_budget(
-    budget_spec: SharedBudgetSpec, mine: Mapping[str, Spending], others: Mapping[str, Spending]
-) -> None:
-    """Put down what runs have cost by their files.
+def initialise_budget(spec: SharedBudgetSpec, own: Mapping[str, Spending], others: Mapping[str, Spending]) -> None:
+    """Write the spending of runs, as read from their files, to the budget.
 
     Args:
-        terms: The budget; made if it is not there.
-        mine: By run, of those that this process is going to do: nothing is held for them.
-        others: By run, of those that others may be at work on, who know better.
+        spec: The budget; its file is created if it does not exist.
+        own: Spending of the runs that this process will execute. Their entries are replaced, without reservations.
+        others: Spending of all other runs. Existing entries are kept: other processes may be updating them.
     """
-    with _opened(budget_spec.path) as connection:
+    with _opened(spec.path) as connection:
         rows = "(run, usd, tokens, reserved_usd, reserved_tokens) VALUES (?, ?, ?, 0.0, 0)"
-        connection.executemany(f"INSERT OR REPLACE INTO budget {rows}", _rows(mine))
+        connection.executemany(f"INSERT OR REPLACE INTO budget {rows}", _rows(own))
         connection.executemany(f"INSERT OR IGNORE INTO budget {rows}", _rows(others))
 
 
-def release_reservations(budget_spec: SharedBudgetSpec, run: str) -> None:
-    """Hold nothing for a run any more: its process is gone, and with it the calls that were under way."""
-    with _opened(budget_spec.path) as connection:
+def release_reservations(spec: SharedBudgetSpec, run: str) -> None:
+    """Release all reservations of a run whose process has ended."""
+    with _opened(spec.path) as connection:
         connection.execute("UPDATE budget SET reserved_usd = 0.0, reserved_tokens = 0 WHERE run = ?", (run,))
 
 
-def _rows(spent: Mapping[str, Spending]) -> Iterable[tuple[str, float, int]]:
-    return [(run, one.cost_usd or 0.0, one.tokens) for run, one in spent.items()]
+def _rows(by_run: Mapping[str, Spending]) -> Iterable[tuple[str, float, int]]:
+    return [(run, spent.cost_usd or 0.0, spent.tokens) for run, spent in by_run.items()]
 
 
 def _totals(connection: sqlite3.Connection) -> tuple[Amount, Amount]:
-    """Return what has been spent, and what is held, by all runs."""
+    """Return the spent and the reserved amount of all runs."""
     query = "SELECT sum(usd), sum(tokens), sum(reserved_usd), sum(reserved_tokens) FROM budget"
     usd, tokens, reserved_usd, reserved_tokens = connection.execute(query).fetchone()
     return Amount(usd or 0.0, tokens or 0), Amount(reserved_usd or 0.0, reserved_tokens or 0)
@@ -142,10 +129,10 @@ def _totals(connection: sqlite3.Connection) -> tuple[Amount, Amount]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[sqlite3.Connection]:
-    """Open the budget for one step that nobody else sees half done."""
+    """Open the budget for one transaction."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=60.0, isolation_level=None)) as connection:
-        # What it holds stands in the run files too: it has to survive a process, not a machine.
+        # The run files contain the same data, so the file need not survive a crash of the machine.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(

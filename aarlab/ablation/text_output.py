@@ -1,4 +1,4 @@
-"""An ablation in a person's words: the plan before it starts, and what came out by arm."""
+"""Screen and JSON output of `aarlab ablate`: the plan before it starts, and the primary measure by arm."""
 
 import math
 import statistics
@@ -11,16 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm
-from aarlab.ablation.cost_forecast import range_text
-from aarlab.ablation.duration_forecast import time_text
 from aarlab.ablation.execution import AblationState
+from aarlab.ablation.forecast import range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
 from aarlab.graph.run.measure_registry import find_measure, measure_label, value_at
 
 
 def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
-    """Return the plan, and how much of it is done, as `--dry-run --json` prints it."""
+    """Return the plan and the number of finished runs, as `--dry-run --json` prints them."""
     plan = state.plan
     return {
         "status": "planned",
@@ -29,27 +28,27 @@ def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
         "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
         "runs": {"planned": len(plan.runs), "in_this_shard": len(state.runs), "done": len(state.done)},
         "jobs": jobs,
-        "seconds": state.durations.remaining_seconds(state.waiting, [], jobs or 1),
-        "cost_usd": state.costs.remaining(state.waiting),
+        "seconds": state.forecast.seconds(whole_runs(state.waiting), jobs or 1),
+        "cost_usd": state.forecast.cost(whole_runs(state.waiting)),
         "detectable_difference": planned_detectable_difference(plan),
     }
 
 
 def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
-    """Return what is going to be done, what differs between the arms, and what it will take.
+    """Return the arms with their settings, the number of runs, and their estimated time and cost.
 
     Args:
-        state: How the ablation stands.
-        jobs: How many runs are done at a time; None: as many as a cluster has cores.
+        state: The ablation.
+        jobs: Runs at a time; None: the number of cores of a cluster.
     """
     plan = state.plan
-    head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question is asked")
+    head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question")
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
     table.add_column("sets")
     for arm in plan.arms:
         sets = ", ".join(f"{path}: {_value(value)}" for path, value in arm.settings.items())
-        table.add_row(arm.name, sets or Text("nothing: the scenario as it is", style="dim"))
+        table.add_row(arm.name, sets or Text("nothing (the scenario itself)", style="dim"))
     grid = Table.grid(padding=(0, 2))
     for label, line in _plan_lines(state, jobs).items():
         grid.add_row(Text(label, style="dim"), line)
@@ -57,21 +56,21 @@ def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
 
 
 def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
-    """Return what there is to know before it starts, each with its label."""
+    """Return the lines below the arms by label."""
     plan, ablation = state.plan, state.plan.ablation
     seeds = len(plan.runs) // len(plan.arms)
     runs = f"{counted(len(plan.arms), 'arm')} x {counted(seeds, 'seed')} = {counted(len(plan.runs), 'run')}"
     if len(state.runs) < len(plan.runs):
-        runs += f", {len(state.runs)} of them in this shard"
+        runs += f", {len(state.runs)} in this shard"
     hours = sorted({_hours(arm) for arm in plan.arms})
     return {
         "runs": f"{runs}, {len(state.done)} done",
         "compute": f"{hours[0]:g} research hours of the team in each run"
         if len(hours) == 1
-        else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms are not compared at equal compute",
+        else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms do not have equal compute",
         "measures": "; ".join(measure_label(measure) for measure in ablation.measures),
         "comparisons": _comparisons(plan),
-        "detectable": detectable_text(plan),
+        "detectable difference": detectable_text(plan),
         "time": _time(state, jobs),
         "cost": cost_text(state),
         "folder": str(state.folder.root),
@@ -79,9 +78,9 @@ def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
 
 
 def planned_detectable_difference(plan: AblationPlan) -> float | None:
-    """Return the smallest difference that the seeds can be expected to show; None where no spread is known beforehand.
+    """Return the detectable difference at 80 % power, two-sided 5 %, for the typical SD of the primary measure.
 
-    Found with a chance of 0.8, two-sided 5 %, if runs spread as they did before.
+    None for a single seed, or if no typical SD is known.
     """
     from aarlab.statistics import detectable_difference
 
@@ -92,11 +91,11 @@ def planned_detectable_difference(plan: AblationPlan) -> float | None:
 
 
 def detectable_text(plan: AblationPlan) -> str:
-    """Return what differences the design detectable, in words."""
-    smallest = planned_detectable_difference(plan)
-    if smallest is None:
-        return "not known before there are runs: aarlab power DIR tells it afterwards"
-    return f"differences of {smallest:.2f} or more, at 80 % power; smaller ones need more seeds: aarlab power"
+    """Return the detectable difference as text."""
+    detectable = planned_detectable_difference(plan)
+    if detectable is None:
+        return "unknown before there are runs (then: aarlab power DIR)"
+    return f"{detectable:.2f} at 80 % power (other numbers of seeds: aarlab power)"
 
 
 def _comparisons(plan: AblationPlan) -> str:
@@ -108,18 +107,18 @@ def _comparisons(plan: AblationPlan) -> str:
 
 
 def _time(state: AblationState, jobs: int | None) -> str:
-    seconds = state.durations.remaining_seconds(state.waiting, [], jobs or 1)
+    seconds = state.forecast.seconds(whole_runs(state.waiting), jobs or 1)
     if not state.waiting:
         return "none: all runs are done"
     if seconds is None:
-        return "not known before the first run is done"
+        return "unknown before the first run is done"
     how = "on a single core" if jobs is None else f"with --jobs {jobs}"
-    return f"about {time_text(seconds)} {how}, by the runs that are done"
+    return f"about {time_text(seconds)} {how}, from finished runs"
 
 
 def cost_text(state: AblationState) -> str:
-    """Return what the waiting runs will cost, and what they may."""
-    ablation, cost = state.plan.ablation, state.costs.remaining(state.waiting)
+    """Return the estimated cost of the waiting runs and the limits of the ablation as text."""
+    ablation, cost = state.plan.ablation, state.forecast.cost(whole_runs(state.waiting))
     limits = [f"${ablation.budget_usd:g}"] if ablation.budget_usd is not None else []
     limits += [f"{ablation.budget_tokens:,} tokens"] if ablation.budget_tokens is not None else []
     at_most = f"; at most {' and '.join(limits)} for all runs together" if limits else ""
@@ -130,17 +129,15 @@ def cost_text(state: AblationState) -> str:
             for name in arm.scenario.models_used
             if arm.scenario.live.price(name) is None
         )
-        return f"not known before a run of each arm is done, no price is known: {', '.join(names)}{at_most}"
+        return f"unknown before a run of each arm is done; no price is known: {', '.join(names)}{at_most}"
     if cost == (0.0, 0.0):
         return f"$0.00{at_most}"
-    how = (
-        "by the runs that are done" if cost[0] == cost[1] else "if earlier messages are read from the provider's cache"
-    )
+    how = "from finished runs" if cost[0] == cost[1] else "if earlier messages are read from the provider's cache"
     return f"about {range_text(cost)}, {how}{at_most}"
 
 
 def table_json(state: AblationState) -> list[dict[str, Any]]:
-    """Return the primary measure by arm: runs, mean and standard error of the mean over runs."""
+    """Return the primary measure by arm: number of runs, mean and standard error over runs."""
     primary = state.plan.ablation.measures[0]
     return [
         {"name": arm.name, "n": len(values), "measure": primary, "mean": _mean(values), "se": _se(values)}
@@ -149,7 +146,7 @@ def table_json(state: AblationState) -> list[dict[str, Any]]:
 
 
 def table_text(state: AblationState) -> RenderableType:
-    """Return the primary measure by arm as a table, with the best fixed baseline below for comparison."""
+    """Return the primary measure by arm as a table, followed by the best fixed baseline."""
     primary = state.plan.ablation.measures[0]
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
@@ -164,7 +161,7 @@ def table_text(state: AblationState) -> RenderableType:
     without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
     if without == 0:
         return table
-    note = f"{counted(without, 'finished run')} without this measure, as where a team posts no result."
+    note = f"{counted(without, 'finished run')} without this measure, for example because the team posted no result."
     return Group(table, Text(note, style="yellow"))
 
 
@@ -200,5 +197,5 @@ def _value(value: Any) -> str:
 
 
 def remaining(state: AblationState) -> int:
-    """Return how many runs of the whole ablation are not in this folder."""
+    """Return the number of runs of the whole ablation that are not finished in this folder."""
     return sum(not state.folder.finished_path(run).exists() for run in state.plan.runs)

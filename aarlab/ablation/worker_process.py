@@ -1,7 +1,7 @@
-"""A worker: a process that takes tasks from its standard input and tells how they go on its standard output.
+"""A worker process: it reads tasks from standard input and writes their progress to standard output, as lines of JSON.
 
-Lines of JSON both ways. It is a program of its own, and not a child that imports its parent's main module, so that an
-ablation can be started from a script or a notebook as it is.
+It is a separate program and does not import the parent's main module, so an ablation can be started from a script
+without a main guard, or from a notebook.
 """
 
 import json
@@ -15,13 +15,13 @@ from aarlab.tools.sandbox.kernel import die_with_parent
 
 
 def main(parent_pid: int) -> None:
-    """Work until there are no more tasks, or until the process that gives them is gone."""
-    # Whoever started this worker decides when it ends: by ending, for one.
+    """Execute tasks until standard input is closed or the parent process ends."""
+    # The parent handles Ctrl-C and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(signal.SIGKILL)
     if os.getppid() != parent_pid:
         return
-    # What a library prints must not be taken for news.
+    # Output that a library prints must not be mixed with the messages.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

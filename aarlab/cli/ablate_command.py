@@ -21,8 +21,8 @@ from aarlab.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from aarlab.ablation.ablation_plan import Shard
     from aarlab.ablation.execution import AblationState
+    from aarlab.ablation.execution_options import ExecutionOptions, Shard
     from aarlab.ablation.scheduler import ExecutionResult
 
 
@@ -82,6 +82,7 @@ def ablate(
     with exit_on_bad_input(as_json=as_json):
         from aarlab.ablation.ablation_file import load_ablation
         from aarlab.ablation.execution import check_executor, read_state
+        from aarlab.ablation.execution_options import ExecutionOptions
 
         check_executor(executor)
         plan = load_ablation(ablation, settings)
@@ -93,7 +94,8 @@ def ablate(
         return
     handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
-        ending = _execute(state, share, jobs, executor, sandbox, cache=not no_cache, quiet=quiet)
+        options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache)
+        ending = _execute(state, options, quiet=quiet)
     with exit_on_bad_input(as_json=as_json):
         state = read_state(plan, root, share)
     failures = _failures(state)
@@ -107,26 +109,17 @@ def ablate(
 
 
 def _shard(text: str | None) -> "Shard":
-    from aarlab.ablation.ablation_plan import ALL, Shard
+    from aarlab.ablation.execution_options import Shard
     from aarlab.config import ConfigError, Fault
 
     try:
-        return ALL if text is None else Shard.parse(text)
+        return Shard() if text is None else Shard.parse(text)
     except ValueError as error:
         allowed = "I/N with I from 1 to N, such as 1/4"
         raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
 
 
-def _execute(
-    state: "AblationState",
-    shard: "Shard",
-    jobs: int | None,
-    executor: Literal["local", "ray"],
-    sandbox: SandboxMode,
-    *,
-    cache: bool,
-    quiet: bool,
-) -> "ExecutionResult":
+def _execute(state: "AblationState", options: "ExecutionOptions", *, quiet: bool) -> "ExecutionResult":
     from rich.console import Console
 
     from aarlab.ablation.execution import execute_ablation
@@ -139,12 +132,12 @@ def _execute(
     console = Console(quiet=True) if quiet else stderr_console()
     plan = state.plan
     console.print(f"Detectable difference: {detectable_text(plan)}.", soft_wrap=True)
-    if state.costs.any:
+    if state.forecast.costs_money:
         console.print(f"Estimated cost: {cost_text(state)}.", soft_wrap=True)
     try:
         return execute_ablation(
-            plan, state.folder.root, lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live(),
-            jobs=jobs, executor=executor, shard=shard, sandbox=sandbox, cache=cache, prepare_progress=DelayedProgressBar(console),
+            plan, state.folder.root, options,
+            lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live(), DelayedProgressBar(console),
         )  # fmt: skip
     except KeyboardInterrupt:
         return ExecutionResult("stopped", "stopped by you")

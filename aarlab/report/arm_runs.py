@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.statistics import Estimate, estimate, mean
 
-_RUN_FIELDS = ("name", "seed")
-"""Fields of a scenario that differ between the runs of an arm."""
 SECRET_FIELD = "scoring.secret"
 """What a report must not give away: with it anybody could compute the worlds, labels and all."""
 
@@ -112,17 +111,6 @@ def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict
     return differing
 
 
-def flattened(scenario: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested fields by dotted path."""
-    fields: dict[str, Any] = {}
-    for name, value in scenario.items():
-        if isinstance(value, Mapping) and value:
-            fields |= flattened(value, f"{prefix}{name}.")
-        else:
-            fields[f"{prefix}{name}"] = value
-    return fields
-
-
 def usage(arm: ArmRuns) -> ArmUsage | None:
     """Return what an arm used; None if none of its runs is done."""
     if not arm.done:
@@ -182,8 +170,7 @@ def _limit_texts(limits: Mapping[str, float]) -> list[str]:
 
 
 def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
-    parts = next((record.scenario for record in records if record.scenario), {})
-    return {field: value for field, value in parts.items() if field not in _RUN_FIELDS}
+    return arm_configuration(next((record.scenario for record in records if record.scenario), {}))
 
 
 def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:

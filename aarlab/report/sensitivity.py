@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aarlab.report.arm_runs import ArmRuns, flattened
+from aarlab.ablation.arm_configuration import flattened
+from aarlab.report.arm_runs import ArmRuns
 from aarlab.statistics import ArmDifference, compare
 
 TEMPERAMENT = "team.temperament"

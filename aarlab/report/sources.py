@@ -1,4 +1,4 @@
-"""What a person means by the sources of a report: an ablation's folder, run files, folders with run files."""
+"""Read the sources of a report: an ablation's folder, or run files and folders with run files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,26 +9,30 @@ from aarlab.config.run_lookup import runs_in
 from aarlab.report.run_groups import results_of_run_files
 
 ABLATION_FILE = "ablation.yaml"
-"""What makes a folder that of an ablation."""
+"""File that marks the folder of an ablation."""
 
 
 def results_from(sources: Sequence[str | Path]) -> Results:
-    """Return the results of one ablation, or those of any number of runs.
+    """Return the results of one ablation, or of any number of runs.
 
     Raises:
-        ConfigError: There is nothing there, or nothing that is done, or an ablation among other things.
+        ConfigError: A source does not exist, no run is done, or an ablation is combined with other sources.
     """
     paths = [Path(source) for source in sources]
     ablations = [path for path in paths if (path / ABLATION_FILE).is_file()]
     if ablations and len(paths) > 1:
-        found = "an ablation's folder among other sources"
-        raise ConfigError([Fault(str(ablations[0]), None, found, "one ablation, or run files and folders with some")])
+        problem = "the folder of an ablation cannot be combined with other sources"
+        raise ConfigError(
+            [Fault(str(ablations[0]), None, problem, "one ablation, or run files and folders with run files")]
+        )
     results = open_ablation(ablations[0]) if ablations else results_of_run_files(_run_files(paths))
     if not any(record.status == "done" for record in results.records):
-        found = f"{len(results.records)} runs of which none is done"
-        allowed = "at least one run that came to its end"
-        hint = f"go on with `aarlab ablate {ablations[0] / ABLATION_FILE} --out {ablations[0]}`" if ablations else None
-        raise ConfigError([Fault(", ".join(map(str, paths)), None, found, allowed, hint)])
+        problem = f"none of {len(results.records)} runs is done"
+        expected = "at least one finished run"
+        fix = (
+            f"continue with `aarlab ablate {ablations[0] / ABLATION_FILE} --out {ablations[0]}`" if ablations else None
+        )
+        raise ConfigError([Fault(", ".join(map(str, paths)), None, problem, expected, fix)])
     return results
 
 
@@ -38,9 +42,9 @@ def _run_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = [run.path for run in runs_in(path)] if path.is_dir() else [path]
         if not path.exists() or not inside:
-            found = "a folder without runs" if path.is_dir() else "no such file or folder"
-            allowed = "an ablation's folder, a run file, or a folder with run files"
-            faults.append(Fault(str(path), None, found, allowed))
+            problem = "the folder contains no runs" if path.is_dir() else "no such file or folder"
+            expected = "an ablation's folder, a run file, or a folder with run files"
+            faults.append(Fault(str(path), None, problem, expected))
         files |= {file.resolve(): file for file in inside}
     if faults:
         raise ConfigError(faults)

@@ -1,4 +1,4 @@
-"""`aarlab ablate`: all runs come to what they come to alone, whatever happens in between, and nothing done is lost."""
+"""`aarlab ablate`: results equal those of single runs after any interruption, and finished runs are kept."""
 
 import json
 import os
@@ -20,12 +20,13 @@ from click.testing import CliRunner, Result
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder
-from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun, Shard
-from aarlab.ablation.cost_forecast import CostForecast
+from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun
+from aarlab.ablation.execution_options import ExecutionOptions, Shard
+from aarlab.ablation.forecast import Forecast, whole_runs
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.ablation.scheduler import ExecutionResult, execute
-from aarlab.ablation.spending import SpendingMonitor
+from aarlab.ablation.spending_monitor import SpendingMonitor
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
 from aarlab.cli.main import main
@@ -46,7 +47,7 @@ SMALL = (
 
 FILE = """
 name: pair
-question: Does a fixed workflow hurt?
+question: Does a fixed workflow lower PGR?
 scenario: quickstart
 arms:
   free: {}
@@ -57,14 +58,14 @@ controls: false
 
 
 def arguments(file: Path, out: Path, *more: str) -> list[str]:
-    """Return the command line that works on a tiny ablation."""
+    """Return the arguments that execute a small ablation."""
     settings = [word for setting in SMALL for word in ("--set", setting)]
     return ["ablate", str(file), "--out", str(out), *settings, *more]
 
 
 @contextmanager
 def started(file: Path, out: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start it in a process of its own, which is over at the end."""
+    """Start it in a separate process, and kill that process at the end."""
     command = [sys.executable, "-m", "aarlab", *arguments(file, out, *more)]
     pipes: Mapping[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **pipes) as running:
@@ -84,23 +85,23 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def workers_of(running: "subprocess.Popen[str]") -> list[int]:
-    """Return the ids of its workers. It has other children, too: when it begins it tries the sandbox."""
+    """Return the ids of its workers. It has other children, too: it tests the sandbox when it starts."""
     found = []
     for child in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split():
-        # It may have ended meanwhile.
+        # The child may have ended.
         with suppress(OSError):
             found += [int(child)] if b"ablation.worker_process" in Path(f"/proc/{child}/cmdline").read_bytes() else []
     return found
 
 
 def until(condition: Callable[[], bool], running: "subprocess.Popen[str]") -> None:
-    """Wait for something that a process does."""
+    """Wait until a running process fulfils a condition."""
     for _ in range(2400):
         if condition():
             return
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
-    raise AssertionError("it did not happen")
+    raise AssertionError("the condition was not fulfilled")
 
 
 @pytest.fixture(scope="session")
@@ -112,48 +113,48 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """Its folder after an undisturbed start, and what was told meanwhile."""
-    out = tmp_path_factory.mktemp("whole") / "pair"
+def complete(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Its folder after an uninterrupted execution, and the output."""
+    out = tmp_path_factory.mktemp("complete") / "pair"
     done = CliRunner().invoke(main, arguments(file, out, "--json", "--jobs", "2"))
     assert done.exit_code == 0, done.stderr
     return out, done
 
 
 @pytest.fixture
-def copy(whole: tuple[Path, Result], tmp_path: Path) -> Path:
+def copy(complete: tuple[Path, Result], tmp_path: Path) -> Path:
     """A copy of that folder."""
-    return Path(shutil.copytree(whole[0], tmp_path / "pair"))
+    return Path(shutil.copytree(complete[0], tmp_path / "pair"))
 
 
 @pytest.fixture(scope="session")
 def plan(file: Path) -> AblationPlan:
-    """What belongs to it."""
+    """The plan of the ablation."""
     return load_ablation(file, SMALL)
 
 
-def test_an_ablation_tells_how_it_goes_and_what_came_out(whole: tuple[Path, Result]) -> None:
-    folder, done = whole
+def test_progress_and_results_are_printed(complete: tuple[Path, Result]) -> None:
+    folder, done = complete
     assert done.exit_code == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["status"], told["runs"]["planned"], told["runs"]["done"]) == ("done", 2, 2)
-    assert [(arm["name"], arm["n"]) for arm in told["arms"]] == [("free", 1), ("staged", 1)]
+    output = json.loads(done.stdout)
+    assert (output["status"], output["runs"]["planned"], output["runs"]["done"]) == ("done", 2, 2)
+    assert [(arm["name"], arm["n"]) for arm in output["arms"]] == [("free", 1), ("staged", 1)]
     assert "[2 of 2]" in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["ablation.yaml", "locks", "runs", "unfinished"]
     assert list((folder / "unfinished").iterdir()) == []
 
 
-def test_a_run_in_an_ablation_is_the_run_by_itself(
-    whole: tuple[Path, Result], plan: AblationPlan, tmp_path: Path
+def test_a_run_in_an_ablation_equals_a_single_run(
+    complete: tuple[Path, Result], plan: AblationPlan, tmp_path: Path
 ) -> None:
     free = plan.runs[0]
     alone = run_scenario(free.scenario, tmp_path / "alone.db", sandbox="none")
-    assert digests(whole[0])[free.stem] == alone["digest"]
+    assert digests(complete[0])[free.stem] == alone["digest"]
     assert free.scenario == load_scenario(None, [*SMALL, "name=free"])
 
 
-def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan: AblationPlan) -> None:
-    results: Results = open_ablation(whole[0])
+def test_records_equal_the_run_files(complete: tuple[Path, Result], plan: AblationPlan) -> None:
+    results: Results = open_ablation(complete[0])
     assert [(record.arm, record.seed, record.status) for record in results.records] == [
         ("free", 1, "done"),
         ("staged", 1, "done"),
@@ -168,7 +169,7 @@ def test_the_records_say_what_the_run_files_say(whole: tuple[Path, Result], plan
         assert record.frontier[-1][1] == record.summary["development_pgr"]["whole"]
 
 
-def test_started_again_it_has_nothing_to_do(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_a_finished_ablation_executes_nothing_again(aarlab: Aarlab, file: Path, copy: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*.db")}
     done = aarlab(*arguments(file, copy))
     assert done.exit_code == 0, done.stderr
@@ -177,14 +178,14 @@ def test_started_again_it_has_nothing_to_do(aarlab: Aarlab, file: Path, copy: Pa
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*.db")} == before
 
 
-def test_runs_are_found_in_another_folder_by_what_they_are(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_finished_runs_are_found_in_another_ablation(aarlab: Aarlab, file: Path, copy: Path) -> None:
     (copy / "ablation.yaml").unlink()
     more = json.loads(aarlab(*arguments(file, copy, "--dry-run", "--json", "--set", "seeds=3")).stdout)
     assert more["runs"] == {"planned": 6, "in_this_shard": 6, "done": 2}
     assert more["seconds"] > 0
 
 
-def test_a_folder_of_another_ablation_is_refused_with_the_difference(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_a_folder_of_another_ablation_is_refused(aarlab: Aarlab, file: Path, copy: Path) -> None:
     before = (copy / "ablation.yaml").read_text()
     done = aarlab(*arguments(file, copy, "--set", "seeds=3", "--set", "arms.staged.structure.review=gate"))
     assert done.exit_code == 2
@@ -193,13 +194,13 @@ def test_a_folder_of_another_ablation_is_refused_with_the_difference(aarlab: Aar
     assert (copy / "ablation.yaml").read_text() == before
 
 
-def test_limits_may_change_from_one_start_to_the_next(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_limits_may_change_between_starts(aarlab: Aarlab, file: Path, copy: Path) -> None:
     assert aarlab(*arguments(file, copy, "--set", "budget_usd=3", "--set", "retries=0")).exit_code == 0
     assert load_ablation(copy / "ablation.yaml").ablation.budget_usd == 3
 
 
 @pytest.mark.parametrize("damage", ["not a database", "cut short", "another run"])
-def test_a_damaged_run_file_is_refused_and_left_alone(aarlab: Aarlab, file: Path, copy: Path, damage: str) -> None:
+def test_a_damaged_run_file_is_refused_and_kept(aarlab: Aarlab, file: Path, copy: Path, damage: str) -> None:
     free, staged = sorted((copy / "runs").glob("*.db"))
     match damage:
         case "not a database":
@@ -214,14 +215,14 @@ def test_a_damaged_run_file_is_refused_and_left_alone(aarlab: Aarlab, file: Path
     assert f"mv {free} {free}.damaged" in done.stderr
     assert "Traceback" not in done.stderr
     assert free.read_bytes() == before
-    damaged, sound = open_ablation(copy).records
-    assert sound.status == "done"
+    damaged, valid = open_ablation(copy).records
+    assert valid.status == "done"
     if damage != "another run":
         assert damaged.status == "failed"
         assert "cannot be read" in str(damaged.error)
 
 
-def test_two_processes_on_one_folder_are_refused_unless_they_are_shards(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_only_shards_may_share_a_folder(aarlab: Aarlab, file: Path, copy: Path) -> None:
     with AblationFolder(copy).locked(Shard(1, 2)):
         for options in ((), ("--shard", "1/2"), ("--shard", "2/3")):
             done = aarlab(*arguments(file, copy, *options))
@@ -232,64 +233,64 @@ def test_two_processes_on_one_folder_are_refused_unless_they_are_shards(aarlab: 
 
 
 @pytest.mark.parametrize("out", ["/dev/null/x", "/dev/null"])
-def test_a_place_that_cannot_be_written_to_is_refused(aarlab: Aarlab, file: Path, out: str) -> None:
+def test_an_unwritable_folder_is_refused(aarlab: Aarlab, file: Path, out: str) -> None:
     done = aarlab(*arguments(file, Path(out)))
     assert done.exit_code == 2
     assert f"--out {out}" in done.stderr
 
 
 class InlineWorkers:
-    """Does each task in this process, as soon as it is given."""
+    """Executes each task in this process when it is submitted."""
 
     def __init__(self) -> None:
-        self._told: list[RunProgress] = []
+        self._messages: list[RunProgress] = []
 
-    def free(self) -> bool:
-        """Whether the last task has been told of."""
-        return not self._told
+    def has_capacity(self) -> bool:
+        """Return whether the messages of the last task were polled."""
+        return not self._messages
 
-    def begin(self, task: RunTask) -> None:
-        """Do it."""
-        execute_task(task, self._told.append)
+    def submit(self, task: RunTask) -> None:
+        """Execute the task."""
+        execute_task(task, self._messages.append)
 
-    def progress(self, timeout_s: float) -> list[RunProgress]:
-        """Return what was told."""
-        told, self._told = self._told, []
-        return told
+    def poll(self, timeout_s: float) -> list[RunProgress]:
+        """Return the messages of the last task."""
+        messages, self._messages = self._messages, []
+        return messages
 
     def close(self) -> None:
-        """There is nobody to end."""
+        """Do nothing: there are no processes."""
 
 
 class RecordingObserver:
-    """Remembers what it was told."""
+    """Records the ends of runs."""
 
     def __init__(self) -> None:
         self.endings: list[tuple[str, bool]] = []
         self.resumed_runs = 0
 
     def run_started(self, run: PlannedRun, *, resumed: bool) -> None:
-        """Take in that a run has begun."""
+        """Count resumed runs."""
         self.resumed_runs += resumed
 
     def run_progressed(self, run: PlannedRun, progress: RunProgress, *, will_retry: bool) -> None:
-        """Take in an ending."""
+        """Record an end."""
         if progress.kind != "progress":
             self.endings.append((progress.kind, will_retry))
 
 
 class Costly:
-    """A base model whose answers cost a quarter of a dollar and do not come after the third."""
+    """A base model whose replies cost 0.25 dollars and which fails after the third."""
 
     def __init__(self) -> None:
-        self.answers = 0
+        self.replies = 0
 
     async def reply(self, request: Request) -> Reply:
-        """Answer, three times."""
+        """Reply, three times."""
         from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 
-        self.answers += 1
-        if self.answers > 3:
+        self.replies += 1
+        if self.replies > 3:
             raise ModelError("the model is overloaded")
         reply = await SimulatedResearcher(1, "r1").reply(request)
         return Reply(reply.message, reply.stop_reason, reply.usage, reply.model, 0.25)
@@ -297,7 +298,7 @@ class Costly:
 
 @pytest.fixture
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make it a base model that can be named."""
+    """Register it as `test/costly`."""
 
     def opened(seed: int, agent: str, temperament: str) -> Model:
         return Costly()
@@ -309,89 +310,89 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
 def execute_in_process(
     file: Path, out: Path, *settings: str
 ) -> tuple[ExecutionResult, list[tuple[str, bool]], AblationFolder]:
-    """Do an ablation in this process, and return how it ended, how its runs did, and its folder."""
+    """Execute an ablation in this process, and return its result, the ends of its runs, and its folder."""
     plan = load_ablation(file, [*SMALL, "team.model=test/costly", *settings])
     folder, observer = AblationFolder(out), RecordingObserver()
     folder.prepare(plan)
     monitor = SpendingMonitor(plan.ablation, plan.runs, folder)
     retries = plan.ablation.retries
-    ending = execute(plan.runs, folder, InlineWorkers(), monitor, observer, retries=retries, sandbox="none", cache=True)
-    return ending, observer.endings, folder
+    options = ExecutionOptions(sandbox="none")
+    result = execute(plan.runs, folder, InlineWorkers(), monitor, observer, options, retries=retries)
+    return result, observer.endings, folder
 
 
 @pytest.mark.usefixtures("costly")
-def test_a_run_that_fails_is_tried_again_and_then_reported(file: Path, tmp_path: Path) -> None:
-    ending, endings, folder = execute_in_process(file, tmp_path / "out", "arms={only: {}}")
-    assert ending == ExecutionResult("done")
+def test_a_failed_run_is_retried_and_then_reported(file: Path, tmp_path: Path) -> None:
+    result, endings, folder = execute_in_process(file, tmp_path / "out", "arms={only: {}}")
+    assert result == ExecutionResult("done")
     assert endings == [("failed", True), ("failed", False)]
     (record,) = open_ablation(folder.root).records
     assert (record.status, record.summary) == ("failed", {})
     assert record.error == "ModelError: the model is overloaded"
     with RunReader.open(record.path) as kept:
-        assert len(list(kept.entries(ModelCall))) == 12, "the second attempt goes on where the first broke off"
+        assert len(list(kept.entries(ModelCall))) == 12, "the second attempt resumes the first"
 
 
 @pytest.mark.usefixtures("costly")
-def test_the_budget_counts_attempts_that_failed_and_holds_from_one_start_to_the_next(
-    file: Path, tmp_path: Path
-) -> None:
-    ending, endings, folder = execute_in_process(
+def test_the_budget_counts_failed_attempts_of_earlier_starts(file: Path, tmp_path: Path) -> None:
+    result, endings, folder = execute_in_process(
         file, tmp_path / "out", "arms={only: {}}", "budget_usd=2.8", "retries=5"
     )
-    assert ending == ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $2.80")
+    assert result == ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $2.80")
     assert len(endings) == 2
-    again, none, _ = execute_in_process(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
-    assert (again, none) == (ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $3.00"), [])
+    second, endings, _ = execute_in_process(file, folder.root, "arms={only: {}}", "budget_usd=3", "retries=0")
+    assert (second, endings) == (ExecutionResult("stopped", "budget_usd is exhausted: $3.00 of $3.00"), [])
 
 
 @pytest.mark.usefixtures("costly")
-def test_a_run_whose_file_cannot_grow_ends_the_work_with_what_is_done_kept(file: Path, copy: Path) -> None:
+def test_a_full_disk_stops_and_keeps_finished_runs(file: Path, copy: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         (copy / "ablation.yaml").unlink()
-        ending, endings, _ = execute_in_process(file, copy)
+        result, endings, _ = execute_in_process(file, copy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert endings == [("disk full", False)]
-    assert ending.status == "failed"
-    assert f"{copy} cannot be written to" in str(ending.reason)
+    assert result.status == "failed"
+    assert f"{copy} cannot be written to" in str(result.reason)
     assert len(digests(copy)) == 2
 
 
-def test_what_it_will_cost_is_told_before_any_money_is_spent(aarlab: Aarlab, file: Path, copy: Path) -> None:
+def test_a_dry_run_estimates_the_cost(aarlab: Aarlab, file: Path, copy: Path) -> None:
     live = ("--dry-run", "--set", "team.model=anthropic/claude-haiku-4-5", "--set", "budget_usd=5")
-    told = aarlab(*arguments(file, copy.parent / "live", *live))
-    assert "if earlier messages are read from the provider's cache" in " ".join(told.stdout.split())
-    assert "at most $5 for all runs together" in " ".join(told.stdout.split())
-    least, most = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
+    output = " ".join(aarlab(*arguments(file, copy.parent / "live", *live)).stdout.split())
+    assert "if earlier messages are read from the provider's cache" in output
+    assert "at most $5 for all runs together" in output
+    low, high = json.loads(aarlab(*arguments(file, copy.parent / "live", *live, "--json")).stdout)["cost_usd"]
     waiting = load_ablation(file, [*SMALL, *live[2::2]])
     each = {arm.name: estimate_cost(arm.scenario) for arm in waiting.arms}
-    assert least == pytest.approx(sum(each[run.arm].low.usd or 0.0 for run in waiting.runs))
-    assert most == pytest.approx(sum(each[run.arm].high.usd or 0.0 for run in waiting.runs))
-    assert 0 < least < most
+    assert low == pytest.approx(sum(each[run.arm].low.usd or 0.0 for run in waiting.runs))
+    assert high == pytest.approx(sum(each[run.arm].high.usd or 0.0 for run in waiting.runs))
+    assert 0 < low < high
     unknown = aarlab(*arguments(file, copy.parent / "live", "--dry-run", "--set", "team.model=openai/of-my-own"))
     assert "no price is known: openai/of-my-own" in " ".join(unknown.stdout.split())
 
 
 @pytest.mark.usefixtures("costly")
-def test_what_runs_cost_is_foreseen_from_those_of_the_same_arm_that_are_done(file: Path) -> None:
+def test_costs_are_forecast_from_finished_runs_of_the_arm(file: Path) -> None:
     plan = load_ablation(file, [*SMALL, "seeds=3", "arms.staged.team.model=test/costly"])
-    costs = CostForecast(plan.arms)
-    assert (costs.per_run("free"), costs.per_run("staged"), costs.remaining(plan.runs)) == ((0.0, 0.0), None, None)
-    costs.observe("staged", 2.0)
-    costs.observe("staged", 1.0)
-    assert costs.remaining(plan.runs[2:], [("staged", 0.5)]) == (3.75, 3.75)
+    forecast, waiting = Forecast(plan.arms), whole_runs(plan.runs)
+    assert (forecast.run_cost("free"), forecast.run_cost("staged"), forecast.cost(waiting)) == ((0.0, 0.0), None, None)
+    forecast.observe("staged", {"cost_usd": 2.0, "wall_clock_s": 30.0})
+    forecast.observe("staged", {"cost_usd": 1.0, "wall_clock_s": 50.0})
+    assert forecast.cost([*waiting[2:], ("staged", 0.5)]) == (3.75, 3.75)
+    assert forecast.seconds([("staged", 0.5), ("free", 1.0)], jobs=2) == 30.0
 
 
 @pytest.mark.long
-def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
-    file: Path, whole: tuple[Path, Result], tmp_path: Path
+def test_results_are_the_same_after_kills_at_any_point(
+    file: Path, complete: tuple[Path, Result], tmp_path: Path
 ) -> None:
     out = tmp_path / "pair"
     drafts, done = out / "unfinished", out / "runs"
 
-    def found_something() -> bool:
+    def has_findings() -> bool:
         for path in drafts.glob("*.db"):
             try:
                 with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
@@ -400,39 +401,39 @@ def test_killed_at_any_point_and_started_again_it_comes_to_the_same(
                 pass
         return False
 
-    # As a run begins, in its midst, and as it is moved to its place.
+    # At the start of a run, in the middle, and while its file is moved to runs/.
     for reached in (
         lambda: any(drafts.glob("*.db")),
-        found_something,
+        has_findings,
         lambda: any(drafts.glob("*.partial")) or any(done.glob("*")),
     ):
         with started(file, out, "--jobs", "1") as running:
             until(reached, running)
             running.send_signal(signal.SIGKILL)
-        assert digests(out).items() <= digests(whole[0]).items()
+        assert digests(out).items() <= digests(complete[0]).items()
     with started(file, out, "--jobs", "1") as running:
         until(lambda: bool(workers_of(running)), running)
         os.kill(workers_of(running)[0], signal.SIGKILL)
-        _, observer = running.communicate(timeout=240)
-    assert running.returncode == 0, observer
-    assert "failed and will be retried: its process ended early (signal 9)" in observer
-    assert digests(out) == digests(whole[0])
+        _, stderr = running.communicate(timeout=240)
+    assert running.returncode == 0, stderr
+    assert "failed and will be retried: its process ended early (signal 9)" in stderr
+    assert digests(out) == digests(complete[0])
     assert list(drafts.iterdir()) == []
 
 
 @pytest.mark.long
-def test_stopped_by_a_person_it_says_how_to_go_on(file: Path, tmp_path: Path) -> None:
+def test_after_sigterm_the_output_says_how_to_continue(file: Path, tmp_path: Path) -> None:
     with started(file, tmp_path / "pair", "--jobs", "1") as running:
         until(lambda: any(tmp_path.glob("pair/unfinished/*.db")), running)
         running.send_signal(signal.SIGTERM)
-        told, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=60)
     assert running.returncode == 3, stderr
-    assert "0 of 2 runs are done" in told
-    assert f"aarlab ablate {file} " in told
+    assert "0 of 2 runs are done" in stdout
+    assert f"aarlab ablate {file} " in stdout
     assert sorted(record.status for record in open_ablation(tmp_path / "pair").records) == ["missing", "stopped"]
 
 
-def test_the_example_in_the_documentation_runs(
+def test_the_example_of_the_page_runs(
     copy: Path, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text()
@@ -447,6 +448,6 @@ def test_the_example_in_the_documentation_runs(
     assert lines[3] == f"done {digests(copy)[next(run for run in digests(copy) if run.startswith('free'))]}"
 
 
-def test_a_folder_that_is_no_ablation_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_an_ablation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         open_ablation(tmp_path)

@@ -1,4 +1,4 @@
-"""One budget for all runs of an ablation: what several processes spend together stays below it."""
+"""One budget for all runs of an ablation: the spending of several processes together stays below it."""
 
 import asyncio
 import json
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_servers import ModelServer, SimulatedTeam
 
+from aarlab.ablation.spending import Spending
 from aarlab.ablation.sqlite_budget import (
     SharedBudgetSpec,
-    Spending,
     SqliteSharedBudget,
     initialise_budget,
     release_reservations,
@@ -36,55 +36,57 @@ controls: false
 
 
 def make_calls(path: str, run: str, costs: list[tuple[float, float]]) -> list[float]:
-    """Make calls of a run, each with the most it can cost and the share of that it does cost; return what was paid."""
+    """Make calls of a run, given the maximum cost of each and the share of it that is spent; return the costs."""
 
-    async def work() -> list[float]:
+    async def call_models() -> list[float]:
         shared_budget, paid = SqliteSharedBudget(SharedBudgetSpec(path, 1.0, None), run), []
-        for most, share in costs:
-            reserved = Amount(most, 10, 1)
+        for max_usd, share in costs:
+            reserved = Amount(max_usd, 10, 1)
             try:
                 await shared_budget.reserve(reserved)
             except SharedBudgetExhausted:
                 break
-            spent = most * share
+            spent = max_usd * share
             shared_budget.commit(reserved, Amount(spent, 5, 1))
             paid.append(spent)
         return paid
 
-    return asyncio.run(work())
+    return asyncio.run(call_models())
 
 
 calls = st.lists(st.tuples(st.floats(0.01, 0.4), st.floats(0, 1)), max_size=12)
 
 
-# A process that shares the tests with others has a thread that speaks with them; it holds nothing that a child needs.
+# A pytest-xdist worker has a thread for its messages; the forked children do not need it.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @settings(max_examples=15, deadline=None)
 @given(st.lists(calls, min_size=2, max_size=4))
 def test_processes_do_not_spend_the_same_dollar_twice(
     tmp_path_factory: pytest.TempPathFactory, team: list[list[tuple[float, float]]]
 ) -> None:
-    path = str(tmp_path_factory.mktemp("purse") / "shared_budget.db")
+    path = str(tmp_path_factory.mktemp("budget") / "shared_budget.db")
     runs = {f"run{i}": costs for i, costs in enumerate(team)}
     initialise_budget(
         SharedBudgetSpec(path, 1.0, None), dict.fromkeys(runs, Spending()), {"another": Spending(0.25, 7)}
     )
-    # Whatever this process does when it is asked to stop, its children simply do.
-    plainly = {"initializer": signal.signal, "initargs": (signal.SIGTERM, signal.SIG_DFL)}
-    with multiprocessing.get_context("fork").Pool(len(runs), **plainly) as pool:
+    # The children do not inherit the handler for SIGTERM.
+    pool_options = {"initializer": signal.signal, "initargs": (signal.SIGTERM, signal.SIG_DFL)}
+    with multiprocessing.get_context("fork").Pool(len(runs), **pool_options) as pool:
         paid = pool.starmap(make_calls, [(path, run, costs) for run, costs in runs.items()])
     total = 0.25 + sum(sum(one) for one in paid)
     assert total <= 1.0 + 1e-6
     for costs, one in zip(team, paid, strict=True):
-        assert len(one) == len(costs) or total + max(most for most, _ in costs) > 1.0, "nobody is sent away for nothing"
+        assert len(one) == len(costs) or total + max(max_usd for max_usd, _ in costs) > 1.0, (
+            "no call is refused without need"
+        )
 
 
-def test_what_a_dead_process_held_is_free_again(tmp_path: Path) -> None:
+def test_reservations_of_a_dead_process_are_released(tmp_path: Path) -> None:
     budget_spec = SharedBudgetSpec(str(tmp_path / "shared_budget.db"), None, 100)
     initialise_budget(budget_spec, {"a": Spending(), "b": Spending()}, {})
     dead, other = SqliteSharedBudget(budget_spec, "a"), SqliteSharedBudget(budget_spec, "b")
     asyncio.run(dead.reserve(Amount(0.0, 80)))
-    assert not other.would_refuse(Amount(0.0, 50)), "it may come free"
+    assert not other.would_refuse(Amount(0.0, 50)), "the reservation may be released"
     release_reservations(budget_spec, "a")
     asyncio.run(asyncio.wait_for(other.reserve(Amount(0.0, 50)), 1))
     with pytest.raises(
@@ -94,7 +96,7 @@ def test_what_a_dead_process_held_is_free_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_an_ablation_in_four_processes_stops_before_its_dollars_are_spent(
+def test_four_processes_stop_within_the_budget(
     aarlab: Aarlab, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)

@@ -1,4 +1,4 @@
-"""What an ablation file comes to, and what a person is told about one that cannot be used."""
+"""Ablation files: the runs that follow from them, and the errors of invalid ones."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarlab.ablation.ablation_file import load_ablation, plan_of, shipped_ablations
-from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan, Shard
+from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan
+from aarlab.ablation.execution_options import Shard
 from aarlab.ablation.schema import ablation_schema
 from aarlab.config import ConfigError
 from aarlab.graph.scenario import Scenario
@@ -41,7 +42,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ablat
 
 @pytest.fixture
 def fault_text(plan: Callable[..., AblationPlan]) -> Callable[..., str]:
-    """Return what is said about a file of this content."""
+    """Return the error message for a file of this content."""
 
     def fault_text(text: str, *overrides: str) -> str:
         with pytest.raises(ConfigError) as raised:
@@ -51,12 +52,12 @@ def fault_text(plan: Callable[..., AblationPlan]) -> Callable[..., str]:
     return fault_text
 
 
-def test_arms_and_seeds_make_runs_seed_by_seed_with_the_control_last(plan: Callable[..., AblationPlan]) -> None:
+def test_runs_are_ordered_by_seed_with_the_control_last(plan: Callable[..., AblationPlan]) -> None:
     runs = plan(TWO).runs
     assert [(run.arm, run.seed) for run in runs[:4]] == [("free", 1), ("staged", 1), (CONTROL, 1), ("free", 2)]
     assert len(runs) == 9
-    bound = runs[1].scenario
-    assert (bound.structure.workflow, bound.structure.review, bound.budget.hours) == ("staged", "gate", 8)
+    staged = runs[1].scenario
+    assert (staged.structure.workflow, staged.structure.review, staged.budget.hours) == ("staged", "gate", 8)
 
 
 def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., AblationPlan]) -> None:
@@ -68,7 +69,7 @@ def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., Abl
     assert [arm.name for arm in already.arms] == ["learns", "draws"]
 
 
-def test_a_grid_is_every_combination_and_multiplies_named_arms(plan: Callable[..., AblationPlan]) -> None:
+def test_a_grid_multiplies_named_arms(plan: Callable[..., AblationPlan]) -> None:
     grid = "name: x\ncontrols: false\ngrid: {structure.directions: [none, pool], team.researchers: [2, 3]}\n"
     names = [arm.name for arm in plan(grid).arms]
     assert names == [f"directions={d}, researchers={n}" for d in ("none", "pool") for n in (2, 3)]
@@ -78,7 +79,7 @@ def test_a_grid_is_every_combination_and_multiplies_named_arms(plan: Callable[..
     assert (last.structure.workflow, last.structure.directions, last.team.researchers) == ("staged", "pool", 3)
 
 
-def test_overrides_reach_the_ablation_its_arms_its_grid_and_the_scenario(plan: Callable[..., AblationPlan]) -> None:
+def test_overrides_reach_ablation_arms_grid_and_scenario(plan: Callable[..., AblationPlan]) -> None:
     changed = plan(
         TWO, "seeds=[5, 2]", "arms.free.structure.review=advisory", "arms.new={costs.full: 1}", "budget.hours=4",
         "grid.task=[chat, math]", "scenario.team.researchers=2", "name=other",
@@ -90,7 +91,7 @@ def test_overrides_reach_the_ablation_its_arms_its_grid_and_the_scenario(plan: C
     assert (changed.arms[4].name, new.costs.full) == ("new, task=chat", 1)
 
 
-def test_a_scenario_is_found_by_name_or_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scenario_is_found_by_name_or_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "ablations"
     folder.mkdir()
     (folder / "base.yaml").write_text("name: base\nseed: 77\nbudget: {hours: 6}\n")
@@ -102,7 +103,7 @@ def test_a_scenario_is_found_by_name_or_beside_the_file(tmp_path: Path, monkeypa
     assert {run.scenario.budget.hours for run in named.runs} == {16}
 
 
-def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: Callable[..., AblationPlan]) -> None:
+def test_the_id_of_a_run_depends_only_on_its_configuration(plan: Callable[..., AblationPlan]) -> None:
     def stems(*overrides: str) -> set[str]:
         return {run.stem for run in plan(TWO, *overrides).runs}
 
@@ -113,15 +114,15 @@ def test_a_run_is_known_by_what_it_is_and_not_by_what_else_is_in_the_file(plan: 
 
 @settings(max_examples=25, deadline=None)
 @given(shards=st.integers(1, 12), seeds=st.integers(1, 9))
-def test_shards_have_no_run_in_common_and_all_runs_between_them(shards: int, seeds: int) -> None:
-    whole = plan_of(Ablation(name="x", arms={"a": {}, "b": {"structure": "staged"}}, seeds=seeds))
-    parts = [whole.runs_of(Shard(i + 1, shards)) for i in range(shards)]
-    assert sorted(run.stem for part in parts for run in part) == sorted(run.stem for run in whole.runs)
+def test_shards_partition_the_runs(shards: int, seeds: int) -> None:
+    plan = plan_of(Ablation(name="x", arms={"a": {}, "b": {"structure": "staged"}}, seeds=seeds))
+    parts = [plan.runs_of(Shard(i + 1, shards)) for i in range(shards)]
+    assert sorted(run.stem for part in parts for run in part) == sorted(run.stem for run in plan.runs)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @pytest.mark.parametrize("name", shipped_ablations())
-def test_a_shipped_ablation_is_sound_and_compares_at_equal_compute(name: str) -> None:
+def test_shipped_ablations_have_equal_compute(name: str) -> None:
     plan = load_ablation(name)
     assert plan.ablation.name == name
     assert plan.ablation.question.endswith("?")
@@ -130,20 +131,20 @@ def test_a_shipped_ablation_is_sound_and_compares_at_equal_compute(name: str) ->
     assert {"simulated/random"} < {arm.scenario.team.model for arm in plan.arms}
 
 
-def test_autonomy_has_the_presets_and_dials_has_every_dial() -> None:
+def test_shipped_ablations_cover_presets_and_dials() -> None:
     assert [arm.name for arm in load_ablation("autonomy").arms] == [*PRESETS, CONTROL]
     free, *others = [arm.scenario.structure for arm in load_ablation("dials").arms[:-1]]
-    turned = [{dial for dial in PRESETS["autonomous"] if getattr(arm, dial) != getattr(free, dial)} for arm in others]
-    assert all(len(dials) == 1 for dials in turned)
-    assert set().union(*turned) == set(PRESETS["autonomous"])
+    changed = [{dial for dial in PRESETS["autonomous"] if getattr(arm, dial) != getattr(free, dial)} for arm in others]
+    assert all(len(dials) == 1 for dials in changed)
+    assert set().union(*changed) == set(PRESETS["autonomous"])
 
 
-def test_the_shipped_schema_is_that_of_this_version() -> None:
+def test_the_shipped_schema_is_current() -> None:
     shipped = shipped_ablations()["autonomy"].parent / "schema.json"
     assert json.loads(shipped.read_text()) == ablation_schema(), "python -m aarlab.ablation.schema > schema.json"
 
 
-def test_the_schema_knows_every_field_that_an_arm_can_set() -> None:
+def test_the_schema_has_every_field_of_an_arm() -> None:
     fields = ablation_schema()["$defs"]["Settings"]["properties"]
     assert {
         "structure",
@@ -156,7 +157,7 @@ def test_the_schema_knows_every_field_that_an_arm_can_set() -> None:
     assert not {"seed", "name"} & fields.keys()
 
 
-def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., AblationPlan]) -> None:
+def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]) -> None:
     made = Ablation(
         name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}).model_dump(exclude_unset=True,
         exclude={"seed"}), arms={"free": {}, "staged": {"structure": "staged", "structure.review": "gate"}}, seeds=3,
@@ -206,31 +207,31 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             "name: x\narms:\n  a: {}\n  b: {seed: 4}\n",
             """
             my.yaml:4: arms.b.seed
-              problem   a field that arms do not set
-              expected  `seeds` of the ablation: all arms run under the same
+              problem   an arm cannot set this field
+              expected  `seeds` of the ablation: all arms run under the same seeds
             """,
         ),
         (
             "name: x\nscenario: {seed: 4}\narms: {a: {}}\n",
             """
             my.yaml:2: scenario.seed
-              problem   a field that says which run a scenario is; in an ablation the arm and the seeds do
-              expected  `seeds`
+              problem   the ablation sets this field for each run
+              expected  `seeds` of the ablation
             """,
         ),
         (
             "name: x\narms: {a: {}}\nseeds: [1, 2, 1]\n",
             """
             my.yaml:3: seeds
-              problem   1 more than once
-              expected  at least one seed, each of them once
+              problem   1 occurs more than once
+              expected  at least one seed, each once
             """,
         ),
         (
             "name: x\narms: {a: {}, b: {structure: staged}}\ncomparisons: [[b, zz]]\n",
             """
             my.yaml:3: comparisons
-              problem   'zz'
+              problem   unknown arm 'zz'
               expected  a, b, random search
             """,
         ),
@@ -239,14 +240,14 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             """
             my.yaml
               problem   no arms
-              expected  `arms`, by name what each sets, or a `grid`, or both
+              expected  `arms` with the settings of each by name, a `grid`, or both
             """,
         ),
         (
             "name: x\narms: {a b: {}, a-b: {structure: staged}}\n",
             """
             my.yaml:2
-              problem   two arms whose files would bear the same name: 'a b' and 'a-b'
+              problem   the arms 'a b' and 'a-b' have the same file name
               expected  names that differ in letters or digits
             """,
         ),
@@ -254,7 +255,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             "name: x\narms: {a: {}, random search: {structure: staged}}\n",
             """
             my.yaml:2: arms.random search
-              problem   the name of the arm that is added as a control
+              problem   this name is reserved for the control arm
               expected  another name, or `controls: false`
             """,
         ),
@@ -262,7 +263,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             "name: x\ngrid: {team.researchers: [3, 3]}\n",
             """
             my.yaml:2: grid.team.researchers
-              problem   a value twice
+              problem   a value is repeated
               expected  a list of different values
             """,
         ),
@@ -270,8 +271,8 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             "name: x\narms: {a: {team.researchers: 3}}\ngrid: {team.researchers: [3, 4]}\n",
             """
             my.yaml:2: arms.a.team.researchers
-              problem   a contradiction to grid.team.researchers (my.yaml:3)
-              expected  a field in the arms or in the grid
+              problem   grid.team.researchers sets this field, too (my.yaml:3)
+              expected  each field either in arms or in the grid
             """,
         ),
         (
@@ -284,7 +285,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
 
             my.yaml:4: seeds
               problem   invalid value 'three'
-              expected  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (How many seeds (5 means 1 to 5), or which. All arms run under the same seeds.)
+              expected  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (Number of seeds (5 means 1 to 5), or a list of seeds. All arms run under the same seeds.)
             """,  # noqa: E501
         ),
         (
@@ -292,7 +293,7 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
             """
             my.yaml: name
               problem   invalid value nothing
-              expected  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Names the folder of its runs.)
+              expected  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Name of the ablation and of its default folder.)
 
             my.yaml:1: arms.a
               problem   invalid value 3
@@ -301,20 +302,18 @@ def test_an_ablation_made_in_python_is_the_same_as_its_file(plan: Callable[..., 
         ),
     ],
 )
-def test_a_fault_is_told_with_its_place_and_its_arm(fault_text: Callable[..., str], text: str, expected: str) -> None:
+def test_faults_have_a_location_and_an_arm(fault_text: Callable[..., str], text: str, expected: str) -> None:
     assert fault_text(text) == dedent(expected).strip("\n")
 
 
-def test_an_override_of_an_arm_is_named_where_it_is_at_fault(fault_text: Callable[..., str]) -> None:
+def test_a_faulty_override_is_named(fault_text: Callable[..., str]) -> None:
     expected = fault_text(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
-    assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  problem   'heldout.prg'\n")
+    assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  problem   unknown measure 'heldout.prg'\n")
     assert expected[0].endswith("did you mean heldout.pgr?")
     assert expected[1].startswith("--set arms.free.structure.review=gat: structure.review (arm free and 1 more)\n")
 
 
-def test_what_differs_is_shown_before_it_starts_and_nothing_is_written(
-    aarlab: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_a_dry_run_shows_the_arms_and_writes_nothing(aarlab: Callable[..., Result], tmp_path: Path) -> None:
     shown = aarlab("ablate", "reviewer", "--dry-run", "--set", "seeds=4").stdout
     assert "7 arms x 4 seeds = 28 runs, 0 done" in shown
     assert "structure.workflow: staged, structure.review: gate" in shown

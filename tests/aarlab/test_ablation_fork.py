@@ -1,4 +1,4 @@
-"""Arms that start from the midst of one run, and runs of an ablation that go on where they were broken off."""
+"""Arms that fork from one run, and interrupted runs of an ablation that are resumed."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ FILE = """
 name: counterfactual
 fork_from: {run: parent.db, at: 2}
 arms:
-  as it was: {}
+  unchanged: {}
   staged: {structure.workflow: staged}
 seeds: [7, 8]
 controls: false
@@ -29,7 +29,7 @@ controls: false
 
 @pytest.fixture(scope="module")
 def folder(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ablation from the midst of a run, done."""
+    """A finished ablation whose arms fork from a run."""
     from aarlab import ablate
 
     root = tmp_path_factory.mktemp("counterfactual")
@@ -45,27 +45,25 @@ def events_before_fork(path: Path) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_all_arms_share_the_past_and_one_that_changes_nothing_is_the_run_itself(
-    folder: Path, summary: dict[str, Any]
-) -> None:
+def test_arms_share_earlier_events_and_no_change_is_the_parent(folder: Path, summary: dict[str, Any]) -> None:
     records = {(record.arm, record.seed): record for record in open_ablation(folder / "out").records}
     assert {record.status for record in records.values()} == {"done"}
-    pasts = [events_before_fork(record.path) for record in records.values()]
-    assert all(past == events_before_fork(folder / "parent.db") for past in pasts)
-    assert records["as it was", 7].summary["digest"] == summary["digest"]
+    shared_events = [events_before_fork(record.path) for record in records.values()]
+    assert all(events == events_before_fork(folder / "parent.db") for events in shared_events)
+    assert records["unchanged", 7].summary["digest"] == summary["digest"]
     digests = {record.summary["digest"] for record in records.values()}
     assert len(digests) == 4
     assert records["staged", 8].scenario["team"]["temperament"] == "varied@7"
 
 
-def test_its_folder_stands_by_itself(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
+def test_the_folder_can_be_moved(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
     shutil.copytree(folder / "out", tmp_path / "moved")
     assert [record.status for record in open_ablation(tmp_path / "moved").records] == ["done"] * 4
     done = aarlab("report", "moved", "--format", "md", "--out", "report.md")
     assert done.exit_code == 0, done.output
 
 
-def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
+def test_an_interrupted_run_is_resumed(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
     root = tmp_path / "again"
     shutil.copytree(folder / "out", root)
     record = next(r for r in open_ablation(root).records if (r.arm, r.seed) == ("staged", 8))
@@ -90,11 +88,11 @@ def test_a_run_that_was_broken_off_goes_on(folder: Path, tmp_path: Path, aarlab:
     [
         ("fork_from: {run: nowhere.db, at: 2}", "no such run"),
         ("fork_from: {run: parent.db, at: 9}", "the run has begun rounds 1 to 3"),
-        ("fork_from: {run: parent.db, at: 2, digest: abc}", "another run than the one of digest abc"),
+        ("fork_from: {run: parent.db, at: 2, digest: abc}", "parent.db is not abc"),
         ("fork_from: {run: parent.db, at: 2}\nscenario: quickstart", "a fork cannot change"),
     ],
 )
-def test_a_past_that_cannot_be_is_refused(
+def test_an_impossible_fork_is_refused(
     aarlab: Aarlab, summary: dict[str, Any], tmp_path: Path, given: str, found: str
 ) -> None:
     shutil.copy(summary["file"], tmp_path / "parent.db")

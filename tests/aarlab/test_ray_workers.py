@@ -1,4 +1,4 @@
-"""`aarlab ablate --executor ray`: what runs come to does not hang on who does them, nor on what becomes of those."""
+"""`aarlab ablate --executor ray`: results are the same as without Ray, even if workers and nodes fail."""
 
 import os
 import signal
@@ -35,14 +35,14 @@ with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not insta
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An ablation of two runs, and no cluster that somebody else has started."""
+    """An ablation of two runs, without an existing cluster."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     path = tmp_path / "pair.yaml"
     path.write_text(FILE)
     return path
 
 
-def test_without_ray_it_says_what_to_install(
+def test_without_ray_the_error_says_what_to_install(
     aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -58,7 +58,7 @@ def test_without_ray_it_says_what_to_install(
     ("address", "found"),
     [("ray://there:10001", "a Ray client"), ("there", "problem   there"), ("127.0.0.1:9", "no server answers")],
 )
-def test_an_address_without_a_cluster_is_refused_at_once(
+def test_an_address_without_a_cluster_is_refused(
     aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, found: str
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
@@ -67,7 +67,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_node_sends_back_is_put_in_its_place_in_one_step(file: Path, tmp_path: Path) -> None:
+def test_files_from_nodes_are_stored_in_one_step(file: Path, tmp_path: Path) -> None:
     plan = load_ablation(file)
     folder, run = AblationFolder(tmp_path / "out"), plan.runs[0]
     folder.prepare(plan)
@@ -75,16 +75,16 @@ def test_what_a_node_sends_back_is_put_in_its_place_in_one_step(file: Path, tmp_
     task = RunTask(run.stem, {}, str(draft), str(target), "strict")
     assert _store_received(task, RunProgress(run.stem, "progress"), b"so far").kind == "progress"
     assert (draft.read_bytes(), target.exists()) == (b"so far", False)
-    done = _store_received(task, RunProgress(run.stem, "done", summary={"file": "there"}), b"whole")
+    done = _store_received(task, RunProgress(run.stem, "done", summary={"file": "there"}), b"complete")
     assert done.summary == {"file": str(target)}
-    assert (target.read_bytes(), list(draft.parent.iterdir())) == (b"whole", [])
+    assert (target.read_bytes(), list(draft.parent.iterdir())) == (b"complete", [])
     full = RunTask(run.stem, {}, str(draft), "/dev/full/run.db", "strict")
-    told = _store_received(full, RunProgress(run.stem, "done", summary={}), b"whole")
-    assert (told.kind, told.summary) == ("disk full", None)
+    message = _store_received(full, RunProgress(run.stem, "done", summary={}), b"complete")
+    assert (message.kind, message.summary) == ("disk full", None)
 
 
 def descendants(process: int) -> Iterator[int]:
-    """Yield the ids of all processes that a process has started, and those that they have."""
+    """Yield the ids of all descendants of a process."""
     with suppress(OSError):
         for task in Path(f"/proc/{process}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
@@ -92,17 +92,17 @@ def descendants(process: int) -> Iterator[int]:
                 yield from descendants(child)
 
 
-def descendants_with(running: "subprocess.Popen[str]", sign: bytes) -> list[int]:
-    """Return its descendants whose command line has this in it."""
+def descendants_with(running: "subprocess.Popen[str]", text: bytes) -> list[int]:
+    """Return the descendants with `text` in their command line."""
     found = []
     for child in descendants(running.pid):
         with suppress(OSError):
-            found += [child] if sign in Path(f"/proc/{child}/cmdline").read_bytes() else []
+            found += [child] if text in Path(f"/proc/{child}/cmdline").read_bytes() else []
     return found
 
 
-def briefed(draft: Path) -> int:
-    """Return how many agents have been told what to do, by a run file."""
+def agents_set_up(draft: Path) -> int:
+    """Return the number of agents that were set up in a run file."""
     with closing(sqlite3.connect(f"{draft.as_uri()}?mode=ro", uri=True)) as connection:
         return int(connection.execute("SELECT count(*) FROM agent_setups").fetchone()[0])
 
@@ -110,25 +110,23 @@ def briefed(draft: Path) -> int:
 @with_ray
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_on_ray_runs_come_to_the_same_whoever_dies_on_the_way(
-    aarlab: Callable[..., Result], file: Path, tmp_path: Path
-) -> None:
+def test_results_on_ray_are_the_same_after_failures(aarlab: Callable[..., Result], file: Path, tmp_path: Path) -> None:
     local, out = tmp_path / "local", tmp_path / "ray"
     assert aarlab(*arguments(file, local, "--jobs", "1")).exit_code == 0
     on_ray = ("--executor", "ray", "--jobs", "1")
 
     def sent_back() -> bool:
-        return any(briefed(draft) for draft in out.glob("unfinished/*.db"))
+        return any(agents_set_up(draft) for draft in out.glob("unfinished/*.db"))
 
     with started(file, out, *on_ray) as running:
         until(sent_back, running)
         (worker,) = descendants_with(running, b"ablation.worker_process")
         left = [worker, *descendants_with(running, b"raylet")]
         running.send_signal(signal.SIGTERM)
-        told, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=60)
     assert running.returncode == 3, stderr
-    assert f"aarlab ablate {file} " in told
-    assert "--executor ray" in told
+    assert f"aarlab ablate {file} " in stdout
+    assert "--executor ray" in stdout
     assert not any(Path(f"/proc/{process}").exists() for process in left)
     assert sorted(record.status for record in open_ablation(out).records) == ["missing", "stopped"]
 
@@ -138,7 +136,7 @@ def test_on_ray_runs_come_to_the_same_whoever_dies_on_the_way(
         os.kill(first, signal.SIGKILL)
         until(lambda: bool({*descendants_with(running, b"ablation.worker_process")} - {first}), running)
         (second,) = {*descendants_with(running, b"ablation.worker_process")} - {first}
-        # What employs it on its node.
+        # Its parent, the Ray task.
         os.kill(int(Path(f"/proc/{second}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
         _, stderr_text = running.communicate(timeout=600)
     assert running.returncode == 0, stderr_text

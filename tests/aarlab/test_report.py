@@ -301,7 +301,7 @@ def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_ar
         connection.execute("UPDATE runs SET summary = json_set(summary, '$.digest', 'another')")
     connection.close()
     again = results_from([*small_runs, copy])
-    assert [one.arm for one in again.records][-1] == "autonomous (again, 2)"
+    assert [one.arm for one in again.records][-1] == "autonomous (repetition 2)"
     assert "are the same configuration" in " ".join(caveats(analyse(again)))
 
 

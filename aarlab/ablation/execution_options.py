@@ -1,0 +1,44 @@
+"""Options of `aarlab ablate` that change how runs are executed and not what they compute."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from aarlab.tools.sandbox import SandboxMode
+
+Executor = Literal["local", "ray"]
+"""`local`: worker processes on this machine; `ray`: a Ray cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A share of an ablation's runs: shard `number` of `of`, counted from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ValueError(f"there is no shard {self.number} of {self.of}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Return the shard written as `i/n`. Raises ValueError."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not of the form i/n")
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """How the runs of an ablation are executed."""
+
+    jobs: int | None = None
+    """Runs at a time, each on one core. None: the number of cores, of this machine or of the cluster."""
+    executor: Executor = "local"
+    shard: Shard = Shard()
+    """The share of the runs that this process executes."""
+    sandbox: SandboxMode = "strict"
+    cache: bool = True
+    """Reuse cached scores on common worlds. Results are the same either way."""
