@@ -24,15 +24,14 @@ from aarlab.ablation.arm_configuration import flattened
 from aarlab.ablation.execution_options import Shard
 from aarlab.config.document import yaml_text
 from aarlab.config.errors import ConfigError, Fault
-from aarlab.memory.file_lock import LOCK_SUFFIX, FileLock, RunFileBusy
+from aarlab.memory.atomic_file import atomic_output
+from aarlab.memory.file_lock import LOCK_SUFFIX, FileLock, FileLocked
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 
 _LIMITS = ("budget_usd", "budget_tokens", "retries")
 """Fields that may change between two starts, because they do not change what the runs compute."""
-_PARTIAL = ".partial"
-"""Suffix of a file that is being written."""
 _SIDE_FILES = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 """Suffixes of SQLite's files and of the lock beside a run file."""
 
@@ -128,9 +127,8 @@ class AblationFolder:
             if plan.fork_from is not None and not self.fork_from.exists():
                 copy(plan.fork_from.run, self.fork_from)
             if not self.file.exists() or self.file.read_text() != text:
-                draft = self.file.with_suffix(f".{os.getpid()}.draft")
-                draft.write_text(text)
-                os.replace(draft, self.file)
+                with atomic_output(self.file, replace=True) as temporary:
+                    temporary.write_text(text)
 
     @contextmanager
     def locked(self, shard: Shard) -> Iterator[None]:
@@ -142,7 +140,7 @@ class AblationFolder:
         own = f"{shard.number}-of-{shard.of}"
         with self._writable(), ExitStack() as stack:
             self._locks.mkdir(parents=True, exist_ok=True)
-            stack.callback(self._acquire(own).release)
+            stack.enter_context(self._acquire(own))
             for path in self._locks.glob(f"*-of-*{LOCK_SUFFIX}"):
                 # Shards of one count have no run in common. If processes start with two counts, each finds the other.
                 if not path.stem.endswith(f"-of-{shard.of}"):
@@ -154,7 +152,7 @@ class AblationFolder:
     def _acquire(self, name: str) -> FileLock:
         try:
             return FileLock.acquire(self._locks / name)
-        except RunFileBusy as error:
+        except FileLocked as error:
             number, _, of = name.partition("-of-")
             share = "all runs" if of == "1" else f"shard {number}/{of}"
             problem = f"the ablation is being executed ({share}): {error}"
@@ -171,9 +169,12 @@ class AblationFolder:
             expected = "a folder on a writable file system with file locks"
             raise ConfigError([Fault(f"--out {self.root}", None, problem, expected)]) from None
 
-    def clear_error(self, run: PlannedRun) -> bool:
-        """Delete the error of a run's last attempt, and return whether there is a draft to resume."""
+    def clear_attempt(self, run: PlannedRun) -> bool:
+        """Delete what a failed or killed attempt left, except its draft, and return whether there is a draft."""
         self._error(run).unlink(missing_ok=True)
+        for folder in (self._runs, self._unfinished):
+            for temporary in folder.glob(f".{run.stem}*.partial"):
+                temporary.unlink(missing_ok=True)
         return self.draft(run).exists()
 
     def write_error(self, run: PlannedRun, error: str) -> None:
@@ -184,19 +185,17 @@ class AblationFolder:
 
 def publish(draft: Path, target: Path) -> None:
     """Move a run file to `target` in one step, also while another process reads the draft."""
-    copy(draft, target, draft.with_suffix(_PARTIAL))
+    copy(draft, target)
     remove(draft)
 
 
-def copy(run: Path, target: Path, partial: Path | None = None) -> None:
-    """Copy a run file to `target` in one step. The copy is first written to `partial`."""
-    partial = partial or target.with_suffix(_PARTIAL)
-    partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(run, timeout=30.0, isolation_level=None)) as connection:
-        connection.execute("VACUUM INTO ?", (str(partial),))
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, target)
+def copy(run: Path, target: Path) -> None:
+    """Copy a run file to `target` in one step."""
+    with (
+        atomic_output(target, replace=True) as temporary,
+        closing(sqlite3.connect(run, timeout=30.0, isolation_level=None)) as connection,
+    ):
+        connection.execute("VACUUM INTO ?", (str(temporary),))
 
 
 def set_aside(draft: Path) -> None:
@@ -212,19 +211,14 @@ def set_aside(draft: Path) -> None:
 
 def write_run_file(file: bytes, draft: Path, target: Path) -> None:
     """Write a run file that another machine sent to `target` in one step; `target` may be the draft itself."""
-    partial = draft.with_suffix(_PARTIAL)
-    with partial.open("wb") as written:
-        written.write(file)
-        written.flush()
-        os.fsync(written.fileno())
-    os.replace(partial, target)
+    with atomic_output(target, replace=True) as temporary:
+        temporary.write_bytes(file)
     if target != draft:
         remove(draft)
 
 
 def remove(draft: Path) -> None:
     """Delete a run file and the files that SQLite keeps beside it."""
-    draft.with_suffix(_PARTIAL).unlink(missing_ok=True)
     for suffix in (*_SIDE_FILES, ""):
         draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 

@@ -68,7 +68,7 @@ def execute(
             while waiting and workers.has_capacity() and exhausted is None:
                 run = waiting.popleft()
                 try:
-                    resumed = folder.clear_error(run)
+                    resumed = folder.clear_attempt(run)
                     spent = spending_in(folder.draft(run)) if resumed else Spending()
                 except (OSError, sqlite3.Error) as error:
                     return ExecutionResult("failed", f"{folder.root} cannot be written to: {error}")
