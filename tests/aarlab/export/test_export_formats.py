@@ -48,9 +48,9 @@ def test_the_writer_of_every_built_in_format_can_be_imported(name: str) -> None:
 def test_a_missing_extra_is_an_error_with_the_pip_command(
     aarlab: Aarlab, summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for module in [name for name in sys.modules if name.startswith("aarlab.export.inspect")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "inspect_ai", None)
+    monkeypatch.delitem(sys.modules, "aarlab.export.inspect.log_writer", raising=False)
+    for module in ("inspect_ai", *(name for name in sys.modules if name.startswith("inspect_ai."))):
+        monkeypatch.setitem(sys.modules, module, None)
     done = aarlab("export", summary["file"], "--format", "inspect")
     assert done.exit_code == 2
     assert "pip install 'aarlab[inspect]'" in done.output
