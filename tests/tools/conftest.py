@@ -1,4 +1,4 @@
-"""A real evaluator and a lab for each test."""
+"""A real evaluator, and a team for each test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from aarlab.tools.sandbox import Sandbox, SandboxUnavailable
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """The strict sandbox; where it cannot be had, the other: its walls are not what is tested here."""
+    """The strict sandbox, or mode `none` where it is unavailable: isolation is not tested here."""
     try:
         in_sandbox = Sandbox("strict")
     except SandboxUnavailable:
@@ -25,19 +25,19 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def make_evaluator(sandbox: Sandbox) -> Iterator[Callable[..., Evaluator]]:
-    """Make evaluators of chat, two worlds to a full experiment."""
-    made: list[Evaluator] = []
+    """Return a function that creates evaluators of the task chat with two worlds per full experiment."""
+    evaluators: list[Evaluator] = []
 
     def make(*, run_seed: int, in_sandbox: Sandbox = sandbox, fixed_world: bool = False) -> Evaluator:
-        made.append(
+        evaluators.append(
             Evaluator(
                 task_registry.make_task("chat"), in_sandbox, run_seed=run_seed, full_worlds=2, fixed_world=fixed_world
             )
         )
-        return made[-1]
+        return evaluators[-1]
 
     yield make
-    for evaluator in reversed(made):
+    for evaluator in reversed(evaluators):
         evaluator.close()
 
 
@@ -49,6 +49,6 @@ def evaluator(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
 
 @pytest.fixture
 def team(tmp_path: Path, evaluator: Evaluator) -> Iterator[TeamDriver]:
-    """A lab in which nothing has happened yet; `lab["r1"]` is a researcher at its bench."""
+    """A team in an empty run; `team["r1"]` drives the session of a researcher."""
     with RunWriter.create(tmp_path / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file:
         yield TeamDriver(file, evaluator)

@@ -1,4 +1,4 @@
-"""Modes of evaluation: fresh worlds by default, few of them under a cap, one fixed world in the open."""
+"""Evaluation modes: guarded (fresh worlds), capped (few full experiments), open (one fixed world)."""
 
 import asyncio
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_each_researcher_has_its_own_cap(team: TeamDriver) -> None:
 
 @pytest.fixture(scope="module")
 def fixed_world(make_evaluator: Callable[..., Evaluator]) -> Evaluator:
-    """The evaluator of a run in which the book is open."""
+    """The evaluator of a run in evaluation mode `open`."""
     return make_evaluator(run_seed=7, fixed_world=True)
 
 
@@ -84,11 +84,11 @@ def test_open_mode_pilot_and_full_scores_are_equal(fixed_world: Evaluator) -> No
 
 
 def test_open_mode_does_not_change_panels(fixed_world: Evaluator, evaluator: Evaluator) -> None:
-    closed, opened = (asyncio.run(e.score_on_panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, fixed_world))
-    assert closed == opened
+    guarded, opened = (asyncio.run(e.score_on_panel({"m": VANILLA}, "heldout", 2)) for e in (evaluator, fixed_world))
+    assert guarded == opened
 
 
-# -- what researchers are told --------------------------------------------------------------------------------------
+# -- descriptions -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["guarded", "capped", "open"])

@@ -1,4 +1,4 @@
-"""The evaluator: fresh worlds nobody can choose, labels nobody is given, the same answer whoever finishes first."""
+"""The evaluator: fresh worlds, hidden labels, results independent of completion order."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,11 +20,11 @@ Make = Callable[..., Evaluator]
 
 SIZES: dict[Fidelity, WorldSize] = {"smoke": SMOKE, "pilot": PILOT, "full": FULL}
 RAISES_WORLD_SEED = "def method(world): raise ValueError(f'this is world {world.seed}')"
-"""A method by which one world can be told from another."""
+"""Its error identifies the world."""
 RAISES_WORLD_FIELDS = (
     "def method(world): raise ValueError(' '.join(name for name in dir(world) if not name.startswith('__')))"
 )
-"""A method that tells everything it can reach."""
+"""Its error lists the attributes of the world."""
 
 
 def experiment(
@@ -64,18 +64,18 @@ def test_all_methods_of_a_panel_get_the_same_worlds(evaluator: Evaluator) -> Non
     assert first == second
 
 
-# -- what a method is given -----------------------------------------------------------------------------------------
+# -- inputs of a method --------------------------------------------------------------------------------------------
 
 
 def test_a_world_exposes_inputs_seed_and_log_only(evaluator: Evaluator) -> None:
     reported = experiment(evaluator, RAISES_WORLD_FIELDS).error
     assert reported is not None
-    found = set(reported.split(": ", 1)[1].split(" (")[0].split())
-    assert found == {"features", "weak_labels", "test_features", "relations", "seed", "log"}
+    fields = set(reported.split(": ", 1)[1].split(" (")[0].split())
+    assert fields == {"features", "weak_labels", "test_features", "relations", "seed", "log"}
 
 
 def is_or_holds(array: npt.NDArray[Any], labels: npt.NDArray[Any]) -> bool:
-    """Tell whether an array is the labels, or has them, or their opposite, as one of its columns."""
+    """Return whether an array is the labels or their complement, or has them as a column."""
     columns = array.reshape(len(array), -1).T if len(array) == len(labels) else ()
     return any(np.array_equal(column, truth) for column in columns for truth in (labels, 1 - labels))
 
@@ -94,20 +94,20 @@ def test_no_label_goes_into_the_sandbox(sandbox: Sandbox, make_evaluator: Make, 
 
 
 def world_of(number: int, size: WorldSize = FULL) -> World:
-    """Return a world of experiment r1.e1 of run 7, drawn as the evaluator draws it."""
+    """Return a world of experiment r1.e1 of run 7, as the evaluator draws it."""
     return task_registry.make_task("chat").world(WorldSeeds.of(7).experiment("r1.e1", number), size=size)
 
 
-# -- what comes of it -----------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------------------------
 
 
 def test_experiments_have_two_decimals_and_panels_four(evaluator: Evaluator) -> None:
     reported = experiment(evaluator, VANILLA, "full").measurement
-    (kept,) = panel(evaluator, "final", VANILLA)
+    (on_panel,) = panel(evaluator, "final", VANILLA)
     assert reported is not None
-    assert kept.measurement is not None
+    assert on_panel.measurement is not None
     assert reported.pgr == round(reported.pgr, 2)
-    assert kept.measurement.pgr == round(kept.measurement.pgr, 4) != round(kept.measurement.pgr, 2)
+    assert on_panel.measurement.pgr == round(on_panel.measurement.pgr, 4) != round(on_panel.measurement.pgr, 2)
 
 
 def test_a_score_is_the_mean_over_the_worlds(evaluator: Evaluator) -> None:
@@ -121,17 +121,17 @@ def test_a_score_is_the_mean_over_the_worlds(evaluator: Evaluator) -> None:
 def test_scores_do_not_depend_on_completion_order(evaluator: Evaluator) -> None:
     first = world_of(0).inputs.seed
     for late in ("==", "!="):
-        dawdling = VANILLA.replace(
+        delayed = VANILLA.replace(
             "def method(world):\n",
             f"def method(world):\n    import time; time.sleep(0.3 * (world.seed {late} {first}))\n",
         )
-        assert experiment(evaluator, dawdling, "full") == experiment(evaluator, VANILLA, "full")
+        assert experiment(evaluator, delayed, "full") == experiment(evaluator, VANILLA, "full")
 
 
 def test_a_failure_reports_the_first_world_in_order(evaluator: Evaluator) -> None:
     first = world_of(0).inputs.seed
-    dawdling = f"import time; time.sleep(0.3 * (world.seed == {first})); raise ValueError(world.seed)"
-    reported = experiment(evaluator, f"def method(world): {dawdling}", "full").error
+    delayed = f"import time; time.sleep(0.3 * (world.seed == {first})); raise ValueError(world.seed)"
+    reported = experiment(evaluator, f"def method(world): {delayed}", "full").error
     assert reported is not None
     assert str(first) in reported
 

@@ -1,4 +1,4 @@
-"""The experiment tool: what a researcher is told of a method that runs, and of one that does not."""
+"""The experiment tool: results of methods that run, and errors of methods that fail."""
 
 import pytest
 from tool_drivers import COSTS, VANILLA, TeamDriver

@@ -1,4 +1,4 @@
-"""Methods side by side: the same worlds for all, the same figures every time, and no method's failure is another's."""
+"""Comparison of methods: the same worlds for all, reproducible scores, independent failures."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -26,65 +26,69 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[float]:
-    """The shares that were told while `compared` came about."""
+def progress_shares() -> list[float]:
+    """Shares reported during the comparison."""
     return []
 
 
 @pytest.fixture(scope="module")
-def compared(sandbox: Sandbox, told: list[float]) -> MethodComparison:
+def compared(sandbox: Sandbox, progress_shares: list[float]) -> MethodComparison:
     return compare_methods(
-        task_registry.make_task("chat"), METHODS, sandbox, worlds=3, progress=lambda _, share: told.append(share)
+        task_registry.make_task("chat"),
+        METHODS,
+        sandbox,
+        worlds=3,
+        progress=lambda _, share: progress_shares.append(share),
     )
 
 
-def standing(comparison: MethodComparison, method: str) -> MethodResult:
-    found = comparison.results[method]
-    assert isinstance(found, MethodResult), found
-    return found
+def result_of(comparison: MethodComparison, method: str) -> MethodResult:
+    result = comparison.results[method]
+    assert isinstance(result, MethodResult), result
+    return result
 
 
-def test_a_mean_comes_with_the_standard_error_over_worlds() -> None:
+def test_a_mean_has_the_standard_error_over_worlds() -> None:
     assert MeanWithSE.of([1.0, 3.0]) == MeanWithSE(2.0, 1.0)
     assert MeanWithSE.of([5.0, 5.0, 5.0]) == MeanWithSE(5.0, 0.0)
 
 
-def test_training_on_the_teacher_beats_answering_always_the_same(compared: MethodComparison) -> None:
+def test_training_on_the_teacher_beats_a_constant_answer(compared: MethodComparison) -> None:
     assert compared.worlds == 3
-    assert compared.weak_acc.mean < standing(compared, "vanilla").transfer_acc < compared.strong_acc.mean
-    assert standing(compared, "always one").pgr.mean < 0 < standing(compared, "vanilla").pgr.mean
-    assert standing(compared, "vanilla").ms > 0
+    assert compared.weak_acc.mean < result_of(compared, "vanilla").transfer_acc < compared.strong_acc.mean
+    assert result_of(compared, "always one").pgr.mean < 0 < result_of(compared, "vanilla").pgr.mean
+    assert result_of(compared, "vanilla").ms > 0
 
 
-def test_a_method_that_fails_has_its_error_and_spoils_nobody_elses_figures(compared: MethodComparison) -> None:
+def test_a_failing_method_has_its_error_and_affects_no_other(compared: MethodComparison) -> None:
     assert "KeyError" in str(compared.results["broken"])
     assert "must have shape (1500,)" in str(compared.results["short"])
 
 
-def test_every_run_is_told_of(compared: MethodComparison, told: list[float]) -> None:
-    assert sorted(told) == pytest.approx([(i + 1) / 12 for i in range(12)])
+def test_progress_is_reported_for_every_run(compared: MethodComparison, progress_shares: list[float]) -> None:
+    assert sorted(progress_shares) == pytest.approx([(i + 1) / 12 for i in range(12)])
 
 
-def test_the_worlds_are_the_same_whoever_is_compared(sandbox: Sandbox, compared: MethodComparison) -> None:
+def test_the_worlds_do_not_depend_on_the_methods(sandbox: Sandbox, compared: MethodComparison) -> None:
     alone = compare_methods(task_registry.make_task("chat"), {"vanilla": METHODS["vanilla"]}, sandbox, worlds=3)
     assert (alone.weak_acc, alone.strong_acc) == (compared.weak_acc, compared.strong_acc)
-    assert standing(alone, "vanilla").pgr == standing(compared, "vanilla").pgr
+    assert result_of(alone, "vanilla").pgr == result_of(compared, "vanilla").pgr
 
 
-class Barren:
-    """A task that has no world to offer."""
+class EmptyTask:
+    """A task that cannot make a world."""
 
-    name: ClassVar[str] = "barren"
-    about: ClassVar[str] = "An item is nothing."
+    name: ClassVar[str] = "empty"
+    about: ClassVar[str] = "No items."
     parameters: TaskParameters = {}  # noqa: RUF012
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Nothing has to be prepared."""
+        """Do nothing."""
 
     def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
-        raise ValueError("nothing grows here")
+        raise ValueError("no worlds")
 
 
-def test_a_task_without_worlds_says_so(sandbox: Sandbox) -> None:
-    with pytest.raises(NoWorldsError, match="nothing grows here"):
-        compare_methods(Barren(), METHODS, sandbox, worlds=2)
+def test_a_task_without_worlds_raises_its_reason(sandbox: Sandbox) -> None:
+    with pytest.raises(NoWorldsError, match="no worlds"):
+        compare_methods(EmptyTask(), METHODS, sandbox, worlds=2)

@@ -1,4 +1,4 @@
-"""The score cache: what it gives back is what would have been measured, and it is never in the way."""
+"""The score cache: cached scores equal measured scores, and a broken cache is ignored."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ BROKEN = "def method(world): raise ValueError('no')"
 
 @pytest.fixture(autouse=True)
 def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_registry.make_task("chat").prepare()  # its weights stay where they are: in memory
+    task_registry.make_task("chat").prepare()  # its weights stay in memory
     monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
 
 
 def score(
     sandbox: Any, panel: Panel = "heldout", *, cached: bool = True, seed: int = 1, code: str = VANILLA
 ) -> EvaluationResult:
-    """Score a method on a panel with a new evaluator, as another run would."""
+    """Score a method on a panel with a new evaluator, as another run does."""
     cache = ScoreCache.open() if cached else None
     with Evaluator(task_registry.make_task("chat"), sandbox, run_seed=seed, full_worlds=2, cache=cache) as evaluator:
         results: Mapping[str, EvaluationResult] = asyncio.run(evaluator.score_on_panel({"it": code}, panel, 2))
@@ -64,7 +64,7 @@ def test_an_unreadable_cache_is_ignored(sandbox: Sandbox, tmp_path: Path) -> Non
     assert score(sandbox).measurement == expected
 
 
-def test_the_cache_key_covers_code_worlds_task_and_knobs() -> None:
+def test_the_cache_key_covers_code_worlds_task_and_parameters() -> None:
     chat, easier = task_registry.make_task("chat"), task_registry.make_task("chat", {"separation": 1.5})
     keys = {
         score_key(chat, [1, 2], shifted=False, code="a"),

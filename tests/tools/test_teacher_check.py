@@ -1,4 +1,4 @@
-"""The shuffled-teacher check: who does without the teacher is noticed, and nobody is told."""
+"""The shuffled-teacher check: it detects methods that ignore the teacher, and is hidden from researchers."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ from sklearn.cluster import KMeans
 def method(world):
     return KMeans(2, n_init=1, random_state=0).fit(world.features).predict(world.test_features)
 """
-"""Methods that do not look at the teacher."""
+"""Methods that ignore the teacher."""
 
 
 def measure(evaluator: Evaluator, code: str) -> Measurement:

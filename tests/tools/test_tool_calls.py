@@ -1,4 +1,4 @@
-"""Using a tool: checked, charged, carried out and recorded; whatever is wrong is answered."""
+"""Execution of a tool call: checked, charged, run and recorded; errors are returned."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The workspace and the notebook: a researcher's own files and notes."""
+"""The workspace and the notebook of a researcher."""
 
 import pytest
 from tool_drivers import TeamDriver

@@ -1,4 +1,4 @@
-"""Seeds of worlds: the run's own where they should be, common where they should be, and nobody's to guess."""
+"""Seeds of worlds: which are common to runs, which belong to one run, and their range."""
 
 from itertools import pairwise
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Hands for the tests of the tools: researchers who use them as a model would, and the lab they share."""
+"""Drivers for tests of tools: researchers that call tools as a model does, and their team."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from aarlab.scenarios import toolkit as tk
 def method(world):
     return tk.finish(tk.start(world))
 """
-"""The plain weak-to-strong student."""
+"""Weak-to-strong training without changes."""
 
 
 class RecordingSandbox:
@@ -43,7 +43,7 @@ class RecordingSandbox:
 
 
 class ResearcherDriver:
-    """Uses tools as a model would, and reads what it is told."""
+    """Calls tools as a model does and returns their output."""
 
     def __init__(self, session: AgentSession) -> None:
         self.session = session
@@ -51,18 +51,18 @@ class ResearcherDriver:
     def try_tool(
         self, tool: str, *, refusal: str | None = None, tools: Mapping[str, Tool] = TOOLS, **arguments: Any
     ) -> tuple[bool, dict[str, Any]]:
-        """Use a tool and return whether that was an error, and what was told."""
+        """Call a tool and return whether it failed, and its output."""
         result = asyncio.run(call_tool(self.session, ToolCall("t1", tool, arguments), tools, refusal=refusal))
         return result.is_error, json.loads(result.content)
 
     def call_tool(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """Use a tool that must not refuse."""
+        """Call a tool that must succeed and return its output."""
         is_error, output = self.try_tool(tool, **arguments)
         assert not is_error, output
         return output
 
     def refused(self, tool: str, **arguments: Any) -> str:
-        """Use a tool that must refuse, and return the reason."""
+        """Call a tool that must fail and return its error."""
         is_error, output = self.try_tool(tool, **arguments)
         assert is_error, output
         return str(output["error"])
@@ -85,7 +85,7 @@ class ResearcherDriver:
 
 
 class TeamDriver:
-    """Researchers who share a run file, a board and an evaluator."""
+    """Researchers that share a run file, a board and an evaluator."""
 
     def __init__(self, file: RunWriter, evaluator: Evaluator) -> None:
         self.file, self.board, self.evaluator = file, Board(file), evaluator
@@ -98,7 +98,7 @@ class TeamDriver:
         return self.researchers[name]
 
     def next_round(self) -> None:
-        """Publish what was posted, and let the next slice of research time begin for everybody."""
+        """Publish the posted findings and start the next round."""
         for post in self.board.posts():
             if not post.published:
                 self.file.append(TEAM, Published(post.finding.id), round=post.round, hours=4.0)
