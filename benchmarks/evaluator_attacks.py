@@ -1,8 +1,8 @@
-"""What a hostile researcher would try: strategies that turn told scores, or guessed seeds, into labels.
+"""Attacks of a hostile researcher: strategies that recover labels from reported scores or guessed seeds.
 
-Each strategy is a function that asks for scores of code, as a researcher does, and returns the code it would submit.
-None needs anything but answers of the evaluator. Wherever single test items matter, they are named by their rank (by
-how uncertain the honest method is of them, say): a rank is the same item for as long as the world is the same.
+Each strategy is a function that requests scores of code, as a researcher does, and returns the code to submit. It uses
+only the evaluator's answers. Strategies that change single test items identify them by rank, for instance by the
+uncertainty of the honest method: in the same world a rank is always the same item.
 """
 
 import inspect
@@ -19,35 +19,37 @@ from aarlab.scenarios import baselines, task
 from aarlab.scenarios.tasks import chat, mlp, poisson, seeded_task, weak_teacher, weight_cache, world_builder
 
 HONEST = baselines.load()["vanilla_soft"].code
-"""What the attacks start from: the plain weak-to-strong student."""
+"""Method from which the attacks start: the plain weak-to-strong student."""
 
 
 class Oracle(Protocol):
-    """The evaluator, as a researcher meets it."""
+    """The evaluator as a researcher uses it."""
 
     evaluations: int
-    """How many may be asked for."""
+    """Number of scores that a strategy may request."""
 
     def ask(self, codes: Sequence[str]) -> list[float]:
-        """Return the PGR that is told for a full experiment with each of these methods."""
+        """Return the reported PGR of a full experiment for each method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A way to cheat."""
+    """An attack."""
 
     name: str
     description: str
     honest: str
-    """The method it starts from, which would be submitted without the leak."""
+    """Method from which it starts, and which it would submit without the leak."""
     attack: Callable[[Oracle], str]
     """Returns the code to submit."""
 
 
 def method_variant(honest: str, **settings: Any) -> Callable[[str], str]:
-    """Return what makes a method of an honest one and the body of `change(world, p)`, where p are its predictions.
+    """Return a function that returns the code of a method: an honest method, then a body that changes its predictions.
 
-    `settings` are constants that the body uses.
+    Args:
+        honest: Code of the honest method.
+        settings: Constants that the body uses, besides `world` and the predictions `p`.
     """
     constants = "\n".join(f"{name} = {value!r}" for name, value in settings.items())
 
@@ -81,11 +83,11 @@ def flip_bits(oracle: Oracle) -> str:
 
 
 def random_queries(oracle: Oracle) -> str:
-    """Flip random halves of the most uncertain predictions; least squares say which flips are worth it."""
+    """Flip random halves of the most uncertain predictions, and estimate the gain of each flip by least squares."""
     items = 2 * oracle.evaluations
     queries = np.random.default_rng(0).random((oracle.evaluations, items)) < 0.5
     after = oracle.ask([_flipped(np.flatnonzero(query).tolist()) for query in queries])
-    # As many unknowns as that have a ridge: it keeps what the queries do not tell at no gain.
+    # There are more unknowns than queries; the ridge sets gains that the queries do not determine to zero.
     design = queries - 0.5
     gains = np.array(after) - np.mean(after)
     worth = design.T @ np.linalg.solve(design @ design.T + 1e-2 * items * np.eye(len(design)), gains)
@@ -110,13 +112,13 @@ def _probe(weights: npt.NDArray[np.float64], trust: float) -> str:
 
 
 def probe_components(oracle: Oracle) -> str:
-    """Submit the signs of principal components as predictions: how well each does says how much it weighs.
+    """Score single principal components as predictions, and weight each by its score.
 
-    The evaluations that are left go into random steps of the weights, of which those are kept that raise the score.
+    The remaining evaluations try random changes of the weights and keep those that raise the score.
     """
     components = min(48, oracle.evaluations // 2)
     scores = np.array(oracle.ask([_probe(axis, 0.0) for axis in np.eye(components)]))
-    # A component that separates classes d deviations apart is right with probability Phi(d / 2).
+    # A component that separates the classes by d standard deviations has accuracy Phi(d / 2).
     shift = 0.25 * (scores - np.median(scores))
     weights = 2 * norm.ppf(np.clip(0.5 + shift, 0.02, 0.98))
     rng = np.random.default_rng(0)
@@ -143,7 +145,7 @@ def _seeded_method(seed: int) -> str:
 
 
 def pick_seed(oracle: Oracle) -> str:
-    """Train on six random directions, try many seeds, and submit the luckiest."""
+    """Train on six random directions, try many seeds, and submit the one with the best score."""
     scores = oracle.ask([_seeded_method(seed) for seed in range(oracle.evaluations)])
     return _seeded_method(int(np.argmax(scores)))
 
@@ -152,7 +154,7 @@ def pick_seed(oracle: Oracle) -> str:
 
 CLUSTERS = 60
 LADDER_STEP = 0.01
-"""A Ladder tells of progress only by steps (Blum and Hardt 2015); this is less than one test item in a hundred."""
+"""Step of a Ladder, which reports progress in steps only (Blum and Hardt 2015): less than 1 % of the test items."""
 
 _FLIP_CLUSTERS = """
 from sklearn.cluster import KMeans
@@ -168,11 +170,11 @@ def _flipped_clusters(ranks: Sequence[int]) -> str:
 
 
 def flip_clusters(oracle: Oracle) -> str:
-    """Flip whole clusters of test items, one after the other, and keep what rises by a rung."""
+    """Flip whole clusters of test items one after the other, and keep each flip that raises the score by one step."""
     kept: list[int] = []
     (best,) = oracle.ask([HONEST])
-    for turn in range(oracle.evaluations - 1):
-        rank = turn % CLUSTERS
+    for step in range(oracle.evaluations - 1):
+        rank = step % CLUSTERS
         candidate = [k for k in kept if k != rank] if rank in kept else [*kept, rank]
         (score,) = oracle.ask([_flipped_clusters(candidate)])
         if score > best + LADDER_STEP:
@@ -187,9 +189,9 @@ _WORLD_MODULES = (task, mlp, poisson, weight_cache, weak_teacher, world_builder,
 
 
 def regenerate(oracle: Oracle) -> str:
-    """Make the worlds anew from guessed seeds; where one has the features at hand, its labels are the answer.
+    """Draw worlds from guessed seeds, and return the labels of the world with the same features.
 
-    It guesses that there is no secret, and knows that the held-out panel is the same for every run.
+    The attack assumes that no secret is set, and uses that the held-out panel is the same for every run.
     """
     return _REGENERATING_METHOD.format(
         honest=HONEST,
@@ -246,7 +248,7 @@ STRATEGIES = (
     Strategy("flip_bits", "single predictions flipped, the most uncertain first", HONEST, flip_bits),
     Strategy("random_queries", "random halves flipped, least squares", HONEST, random_queries),
     Strategy("probe_components", "signs of principal components as predictions", HONEST, probe_components),
-    Strategy("pick_seed", "the luckiest of many seeds", _seeded_method(0), pick_seed),
+    Strategy("pick_seed", "the seed with the best score", _seeded_method(0), pick_seed),
     Strategy("flip_clusters", "clusters flipped greedily against a Ladder", HONEST, flip_clusters),
-    Strategy("regenerate", "worlds made anew from guessed seeds", HONEST, regenerate),
+    Strategy("regenerate", "worlds drawn from guessed seeds", HONEST, regenerate),
 )

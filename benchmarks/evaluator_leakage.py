@@ -1,17 +1,16 @@
-"""What can a attack researcher steal from the evaluator?
+"""How much a hostile researcher gains from the evaluator's reported scores.
 
-    python benchmarks/attack.py [--evaluations 200] [--task chat] [--strategies flip_bits ...] [--json]
+    python benchmarks/evaluator_leakage.py [--evaluations 200] [--task chat] [--strategies flip_bits ...] [--json]
 
-Each strategy (see attacks.py) has so many full experiments, and submits one method. It is compared, world by world on
-a held-out panel, with the honest method it started from: that difference is what it gained. `reported` is the same
-difference by the scores that the evaluator tells, by which a trusting reader would judge. In open condition, where all is
-scored on one fixed world, that is what was there to steal.
+Each strategy of `evaluator_attacks.py` may request a number of full experiments and submits one method. The method is
+compared with the honest method from which the strategy starts, world by world on a held-out panel. The difference is
+the gain. `reported` is the same difference in the scores that the evaluator reports.
 
-Modes:
+Conditions:
 
-- *guarded*: fresh worlds, mean to two decimals; seeds of worlds mixed with a secret.
-- *no secret*: the same with seeds that follow from the run's seed and this code alone.
-- *open*: one fixed world, the exact score.
+- *guarded*: fresh worlds, mean rounded to two decimals, world seeds mixed with a secret.
+- *no secret*: the same, with world seeds that follow from the run's seed and the public code.
+- *open*: one fixed world and the exact score.
 """
 
 import argparse
@@ -39,7 +38,7 @@ SECRET = "a5b0 6f1c: long and random, unknown to the researcher"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A way to evaluate."""
+    """A configuration of the evaluator."""
 
     name: str
     secret: str
@@ -51,35 +50,36 @@ CONDITIONS = (Condition("guarded", SECRET), Condition("no secret", ""), Conditio
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """What one strategy got in one condition; all but the counts in PGR."""
+    """Result of one strategy in one condition; scores and gains are in PGR."""
 
     strategy: str
     condition: str
     task: str
     evaluations: int
     honest: float
-    """Held-out score of the method it started from."""
+    """Held-out score of the honest method."""
     submitted: float
-    """Held-out score of what it submitted."""
+    """Held-out score of the submitted method."""
     gain: float
-    """How much better that is, and the standard error over the worlds, in which the methods are paired."""
+    """Mean difference of the two over the worlds."""
     gain_se: float
+    """Standard error of the gain, paired by world."""
     reported: float
-    """How much better it seemed."""
+    """Difference of the two in the reported scores."""
     seconds: float
 
 
 class QueryingResearcher:
-    """An oracle that asks the evaluator as a researcher's tool does, and counts."""
+    """An oracle that requests scores as a researcher's tool does, and counts the requests."""
 
     def __init__(self, evaluator: Evaluator, evaluations: int) -> None:
-        """Let it ask so often."""
+        """Allow so many evaluations."""
         self.evaluations = evaluations
         self._evaluator = evaluator
         self._n_asked = 0
 
     def ask(self, codes: Sequence[str]) -> list[float]:
-        """Return the reported PGRs; RuntimeError if a method failed, or if too much was asked."""
+        """Return the reported PGRs. Raises RuntimeError if a method fails, or after the last allowed evaluation."""
         if self._n_asked + len(codes) > self.evaluations:
             raise RuntimeError(f"only {self.evaluations} evaluations were allowed")
         return self.reported(codes)
@@ -101,13 +101,13 @@ class QueryingResearcher:
 
 
 def main() -> None:
-    """Attack, and print what was gained."""
+    """Run the attacks and print the gains."""
     names = [strategy.name for strategy in STRATEGIES]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--evaluations", type=int, default=200, help="full experiments for each strategy")
     parser.add_argument("--worlds", type=int, default=64, help="worlds of the held-out panel")
-    parser.add_argument("--task", choices=sorted(task_registry.task_names()), default="chat", help="what is researched")
-    parser.add_argument("--strategies", nargs="+", choices=names, default=names, help="the attacks to make")
+    parser.add_argument("--task", choices=sorted(task_registry.task_names()), default="chat", help="task of the worlds")
+    parser.add_argument("--strategies", nargs="+", choices=names, default=names, help="attacks to run")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     arguments = parser.parse_args()
     if not arguments.json:
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def conditions_for(strategy: Strategy, task: str) -> list[Condition]:
-    """Return the modes in which a strategy means anything: only guesses at seeds care whether there is a secret."""
+    """Return the conditions that matter for a strategy: only attacks on seeds depend on the secret."""
     guessing = strategy.name == "regenerate"
     if guessing and task != "chat":
         return []
@@ -141,7 +141,7 @@ def conditions_for(strategy: Strategy, task: str) -> list[Condition]:
 def run_attack(
     strategy: Strategy, condition: Condition, sandbox: Sandbox, task: str, *, evaluations: int, worlds: int
 ) -> AttackResult:
-    """Let a strategy do its worst, and score what it submits."""
+    """Run a strategy and score the method that it submits."""
     started = time.monotonic()
     research_task = task_registry.make_task(task)
     research_task.prepare()
@@ -193,14 +193,17 @@ def _scores(task: Task, sandbox: Sandbox, code: str, panel: Sequence[int]) -> li
         return pool.map(score, panel)
 
 
-HEADER = f"{'strategy':<18}{'condition':<11}{'task':<8}{'honest':>7}{'submitted':>10}{'held-out gain':>18}{'reported':>8}{'s':>7}"
+COLUMNS = "{:<18}{:<11}{:<8}{:>7}{:>10}{:>18}{:>9}{:>7}"
+HEADER = COLUMNS.format("strategy", "condition", "task", "honest", "submitted", "held-out gain", "reported", "s")
 
 
 def row(attack_result: AttackResult) -> str:
     """Return a line of the table."""
     gain = f"{attack_result.gain:+.3f} ± {attack_result.gain_se:.3f}"
-    figures = f"{attack_result.honest:>7.3f}{attack_result.submitted:>10.3f}{gain:>18}{attack_result.reported:>+8.3f}{attack_result.seconds:>7.0f}"
-    return f"{attack_result.strategy:<18}{attack_result.condition:<11}{attack_result.task:<8}{figures}"
+    honest, submitted = f"{attack_result.honest:.3f}", f"{attack_result.submitted:.3f}"
+    reported, seconds = f"{attack_result.reported:+.3f}", f"{attack_result.seconds:.0f}"
+    names = (attack_result.strategy, attack_result.condition, attack_result.task)
+    return COLUMNS.format(*names, honest, submitted, gain, reported, seconds)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""Do the intervals contain what they should as often as they say, and are differences found as often as predicted?
+"""Coverage of the confidence intervals and power of the tests, measured on simulated results.
 
     python benchmarks/interval_coverage.py [--repeats 4000] [--json]
 
-Invented runs, so that the truth is known, with the code that makes the reports. For 5, 10, 20 and 30 seeds an arm, and
-for values that are normal or skewed (a ceiling that most come near and few miss by far):
+The results are drawn, so the truth is known; intervals and tests are those of the reports. For 5, 10, 20 and 30 seeds
+per arm, and for normal and for skewed values (most near a ceiling, a few far below), the columns are:
 
-- *the same*: two arms that are identical by construction. The share of their intervals that contain zero, paired and
-  unpaired, and beside it that of the plain percentile bootstrap, without the expansion. Nominal: 95 %.
-- *mean*: the share of intervals of one arm's mean that contain the true mean. Nominal: 95 %.
-- *false alarms*: the share of ablations of six identical arms in which any of five comparisons with the first is
-  called a difference after Holm's correction. At most: 5 %.
-- *found*: two arms that differ by the smallest difference that the design is said to show. The share in which the test
-  finds it. Predicted: 80 %.
+- *same*: share of the intervals that contain zero for two identical arms: paired, unpaired, and with the plain
+  percentile bootstrap (paired). Nominal: 95 %.
+- *mean*: share of the intervals for the mean of one arm that contain the true mean. Nominal: 95 %.
+- *false positives*: share of ablations of six identical arms in which at least one of five comparisons with the first
+  arm is significant after Holm's correction. At most: 5 %.
+- *detected*: share of pairs of arms in which the test detects a difference of the size that the design is predicted to
+  detect. Predicted: 80 %.
 
-Shares over 4,000 repeats have a standard error of 0.3 points near 95 %, of 0.6 near 80 %. It takes some minutes.
+With 4,000 repeats the standard error is 0.3 points near 95 % and 0.6 near 80 %. It takes some minutes.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def normal(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
 
 
 def skewed(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Return values below a ceiling: a gamma distribution of shape 2 turned around (skewness -1.4)."""
+    """Return values below a ceiling: a mirrored gamma distribution of shape 2 (skewness -1.4)."""
     return np.asarray(SPREAD * (2 - draw.gamma(2.0, 1.0, shape)) / 2**0.5)
 
 
@@ -52,21 +52,20 @@ DISTRIBUTIONS: Mapping[str, Draw] = {"normal": normal, "skewed": skewed}
 
 @dataclass(frozen=True)
 class CoverageResult:
-    """What was seen for one distribution and number of seeds."""
+    """Shares for one distribution and number of seeds; the module docstring explains the columns."""
 
     values: str
     seeds: int
     covered_paired: float
     covered_unpaired: float
     covered_percentile: float
-    """With the plain percentile interval, paired."""
     mean: float
     familywise_errors: float
     detected: float
 
 
 def main() -> None:
-    """Measure, and print a table or JSON."""
+    """Measure and print a table or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=4000)
     parser.add_argument("--json", action="store_true")
@@ -75,7 +74,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
-    print("| values | seeds | same, paired | same, unpaired | same, plain | mean | false alarms | found |")
+    print("| values | seeds | same, paired | same, unpaired | same, percentile | mean | false positives | detected |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for row in rows:
         figures = (
@@ -102,7 +101,7 @@ def measure(values: str, seeds: int, repeats: int) -> CoverageResult:
 def _one_repeat(draw: Draw, generator: np.random.Generator, seeds: int, true_difference: float) -> tuple[bool, ...]:
     arms = draw(generator, (COMPARISONS + 1, seeds))
     differences = arms[0] - arms[1]
-    # The means that `compare` and `estimate` resample; they give medians and more, for which there is no time here.
+    # The same resampled means as in `compare` and `estimate`, which also compute medians and would be slower.
     paired = bootstrap_weights(seeds) @ differences
     unpaired = bootstrap_weights(seeds, "arm") @ arms[0] - bootstrap_weights(seeds, "against") @ arms[1]
     low, high = np.quantile(paired, [0.025, 0.975])
@@ -118,7 +117,7 @@ def _one_repeat(draw: Draw, generator: np.random.Generator, seeds: int, true_dif
 
 
 def _contains(bounds: Interval | None) -> bool:
-    """Tell whether an interval contains zero, the truth."""
+    """Return whether an interval contains the true value, zero."""
     return bounds is not None and bounds[0] <= 0 <= bounds[1]
 
 

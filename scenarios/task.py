@@ -1,4 +1,4 @@
-"""What a task and a world are: seeded instances of weak-to-strong supervision whose labels stay hidden."""
+"""Tasks and worlds: seeded instances of weak-to-strong supervision with hidden labels."""
 
 from __future__ import annotations
 
@@ -34,46 +34,49 @@ TaskParameters = Mapping[str, float | int | str]
 """Difficulty parameters of a task by name."""
 
 Progress = Callable[[str, float], None]
-"""Told what is being done and the share of it that is done, from 0 to 1."""
+"""Called with a description of the work and the completed share, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSize:
-    """How many items a world has."""
+    """Number of items in a world."""
 
     unlabelled: int | None
-    """Items to train on; None leaves the number to the task."""
+    """Unlabelled items in the training set; None: as many as the task's parameters say."""
     test: int
-    """Items to be predicted; a task that has fewer gives all it has."""
+    """Test items; a task that has fewer uses all it has."""
 
     def __post_init__(self) -> None:
         if self.test < 20 or (self.unlabelled is not None and self.unlabelled < 40):
-            raise ValueError(f"a world needs 20 test and 40 unlabelled items or more, not {self}")
+            raise ValueError(f"a world needs at least 20 test and 40 unlabelled items, not {self}")
 
 
 FULL = WorldSize(unlabelled=None, test=1500)
-"""For evaluation. Sampling the test items adds about as much noise as worlds differ by; given the time, more worlds
-help more than more test items."""
+"""For evaluation. At this size, sampling the test items adds about as much noise as differences between worlds; beyond
+it, more worlds reduce the error more than more test items."""
 PILOT = WorldSize(unlabelled=400, test=400)
-"""For a first impression: cheap and noisy."""
+"""For a cheap, noisy estimate."""
 SMOKE = WorldSize(unlabelled=120, test=60)
-"""For finding out whether a method runs."""
+"""For a check that a method runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldScore:
-    """What a method achieved on a world."""
+    """Score of a method on a world."""
 
     transfer_acc: float
     """Share of the test items that were predicted correctly."""
     pgr: float
-    """Performance gap recovered: 0 = the weak teacher, 1 = the strong student trained on true labels."""
+    """Performance gap recovered: 0 for the weak teacher, 1 for the strong student trained on true labels."""
 
 
 def pgr(transfer_acc: float, weak_acc: float, strong_acc: float) -> float:
     """Return the performance gap recovered, (transfer - weak) / (strong - weak); Burns et al. 2023, section 3.
 
-    Below 0 is worse than the teacher, above 1 better than the strong accuracy. Raises ValueError where there is no gap.
+    It is below 0 for a method worse than the teacher and above 1 for one better than the strong student.
+
+    Raises:
+        ValueError: The strong accuracy does not exceed the weak accuracy.
     """
     gap = strong_acc - weak_acc
     if not gap > 0:
@@ -92,14 +95,15 @@ class World:
     weak_acc: float
     """Accuracy of the weak teacher on the test items."""
     strong_acc: float
-    """The strong accuracy: accuracy on the test items of the strong student trained on the unlabelled items' true labels."""
+    """Accuracy on the test items of the strong student trained on the true labels of the unlabelled items."""
     _test_labels: IntArray = field(repr=False, kw_only=True)
     _unlabelled_labels: IntArray = field(repr=False, kw_only=True)
 
     def score(self, predictions: npt.ArrayLike) -> WorldScore:
-        """Score (m,) probabilities of label 1 for the test items; above one half means class 1.
+        """Return the score of (m,) probabilities of label 1 for the test items; above 0.5 means class 1.
 
-        Raises ValueError, saying what was expected and found, unless there is one number in [0, 1] per test item.
+        Raises:
+            ValueError: There is not one number in [0, 1] per test item.
         """
         predicted_classes = _checked(predictions, len(self._test_labels)) > 0.5
         transfer_acc = float(np.mean(predicted_classes == (self._test_labels == 1)))
@@ -107,23 +111,23 @@ class World:
 
 
 class Task(Protocol):
-    """A source of worlds. Difficulty parameters are fixed when it is made."""
+    """A source of worlds with fixed difficulty parameters. New tasks derive from `tasks.SeededTask`."""
 
     name: ClassVar[str]
     about: ClassVar[str]
-    """For a researcher's brief: what the items, the teacher and the student are."""
+    """Description of items, teacher and student, for the prompts."""
 
     @property
     def parameters(self) -> TaskParameters:
-        """Difficulty parameters and their values; in `registry.TASKS`, the defaults."""
+        """Difficulty parameters by name."""
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Pretrain what worlds are made with, or find it in the cache. `world` does it when it has not been done."""
+        """Pretrain the student, or load its weights from the cache. `world` does so if this was not called."""
 
     def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
         """Return the world of a seed: a non-negative integer of up to 128 bits.
 
-        A shifted world comes from a shifted version of the task, in ways of which no other world gives a hint.
+        A shifted world comes from another distribution, about which standard worlds carry no information.
         """
 
 
@@ -132,7 +136,7 @@ def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:
     try:
         raw = np.asarray(predictions)
     except ValueError as error:
-        raise ValueError(f"predictions must be one number per test item, {count} in all: {error}") from None
+        raise ValueError(f"predictions must be one number per test item, {count} in total: {error}") from None
     if raw.dtype.kind not in "fiub":
         raise ValueError(f"predictions must be numbers, not {raw.dtype}")
     if raw.shape != (count,):
@@ -141,7 +145,6 @@ def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:
     out_of_range: BoolArray = ~((values >= 0) & (values <= 1))
     if out_of_range.any():
         position = int(np.argmax(out_of_range))
-        raise ValueError(
-            f"predictions must be probabilities in [0, 1]; {out_of_range.sum()} are not: at {position}, {values[position]}"
-        )
+        found = f"{out_of_range.sum()} are not: at {position}, {values[position]}"
+        raise ValueError(f"predictions must be probabilities in [0, 1]; {found}")
     return values

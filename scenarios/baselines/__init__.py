@@ -1,6 +1,6 @@
-"""Published and plain methods as files: what a researcher starts from and has to beat.
+"""Baselines: published and simple methods. Each file in this folder is a method as a researcher would submit it.
 
-Each file beside this one is a method as a researcher would submit it. They are read here, never run.
+The files are read here and executed only in the sandbox.
 """
 
 import ast
@@ -20,17 +20,17 @@ class Baseline:
     """A method file that ships with aarlab."""
 
     name: str
-    """The file's name without its ending."""
+    """Name of the file without suffix."""
     title: str
-    """One sentence: the first line of its docstring."""
+    """First line of the docstring, one sentence."""
     family: str
     """One of the study's eleven families of ideas."""
     code: str
-    """The whole text of the file."""
+    """Text of the file."""
 
 
 def load() -> Mapping[str, Baseline]:
-    """Return all baselines by name, sorted."""
+    """Return all baselines, sorted by name."""
     texts = {
         entry.name.removesuffix(".py"): entry.read_text(encoding="utf-8")
         for entry in files(__name__).iterdir()
@@ -40,7 +40,7 @@ def load() -> Mapping[str, Baseline]:
 
 
 def _read(name: str, code: str) -> Baseline:
-    """Return the baseline of a file; ValueError where its docstring lacks what the catalogue needs."""
+    """Return the baseline of a file. Raises ValueError if its docstring names no family."""
     docstring = ast.get_docstring(ast.parse(code)) or ""
     family = re.search(r"^Family: (.+)\.$", docstring, re.MULTILINE)
     if family is None or family[1] not in FAMILIES:

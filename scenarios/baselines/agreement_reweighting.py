@@ -1,6 +1,6 @@
-"""Weigh items by how far student and teacher agree.
+"""Weight items by the agreement of student and teacher.
 
-One round of trust: where they agree, the label is more often right.
+One round: where they agree, the label is more often right.
 
 Family: confidence weighting.
 """

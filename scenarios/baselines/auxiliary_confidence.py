@@ -1,6 +1,6 @@
 """Let the student trust itself where it disagrees with the teacher.
 
-The auxiliary confidence loss of Burns et al. 2023: the student's own hardened predictions get more and more weight.
+The auxiliary confidence loss of Burns et al. 2023: the weight of the student's own hardened predictions increases.
 
 Family: loss function.
 """

@@ -1,6 +1,6 @@
 """Shift the teacher's labels so that both classes are equally large.
 
-Prior correction (Saerens et al. 2002) and nothing else.
+Prior correction (Saerens et al. 2002) alone.
 
 Family: confidence weighting.
 """

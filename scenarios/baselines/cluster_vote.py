@@ -1,6 +1,6 @@
 """Let the teacher vote in each of two dozen clusters.
 
-Its scattered mistakes are outvoted; those that fill a cluster stay.
+Scattered errors are outvoted; errors that fill a cluster remain.
 
 Family: unsupervised elicitation.
 """

@@ -1,4 +1,4 @@
-"""Find labels that predict each other and fit what is known about pairs.
+"""Find labels that predict each other and satisfy the known relations.
 
 Internal coherence maximisation (Wen et al. 2025) with a ridge readout in place of a language model.
 

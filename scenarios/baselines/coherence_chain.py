@@ -1,6 +1,6 @@
 """Coherence, then relations, then neighbours.
 
-What coherence finds, smoothed over neighbours.
+The labels that coherence finds are smoothed over neighbours.
 
 Family: unsupervised elicitation.
 """

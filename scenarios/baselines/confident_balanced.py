@@ -1,6 +1,6 @@
-"""Train on the surest fifth, as many items of one class as of the other.
+"""Train on the most confident fifth, with equally many items of each class.
 
-Filtering by confidence without letting the teacher's bias decide how large the classes are.
+Filtering by confidence with class sizes that do not depend on the teacher's bias.
 
 Family: data filtering.
 """

@@ -1,4 +1,4 @@
-"""Drop the items whose labels students that never saw them contradict.
+"""Drop the items whose labels are contradicted by students that were not trained on them.
 
 Confident learning (Northcutt et al. 2021) with a linear student.
 

@@ -1,6 +1,6 @@
-"""Train on the half of which the weak teacher is surer.
+"""Train on the half of the items on which the weak teacher is more confident.
 
-Its hard labels on the more certain half of the items; the rest is left out.
+Its hard labels on the more confident half; the other items are dropped.
 
 Family: data filtering.
 """

@@ -1,4 +1,4 @@
-"""Fit a probe whose answers on related items are consistent.
+"""Fit a probe that answers consistently on related items.
 
 After contrast-consistent search (Burns et al. 2022).
 

@@ -1,6 +1,6 @@
 """Keep the items on which a critic trusts the teacher.
 
-After Saunders et al. 2022: a second student learns to tell when the teacher's answer holds up.
+After Saunders et al. 2022: a second student learns to predict when the teacher's answer is confirmed.
 
 Family: data filtering.
 """

@@ -1,6 +1,6 @@
-"""Evolve a direction that keeps to the relations and to the teacher.
+"""Evolve a direction that satisfies the relations and agrees with the teacher.
 
-An evolution strategy (Beyer and Schwefel 2002) without a gradient or a label.
+An evolution strategy (Beyer and Schwefel 2002); it uses neither gradients nor true labels.
 
 Family: evolutionary.
 """

@@ -1,4 +1,4 @@
-"""Let surprising labels count less.
+"""Reduce the weight of surprising labels.
 
 The noise-robust loss of Zhang and Sabuncu 2018.
 

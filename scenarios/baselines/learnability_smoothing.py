@@ -1,6 +1,6 @@
-"""Move unlearnable labels towards what other items predict.
+"""Move labels that cannot be learned towards the predictions from other items.
 
-In the spirit of epiplexity: trust the structure that a bounded learner can extract.
+Motivated by epiplexity: keep the structure that a bounded learner can extract.
 
 Family: other.
 """

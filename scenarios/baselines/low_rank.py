@@ -1,6 +1,6 @@
 """Train on the five leading principal components.
 
-Simplicity by rank.
+The low rank is a simplicity prior.
 
 Family: model internal.
 """

@@ -1,4 +1,4 @@
-"""Read the label off the difference of the class means.
+"""Predict with the difference of the class means.
 
 Mass-mean probing (Marks and Tegmark 2023).
 

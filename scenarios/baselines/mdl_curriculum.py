@@ -1,4 +1,4 @@
-"""Let items in by how cheaply their labels are described.
+"""Add items in the order of the description length of their labels.
 
 Prequential description length (Blier and Ollivier 2018) as a curriculum.
 

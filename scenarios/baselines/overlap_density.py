@@ -1,4 +1,4 @@
-"""Keep the items whose weak label their neighbours share.
+"""Keep the items that have the same weak label as their neighbours.
 
 Data selection by overlap density (Shin et al. 2024) in the strong student's features.
 

@@ -1,6 +1,6 @@
-"""Self-train on the surest items first, then on more and more.
+"""Self-train on the most confident items first, then on more and more.
 
-Both classes stay equally large, so that the teacher's bias towards one class does not grow.
+Both classes stay equally large, so the teacher's bias towards one class does not grow.
 
 Family: self-training.
 """

@@ -1,6 +1,6 @@
 """Train on random Fourier features.
 
-A student that can bend (Rahimi and Recht 2007).
+A nonlinear student (Rahimi and Recht 2007).
 
 Family: model internal.
 """

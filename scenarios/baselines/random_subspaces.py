@@ -1,6 +1,6 @@
-"""Average students that each see a random part of the features.
+"""Average students that are each trained on a random subset of the features.
 
-Random subspaces (Ho 1998): no single shortcut reaches all of them.
+Random subspaces (Ho 1998): no single spurious feature affects all of them.
 
 Family: ensemble.
 """

@@ -1,4 +1,4 @@
-"""Make the weak labels consistent with what is known about pairs.
+"""Make the weak labels consistent with the known relations.
 
 The smallest use of the relations.
 

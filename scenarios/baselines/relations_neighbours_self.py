@@ -1,6 +1,6 @@
 """Relations, then neighbours, then self-training.
 
-A chain of three weak ideas, with both classes kept equally large.
+Three operators in sequence, with both classes kept equally large.
 
 Family: self-training.
 """

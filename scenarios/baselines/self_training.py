@@ -1,4 +1,4 @@
-"""Train on the student's own predictions, three times over.
+"""Train on the student's own predictions, three times.
 
 Pseudo-labels (Lee 2013): the student learns from the teacher, then from itself.
 

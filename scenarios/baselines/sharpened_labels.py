@@ -1,6 +1,6 @@
 """Train on the teacher's probabilities, sharpened.
 
-Between soft and hard labels.
+A compromise between soft and hard labels.
 
 Family: confidence weighting.
 """

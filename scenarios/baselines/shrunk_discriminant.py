@@ -1,6 +1,6 @@
-"""Read the label off a linear discriminant with shrunk covariance.
+"""Predict with a linear discriminant with shrunk covariance.
 
-Between logistic regression and the difference of means.
+A compromise between logistic regression and the difference of means.
 
 Family: model internal.
 """

@@ -1,6 +1,6 @@
 """Train on the weak labels with a strong penalty.
 
-A student that cannot bend far cannot learn the teacher's mistakes.
+A strongly regularised student cannot fit the teacher's errors.
 
 Family: loss function.
 """

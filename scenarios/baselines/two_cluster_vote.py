@@ -1,6 +1,6 @@
-"""Split the items into two clusters; the teacher only says which is which.
+"""Split the items into two clusters; the teacher only assigns the classes to them.
 
-A bet that the largest structure in the student's features is the answer: high where it holds, far below zero where not.
+Assumes that the label is the largest structure in the student's features; PGR is far below zero where it is not.
 
 Family: unsupervised elicitation.
 """

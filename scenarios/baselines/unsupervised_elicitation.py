@@ -1,6 +1,6 @@
-"""Find labels that predict each other; the teacher only names the classes.
+"""Find labels that predict each other; the teacher only assigns the classes.
 
-Internal coherence maximisation (Wen et al. 2025) seeded by the teacher's surest tenth and then left alone.
+Internal coherence maximisation (Wen et al. 2025) started from the teacher's most confident tenth.
 
 Family: unsupervised elicitation.
 """

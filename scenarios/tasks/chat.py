@@ -21,7 +21,7 @@ from aarlab.scenarios.toolkit.geometry import principal_axes
 from aarlab.scenarios.toolkit.inputs import OPPOSITE, FloatArray, IntArray
 
 MERIT_WEIGHTS = np.array([1.0, 0.9, 0.8, 0.7]) / np.linalg.norm([1.0, 0.9, 0.8, 0.7])
-"""Contribution of each of the four merits to the quality of a reply."""
+"""Weights of the four merits in the quality of a reply."""
 TOPICS = 2
 N_FACTORS = len(MERIT_WEIGHTS) + 1 + TOPICS
 """Latent factors that determine the words of a reply: merits, style and topics."""
@@ -59,9 +59,9 @@ class Chat(SeededTask):
     name: ClassVar[str] = "chat"
     about: ClassVar[str] = (
         "An item is a pair of chat replies to the same prompt; label 1 means that a judge prefers the first. The "
-        "weak teacher sees little more than how long the replies are; long ones are often, not always, better. "
-        "The strong student represents a pair by 48 numbers from a model that has read many replies. Some pairs are "
-        "shown a second time in swapped order, so their labels are opposite."
+        "weak teacher sees little more than the lengths of the replies; longer replies are often, but not always, "
+        "better. The strong student represents a pair by 48 numbers from a model that was pretrained on many replies. "
+        "Some pairs appear a second time in swapped order, so their labels are opposite."
     )
     strong_l2: ClassVar[float] = 3e-2
 

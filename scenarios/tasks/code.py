@@ -86,11 +86,12 @@ class Code(SeededTask):
     name: ClassVar[str] = "code"
     about: ClassVar[str] = (
         "An item is a program of three instructions on three registers with a claimed output; label 1 means that the "
-        "output is right. The weak teacher compares the claim with the inputs and the last instruction, and knows the "
-        "author: in what it was taught on, one of the two was more often right. The strong student represents an item "
-        "by numbers from a network that has learned to execute one instruction and applies it step by step, together "
-        "with the look of the program and the author's style. There are two claims on every program, by different "
-        "authors, and of some it is known whether they differ: then at most one of them is right."
+        "output is right. The weak teacher compares the claim with the inputs and the last instruction, and "
+        "knows which of two authors made it: in its training set one of them was right more often. The strong student "
+        "represents an item by numbers from a network that was trained to execute one instruction and is applied step "
+        "by step, together with surface features of the program and the author's style. There are two claims on every "
+        "program, by different authors. For some programs it is known whether the claims differ: then at most one is "
+        "right."
     )
     strong_l2: ClassVar[float] = 1e-1
 

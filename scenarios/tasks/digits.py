@@ -33,10 +33,10 @@ class Digits(SeededTask):
 
     name: ClassVar[str] = "digits"
     about: ClassVar[str] = (
-        "An item is a small image of a handwritten digit; label 1 means five or more. The weak teacher sees nothing "
-        "but the brightness of the image's four quarters and learned from 80 labelled ones. The strong student "
+        "An item is a small image of a handwritten digit; label 1 means five or more. The weak teacher sees only the "
+        "brightness of the image's four quarters and was trained on 80 labelled images. The strong student "
         "represents an image by 128 numbers from a network that was trained to remove noise from digits. Some images "
-        "are shown a second time, shifted by one pixel, so their labels are the same."
+        "appear a second time, shifted by one pixel, so their labels are the same."
     )
     strong_l2: ClassVar[float] = 1e-3
 

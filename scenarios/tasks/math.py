@@ -83,10 +83,10 @@ class Math(SeededTask):
     name: ClassVar[str] = "math"
     about: ClassVar[str] = (
         "An item is an arithmetic problem with a claimed result; label 1 means that the result is right. The weak "
-        "teacher rounds the operands and sees whether the claim is near its estimate. The strong student represents an "
-        "item by numbers from a network that has learned to compute results digit by digit: what it thinks of the "
-        "claimed digits, how unsure it is, part of its hidden state, and the look of the problem. There are two claims "
-        "on every problem, and of some it is known whether they differ: then at most one of them is right."
+        "teacher rounds the operands and compares the claim with its estimate. The strong student represents an item "
+        "by numbers from a network that was trained to compute results digit by digit: its probabilities of the "
+        "claimed digits, its uncertainty, part of its hidden state, and surface features of the problem. There are two "
+        "claims on every problem. For some problems it is known whether the claims differ: then at most one is right."
     )
     strong_l2: ClassVar[float] = 1e-2
 

@@ -1,4 +1,4 @@
-"""A small multilayer perceptron in float32, for pretraining students: several categorical heads, or reconstruction."""
+"""A small multilayer perceptron in float32 for pretraining students, with categorical or regression outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Rectified hidden layers and a linear output."""
+    """An MLP with rectified hidden layers and a linear output."""
 
     matrices: tuple[Float32Array, ...]
     biases: tuple[Float32Array, ...]
@@ -29,7 +29,7 @@ class Network:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Return the network that `arrays` saved."""
+        """Return the network saved by `arrays`."""
         depth = len(arrays) // 2
         return cls(tuple(arrays[f"matrix{i}"] for i in range(depth)), tuple(arrays[f"bias{i}"] for i in range(depth)))
 
@@ -69,16 +69,16 @@ def train(
     """Return the network trained by Adam (Kingma and Ba 2015) with a step size that falls linearly to a twentieth.
 
     Args:
-        network: where to start.
+        network: Initial weights.
         inputs: (n, widths[0]).
         targets: (n, heads) class numbers for `categorical` heads of equal size, (n, widths[-1]) values for `squared`.
-        rng: draws the batches and the noise.
-        loss: cross-entropy summed over the heads, or half the squared error.
-        epochs: passes over the items.
-        batch: items per step.
-        rate: first step size.
-        input_noise: standard deviation of Gaussian noise on the inputs, for denoising.
-        progress: told the share of the steps done, once per epoch.
+        rng: Draws the batches and the noise.
+        loss: Cross-entropy summed over the heads, or half the squared error.
+        epochs: Passes over the items.
+        batch: Items per step.
+        learning_rate: Initial step size.
+        input_noise: Standard deviation of Gaussian noise on the inputs, for denoising.
+        progress: Called once per epoch with the completed share of the steps.
     """
     optimiser = _Adam([*network.matrices, *network.biases])
     depth = len(network.matrices)

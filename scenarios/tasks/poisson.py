@@ -8,20 +8,20 @@ from aarlab.scenarios.tasks.mlp import Float32Array
 Counts = npt.NDArray[np.uint8]
 
 MAX_COUNT = 100
-"""Counts end here."""
+"""Largest count."""
 
 BLOCK = 1 << 16
-"""Rates handled at a time: their arrays stay in the processor's cache."""
+"""Rates per block; its arrays fit into the processor's cache."""
 
 NEGLIGIBLE_MASS = np.float32(1e-8)
-"""A probability below single precision."""
+"""Probability below single precision."""
 
 
 def poisson_counts(rates: Float32Array, rng: np.random.Generator) -> Counts:
     """Return independent Poisson counts for positive rates up to fifty, in an array of the same shape.
 
-    By inversion: one uniform number per rate is compared with the distribution function at 0, 1, 2, ... until it lies
-    below. At single precision and for many small rates this takes a fraction of the time of `Generator.poisson`.
+    Uses inversion: one uniform number per rate is compared with the distribution function at 0, 1, 2, ... until it is
+    smaller. In single precision and for many small rates this is several times faster than `Generator.poisson`.
     """
     flat = rates.ravel()
     counts = np.empty(flat.size, dtype=np.uint8)
@@ -34,7 +34,7 @@ def poisson_counts(rates: Float32Array, rng: np.random.Generator) -> Counts:
         rng.random(out=remainder, dtype=np.float32)
         remainder -= mass
         np.greater_equal(remainder, 0, out=count.view(np.bool_))
-        # Few rates get past one, so that it pays to pick them out only then.
+        # Few rates continue past one, so selecting them pays off only from here.
         mass *= rate
         remainder -= mass
         continuing = _continues(rate, mass, remainder, 1)
@@ -48,10 +48,9 @@ def poisson_counts(rates: Float32Array, rng: np.random.Generator) -> Counts:
 def _search(
     counts: Counts, where: npt.NDArray[np.intp], rate: Float32Array, mass: Float32Array, remainder: Float32Array
 ) -> None:
-    """Fill in the counts, two or more, at the positions `where`.
+    """Fill in the counts of two or more at the positions `where`.
 
-    `mass` is the probability of the count before the one reached so far, `remainder` how far the uniform number lies above
-    its distribution function.
+    `mass` is the probability of the current count, `remainder` the uniform number minus the distribution function.
     """
     for count in range(2, MAX_COUNT):
         mass *= rate
@@ -70,8 +69,8 @@ def _search(
 
 
 def _continues(rate: Float32Array, mass: Float32Array, remainder: Float32Array, count: int) -> npt.NDArray[np.bool_]:
-    """Tell where the uniform number lies above the distribution function at `count`, whose probability is `mass`.
+    """Return where the uniform number exceeds the distribution function at `count`, which has probability `mass`.
 
-    Rounding may leave a rest that no mass will ever cover: past the mode a vanishing mass ends the search.
+    Rounding may leave a remainder that no mass covers, so past the mode a negligible mass ends the search.
     """
     return np.asarray((remainder >= 0) & ((mass > NEGLIGIBLE_MASS) | (rate > count)))

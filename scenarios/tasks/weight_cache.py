@@ -1,4 +1,4 @@
-"""Pretrained weights, kept in memory and on disk: costly to make, the same for everyone."""
+"""Pretrained weights, cached in memory and on disk."""
 
 import hashlib
 import json
@@ -22,16 +22,20 @@ _lock = threading.Lock()
 
 
 def cache_folder() -> Path:
-    """Return the cache's folder: $AARLAB_CACHE, or ~/.cache/aarlab."""
+    """Return the folder of the cache: $AARLAB_CACHE, or ~/.cache/aarlab."""
     configured = os.environ.get("AARLAB_CACHE")
     return Path(configured) if configured else Path.home() / ".cache" / "aarlab"
 
 
 def cached(name: str, parameters: Mapping[str, float | int | str], make: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays that `make` makes from these parameters, from memory, from disk, or by making them.
+    """Return the arrays that `make` computes: from memory, from disk, or by calling it.
 
-    `parameters` must hold everything that `make` depends on: their hash is the key. A damaged file is made again; a
-    folder that cannot be written to costs nothing but the time of the next process.
+    A damaged file is replaced. If the folder cannot be written, the arrays are cached in memory only.
+
+    Args:
+        name: Name of the task; the file name starts with it.
+        parameters: Everything that `make` depends on; their hash is the key.
+        make: Computes the arrays. It runs with one thread of linear algebra.
     """
     key_parts = [name, dict(parameters), "one thread"]
     key = hashlib.sha256(json.dumps(key_parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -40,7 +44,7 @@ def cached(name: str, parameters: Mapping[str, float | int | str], make: Callabl
         if str(path) not in _memory:
             arrays = _read(path)
             if arrays is None:
-                # Sums in a fixed order: the same bits on any number of cores.
+                # One thread sums in a fixed order, so the result is bitwise the same on any number of cores.
                 with threadpool_limits(1):
                     arrays = make()
                 _write(path, arrays)
@@ -49,13 +53,13 @@ def cached(name: str, parameters: Mapping[str, float | int | str], make: Callabl
 
 
 def clear_memory() -> None:
-    """Drop what is in memory; what is on disk stays."""
+    """Drop the arrays in memory and keep the files."""
     with _lock:
         _memory.clear()
 
 
 def _read(path: Path) -> Arrays | None:
-    """Return the arrays of a file, or None where there is no sound one."""
+    """Return the arrays of a file; None if it is missing or damaged."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -64,7 +68,7 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Write the file in one step, so that no reader sees half of it; give up quietly where that is not allowed."""
+    """Write the file atomically; do nothing if the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".draft")

@@ -1,4 +1,4 @@
-"""From raw items to a world: the student's view is standardised and turned, and the gap is measured."""
+"""Building a world from raw items: rotate and scale the features, and measure the gap."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.student import fit
 
 MIN_GAP = 0.02
-"""A world whose strong accuracy is not this far above its weak teacher is drawn again: PGR would divide by noise."""
+"""Smallest difference between strong and weak accuracy; worlds below it are resampled, as their PGR would be noise."""
 
 MAX_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Items:
-    """Items of one world as a task draws them: n unlabelled ones and m to test on."""
+    """Raw items of one world: n unlabelled items and m test items."""
 
     features: FloatArray
-    """(n, d)"""
+    """(n, d) features of the strong student."""
     labels: IntArray
-    """(n,)"""
+    """(n,) true labels in {0, 1}."""
     weak_labels: FloatArray
-    """(n,)"""
+    """(n,) teacher's probabilities of label 1."""
     test_features: FloatArray
     """(m, d)"""
     test_labels: IntArray
@@ -33,34 +33,41 @@ class Items:
     test_weak_labels: FloatArray
     """(m,)"""
     relations: IntArray
-    """(r, 3)"""
+    """(r, 3) known relations between unlabelled items, see `Inputs.relations`; r may be 0."""
 
 
 def build_world(
     task: str, seed: int, draw: Callable[[np.random.Generator], Items], *, variant: str, strong_l2: float
 ) -> World:
-    """Return the world of a seed, drawn again (from the next stream of the same seed) while its gap is too small.
+    """Return the world of a seed. While its gap is too small, it is resampled from the next stream of the seed.
 
-    `variant` keeps worlds of the same seed apart that are not of the same kind; `strong_l2` is the penalty of the
-    student that is trained on the true labels. Raises ValueError for a bad seed, and where no attempt yields a gap: the
-    task's parameters leave nothing to recover.
+    Args:
+        task: Name of the task.
+        seed: Integer from 0 to 2**128 - 1.
+        draw: Draws the raw items.
+        variant: Names the kind of world, so that the same seed gives different worlds of different kinds.
+        strong_l2: L2 penalty of the student that is trained on true labels.
+
+    Raises:
+        ValueError: The seed is out of range, or no attempt has a gap.
     """
     if seed < 0 or seed.bit_length() > 128:
-        raise ValueError(f"a world's seed is a whole number from 0 to 2**128 - 1, not {seed}")
+        raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
     for attempt in range(MAX_ATTEMPTS):
         rng = generator(task, variant, seed, attempt)
         world = _assemble(task, draw(rng), rng, strong_l2)
         if world.strong_acc - world.weak_acc > MIN_GAP:
             return world
     raise ValueError(
-        f"{task}: {MAX_ATTEMPTS} draws had no gap between teacher and strong accuracy; make its parameters less extreme"
+        f"{task}: {MAX_ATTEMPTS} draws had no gap between teacher and strong accuracy; use less extreme parameters"
     )
 
 
 def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: float) -> World:
-    """Centre, turn and scale the features by what the unlabelled items show, and measure teacher and strong accuracy.
+    """Return the world: features centred, rotated at random and scaled, and both accuracies measured.
 
-    The features keep their relative variances but not their axes: a method cannot know a column from another world.
+    Centre and scale come from the unlabelled items. The rotation keeps the relative variances, but hides which column
+    is which, so that a method cannot recognise a column from another world.
     """
     mean = items.features.mean(axis=0)
     rotation, _ = np.linalg.qr(rng.normal(size=(len(mean), len(mean))))

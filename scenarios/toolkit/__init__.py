@@ -1,7 +1,8 @@
-"""The toolkit that methods are built from.
+"""The toolkit for methods.
 
-A method is a file with one function `method(world)`, from `Inputs` to the (m,) probabilities of label 1 of the test
-items. Most are pipelines: `start`, some operators, `finish`. Nothing here knows a task or a label.
+A method is a file with one function `method(world)`, which takes `Inputs` and returns the (m,) probabilities of label 1
+for the test items. Most methods are pipelines: `start`, some operators, `finish`. The toolkit contains no task and no
+label.
 """
 
 from aarlab.scenarios.toolkit.ensembles import bag, distil_wide, subspaces
@@ -28,7 +29,7 @@ from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.relations import log_odds, project, violations
 from aarlab.scenarios.toolkit.representation import lowrank, random_features, readout, regularise, remove_direction
 from aarlab.scenarios.toolkit.selftraining import auxiliary_confidence, progressive_self_train, self_train
-from aarlab.scenarios.toolkit.student import Student, fit, fit_readout, out_of_fold, predict
+from aarlab.scenarios.toolkit.student import Student, fit, fit_readout, out_of_fold
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
 from aarlab.scenarios.toolkit.unsupervised import cluster_vote, coherence, knn_propagate
 from aarlab.scenarios.toolkit.weak_labels import harden, noisy_channel_em, prior_correction, project_relations, sharpen
@@ -74,7 +75,6 @@ __all__ = [
     "noisy_channel_em",
     "out_of_fold",
     "overlap_density",
-    "predict",
     "principal_axes",
     "prior_correction",
     "progressive_self_train",

@@ -1,4 +1,4 @@
-"""What can be said about a training set without a true label: one log entry per operator."""
+"""Diagnostics of a training set that need no true labels: one log entry per operator."""
 
 from typing import Any
 
@@ -16,16 +16,18 @@ def entropy_bits(probabilities: FloatArray) -> FloatArray:
 
 
 def rounded(value: float) -> float:
-    """Return a figure to six digits, which is what a log needs."""
+    """Return a number rounded to six digits, for the log."""
     return round(float(value), 6)
 
 
 def log_entry(name: str, data: TrainingSet) -> dict[str, Any]:
-    """Return the JSON-able log entry of the operator `name` that left `data` behind.
+    """Return the log entry, as JSON-able data, of the operator `name` that returned `data`.
 
-    kept: share of the items with weight. agreement: share of weight whose hardened target is the weak teacher's answer.
-    entropy: mean entropy of the targets in bits. balance: mean target. These three are means over the kept items by
-    weight. relation_violations: share of relations broken by the hardened targets, None without relations.
+    - kept: share of the items with a weight above zero.
+    - agreement: share of the weight on items with a hardened target equal to the weak teacher's answer.
+    - entropy: weighted mean entropy of the targets, in bits.
+    - balance: weighted mean target.
+    - relation_violations: share of the relations that the hardened targets violate; None without relations.
     """
     share = data.weights / data.weights.sum()
     broken = violations(data.targets, data.relations)

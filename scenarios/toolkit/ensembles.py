@@ -1,4 +1,4 @@
-"""Operators that let several students, or a larger one, teach the final student."""
+"""Operators that train the final student on several other students, or on a larger one."""
 
 from typing import Annotated
 
@@ -40,9 +40,9 @@ def subspaces(
     share: Annotated[float, Float(0.1, 0.8)] = 0.3,
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
 ) -> TrainingSet:
-    """Replace the targets by the mean prediction of students that each see a random part of the features.
+    """Replace the targets by the mean prediction of students fitted on random subsets of the features.
 
-    Ho 1998 (random subspaces): students that cannot all use the same shortcut outvote it.
+    Ho 1998 (random subspaces): no spurious feature is available to all students.
     """
     rng = data.generator()
     width = data.features.shape[1]
@@ -62,7 +62,7 @@ def distil_wide(
     temperature: Annotated[float, Float(0.5, 4.0, "log")] = 1.0,
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
 ) -> TrainingSet:
-    """Teach a wide student of rectified random features first, and the final one from its softened predictions.
+    """Train a wide student on rectified random features, and use its softened predictions as targets.
 
     Hinton et al. 2015 (distillation) after random features (Rahimi and Recht 2007); a temperature above one softens.
     """

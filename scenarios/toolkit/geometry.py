@@ -1,6 +1,6 @@
 """Geometry of the feature space: principal axes, neighbours, clusters.
 
-scikit-learn takes most of a second to load, and is loaded where a method works; who only reads of methods does without.
+scikit-learn takes most of a second to import, so it is imported only where a method uses it.
 """
 
 import warnings
@@ -19,14 +19,14 @@ def principal_axes(features: FloatArray, dims: int) -> tuple[FloatArray, FloatAr
 
 
 def reduce(features: FloatArray, dims: int) -> FloatArray:
-    """Return the (n, dims) principal components of (n, d) features; dims=0, or as many as there are, keeps them all."""
+    """Return the (n, dims) principal components of (n, d) features; dims=0, or dims >= d, keeps all features."""
     if not 0 < dims < features.shape[1]:
         return features
     return np.asarray((features - features.mean(axis=0)) @ principal_axes(features, dims)[0], dtype=np.float64)
 
 
 def neighbours(features: FloatArray, k: int) -> IntArray:
-    """Return the (n, k) indices of each item's nearest other items; fewer columns where there are not k others."""
+    """Return the (n, k) indices of each item's nearest other items; fewer columns if there are fewer than k others."""
     from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
@@ -38,12 +38,12 @@ def neighbours(features: FloatArray, k: int) -> IntArray:
 
 
 def clusters(features: FloatArray, k: int, rng: np.random.Generator, *, iterations: int = 15) -> IntArray:
-    """Return the (n,) cluster numbers (below k) of one run of k-means++ from a random start."""
+    """Return the (n,) cluster numbers, below k, of one run of k-means++."""
     from sklearn import config_context
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     means = KMeans(min(k, len(features)), n_init=1, max_iter=iterations, random_state=int(rng.integers(2**31)))
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct items than clusters: some stay empty
+        warnings.simplefilter("ignore", ConvergenceWarning)  # with fewer distinct items than clusters some are empty
         return np.asarray(means.fit_predict(features), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a method is given: everything it may see of a world, and nothing else."""
+"""The input of a method: the part of a world that it may see."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,22 +20,22 @@ NOT_BOTH = 2
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Inputs:
-    """The visible side of a world. It never holds a true label."""
+    """The visible part of a world. It contains no true label."""
 
     features: FloatArray
     """(n, d) the strong student's features of the unlabelled items."""
     weak_labels: FloatArray
     """(n,) the weak teacher's probability that an item has label 1."""
     test_features: FloatArray
-    """(m, d) the strong student's features of the items to be predicted."""
+    """(m, d) the strong student's features of the test items."""
     relations: IntArray
-    """(r, 3) rows (i, j, kind): what is known about a pair of unlabelled items; kind is SAME, OPPOSITE or NOT_BOTH."""
+    """(r, 3) rows (i, j, kind): known relation of two unlabelled items; kind is SAME, OPPOSITE or NOT_BOTH."""
     seed: int
-    """For the method's own randomness."""
+    """Seed for the method's randomness."""
     log: list[dict[str, Any]] = field(default_factory=list)
-    """The training log: each operator of the toolkit appends its diagnostics here. JSON-able, without labels."""
+    """The training log, JSON-able: each operator of the toolkit appends its diagnostics."""
 
     def __repr__(self) -> str:
-        """Shapes instead of numbers: a world has tens of thousands of them."""
+        """Return the shapes instead of tens of thousands of numbers."""
         (n, d), m, r = self.features.shape, len(self.test_features), len(self.relations)
         return f"Inputs({n} unlabelled and {m} test items, {d} features, {r} relations)"

@@ -1,4 +1,4 @@
-"""Operators that choose which items to learn from, and how much."""
+"""Operators that select or weight the training items."""
 
 from typing import Annotated, Literal
 
@@ -14,14 +14,14 @@ from aarlab.scenarios.toolkit.trainingset import TrainingSet
 
 @operator(family="data filtering", stage="selection")
 def confident(data: TrainingSet, *, share: Annotated[float, Float(0.05, 0.95)] = 0.5) -> TrainingSet:
-    """Keep the share of items whose targets are farthest from one half; ties are broken at random."""
+    """Keep the share of items with the targets farthest from one half; ties are broken at random."""
     certainty = np.abs(data.targets - 0.5) + 1e-9 * data.generator().random(len(data.targets))
     return data.with_weights(data.weights * (certainty >= np.quantile(certainty, 1 - share)))
 
 
 @operator(family="data filtering", stage="selection")
 def confident_balanced(data: TrainingSet, *, share: Annotated[float, Float(0.05, 0.95)] = 0.5) -> TrainingSet:
-    """Keep the most confident items, equally many from either end of the targets, and weigh them alike."""
+    """Keep the most confident items, equally many of the lowest and the highest targets, with equal weights."""
     return data.with_weights(most_confident_of_each_class(data.targets, share, data.generator()))
 
 
@@ -33,7 +33,7 @@ def cross_fit(
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
     action: Annotated[Literal["drop", "relabel", "blend"], Choice("drop", "relabel", "blend")] = "drop",
 ) -> TrainingSet:
-    """Find the items whose targets a student that never saw them contradicts, and drop, relabel or blend them.
+    """Find items with targets that out-of-fold students contradict, and drop, relabel or blend them.
 
     Northcutt, Jiang and Chuang 2021 (confident learning), ranked by the distance between target and out-of-fold
     prediction. `share` of the items is dropped or relabelled; `blend` averages target and prediction for all.
@@ -56,9 +56,9 @@ def co_teach(
     keep: Annotated[float, Float(0.3, 0.95)] = 0.6,
     l2: Annotated[float, Float(1e-3, 0.1, "log")] = 1e-3,
 ) -> TrainingSet:
-    """Two students on different halves choose for each other the items of smallest loss.
+    """Train two students on different halves; each selects the items of smallest loss for the other.
 
-    Han et al. 2018 (co-teaching). An item is kept if either student would keep it.
+    Han et al. 2018 (co-teaching). An item is kept if either student keeps it.
     """
     labels = (data.targets > 0.5).astype(np.float64)
     half = data.generator().random(len(labels)) < 0.5
@@ -79,21 +79,21 @@ def agreement_reweight(
     power: Annotated[float, Float(0.5, 8.0, "log")] = 4.0,
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
 ) -> TrainingSet:
-    """Weigh each item by how well the student's prediction agrees with its target, to some power."""
+    """Weight each item by a power of the agreement between the student's prediction and its target."""
     predicted = data.fit(l2=l2).predict(data.features)
     return data.with_weights(data.weights * (1 - np.abs(predicted - data.targets)) ** power)
 
 
 @operator(family="confidence weighting", stage="selection")
 def confidence_weight(data: TrainingSet, *, power: Annotated[float, Float(0.25, 4.0, "log")] = 1.0) -> TrainingSet:
-    """Weigh each item by how far its target is from one half, to some power."""
+    """Weight each item by a power of the distance of its target from one half."""
     return data.with_weights(data.weights * np.abs(2 * data.targets - 1) ** power)
 
 
 def most_confident_of_each_class(targets: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
-    """Return (n,) weights of one for the lowest and the highest targets, share / 2 of the items at either end.
+    """Return (n,) weights: one for the share / 2 lowest and the share / 2 highest targets, zero for the others.
 
-    Ties are broken at random; at least five items are kept at either end where there are as many.
+    Ties are broken at random. At least five items are kept at each end, if there are as many.
     """
     n = len(targets)
     count = min(max(5, int(share * n / 2)), n // 2)

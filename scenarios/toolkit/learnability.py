@@ -1,4 +1,4 @@
-"""Operators that ask how easily a label is learned: description length, loss, neighbours, a critic."""
+"""Operators that use how easily a label is learned: description length, loss, neighbours, a critic."""
 
 from typing import Annotated
 
@@ -22,9 +22,9 @@ def overlap_density(
     k: Annotated[int, Int(5, 50, "log")] = 15,
     dims: Annotated[int, Int(0, 30)] = 10,
 ) -> TrainingSet:
-    """Keep the items, equally many of each class, whose label the teacher also gives to their neighbours.
+    """Keep the items, equally many of each class, that have the same weak label as their neighbours.
 
-    After Shin et al. 2024 (overlap density): weak labels carry over where teacher and student see the same. Neighbours
+    After Shin et al. 2024 (overlap density): weak labels generalise where teacher and student see the same. Neighbours
     are found in the leading `dims` principal components of the student's features, 0 for all.
     """
     votes = data.targets[neighbours(reduce(data.features, dims), k)].mean(axis=1)
@@ -45,10 +45,10 @@ def mdl_curriculum(
     share: Annotated[float, Float(0.2, 0.95)] = 0.6,
     l2: Annotated[float, Float(1e-3, 0.5, "log")] = 1e-2,
 ) -> TrainingSet:
-    """Learn from what is cheapest to describe: let items in by their code length under the student so far.
+    """Add items in the order of their code length under the current student, shortest first.
 
-    Prequential description length (Blier and Ollivier 2018) as a curriculum: it starts from the surest tenth of the
-    items of each class and ends with the `share` whose hardened targets cost the student the fewest bits.
+    Prequential description length (Blier and Ollivier 2018) as a curriculum: it starts from the most confident tenth of
+    the items and ends with the `share` of items with hardened targets that cost the student the fewest bits.
     """
     labels = (data.targets > np.median(data.targets)).astype(np.float64)
     kept = most_confident_of_each_class(data.targets, 0.1, data.generator())
@@ -66,9 +66,9 @@ def learnability_smoothing(
     repeats: Annotated[int, Int(1, 4)] = 2,
     l2: Annotated[float, Float(1e-3, 0.5, "log")] = 3e-2,
 ) -> TrainingSet:
-    """Move each target to what students that never saw it predict, the further the less it can be learned.
+    """Move each target towards its out-of-fold prediction, further if it is harder to learn.
 
-    Learnability of a label in the spirit of epiplexity (Finzi et al. 2026): structure that a bounded learner extracts.
+    Motivated by epiplexity (Finzi et al. 2026): the structure that a bounded learner can extract.
     A target that costs b bits out of fold moves `strength` (1 - 2^-b) of the way. Folds are drawn `repeats` times.
     """
     rng = data.generator()
@@ -86,7 +86,7 @@ def generalised_cross_entropy(
     rounds: Annotated[int, Int(1, 8)] = 4,
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
 ) -> TrainingSet:
-    """Let surprising labels count less: the loss of a target falls with the probability that the student gives it.
+    """Reduce the weight of surprising labels: items count less if the student gives their target a low probability.
 
     Zhang and Sabuncu 2018, equation 6: between cross-entropy (q = 0) and absolute error (q = 1), by fitting `rounds`
     times with each item weighted by its probability to the power q.
@@ -105,22 +105,22 @@ def critic_filter(
     share: Annotated[float, Float(0.2, 0.95)] = 0.6,
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 3e-2,
 ) -> TrainingSet:
-    """Train a critic to tell which of the teacher's answers hold up, and keep the share it trusts most.
+    """Train a critic to predict which of the teacher's answers are confirmed, and keep the share it trusts most.
 
-    After the critique baselines of Saunders et al. 2022 and McAleese et al. 2024. An answer holds up if students that
-    never saw it agree; the critic sees the item's features, alone and signed by the answer.
+    After the critique baselines of Saunders et al. 2022 and McAleese et al. 2024. An answer is confirmed if out-of-fold
+    students agree. The critic sees the item's features and their product with the sign of the answer.
     """
     rng = data.generator()
     predicted = out_of_fold(data.features, data.targets, data.weights, rng=rng, l2=l2)
     answer = np.where(data.targets > 0.5, 1.0, -1.0)
-    holds_up = 1 - np.abs(predicted - data.targets)
+    confirmed = 1 - np.abs(predicted - data.targets)
     evidence = np.column_stack([data.features, answer[:, None] * data.features, answer])
-    trust = out_of_fold(evidence, holds_up, data.weights, rng=rng, l2=l2)
+    trust = out_of_fold(evidence, confirmed, data.weights, rng=rng, l2=l2)
     return data.with_weights(data.weights * (trust >= np.quantile(trust, 1 - share)))
 
 
 def _code_length(predictions: FloatArray, targets: FloatArray) -> FloatArray:
-    """Return the bits that the targets cost under predictions, beyond those that their own uncertainty costs."""
+    """Return the (n,) bits that the targets cost under the predictions, minus the entropy of the targets."""
     p, t = np.clip(predictions, 1e-3, 1 - 1e-3), targets
     divergence = xlogy(t, t) + xlogy(1 - t, 1 - t) - xlogy(t, p) - xlogy(1 - t, 1 - p)
     return np.asarray(np.maximum(divergence, 0) / np.log(2), dtype=np.float64)

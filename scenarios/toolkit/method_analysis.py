@@ -1,6 +1,6 @@
-"""What a method's code is made of, read without running it.
+"""Static analysis of a method's code: operators, family and complexity.
 
-For whoever looks at methods from outside; nothing here is for methods themselves, so the toolkit does not re-export it.
+It is meant for measures and reviewers, not for methods, so the toolkit does not re-export it.
 """
 
 import ast
@@ -19,33 +19,32 @@ NON_LABEL_FAMILIES = ("model internal", "loss function", "other")
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """How much there is to a method, counted three ways (after the lines and pseudocode of Wen et al., 2026)."""
+    """Complexity of a method, counted in three ways (after the lines and pseudocode of Wen et al. 2026)."""
 
     operators: int
     """Uses of toolkit operators."""
     ast_nodes: int
-    """Nodes of the syntax tree, docstrings left out: comments, names and layout do not count."""
+    """Nodes of the syntax tree without docstrings: comments, names and layout do not count."""
     lines: int
-    """Lines once the code is laid out anew: no comments, docstrings, blank lines or line breaks of taste."""
+    """Lines of the normalised code, without comments, docstrings and blank lines."""
 
 
 def operators_in(code: str) -> tuple[str, ...]:
-    """Return the names of the toolkit's operators that the code uses, in order of appearance, as often as it does.
+    """Return the names of the toolkit's operators that the code uses, in order of appearance, with repetitions.
 
-    To use one is to call it or to hand it on (`for step in (tk.sharpen, tk.harden)`). Of nested calls the inner one
-    comes first, as it does when the code runs. The toolkit may be imported under any name, whole or in part. A use in a
-    loop counts once, one that is never reached counts too, and one by `getattr` goes unseen. Code that does not parse
-    has none.
+    A use is a call or a reference (`for step in (tk.sharpen, tk.harden)`). Nested calls are listed from the inside out.
+    The toolkit may be imported under any name, as a whole or in part. A use in a loop counts once, unreachable uses
+    count, and uses by `getattr` are not detected. Code that does not parse has no operators.
     """
     tree = _parsed(code)
     return () if tree is None else tuple(_operators_used(tree))
 
 
 def family_of(code: str) -> str:
-    """Return the family (one of `FAMILIES`) of the operators that the code really uses.
+    """Return the family (one of `FAMILIES`) of the code, by the operators that it uses.
 
-    It is the family of the operator that makes the labels last, which is the last one whose family is none of
-    `NON_LABEL_FAMILIES`; failing that, of the last operator. "other" if there is none.
+    It is the family of the last operator outside `NON_LABEL_FAMILIES`, or else of the last operator; "other" without
+    operators.
     """
     used = [_FAMILY_OF_OPERATOR[name] for name in operators_in(code)]
     labelling = [family for family in used if family not in NON_LABEL_FAMILIES]
@@ -53,7 +52,7 @@ def family_of(code: str) -> str:
 
 
 def complexity(code: str) -> Complexity | None:
-    """Return how much there is to the code; None if it does not parse."""
+    """Return the complexity of the code; None if it does not parse."""
     tree = _parsed(code)
     if tree is None:
         return None
@@ -68,7 +67,7 @@ def complexity(code: str) -> Complexity | None:
 
 def _parsed(code: str) -> ast.Module | None:
     with warnings.catch_warnings():
-        # A backslash too many in somebody's string is not for the reader of measures to hear about.
+        # Invalid escapes in a method's strings should not print warnings where measures are computed.
         warnings.simplefilter("ignore", SyntaxWarning)
         try:
             return ast.parse(code)
@@ -90,7 +89,7 @@ def _operators_used(tree: ast.Module) -> list[str]:
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each name that an import binds, with the full name of what it stands for."""
+    """Yield each name that an import binds, with the full name of the imported object."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -105,7 +104,7 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _operator(node: ast.AST, names: dict[str, str]) -> str | None:
-    """Return the operator that an expression names, None if it names none."""
+    """Return the operator that an expression refers to; None if it refers to none."""
     path: list[str] = []
     if not isinstance(getattr(node, "ctx", None), ast.Load):
         return None

@@ -1,4 +1,4 @@
-"""What makes a function an operator: checked settings, repaired results, a log entry, a place in the catalogue."""
+"""Declaring operators: checked settings, repaired results, log entries and the catalogue."""
 
 import functools
 import inspect
@@ -28,13 +28,13 @@ Family = Literal[
     "other",
 ]
 FAMILIES: tuple[str, ...] = get_args(Family)
-"""The eleven families into which the study sorts ideas."""
+"""The eleven families of ideas in the study of Wen et al. 2026."""
 
 Stage = Literal["representation", "labels", "selection", "student"]
-"""What an operator changes: the features, the targets, the weights, or how the student is fitted."""
+"""The part that an operator changes: features, targets, weights, or the fit of the final student."""
 
 MIN_KEPT = 10
-"""A selection that leaves fewer items than this is undone: the student needs something to learn from."""
+"""A selection that keeps fewer items than this is undone."""
 
 P = ParamSpec("P")
 _Operator = Callable[Concatenate[TrainingSet, P], TrainingSet]
@@ -42,7 +42,7 @@ _Operator = Callable[Concatenate[TrainingSet, P], TrainingSet]
 
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
-    """An operator as the catalogue knows it."""
+    """Catalogue entry of an operator."""
 
     name: str
     family: Family
@@ -63,7 +63,7 @@ class OperatorSpec:
         }
 
     def check(self, settings: Mapping[str, object]) -> None:
-        """Raise ValueError for the first setting that is unknown or out of range, saying what is allowed."""
+        """Raise ValueError for the first setting that is unknown or out of range."""
         for name, value in settings.items():
             if name not in self.settings:
                 known = ", ".join(self.settings) or "none"
@@ -76,11 +76,11 @@ _OPERATORS: dict[str, OperatorSpec] = {}
 
 
 def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Operator[P]]:
-    """Declare a function from training set to training set an operator.
+    """Return a decorator that declares a function from training set to training set as an operator.
 
-    Its keyword-only parameters are its settings; each has a default and is annotated with its kind, as in
-    `rounds: Annotated[int, Int(1, 8)] = 3`. The operator checks them, repairs what the function returns (targets in
-    [0, 1], finite non-negative weights, not everything left out) and logs its diagnostics.
+    The keyword-only parameters of the function are the settings; each has a default and is annotated with its type, as
+    in `rounds: Annotated[int, Int(1, 8)] = 3`. The operator checks them, repairs the result (targets in [0, 1], finite
+    non-negative weights, at least `MIN_KEPT` items) and appends a log entry.
     """
 
     def declare(function: _Operator[P]) -> _Operator[P]:
@@ -102,12 +102,12 @@ def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Opera
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Return all operators as JSON-able data, sorted by name: name, family, stage, about and settings of each."""
+    """Return all operators, sorted by name, as JSON-able data: name, family, stage, about and settings."""
     return [_OPERATORS[name].describe() for name in sorted(_OPERATORS)]
 
 
 def start(world: Inputs) -> TrainingSet:
-    """Return the training set that uses the weak labels as targets, and open the log."""
+    """Return the training set that uses the weak labels as targets, and start the log."""
     data = TrainingSet.of(world)
     data.log.append(log_entry("start", data))
     return replace(data, position=1)
@@ -116,8 +116,8 @@ def start(world: Inputs) -> TrainingSet:
 def finish(data: TrainingSet) -> FloatArray:
     """Fit the student and return its (m,) probabilities of label 1 for the test items.
 
-    Logs, besides what every operator logs, `train_agreement`: the share of weight for which the student reproduces the
-    hardened target, and `test_balance`: the share of test items predicted to be of class 1.
+    The log entry has two more fields: `train_agreement`, the share of the weight on items for which the student
+    reproduces the hardened target, and `test_balance`, the share of test items predicted as class 1.
     """
     student = fit_readout(data.features, data.targets, data.weights, readout=data.readout, l2=data.l2)
     predictions = student.predict(data.test_features)
@@ -135,7 +135,7 @@ def finish(data: TrainingSet) -> FloatArray:
 
 
 def _operator_spec(function: _Operator[P], family: Family, stage: Stage) -> OperatorSpec:
-    """Read an operator's catalogue entry from its signature and docstring."""
+    """Return the catalogue entry of an operator from its signature and docstring."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
     settings = {p.name: cast(SettingType, get_args(hints[p.name])[1]) for p in parameters}
@@ -152,7 +152,7 @@ def _operator_spec(function: _Operator[P], family: Family, stage: Stage) -> Oper
 
 
 def _repaired(data: TrainingSet, *, before: TrainingSet) -> TrainingSet:
-    """Return data that the next operator can work with, warning about whatever had to be repaired."""
+    """Return the data with invalid values replaced, and a warning for each repair."""
     if not (np.isfinite(data.features).all() and np.isfinite(data.test_features).all()):
         data = data.with_features(before.features, before.test_features)
         data = data.warn("the new representation was not finite: kept the old one")

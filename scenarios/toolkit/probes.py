@@ -1,4 +1,4 @@
-"""Operators that search a direction in the features which behaves as a truth value should."""
+"""Operators that search for a direction in the features that is consistent with the relations."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,11 +24,11 @@ def consistency_probe(
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-2,
     dims: Annotated[int, Int(0, 30)] = 0,
 ) -> TrainingSet:
-    """Fit a probe whose answers on related items are consistent; the targets hold it to the question asked.
+    """Fit a probe that answers consistently on related items, anchored to the targets.
 
-    After contrast-consistent search, Burns et al. 2022, equation 1, with the known relations for contrast pairs. In the
-    place of their confidence term, `anchor` weighs the cross-entropy to the targets, and a balance term keeps both
-    classes equally large. It looks at the leading `dims` principal components, 0 for all features.
+    After contrast-consistent search, Burns et al. 2022, equation 1, with the known relations as contrast pairs. Instead
+    of their confidence term, `anchor` weights the cross-entropy to the targets, and a balance term keeps both classes
+    equally large. The probe uses the leading `dims` principal components, 0 for all features.
     """
     probe = _Probe(data, reduce(data.features, dims), anchor, l2)
     start = fit(probe.features, data.targets, data.weights, l2=l2)
@@ -45,11 +45,11 @@ def evolve_probe(
     step: Annotated[float, Float(0.02, 0.5, "log")] = 0.1,
     dims: Annotated[int, Int(2, 30)] = 12,
 ) -> TrainingSet:
-    """Evolve a direction in the features that keeps to the relations and agrees with the targets.
+    """Evolve a direction in the features that satisfies the relations and agrees with the targets.
 
     An evolution strategy with 8 parents out of 32 children, recombined by their mean (Beyer and Schwefel 2002). Fitness
-    is `anchor` times the correlation with the targets, minus the share of violated relations. Directions live in the
-    leading `dims` principal components, at unit variance, and start at the student's.
+    is `anchor` times the correlation with the targets, minus the share of violated relations. The search space is the
+    leading `dims` principal components at unit variance; it starts at the student's direction.
     """
     rng = data.generator()
     reduced = reduce(data.features, dims)
@@ -64,12 +64,12 @@ def evolve_probe(
 
 
 def _unit(direction: FloatArray) -> FloatArray:
-    """Return the direction at length one; zero stays zero."""
+    """Return the direction scaled to length one; zero stays zero."""
     return direction / (np.linalg.norm(direction) + 1e-12)
 
 
 def _fitness(data: TrainingSet, scores: FloatArray, anchor: float) -> float:
-    """Return how well (n,) scores keep to the relations and agree with the targets."""
+    """Return the fitness of (n,) scores: agreement with the targets minus violations of the relations."""
     broken = violations((scores > np.median(scores)).astype(np.float64), data.relations) or 0.0
     spread = len(scores) * (scores.std() * data.targets.std() + 1e-9)
     correlation = (data.targets - data.targets.mean()) @ (scores - scores.mean()) / spread

@@ -1,4 +1,4 @@
-"""Random streams that have names, so that drawing more from one leaves all the others as they were."""
+"""Named random streams: drawing more from one does not change the others."""
 
 import zlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def generator(*key: str | int) -> np.random.Generator:
-    """Return the random generator that belongs to a key of names and non-negative integers of any size.
+    """Return the random generator of a key, which consists of names and non-negative integers of any size.
 
     >>> generator("chat", 7).random() == generator("chat", 7).random()
     True

@@ -1,4 +1,4 @@
-"""Logic between items: what a known relation says about the labels of a pair."""
+"""Logic of known relations between the labels of two items."""
 
 import numpy as np
 from scipy.special import expit, logit
@@ -7,18 +7,18 @@ from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray
 
 
 def log_odds(probabilities: FloatArray, *, margin: float = 1e-4) -> FloatArray:
-    """Return the log odds of probabilities, kept `margin` away from 0 and 1 so that they stay finite."""
+    """Return the log odds of probabilities, clipped to [margin, 1 - margin] so that they are finite."""
     return np.asarray(logit(np.clip(probabilities, margin, 1 - margin)), dtype=np.float64)
 
 
 def project(
     targets: FloatArray, relations: IntArray, *, rounds: int = 1, strength: float = 1.0, margin: float = 1e-3
 ) -> FloatArray:
-    """Return (n,) targets that fit the relations better, and lie in [margin, 1 - margin].
+    """Return (n,) targets in [margin, 1 - margin] that satisfy the relations better.
 
-    Each relation proposes new log odds to both of its items (SAME: their mean; OPPOSITE: half their difference;
-    NOT_BOTH: what is left when "both" is ruled out, by Bayes' rule). An item takes the mean of what it is proposed,
-    blended with its old probability by `strength`.
+    Each relation proposes new log odds for both of its items: SAME their mean, OPPOSITE half their difference, NOT_BOTH
+    their posterior by Bayes' rule given that not both hold. The new target of an item is the mean of its proposals,
+    blended with the old target by `strength`; this is repeated `rounds` times.
     """
     n = len(targets)
     first, second, kind = relations.T
@@ -37,7 +37,7 @@ def project(
 
 
 def violations(targets: FloatArray, relations: IntArray) -> float | None:
-    """Return the share of relations that the hardened targets violate; None where there are no relations."""
+    """Return the share of relations that the hardened targets violate; None without relations."""
     if not len(relations):
         return None
     first, second, kind = relations.T
@@ -47,8 +47,8 @@ def violations(targets: FloatArray, relations: IntArray) -> float | None:
 
 
 def _proposals(a: FloatArray, b: FloatArray, kind: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return the (r,) log odds proposed to the first and to the second items, whose log odds are a and b."""
-    # Ruled out that both hold, the odds of the first are p (1 - q) : (1 - p), and of the second likewise.
+    """Return the (r,) log odds proposed for the first and the second items, given their log odds a and b."""
+    # Given that not both hold, the odds of the first are p (1 - q) : (1 - p), and of the second likewise.
     alone_a, alone_b = a - np.logaddexp(0, b), b - np.logaddexp(0, a)
     kinds = [kind == SAME, kind == OPPOSITE, kind == NOT_BOTH]
     return (

@@ -1,4 +1,4 @@
-"""Operators that change what the student sees of an item, and how it is read out."""
+"""Operators that change the features of the items, or the final readout."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -18,7 +18,7 @@ def lowrank(
 ) -> TrainingSet:
     """Keep only the leading principal components of the features.
 
-    `whiten` gives all components unit variance. Simplicity by rank: what varies most across items is kept.
+    `whiten` gives all components unit variance. The low rank is a simplicity prior.
     """
     axes, deviations = principal_axes(data.features, dims)
     if whiten:
@@ -34,7 +34,7 @@ def random_features(
     dims: Annotated[int, Int(20, 200, "log")] = 100,
     bandwidth: Annotated[float, Float(0.1, 2.0, "log")] = 1.0,
 ) -> TrainingSet:
-    """Replace the features by random Fourier features, so that the student can bend.
+    """Replace the features by random Fourier features, which makes the student nonlinear.
 
     Rahimi and Recht 2007. `bandwidth` is in units of the reciprocal total variance of the features.
     """
@@ -56,8 +56,8 @@ def remove_direction(
 ) -> TrainingSet:
     """Project out the directions from which the current targets are easiest to read.
 
-    Iterative nullspace projection (INLP), Ravfogel et al. 2020: what the teacher's mistakes rest on is often what is
-    easiest to read, and the student then has to find the label elsewhere.
+    Iterative nullspace projection (INLP), Ravfogel et al. 2020: the direction that is easiest to read is often the one
+    behind the teacher's errors, and without it the student must use other features.
     """
     for _ in range(directions):
         axis = data.fit(l2=l2).coefficients
@@ -79,5 +79,5 @@ def readout(
     *,
     kind: Annotated[Readout, Choice("logistic", "difference_of_means", "shrunk_lda")] = "difference_of_means",
 ) -> TrainingSet:
-    """Choose how the final student is read out of the features: see `fit_readout`."""
+    """Choose the readout of the final student: see `fit_readout`."""
     return replace(data, readout=kind)

@@ -1,4 +1,4 @@
-"""Operators that train the student on its own answers."""
+"""Operators that train the student on its own predictions."""
 
 from typing import Annotated
 
@@ -24,9 +24,9 @@ def self_train(
     hard: Annotated[bool, Flag()] = False,
     centre: Annotated[bool, Flag()] = False,
 ) -> TrainingSet:
-    """Fit the student to the targets and take its predictions as the next targets, several times.
+    """Fit the student and use its predictions as the next targets, several times.
 
-    Lee 2013 (pseudo-labels). `blend` is the share of the student in the new targets, `hard` takes its classes instead
+    Lee 2013 (pseudo-labels). `blend` is the share of the student in the new targets, `hard` uses its classes instead
     of its probabilities, `centre` shifts its log odds to median zero so that both classes stay equally large.
     """
     for _ in range(rounds):
@@ -48,7 +48,7 @@ def progressive_self_train(
     l2: Annotated[float, Float(1e-3, 0.5, "log")] = 3e-2,
     first_share: Annotated[float, Float(0.05, 0.5)] = 0.2,
 ) -> TrainingSet:
-    """Self-train on the most confident items of each class, letting more in every round.
+    """Self-train on the most confident items of each class, and on more of them every round.
 
     Cascante-Bonilla et al. 2021 (curriculum labelling). Both classes are cut at the median, so they stay equally large.
     """
@@ -69,7 +69,7 @@ def auxiliary_confidence(
     l2: Annotated[float, Float(1e-3, 0.3, "log")] = 1e-3,
     median: Annotated[bool, Flag()] = True,
 ) -> TrainingSet:
-    """Let the student partly trust itself: mix its own hardened predictions into the targets, more each round.
+    """Mix the student's own hardened predictions into the targets, with a weight that increases each round.
 
     Burns et al. 2023, equation 1 (auxiliary confidence loss); `alpha` is the final weight of the student, warmed up
     over the first half of the rounds. `median` hardens at the median instead of at one half, as they do.

@@ -1,4 +1,4 @@
-"""Kinds of operator settings: small values that know what is allowed and say so when asked for something else."""
+"""Types of operator settings, which check values and describe the allowed range."""
 
 import math
 from abc import abstractmethod
@@ -9,20 +9,20 @@ Scale = Literal["linear", "log"]
 
 
 class SettingType(Protocol):
-    """What every kind of setting can do."""
+    """A type of setting."""
 
     @abstractmethod
     def problem(self, value: object) -> str | None:
-        """Say what is allowed if `value` is not; None if it is."""
+        """Return what is allowed if `value` is not; None if `value` is allowed."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Return the setting's kind and range, JSON-able."""
+        """Return kind and range as JSON-able data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Int(SettingType):
-    """A whole number from low to high, both included."""
+    """An integer from low to high, inclusive."""
 
     low: int
     high: int
@@ -32,19 +32,19 @@ class Int(SettingType):
         _check_range(self.low, self.high, self.scale)
 
     def problem(self, value: object) -> str | None:
-        """Say what is allowed if `value` is not."""
+        """Return what is allowed if `value` is not."""
         if isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high:
             return None
         return f"a whole number from {self.low} to {self.high}"
 
     def describe(self) -> dict[str, Any]:
-        """Return the setting's kind and range."""
+        """Return kind and range."""
         return {"kind": "int", "low": self.low, "high": self.high, "scale": self.scale}
 
 
 @dataclass(frozen=True, slots=True)
 class Float(SettingType):
-    """A real number from low to high, both included."""
+    """A real number from low to high, inclusive."""
 
     low: float
     high: float
@@ -54,20 +54,20 @@ class Float(SettingType):
         _check_range(self.low, self.high, self.scale)
 
     def problem(self, value: object) -> str | None:
-        """Say what is allowed if `value` is not."""
+        """Return what is allowed if `value` is not."""
         is_real = isinstance(value, int | float) and not isinstance(value, bool)
         if is_real and self.low <= value <= self.high:  # type: ignore[operator]  # mypy does not follow is_real
             return None
         return f"a number from {self.low:g} to {self.high:g}"
 
     def describe(self) -> dict[str, Any]:
-        """Return the setting's kind and range."""
+        """Return kind and range."""
         return {"kind": "float", "low": self.low, "high": self.high, "scale": self.scale}
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Choice(SettingType):
-    """One of a few named options."""
+    """One of several named options."""
 
     options: tuple[str, ...]
 
@@ -77,11 +77,11 @@ class Choice(SettingType):
         object.__setattr__(self, "options", options)
 
     def problem(self, value: object) -> str | None:
-        """Say what is allowed if `value` is not."""
+        """Return what is allowed if `value` is not."""
         return None if value in self.options else "one of " + ", ".join(map(repr, self.options))
 
     def describe(self) -> dict[str, Any]:
-        """Return the setting's kind and options."""
+        """Return kind and options."""
         return {"kind": "choice", "options": list(self.options)}
 
 
@@ -90,17 +90,17 @@ class Flag(SettingType):
     """True or False."""
 
     def problem(self, value: object) -> str | None:
-        """Say what is allowed if `value` is not."""
+        """Return what is allowed if `value` is not."""
         return None if isinstance(value, bool) else "True or False"
 
     def describe(self) -> dict[str, Any]:
-        """Return the setting's kind."""
+        """Return the kind."""
         return {"kind": "flag", "options": [False, True]}
 
 
 def _check_range(low: float, high: float, scale: str) -> None:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"a range goes from a smaller to a larger finite number, not from {low} to {high}")
+        raise ValueError(f"a range needs two finite numbers with low < high, not {low} and {high}")
     if scale not in ("linear", "log"):
         raise ValueError(f"a scale is 'linear' or 'log', not {scale!r}")
     if scale == "log" and low <= 0:

@@ -1,4 +1,4 @@
-"""The strong student: a linear readout of its own features, fitted to soft, weighted targets."""
+"""The strong student: a linear readout of its features, fitted to soft, weighted targets."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,11 +11,11 @@ from aarlab.scenarios.toolkit.inputs import FloatArray
 Readout = Literal["logistic", "difference_of_means", "shrunk_lda"]
 
 _SINGLE_CLASS_MARGIN = 1e-6
-"""A mean target nearer than this to 0 or 1 leaves nothing to learn."""
+"""A mean target closer than this to 0 or 1 counts as a single class."""
 _INTERCEPT_L2 = 1e-6
-"""Penalty of the intercept: as good as none, and enough to keep the problem strictly convex."""
+"""Penalty of the intercept: negligible, but enough to keep the problem strictly convex."""
 _MAX_STEPS, _MAX_HALVINGS, _TOLERANCE = 30, 12, 1e-5
-"""Newton steps at most, how often each is halved at most, and the length below which the optimum is reached."""
+"""Maximum of Newton steps, maximum of halvings of each, and step length at which the iteration has converged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ def fit(
     l2: float = 1e-3,
     start: Student | None = None,
 ) -> Student:
-    """Fit logistic regression to soft targets.
+    """Return logistic regression fitted to soft targets.
 
     Minimises sum_i w_i CE(targets_i, sigmoid(x_i b + c)) + l2/2 |b|^2, with the weights normalised to sum to one. A
     soft target p counts as an item of class 1 with weight w p and one of class 0 with weight w (1 - p).
@@ -51,11 +51,11 @@ def fit(
     Args:
         features: (n, d).
         targets: (n,) in [0, 1].
-        weights: (n,) non-negative; None weighs all items alike.
-        l2: strength of the penalty, above zero.
-        start: a student of the same width to start from (warm start); the optimum does not depend on it.
+        weights: (n,) non-negative; None: equal weights.
+        l2: Strength of the penalty, above zero.
+        start: A student of the same width as initial point (warm start); the optimum does not depend on it.
 
-    Where only one class is left, or nothing, the answer is a constant.
+    If only one class has weight, or no item has, the student predicts a constant.
     """
     n, d = features.shape
     weights = np.ones(n) if weights is None else weights
@@ -75,8 +75,8 @@ def _newton(
 ) -> FloatArray:
     """Return the minimum of the penalised cross-entropy by Newton's method, from the (d,) point `point`.
 
-    Scikit-learn takes no soft targets; doubling the rows gets the same optimum from it (a test compares them) in three
-    times the time, and nearly all of a run's time is spent here.
+    scikit-learn accepts no soft targets. With doubled rows it finds the same optimum (a test compares them) in three
+    times the time, and most of a run's time is spent here.
     """
 
     def loss(theta: FloatArray, logits: FloatArray) -> float:
@@ -93,7 +93,7 @@ def _newton(
         step = np.linalg.solve(hessian, gradient)
         if np.abs(step).max() < _TOLERANCE:
             break
-        # Far from the optimum, as after a start from elsewhere, a full step can overshoot: halve it until it helps.
+        # Far from the optimum, as after a warm start, a full step can overshoot: halve it until the loss falls.
         for _ in range(_MAX_HALVINGS):
             candidate = point - step
             logits = design @ candidate
@@ -105,11 +105,6 @@ def _newton(
     return point
 
 
-def predict(student: Student, features: FloatArray) -> FloatArray:
-    """Return the (n,) probabilities of label 1 that a student gives to (n, d) features."""
-    return student.predict(features)
-
-
 def out_of_fold(
     features: FloatArray,
     targets: FloatArray,
@@ -119,7 +114,7 @@ def out_of_fold(
     folds: int = 5,
     l2: float = 1e-2,
 ) -> FloatArray:
-    """Return (n,) predictions for each item by a student fitted without the item's own fold."""
+    """Return the (n,) predictions of each item by a student that was fitted without the item's fold."""
     n = len(features)
     fold = rng.permutation(n) % folds
     predictions = np.empty(n)
@@ -133,7 +128,7 @@ def out_of_fold(
 def fit_readout(
     features: FloatArray, targets: FloatArray, weights: FloatArray, *, readout: Readout, l2: float
 ) -> Student:
-    """Fit the student's final readout.
+    """Return the student's final readout.
 
     `logistic` is `fit`. `difference_of_means` points from the weighted mean of class 0 to that of class 1 (Marks and
     Tegmark 2023, mass-mean probing); `shrunk_lda` whitens that direction with a shrunk covariance (Ledoit and Wolf
@@ -152,8 +147,8 @@ def fit_readout(
 
 
 def _covariance(features: FloatArray, shrinkage: float = 0.23) -> FloatArray:
-    """Return the shrunk (d, d) covariance of the features, never singular."""
-    from sklearn.covariance import shrunk_covariance  # slow to load, see `geometry`
+    """Return the shrunk (d, d) covariance of the features; it is not singular."""
+    from sklearn.covariance import shrunk_covariance  # slow import, see `geometry`
 
     covariance = np.atleast_2d(np.cov(features.T))
     ridge = 1e-9 * np.eye(len(covariance))

@@ -1,4 +1,4 @@
-"""The training set: what a pipeline hands from one operator to the next, from `start` to `finish`."""
+"""The training set that a pipeline passes from operator to operator, from `start` to `finish`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from aarlab.scenarios.toolkit.student import Readout, Student, fit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
-    """Unlabelled items, the targets and weights to train the strong student on, and how it will be read out."""
+    """Unlabelled items with targets and weights for the strong student, and the settings of its final fit."""
 
     features: FloatArray
-    """(n, k) the items as the student sees them now."""
+    """(n, k) current representation of the unlabelled items."""
     test_features: FloatArray
     """(m, k) the test items in the same representation."""
     targets: FloatArray
-    """(n,) probability of label 1 to train on, in [0, 1]."""
+    """(n,) training targets: probabilities of label 1."""
     weights: FloatArray
-    """(n,) weight of each item, non-negative; zero leaves an item out."""
+    """(n,) non-negative weights of the items; zero drops an item."""
     weak_labels: FloatArray
-    """(n,) what the weak teacher said; never changed."""
+    """(n,) weak labels, which operators do not change."""
     relations: IntArray
     """(r, 3) rows (i, j, kind), see `Inputs.relations`."""
     seed: int
@@ -33,17 +33,17 @@ class TrainingSet:
     log: list[dict[str, Any]] = field(repr=False)
     """The world's training log, shared by all training sets of a pipeline."""
     l2: float = 1e-3
-    """Strength of the final student's penalty."""
+    """Strength of the final student's L2 penalty."""
     readout: Readout = "logistic"
-    """How the final student is read out."""
+    """Readout of the final student."""
     position: int = 0
-    """How many operators have run; part of the key of the next one's randomness."""
+    """Number of operators that have run; part of the key of the next operator's random stream."""
     warnings: tuple[str, ...] = ()
-    """What the operator that is running has to say; moved into its log entry."""
+    """Warnings of the current operator, for its log entry."""
 
     @classmethod
     def of(cls, world: Inputs) -> Self:
-        """Return the training set that uses the weak labels as targets: its labels as targets, equal weights."""
+        """Return the training set with the weak labels as targets and equal weights."""
         return cls(
             features=world.features,
             test_features=world.test_features,
@@ -56,15 +56,15 @@ class TrainingSet:
         )
 
     def generator(self) -> np.random.Generator:
-        """Return the random generator of this position in the pipeline; each call starts it anew."""
+        """Return a new random generator for this position in the pipeline."""
         return generator("operator", self.seed, self.position)
 
     def with_targets(self, targets: FloatArray) -> TrainingSet:
-        """Return the training set with new (n,) targets; the weights stay."""
+        """Return the training set with new (n,) targets and the same weights."""
         return replace(self, targets=targets)
 
     def relabelled(self, targets: FloatArray) -> TrainingSet:
-        """Return the training set with new (n,) targets and equal weights, for labels that speak for every item."""
+        """Return the training set with new (n,) targets and equal weights."""
         return replace(self, targets=targets, weights=np.ones(len(targets)))
 
     def with_weights(self, weights: FloatArray) -> TrainingSet:
@@ -80,5 +80,5 @@ class TrainingSet:
         return replace(self, warnings=(*self.warnings, message))
 
     def fit(self, *, l2: float) -> Student:
-        """Fit a logistic student to the targets and weights as they stand."""
+        """Return a logistic student fitted to the current targets and weights."""
         return fit(self.features, self.targets, self.weights, l2=l2)

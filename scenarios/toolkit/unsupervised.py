@@ -1,4 +1,4 @@
-"""Operators that let the items themselves speak: neighbours, clusters, mutual predictability."""
+"""Operators that use the structure of the unlabelled items: neighbours, clusters, mutual predictability."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def knn_propagate(
     alpha: Annotated[float, Float(0.3, 0.98)] = 0.9,
     dims: Annotated[int, Int(0, 30)] = 10,
 ) -> TrainingSet:
-    """Spread the targets along a nearest-neighbour graph, so that neighbours agree.
+    """Propagate the targets along a nearest-neighbour graph, so that neighbours agree.
 
     Zhou et al. 2003 (local and global consistency). `alpha` is the share of the neighbours in each of fifteen steps;
     neighbours are found in the leading `dims` principal components, 0 for all features.
@@ -42,10 +42,10 @@ def cluster_vote(
     dims: Annotated[int, Int(0, 30)] = 10,
     median: Annotated[bool, Flag()] = True,
 ) -> TrainingSet:
-    """Cluster the items and give each cluster the class its weighted mean target favours, averaged over clusterings.
+    """Cluster the items and give each cluster the class of its weighted mean target, averaged over clusterings.
 
-    `median` calls a mean high above the median target instead of above one half. Clusters are found in the leading
-    `dims` principal components, 0 for all features. Compare Burns et al. 2022: the largest structure may be the answer.
+    `median` thresholds the mean at the median target instead of one half. Clusters are found in the leading `dims`
+    principal components, 0 for all features. Compare Burns et al. 2022: the label may be the largest structure.
     """
     rng, reduced = data.generator(), reduce(data.features, dims)
     threshold = np.median(data.targets) if median else 0.5
@@ -67,11 +67,11 @@ def coherence(
     anchor: Annotated[float, Float(0.0, 1.0)] = 0.3,
     relations: Annotated[bool, Flag()] = True,
 ) -> TrainingSet:
-    """Search labels that predict each other: each item is labelled by a ridge readout of all the others.
+    """Search for labels that predict each other: each item is labelled by a ridge readout of all others.
 
     After Wen et al. 2025 (internal coherence maximisation), with leave-one-out ridge regression for the model's
-    in-context predictions. The search starts from the `seed_share` most confident targets, is held to the targets by
-    `anchor`, and `relations` projects each step on what is known about pairs. Classes are kept equally large.
+    in-context predictions. The search starts from the `seed_share` most confident targets, `anchor` weights the targets
+    in every round, and `relations` projects each round on the known relations. Classes are kept equally large.
     """
     leave_one_out = _LeaveOneOut(data.features, ridge)
     distance = data.targets - np.median(data.targets)
@@ -89,7 +89,7 @@ def coherence(
 
 
 class _LeaveOneOut:
-    """Ridge regression that predicts every item from all the others, in closed form for any labels."""
+    """Leave-one-out ridge regression in closed form."""
 
     def __init__(self, features: FloatArray, ridge: float) -> None:
         design = np.column_stack([features, np.ones(len(features))])
@@ -99,6 +99,6 @@ class _LeaveOneOut:
         self._leverage = np.minimum(np.einsum("ij,ji->i", design, self._solution), 1 - 1e-9)
 
     def predict(self, labels: FloatArray) -> FloatArray:
-        """Return, for each item, the prediction of its (n,) label from those of the others."""
+        """Return the (n,) predictions of each item's label from the labels of the others."""
         fitted = self._design @ (self._solution @ labels)
         return np.asarray((fitted - self._leverage * labels) / (1 - self._leverage), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Operators that correct the weak teacher's labels without looking at the features, or through a model of its noise."""
+"""Operators that correct the weak labels without the features, or by a model of the teacher's noise."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ from aarlab.scenarios.toolkit.trainingset import TrainingSet
 
 @operator(family="loss function", stage="labels")
 def harden(data: TrainingSet) -> TrainingSet:
-    """Replace each target by the class it favours."""
+    """Replace each target by its more likely class."""
     return data.with_targets((data.targets > 0.5).astype(np.float64))
 
 
@@ -49,7 +49,7 @@ def project_relations(
 ) -> TrainingSet:
     """Make the targets of related items consistent with each other.
 
-    Both of a pair move to what the relation implies (see `relations.project`), `strength` of the way, `rounds` times.
+    Moves the targets of a pair towards what the relation implies, by `strength`, `rounds` times (`relations.project`).
     """
     if not len(data.relations):
         return data.warn("no relations to project on")
@@ -65,10 +65,10 @@ def noisy_channel_em(
     bins: Annotated[int, Int(2, 6)] = 4,
     posterior: Annotated[Literal["joint", "student"], Choice("joint", "student")] = "joint",
 ) -> TrainingSet:
-    """Infer the true labels by EM: a logistic prior on the features, a noisy channel from label to teacher's score.
+    """Infer the true labels by EM: a logistic prior on the features, a noisy channel from label to teacher score.
 
     Raykar et al. 2010, with a channel over `bins` quantile bins of the teacher's score instead of hard votes. The new
-    target is the posterior given features and teacher (`joint`), or what the features alone say (`student`).
+    target is the posterior given features and teacher (`joint`), or given the features alone (`student`).
     """
     bin_of = _quantile_bins(data.weak_labels, bins)
     targets, student = data.targets, None
@@ -81,7 +81,7 @@ def noisy_channel_em(
 
 
 def _quantile_bins(scores: FloatArray, bins: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the (n,) number of each score's quantile bin; equal scores share one."""
+    """Return the (n,) numbers of the scores' quantile bins; equal scores share a bin."""
     return np.digitize(scores, np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1])))
 
 
