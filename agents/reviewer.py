@@ -42,7 +42,7 @@ def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
 
 
 def parse_run_decision(reply: Reply) -> RunDecision:
-    """Return the decision of a reply about a full run. A reply that neither approves nor rejects counts as a rejection."""
+    """Return the decision about a full run. A reply that neither approves nor rejects counts as a rejection."""
     call = reply.tool_call(APPROVE.name, REJECT.name)
     if call is None:
         return RunDecision(False, reply.message.text or "the reviewer neither approved nor rejected")

@@ -21,14 +21,14 @@ class HumanModel:
     """A person at the terminal, as one agent's base model."""
 
     def __init__(self, agent: str, source: TextIO | None = None, screen: TextIO | None = None) -> None:
-        """Reply for `agent`, reading from `source` and writing to `screen` (default: standard input and standard error)."""
+        """Reply for `agent`, from `source` to `screen` (default: standard input and standard error)."""
         self._agent = agent
         self._source, self._screen = source or sys.stdin, screen or sys.stderr
         self._shown = 0
         """Number of messages of the conversation already shown."""
 
     async def reply(self, request: Request) -> Reply:
-        """Show the new messages and return the reply that the person types. Raises ModelError at the end of the input."""
+        """Show the new messages and return the typed reply. Raises ModelError at the end of the input."""
         async with _terminal_lock():
             blocks = await _run_in_thread(lambda: self._read_reply(request))
         message = Message("assistant", blocks)

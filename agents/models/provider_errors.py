@@ -1,4 +1,4 @@
-"""Translation of what an SDK raises into aarlab's errors: transient or not. Both official SDKs fail in the same ways."""
+"""Translation of SDK errors into aarlab's errors, transient or not. Both official SDKs fail in the same ways."""
 
 import json
 import os

@@ -84,8 +84,9 @@ class RecordedModel:
         turn = 1 + sum(message.speaker == "assistant" for message in request.conversation.messages)
         difference = "made this request fewer times" if seen_before else "did not make this request"
         return ModelError(
-            f"tape/{self._path}: {self._agent} {difference} in turn {turn}. A tape answers a run with the same scenario, "
-            "seed and versions; undo the change, or give the agents another model with team.model or team.models"
+            f"tape/{self._path}: {self._agent} {difference} in turn {turn}. A tape answers a run with the same "
+            "scenario, seed and versions; undo the change, or give the agents another model with team.model or "
+            "team.models"
         )
 
 

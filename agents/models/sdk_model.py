@@ -5,7 +5,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from aarlab.agents.models.base import ModelSettings, Reply, Request
@@ -19,7 +19,7 @@ _CONNECT_S = 20.0
 class KnownUsage:
     """The tokens that a call is known to have used so far. It is counted even if the call fails later."""
 
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class SdkModel(ABC):

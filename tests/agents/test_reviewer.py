@@ -83,7 +83,7 @@ def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
     [
         ([], "run a pilot first"),
         ([trial(fidelity="full")], "run a pilot first"),
-        ([trial(error="out of ideas")], "the last try failed: out of ideas"),
+        ([trial(error="out of ideas")], "the last cheap experiment failed: out of ideas"),
         ([trial(), trial(error="broken since")], "broken since"),
         ([trial(log=[{"operator": "harden", "warnings": ["labels collapsed"]}])], "warns at harden: labels collapsed"),
         ([trial(log=[{"operator": "harden", "agreement": 0.5}])], "agree with the teacher"),
@@ -97,7 +97,7 @@ def test_what_speaks_against_a_run_is_named(tried: list[dict[str, Any]], reason:
 
 
 def test_what_has_been_done_is_not_done_again() -> None:
-    assert review(trial(), same=("r2.f1",)) == RunDecision(False, "this very method has been run in full: r2.f1")
+    assert review(trial(), same=("r2.f1",)) == RunDecision(False, "this method has been run in full: r2.f1")
 
 
 def comment(**case: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What a simulated agent tells at a glance: what a direction points at, and what a training log shows broken."""
+"""Heuristics of the simulated agents: relevance of operators to a text, and problems in a training log."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,13 @@ from typing import Any
 from aarlab.agents.models.simulated.recipe import SearchSpace
 
 IGNORES_TEACHER = 0.5
-"""Agreement with the teacher at or below which a method has turned away from it."""
+"""Agreement with the teacher at or below which a method is taken to ignore it."""
 _WORD = re.compile(r"[a-z]{4,}")
 
 
 @lru_cache(maxsize=4096)
 def operator_relevance(direction: str, space: SearchSpace) -> Mapping[str, float]:
-    """Return how much each operator has to do with a direction, in [0, 1]: word stems shared, rare ones counting
-    more.
-    """
+    """Return the relevance of each operator to a direction, in [0, 1]: shared word stems, weighted by their rarity."""
     bags = {name: word_stems(f"{name} {o.family} {o.about}") for name, o in space.operators.items()}
     direction_stems = word_stems(direction)
     rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in direction_stems}
@@ -26,13 +24,12 @@ def operator_relevance(direction: str, space: SearchSpace) -> Mapping[str, float
 
 
 def word_stems(text: str) -> set[str]:
-    """Return the words of a text, each by its first five letters."""
-    # Five letters stand for a word: coheres and coherence, select and selection. Short words carry no meaning here.
+    """Return the first five letters of each word of a text. Words of fewer than four letters are ignored."""
     return {word[:5] for word in _WORD.findall(text.lower())}
 
 
 def log_symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
-    """Return what the training log shows broken: after how many steps, in words, and the operator that cures it."""
+    """Return the first problem in a training log: its position, its description, and the operator that cures it."""
     for position, entry in enumerate(log):
         if entry.get("operator") in ("start", "finish"):
             continue
@@ -45,12 +42,12 @@ def log_symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None
 
 
 def log_problem(log: Sequence[Mapping[str, Any]]) -> str | None:
-    """Say why a training log is not to be trusted; None if nothing speaks against it."""
+    """Return why a training log is suspicious; None if it is not."""
     for entry in log:
         if entry.get("warnings"):
             return f"the log warns at {entry['operator']}: {entry['warnings'][0]}"
         if float(entry.get("agreement", 1.0)) <= IGNORES_TEACHER:
-            return f"after {entry['operator']} the targets agree with the teacher by chance only: is it used at all?"
+            return f"after {entry['operator']} the targets agree with the teacher only by chance"
         if not 0.2 <= float(entry.get("balance", 0.5)) <= 0.8:
             return f"after {entry['operator']} nearly all labels are of one class"
     return None

@@ -1,4 +1,4 @@
-"""How a simulated researcher reads its request, as a language model would have to: its notes come from nowhere else."""
+"""Parsing of a simulated researcher's conversation. Its state comes from nothing else."""
 
 import json
 import re
@@ -17,17 +17,17 @@ from aarlab.agents.models.simulated.state import (
 from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
 
 METHOD = "method.py"
-"""The workspace file a simulated researcher keeps its method in."""
+"""The workspace file that holds a simulated researcher's method."""
 MAX_UNREAD = 60
-"""How many unread findings it keeps in view."""
+"""Most unread findings it keeps track of."""
 
 _NAME = re.compile(r"^You are (\S+),")
-_JSON = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+_JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
 _STARTER = re.compile(r"`(baselines/\w+\.py)`")
-_ADVICE = re.compile(r"not required: (1\. .*)")
+_ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(
     r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(repair (\d+)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE
@@ -37,14 +37,14 @@ _EMPTY_RECIPE = "the weak labels as they are"
 
 @lru_cache(maxsize=16)
 def _space(catalogue: str) -> SearchSpace:
-    # One catalogue, one toolbox: what is known of recipes can then be kept by toolbox.
+    # Equal catalogues give the same object, which other caches use as their key.
     return SearchSpace(json.loads(catalogue))
 
 
 @lru_cache(maxsize=1024)
 def parse_prompt(system: str) -> ParsedPrompt:
-    """Read the system prompt. Raises ValueError if it has no catalogue of the toolkit."""
-    catalogue = _JSON.search(system)
+    """Return the content of the system prompt. Raises ValueError if it has no catalogue of the toolkit."""
+    catalogue = _JSON_BLOCK.search(system)
     if catalogue is None:
         raise ValueError("a simulated researcher needs the toolkit's catalogue in its system prompt, as a JSON block")
     name, direction, advice = (pattern.search(system) for pattern in (_NAME, _DIRECTION, _ADVICE))
@@ -59,30 +59,27 @@ def parse_prompt(system: str) -> ParsedPrompt:
 
 
 class ConversationParser:
-    """Reads conversations. One that goes on from where the last one ended is not read from the start again."""
+    """Parses conversations. If a conversation continues the previous one, only the new messages are parsed."""
 
     def __init__(self) -> None:
-        """Begin with nothing read."""
+        """Start without a conversation."""
         self._head = ""
         self._messages_read = 0
         self._state: ParsedState | None = None
         self._pending_calls: dict[str, ToolCall] = {}
 
     def state(self, conversation: Conversation) -> ParsedState:
-        """Return what there is to know after the whole conversation; the same whatever was read before."""
+        """Return the state after the whole conversation. Earlier calls do not affect the result."""
         if self._state is None or not self._continues(conversation):
-            self._state, self._messages_read, self._pending_calls = (
-                ParsedState(parse_prompt(conversation.system)),
-                0,
-                {},
-            )
+            self._state = ParsedState(parse_prompt(conversation.system))
+            self._messages_read, self._pending_calls = 0, {}
         for message in conversation.messages[self._messages_read :]:
             self._update(self._state, message)
         self._head, self._messages_read = conversation.head, len(conversation.messages)
         return self._state
 
     def _continues(self, conversation: Conversation) -> bool:
-        """Tell, by the chain of hashes, whether the conversation starts with all that has been read."""
+        """Return whether the conversation starts with all messages parsed so far, according to its chain of hashes."""
         head = self._head
         for message in conversation.messages[self._messages_read :]:
             head = content_hash(head, message.key)
@@ -92,19 +89,23 @@ class ConversationParser:
         if message.speaker == "assistant":
             state.turn += 1
             _add_announced_ideas(state, message)
-            self._pending_calls.update({wish.id: wish for wish in message.tool_calls})
+            self._pending_calls.update({call.id: call for call in message.tool_calls})
             return
-        # Results first: what is said after them, the next assignment for instance, comes in answer to them.
+        # Results first: text in the same message, such as the next assignment, responds to them.
         for result in message.tool_results:
-            _update_from_result(
-                state, self._pending_calls.pop(result.tool_call_id), json.loads(result.content), result.is_error
-            )
+            call = self._pending_calls.pop(result.tool_call_id)
+            _update_from_result(state, call, json.loads(result.content), result.is_error)
         if message.text:
             _update_from_text(state, message.text)
 
 
+def json_blocks(text: str) -> list[Any]:
+    """Return the values of all fenced JSON blocks of a text."""
+    return [json.loads(block) for block in _JSON_BLOCK.findall(text)]
+
+
 def announcement(idea: TrackedIdea) -> str:
-    """Return how an idea is put into words, so that it can be read back from them."""
+    """Return the line that announces an idea; `_add_announced_ideas` parses it."""
     text = f"Recipe: {' > '.join(str(step) for step in idea.recipe) or _EMPTY_RECIPE}"
     text += f" (from {', '.join(idea.builds_on)})" if idea.builds_on else ""
     text += f" (repair {idea.repair_depth})" if idea.repair_depth else ""
@@ -120,7 +121,7 @@ def _add_announced_ideas(state: ParsedState, message: Message) -> None:
             state.ideas.append(TrackedIdea(recipe, parents, number, repair_depth=int(repair_depth or 0)))
 
 
-# -- what it is told ------------------------------------------------------------------------------------------------
+# -- messages -------------------------------------------------------------------------------------------------------
 
 
 def _update_from_text(state: ParsedState, text: str) -> None:
@@ -131,8 +132,8 @@ def _update_from_text(state: ParsedState, text: str) -> None:
         state.stage, state.new_findings_this_round = None, False
     if stage := _STAGE.search(text):
         state.stage = stage[1]
-    for block in _JSON.findall(text):
-        match json.loads(block):
+    for block in json_blocks(text):
+        match block:
             case list(entries):
                 state.new_findings_this_round = bool(entries)
                 _add_listed(state, entries)
@@ -150,7 +151,6 @@ def _update_from_text(state: ParsedState, text: str) -> None:
 def _add_listed(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     others = [e for e in entries if e["author"] != state.prompt.name and e["finding"] not in state.known]
     new = {e["finding"]: e for e in others if e.get("pgr") is not None}
-    # The best first; what falls off the end would hardly be read before better things come.
     best = sorted((state.unread | new).items(), key=lambda item: -item[1]["pgr"])[:MAX_UNREAD]
     state.unread = dict(best)
 
@@ -170,20 +170,20 @@ def _assignment(data: dict[str, Any]) -> ParsedAssignment:
     )
 
 
-# -- what its tools answer ------------------------------------------------------------------------------------------
+# -- tool results ---------------------------------------------------------------------------------------------------
 
 
-def _update_from_result(state: ParsedState, wish: ToolCall, data: dict[str, Any], is_error: bool) -> None:
+def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any], is_error: bool) -> None:
     state.hours = max(state.hours, data.get("hours", 0.0))
     idea = state.idea
-    if wish.name == "run_experiment" and wish.arguments.get("path") == METHOD and idea:
+    if call.name == "run_experiment" and call.arguments.get("path") == METHOD and idea:
         if "experiment" in data:
             _add_outcome(state, data)
         else:
             idea.rejections += 1
     if is_error:
         return
-    match wish.name:
+    match call.name:
         case "write_file" if idea:
             idea.written = True
         case "write_notebook" if idea:
@@ -203,14 +203,14 @@ def _update_from_result(state: ParsedState, wish: ToolCall, data: dict[str, Any]
             state.searches_this_round += 1
             _move_matches_first(state, data["matches"])
         case "borrow":
-            state.borrowed.add(wish.arguments["finding"])
+            state.borrowed.add(call.arguments["finding"])
         case "critique":
             state.critiqued_this_round += 1
-            state.critiqued.add(wish.arguments["finding"])
+            state.critiqued.add(call.arguments["finding"])
         case "post_finding":
-            _add_post(state, wish, data["finding"])
+            _add_post(state, call, data["finding"])
         case "submit":
-            state.submitted = wish.arguments["finding"]
+            state.submitted = call.arguments["finding"]
         case _:
             pass
 
@@ -240,27 +240,23 @@ def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> Non
 
 
 def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> None:
-    """Move findings that a pattern was found in to the front of what it means to read."""
-    found = {match["finding"] for match in matches}
-    state.unread = dict(sorted(state.unread.items(), key=lambda item: item[0] not in found))
+    """Move the findings with a match to the front of the unread findings."""
+    matching = {match["finding"] for match in matches}
+    state.unread = dict(sorted(state.unread.items(), key=lambda item: item[0] not in matching))
 
 
-def _add_post(state: ParsedState, wish: ToolCall, finding: str) -> None:
-    experiment = wish.arguments.get("experiment")
-    about = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes.values())]
-    if wish.arguments["type"] == "hypothesis" or not about:
+def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
+    experiment = call.arguments.get("experiment")
+    reported = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes.values())]
+    if call.arguments["type"] == "hypothesis" or not reported:
         if state.idea:
             state.idea.hypothesis_id = finding
         return
-    idea = about[-1]
+    idea = reported[-1]
     idea.report_id = finding
     if state.assignment and idea.assignment == state.assignment.number:
         state.assignment = None
     full = idea.outcomes.get("full")
-    if (
-        wish.arguments["type"] == "result"
-        and full
-        and full.pgr is not None
-        and (state.best_posted is None or full.pgr > state.best_posted[0])
-    ):
-        state.best_posted = (full.pgr, finding)
+    pgr = full.pgr if full and call.arguments["type"] == "result" else None
+    if pgr is not None and (state.best_posted is None or pgr > state.best_posted[0]):
+        state.best_posted = (pgr, finding)

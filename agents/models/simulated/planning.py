@@ -1,4 +1,4 @@
-"""Planning for others: ideas and directions that a simulated base model writes before the work begins."""
+"""Plans of a simulated base model: ideas and directions, written before round 1."""
 
 import re
 from collections.abc import Mapping
@@ -13,53 +13,50 @@ from aarlab.agents.models.simulated.search import random_recipe
 from aarlab.memory.messages import Json
 
 IDEAS, DIRECTIONS = "write_ideas", "write_directions"
-"""The tools that plans are written with."""
-_WANTED = re.compile(r"Write (\d+) (?:ideas|directions)")
+"""The tools that write a plan."""
+_COUNT = re.compile(r"Write (\d+) (?:ideas|directions)")
 _DEFAULT_COUNT = 8
-"""How many it writes where it is not told how many."""
+"""Ideas or directions to write if the request has no number."""
 
 
 def asked_to_plan(request: Request) -> bool:
-    """Tell whether a request is for a plan."""
+    """Return whether a request asks for a plan."""
     return any(tool.name in (IDEAS, DIRECTIONS) for tool in request.tools)
 
 
 def space_of(request: Request) -> SearchSpace:
-    """Return the toolbox that the request's brief offers. Raises ValueError if it offers none."""
+    """Return the search space of the request. Raises ValueError if the system prompt has no catalogue."""
     return parse_prompt(request.conversation.system).space
 
 
 def plan(request: Request, operator_weights: Mapping[str, float], rng: np.random.Generator) -> Action:
-    """Return the plan that is asked for, each operator taking part by its appeal.
+    """Return the requested plan, with operators drawn by weight.
 
-    Asked again for ideas, it keeps what appeals to it most of its old list and of a new one.
+    A revision of ideas keeps the ideas with the highest mean weight of the previous list and a new one.
     """
     space, count = space_of(request), _count(request)
     if any(tool.name == DIRECTIONS for tool in request.tools):
-        return Action(
-            "Directions to start from.",
-            ((DIRECTIONS, {"directions": _directions(space, count, operator_weights, rng)}),),
-        )
+        directions = _directions(space, count, operator_weights, rng)
+        return Action("Directions to start from.", ((DIRECTIONS, {"directions": directions}),))
     ideas = [random_recipe(space, operator_weights, rng) for _ in range(count)]
-    before = _previous_ideas(request, space)
-    if before:
-        ideas = sorted([*before, *ideas], key=lambda recipe: -_mean_weight(recipe, operator_weights))[:count]
-    return Action("Ideas to work off.", ((IDEAS, {"ideas": [recipe_text(recipe) for recipe in ideas]}),))
+    if previous := _previous_ideas(request, space):
+        ideas = sorted([*previous, *ideas], key=lambda recipe: -_mean_weight(recipe, operator_weights))[:count]
+    return Action("Ideas to test.", ((IDEAS, {"ideas": [recipe_text(recipe) for recipe in ideas]}),))
 
 
 def _count(request: Request) -> int:
-    asked = [_WANTED.findall(message.text) for message in request.conversation.messages if message.speaker == "user"]
-    numbers = [int(number) for found in asked for number in found]
-    return numbers[-1] if numbers else _DEFAULT_COUNT
+    texts = [message.text for message in request.conversation.messages if message.speaker == "user"]
+    counts = [int(count) for text in texts for count in _COUNT.findall(text)]
+    return counts[-1] if counts else _DEFAULT_COUNT
 
 
 def _previous_ideas(request: Request, space: SearchSpace) -> list[Recipe]:
-    """Return the ideas of the list it wrote last."""
+    """Return the ideas of the last list it wrote; empty if there is none."""
     lists = [
-        wish.arguments["ideas"]
+        call.arguments["ideas"]
         for message in request.conversation.messages
-        for wish in message.tool_calls
-        if wish.name == IDEAS
+        for call in message.tool_calls
+        if call.name == IDEAS
     ]
     return [recipe_in_text(idea, space) for idea in lists[-1]] if lists else []
 
@@ -71,22 +68,20 @@ def _mean_weight(recipe: Recipe, operator_weights: Mapping[str, float]) -> float
 def _directions(
     space: SearchSpace, count: int, operator_weights: Mapping[str, float], rng: np.random.Generator
 ) -> list[dict[str, Json]]:
-    """Return directions that each point at an operator's idea, in few words, and name its family; no family comes again
-    before all have come.
-    """
+    """Return directions that each hint at one operator and name its family. Families repeat after all were used."""
     directions: list[dict[str, Json]] = []
     families = {operator.family for operator in space.operators.values()}
-    left: set[str] = set()
+    unused: set[str] = set()
     for _ in range(count):
-        left = left or set(families)
-        names = [name for name in space.names if space.operators[name].family in left]
+        unused = unused or set(families)
+        names = [name for name in space.names if space.operators[name].family in unused]
         weights = np.array([operator_weights[name] for name in names])
         operator = space.operators[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
-        left.remove(operator.family)
+        unused.remove(operator.family)
         directions.append({"text": _hint(operator.about), "families": [operator.family]})
     return directions
 
 
 def _hint(about: str) -> str:
-    """Return the first clause of what an operator does: enough to point at it, too little to say how."""
+    """Return the first clause of an operator's description."""
     return re.split(r"[:;,.]", about)[0].strip() + "."

@@ -1,4 +1,4 @@
-"""The control: random search over the same toolkit, through the same tools and at the same cost, without learning."""
+"""The control: random search over the same toolkit, with the same tools and costs, without learning."""
 
 from collections.abc import Iterator
 
@@ -8,54 +8,49 @@ from aarlab.agents.models.simulated.policy import ResearcherPolicy
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, write
 from aarlab.agents.models.simulated.search import random_recipe
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
-from aarlab.agents.models.simulated.state import ParsedState, TrackedIdea
-
-
-class RandomSearch(SimulatedResearcher):
-    """Draws a method evenly from the catalogue, runs it in full, posts it, and submits the best it has seen; plans for
-    others as blindly.
-    """
-
-    name = "simulated/random"
-
-    def policy(self, state: ParsedState) -> ResearcherPolicy:
-        """Return the moment of thought about `state`."""
-        return RandomPolicy(state, self.traits(state.prompt.space), self._seed, self._agent)
-
-    def operator_weights(self, space: SearchSpace) -> dict[str, float]:
-        """Return one for every operator."""
-        return dict.fromkeys(space.names, 1.0)
+from aarlab.agents.models.simulated.state import TrackedIdea
 
 
 class RandomPolicy(ResearcherPolicy):
-    """A mind without learning: it reads nothing, tries nothing cheaply unless it has to, and draws blindly."""
+    """Draws a recipe uniformly, runs it in full, and posts the result. It reads nothing and announces nothing."""
 
     def consult_board(self) -> Iterator[Action]:
-        """Look at nothing."""
+        """Yield nothing."""
         yield from ()
 
     def next_idea(self) -> TrackedIdea:
-        """Draw a recipe, each operator as likely as any other."""
-        return TrackedIdea(random_recipe(self.space, dict.fromkeys(self.space.names, 1.0), self.rng("draw")))
+        """Return a random recipe, with all operators equally likely."""
+        return TrackedIdea(random_recipe(self.space, dict.fromkeys(self.space.names, 1.0), self.turn.rng("draw")))
 
     def choose(self, recipes: list[Recipe]) -> Recipe:
-        """Draw one."""
-        return recipes[int(self.rng("choose").integers(len(recipes)))]
+        """Return a random recipe of the list."""
+        return recipes[int(self.turn.rng("choose").integers(len(recipes)))]
 
     def posts_hypothesis(self, idea: TrackedIdea) -> bool:
-        """Announce an idea only where the work is organised so."""
+        """Return True only in the propose stage, which ends with a hypothesis."""
         return self.state.stage == "propose"
 
     def wants_pilot(self, idea: TrackedIdea) -> bool:
-        """Pilot an idea only where a full run of it was refused without."""
+        """Return True only after a full run was rejected without a pilot."""
         return idea.rejections > 0 and super().wants_pilot(idea)
 
     def posts_failure(self, idea: TrackedIdea) -> bool:
-        """Post whatever comes out."""
+        """Return True: it reports every result."""
         return True
 
     def write(self, idea: TrackedIdea) -> Iterator[Action]:
-        """Yield writing the method down and running it in full in the same breath."""
+        """Yield writing the method, in one reply with the full run."""
         call: ProposedCall = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
         yield Action("Drawn at random, run in full.", (call, self.experiment_call("full")))
         yield Action("Drawn at random.", (call,))
+
+
+class RandomSearch(SimulatedResearcher):
+    """Random search as a base model. It also plans at random, and it submits its best result."""
+
+    name = "simulated/random"
+    policy_class = RandomPolicy
+
+    def operator_weights(self, space: SearchSpace) -> dict[str, float]:
+        """Return the same weight for every operator."""
+        return dict.fromkeys(space.names, 1.0)

@@ -1,4 +1,4 @@
-"""Methods as recipes: sequences of toolkit operators with their settings, written as Python and read back from it."""
+"""Recipes: methods as sequences of toolkit operators with settings, converted to Python code and back."""
 
 import ast
 import math
@@ -27,7 +27,7 @@ def method(world):
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """One setting of an operator, as the catalogue in the brief describes it."""
+    """One setting of an operator, as the catalogue in the prompt describes it."""
 
     name: str
     default: Value
@@ -39,21 +39,21 @@ class SettingSpec:
 
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> "SettingSpec":
-        """Read a catalogue entry."""
+        """Return the setting of a catalogue entry."""
         if "options" in entry:
             return cls(name, entry["default"], options=tuple(entry["options"]))
         log, is_integer = entry["scale"] == "log", entry["kind"] == "int"
         return cls(name, entry["default"], entry["low"], entry["high"], log, is_integer)
 
     def unit(self, value: Value) -> float:
-        """Return where a value lies between the setting's ends, in [0, 1]; for options, its place in the list."""
+        """Return the position of a value in the setting's range, in [0, 1]; for options, in the list of options."""
         if self.options:
             return self.options.index(value) / (len(self.options) - 1) if value in self.options else 0.0
         low, high, at = (math.log(x) if self.log else x for x in (self.low, self.high, max(float(value), 1e-12)))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
     def value(self, unit: float) -> Value:
-        """Return the value that lies at `unit`, to the digits a person would write."""
+        """Return the value at position `unit`, rounded to two significant digits."""
         if self.options:
             return self.options[min(int(unit * len(self.options)), len(self.options) - 1)]
         low, high = (math.log(x) if self.log else x for x in (self.low, self.high))
@@ -76,7 +76,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class RecipeStep:
-    """An operator with its settings chosen."""
+    """An operator with values for its settings."""
 
     operator: str
     settings: tuple[tuple[str, Value], ...] = ()
@@ -86,14 +86,14 @@ class RecipeStep:
 
 
 Recipe = tuple[RecipeStep, ...]
-"""What a method does, from the weak labels to the student."""
+"""The steps of a method, from the weak labels to the student."""
 
 
 class SearchSpace:
-    """The operators a brief offers, and how to choose settings for them."""
+    """The operators of a prompt's catalogue, with the ranges of their settings."""
 
     def __init__(self, catalogue: Sequence[Mapping[str, Any]]) -> None:
-        """Read the catalogue as it stands in the brief."""
+        """Take the catalogue of the prompt."""
         self.operators = {
             entry["name"]: Operator(
                 entry["name"],
@@ -107,11 +107,11 @@ class SearchSpace:
         self.index = {name: i for i, name in enumerate(self.names)}
 
     def draw(self, name: str, rng: np.random.Generator) -> RecipeStep:
-        """Return a step with settings drawn evenly from their ranges."""
+        """Return a step with settings drawn uniformly from their ranges."""
         return RecipeStep(name, tuple((s.name, s.value(float(rng.random()))) for s in self.operators[name].settings))
 
     def tune(self, step: RecipeStep, rng: np.random.Generator, width: float) -> RecipeStep:
-        """Return the step with some of its settings moved by about `width` of their range."""
+        """Return the step with some settings changed by normal noise, of standard deviation `width` of their range."""
         chosen = dict(step.settings)
         settings = self.operators[step.operator].settings
         for setting in settings:
@@ -129,17 +129,14 @@ class SearchSpace:
         return tuple(s.unit(chosen.get(s.name, s.default)) for s in self.operators[step.operator].settings)
 
     def family(self, recipe: Recipe) -> str:
-        """Return the family a recipe belongs to: that of the operator which makes its labels last, else of its last
-        one.
-        """
-        labelling = [
-            s for s in recipe if self.operators[s.operator].family not in ("model internal", "loss function", "other")
-        ]
-        return self.operators[(labelling or recipe)[-1].operator].family if recipe else "other"
+        """Return the family of a recipe: that of its last operator that changes labels, else of its last operator."""
+        families = [self.operators[step.operator].family for step in recipe]
+        labelling = [family for family in families if family not in ("model internal", "loss function", "other")]
+        return (labelling or families or ["other"])[-1]
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Return the recipe in one line, as it is spoken of."""
+    """Return the recipe in one line."""
     return " > ".join(str(step) for step in recipe) or "the weak labels as they are"
 
 
@@ -159,43 +156,43 @@ def write(recipe: Recipe) -> str:
 
 @lru_cache(maxsize=4096)
 def parse_code(code: str, space: SearchSpace) -> Recipe | None:
-    """Return the recipe of a method's code; None if the code is not a plain sequence of operators of the toolbox."""
+    """Return the recipe of a method's code; None if the code is not a plain sequence of operators of the space."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
         return None
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     calls.sort(key=lambda call: call.lineno)
-    steps = [_step(call, space) for call in calls if _called(call) not in ("start", "finish")]
+    steps = [_step(call, space) for call in calls if _function_name(call) not in ("start", "finish")]
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
 def parse_recipe(recipe_text: str, space: SearchSpace) -> Recipe | None:
-    """Return the recipe that a line such as `harden() > bag(members=4)` spells out; None if it spells out none."""
+    """Return the recipe of a line such as `harden() > bag(members=4)`; None if the line is not a recipe."""
     return parse_code("\n".join(f"tk.{step}" for step in recipe_text.split(" > ")), space) or None
 
 
 def recipe_in_text(text: str, space: SearchSpace) -> Recipe:
-    """Return the recipe that free words come to: the operators they name, in this order, with the settings given."""
-    found = (
+    """Return the operators that a text names, in this order, with the settings it gives; empty if it names none."""
+    steps = (
         step
         for name, settings in _MENTION.findall(text)
         if name in space.operators
         for step in parse_recipe(f"{name}({settings})", space) or parse_recipe(f"{name}()", space) or ()
     )
-    return tuple(found)
+    return tuple(steps)
 
 
-def _called(call: ast.Call) -> str:
+def _function_name(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _step(call: ast.Call, space: SearchSpace) -> RecipeStep | None:
-    operator = space.operators.get(_called(call))
+    operator = space.operators.get(_function_name(call))
     if operator is None:
         return None
     try:
-        given = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
+        values = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
     except ValueError:
         return None
-    return RecipeStep(operator.name, tuple((s.name, given.get(s.name, s.default)) for s in operator.settings))
+    return RecipeStep(operator.name, tuple((s.name, values.get(s.name, s.default)) for s in operator.settings))

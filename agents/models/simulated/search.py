@@ -1,4 +1,4 @@
-"""How a simulated researcher searches: how it thinks of recipes, how it varies them, and which it tries next."""
+"""The search of a simulated researcher: random recipes, mutations, and the choice of the next recipe."""
 
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
@@ -11,13 +11,13 @@ from aarlab.agents.models.simulated.surrogate import Surrogate
 MAX_STEPS = 6
 """Most steps in a recipe."""
 CANDIDATES = 64
-"""How many recipes are thought of before one is chosen."""
+"""Number of recipes generated for each choice."""
 MAX_PARENTS = 8
-"""How many known recipes are worth varying."""
+"""Most known recipes that are mutated."""
 MUTATION_PROBABILITIES: Mapping[str, float] = MappingProxyType(
     {"tune": 0.35, "insert": 0.2, "remove": 0.1, "replace": 0.15, "move": 0.05, "cross": 0.15}
 )
-"""Chance of each kind of variation."""
+"""Probability of each kind of mutation."""
 
 
 def propose(
@@ -33,13 +33,23 @@ def propose(
     unchanged_recipes: Sequence[Recipe] = (),
     completed: Set[Recipe] = frozenset(),
 ) -> tuple[Recipe, Recipe | None]:
-    """Return the recipe to try next, and the known recipe that it varies, or is, if any.
+    """Return the recipe to try next, and the known recipe it was mutated from or equals; None if it is new.
 
-    Thinks of many recipes, fresh ones and variations of the most promising ones known, imagines from what it believes
-    how each would do, and takes the best (Thompson sampling, which keeps a team that knows the same things from all
-    trying the same one; Kandasamy et al. 2018). `exploration` scales what it imagines around what it expects; with
-    `restart`, it varies nothing known; with `required_operators`, only recipes with at least one of those operators count.
-    Recipes that may be tried `unchanged_recipes` compete with the others; those that are `completed` with do not.
+    Generates CANDIDATES recipes: a quarter are random, the others are mutations of the best known recipes. Draws one
+    joint sample of their scores from the surrogate and returns the recipe with the highest (Thompson sampling, which
+    keeps researchers with the same knowledge from all trying the same recipe; Kandasamy et al. 2018).
+
+    Args:
+        surrogate: Model of the recipes' scores.
+        known: Recipes with a known score.
+        space: The operators and their settings.
+        operator_weights: Sampling weight of each operator.
+        rng: Source of randomness.
+        exploration: Factor on the deviations of the sampled scores from their means.
+        restart: Whether all candidates are random.
+        required_operators: If not empty, candidates without any of these operators are dropped.
+        unchanged_recipes: Recipes that compete with the candidates as they are.
+        completed: Recipes that are not proposed again.
     """
     promising = [known[i] for i in np.argsort(-surrogate.predict(known)[0], kind="stable")[:MAX_PARENTS]]
     candidates: list[tuple[Recipe, Recipe | None]] = [(recipe, recipe) for recipe in unchanged_recipes]
@@ -47,10 +57,10 @@ def propose(
         if promising and i % 4 and not restart:
             parent = promising[min(int(rng.geometric(0.35)) - 1, len(promising) - 1)]
             child = mutate(parent, promising, space, operator_weights, rng)
-            # Now and then two changes at once: one alone may have to pass through a valley.
-            candidates.append(
-                (mutate(child, promising, space, operator_weights, rng) if rng.random() < 0.3 else child, parent)
-            )
+            # Two mutations at once can cross a valley that one alone cannot.
+            if rng.random() < 0.3:
+                child = mutate(child, promising, space, operator_weights, rng)
+            candidates.append((child, parent))
         else:
             candidates.append((random_recipe(space, operator_weights, rng), None))
     fresh = [candidate for candidate in candidates if candidate[0] not in completed] or candidates
@@ -62,7 +72,7 @@ def propose(
 
 
 def random_recipe(space: SearchSpace, operator_weights: Mapping[str, float], rng: np.random.Generator) -> Recipe:
-    """Return one to four steps, each operator drawn by its appeal."""
+    """Return a recipe of one to four steps, with operators drawn by weight."""
     return tuple(
         space.draw(_sample_operator(space, operator_weights, rng), rng) for _ in range(int(rng.integers(1, 5)))
     )
@@ -75,9 +85,7 @@ def mutate(
     operator_weights: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Recipe:
-    """Return a neighbour of the recipe: settings tuned, a step put in, taken out, replaced or moved, or a cross with
-    another.
-    """
+    """Return the recipe with one random mutation: tune settings, insert, remove, replace or move a step, or cross."""
     kind = list(MUTATION_PROBABILITIES)[_weighted_index(list(MUTATION_PROBABILITIES.values()), rng)]
     if kind == "move" and len(recipe) > 1:
         steps = list(recipe)
@@ -104,11 +112,16 @@ def apply_mutation(
     replacement: str | None = None,
     partner: Recipe = (),
 ) -> Recipe:
-    """Return the recipe with one change of a kind (tune, insert, remove, replace or cross).
+    """Return the recipe with one mutation. A mutation that is impossible returns the recipe unchanged.
 
-    Tunes, inserts or removes `operator`, puts `replacement` in its place, or joins the recipe's first steps with the last
-    ones of `partner`. Place, cut and settings are drawn at random, and so is the step to change where `operator` is not
-    one of the recipe's. What cannot be done leaves the recipe as it is.
+    Args:
+        kind: tune, insert, remove, replace or cross.
+        recipe: The recipe to mutate.
+        space: The operators and their settings.
+        rng: Source of positions, cuts and settings.
+        operator: The operator to tune, insert, remove or replace; if the recipe has none of it, a random step is used.
+        replacement: The operator that replaces it.
+        partner: The recipe to cross with: its last steps follow the first steps of `recipe`.
     """
     steps = list(recipe)
     places = [i for i, step in enumerate(steps) if step.operator == operator] or list(range(len(steps)))
@@ -130,11 +143,11 @@ def apply_mutation(
 
 
 def _sample_operator(space: SearchSpace, operator_weights: Mapping[str, float], rng: np.random.Generator) -> str:
-    picked: str = space.names[_weighted_index([operator_weights[name] for name in space.names], rng)]
-    return picked
+    name: str = space.names[_weighted_index([operator_weights[name] for name in space.names], rng)]
+    return name
 
 
 def _weighted_index(weights: Sequence[float], rng: np.random.Generator) -> int:
-    """Return an index drawn by weight; `Generator.choice` would take five times as long."""
+    """Return an index drawn by weight, five times as fast as `Generator.choice`."""
     edges = np.cumsum(weights)
     return min(int(np.searchsorted(edges, rng.random() * edges[-1], side="right")), len(edges) - 1)

@@ -1,45 +1,39 @@
-"""The simulated overseer: lets work go on unless nothing comes of it, and releases what shows no fault."""
+"""The simulated overseer: stops a run without results, and releases findings without a problem."""
 
-import json
-import re
 from typing import Any
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated.action import Action, action_reply
 from aarlab.agents.models.simulated.heuristics import log_problem
-
-_STATE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+from aarlab.agents.models.simulated.parsing import json_blocks
 
 
 class SimulatedOverseer:
-    """Somebody with little time: looks at the leaderboard, and at logs where it is asked to release findings."""
+    """An overseer that looks only at the leaderboard and at training logs."""
 
     async def reply(self, request: Request) -> Reply:
-        """Answer the request."""
-        state: dict[str, Any] = json.loads(_STATE.findall(request.conversation.messages[-1].text)[-1])
-        asked_to_release = any(tool.name == "release" for tool in request.tools)
-        return action_reply(
-            _decide_release(state) if asked_to_release else _decide_checkpoint(state), 0, "simulated/overseer"
-        )
+        """Return the decision."""
+        state: dict[str, Any] = json_blocks(request.conversation.messages[-1].text)[-1]
+        wants_release = any(tool.name == "release" for tool in request.tools)
+        action = _decide_release(state) if wants_release else _decide_checkpoint(state)
+        return action_reply(action, 0, "simulated/overseer")
 
 
 def _decide_checkpoint(state: dict[str, Any]) -> Action:
     if not state["leaderboard"] and 2 * state["round"] > state["rounds"]:
-        return Action("Half the time is gone for nothing.", (("stop", {"reason": "no result after half the rounds"}),))
-    return Action("It goes well enough.", (("proceed", {"note": ""}),))
+        return Action("Half the rounds brought no result.", (("stop", {"reason": "no result after half the rounds"}),))
+    return Action("The run has results, or time to get them.", (("proceed", {"note": ""}),))
 
 
 def _decide_release(state: dict[str, Any]) -> Action:
     problems = {finding["finding"]: _reason_to_withhold(finding) for finding in state["new"]}
     sound = [finding for finding, problem in problems.items() if problem is None]
-    kept = "; ".join(f"{finding}: {problem}" for finding, problem in problems.items() if problem is not None)
-    note = f"Not released: {kept}." if kept else ""
-    return Action(
-        "What has an experiment and a sane log may be shared.", (("release", {"findings": sound, "note": note}),)
-    )
+    withheld = "; ".join(f"{finding}: {problem}" for finding, problem in problems.items() if problem is not None)
+    note = f"Not released: {withheld}." if withheld else ""
+    return Action("I release findings with a sound log.", (("release", {"findings": sound, "note": note}),))
 
 
 def _reason_to_withhold(finding: dict[str, Any]) -> str | None:
     if finding.get("fidelity") is None:
-        return "no experiment stands behind it"
+        return "it has no experiment"
     return log_problem(finding.get("log") or [])

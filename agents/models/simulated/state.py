@@ -1,4 +1,4 @@
-"""What a simulated researcher keeps in mind: its brief, its ideas, what it was assigned and what it knows of others."""
+"""The state of a simulated researcher: its prompt, its ideas, its assignment and the findings of others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,24 +9,24 @@ from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace
 
 @dataclass(frozen=True, slots=True)
 class ParsedPrompt:
-    """What stands in the system prompt."""
+    """The content of the system prompt."""
 
     name: str
-    """Its own; empty if it is not told."""
+    """Its own name; empty if the prompt has none."""
     space: SearchSpace
     direction: str
-    """Empty if none was given."""
+    """Empty if it has none."""
     costs: Mapping[str, float]
     """Research hours by kind of step."""
     starters: tuple[str, ...]
-    """Workspace files with methods to start from."""
+    """Workspace paths of the starter methods."""
     advice: str
-    """Steps that it is advised to take, in lower case; empty if there are none."""
+    """The suggested steps, in lower case; empty if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOutcome:
-    """What came of an experiment of its own."""
+    """The result of one of its experiments."""
 
     id: str
     fidelity: str
@@ -38,49 +38,50 @@ class ExperimentOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAssignment:
-    """What it has been told to work on: an idea in words, or a change of a method."""
+    """An assignment: an idea in words, or a mutation of a method."""
 
     number: int
     text: str
     parent: str | None
-    """The finding that the change starts from."""
+    """The finding whose method is mutated."""
     parent_code: str | None
     kind: str | None
-    """What to do: tune, insert, remove, replace or cross; None: what the text says."""
+    """The mutation: tune, insert, remove, replace or cross; None: the text describes the idea."""
     operator: str | None
     replacement: str | None
-    """The operator to put in its place."""
+    """The operator that replaces it."""
     partner: str | None
-    """The finding to cross it with."""
+    """The finding to cross with."""
     partner_code: str | None
 
 
 @dataclass(slots=True)
 class TrackedIdea:
-    """A recipe it works on, and how far it has got."""
+    """A recipe it works on, and the progress so far."""
 
     recipe: Recipe
     builds_on: tuple[str, ...] = ()
-    """Findings it comes from."""
+    """Findings it builds on."""
     assignment: int | None = None
-    """Number of the assignment that it answers."""
+    """Number of its assignment, if it has one."""
     hypothesis_id: str | None = None
-    """The finding in which it was announced."""
+    """The finding that announced it."""
     written: bool = False
+    """Whether the method has been written to the workspace."""
     outcomes: dict[str, ExperimentOutcome] = field(default_factory=dict)
     """Its last outcome at each fidelity."""
     in_notebook: bool = False
-    """Whether the notebook says what came of it."""
+    """Whether the notebook has been written to since it started."""
     report_id: str | None = None
     """The finding that reports on it."""
     rejections: int = 0
-    """How often a full run of it was rejected."""
+    """How often its full run was rejected."""
     repair_depth: int = 0
-    """How many ideas before this one it repairs, in a row."""
+    """How many repairs in a row led to it."""
 
     @property
     def error(self) -> ExperimentOutcome | None:
-        """The outcome in which it failed, if it did."""
+        """The failed outcome, if there is one."""
         return next((outcome for outcome in self.outcomes.values() if outcome.error is not None), None)
 
     @property
@@ -107,22 +108,24 @@ class KnownFinding:
 
 @dataclass(slots=True)
 class ParsedState:
-    """Everything a simulated researcher knows at this moment. Only reading writes into it."""
+    """Everything a simulated researcher knows. Only `parsing` changes it."""
 
     prompt: ParsedPrompt
     turn: int = 0
-    """How often it has spoken before."""
+    """Number of its replies so far."""
     round: int = 0
     stage: str | None = None
-    """The stage of a fixed workflow, if there is one."""
+    """The current stage of the staged workflow, if there is one."""
     assignment: ParsedAssignment | None = None
-    """What it has to work on, if that is laid down and not delivered yet."""
+    """The assignment it has not reported on yet."""
     hours: float = 0.0
+    """Research hours used."""
     budget: float = 0.0
+    """Research hours in total."""
     round_end_hour: float = 0.0
-    """Hour at which this round ends."""
+    """Research hour at which the round ends."""
     unread: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Findings of others, with a score, that it has seen listed and not read: the best of them, best first."""
+    """Listed findings of others that have a score and that it has not read, best first."""
     known: dict[str, KnownFinding] = field(default_factory=dict)
     """Findings of others it has read."""
     borrowed: set[str] = field(default_factory=set)
@@ -130,22 +133,22 @@ class ParsedState:
     read_this_round: int = 0
     critiqued_this_round: int = 0
     new_findings_this_round: bool = False
-    """Whether this round opened with findings of others."""
+    """Whether the round started with new findings of others."""
     searches_this_round: int = 0
-    """How often it has looked for findings by words or by question in this round."""
+    """Searches and questions in this round."""
     starters: dict[str, Recipe | None] = field(default_factory=dict)
-    """Methods to start from that it has read, by path."""
+    """Starter methods it has read, by path; None if the code is not a recipe."""
     ideas: list[TrackedIdea] = field(default_factory=list)
     """Its own ideas, oldest first."""
     best_posted: tuple[float, str] | None = None
-    """Score and id of its best posted result."""
+    """PGR and id of its best posted result."""
     submitted: str | None = None
 
     @property
     def idea(self) -> TrackedIdea | None:
-        """The idea it works on."""
+        """Its latest idea."""
         return self.ideas[-1] if self.ideas else None
 
     def can_afford(self, *steps: str) -> bool:
-        """Tell whether these steps, one thought included, fit into what is left of the budget; no price, no cost."""
+        """Return whether the hours left pay for these steps and one `think`. Steps without a listed cost are free."""
         return self.hours + sum(self.prompt.costs.get(step, 0.0) for step in ("think", *steps)) <= (self.budget + 1e-9)

@@ -1,9 +1,9 @@
-"""What a simulated researcher believes of methods, after the trials it knows.
+"""The surrogate model of a simulated researcher: it predicts the PGR of recipes from the trials it knows.
 
-Two Gaussian processes (Rasmussen and Williams 2006, chapters 2 and 5). One reads training logs: methods that leave
-alike traces (agreement with the teacher, relations violated, entropy, balance) score alike; so a trial's log corrects
-its noisy score. The other carries what the trials say over to other recipes: by the steps they share, by which step
-comes before which, and by how they end.
+It consists of two Gaussian processes (Rasmussen and Williams 2006, chapters 2 and 5). The first denoises scores:
+methods with similar training logs (agreement with the teacher, violated relations, entropy, balance) have similar
+scores, so a trial's log corrects its noisy score. The second predicts other recipes: recipes are similar if they share
+steps, the order of steps, and their last step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,33 +20,31 @@ from aarlab.memory.seeds import rng
 FloatArray = npt.NDArray[np.float64]
 
 PRIOR_MEAN, PRIOR_SD = 0.15, 0.25
-"""What is expected, in PGR, of a recipe of three steps that is like none tried before."""
+"""Prior mean and standard deviation of PGR, for a recipe of three steps."""
 RECIPE_SD = 0.1
-"""How far a recipe may be from what its steps, their order and its end say; only trials of itself tell."""
+"""Standard deviation of the part of a recipe's PGR that only its own trials reveal."""
 MIN_SCORE = -0.2
-"""Worse scores are taken for this one: how bad a bad method is says little about good ones."""
+"""Lower scores are raised to this one: how bad a bad method is says little about good methods."""
 LOG_SD = 0.18
-"""How far the scores of methods with the same traces differ."""
+"""Standard deviation of the scores of methods with equal log features."""
 LOG_LENGTH_SCALE = 1.7
-"""Distance of traces, in standard deviations, over which a score carries over."""
+"""Length scale of the log features, in standard deviations."""
 LENGTH_SCALE = 0.4
-"""Distance of settings, as a share of their ranges, over which a score carries over."""
+"""Length scale of settings, as a share of their ranges."""
 SAME_OPERATOR_SIMILARITY = 0.4
-"""How alike two steps are by their operator alone, whatever the settings."""
+"""Similarity of two steps with the same operator and very different settings."""
 FOURIER_FEATURES, ORDER_FEATURES = 3, 256
-"""Numbers that stand for a step's settings (random Fourier features, Rahimi and Recht 2007) and for which step comes
-before which (hashed).
-"""
+"""Number of random Fourier features of settings (Rahimi and Recht 2007), and of hashed features of step order."""
 WEIGHTS = {"any": 0.12, "steps": 0.2, "order": 0.04, "end": 0.1}
-"""How much of the prior variance is common to all recipes, comes with each step, with the order of each two, and with
-the step that a recipe ends in. Chosen on 400 random recipes for each task, of which 150 had to predict the others: the
-correlation is .58 on average, against .53 for likeness by shared steps and adjacent pairs.
+"""Shares of the prior variance: common to all recipes, for each step, for the order of each two steps, and for the last
+step. Chosen on 400 random recipes of each task, of which 150 predict the others: the correlation is .58 on average, and
+.53 for similarity by shared steps and adjacent pairs.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredRecipe:
-    """A recipe and what came of it."""
+    """A recipe, its score and its training log."""
 
     recipe: Recipe
     pgr: float
@@ -55,10 +53,10 @@ class ScoredRecipe:
 
 
 class Surrogate:
-    """What the trials so far say about other recipes."""
+    """A Gaussian process over recipes, conditioned on trials."""
 
     def __init__(self, trials: Sequence[ScoredRecipe], space: SearchSpace, *, skill: float = 1.0) -> None:
-        """Condition the prior on the trials. `skill` in [0, 1] is how far logs are trusted; 0 does not read them."""
+        """Condition the prior on the trials. `skill` in [0, 1] weights the training logs; 0 ignores them."""
         self._space = space
         self._recipes = [trial.recipe for trial in trials]
         self._tried = _features(self._recipes, space)
@@ -68,27 +66,27 @@ class Surrogate:
         self._weights = self._inverse @ (scores - PRIOR_MEAN)
 
     def predict(self, recipes: Sequence[Recipe]) -> tuple[FloatArray, FloatArray]:
-        """Return the mean and the standard deviation of each recipe's PGR."""
+        """Return the predicted mean and standard deviation of each recipe's PGR, both of shape (recipes,)."""
         features = _features(recipes, self._space)
         cross = features @ self._tried.T + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)
         variance = (features**2).sum(1) + RECIPE_SD**2 - ((cross @ self._inverse) * cross).sum(1)
         return PRIOR_MEAN + cross @ self._weights, np.sqrt(np.maximum(variance, 1e-6))
 
     def sample_scores(self, recipes: Sequence[Recipe], generator: np.random.Generator, scale: float) -> FloatArray:
-        """Return one joint draw of the recipes' PGR from the belief, its deviations from the mean times `scale`."""
+        """Return (recipes,) one joint sample of PGR, with the deviations from the mean multiplied by `scale`."""
         features = _features(recipes, self._space)
         cross = features @ self._tried.T
         covariance = features @ features.T - cross @ self._inverse @ cross.T
-        # What is a recipe's own is left out where it has not been tried: to imagine it would only add noise. The
-        # diagonal keeps rounding from making the covariance indefinite.
+        # RECIPE_SD is left out of the covariance, where it would only add noise. The diagonal term keeps the matrix
+        # positive definite despite rounding.
         root = np.linalg.cholesky(covariance + 1e-4 * np.eye(len(recipes)))
         mean = PRIOR_MEAN + (cross + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)) @ self._weights
         return mean + scale * (root @ generator.standard_normal(len(recipes)))
 
 
 def denoised_scores(trials: Sequence[ScoredRecipe], skill: float) -> tuple[FloatArray, FloatArray]:
-    """Return (n,) what each trial's recipe is taken to score, and the variance of that: its own score, and what its log
-    says after all the other trials, each by its precision.
+    """Return (n,) scores and their variances. Each score is the mean of the measured score and of the score predicted
+    from the training log, weighted by precision.
     """
     scores = np.maximum([trial.pgr for trial in trials], MIN_SCORE)
     variances = np.array([trial.se**2 for trial in trials]) + 1e-3
@@ -106,21 +104,21 @@ def denoised_scores(trials: Sequence[ScoredRecipe], skill: float) -> tuple[Float
 def _scores_from_logs(
     logs: Sequence[Sequence[Mapping[str, Any]]], scores: FloatArray, variances: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return (n,) what each log says its method scores, judged by all others, and the variance of that."""
-    traces = np.array([_log_features(log) for log in logs])
-    traces = (traces - traces.mean(0)) / (traces.std(0) + 1e-3)
-    squares = (traces**2).sum(1)
-    squared_distances = squares[:, None] + squares[None] - 2 * traces @ traces.T
+    """Return (n,) leave-one-out predictions of the scores from the logs, and their variances."""
+    features = np.array([_log_features(log) for log in logs])
+    features = (features - features.mean(0)) / (features.std(0) + 1e-3)
+    squares = (features**2).sum(1)
+    squared_distances = squares[:, None] + squares[None] - 2 * features @ features.T
     kernel = PRIOR_SD**2 * np.exp(-squared_distances / (2 * LOG_LENGTH_SCALE**2))
     inverse = np.linalg.inv(kernel + np.diag(variances + LOG_SD**2))
     centre = np.average(scores, weights=1 / (variances + PRIOR_SD**2))
-    # Leaving one out, in closed form: Rasmussen and Williams 2006, equation 5.12.
+    # Closed form of leave-one-out prediction: Rasmussen and Williams 2006, equation 5.12.
     left_out = 1 / np.diag(inverse)
     return scores - (inverse @ (scores - centre)) * left_out, np.maximum(left_out - variances, LOG_SD**2)
 
 
 def _log_features(log: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Return what a training log shows of the labels that were learned, and of the student that learned them."""
+    """Return the features of a training log."""
     end = log[-1]
     violations = [float(entry.get("relation_violations") or 0.0) for entry in log]
     return [
@@ -134,11 +132,11 @@ def _log_features(log: Sequence[Mapping[str, Any]]) -> list[float]:
     ]
 
 
-# -- recipes as numbers ---------------------------------------------------------------------------------------------
+# -- features of recipes --------------------------------------------------------------------------------------------
 
 
 def _features(recipes: Sequence[Recipe], space: SearchSpace) -> FloatArray:
-    """Return (recipes, numbers): inner products are prior covariances."""
+    """Return (recipes, features). Inner products are prior covariances."""
     size = len(space.names) * (1 + 2 * FOURIER_FEATURES)
     return PRIOR_SD * np.array([_feature_vector(recipe, space) for recipe in recipes]).reshape(
         -1, 1 + 2 * size + ORDER_FEATURES
@@ -146,7 +144,7 @@ def _features(recipes: Sequence[Recipe], space: SearchSpace) -> FloatArray:
 
 
 def _equal_recipes(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArray[np.bool_]:
-    """Return (left, right) whether recipes are the same."""
+    """Return (left, right) whether recipes are equal."""
     numbers = {recipe: i for i, recipe in enumerate(dict.fromkeys((*left, *right)))}
     one, other = (np.array([numbers[recipe] for recipe in side], dtype=np.int64) for side in (left, right))
     return np.asarray(one[:, None] == other[None], dtype=np.bool_)
@@ -154,7 +152,7 @@ def _equal_recipes(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArr
 
 @lru_cache(maxsize=20_000)
 def _feature_vector(recipe: Recipe, space: SearchSpace) -> FloatArray:
-    """Return the numbers of one recipe."""
+    """Return (features,) of one recipe."""
     width = 1 + 2 * FOURIER_FEATURES
     steps, order, end = (
         np.zeros((len(space.names), width)),
@@ -166,7 +164,7 @@ def _feature_vector(recipe: Recipe, space: SearchSpace) -> FloatArray:
     for i, (place, step) in enumerate(zip(places, recipe, strict=True)):
         numbers = _step_features(step, space)
         steps[place] += numbers
-        # The last step counts in full for the end, the one before it half, and so on.
+        # In the end features, the last step has weight 1, the one before it 1/2, and so on.
         end[place] += 0.5 ** (len(recipe) - 1 - i) * numbers
         for later in places[i + 1 :]:
             order[slots[place, later]] += signs[place, later]

@@ -1,4 +1,7 @@
-"""Temperaments: how simulated researchers differ, drawn from documented distributions and never from the structure."""
+"""Temperaments: the traits in which simulated researchers differ, drawn from documented distributions.
+
+A temperament depends on the seed and the agent, never on the structure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,10 +13,10 @@ from aarlab.agents.models.simulated.recipe import SearchSpace
 from aarlab.memory.seeds import rng
 
 Range = tuple[float, float]
-"""Ends of a uniform distribution."""
+"""Lower and upper end of a uniform distribution."""
 
 TASTE_SD = 0.7
-"""Standard deviation, over families, of the logarithm of how much a family appeals."""
+"""Standard deviation, over families, of the logarithm of the taste."""
 
 FAMILY_EFFECTS: Mapping[str, float] = MappingProxyType(
     {
@@ -30,63 +33,57 @@ FAMILY_EFFECTS: Mapping[str, float] = MappingProxyType(
         "unsupervised elicitation": 0.63,
     }
 )
-"""How families stand on average, standardised over families. Measured: 400 recipes drawn at random from the toolkit,
-each on eight worlds of each of the four tasks; PGR regressed on which families a recipe has, coefficients standardised
-for each task and averaged over tasks.
+"""Mean effect of each family on PGR, standardised over families. Measured on 400 random recipes, each on eight worlds
+of each of the four tasks: PGR was regressed on the families of a recipe, and the coefficients were standardised for
+each task and averaged over tasks.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Where temperaments are drawn from: for each trait the ends of a uniform distribution."""
+    """A distribution of temperaments: the range of a uniform distribution for each trait."""
 
     about: str
     judgement: Range = (-0.5, 0.5)
-    """How good the taste of the team's base model is, in [-1, 1]: the correlation, over families, of how much they
-    appeal with how well they do on average (`FAMILY_EFFECTS`). Drawn once a run, for a team on one base model shares it.
+    """Quality of the taste, in [-1, 1]: its correlation, over families, with `FAMILY_EFFECTS`. Drawn once for each run,
+    because the agents of a team share a base model.
     """
     exploration: Range = (0.3, 1.0)
-    """How far it imagines around what it expects, in standard deviations."""
+    """Factor on the standard deviations in Thompson sampling and in the upper confidence bound."""
     restlessness: Range = (0.1, 0.4)
-    """Chance that it starts afresh instead of building on what is known."""
+    """Probability that it proposes a random recipe instead of a mutation of a known one; falls to 0 over the run."""
     imitation: Range = (6, 20)
-    """How many findings of others it reads in a round, the best first."""
+    """Most findings of others it reads in a round, best first."""
     curiosity: Range = (0.5, 1.0)
-    """Chance in each round that it looks for findings by question, by words or by text, where that can be done; a
-    fifth of it in a round that opens with news.
-    """
+    """Probability, for each round, that it searches for findings; a fifth of it if new findings start the round."""
     rigour: Range = (0.6, 1.0)
-    """Chance that it pilots an idea before a full run."""
+    """Probability, for each idea, of a pilot before the full run."""
     stubbornness: Range = (0.0, 0.15)
-    """Chance that it goes on with an idea that disappoints, by another variation of the same."""
+    """Probability that it retries a dropped idea with other settings."""
     honesty: Range = (0.5, 1.0)
-    """Chance that it posts what went badly: a failure, a result below its best, an idea it gives up."""
+    """Probability, for each idea, that it reports a failure, a result below its best, or a dropped idea."""
     skill: Range = (0.5, 1.0)
-    """How far it trusts what a training log says about a method, against a score that is little more than noise."""
+    """Weight of training logs against measured scores in the surrogate, in [0, 1]."""
     compliance: Range = (0.2, 0.8)
-    """Chance, for each idea, that it takes the steps it is advised to take."""
+    """Probability, for each idea, that it follows the suggested steps."""
     openness: Range = (0.0, 0.3)
-    """Chance that it announces an idea as a hypothesis before testing it."""
+    """Probability, for each idea, that it posts a hypothesis before testing it."""
     candour: Range = (0.0, 0.5)
-    """Chance in each round that it says so where it doubts a finding."""
+    """Probability, for each round, that it criticises a finding it doubts."""
     loyalty: Range = (0.4, 0.9)
-    """Chance that an idea has to have something to do with the direction it was given."""
+    """Probability, for each idea, that the idea must match its direction."""
 
 
-_VARIED = Distribution("Nobody in particular: wide ranges around what seems sensible; taste as often right as wrong.")
+_VARIED = Distribution("Wide ranges around sensible values; taste is right as often as wrong.")
 
 DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
     {
         "varied": _VARIED,
-        "good-taste": replace(
-            _VARIED, about="The families that appeal are mostly those that do well.", judgement=(0.6, 0.9)
-        ),
-        "poor-taste": replace(
-            _VARIED, about="The families that appeal are mostly those that do badly.", judgement=(-0.9, -0.6)
-        ),
+        "good-taste": replace(_VARIED, about="It prefers families that mostly do well.", judgement=(0.6, 0.9)),
+        "poor-taste": replace(_VARIED, about="It prefers families that mostly do badly.", judgement=(-0.9, -0.6)),
         "cautious": replace(
             _VARIED,
-            about="Pilots everything, reads much, stays near what is known.",
+            about="Pilots almost every idea, reads much, stays close to known recipes.",
             exploration=(0.1, 0.4),
             restlessness=(0.0, 0.15),
             imitation=(10, 24),
@@ -94,7 +91,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
         ),
         "bold": replace(
             _VARIED,
-            about="Tries what is far from anything known, reads little, often goes straight to a full run.",
+            about="Explores far from known recipes, reads little, often skips the pilot.",
             exploration=(1.0, 1.8),
             restlessness=(0.3, 0.6),
             imitation=(2, 6),
@@ -102,7 +99,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
         ),
     }
 )
-"""Every distribution that can be named."""
+"""The distributions by name."""
 
 
 class UnknownTemperament(ValueError):
@@ -110,25 +107,25 @@ class UnknownTemperament(ValueError):
 
 
 def distribution(name: str) -> Distribution:
-    """Return the distribution of a name, which may end in `@` and a seed.
+    """Return the distribution of this name, which may end in `@` and a seed.
 
     Raises:
-        UnknownTemperament: There is none; the message names those that exist. Or there is no seed behind the `@`.
+        UnknownTemperament: No distribution has this name (the message lists the names), or the seed is not a number.
     """
     bare, at, seed = name.partition("@")
     if bare not in DISTRIBUTIONS:
         raise UnknownTemperament(f"no temperament is called {bare!r}; there are: {', '.join(DISTRIBUTIONS)}")
     if at and not seed.isdecimal():
-        raise UnknownTemperament(f"after the @ of {name!r} there must be a seed, such as {bare}@7")
+        raise UnknownTemperament(f"the @ in {name!r} needs a seed after it, such as {bare}@7")
     return DISTRIBUTIONS[bare]
 
 
 @dataclass(frozen=True, slots=True)
 class Temperament:
-    """What kind of researcher it is; the traits are those of `Distribution`."""
+    """The traits of one researcher, as documented in `Distribution`."""
 
     taste: Mapping[str, float]
-    """How much each method family appeals to it, always above zero."""
+    """Preference for each method family, above zero."""
     exploration: float
     restlessness: float
     imitation: int
@@ -144,7 +141,7 @@ class Temperament:
 
 
 def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Temperament:
-    """Return the temperament of one researcher of a run, drawn from its seed or from the one that the name ends in.
+    """Return the temperament of one researcher, drawn with the run's seed or with the seed in the distribution's name.
 
     Raises UnknownTemperament.
     """
@@ -154,7 +151,7 @@ def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Tem
 
     def sample_trait(trait: str) -> float:
         low, high = getattr(ranges, trait)
-        # A stream for each trait: another range for one of them leaves the others as they are.
+        # Each trait has its own stream, so that changing one range does not change the other traits.
         return float(low + (high - low) * rng(seed, agent, "temperament", trait).random())
 
     return Temperament(
@@ -171,12 +168,12 @@ _TRAITS = (
 
 
 def _taste(seed: int, space: SearchSpace, judgement: Range) -> Mapping[str, float]:
-    """Return the taste that a run's base model has: a mixture of how families stand and of noise, log-normal."""
+    """Return the taste of a run's base model: log-normal, a mixture of `FAMILY_EFFECTS` and noise."""
     families = sorted({operator.family for operator in space.operators.values()})
-    draw = rng(seed, "taste")
-    share = draw.uniform(*judgement)
-    noise = draw.standard_normal(len(families))
-    liking = (
+    generator = rng(seed, "taste")
+    share = generator.uniform(*judgement)
+    noise = generator.standard_normal(len(families))
+    log_taste = (
         share * FAMILY_EFFECTS.get(f, 0.0) + (1 - share**2) ** 0.5 * n for f, n in zip(families, noise, strict=True)
     )
-    return {family: float(np.exp(TASTE_SD * x)) for family, x in zip(families, liking, strict=True)}
+    return {family: float(np.exp(TASTE_SD * x)) for family, x in zip(families, log_taste, strict=True)}
