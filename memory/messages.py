@@ -1,4 +1,4 @@
-"""The words of a conversation: what passes between an agent and its base model, and what the run file keeps of it."""
+"""Messages between an agent and its base model, and how the run file stores them."""
 
 import json
 import re
@@ -8,18 +8,18 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 Json = Any
-"""A value that survives `json.dumps` and `json.loads` unchanged."""
+"""A value that `json.dumps` and `json.loads` preserve."""
 
 Speaker = Literal["user", "assistant"]
 
 INVALID_INPUT = "INVALID_JSON"
-"""The one argument of a tool use whose input was not JSON; its value is what the model wrote. Providers that want an
-object sent back get it like this, and the tool answers that it cannot be read.
+"""Name of the only argument of a tool call whose input was not JSON; its value is the model's text. It is sent to
+providers that require an object, and the tool returns an error.
 """
 
 
 def canonical_json(value: Json) -> str:
-    """Return the one JSON text of a value: keys sorted, no spaces, no NaN. Hashes and digests are taken over it."""
+    """Return the canonical JSON of a value, for hashes and digests: keys sorted, no spaces, ValueError on NaN."""
     return _CANONICAL_ENCODER.encode(value)
 
 
@@ -27,7 +27,7 @@ _CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ens
 
 
 def content_hash(*parts: str) -> str:
-    """Return 32 hexadecimal digits that identify the texts `parts`, in this order."""
+    """Return 32 hexadecimal digits that identify the texts `parts` in this order."""
     digest = blake2b(digest_size=16)
     for part in parts:
         encoded = part.encode()
@@ -37,7 +37,7 @@ def content_hash(*parts: str) -> str:
 
 
 def is_hash(value: object) -> bool:
-    """Tell whether a value looks like what `content_hash` returns."""
+    """Return whether a value has the form of a `content_hash`."""
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
@@ -46,42 +46,42 @@ _HASH = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Something said or thought aloud."""
+    """Text of a message."""
 
     text: str
 
     def to_json(self) -> Json:
-        """Return the block as the wire format of the Messages API has it."""
+        """Return the block in the wire format of the Messages API."""
         return {"type": "text", "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What a model thought before it spoke. Those who thought it get it back unchanged; nobody else is shown it."""
+    """A model's reasoning. It is sent back unchanged to the model that wrote it, and to no other agent."""
 
     text: str
     signature: str = ""
-    """The provider's seal, without which it takes nothing back; empty where there is none."""
+    """Signature that the provider requires with the block; empty for providers without one."""
 
     def to_json(self) -> Json:
-        """Return the block as the wire format of the Messages API has it."""
+        """Return the block in the wire format of the Messages API."""
         return {"type": "thinking", "thinking": self.text, "signature": self.signature}
 
 
 @dataclass(frozen=True, slots=True)
 class RedactedThinking:
-    """Thinking that the provider hands out encrypted."""
+    """Reasoning that the provider returns encrypted."""
 
     data: str
 
     def to_json(self) -> Json:
-        """Return the block as the wire format of the Messages API has it."""
+        """Return the block in the wire format of the Messages API."""
         return {"type": "redacted_thinking", "data": self.data}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to use a tool."""
+    """A model's request to execute a tool."""
 
     id: str
     """Unique within a conversation."""
@@ -89,13 +89,13 @@ class ToolCall:
     arguments: Mapping[str, Json]
 
     def to_json(self) -> Json:
-        """Return the block as the wire format of the Messages API has it."""
+        """Return the block in the wire format of the Messages API."""
         return {"type": "tool_use", "id": self.id, "name": self.name, "input": dict(self.arguments)}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of it."""
+    """The result of a tool call."""
 
     tool_call_id: str
     content: str
@@ -103,7 +103,7 @@ class ToolResult:
     is_error: bool = False
 
     def to_json(self) -> Json:
-        """Return the block as the wire format of the Messages API has it."""
+        """Return the block in the wire format of the Messages API."""
         block = {"type": "tool_result", "tool_use_id": self.tool_call_id, "content": self.content}
         return {**block, "is_error": True} if self.is_error else block
 
@@ -112,7 +112,7 @@ Block = Text | Thinking | RedactedThinking | ToolCall | ToolResult
 
 
 def block_from_json(data: Mapping[str, Json]) -> Block:
-    """Read back what `to_json` wrote. Raises ValueError on a block of an unknown type."""
+    """Return the block that `to_json` wrote. Raises ValueError if the type of the block is unknown."""
     match data["type"]:
         case "text":
             return Text(data["text"])
@@ -138,64 +138,64 @@ class Message:
 
     @property
     def key(self) -> str:
-        """Hash of speaker and content, under which the run file keeps the message."""
+        """Hash of speaker and content; the key of the message in the run file."""
         return self._key or self.stored()[0]
 
     def stored(self) -> tuple[str, str]:
-        """Return the message's key, and its content as the run file keeps it: a JSON list of blocks."""
+        """Return the message's key, and its content as stored in the run file: a JSON list of blocks."""
         content = canonical_json([block.to_json() for block in self.blocks])
         if not self._key:
-            # Asked for again and again as a conversation grows; a message never changes.
+            # Cached: it is read with every request of a growing conversation, and a message never changes.
             object.__setattr__(self, "_key", content_hash(self.speaker, content))
         return self._key, content
 
     @classmethod
     def read(cls, key: str, speaker: Speaker, content: str) -> "Message":
-        """Return the message that the run file keeps under a key. Raises ValueError unless it is the one it says."""
+        """Return the message stored under a key. Raises ValueError if its content does not have this hash."""
         if content_hash(speaker, content) != key:
-            raise ValueError(f"the message {key} is not what it was")
+            raise ValueError(f"the message {key} does not have this hash")
         message = cls(speaker, tuple(block_from_json(block) for block in json.loads(content)))
         object.__setattr__(message, "_key", key)
         return message
 
     @property
     def text(self) -> str:
-        """All that was said in words; thinking, tool uses and results left out."""
+        """All text blocks, joined by newlines."""
         return "\n".join(block.text for block in self.blocks if isinstance(block, Text))
 
     @property
     def thinking(self) -> str:
-        """All that was thought in words that can be read."""
+        """All readable thinking, joined by newlines."""
         return "\n".join(block.text for block in self.blocks if isinstance(block, Thinking))
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tools asked for, in order."""
+        """The tool calls, in order."""
         return tuple(block for block in self.blocks if isinstance(block, ToolCall))
 
     @property
     def tool_results(self) -> tuple[ToolResult, ...]:
-        """The results handed back, in order."""
+        """The tool results, in order."""
         return tuple(block for block in self.blocks if isinstance(block, ToolResult))
 
     def to_json(self) -> Json:
-        """Return the message as the wire format of the Messages API has it."""
+        """Return the message in the wire format of the Messages API."""
         return {"role": self.speaker, "content": [block.to_json() for block in self.blocks]}
 
 
 def message_from_json(data: Mapping[str, Json]) -> Message:
-    """Read back what `Message.to_json` wrote."""
+    """Return the message that `Message.to_json` wrote."""
     return Message(data["role"], tuple(block_from_json(block) for block in data["content"]))
 
 
 def user_message(text: str) -> Message:
-    """Return a message to the model in plain words."""
+    """Return a user message with one text block."""
     return Message("user", (Text(text),))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as a model is shown it."""
+    """A tool as presented to a model."""
 
     name: str
     description: str
@@ -204,19 +204,19 @@ class ToolSpec:
     _stored: str = field(default="", init=False, compare=False, repr=False)
 
     def stored(self) -> str:
-        """Return the one JSON text of the tool as a model is shown it."""
+        """Return the canonical JSON of the tool."""
         if not self._stored:
-            # Part of every request.
+            # Cached: it is part of every request.
             object.__setattr__(self, "_stored", canonical_json(self.to_json()))
         return self._stored
 
     def to_json(self) -> Json:
-        """Return the tool as the wire format of the Messages API has it."""
+        """Return the tool in the wire format of the Messages API."""
         return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
 
 
 def tool_from_json(data: Mapping[str, Json]) -> ToolSpec:
-    """Read back what `ToolSpec.to_json` wrote."""
+    """Return the tool that `ToolSpec.to_json` wrote."""
     return ToolSpec(data["name"], data["description"], data["input_schema"])
 
 
@@ -225,32 +225,32 @@ class Usage:
     """Tokens of one model call."""
 
     input_tokens: int = 0
-    """All that was read, from a cache or not."""
+    """Input tokens, including those read from a cache."""
     output_tokens: int = 0
-    """All that was written, thinking included."""
+    """Output tokens, including thinking."""
     cache_read_tokens: int = 0
-    """Of the input: what came from the provider's cache."""
+    """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
-    """Of the input: what was put into the provider's cache."""
+    """Input tokens written to the provider's cache."""
 
     @property
     def tokens(self) -> int:
-        """All tokens, read and written."""
+        """Input and output tokens."""
         return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one agent has been told and has said, from its system prompt on."""
+    """System prompt and messages of one agent."""
 
     system: str
     messages: tuple[Message, ...]
     head: str
-    """Hash over the whole of it, in order: two conversations are the same if and only if their heads are."""
+    """Hash of the whole conversation: two conversations are equal if and only if their heads are equal."""
 
     @classmethod
     def begin(cls, system: str) -> "Conversation":
-        """Return a conversation in which nothing has been said yet."""
+        """Return a conversation without messages."""
         return cls(system, (), content_hash(system))
 
     def then(self, *messages: Message) -> "Conversation":

@@ -1,8 +1,7 @@
-"""The tape: what a run file holds already, for a run that happens again.
+"""The tape: the events that a run file had when it was opened, for a run that is re-executed.
 
-A run is resumed, replayed or forked by letting it happen again from the start. Each event then finds its place in the
-log taken: if what stands there is the same, it has happened, if not, the two runs part. What cost something, replies of
-base models and scores of the evaluator, is found here instead of being paid for again.
+Resume, replay and fork re-execute a run from the start. Each new event is compared with the recorded event at its
+position. Model replies and evaluator scores are taken from the tape, so nothing is paid for or measured twice.
 """
 
 import sqlite3
@@ -27,9 +26,13 @@ from aarlab.memory.events import (
 
 E = TypeVar("E", bound=Event)
 
+_RecordedRow = tuple[int, int, float, str, str, str]
+"""Id, round, hours, kind, JSON and time of an event."""
+_ROWS_PER_READ = 100
+
 
 class Divergence(RuntimeError):
-    """A run that happens again is not the run that is on tape."""
+    """The re-executed run differs from the recorded one."""
 
     def __init__(
         self,
@@ -40,53 +43,54 @@ class Divergence(RuntimeError):
         actual: str | LogEntry,
         contents: Mapping[str, str] | None = None,
     ) -> None:
-        """Take what is on tape at a place, None if it ends there, and what happened there now: an event, or in words.
+        """Describe the first difference.
 
-        `contents` are the texts, and the messages as JSON, that the two events point to, by hash.
+        Args:
+            recorded: The recorded event; None if the recording ends there.
+            stream: Stream of the event.
+            ordinal: Position in the stream.
+            round: Round of the re-executed run.
+            actual: The event of the re-executed run, or a description of what it would do.
+            contents: Texts, and messages as JSON, that the two events refer to, by hash.
         """
         self.recorded, self.stream, self.ordinal, self.round = recorded, stream, ordinal, round
         self.actual, self.contents = actual, contents or {}
         recorded_kind = "nothing" if recorded is None else recorded.event.kind
         actual_kind = actual if isinstance(actual, str) else actual.event.kind
-        super().__init__(f"{stream}, round {round}, event {ordinal}: on tape {recorded_kind}, now {actual_kind}")
+        super().__init__(f"{stream}, round {round}, event {ordinal}: recorded {recorded_kind}, now {actual_kind}")
 
 
 class EndOfTape(Divergence):
-    """A run that is replayed would go on where the tape has nothing more."""
+    """A replayed run would continue after the end of the recording."""
 
     def __init__(self, stream: str, ordinal: int, round: int, actual: str | LogEntry) -> None:
-        """Take the place behind the last event of a stream, and what would happen there."""
+        """Take the position after the last recorded event, and the event or description of what would follow."""
         super().__init__(None, stream, ordinal, round, actual)
-
-
-_RecordedRow = tuple[int, int, float, str, str, str]
-"""Id, round, hours, kind, JSON and time of an event."""
-_ROWS_PER_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """What the tape holds of a call of a base model: the attempts that failed, and how it ended."""
+    """What is recorded of a model call: its failed attempts and its outcome."""
 
     failed: tuple[FailedModelCall, ...]
     outcome: ModelCall | LimitReached | Prompted | None
-    """None: the run broke off before there was an answer. What a summariser was told: the conversation was too long."""
+    """None: the run was interrupted before a reply. A summariser's prompt: the conversation was too long."""
 
 
 class Tape:
-    """The events that a file held when it was opened, for those who let them happen again."""
+    """The events that a run file had when it was opened."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Read on an open connection."""
+        """Read from an open connection."""
         self._connection = connection
         query = "SELECT stream, count(*) FROM events GROUP BY stream"
         self._length: dict[str, int] = dict(connection.execute(query).fetchall())
         self._row_cache: dict[str, tuple[int, list[_RecordedRow]]] = {}
-        """By stream, the rows around its present place, and the ordinal of the first."""
+        """By stream, the rows around the current position, and the ordinal of the first of them."""
 
     @property
     def events(self) -> int:
-        """How many events there are."""
+        """Number of events."""
         return sum(self._length.values())
 
     def length(self, stream: str) -> int:
@@ -99,12 +103,12 @@ class Tape:
         return sorted(self._length)
 
     def row(self, stream: str, ordinal: int) -> _RecordedRow | None:
-        """Return what stands at a place; None where the tape ends."""
+        """Return the row at a position; None after the end of the stream."""
         if ordinal >= self.length(stream):
             return None
         first, rows = self._row_cache.get(stream, (0, []))
         if not first <= ordinal < first + len(rows):
-            # Streams are read from their beginnings to their ends: many rows at a time cost hardly more than one.
+            # Streams are read in order, and a query for many rows costs little more than one for a single row.
             query = "SELECT id, round, hours, kind, data, at FROM events WHERE stream = ? AND ordinal >= ? "
             rows = self._connection.execute(
                 f"{query} ORDER BY ordinal LIMIT ?", (stream, ordinal, _ROWS_PER_READ)
@@ -113,7 +117,7 @@ class Tape:
         return rows[ordinal - first]
 
     def entry(self, stream: str, ordinal: int) -> LogEntry | None:
-        """Return what stands at a place; None where the tape ends."""
+        """Return the event at a position; None after the end of the stream."""
         row = self.row(stream, ordinal)
         if row is None:
             return None
@@ -121,10 +125,10 @@ class Tape:
         return LogEntry(id_, stream, ordinal, round_, hours, decode_event(kind, data), at)
 
     def call(self, stream: str, ordinal: int, round: int, role: Role) -> RecordedCall:
-        """Return the call of a base model that begins at a place.
+        """Return the model call that starts at a position.
 
         Raises:
-            Divergence: Something else happened there.
+            Divergence: Another event is recorded there.
         """
         failed: list[FailedModelCall] = []
         while (entry := self.entry(stream, ordinal + len(failed))) is not None:
@@ -140,12 +144,12 @@ class Tape:
         return RecordedCall(tuple(failed), None)
 
     def experiment(self, name: str) -> tuple[Experiment, Evaluation | None] | None:
-        """Return an experiment by its id, with its score if it has one; None if it is not on tape."""
-        found = self._experiments.get(name)
-        return None if found is None else (found, self._development.get(name))
+        """Return an experiment by its id, with its score if it has one; None if it is not recorded."""
+        experiment = self._experiments.get(name)
+        return None if experiment is None else (experiment, self._development.get(name))
 
     def score(self, subject: str, panel: Panel, worlds: int, task: str | None) -> Evaluation | None:
-        """Return the score of a method on so many worlds of a panel, or that it failed there; None if not on tape."""
+        """Return the evaluation of a method on a panel (0 worlds if the method failed); None if it is not recorded."""
         return self._scores.get((subject, panel, worlds, task)) or self._scores.get((subject, panel, 0, task))
 
     @cached_property

@@ -1,6 +1,6 @@
-"""What can be read from a run file about the team as a whole: pure functions of the event log.
+"""Measures of a team, computed from the event log of its run.
 
-`docs/measures.md` says how each adds up from the events, with queries for any SQLite browser.
+`docs/measures.md` defines each measure and gives the SQL query for it.
 """
 
 from aarlab.memory.measures.autonomy import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy

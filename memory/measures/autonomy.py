@@ -1,7 +1,6 @@
-"""Who decided: realised autonomy, and the decisions behind it.
+"""Realised autonomy: the share of decisions taken by agents.
 
-A decision counts as the agents' only if an agent took it. What the structure, a reviewer or a person decided does not
-count, and neither does what was never asked.
+Decisions by the structure, a reviewer or a person count against it. Decisions that nobody had to take are not recorded.
 """
 
 from collections import Counter
@@ -11,38 +10,35 @@ from aarlab.memory.run_reader import RunReader
 
 
 def decisions(file: RunReader) -> dict[tuple[str, str], int]:
-    """Return how many decisions of each kind each taker took: {("next_step", "agent"): 40, ...}, sorted."""
-    return dict(sorted(Counter((d.decision, d.taken_by) for _, d in _decisions(file)).items()))
+    """Return the number of decisions by kind and decider, sorted: {("next_step", "agent"): 40, ...}."""
+    entries = file.entries(Decision)
+    return dict(sorted(Counter((entry.event.decision, entry.event.taken_by) for entry in entries).items()))
 
 
 def realised_autonomy(file: RunReader) -> float | None:
-    """Return the share of the run's decisions, in [0, 1], that agents took. None if nothing was decided.
+    """Return the share of the run's decisions, in [0, 1], that agents took; None without decisions.
 
-    Every decision weighs the same, and an agent that may do so decides on its next step many times an hour: read it
-    beside `autonomy_by_kind`.
+    All decisions have the same weight. Agents that choose their next step do so many times an hour, so that this kind
+    dominates: compare `autonomy_by_kind`.
     """
-    return _share([decision.taken_by for _, decision in _decisions(file)])
+    return _share([entry.event.taken_by for entry in file.entries(Decision)])
 
 
 def autonomy_by_kind(file: RunReader) -> dict[str, float]:
-    """Return the agents' share, in [0, 1], of the decisions of each kind. Kinds of which there were none are absent."""
-    takers: dict[str, list[str]] = {}
-    for _, decision in _decisions(file):
-        takers.setdefault(decision.decision, []).append(decision.taken_by)
-    return {kind: share for kind in sorted(takers) if (share := _share(takers[kind])) is not None}
+    """Return the agents' share, in [0, 1], of the decisions of each kind. Kinds without decisions are absent."""
+    deciders: dict[str, list[str]] = {}
+    for entry in file.entries(Decision):
+        deciders.setdefault(entry.event.decision, []).append(entry.event.taken_by)
+    return {kind: share for kind in sorted(deciders) if (share := _share(deciders[kind])) is not None}
 
 
 def autonomy_by_round(file: RunReader) -> dict[int, float]:
-    """Return the agents' share, in [0, 1], of the decisions of each round; round 0 is the briefing."""
-    takers: dict[int, list[str]] = {}
-    for round_, decision in _decisions(file):
-        takers.setdefault(round_, []).append(decision.taken_by)
-    return {round_: share for round_ in sorted(takers) if (share := _share(takers[round_])) is not None}
+    """Return the agents' share, in [0, 1], of the decisions of each round; round 0 is the setup."""
+    deciders: dict[int, list[str]] = {}
+    for entry in file.entries(Decision):
+        deciders.setdefault(entry.round, []).append(entry.event.taken_by)
+    return {round_: share for round_ in sorted(deciders) if (share := _share(deciders[round_])) is not None}
 
 
-def _decisions(file: RunReader) -> list[tuple[int, Decision]]:
-    return [(entry.round, entry.event) for entry in file.entries(Decision)]
-
-
-def _share(takers: list[str]) -> float | None:
-    return takers.count("agent") / len(takers) if takers else None
+def _share(deciders: list[str]) -> float | None:
+    return deciders.count("agent") / len(deciders) if deciders else None

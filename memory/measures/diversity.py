@@ -1,4 +1,4 @@
-"""How different the things are that a team works on: the entropy of method families, with an interval."""
+"""Diversity: the entropy of the method families that a team works on, with a bootstrap interval."""
 
 import math
 from collections import Counter
@@ -13,11 +13,11 @@ from aarlab.memory.run_reader import RunReader
 from aarlab.memory.seeds import rng
 
 MIN_ACTIVE = 5
-"""A round with fewer active researchers says little about diversity and is left out (Wen et al., 2026)."""
+"""Rounds with fewer active researchers are excluded (Wen et al., 2026)."""
 CONFIDENCE_LEVEL = 0.9
 """Level of the bootstrap interval (as in Wen et al., 2026)."""
 N_RESAMPLES = 2000
-"""Number of resampled teams behind an interval."""
+"""Number of resampled teams for an interval."""
 
 Interval = tuple[float, float]
 
@@ -28,7 +28,7 @@ class RoundEntropy:
 
     round: int
     active: int
-    """Researchers who had posted a method."""
+    """Number of researchers that had posted a method."""
     bits: float
     interval: Interval
     """90 % bootstrap interval over researchers, bits."""
@@ -39,38 +39,38 @@ class Entropy:
     """Diversity of a team over its run."""
 
     bits: float
-    """Averaged over rounds."""
+    """Mean over rounds."""
     interval: Interval
-    """90 % bootstrap interval over researchers of that average, bits."""
+    """90 % bootstrap interval over researchers for the mean, bits."""
     rounds: tuple[RoundEntropy, ...]
-    """The rounds that count, in order."""
+    """The included rounds, in order."""
 
 
 def shannon_bits(labels: Iterable[str]) -> float:
-    """Return the Shannon entropy, in bits, of how often each label occurs; 0 for none or for one kind only."""
+    """Return the Shannon entropy, in bits, of the label frequencies; 0 without labels."""
     counts = Counter(labels)
     total = counts.total()
-    # Summed over sorted counts, so that the last bit does not depend on who was counted first.
+    # Sorted, so that rounding does not depend on the order of the labels.
     return math.fsum(count / total * math.log2(total / count) for count in sorted(counts.values()))
 
 
 def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entropy | None:
     """Return the Shannon entropy (bits) of method families over active researchers, per round and on average.
 
-    At the end of a round each researcher stands for the family of its latest finding that has code; whoever has posted
-    none yet is not active. Rounds go up to the last in which somebody posted a method. Those in which fewer than five
-    are active are left out, in a team of fewer than five those with fewer than two (after Wen et al., 2026, who count
-    over steps). None if no round is left.
+    At the end of a round, each researcher counts with the family of its latest finding that has code. A researcher
+    without one is not active. Rounds end with the last one in which a method was posted. Rounds with fewer than five
+    active researchers are excluded, in teams of fewer than five those with fewer than two (after Wen et al., 2026, who
+    count over steps). None if no round is left.
 
-    The intervals are 90 % percentile intervals over 2,000 teams of the same size drawn with replacement from the
-    researchers (Efron, 1979), from a stream of the run's seed, so they are the same whenever they are asked for. A team
-    drawn with replacement repeats some members and misses others, so its entropy tends to be lower: in a diverse team
-    the whole interval can lie below the estimate. It tells how much hangs on who happened to be in the team; it is no
-    interval for another seed's entropy.
+    The intervals are 90 % percentile intervals over 2,000 teams of the same size, drawn with replacement from the
+    researchers (Efron, 1979). They are seeded by the run and therefore deterministic. A resampled team repeats some
+    members and lacks others, so its entropy tends to be lower: in a diverse team the whole interval can lie below the
+    estimate. The interval shows how much the entropy depends on single researchers. It does not predict the entropy
+    under another seed.
 
     Args:
         file: The run.
-        families: Family of each finding by its id, such as the one found in its code; None: as its author declares it.
+        families: Family of each finding by its id, for example derived from its code; None: as declared by its author.
     """
     team = file.researchers()
     rounds, latest_families = _latest_families(file, team, families)
@@ -84,19 +84,21 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
         RoundEntropy(rounds[i], len(latest_families[i]), bits[k], _interval(resampled[:, k]))
         for k, i in enumerate(counted)
     )
-    return Entropy(math.fsum(bits) / len(bits), _interval(_row_means_without_nan(resampled)), per_round)
+    some_active = ~np.isnan(resampled).all(axis=1)
+    mean_interval = _interval(np.nanmean(resampled[some_active], axis=1))
+    return Entropy(math.fsum(bits) / len(bits), mean_interval, per_round)
 
 
 def entropy_bits(file: RunReader) -> float | None:
-    """Return the entropy of declared families averaged over rounds (bits), see `entropy`."""
-    measured = entropy(file)
-    return None if measured is None else measured.bits
+    """Return the entropy of declared families, mean over rounds (bits); see `entropy`."""
+    result = entropy(file)
+    return None if result is None else result.bits
 
 
 def _latest_families(
     file: RunReader, team: list[str], families: Mapping[str, str] | None
 ) -> tuple[list[int], list[dict[str, str]]]:
-    """Return the rounds, and for each the family by which each active researcher stands at its end."""
+    """Return the rounds, and for each the latest family of every active researcher."""
     posted: dict[int, dict[str, str]] = {}
     for entry in file.entries(Finding):
         if entry.event.code is not None and entry.stream in team:
@@ -111,7 +113,7 @@ def _latest_families(
 
 
 def _resample_entropies(team: list[str], latest_families: list[dict[str, str]], *, seed: int) -> NDArray[np.float64]:
-    """Return (RESAMPLES, rounds) entropies of resampled teams, NaN where none of a team is active."""
+    """Return the (N_RESAMPLES, rounds) entropies of resampled teams, NaN where no member of a team is active."""
     drawn = rng(seed, "measures", "entropy").integers(len(team), size=(N_RESAMPLES, len(team)))
     weights = np.stack([(drawn == i).sum(axis=1) for i in range(len(team))], axis=1)
     result = np.empty((N_RESAMPLES, len(latest_families)))
@@ -125,14 +127,6 @@ def _resample_entropies(team: list[str], latest_families: list[dict[str, str]], 
             terms = np.where(share > 0, -share * np.log2(share), 0.0)
         result[:, k] = np.where(total[:, 0] > 0, np.maximum(terms.sum(axis=1), 0.0), np.nan)
     return result
-
-
-def _row_means_without_nan(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each row without its NaN, for rows that have anything else."""
-    known = ~np.isnan(values)
-    some = known.any(axis=1)
-    total: NDArray[np.float64] = np.where(known, values, 0.0)[some].sum(axis=1) / known[some].sum(axis=1)
-    return total
 
 
 def _interval(values: NDArray[np.float64]) -> Interval:

@@ -1,8 +1,8 @@
-"""How fast a team got where it got: best development PGR over research time.
+"""Progress: best development PGR over research time.
 
-Development scores are what researchers steer by: means over the few worlds of a full experiment, as they were told. The
-best of many noisy scores is too good to be true, the more so the more there are (winner's curse), so these curves
-compare how teams climb; what they reached is for held-out worlds to say.
+Development scores are the scores that researchers see: means over the few worlds of a full experiment. The best of many
+noisy scores is biased upwards (winner's curse). Use these curves to compare the speed of progress, and held-out scores
+to compare what was reached.
 """
 
 import math
@@ -14,24 +14,23 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(frozen=True, slots=True)
 class DevelopmentPgr:
-    """Best development PGR of a team at points of its budget. None: nothing had been scored in full by then."""
+    """Best development PGR of a team at points of its budget; None if no full experiment had been scored by then."""
 
     quarter: float | None
-    """When a quarter of the budget of research hours was used."""
+    """At a quarter of the budget of research hours."""
     half: float | None
+    """At half of the budget."""
     whole: float | None
     """At the end."""
     mean: float
-    """Area under the curve over the budget, divided by the budget: the mean over time of the best so far. Until
-    something beats it, the weak teacher stands with a PGR of 0.
-    """
+    """Mean over the budget of the best PGR so far, which starts at 0, the PGR of the weak teacher."""
 
 
 def frontier(file: RunReader) -> list[tuple[float, float]]:
-    """Return the best development PGR so far over cumulative team hours: one pair for each improvement, in order.
+    """Return pairs of team hours and best development PGR so far, one for each improvement, in order.
 
-    Researchers work side by side, so the team has used as many hours as one researcher times the size of the team.
-    Only full experiments count.
+    Team hours are the hours of one researcher times the size of the team, because researchers work concurrently. Only
+    full experiments count.
     """
     team = len(file.researchers())
     return [(round(team * hours, 6), pgr) for hours, pgr in _improvements(file)]
@@ -40,8 +39,8 @@ def frontier(file: RunReader) -> list[tuple[float, float]]:
 def development_pgr(file: RunReader) -> DevelopmentPgr:
     """Return the best development PGR at a quarter, half and all of the budget, and its mean over the budget.
 
-    The budget is what the scenario gives each researcher (`budget.hours`), also where a run was stopped before its end.
-    Only full experiments count, from the hour at which they were done.
+    The budget is that of one researcher (`budget.hours`), even if the run was stopped early. Only full experiments
+    count, from the hour at which they finished.
     """
     budget = float(file.info().scenario["budget"]["hours"])
     steps = _improvements(file)
@@ -52,7 +51,7 @@ def development_pgr(file: RunReader) -> DevelopmentPgr:
 
 
 def _improvements(file: RunReader) -> list[tuple[float, float]]:
-    """Return research hour and PGR of each full experiment that was better than all before."""
+    """Return research hour and PGR of each full experiment that was better than all before it."""
     scored = sorted(
         (entry.hours, -entry.event.pgr)
         for entry in file.by_research_hours(Experiment)
