@@ -1,4 +1,4 @@
-"""The idea board: who sees what and when, and in which order."""
+"""The idea board: visibility, order, search, edges, leaderboard."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from aarlab.memory.run_writer import RunWriter
 
 
 class Team:
-    """Researchers who post on a board that is kept in a run file."""
+    """Researchers that post on the board of a run file."""
 
     def __init__(self, file: RunWriter) -> None:
         self.file = file
@@ -20,7 +20,7 @@ class Team:
         self, finding: str, *, round: int = 1, title: str = "An idea", body: str = "", type: FindingType = "hypothesis",
         fidelity: Fidelity | None = None, pgr: float | None = None,
     ) -> str:  # fmt: skip
-        """Post a finding in its author's name: `r1.f1` is r1's first."""
+        """Post a finding by the author in its id: `r1.f1` is the first of r1."""
         author = finding.split(".")[0]
         event = Finding(finding, author, type, title, body, "other", None, None, fidelity, pgr, None)
         self.file.append(author, event, round=round, hours=0.5)
@@ -95,8 +95,8 @@ def test_search_ranks_rare_words_higher(team: Team) -> None:
     team.post("r1.f1", title="Filter labels")
     team.post("r1.f2", title="Smooth labels")
     team.post("r1.f3", title="Coherence of clusters")
-    found = team.board.search("coherence labels", visible_to="r1")
-    assert [post.finding.id for post in found] == ["r1.f3", "r1.f1", "r1.f2"]
+    posts = team.board.search("coherence labels", visible_to="r1")
+    assert [post.finding.id for post in posts] == ["r1.f3", "r1.f1", "r1.f2"]
 
 
 def test_search_covers_title_body_family_and_ignores_case(team: Team) -> None:

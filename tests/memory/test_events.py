@@ -1,4 +1,4 @@
-"""Events: each can be written, read back, and looked at by the names of its fields."""
+"""Events: log round trip, SQL views and registration."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, Experiment
 from aarlab.memory.run_writer import RunWriter
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-# What SQLite, too, calls an integer.
+# The integers of SQLite.
 counts = st.integers(-(2**63), 2**63 - 1)
 st.register_type_strategy(float, numbers)
 st.register_type_strategy(int, counts)
@@ -34,7 +34,7 @@ events = st.one_of([events_of(kind) for kind in EVENT_CLASS_BY_KIND.values()])
 
 @pytest.fixture(scope="module")
 def log() -> Iterator[RunWriter]:
-    """A run file that all examples are written into, one after the other."""
+    """Yield one run file for all examples."""
     with (
         tempfile.TemporaryDirectory() as folder,
         RunWriter.create(Path(folder) / "run.db", run_id="run", version="0.1.0", seed=7, scenario={}) as file,
@@ -52,7 +52,7 @@ def test_event_round_trips_through_the_log(log: RunWriter, event: Event) -> None
 
 
 def example(kind: type[Event]) -> Event:
-    """Return one event of a kind, its fields as different from one another as their types allow."""
+    """Return an event of a kind, with different values in its fields where their types allow it."""
     return kind(*(sample(position, field) for position, field in enumerate(dataclasses.fields(kind))))
 
 
@@ -64,7 +64,7 @@ def sample(position: int, field: "dataclasses.Field[Any]") -> object:
 
 
 def shown(value: object) -> object:
-    """Return a field's value as a view shows it: a list as JSON; true and false as 1 and 0, their equals in Python."""
+    """Return a field's value as a view shows it: lists as JSON. (True and False equal 1 and 0.)"""
     return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, list) else value
 
 

@@ -1,4 +1,4 @@
-"""What passes between an agent and its base model: blocks, messages, conversations and their hashes."""
+"""Blocks, messages, conversations and their hashes."""
 
 import json
 
@@ -35,7 +35,7 @@ blocks = (
 )
 messages = st.builds(Message, st.sampled_from(["user", "assistant"]), st.lists(blocks, max_size=3).map(tuple))
 
-# Few words, so that two conversations drawn independently are often the same.
+# Few words, so that two independently drawn conversations are often equal.
 words = st.sampled_from(["", "a", "b", "ab"])
 short_blocks = (
     st.builds(Text, words)
@@ -49,8 +49,8 @@ conversations = st.tuples(words, st.lists(short_messages, max_size=2))
 
 
 def conversation(parts: tuple[str, list[Message]]) -> Conversation:
-    system, said = parts
-    return Conversation.begin(system).then(*said)
+    system, messages = parts
+    return Conversation.begin(system).then(*messages)
 
 
 @given(messages)
@@ -81,7 +81,7 @@ def test_appending_messages_is_associative(parts: tuple[str, list[Message]], mor
 def test_extending_a_conversation_does_not_change_the_original() -> None:
     before = Conversation.begin("You are a researcher.").then(user_message("Begin."))
     head = before.head
-    before.then(user_message("Go on."))
+    before.then(user_message("Continue."))
     assert before.messages == (user_message("Begin."),)
     assert before.head == head
 

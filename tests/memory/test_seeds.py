@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aarlab.memory.seeds import rng, seed_of
 
-# Besides any text, what a boundary between names looks like inside.
+# Any text, and texts that look like a boundary between names.
 texts = st.text() | st.lists(st.sampled_from(["\x1f", "str:", "int:", "1"]), max_size=6).map("".join)
 names = st.lists(st.integers(0, 3) | st.integers() | texts, min_size=1, max_size=4)
 

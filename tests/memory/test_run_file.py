@@ -1,4 +1,4 @@
-"""The run file: an append-only log, a store of what it points to, and a digest that tells equal runs."""
+"""The run file: append-only event log, content store, digest, and schema."""
 
 import dataclasses
 import sqlite3
@@ -35,7 +35,7 @@ DECISION = Decision("next_step", "run_experiment", "agent")
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    """Make further run files, by name."""
+    """Return a function that creates further run files, by name."""
     files: list[RunWriter] = []
 
     def make(name: str | None = None, *, seed: int = 7) -> RunWriter:
@@ -55,13 +55,13 @@ def write(file: RunWriter, *entries: tuple[str, Event]) -> RunWriter:
 
 
 def sql(file: RunWriter, *statements: str) -> list[tuple[object, ...]]:
-    """Run statements on the file from outside and return the rows of the last."""
+    """Run SQL statements on another connection and return the rows of the last one."""
     with closing(sqlite3.connect(file.path)) as connection, connection:
         rows = [connection.execute(statement).fetchall() for statement in statements]
     return rows[-1]
 
 
-# -- what is written stays ------------------------------------------------------------------------------------------
+# -- event log ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_messages_and_texts_are_stored_once(file: RunWriter) -> None:
 
 
 def test_message_hash_depends_on_speaker(file: RunWriter) -> None:
-    said = (Text("Begin."),)
-    assert file.store_message(Message("user", said)) != file.store_message(Message("assistant", said))
+    blocks = (Text("Begin."),)
+    assert file.store_message(Message("user", blocks)) != file.store_message(Message("assistant", blocks))
 
 
 def test_stored_message_round_trips(file: RunWriter) -> None:
@@ -156,7 +156,7 @@ def test_missing_content_error_names_the_hash(file: RunWriter) -> None:
         file.text("beef")
 
 
-# -- the run's own row ----------------------------------------------------------------------------------------------
+# -- table runs -----------------------------------------------------------------------------------------------------
 
 
 def test_status_is_running_until_finish(file: RunWriter) -> None:
@@ -181,15 +181,15 @@ streams = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, st.data())
 def test_digest_ignores_interleaving_of_streams(
     make: Make, streams: dict[str, list[NotebookEntry]], data: st.DataObject
 ) -> None:
     in_order = [(name, event) for name, events in streams.items() for event in events]
-    turns = data.draw(st.permutations([name for name, _ in in_order]))
-    waiting = {name: iter(events) for name, events in streams.items()}
-    interleaved = [(name, next(waiting[name])) for name in turns]
+    order = data.draw(st.permutations([name for name, _ in in_order]))
+    remaining = {name: iter(events) for name, events in streams.items()}
+    interleaved = [(name, next(remaining[name])) for name in order]
     assert write(make(), *interleaved).digest() == write(make(), *in_order).digest()
 
 
@@ -200,18 +200,18 @@ def test_digest_depends_on_order_within_stream(make: Make) -> None:
 
 
 def test_digest_ignores_wall_clock_and_run_id(make: Make) -> None:
-    then, now = (write(make(), ("r1", DECISION)) for _ in range(2))
-    sql(then, "DROP TRIGGER events_reject_updates", "UPDATE events SET at = '1970-01-01T00:00:00.000+00:00'")
-    now.finish("done", {"wall_clock_s": 12.5})
-    assert next(then.entries()).at.startswith("1970")
-    assert then.info().run_id != now.info().run_id
-    assert then.digest() == now.digest()
+    older, newer = (write(make(), ("r1", DECISION)) for _ in range(2))
+    sql(older, "DROP TRIGGER events_reject_updates", "UPDATE events SET at = '1970-01-01T00:00:00.000+00:00'")
+    newer.finish("done", {"wall_clock_s": 12.5})
+    assert next(older.entries()).at.startswith("1970")
+    assert older.info().run_id != newer.info().run_id
+    assert older.digest() == newer.digest()
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Experiment)])
 def test_digest_depends_on_every_event_field(make: Make, field: str) -> None:
-    something_else: Any = "something else"
-    changed = dataclasses.replace(EXPERIMENT, **{field: something_else})
+    other_value: Any = "another value"
+    changed = dataclasses.replace(EXPERIMENT, **{field: other_value})
     assert write(make(), ("r1", changed)).digest() != write(make(), ("r1", EXPERIMENT)).digest()
 
 
@@ -231,7 +231,7 @@ def test_digest_depends_on_event_position(make: Make, stream: str, event: Event,
     assert moved.digest() != write(make(), ("r1", DECISION)).digest()
 
 
-# -- opening for reading --------------------------------------------------------------------------------------------
+# -- reading and schema ---------------------------------------------------------------------------------------------
 
 
 def test_run_can_be_read_while_written(file: RunWriter) -> None:
@@ -243,7 +243,7 @@ def test_run_can_be_read_while_written(file: RunWriter) -> None:
         assert reader.info().status == "running"
 
 
-def test_a_reader_cannot_write(file: RunWriter) -> None:
+def test_reader_connection_is_read_only(file: RunWriter) -> None:
     with RunReader.open(file.path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader._connection.execute("INSERT INTO texts VALUES ('hash', 'text')")
 
