@@ -1,4 +1,4 @@
-"""What a task is like: how large its gap is, and how long an experiment on it takes here."""
+"""Measuring tasks: the gap to recover, and the time of an experiment on this machine."""
 
 import asyncio
 import time
@@ -15,28 +15,28 @@ from aarlab.tools.sandbox import Sandbox, SandboxMode
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A task as a few of its worlds show it."""
+    """Measurements of a task on a few worlds."""
 
     weak_acc: MeanWithSE
     strong_acc: MeanWithSE
     experiment_ms: float
-    """Milliseconds on the clock for a full experiment with vanilla training, on all cores: worlds, runs, scores, and
-    the runs with shuffled labels.
+    """Wall-clock time in milliseconds of a full experiment with vanilla training, on all cores. It includes drawing the
+    worlds and the runs with shuffled labels.
     """
 
     @property
     def gap(self) -> float:
-        """What is to be recovered: how far the strong accuracy is above the weak teacher, in accuracy."""
+        """Strong accuracy minus weak accuracy."""
         return self.strong_acc.mean - self.weak_acc.mean
 
 
-def survey(
+def measure_tasks(
     tasks: Sequence[Task], *, worlds: int, progress: Progress, sandbox: SandboxMode
 ) -> dict[str, CatalogueEntry]:
-    """Return how tasks are, by name, after a full experiment of `worlds` worlds on each.
+    """Return measurements of the tasks, by name, from a full experiment of `worlds` worlds on each.
 
     Raises:
-        SandboxUnavailable: There is no such sandbox to do an experiment in.
+        SandboxUnavailable: This machine cannot run the sandbox.
     """
     entries = {}
     with Sandbox(sandbox) as box:

@@ -1,4 +1,4 @@
-"""`aarlab tasks`: what there is to research."""
+"""`aarlab tasks`: list, show and measure tasks."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -50,10 +50,12 @@ def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
     console = stdout_console()
     console.print(_table(chosen, entries) if name is None else _task_details(chosen[0], entries.get(chosen[0].name)))
     prices = ", ".join(f"{fidelity} {price:g}" for fidelity, price in hours.items())
-    console.print(f"The experiment: a full one, vanilla training on {worlds} worlds, timed on this machine.")
-    console.print(f"In a run, experiments take research hours by their fidelity: {prices}.")
+    console.print(
+        f"experiment: wall-clock time of a full experiment, vanilla training on {worlds} worlds, on this machine."
+    )
+    console.print(f"Research hours of an experiment in a run, by fidelity: {prices}.")
     if name is None:
-        console.print("See one in full with [bold]aarlab tasks TASK[/], choose it with [bold]--set task=TASK[/].")
+        console.print("Show one task with [bold]aarlab tasks TASK[/]; choose it with [bold]--set task=TASK[/].")
     else:
         console.print("Set a parameter with [bold]--set task.parameters.PARAMETER=VALUE[/].")
 
@@ -79,25 +81,25 @@ def _chosen(name: str | None) -> "list[SeededTask]":
 def _measured_tasks(chosen: "Sequence[SeededTask]", worlds: int, sandbox: SandboxMode) -> "dict[str, CatalogueEntry]":
     """Return the measurements of the tasks by name; if no experiment can run, print why and return none."""
     from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.cli.task_catalogue import survey
+    from aarlab.cli.task_catalogue import measure_tasks
     from aarlab.tools.sandbox import SandboxUnavailable
 
     try:
         with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
-            return survey(chosen, worlds=worlds, progress=progress_bar, sandbox=sandbox)
+            return measure_tasks(chosen, worlds=worlds, progress=progress_bar, sandbox=sandbox)
     except SandboxUnavailable as error:
-        click.echo(f"Nothing was measured: {error}", err=True)
+        click.echo(f"The tasks were not measured: {error}", err=True)
         return {}
 
 
-def _task_json(task: "SeededTask", survey: "CatalogueEntry | None") -> dict[str, Any]:
+def _task_json(task: "SeededTask", entry: "CatalogueEntry | None") -> dict[str, Any]:
     measured: dict[str, Any] = dict.fromkeys(("weak_acc", "strong_acc", "gap", "experiment_ms"))
-    if survey is not None:
+    if entry is not None:
         measured = {
-            "weak_acc": _mean(survey.weak_acc),
-            "strong_acc": _mean(survey.strong_acc),
-            "gap": round(survey.gap, 4),
-            "experiment_ms": round(survey.experiment_ms),
+            "weak_acc": _mean(entry.weak_acc),
+            "strong_acc": _mean(entry.strong_acc),
+            "gap": round(entry.gap, 4),
+            "experiment_ms": round(entry.experiment_ms),
         }
     described = {
         "name": task.name,
@@ -115,13 +117,13 @@ def _mean(mean: "MeanWithSE") -> dict[str, float]:
     return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 
-def _figures(survey: "CatalogueEntry | None") -> dict[str, str]:
-    """Return what was measured, in words, by what it is."""
-    if survey is None:
+def _figures(entry: "CatalogueEntry | None") -> dict[str, str]:
+    """Return the measurements as text, by heading."""
+    if entry is None:
         return dict.fromkeys(("weak", "strong", "gap", "experiment"), "–")
-    weak, strong = (f"{mean.mean:.3f} ± {mean.se:.3f}" for mean in (survey.weak_acc, survey.strong_acc))
-    cost = f"{survey.experiment_ms:.0f} ms"
-    return {"weak": weak, "strong": strong, "gap": f"{survey.gap:.3f}", "experiment": cost}
+    weak, strong = (f"{mean.mean:.3f} ± {mean.se:.3f}" for mean in (entry.weak_acc, entry.strong_acc))
+    cost = f"{entry.experiment_ms:.0f} ms"
+    return {"weak": weak, "strong": strong, "gap": f"{entry.gap:.3f}", "experiment": cost}
 
 
 def _table(chosen: "Sequence[SeededTask]", entries: "Mapping[str, CatalogueEntry]") -> "RenderableType":
@@ -154,7 +156,7 @@ def _parameters(task: "SeededTask") -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _task_details(task: "SeededTask", survey: "CatalogueEntry | None") -> "RenderableType":
+def _task_details(task: "SeededTask", entry: "CatalogueEntry | None") -> "RenderableType":
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -162,7 +164,7 @@ def _task_details(task: "SeededTask", survey: "CatalogueEntry | None") -> "Rende
 
     figures = Table.grid(padding=(0, 2))
     figures.add_column(style="dim")
-    for what, figure in _figures(survey).items():
+    for what, figure in _figures(entry).items():
         figures.add_row(what, figure)
     parameters = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
     parameters.add_column("parameter", style="bold cyan", no_wrap=True)
