@@ -1,4 +1,4 @@
-"""The method files that ship with the laboratory."""
+"""The baselines that ship with aarlab."""
 
 import ast
 
@@ -10,7 +10,7 @@ from aarlab.scenarios.task import SMOKE
 from aarlab.scenarios.task_registry import make_task
 
 BASELINES = load()
-each = pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
+every_baseline = pytest.mark.parametrize("baseline", BASELINES.values(), ids=lambda baseline: baseline.name)
 
 
 def test_published_baselines_exist() -> None:
@@ -35,14 +35,14 @@ def test_baselines_come_from_every_family() -> None:
     assert {baseline.family for baseline in BASELINES.values()} == set(tk.FAMILIES)
 
 
-@each
+@every_baseline
 def test_a_baseline_is_a_method_file(baseline: Baseline) -> None:
     functions = [node.name for node in ast.parse(baseline.code).body if isinstance(node, ast.FunctionDef)]
     assert functions == ["method"]
     assert baseline.title.endswith(".")
 
 
-@each
+@every_baseline
 def test_baseline_predictions_can_be_scored(baseline: Baseline) -> None:
     world = make_task("code").world(0, size=SMOKE)
     namespace: dict[str, object] = {}

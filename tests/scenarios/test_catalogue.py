@@ -1,4 +1,4 @@
-"""The catalogue that researchers and their stand-ins read."""
+"""The catalogue of operators."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ def test_defaults_are_in_range(entry: dict[str, Any]) -> None:
     ],
 )
 def test_invalid_setting_types_are_rejected(make: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - each has words of its own
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages differ
         make()
 
 

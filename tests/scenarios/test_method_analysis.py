@@ -1,4 +1,4 @@
-"""What a method's code is made of: read from the code, whatever its author calls things."""
+"""Static analysis of a method's code."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SPACE = SearchSpace(toolkit.catalogue())
 RECIPES: st.SearchStrategy[Recipe] = st.lists(st.sampled_from(SPACE.names).map(RecipeStep), max_size=6).map(tuple)
 
 IMPORT_STYLES = {
-    "the toolkit under another name": """
+    "the toolkit under an alias": """
         from aarlab.scenarios import toolkit as anything
         s = anything.harden(anything.start(world))
         s = anything.knn_propagate(s, k=5)
@@ -26,7 +26,7 @@ IMPORT_STYLES = {
         s = aarlab.scenarios.toolkit.harden(s)
         s = aarlab.scenarios.toolkit.knn_propagate(s)
     """,
-    "the full name under another": """
+    "the full name under an alias": """
         import aarlab.scenarios.toolkit as t
         s = t.knn_propagate(t.harden(s))
     """,
@@ -34,7 +34,7 @@ IMPORT_STYLES = {
         from aarlab.scenarios.toolkit import harden as h, knn_propagate
         s = knn_propagate(h(s))
     """,
-    "from where they are defined": """
+    "from the defining module": """
         from aarlab.scenarios.toolkit.weak_labels import harden
         from aarlab.scenarios.toolkit import unsupervised
         s = harden(s)
@@ -49,7 +49,7 @@ IMPORT_STYLES = {
             from aarlab.scenarios import toolkit
             return toolkit.finish(toolkit.knn_propagate(toolkit.harden(toolkit.start(world))))
     """,
-    "handed on instead of called": """
+    "passed instead of called": """
         from functools import partial
         from aarlab.scenarios import toolkit as tk
         for step in (tk.harden, partial(tk.knn_propagate, k=3)):
@@ -72,7 +72,7 @@ def test_operators_are_found_under_any_import_name(code: str) -> None:
         "from aarlab.scenarios import toolkit as tk\n# tk.harden(s)\nx = 'tk.harden(s)'\ntk.fit(s)",
         "from aarlab.scenarios import toolkit as tk\ntk.harden = None",
     ],
-    ids=["never imported", "another toolkit", "one's own function", "only spoken of", "assigned to"],
+    ids=["never imported", "another toolkit", "own function", "only mentioned", "assigned to"],
 )
 def test_other_names_are_not_operators(code: str) -> None:
     assert operators_in(code) == ()
@@ -102,8 +102,8 @@ def test_analysis_agrees_with_simulated_researchers(recipe: Recipe) -> None:
 def test_operators_of_every_baseline_are_found() -> None:
     pipelines = {name: b for name, b in baselines.load().items() if "tk.start(" in b.code}
     assert len(pipelines) > 10
-    blind = {name for name, baseline in pipelines.items() if not operators_in(baseline.code)}
-    assert blind == {"vanilla_soft"}, "it takes the weak labels as they are"
+    without_operators = {name for name, baseline in pipelines.items() if not operators_in(baseline.code)}
+    assert without_operators == {"vanilla_soft"}, "it uses the weak labels unchanged"
 
 
 def test_complexity_ignores_comments_and_layout() -> None:
@@ -115,7 +115,7 @@ from aarlab.scenarios import (
 
 # Harden.
 def method(w):
-    """Do it."""
+    """Return predictions."""
 
     return tk.finish(
         tk.harden(tk.start(w))

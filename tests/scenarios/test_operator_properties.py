@@ -1,4 +1,4 @@
-"""What holds for every operator, whatever its settings and whatever came before."""
+"""Properties of every operator, for all settings and positions in a pipeline."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -123,10 +123,10 @@ def test_pipeline_is_deterministic(pipeline: list[Step]) -> None:
 @settings(max_examples=20, deadline=None)
 @given(any_step)
 def test_operator_does_not_modify_its_argument(step: Step) -> None:
-    before, untouched = (tk.start(smoke_inputs()) for _ in range(2))
+    before, unmodified = (tk.start(smoke_inputs()) for _ in range(2))
     operator(step[0])(before, **step[1])
     for field in ("features", "test_features", "targets", "weights", "weak_labels"):
-        assert np.array_equal(getattr(before, field), getattr(untouched, field))
+        assert np.array_equal(getattr(before, field), getattr(unmodified, field))
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))

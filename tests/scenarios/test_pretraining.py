@@ -1,4 +1,4 @@
-"""What students are pretrained with: the cache, the network, the Poisson sampler."""
+"""Pretraining: the weight cache, the network, the Poisson sampler."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,8 @@ from aarlab.scenarios.tasks.poisson import poisson_counts
 from aarlab.scenarios.tasks.weight_cache import cached
 
 
-class Maker:
-    """Makes an array and counts how often it was asked to."""
+class CountingMaker:
+    """Makes an array and counts its calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -34,24 +34,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_cache_is_read_from_memory_then_disk(folder: Path) -> None:
-    make = Maker()
+    make = CountingMaker()
     for _ in range(2):
         assert cached("toy", {"width": 3}, make)["numbers"].tolist() == [0, 1, 2, 3, 4]
         cached("toy", {"width": 3}, make)
         weight_cache.clear_memory()
     assert make.calls == 1
-    assert len(list(folder.iterdir())) == 1, "drafts are left behind"
+    assert len(list(folder.iterdir())) == 1, "a temporary file remains"
 
 
 def test_cache_key_includes_parameters(folder: Path) -> None:
-    make = Maker()
+    make = CountingMaker()
     for width in (3, 4):
         cached("toy", {"width": width}, make)
     assert make.calls == 2
 
 
 def test_pretraining_is_bitwise_independent_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    weights = []
     for threads in (1, 2):
         monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / str(threads)))
         with threadpool_limits(threads):
@@ -59,13 +59,13 @@ def test_pretraining_is_bitwise_independent_of_threads(tmp_path: Path, monkeypat
         weight_cache.clear_memory()
         (path,) = (tmp_path / str(threads)).iterdir()
         with np.load(path) as file:
-            made.append({name: file[name].tobytes() for name in file.files})
-    assert made[0] == made[1]
+            weights.append({name: file[name].tobytes() for name in file.files})
+    assert weights[0] == weights[1]
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", None], ids=["empty", "garbage", "cut short"])
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", None], ids=["empty", "garbage", "truncated"])
 def test_damaged_cache_file_is_rebuilt(folder: Path, damage: bytes | None) -> None:
-    make = Maker()
+    make = CountingMaker()
     cached("toy", {"width": 3}, make)
     (file,) = folder.iterdir()
     file.write_bytes(file.read_bytes()[:-30] if damage is None else damage)
@@ -74,11 +74,11 @@ def test_damaged_cache_file_is_rebuilt(folder: Path, damage: bytes | None) -> No
     assert make.calls == 2
     weight_cache.clear_memory()
     cached("toy", {"width": 3}, make)
-    assert make.calls == 2, "the file was not repaired"
+    assert make.calls == 2, "the file was not replaced"
 
 
 def test_cache_does_not_load_pickles(folder: Path) -> None:
-    make = Maker()
+    make = CountingMaker()
     cached("toy", {"width": 3}, make)
     (file,) = folder.iterdir()
     np.savez(file, numbers=np.array([{"a": 1}], dtype=object))
@@ -87,9 +87,9 @@ def test_cache_does_not_load_pickles(folder: Path) -> None:
 
 
 def test_unwritable_cache_folder_is_tolerated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "file" / "cache"))
-    make = Maker()
+    make = CountingMaker()
     for _ in range(2):
         assert cached("toy", {"width": 3}, make)["numbers"].tolist() == [0, 1, 2, 3, 4]
     assert make.calls == 1
@@ -109,15 +109,15 @@ def test_network_learns_xor() -> None:
 def test_network_round_trips_through_arrays() -> None:
     network = Network.random((3, 5, 4), np.random.default_rng(1))
     inputs = np.ones((2, 3), dtype=np.float32)
-    again = Network.of_arrays(network.arrays())
-    assert np.array_equal(network.activations(inputs)[-1], again.activations(inputs)[-1])
+    loaded = Network.of_arrays(network.arrays())
+    assert np.array_equal(network.activations(inputs)[-1], loaded.activations(inputs)[-1])
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.7, 6.0, 40.0])
 def test_poisson_counts_match_scipy(rate: float) -> None:
     counts = poisson_counts(np.full(200_000, rate, dtype=np.float32), np.random.default_rng(2))
     largest = int(poisson.ppf(0.999, rate))
-    seen = np.bincount(counts, minlength=largest + 1)[: largest + 1] / counts.size
+    observed = np.bincount(counts, minlength=largest + 1)[: largest + 1] / counts.size
     expected = poisson.pmf(np.arange(largest + 1), rate)
-    assert np.abs(seen - expected).max() < 5 * np.sqrt(0.25 / counts.size)
+    assert np.abs(observed - expected).max() < 5 * np.sqrt(0.25 / counts.size)
     assert counts.max() < 100

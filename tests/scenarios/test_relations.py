@@ -1,4 +1,4 @@
-"""Projecting targets on what is known about pairs."""
+"""Projection of targets on known relations."""
 
 import numpy as np
 import pytest

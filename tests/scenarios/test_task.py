@@ -1,4 +1,4 @@
-"""PGR, scores and sizes."""
+"""PGR, scores and world sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws that every task keeps."""
+"""Properties of every built-in task."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +16,8 @@ both_variants = pytest.mark.parametrize("shifted", [False, True], ids=["standard
 
 
 def arrays(world: World) -> list[FloatArray]:
-    seen = world.inputs
-    return [seen.features, seen.weak_labels, seen.test_features, seen.relations.astype(np.float64)]
+    inputs = world.inputs
+    return [inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations.astype(np.float64)]
 
 
 def equal(one: World, other: World) -> bool:
@@ -28,7 +28,7 @@ def equal(one: World, other: World) -> bool:
 
 @every_task
 @both_variants
-def test_the_same_seed_gives_the_same_world(name: str, shifted: bool) -> None:
+def test_same_seed_gives_the_same_world(name: str, shifted: bool) -> None:
     worlds = [make_task(name).world(2**127 + 5, size=SMOKE, shifted=shifted) for _ in range(2)]
     assert equal(*worlds)
 
@@ -61,12 +61,14 @@ def test_seed_must_be_a_128_bit_unsigned_integer(name: str, seed: int) -> None:
 def test_inputs_do_not_contain_labels(name: str, shifted: bool) -> None:
     for seed in range(3):
         world = make_task(name).world(seed, size=PILOT, shifted=shifted)
-        seen, labels, test_labels = world.inputs, world._unlabelled_labels, world._test_labels
-        assert abs(np.corrcoef(seen.weak_labels, labels)[0, 1]) < 0.99
-        for features, truth in ((seen.features, labels), (seen.test_features, test_labels)):
+        inputs, labels, test_labels = world.inputs, world._unlabelled_labels, world._test_labels
+        assert abs(np.corrcoef(inputs.weak_labels, labels)[0, 1]) < 0.99
+        for features, truth in ((inputs.features, labels), (inputs.test_features, test_labels)):
             for column in features.T:
                 assert abs(np.corrcoef(column, truth)[0, 1]) < 0.99
-        assert abs(np.corrcoef(np.arange(len(test_labels)), test_labels)[0, 1]) < 0.3, "the order of items tells"
+        assert abs(np.corrcoef(np.arange(len(test_labels)), test_labels)[0, 1]) < 0.3, (
+            "the order of the items reveals labels"
+        )
 
 
 @every_task
@@ -94,12 +96,12 @@ def test_relations_hold_for_true_labels(name: str, shifted: bool) -> None:
 @pytest.mark.parametrize("size", [SMOKE, PILOT, FULL, WorldSize(unlabelled=201, test=77)], ids=str)
 def test_world_has_the_requested_size(name: str, shifted: bool, size: WorldSize) -> None:
     world = make_task(name).world(0, size=size, shifted=shifted)
-    seen = world.inputs
-    wanted = size.unlabelled or int(make_task(name).parameters["unlabelled"])
-    assert wanted - 1 <= len(seen.features) <= wanted
-    assert seen.weak_labels.shape == (len(seen.features),) == world._unlabelled_labels.shape
-    assert len(seen.test_features) == (917 if name == "digits" and size is FULL else size.test)
-    assert ((seen.weak_labels >= 0) & (seen.weak_labels <= 1)).all()
+    inputs = world.inputs
+    expected = size.unlabelled or int(make_task(name).parameters["unlabelled"])
+    assert expected - 1 <= len(inputs.features) <= expected
+    assert inputs.weak_labels.shape == (len(inputs.features),) == world._unlabelled_labels.shape
+    assert len(inputs.test_features) == (917 if name == "digits" and size is FULL else size.test)
+    assert ((inputs.weak_labels >= 0) & (inputs.weak_labels <= 1)).all()
     assert all(np.isfinite(array).all() for array in arrays(world))
 
 
@@ -163,7 +165,7 @@ def test_length_bias_changes_weak_acc() -> None:
 
 
 def items(rng: np.random.Generator, *, reliability: float) -> Items:
-    """Items of which the first feature is the label, and a teacher who is right with the given probability."""
+    """Return items with the label as first feature, and a teacher that is right with the given probability."""
     labels = rng.integers(0, 2, 400)
     features = np.column_stack([labels, rng.normal(size=(400, 2))]).astype(np.float64)
     weak = np.where(rng.random(400) < reliability, labels, 1 - labels).astype(np.float64)
