@@ -1,17 +1,17 @@
-# An ablation from Python, in cells: open it as a notebook (VS Code, Jupyter with jupytext) or run it as it is.
+# An ablation in Python, in cells: open this file as a notebook (VS Code, Jupyter with jupytext) or run it as a script.
 
 # %% [markdown]
-# # Does a fixed workflow hurt?
+# # Does a fixed workflow lower PGR?
 #
-# Two arms, two seeds, teams of two for two hours: enough to see how it goes, far too little to learn anything. The
-# researchers are simulated, so whatever comes out is about a search policy and not about a language model.
+# Two arms, two seeds, teams of two for two hours: enough for an example, too few runs for a conclusion. The researchers
+# are simulated, so the result is about a search policy and not about a language model.
 
 # %%
 from aarlab import Ablation, ablate
 
 ablation = Ablation(
     name="workflow",
-    question="Does a fixed workflow hurt?",
+    question="Does a fixed workflow lower PGR?",
     scenario={
         "team": {"researchers": 2},
         "budget": {"hours": 2, "round_hours": 1},
@@ -21,28 +21,28 @@ ablation = Ablation(
             "shifted_worlds": 0, "transfer_worlds": 0,
         },
     },
-    arms={"free": {"structure": "autonomous"}, "staged": {"structure": "staged"}},
+    arms={"autonomous": {"structure": "autonomous"}, "staged": {"structure": "staged"}},
     seeds=2,
     controls=False,
 )  # fmt: skip
 results = ablate(ablation, out="workflow", sandbox="strict", progress=False)
 
 # %% [markdown]
-# What has been run is kept: the same cell again takes no time. `open_ablation("workflow")` opens it later.
+# Finished runs are kept: executing the cell again takes no time. `open_ablation("workflow")` reads the results later.
 #
 # ## Records
 #
-# A record is one run: the summary that `aarlab run --json` prints, and curves.
+# A record is one run with its summary, as `aarlab run --json` prints it, and its curves.
 
 # %%
 for record in results.records:
     heldout = record.summary["heldout"]
     print(
-        f"{record.arm:8} seed {record.seed}  held-out PGR {heldout and heldout['pgr']}  best so far {record.frontier}"
+        f"{record.arm:10} seed {record.seed}  held-out PGR {heldout and heldout['pgr']}  best so far {record.frontier}"
     )
 
 # %% [markdown]
-# ## What it says
+# ## Result
 #
 # The same numbers, sentences and tables as in `aarlab report workflow`.
 
@@ -54,17 +54,18 @@ analysis = analyse(results)
 print(title_line(analysis), result_sentence(analysis), *caveats(analysis), sep="\n\n")
 
 # %%
-# Tables are plain rows; where pandas is installed, `table.frame()` makes a frame of one, and `results.frame()` one of
-# all runs with all measures.
-made = {table.name: table for table in tables(analysis)}
-print(made["arms"].columns, *made["arms"].rows, sep="\n")
-for row in made["runs"].records():
+# Tables are plain rows. With pandas, `table.frame()` returns a table as a data frame, and `results.frame()` all runs
+# with all measures.
+by_name = {table.name: table for table in tables(analysis)}
+print(by_name["arms"].columns, *by_name["arms"].rows, sep="\n")
+for row in by_name["runs"].records():
     print(row["arm"], row["seed"], row["realised_autonomy"])
 
 # %% [markdown]
 # ## Figures
 #
-# plotly figures: in a notebook the last line of a cell shows one; `figure.write_html("climbs.html")` keeps it.
+# Figures are plotly figures: a notebook shows the figure in the last line of a cell; `figure.write_html("curves.html")`
+# saves it.
 
 # %%
 from aarlab.report import figures
@@ -73,14 +74,17 @@ figure = figures.mean_curves(analysis.best_so_far_curves, "team research hours",
 figure
 
 # %% [markdown]
-# ## Your own questions
+# ## Other questions
 #
 # The statistics take plain numbers, such as values by seed.
 
 # %%
 from aarlab.statistics import compare, seeds_needed
 
-free, staged = ({r.seed: r.summary["hours"] for r in results.records if r.arm == arm} for arm in ("free", "staged"))
-difference = compare("staged", staged, "free", free)
+autonomous, staged = (
+    {record.seed: record.summary["hours"] for record in results.records if record.arm == arm}
+    for arm in ("autonomous", "staged")
+)
+difference = compare("staged", staged, "autonomous", autonomous)
 print(f"hours: {difference.mean.value:+.2f}, interval {difference.mean.interval}, {difference.n} pairs")
-print("seeds to see 0.03 if runs spread by 0.06:", seeds_needed(0.03, 0.06 * 2**0.5, paired=False))
+print("seeds to detect 0.03 for an SD of 0.06 over runs:", seeds_needed(0.03, 0.06 * 2**0.5, paired=False))

@@ -137,7 +137,7 @@ def _execute(state: "AblationState", options: "ExecutionOptions", *, quiet: bool
     try:
         return execute_ablation(
             plan, state.folder.root, options,
-            lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live(), DelayedProgressBar(console),
+            lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live(), DelayedProgressBar(console),
         )  # fmt: skip
     except KeyboardInterrupt:
         return ExecutionResult("stopped", "stopped by you")

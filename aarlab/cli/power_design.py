@@ -10,7 +10,7 @@ from aarlab.ablation.records import Results
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.type_descriptions import comma_separated
 from aarlab.graph.run.measure_registry import MEASURES, find_measure
-from aarlab.report.analysis import comparisons
+from aarlab.report.analysis import planned_pairs
 from aarlab.report.arm_runs import arms_of
 from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_needed
 
@@ -44,7 +44,7 @@ def power_from_results(results: Results, difference: float) -> tuple[str, list[P
     """
     measure, arms = results.ablation.measures[0], arms_of(results)
     values = {arm.name: arm.values(measure) for arm in arms}
-    pairs = [(a, b) for a, b in comparisons(results, arms) if values.get(a) and values.get(b)]
+    pairs = [(a, b) for a, b in planned_pairs(results, arms) if values.get(a) and values.get(b)]
     designs = []
     for arm, against in pairs:
         with threadpool_limits(1):  # Sums in a fixed order: the same bits on any number of cores.

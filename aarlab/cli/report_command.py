@@ -159,7 +159,7 @@ def summary_json(analysis: "Analysis", written: Sequence[Path]) -> dict[str, Any
                 "detectable_difference": c.detectable,
                 "significant": c.significant,
             }
-            for c in primary.comparison
+            for c in primary.comparisons
         ],
         "files": [str(path.resolve()) for path in written],
     }

@@ -1,7 +1,4 @@
-"""Reports: what came of an ablation or of some runs, as a page, as Markdown and as tables.
-
-`analyse` makes the numbers, once; `page`, `markdown` and `tables` tell them.
-"""
+"""Reports on ablations and run files: `analyse` computes the numbers; `page`, `markdown` and `tables` format them."""
 
 from aarlab.report.analysis import Analysis, MeasureResult, analyse
 from aarlab.report.markdown import markdown

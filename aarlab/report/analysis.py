@@ -1,4 +1,4 @@
-"""Everything a report says, as numbers: made once from an ablation's records, told in several forms."""
+"""Compute all numbers of a report from the records of an ablation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ from aarlab.statistics import (
 )
 
 POINTS = 97
-"""Places at which a climb is drawn."""
+"""Points of a curve."""
 Progress = Callable[[str, float], None]
-"""Told what is worked on, and the share done in [0, 1]."""
+"""Receives the current step and the completed share, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,15 @@ class PlannedComparison:
 
     difference: ArmDifference
     p_holm: float | None
-    """p, adjusted for all planned comparisons in this measure."""
+    """p value after Holm's correction for all planned comparisons in this measure."""
     detectable: float | None
-    """Smallest difference that so many runs show, with a chance of 0.8, in a comparison by itself."""
+    """Detectable difference at 80 % power for this number of runs, without correction."""
     detectable_corrected: float | None
-    """The same where it has to pass the strictest step of the correction."""
+    """Detectable difference at the strictest step of the correction."""
 
     @property
     def significant(self) -> bool:
-        """Whether there is a difference, after correction."""
+        """Whether the difference is significant at 5 % after correction."""
         return self.p_holm is not None and self.p_holm < ALPHA
 
 
@@ -64,68 +64,68 @@ class MeasureResult:
 
     measure: str
     arm_summaries: Mapping[str, ArmSummary]
-    """By arm; arms without a run that has the measure are absent."""
-    comparison: tuple[PlannedComparison, ...]
-    """The planned comparisons, in order, of arms that have the measure."""
+    """By arm, without arms in which no run has the measure."""
+    comparisons: tuple[PlannedComparison, ...]
+    """Planned comparisons in order, of arms that have the measure."""
 
     @property
     def label(self) -> str:
-        """What is measured."""
+        """Name of the measure with its unit."""
         return measure_label(self.measure)
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What came of an ablation."""
+    """All numbers of a report."""
 
     results: Results
     arms: tuple[ArmRuns, ...]
     outcomes: tuple[MeasureResult, ...]
     """The primary measure first."""
     facts: Mapping[tuple[str, int], RunFacts]
-    """By arm and seed, of the runs that are done and whose files can be read."""
+    """By arm and seed, for finished runs with a readable file."""
     usage: Mapping[str, ArmUsage]
     panels: Mapping[str, Mapping[str, Estimate]]
     """Mean PGR by arm and panel: development, held-out, shifted, and `transfer to TASK`."""
     panel_se: Mapping[str, float]
-    """By arm, the standard error of a run's held-out PGR that comes from the worlds; the mean over its runs."""
+    """Standard error of a run's held-out PGR over worlds, mean over the runs of each arm."""
     over_baseline: Mapping[str, Estimate]
-    """By arm, held-out PGR minus that of the best fixed baseline, chosen and scored on the same worlds."""
+    """Held-out PGR minus that of the best fixed baseline on the same worlds, by arm."""
     baseline: Estimate | None
-    """Held-out PGR of the best fixed baseline, over all runs."""
+    """Held-out PGR of the best fixed baseline over all runs."""
     best_so_far_curves: Mapping[str, Band]
     """Best development PGR so far over the team's research hours, by arm."""
     normalised_areas: Mapping[str, Estimate]
-    """Area under the climb, divided by the budget: the mean over time of the best development PGR so far, by arm."""
+    """Area under the best-so-far curve divided by the budget: its mean over time, by arm."""
     checkpoints: Mapping[str, Mapping[str, tuple[Estimate, int]]]
-    """Held-out PGR of what led at a quarter, half and all of the budget, by arm and point, and how many runs had
-    something that led.
+    """Held-out PGR of the leading finding at a quarter, half and all of the budget, by arm and point, and the number of
+    runs that had one.
     """
     entropies: Mapping[str, Band]
-    """Entropy of families over the team's research hours, by arm."""
+    """Entropy over method families over the team's research hours, by arm."""
     profiles: Mapping[str, Band]
     """Share of runs above each value of the primary measure, by arm."""
     autonomy: Mapping[str, tuple[tuple[float, float], ...]]
     """(realised autonomy, primary measure) of each run, by arm."""
     between: Slope | None
-    """The primary measure on realised autonomy, between arms; without the control, whose researchers are others."""
+    """Regression of the primary measure on realised autonomy between arms, without the control."""
     within: Slope | None
-    """The same within arms."""
+    """The same regression within arms."""
     noise: Mapping[str, float]
-    """How far two arms like this one stand apart by chance, in the primary measure."""
+    """95 % point of the difference between two arms of the same configuration in the primary measure, by arm."""
     identical_arms: tuple[tuple[str, str], ...]
-    """Arms of the same configuration."""
+    """Pairs of arms with the same configuration."""
     sensitivity: tuple[Sensitivity, ...]
 
     @property
     def primary(self) -> MeasureResult:
-        """The measure that the result is about."""
+        """The primary measure."""
         return self.outcomes[0]
 
 
 def analyse(results: Results, progress: Progress = lambda label, share: None) -> Analysis:
-    """Return the analysis of an ablation, of the runs that are done."""
-    # One thread of linear algebra: sums in a fixed order, the same bits on any number of cores.
+    """Return the analysis of the finished runs of an ablation."""
+    # One thread for linear algebra: sums in a fixed order are bit-identical on any number of cores.
     with threadpool_limits(1):
         return _analysed(results, progress)
 
@@ -137,15 +137,15 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         if record.status == "done" and (run_facts := facts_of(record)):
             facts[record.arm, record.seed] = run_facts
         progress("reading run files", 0.5 * (number + 1) / len(results.records))
-    pairs = comparisons(results, arms)
+    pairs = planned_pairs(results, arms)
     outcomes = []
     for number, measure in enumerate(results.ablation.measures):
         outcomes.append(_outcome(measure, arms, pairs))
         progress("comparing arms", 0.5 + 0.4 * (number + 1) / len(results.ablation.measures))
     primary = results.ablation.measures[0]
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
-    points = {arm.name: _against_autonomy(arm, primary) for arm in arms}
-    structured = {name: spots for name, spots in points.items() if name != CONTROL}
+    autonomy = {arm.name: _against_autonomy(arm, primary) for arm in arms}
+    structured = {name: runs for name, runs in autonomy.items() if name != CONTROL}
     baselines = [pgr for arm in arms for r in arm.done if (pgr := value_at(r.summary, "baseline.pgr")) is not None]
     progress("drawing curves", 0.95)
     return Analysis(
@@ -158,12 +158,12 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
         panel_se={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
         over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
         baseline=estimate(mean, baselines) if baselines else None,
-        best_so_far_curves={arm.name: climb for arm in arms if (climb := _best_so_far_curve(arm))},
-        normalised_areas={arm.name: estimate(mean, under) for arm in arms if (under := _normalised_areas(arm))},
-        checkpoints={arm.name: reached for arm in arms if (reached := _checkpoints(arm))},
-        entropies={arm.name: course for arm in arms if (course := _entropy_curve(arm))},
+        best_so_far_curves={arm.name: curve for arm in arms if (curve := _best_so_far_curve(arm))},
+        normalised_areas={arm.name: estimate(mean, areas) for arm in arms if (areas := _normalised_areas(arm))},
+        checkpoints={arm.name: points for arm in arms if (points := _checkpoints(arm))},
+        entropies={arm.name: curve for arm in arms if (curve := _entropy_curve(arm))},
         profiles=_profiles(values),
-        autonomy=points,
+        autonomy=autonomy,
         between=between_arms(structured),
         within=within_arms(structured),
         noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
@@ -172,8 +172,8 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
     )  # fmt: skip
 
 
-def comparisons(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, str]]:
-    """Return the planned comparisons: those of the file, or every arm against the first."""
+def planned_pairs(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, str]]:
+    """Return the planned comparisons: those of the file, or every arm with the first."""
     planned = [(arm, against) for arm, against in results.ablation.comparisons or ()]
     return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
 
@@ -182,9 +182,9 @@ def _outcome(measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, s
     values = {arm.name: found for arm in arms if (found := arm.values(measure))}
     differences = [compare(a, values[a], b, values[b]) for a, b in pairs if a in values and b in values]
     adjusted = holm([difference.p for difference in differences])
-    comparison = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
+    comparisons = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
     return MeasureResult(
-        measure, {name: arm_summary(list(runs.values())) for name, runs in values.items()}, tuple(comparison)
+        measure, {name: arm_summary(list(runs.values())) for name, runs in values.items()}, tuple(comparisons)
     )
 
 
@@ -233,23 +233,23 @@ def _checkpoints(arm: ArmRuns) -> dict[str, tuple[Estimate, int]]:
 
 
 def _entropy_curve(arm: ArmRuns) -> Band | None:
-    """Return the entropy over time, at the rounds in which at least half of the runs have one."""
+    """Return the entropy over time, at the rounds in which at least half of the runs have a value."""
     curves = [dict(record.entropy) for record in arm.done if record.entropy]
-    places = sorted({hours for curve in curves for hours in curve})
-    kept = [hours for hours in places if 2 * sum(hours in curve for curve in curves) >= len(arm.done)]
+    all_hours = sorted({hours for curve in curves for hours in curve})
+    kept = [hours for hours in all_hours if 2 * sum(hours in curve for curve in curves) >= len(arm.done)]
     if not kept:
         return None
-    # How many runs there are varies from round to round, so each has a band of its own.
+    # The number of runs differs between rounds, so the band is computed round by round.
     slices = [band(np.array([x]), np.array([[curve[x]] for curve in curves if x in curve])) for x in kept]
     mean, low, high = (np.concatenate([getattr(part, edge) for part in slices]) for edge in ("mean", "low", "high"))
     return Band(np.array(kept), mean, low, high, len(curves))
 
 
 def _profiles(values: Mapping[str, Sequence[float]]) -> dict[str, Band]:
-    everything = [value for runs in values.values() for value in runs]
-    if not everything:
+    pooled = [value for runs in values.values() for value in runs]
+    if not pooled:
         return {}
-    low, high = min(everything), max(everything)
+    low, high = min(pooled), max(pooled)
     margin = 0.05 * (high - low) or 0.05
     thresholds = np.linspace(low - margin, high + margin, POINTS)
     return {name: profile(runs, thresholds) for name, runs in values.items() if runs}
@@ -261,7 +261,7 @@ def _against_autonomy(arm: ArmRuns, primary: str) -> tuple[tuple[float, float], 
 
 
 def _identical_arms(arms: Sequence[ArmRuns]) -> tuple[tuple[str, str], ...]:
-    """Return pairs of arms of the same configuration, each with the first of its kind."""
+    """Return pairs of arms with the same configuration, each with the first of them."""
     pairs = []
     for number, arm in enumerate(arms):
         same = next((other.name for other in arms[:number] if arm.scenario and other.scenario == arm.scenario), None)

@@ -1,4 +1,4 @@
-"""The arms of an ablation: what they are, what differs between them, and whether they had the same to spend."""
+"""The arms of an ablation with their runs: how their configurations and budgets differ."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ from aarlab.graph.run.measure_registry import value_at
 from aarlab.statistics import Estimate, estimate, mean
 
 SECRET_FIELD = "scoring.secret"
-"""What a report must not give away: with it anybody could compute the worlds, labels and all."""
+"""Field that a report must not contain: the worlds and their labels can be computed from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmRuns:
-    """One setting, and its runs."""
+    """An arm and its runs."""
 
     name: str
     records: tuple[RunRecord, ...]
-    """All that were planned, seeds ascending."""
+    """All planned runs, seeds ascending."""
     scenario: Mapping[str, Any]
-    """Resolved, without name and seed; empty if no run file could be read."""
+    """Resolved configuration; empty if no run file could be read."""
     differing_fields: Mapping[str, Any]
-    """Fields, by dotted path, that stand elsewhere than in the first arm."""
+    """Fields by dotted path that differ from the first arm."""
 
     @property
     def done(self) -> tuple[RunRecord, ...]:
-        """The runs that came to their end."""
+        """The finished runs."""
         return tuple(record for record in self.records if record.status == "done")
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The base models that think in it: the researchers' first, then those of the other roles it has.
+        """The base models of the arm: the researchers' first, then those of the other roles.
 
-        Read from what the run file says, for its models need not be installed here.
+        They are read from the recorded scenario because the models need not be installed here.
         """
         team, structure = self.scenario.get("team", {}), self.scenario.get("structure", {})
         roles = {
@@ -44,43 +44,43 @@ class ArmRuns:
             "librarian": structure.get("sharing") == "query",
             "overseer": structure.get("oversight", "none") != "none",
         }
-        named = [team[role] for role, there in roles.items() if there and role in team]
+        named = [team[role] for role, exists in roles.items() if exists and role in team]
         return tuple(dict.fromkeys([*named[:1], *team.get("models", {}).values(), *named[1:]]))
 
     @property
     def budget_hours(self) -> float | None:
-        """Research hours that the whole team of a run may use."""
+        """Budget of a whole team in research hours; None if unknown."""
         budget, team = self.scenario.get("budget", {}).get("hours"), self.scenario.get("team", {}).get("researchers")
         return None if budget is None or team is None else float(budget * team)
 
     @property
     def limits(self) -> dict[str, float]:
-        """What else limited a run, by field of the budget: dollars, tokens, calls."""
+        """Other limits of a run by budget field: dollars, tokens, calls."""
         budget = self.scenario.get("budget", {})
         return {field: budget[field] for field in LIMIT_FIELDS if budget.get(field) is not None}
 
     def values(self, measure: str) -> dict[int, float]:
-        """Return a measure by seed, of the runs that have it."""
-        found = ((record.seed, value_at(record.summary, measure)) for record in self.done)
-        return {seed: value for seed, value in found if value is not None}
+        """Return a measure by seed, for runs that have it."""
+        values = ((record.seed, value_at(record.summary, measure)) for record in self.done)
+        return {seed: value for seed, value in values if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class ArmUsage:
-    """What the runs of an arm used."""
+    """Resources that the runs of an arm used."""
 
     arm: str
     runs: int
     budget_hours: float | None
-    """Research hours that each team might use."""
+    """Budget of each team in research hours."""
     hours: Estimate
-    """Research hours that each team used, its close included."""
+    """Research hours that each team used, including the close."""
     experiments: Estimate
     evaluations: Estimate
     cost_usd: float | None
-    """Of all runs together; None as soon as the price of one call is not known."""
+    """US dollars of all runs together; None if the price of one call is unknown."""
     wall_hours: float
-    """Hours on the clock of all runs together."""
+    """Wall-clock hours of all runs together."""
 
 
 def arms_of(results: Results) -> tuple[ArmRuns, ...]:
@@ -97,7 +97,7 @@ def arms_of(results: Results) -> tuple[ArmRuns, ...]:
 
 
 def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a scenario, by dotted path, that are not as in another. Dials stand for their preset."""
+    """Return the fields of a scenario by dotted path that differ from another, without a preset whose dials differ."""
     here, there = flattened(scenario), flattened(against)
     if not here or not there:
         return {}
@@ -107,12 +107,12 @@ def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict
     if any(path.startswith("structure.") and path != "structure.preset" for path in differing):
         differing.pop("structure.preset", None)
     if SECRET_FIELD in differing:
-        differing[SECRET_FIELD] = "(another)"
+        differing[SECRET_FIELD] = "(different)"
     return differing
 
 
 def usage(arm: ArmRuns) -> ArmUsage | None:
-    """Return what an arm used; None if none of its runs is done."""
+    """Return the usage of an arm; None if none of its runs is done."""
     if not arm.done:
         return None
     summaries = [record.summary for record in arm.done]
@@ -130,10 +130,10 @@ def usage(arm: ArmRuns) -> ArmUsage | None:
 
 
 def compute_sentence(arms: Iterable[ArmRuns]) -> str:
-    """Return whether the arms had the same to spend, in a sentence: hours, and whatever else was limited."""
+    """Return a sentence about the budgets of the arms: whether hours and other limits are equal."""
     known = [arm for arm in arms if arm.budget_hours is not None]
     if not known:
-        return "No run file could be read, so nothing is known about budgets."
+        return "No run file could be read, so the budgets are unknown."
     hours = [arm.budget_hours or 0.0 for arm in known]
     limits = [arm.limits for arm in known]
     if len(set(hours)) == 1 and all(limit == limits[0] for limit in limits):
@@ -151,21 +151,22 @@ def compute_sentence(arms: Iterable[ArmRuns]) -> str:
         if len(set(values.values())) > 1:
             each = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
             differing.append(f"budget.{field}: {', '.join(each)}")
-    return f"Budgets were not equal: {'; '.join(differing)}. Differences between such arms are those of budgets too."
+    text = f"Budgets were not equal: {'; '.join(differing)}."
+    return f"{text} Differences between these arms include the effect of the budget."
 
 
 def equal_compute(arms: Iterable[ArmRuns]) -> bool:
-    """Whether all arms that are known had the same to spend."""
+    """Return whether all arms with a known budget have the same budget and limits."""
     known = [(arm.budget_hours, arm.limits) for arm in arms if arm.budget_hours is not None]
     return all(one == known[0] for one in known)
 
 
 def _limit_texts(limits: Mapping[str, float]) -> list[str]:
-    units = {"usd": "${:,g}", "tokens": "{:,g} tokens", "calls": "{:,g} calls of base models"}
+    units = {"usd": "${:,g}", "tokens": "{:,g} tokens", "calls": "{:,g} model calls"}
     parts = []
     for field, limit in limits.items():
         unit, _, each = field.partition("_")
-        parts.append(f"at most {units[unit].format(limit)}{' for each agent' if each else ''}")
+        parts.append(f"at most {units[unit].format(limit)}{' per agent' if each else ''}")
     return parts
 
 

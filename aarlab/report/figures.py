@@ -1,7 +1,7 @@
-"""Figures over runs, as plotly figures: for reports, the viewer and notebooks.
+"""Plotly figures for reports, the viewer and notebooks.
 
-The first arm is the one the others are held against: dark grey everywhere. Every other arm keeps its colour in all
-figures of the same arms. Intervals are 95 %, bands pointwise.
+The first arm is the reference and dark grey. Every other arm has one colour in all figures. Intervals are 95 %, bands
+are pointwise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ REFERENCE = "#3b3f45"
 COLOURS = (
     "#2f6fab", "#c2554d", "#3c8a54", "#8a5aa8", "#b5822b", "#2a9599", "#a84a7d", "#6b7f2a", "#5b6fd0", "#8a5a44",
 )  # fmt: skip
-"""Told apart in all common kinds of colour blindness when beside each other; repeated beyond ten arms."""
+"""Neighbouring colours are distinguishable with common colour vision deficiencies. They repeat beyond ten arms."""
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x")
 _GRID = "#e6e8eb"
 _INK = "#1d2126"
@@ -27,24 +27,24 @@ _FAINT = "#6a717b"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _COLUMNS = 3
 _ROW = 28
-"""Pixels of a row with a name."""
+"""Height of a named row in pixels."""
 
 
 def colours(arms: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each arm, the first one's that of the reference."""
+    """Return the colour of each arm; the first is the reference."""
     return {arm: REFERENCE if i == 0 else COLOURS[(i - 1) % len(COLOURS)] for i, arm in enumerate(arms)}
 
 
 def runs(
     values: Mapping[str, Sequence[float]], means: Mapping[str, Estimate], measure: str, baseline: Estimate | None = None
 ) -> go.Figure:
-    """Draw every run as a dot, an arm a row, and over them each mean with its interval.
+    """Draw every run as a dot, one row per arm, and the means with their intervals.
 
     Args:
-        values: One measure of each run, by arm.
+        values: A measure of each run, by arm.
         means: Its mean, by arm.
-        measure: What it is, in words.
-        baseline: Where to draw a line for the best fixed baseline.
+        measure: Name of the measure.
+        baseline: Value of the best fixed baseline, drawn as a line; None: no line.
     """
     arms, figure = list(values), go.Figure()
     if baseline is not None:
@@ -54,7 +54,7 @@ def runs(
             font={"size": 11, "color": _FAINT},
         )  # fmt: skip
     for row, (arm, colour) in enumerate(colours(arms).items()):
-        # Spread out so that dots in one place are seen: by chance, but always the same.
+        # Seeded jitter separates dots with the same value.
         scatter = rng("figure", "runs", len(values[arm])).uniform(-0.26, 0.26, len(values[arm]))
         figure.add_scatter(
             x=list(values[arm]), y=[row + offset for offset in scatter], mode="markers", name=escape(arm),
@@ -66,19 +66,19 @@ def runs(
     return _rows(figure, arms)
 
 
-def difference_forest(differences: Sequence[ArmDifference], shown: Sequence[bool], measure: str) -> go.Figure:
-    """Draw differences with their intervals, one below the other.
+def difference_forest(differences: Sequence[ArmDifference], significant: Sequence[bool], measure: str) -> go.Figure:
+    """Draw a forest plot: differences with their intervals, one per row.
 
     Args:
-        differences: Arms against others.
-        shown: For each whether it stands after correction; the others are drawn hollow.
-        measure: What differs, in words.
+        differences: Differences between arms.
+        significant: Whether each is significant after correction; the others are drawn hollow.
+        measure: Name of the measure.
     """
     figure, names = go.Figure(), [f"{d.arm} − {d.against}" for d in differences]
     figure.add_vline(x=0, line={"color": _INK, "width": 1})
-    for row, (difference, solid) in enumerate(zip(differences, shown, strict=True)):
-        colour = COLOURS[0] if solid else _FAINT
-        figure.add_trace(_interval(difference.mean, row, colour, escape(names[row]), hollow=not solid))
+    for row, (difference, filled) in enumerate(zip(differences, significant, strict=True)):
+        colour = COLOURS[0] if filled else _FAINT
+        figure.add_trace(_interval(difference.mean, row, colour, escape(names[row]), hollow=not filled))
         low, high = difference.mean.interval or (difference.mean.value,) * 2
         figure.add_annotation(
             x=1.01, xref="paper", y=row, xanchor="left", showarrow=False, font={"size": 12, "color": _INK},
@@ -89,13 +89,13 @@ def difference_forest(differences: Sequence[ArmDifference], shown: Sequence[bool
 
 
 def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = False) -> go.Figure:
-    """Draw a small figure for each arm beside the first: both means over time, with bands. All have the same axes.
+    """Draw a panel per arm with its mean over time and that of the first arm, with bands and common axes.
 
     Args:
         bands: By arm.
-        x: What the time is, in words.
-        y: What is measured.
-        steps: Whether a value holds until the next; otherwise it is on its way there.
+        x: Label of the time axis.
+        y: Label of the value axis.
+        steps: Whether to draw step functions instead of straight lines between points.
     """
     arms = list(bands)
     first, others = arms[0], arms[1:] or arms[:1]
@@ -112,7 +112,7 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
             for trace in _band(bands[name], palette[name], escape(name), steps=steps):
                 figure.add_trace(trace, **at)
     figure.update_xaxes(title=x, row=rows)
-    # The last column of an unfinished row ends above; its axis is named there.
+    # Columns without a panel in the last row have their axis label one row above.
     for place in range(len(others), rows * columns):
         figure.update_xaxes(title=x, showticklabels=True, row=rows - 1, col=place % columns + 1)
     figure.update_yaxes(title=y, col=1)
@@ -121,7 +121,7 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
 
 
 def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
-    """Draw the share of each arm's runs above each value. Bands of the first arm only: more would hide each other."""
+    """Draw the share of each arm's runs above each value, with a band for the first arm only."""
     figure, palette = go.Figure(), colours(list(bands))
     for place, (arm, band) in enumerate(bands.items()):
         figure.add_traces(_band(band, palette[arm], escape(arm), filled=place == 0, legend=True, steps=True))
@@ -131,12 +131,12 @@ def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
 
 
 def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | None, measure: str) -> go.Figure:
-    """Draw a measure against realised autonomy: each run faint, each arm's mean strong, and the line between arms."""
+    """Draw a measure against realised autonomy: runs (faint), means of the arms (strong) and the line between arms."""
     figure, palette = go.Figure(), colours(list(points))
-    seen = {arm: runs for arm, runs in points.items() if runs}
-    for place, (arm, spots) in enumerate(seen.items()):
-        x, y = zip(*spots, strict=True)
-        symbol, common = _SYMBOLS[(place // len(COLOURS)) % len(_SYMBOLS)], {"mode": "markers", "name": escape(arm)}
+    nonempty = {arm: runs for arm, runs in points.items() if runs}
+    for i, (arm, arm_points) in enumerate(nonempty.items()):
+        x, y = zip(*arm_points, strict=True)
+        symbol, common = _SYMBOLS[(i // len(COLOURS)) % len(_SYMBOLS)], {"mode": "markers", "name": escape(arm)}
         figure.add_scatter(
             x=x, y=y, **common, showlegend=False, hovertemplate="%{x:.2f}, %{y:.3f}",
             marker={"color": palette[arm], "size": 5, "opacity": 0.3, "symbol": symbol},
@@ -147,8 +147,8 @@ def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | 
         )  # fmt: skip
     if line is not None and line.intercept is not None:
         ends = [
-            min(x for spots in seen.values() for x, _ in spots),
-            max(x for spots in seen.values() for x, _ in spots),
+            min(x for arm_points in nonempty.values() for x, _ in arm_points),
+            max(x for arm_points in nonempty.values() for x, _ in arm_points),
         ]
         figure.add_scatter(
             x=ends, y=[line.intercept + line.slope * x for x in ends], mode="lines", name="between arms",
@@ -160,7 +160,7 @@ def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | 
 
 
 def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
-    """Draw each arm's mean PGR on every panel of worlds, with intervals: how much of development is left elsewhere."""
+    """Draw each arm's mean PGR on every panel of worlds, with intervals."""
     arms, figure = list(scores), go.Figure()
     kinds = list(dict.fromkeys(panel for of_arm in scores.values() for panel in of_arm))
     for place, panel in enumerate(kinds):
@@ -236,7 +236,7 @@ def _band(
 def _rows(
     figure: go.Figure, names: Sequence[str], *, row: int = _ROW, right: int = 20, legend: bool = False
 ) -> go.Figure:
-    """Name the rows of a figure, the first at the top."""
+    """Label the rows of a figure, the first at the top."""
     left = min(260, 24 + 7 * max((len(name) for name in names), default=0))
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=[escape(_cut(name)) for name in names],
@@ -251,7 +251,7 @@ def _cut(name: str) -> str:
 
 
 def _styled(figure: go.Figure, *, height: int) -> go.Figure:
-    """Give a figure the dress that all have: white, quiet, no more lines than needed."""
+    """Apply the common style to a figure."""
     axis: dict[str, Any] = {"gridcolor": _GRID, "zeroline": False, "linecolor": _GRID, "title_font": {"size": 12.5}}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)

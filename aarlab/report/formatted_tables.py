@@ -1,4 +1,4 @@
-"""Tables as people read them: a figure and its interval in one cell, few columns."""
+"""Tables for reading: rounded, with a value and its interval in one cell."""
 
 from aarlab.report.analysis import Analysis, MeasureResult
 from aarlab.report.report_tables import Cell, Table
@@ -6,75 +6,78 @@ from aarlab.statistics import Estimate
 
 
 def design_table(analysis: Analysis) -> Table:
-    """Return the arms, what differs between them, and how many runs there are."""
+    """Return the arms with their differing fields and numbers of runs."""
     rows = []
-    for place, arm in enumerate(analysis.arms):
+    for i, arm in enumerate(analysis.arms):
         differing_fields = ", ".join(f"{path} = {value}" for path, value in arm.differing_fields.items())
         rows.append(
-            (arm.name, differing_fields or ("the base" if place == 0 else "nothing"), len(arm.done), len(arm.records))
+            (arm.name, differing_fields or ("(reference)" if i == 0 else "nothing"), len(arm.done), len(arm.records))
         )
-    return Table("design", "What was compared", ("arm", "what differs from the first", "done", "planned"), tuple(rows))
+    return Table("design", "Compared arms", ("arm", "differs from the first in", "done", "planned"), tuple(rows))
 
 
 def differences_table(outcome: MeasureResult) -> Table:
     """Return the planned comparisons in one measure."""
     rows: list[tuple[Cell, ...]] = []
-    for comparison in outcome.comparison:
+    for comparison in outcome.comparisons:
         d = comparison.difference
-        runs = f"{d.n} {'pairs' if d.paired else 'each'}"
+        runs = f"{d.n} {'pairs' if d.paired else 'per arm'}"
         ps = (p_value(d.p), p_value(comparison.p_holm))
         rows.append((
-            f"{d.arm} \N{MINUS SIGN} {d.against}", runs, figure(d.mean, sign="+"), figure(d.median, sign="+"),
-            figure(d.p_improvement, digits=2), *ps, comparison.detectable,
+            f"{d.arm} \N{MINUS SIGN} {d.against}", runs, estimate_text(d.mean, sign="+"),
+            estimate_text(d.median, sign="+"), estimate_text(d.p_improvement, digits=2), *ps, comparison.detectable,
         ))  # fmt: skip
     columns = (
-        "comparison", "runs", "mean (95 %)", "median (95 %)", "P(improvement) (95 %)", "p", "p, Holm", "detectable",
+        "comparison", "runs", "mean (95 %)", "median (95 %)", "P(improvement) (95 %)", "p", "p, Holm",
+        "detectable difference",
     )  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 
 
 def arms_table(outcome: MeasureResult) -> Table:
-    """Return how the arms stand in one measure."""
+    """Return the arms in one measure."""
     rows = [
-        (name, s.n, figure(s.mean), figure(s.median), figure(s.iqm), s.sd) for name, s in outcome.arm_summaries.items()
+        (name, s.n, estimate_text(s.mean), estimate_text(s.median), estimate_text(s.iqm), s.sd)
+        for name, s in outcome.arm_summaries.items()
     ]
     columns = ("arm", "runs", "mean (95 %)", "median (95 %)", "interquartile mean (95 %)", "SD over runs")
     return Table("arms", "Arms", columns, tuple(rows))
 
 
 def checkpoints_table(analysis: Analysis) -> Table:
-    """Return the area under each climb, and the held-out PGR of what led at a quarter, half and all of the budget."""
+    """Return the normalised area under the best-so-far curve, and held-out PGR at parts of the budget."""
     points, rows = ("quarter", "half", "whole"), []
     for arm in analysis.arms:
         if arm.name in analysis.normalised_areas:
-            reached = analysis.checkpoints.get(arm.name, {})
+            points_of_arm = analysis.checkpoints.get(arm.name, {})
             cells = (
-                _estimate_of_runs(*reached[point], len(arm.done)) if point in reached else None for point in points
+                _estimate_of_runs(*points_of_arm[point], len(arm.done)) if point in points_of_arm else None
+                for point in points
             )
-            rows.append((arm.name, figure(analysis.normalised_areas[arm.name]), *cells))
+            rows.append((arm.name, estimate_text(analysis.normalised_areas[arm.name]), *cells))
     columns = (
-        "arm", "mean over the budget (normalised area under the best-so-far curve)", "held-out PGR at a quarter", "held-out PGR at half",
-        "held-out PGR at the end",
+        "arm", "mean over the budget (normalised area under the best-so-far curve)", "held-out PGR at a quarter",
+        "held-out PGR at half", "held-out PGR at the end",
     )  # fmt: skip
     return Table("checkpoints", "Held-out PGR over the budget", columns, tuple(rows))
 
 
 def _estimate_of_runs(estimate: Estimate, n: int, runs: int) -> str:
-    """Return a figure, and over how many runs it is where not all of them have it."""
-    return figure(estimate) if n == runs else f"{figure(estimate)} in {n} of {runs}"
+    """Return a value, with the number of runs if some lack it."""
+    return estimate_text(estimate) if n == runs else f"{estimate_text(estimate)} in {n} of {runs}"
 
 
 def over_baseline_table(analysis: Analysis) -> Table:
-    """Return how far each arm is above the best fixed baseline."""
-    rows = [(name, figure(over, sign="+")) for name, over in analysis.over_baseline.items()]
-    return Table("over_baseline", "", ("arm", "held-out PGR above the best fixed baseline (95 %)"), tuple(rows))
+    """Return the difference of each arm to the best fixed baseline."""
+    rows = [(name, estimate_text(over, sign="+")) for name, over in analysis.over_baseline.items()]
+    return Table("over_baseline", "", ("arm", "held-out PGR minus best fixed baseline (95 %)"), tuple(rows))
 
 
 def panels_table(analysis: Analysis) -> Table:
-    """Return each arm's mean PGR by panel, a panel a column."""
+    """Return each arm's mean PGR, one column per panel."""
     panels = list(dict.fromkeys(panel for scores in analysis.panels.values() for panel in scores))
     rows = [
-        (arm, *(figure(scores[panel], digits=2) if panel in scores else None for panel in panels))
+        (arm, *(estimate_text(scores[panel], digits=2) if panel in scores else None for panel in panels))
         for arm, scores in analysis.panels.items()
         if scores
     ]
@@ -82,7 +85,7 @@ def panels_table(analysis: Analysis) -> Table:
 
 
 def usage_table(analysis: Analysis) -> Table:
-    """Return what the runs of each arm used."""
+    """Return the resources that the runs of each arm used."""
     rows = [
         (
             name, used.runs, used.budget_hours, used.hours.value, used.experiments.value, used.evaluations.value,
@@ -91,21 +94,21 @@ def usage_table(analysis: Analysis) -> Table:
         for name, used in analysis.usage.items()
     ]  # fmt: skip
     columns = (
-        "arm", "runs", "budget, team hours", "used, a run", "experiments, a run", "evaluations, a run",
+        "arm", "runs", "budget, team hours", "team hours used per run", "experiments per run", "evaluations per run",
         "US dollars, total", "wall-clock hours, total",
     )  # fmt: skip
     return Table("usage", "Usage", columns, tuple(rows))
 
 
 def p_value(p: float | None) -> str:
-    """Return a p value as one writes it."""
+    """Return a p value as text."""
     if p is None:
         return "\N{EN DASH}"
     return "< .001" if p < 0.001 else "1" if p >= 0.9995 else f"{p:.3f}".removeprefix("0")
 
 
-def figure(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str:
-    """Return a figure with its interval."""
+def estimate_text(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str:
+    """Return an estimate with its interval as text."""
     value = number(estimate.value, digits, sign)
     if estimate.interval is None:
         return value
@@ -114,7 +117,7 @@ def figure(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str:
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
-    """Return a number to so many decimals with a minus sign that is one; what rounds to zero has no sign."""
+    """Return a rounded number with a typographic minus sign; zero has no sign."""
     rounded = round(value, digits) or 0.0
     text = f"{rounded:{sign if rounded else ''}.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")

@@ -1,4 +1,4 @@
-"""What it takes to get the same results again: command, versions, configurations."""
+"""How to reproduce the results: command, versions, configurations."""
 
 import json
 import platform
@@ -14,34 +14,34 @@ from aarlab.report.arm_runs import SECRET_FIELD
 
 
 def reproduce_command(analysis: Analysis) -> str:
-    """Return what to type to get the same results."""
+    """Return the commands that reproduce the results."""
     folder = analysis.results.folder
     if folder is None:
         files = [shlex.quote(str(record.path)) for record in analysis.results.records]
         return f"aarlab report {' '.join(files)}"
-    return f"aarlab ablate {shlex.quote(str(folder / 'ablation.yaml'))} --out again\naarlab report again"
+    return f"aarlab ablate {shlex.quote(str(folder / 'ablation.yaml'))} --out repeated\naarlab report repeated"
 
 
 def versions_sentence(analysis: Analysis) -> str:
-    """Return which software made the runs and the report."""
+    """Return the versions of the software that made the runs and the report."""
     written_by = sorted({facts.version for facts in analysis.facts.values()}) or ["an unknown version"]
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
     return (
         f"Runs by aarlab {', '.join(written_by)}; report by aarlab {__version__}, Python {platform.python_version()}, "
-        f"{libraries}. runs.csv has the digest of every run: equal digests, equal runs."
+        f"{libraries}. runs.csv contains the digest of every run; runs with equal digests are identical."
     )
 
 
 def configurations(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    """Return the ablation and every arm's resolved scenario, as (title, YAML), without what must not be given away."""
-    yield "The ablation", _yaml(analysis.results.ablation.model_dump(mode="json"))
+    """Yield title and YAML of the ablation and of every arm's configuration, without the secret of the worlds."""
+    yield "Ablation", _yaml(analysis.results.ablation.model_dump(mode="json"))
     for arm in analysis.arms:
         if arm.scenario:
-            yield f"{arm.name}, resolved", _yaml(arm.scenario)
+            yield f"Configuration of {arm.name}", _yaml(arm.scenario)
 
 
 def without_secret(value: Any) -> Any:
-    """Return nested sections without the secret, wherever it stands: in a section or as a dotted path."""
+    """Return nested sections with the secret replaced, in sections and in dotted paths."""
     if isinstance(value, Mapping):
         name = SECRET_FIELD.rpartition(".")[2]
         return {
@@ -52,5 +52,5 @@ def without_secret(value: Any) -> Any:
 
 
 def _yaml(section: Mapping[str, Any]) -> str:
-    # Through JSON, so that a part that stands twice is written twice and not as an alias.
+    # Through JSON, so that repeated parts are written in full and not as YAML aliases.
     return yaml_text(json.loads(json.dumps(without_secret(section))))

@@ -1,4 +1,4 @@
-"""The tables of a report: the same rows for the page, for Markdown and as CSV."""
+"""The tables of a report with exact numbers, as CSV files and data frames."""
 
 import csv
 from dataclasses import dataclass
@@ -14,38 +14,38 @@ if TYPE_CHECKING:
 
 Cell = str | float | int | None
 _ZERO_TOLERANCE = 1e-12
-"""What is less is zero: floating point leaves such differences behind."""
+"""Smaller absolute values are rounding errors and printed as zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns. Numbers are exact; whoever shows them rounds."""
+    """Columns and rows. Numbers are exact; `cell_text` rounds them."""
 
     name: str
-    """Names the CSV file."""
+    """Name of the CSV file."""
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     def records(self) -> list[dict[str, Cell]]:
-        """Return each row by column."""
+        """Return the rows as dictionaries by column."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
     def frame(self) -> "pandas.DataFrame":
-        """Return the table as a frame. Raises ImportError where there is no pandas."""
+        """Return the table as a data frame. Raises ImportError if pandas is not installed."""
         import pandas
 
         return pandas.DataFrame(self.records())
 
 
 def tables(analysis: Analysis) -> list[Table]:
-    """Return all tables of a report; one that would be empty is left out."""
-    made = [
+    """Return all tables of a report that are not empty."""
+    all_tables = [
         _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
-        _spent(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
+        _usage(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
         _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
     ]  # fmt: skip
-    return [table for table in made if table.rows]
+    return [table for table in all_tables if table.rows]
 
 
 def write_csv(table: Table, folder: Path) -> Path:
@@ -79,10 +79,10 @@ def _arms(analysis: Analysis) -> Table:
     )  # fmt: skip
     rows = [
         (
-            outcome.measure, name, arm_summary.n, *_ends(arm_summary.mean), *_ends(arm_summary.median), *_ends(arm_summary.iqm),
-            arm_summary.sd, analysis.noise.get(name) if outcome is analysis.primary else None,
+            outcome.measure, name, summary.n, *_ends(summary.mean), *_ends(summary.median), *_ends(summary.iqm),
+            summary.sd, analysis.noise.get(name) if outcome is analysis.primary else None,
         )
-        for outcome in analysis.outcomes for name, arm_summary in outcome.arm_summaries.items()
+        for outcome in analysis.outcomes for name, summary in outcome.arm_summaries.items()
     ]  # fmt: skip
     return Table("arms", "Arms", columns, tuple(rows))
 
@@ -90,17 +90,18 @@ def _arms(analysis: Analysis) -> Table:
 def _differences(analysis: Analysis) -> Table:
     columns = (
         "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "median", "median_low",
-        "median_high", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_holm", "detectable_difference",
-        "detectable_difference_corrected", "seed_correlation", "variance_ratio",
+        "median_high", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_holm",
+        "detectable_difference", "detectable_difference_corrected", "seed_correlation", "variance_ratio",
     )  # fmt: skip
     rows = []
     for outcome in analysis.outcomes:
-        for comparison in outcome.comparison:
+        for comparison in outcome.comparisons:
             d = comparison.difference
             pairing = (None, None) if d.pairing is None else (d.pairing.correlation, d.pairing.variance_ratio)
             rows.append((
                 outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean), *_ends(d.median),
-                *_ends(d.p_improvement), d.p, comparison.p_holm, comparison.detectable, comparison.detectable_corrected, *pairing,
+                *_ends(d.p_improvement), d.p, comparison.p_holm, comparison.detectable,
+                comparison.detectable_corrected, *pairing,
             ))  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 
@@ -108,7 +109,7 @@ def _differences(analysis: Analysis) -> Table:
 def _over_baseline(analysis: Analysis) -> Table:
     rows = [(name, *_ends(over)) for name, over in analysis.over_baseline.items()]
     columns = ("arm", "difference", "low", "high")
-    return Table("over_baseline", "Held-out PGR above the best fixed baseline", columns, tuple(rows))
+    return Table("over_baseline", "Held-out PGR minus that of the best fixed baseline", columns, tuple(rows))
 
 
 def _panels(analysis: Analysis) -> Table:
@@ -116,7 +117,7 @@ def _panels(analysis: Analysis) -> Table:
     return Table("panels", "PGR by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows))
 
 
-def _spent(analysis: Analysis) -> Table:
+def _usage(analysis: Analysis) -> Table:
     columns = ("arm", "runs", "budget_hours", "hours", "experiments", "evaluations", "cost_usd", "wall_hours")
     rows = [
         (
@@ -127,7 +128,7 @@ def _spent(analysis: Analysis) -> Table:
     ]  # fmt: skip
     return Table(
         "usage",
-        "What runs used: hours, experiments and evaluations a run; dollars and clock in all",
+        "Usage: hours, experiments and evaluations per run; total dollars and wall-clock hours",
         columns,
         tuple(rows),
     )
@@ -140,18 +141,18 @@ def _sensitivity(analysis: Analysis) -> Table:
         for temperament, difference in one.differences
     ]
     columns = ("arm", "against", "temperament", "runs", "difference", "low", "high")
-    return Table("temperaments", "The same difference under several temperaments", columns, tuple(rows))
+    return Table("temperaments", "Differences by temperament", columns, tuple(rows))
 
 
 def _suspicions(analysis: Analysis) -> Table:
     rows = []
     for arm in analysis.arms:
-        facts = [found for record in arm.records if (found := analysis.facts.get((arm.name, record.seed)))]
+        facts = [each for record in arm.records if (each := analysis.facts.get((arm.name, record.seed)))]
         if facts:
             winners = sum(fact.winner_suspected for fact in facts)
             rows.append((arm.name, sum(f.checked for f in facts), sum(f.suspected for f in facts), winners))
     columns = ("arm", "experiments_checked", "unchanged_with_shuffled_teacher", "winners_suspected")
-    return Table("suspicions", "Methods that may ignore their teacher", columns, tuple(rows))
+    return Table("suspicions", "Methods that may ignore the teacher", columns, tuple(rows))
 
 
 def _breaches(analysis: Analysis) -> Table:
@@ -161,7 +162,7 @@ def _breaches(analysis: Analysis) -> Table:
         for record in arm.done
         for violation in record.summary.get("structure_violations") or ()
     ]
-    return Table("breaches", "Where the structure was not kept", ("arm", "seed", "breach"), tuple(rows))
+    return Table("breaches", "Violations of the configured structure", ("arm", "seed", "breach"), tuple(rows))
 
 
 def _left_out(analysis: Analysis) -> Table:
@@ -173,10 +174,10 @@ def _left_out(analysis: Analysis) -> Table:
             if record.status != "done":
                 rows.append((arm.name, record.seed, record.status, record.error or "", record.path.name))
             elif record.seed not in has:
-                why = f"it has no {analysis.primary.label}"
-                rows.append((arm.name, record.seed, "done", why, record.path.name))
+                reason = f"no {analysis.primary.label}"
+                rows.append((arm.name, record.seed, "done", reason, record.path.name))
     return Table(
-        "left_out", "Failed, unfinished and left out", ("arm", "seed", "status", "reason", "file"), tuple(rows)
+        "left_out", "Failed, unfinished and excluded runs", ("arm", "seed", "status", "reason", "file"), tuple(rows)
     )
 
 
@@ -196,13 +197,13 @@ def _checkpoints(analysis: Analysis) -> Table:
         for arm, points in analysis.checkpoints.items()
         for point, (pgr, n) in points.items()
     ]
-    title = "Held-out PGR of what led at a quarter, half and all of the budget"
+    title = "Held-out PGR of the leading finding at a quarter, half and all of the budget"
     return Table("checkpoints", title, ("arm", "point", "runs", "pgr", "low", "high"), tuple(rows))
 
 
 def _normalised_areas(analysis: Analysis) -> Table:
-    rows = [(arm, *_ends(under)) for arm, under in analysis.normalised_areas.items()]
-    title = "Area under the best development PGR so far over the team's hours, divided by these hours"
+    rows = [(arm, *_ends(area)) for arm, area in analysis.normalised_areas.items()]
+    title = "Area under the curve of the best development PGR so far, divided by the budget"
     return Table("normalised_areas", title, ("arm", "area", "low", "high"), tuple(rows))
 
 
@@ -211,7 +212,7 @@ def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell as people read it: three decimals, or as few digits as say it."""
+    """Return a cell as text. Numbers have three decimals, one decimal from 10 on, or one digit near zero."""
     match cell:
         case None:
             return "–"

@@ -1,4 +1,4 @@
-"""What a report takes from the run files themselves: versions, and what is suspicious in the evaluator's ledger."""
+"""Data that a report reads from the run files: versions, and methods that may ignore the teacher."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ from aarlab.tools.evaluator.teacher_check import ignores_teacher
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a run file tells beside its summary."""
+    """Data from a run file that is not in its summary."""
 
     version: str
-    """Version of aarlab that wrote it."""
+    """Version of aarlab that wrote the file."""
     created_at: str
     checked: int
     """Full experiments that were repeated with a shuffled teacher."""
     suspected: int
-    """Those that kept their score."""
+    """Those with an unchanged score."""
     winner_suspected: bool
-    """Whether the winning method is among them."""
+    """Whether the winning method is one of them."""
 
 
 def facts_of(record: RunRecord) -> RunFacts | None:
-    """Return what the file of a run tells; None if it cannot be read."""
+    """Return the facts of a run; None if its file cannot be read."""
     try:
         with RunReader.open(record.path) as file:
             info = file.info()

@@ -1,4 +1,4 @@
-"""Whether a result hangs on what the simulated researchers are like: arms that differ in temperament only."""
+"""Sensitivity of differences to the temperament of simulated researchers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ TEMPERAMENT = "team.temperament"
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """A difference between two configurations, under each temperament that both were run with."""
+    """A difference between two configurations, for each temperament that both were run with."""
 
     differences: tuple[tuple[str, ArmDifference], ...]
-    """Two or more, by temperament: one configuration against that of the first arm."""
+    """Two or more, by temperament: a configuration minus that of the first arm."""
 
     @property
     def same_sign(self) -> bool:
-        """Whether the difference points the same way under every temperament."""
+        """Whether the difference has the same sign for every temperament."""
         return len({difference.mean.value > 0 for _, difference in self.differences}) == 1
 
 
 def sensitivity(arms: Sequence[ArmRuns], measure: str) -> tuple[Sensitivity, ...]:
-    """Return every difference from the first arm's configuration that was measured under several temperaments.
+    """Return every difference to the first arm's configuration that was measured for several temperaments.
 
-    Which temperament each researcher drew is not in the record: what can be read is the distribution, arm by arm.
+    The temperament that each researcher drew is not recorded; arms differ in the distribution.
     """
     known = [arm for arm in arms if arm.scenario and arm.values(measure)]
     if not known:
@@ -36,12 +36,14 @@ def sensitivity(arms: Sequence[ArmRuns], measure: str) -> tuple[Sensitivity, ...
     for arm in known:
         families.setdefault(_configuration(arm), {}).setdefault(str(flattened(arm.scenario).get(TEMPERAMENT)), arm)
     first = families.pop(_configuration(known[0]))
-    found = []
+    results = []
     for family in families.values():
         shared = [name for name in first if name in family]
         if len(shared) > 1:
-            found.append(Sensitivity(tuple((name, _difference(family[name], first[name], measure)) for name in shared)))
-    return tuple(found)
+            results.append(
+                Sensitivity(tuple((name, _difference(family[name], first[name], measure)) for name in shared))
+            )
+    return tuple(results)
 
 
 def _difference(arm: ArmRuns, against: ArmRuns, measure: str) -> ArmDifference:

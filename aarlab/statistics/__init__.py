@@ -1,7 +1,6 @@
-"""What runs say about arms. The unit is the run; `docs/statistics.md` gives formulas, sources and measured coverage.
+"""Statistics over runs. The unit is the run; `docs/statistics.md` gives formulas, sources and measured coverage.
 
-Nothing here knows a run file or an ablation: numbers go in, numbers with intervals come out, always the same for the
-same numbers.
+These functions take and return plain numbers, know no run files, and are deterministic.
 """
 
 from aarlab.statistics.curves import Band, band, best_so_far, normalised_area, profile

@@ -8,44 +8,44 @@ import numpy as np
 from aarlab.statistics.estimates import FloatArray, bootstrap_weights, interval_quantiles
 
 Steps = Sequence[tuple[float, float]]
-"""(x, y) of a step function, x ascending: y holds from x on."""
+"""Points (x, y) of a step function, x ascending: its value is y from x on."""
 
 _BAND_RESAMPLES = 2000
-"""Resamples behind a band: its edges are drawn, not quoted."""
+"""Resamples for a band. Fewer than for an interval, because bands are only drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The mean of curves at (points,) places, with a pointwise interval."""
+    """The mean of curves at (points,) values of x, with a pointwise interval."""
 
     x: FloatArray
     mean: FloatArray
     low: FloatArray
-    """Lower end of the pointwise 95 % interval; the mean itself for a single curve."""
+    """Lower end of the pointwise 95 % interval; the mean for a single curve."""
     high: FloatArray
     runs: int
 
 
 def best_so_far(steps: Steps, at: FloatArray) -> FloatArray:
-    """Return the height of a step function at (points,) places: 0 before its first step, and never below 0.
+    """Return the running maximum of a step function at (points,) values of x: 0 before its first step, never below 0.
 
-    Until something beats it the weak teacher itself stands, with a PGR of 0.
+    Until a method beats it, the weak teacher counts, with a PGR of 0.
     """
     if not steps:
         return np.zeros(len(at))
-    places, heights = np.array(steps, dtype=np.float64).T
-    reached = np.concatenate([[0.0], np.maximum(np.maximum.accumulate(heights), 0.0)])
-    return np.asarray(reached[np.searchsorted(places, at, side="right")])
+    x, heights = np.array(steps, dtype=np.float64).T
+    maxima = np.concatenate([[0.0], np.maximum(np.maximum.accumulate(heights), 0.0)])
+    return np.asarray(maxima[np.searchsorted(x, at, side="right")])
 
 
 def normalised_area(steps: Steps, end: float) -> float:
-    """Return the area under the best so far from 0 to `end`, divided by `end`: its mean over time."""
+    """Return the area under the running maximum from 0 to `end`, divided by `end`: its mean over time."""
     edges = np.array([0.0, *sorted({x for x, _ in steps if 0 < x < end}), end])
     return float((best_so_far(steps, edges[:-1]) * np.diff(edges)).sum() / end)
 
 
 def band(x: FloatArray, curves: FloatArray) -> Band:
-    """Return the mean of (runs, points) curves, with the percentile bootstrap over runs, expanded as all intervals."""
+    """Return the mean of (runs, points) curves with the expanded percentile bootstrap over runs."""
     n = len(curves)
     mean = curves.mean(axis=0)
     if n < 2:
@@ -57,8 +57,8 @@ def band(x: FloatArray, curves: FloatArray) -> Band:
 def profile(values: Sequence[float] | FloatArray, thresholds: FloatArray) -> Band:
     """Return the performance profile: the share of (n,) runs above each of (points,) thresholds.
 
-    Source: Agarwal et al. (2021), after Dolan and More (2002). Profiles of two arms that do not cross: one is better at
-    every level, not only on average.
+    Source: Agarwal et al. (2021), after Dolan and More (2002). If two profiles do not cross, one arm is better at every
+    level and not only on average.
     """
     sample = np.asarray(values, dtype=np.float64)
     return band(thresholds, (sample[:, None] > thresholds[None, :]).astype(np.float64))

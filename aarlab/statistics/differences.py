@@ -1,4 +1,4 @@
-"""Two arms compared: the difference with its interval, how often one is ahead, and what pairing by seed was worth."""
+"""Compare two arms: difference, probability of improvement, and effect of pairing by seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,52 +17,50 @@ from aarlab.statistics.estimates import (
 )
 
 MIN_PAIRS_FOR_CORRELATION = 4
-"""Pairs below which Fisher's interval of a correlation does not exist."""
-
-
+"""Fisher's interval of a correlation needs at least this number of pairs."""
 _ZERO_TOLERANCE = 1e-12
-"""What differs by less is the same: such differences are what floating point leaves behind."""
+"""Smaller differences are floating-point errors and count as zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """What it was worth to give both arms the same seeds, measured."""
+    """Measured effect of giving both arms the same seeds."""
 
     correlation: float
-    """Pearson's, over seeds, between the two arms."""
+    """Pearson correlation between the two arms over seeds."""
     interval: Interval | None
     """Its 95 % interval (Fisher, 1921); None for fewer than four pairs."""
     variance_ratio: float
-    """Variance of the paired difference over that of unpaired runs: at 0.5 pairing saved half the seeds, at 1 none."""
+    """Variance of paired differences divided by that of unpaired ones: 0.5 saves half of the seeds, 1 saves none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmDifference:
-    """One arm minus another, in one measure."""
+    """One arm minus another in one measure."""
 
     arm: str
     against: str
     n: int
-    """Pairs; runs of the smaller arm where they are not paired."""
+    """Number of pairs, or of runs of the smaller arm if unpaired."""
     paired: bool
-    """Whether runs were paired by seed. Runs whose seed only one arm has are left out then."""
+    """Whether runs were paired by seed. Runs with a seed that only one arm has are then excluded."""
     mean: Estimate
     median: Estimate
-    """Of the paired differences; the difference of the medians where runs are not paired."""
+    """Median of the paired differences, or difference of the medians if unpaired."""
     p_improvement: Estimate
-    """Probability of improvement: that a run of the arm beats a run of the other, a tie counting half."""
+    """Probability that a run of the arm is better than a run of the other; ties count half."""
     sd: float | None
-    """Standard deviation of the difference between a run of each; None where an arm has a single run."""
+    """Standard deviation of the difference between one run of each arm; None if an arm has a single run."""
     p: float | None
-    """Two-sided p of Student's paired or Welch's test; None where an arm has a single run."""
+    """Two-sided p value of Student's paired or Welch's test; None if an arm has a single run."""
     pairing: Pairing | None
-    """None where runs are not paired, there are fewer than three pairs or one arm does not vary."""
+    """None if unpaired, with fewer than three pairs, or if an arm does not vary."""
 
 
 def compare(arm: str, values: Mapping[int, float], against: str, against_values: Mapping[int, float]) -> ArmDifference:
-    """Compare two arms, each given as values by seed and with at least one.
+    """Compare two arms, each given as at least one value by seed.
 
-    They are paired by seed if at least half of the smaller arm's seeds are shared.
+    Runs are paired by seed if the arms share at least half of the smaller arm's seeds.
     """
     shared = sorted(values.keys() & against_values.keys())
     if 2 * len(shared) >= min(len(values), len(against_values)):
@@ -72,7 +70,7 @@ def compare(arm: str, values: Mapping[int, float], against: str, against_values:
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Return p values adjusted for their number, in their order; None stays None and counts for nothing.
+    """Return p values with Holm's correction, in the given order. None stays None and is not counted.
 
     Source: Holm (1979), A simple sequentially rejective multiple test procedure.
     """
@@ -86,29 +84,30 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def _paired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
-    paired_differences, n = left - right, len(left)
+    differences, n = left - right, len(left)
+    medians = np.median(differences[bootstrap_indices(n)], axis=1)
     return ArmDifference(
         arm, against, n, True,
-        mean=Estimate(float(paired_differences.mean()), interval(bootstrap_weights(n) @ paired_differences, n)),
-        median=Estimate(float(np.median(paired_differences)), interval(np.median(paired_differences[bootstrap_indices(n)], axis=1), n)),
+        mean=Estimate(float(differences.mean()), interval(bootstrap_weights(n) @ differences, n)),
+        median=Estimate(float(np.median(differences)), interval(medians, n)),
         p_improvement=_probability_of_improvement(left, right, bootstrap_weights(n), bootstrap_weights(n), n, n - 1),
-        sd=float(paired_differences.std(ddof=1)) if n > 1 else None,
-        p=p_paired(paired_differences),
+        sd=float(differences.std(ddof=1)) if n > 1 else None,
+        p=p_paired(differences),
         pairing=_pairing(left, right),
     )  # fmt: skip
 
 
 def _unpaired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
-    n, degrees_of_freedom = min(len(left), len(right)), len(left) + len(right) - 2
+    n, df = min(len(left), len(right)), len(left) + len(right) - 2
     left_weights, right_weights = bootstrap_weights(len(left), "arm"), bootstrap_weights(len(right), "against")
     medians = np.median(left[bootstrap_indices(len(left), "arm")], axis=1) - np.median(
         right[bootstrap_indices(len(right), "against")], axis=1
     )
     return ArmDifference(
         arm, against, n, False,
-        mean=Estimate(float(left.mean() - right.mean()), interval(left_weights @ left - right_weights @ right, n, degrees_of_freedom)),
-        median=Estimate(float(np.median(left) - np.median(right)), interval(medians, n, degrees_of_freedom)),
-        p_improvement=_probability_of_improvement(left, right, left_weights, right_weights, n, degrees_of_freedom),
+        mean=Estimate(float(left.mean() - right.mean()), interval(left_weights @ left - right_weights @ right, n, df)),
+        median=Estimate(float(np.median(left) - np.median(right)), interval(medians, n, df)),
+        p_improvement=_probability_of_improvement(left, right, left_weights, right_weights, n, df),
         sd=float((left.var(ddof=1) + right.var(ddof=1)) ** 0.5) if n > 1 else None,
         p=p_unpaired(left, right),
         pairing=None,
@@ -131,7 +130,7 @@ def _probability_of_improvement(
 
 
 def p_paired(paired_differences: FloatArray) -> float | None:
-    """Return the two-sided p of Student's test that (n,) differences have mean zero; None for fewer than two."""
+    """Return the two-sided p value of Student's test that (n,) differences have mean zero; None for n < 2."""
     if len(paired_differences) < 2:
         return None
     if np.ptp(paired_differences) < _ZERO_TOLERANCE:
@@ -140,7 +139,7 @@ def p_paired(paired_differences: FloatArray) -> float | None:
 
 
 def p_unpaired(left: FloatArray, right: FloatArray) -> float | None:
-    """Return the two-sided p of Welch's test that two arms have the same mean; None where one has a single run."""
+    """Return the two-sided p value of Welch's test for equal means; None if an arm has a single run."""
     if min(len(left), len(right)) < 2:
         return None
     if max(np.ptp(left), np.ptp(right)) < _ZERO_TOLERANCE:
@@ -149,7 +148,7 @@ def p_unpaired(left: FloatArray, right: FloatArray) -> float | None:
 
 
 def _p_without_spread(difference: float) -> float:
-    """Return the limit of p where runs do not vary at all: arms that are the same to the bit, for instance."""
+    """Return the limit of the p value for runs without variation, such as bit-identical arms."""
     return 1.0 if abs(difference) < _ZERO_TOLERANCE else 0.0
 
 

@@ -14,33 +14,33 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 
 LEVEL = 0.95
-"""Level of every interval."""
+"""Level of all intervals."""
 RESAMPLES = 10_000
-"""Resamples behind an interval."""
+"""Bootstrap resamples for an interval."""
 MIN_RUNS = 10
-"""Runs below which an interval should not be relied on: see the measured coverage in `docs/statistics.md`."""
+"""With fewer runs, intervals are unreliable: see the measured coverage in `docs/statistics.md`."""
 
 Interval = tuple[float, float]
 
 Statistic = Callable[[FloatArray], FloatArray]
-"""Takes an array of values to the statistic along its last axis."""
+"""Computes a statistic along the last axis of an array."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over runs."""
+    """A statistic over runs."""
 
     value: float
     interval: Interval | None
-    """95 % interval; None for a single run, which says nothing about others."""
+    """95 % interval; None for a single run."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmSummary:
-    """How the runs of one arm stand in one measure."""
+    """Statistics of one arm in one measure."""
 
     n: int
-    """Runs that have the measure."""
+    """Number of runs with the measure."""
     mean: Estimate
     median: Estimate
     iqm: Estimate
@@ -60,9 +60,9 @@ def median(values: FloatArray) -> FloatArray:
 
 
 def interquartile_mean(values: FloatArray) -> FloatArray:
-    """Return the mean of what is left along the last axis without a quarter (rounded down) at either end.
+    """Return the mean along the last axis without the lowest and highest quarter (rounded down).
 
-    Source: Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice; the same as
+    Source: Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice; equal to
     `scipy.stats.trim_mean(values, 0.25)`.
     """
     n = values.shape[-1]
@@ -71,13 +71,13 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
 
 
 def estimate(statistic: Statistic, values: Sequence[float] | FloatArray) -> Estimate:
-    """Return a statistic of (n,) values, n at least 1, with its bootstrap interval over them."""
+    """Return a statistic of (n,) values, n >= 1, with its bootstrap interval."""
     sample = np.asarray(values, dtype=np.float64)
     return Estimate(float(statistic(sample)), interval(statistic(sample[bootstrap_indices(len(sample))]), len(sample)))
 
 
 def arm_summary(values: Sequence[float] | FloatArray) -> ArmSummary:
-    """Return how (n,) runs of an arm stand, n at least 1."""
+    """Return the statistics of (n,) runs of an arm, n >= 1."""
     sample = np.asarray(values, dtype=np.float64)
     return ArmSummary(
         n=len(sample),
@@ -91,15 +91,15 @@ def arm_summary(values: Sequence[float] | FloatArray) -> ArmSummary:
 def interval(resampled: FloatArray, n: int, degrees_of_freedom: int | None = None) -> Interval | None:
     """Return the expanded percentile interval of a statistic over (resamples,) samples drawn with replacement.
 
-    Few values drawn with replacement spread less than they should, and their spread is itself uncertain; so percentiles
-    further out are taken, `Phi(-sqrt(n / (n - 1)) * t)` with t the 97.5 % point of Student's distribution. At n = 10
-    these are the 0.9 and 99.1 instead of the 2.5 and 97.5 % points, and with growing n the difference vanishes. Source:
-    Hesterberg (2015), What teachers should know about the bootstrap, section on the expanded percentile interval.
+    Resamples of few values have too small a standard deviation, which is also uncertain. The interval therefore uses
+    wider percentiles, `Phi(-sqrt(n / (n - 1)) * t)` with t the 97.5 % point of Student's distribution: 0.9 and 99.1 %
+    instead of 2.5 and 97.5 % at n = 10; the difference vanishes for large n. Source: Hesterberg (2015),
+    What teachers should know about the bootstrap, section on the expanded percentile interval.
 
     Args:
         resampled: The statistic of each resample.
-        n: Values in the sample; in the smaller one, if there are two.
-        freedom: Degrees of freedom of the spread; n - 1 if left out.
+        n: Values in the sample; for two samples, in the smaller one.
+        degrees_of_freedom: Degrees of freedom of the standard deviation; default n - 1.
 
     Returns:
         None for n < 2.
@@ -112,7 +112,7 @@ def interval(resampled: FloatArray, n: int, degrees_of_freedom: int | None = Non
 
 @cache
 def interval_quantiles(n: int, degrees_of_freedom: int | None = None) -> Interval:
-    """Return which quantiles of the resamples are the ends of an interval; see `interval`."""
+    """Return the quantiles of the resamples that are the ends of an interval; see `interval`."""
     half_width = (n / (n - 1)) ** 0.5 * stats.t.ppf(
         (1 + LEVEL) / 2, n - 1 if degrees_of_freedom is None else degrees_of_freedom
     )
@@ -121,7 +121,7 @@ def interval_quantiles(n: int, degrees_of_freedom: int | None = None) -> Interva
 
 @lru_cache(maxsize=4)
 def bootstrap_indices(n: int, sample: str = "") -> IntArray:
-    """Return (RESAMPLES, n) indices drawn with replacement: for a sample of a name and size always the same ones."""
+    """Return (RESAMPLES, n) indices drawn with replacement, always the same for a sample name and size."""
     drawn = rng("bootstrap", sample, n).integers(n, size=(RESAMPLES, n), dtype=np.int32)
     drawn.flags.writeable = False
     return drawn
@@ -129,7 +129,7 @@ def bootstrap_indices(n: int, sample: str = "") -> IntArray:
 
 @lru_cache(maxsize=4)
 def bootstrap_weights(n: int, sample: str = "") -> FloatArray:
-    """Return (RESAMPLES, n): how often each value was drawn, over n. Times the values it gives the resampled means."""
+    """Return (RESAMPLES, n) weights: the counts of each value, divided by n. Weights @ values are resampled means."""
     drawn = bootstrap_indices(n, sample)
     rows = np.arange(len(drawn), dtype=np.int64)[:, None] * n
     counts = np.bincount((rows + drawn).ravel(), minlength=len(drawn) * n).reshape(len(drawn), n) / n

@@ -1,4 +1,4 @@
-"""How far arms stand apart that do not differ at all: A/A comparison."""
+"""A/A comparison: the difference between arms with the same configuration."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ from aarlab.memory.seeds import rng
 from aarlab.statistics.estimates import LEVEL, FloatArray
 
 SPLITS = 10_000
-"""Ways in which the runs of an arm are split in halves."""
+"""Random splits of an arm into halves."""
 MIN_RUNS_TO_SPLIT = 4
-"""Runs below which an arm cannot be split."""
+"""An arm with fewer runs is not split."""
 
 
 def noise_floor(values: Sequence[float] | FloatArray) -> float | None:
-    """Return how far, at the 95 % point, two arms of (n,) runs stand apart if only their seeds differ.
+    """Return the 95 % point of the difference between two arms of (n,) runs that differ only in their seeds.
 
-    The runs of one arm are split into random halves again and again and the halves' means compared. Halves have half
-    as many runs as the arm, so what they differ by is divided by the root of two. None for fewer than four runs.
+    The runs are split into random halves, and the means of the halves are compared. Halves have half as many runs as
+    the arm, so the difference is divided by the square root of two. None for fewer than four runs.
     """
     sample = np.asarray(values, dtype=np.float64)
     n = len(sample)

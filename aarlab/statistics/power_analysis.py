@@ -1,7 +1,7 @@
-"""What a design can show: the smallest difference for a number of seeds, and the seeds for a difference.
+"""Power analysis: the detectable difference for a number of seeds, and the seeds for a difference.
 
-A spread is always that of the difference between one run of each arm. Where runs are not paired, or pairing gains
-nothing, it is the spread of a run times the root of two.
+`sd` is the standard deviation of the difference between one run of each arm. If runs are unpaired or uncorrelated, it is
+that of a run times the square root of two.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from scipy import optimize, stats
 from aarlab.statistics.estimates import Interval
 
 ALPHA = 0.05
-"""Two-sided level of the tests."""
+"""Two-sided significance level."""
 POWER = 0.8
-"""Chance to find the difference that is asked for."""
+"""Probability of detecting the difference."""
 
 
 def power(seeds: int, difference: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> float:
-    """Return the chance to find a difference with Student's test on `seeds` runs of each arm, two or more.
+    """Return the probability of detecting a difference with Student's test on `seeds` runs per arm, at least two.
 
     Exact for normal differences, by the noncentral t distribution (Cohen, 1988, chapter 2).
     """
@@ -27,7 +27,7 @@ def power(seeds: int, difference: float, sd: float, *, paired: bool = True, alph
 
 
 def detectable_difference(seeds: int, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> float:
-    """Return the difference that is found with a chance of 0.8 on `seeds` runs of each arm, two or more."""
+    """Return the difference that is detected with a power of 0.8 on `seeds` runs per arm, at least two."""
     degrees_of_freedom = _degrees_of_freedom(seeds, paired=paired)
     high = 4.0
     while _power(high, degrees_of_freedom, alpha) < POWER:
@@ -37,13 +37,13 @@ def detectable_difference(seeds: int, sd: float, *, paired: bool = True, alpha: 
 
 
 def seeds_needed(difference: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> int:
-    """Return the smallest number of runs of each arm, two or more, that find a difference with a chance of 0.8.
+    """Return the smallest number of runs per arm, at least two, that detects a difference with a power of 0.8.
 
     Raises:
-        ValueError: The difference is zero: no number of seeds finds that.
+        ValueError: The difference is zero.
     """
     if difference == 0:
-        raise ValueError("a difference of zero cannot be found")
+        raise ValueError("a difference of zero cannot be detected")
 
     def enough(seeds: int) -> bool:
         return power(seeds, difference, sd, paired=paired, alpha=alpha) >= POWER
@@ -52,16 +52,16 @@ def seeds_needed(difference: float, sd: float, *, paired: bool = True, alpha: fl
 
 
 def sd_interval(sd: float, degrees_of_freedom: int, level: float = 0.9) -> Interval:
-    """Return the interval of a standard deviation seen with so many degrees of freedom, exact for normal values."""
+    """Return the interval of an observed standard deviation, exact for normal values."""
     low, high = (float(stats.chi2.ppf(at, degrees_of_freedom)) for at in ((1 - level) / 2, (1 + level) / 2))
     return sd * (degrees_of_freedom / high) ** 0.5, sd * (degrees_of_freedom / low) ** 0.5
 
 
 def _power(noncentrality: float, degrees_of_freedom: int, alpha: float) -> float:
     critical = stats.t.ppf(1 - alpha / 2, degrees_of_freedom)
-    found = float(stats.nct.sf(critical, degrees_of_freedom, noncentrality))
-    # On the wrong side the chance is below 1e-6 from 4 on, where scipy comes to its limits.
-    return found if noncentrality > 4 else found + float(stats.nct.cdf(-critical, degrees_of_freedom, noncentrality))
+    upper = float(stats.nct.sf(critical, degrees_of_freedom, noncentrality))
+    # From 4 on, the probability of the wrong sign is below 1e-6 and scipy is inaccurate.
+    return upper if noncentrality > 4 else upper + float(stats.nct.cdf(-critical, degrees_of_freedom, noncentrality))
 
 
 def _degrees_of_freedom(seeds: int, *, paired: bool) -> int:
@@ -69,7 +69,7 @@ def _degrees_of_freedom(seeds: int, *, paired: bool) -> int:
 
 
 def _smallest_integer(holds: Callable[[int], bool], least: int) -> int:
-    """Return the first number from `least` on for which something holds that goes on to hold."""
+    """Return the smallest integer from `least` on for which a monotone condition holds."""
     high = least
     while not holds(high):
         high *= 2

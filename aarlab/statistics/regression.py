@@ -1,8 +1,8 @@
-"""PGR regressed on realised autonomy, between arms and within them.
+"""Regression of PGR on realised autonomy, between and within arms.
 
-Runs of one arm share a structure, and with it nearly all of their autonomy: they are no independent evidence about
-what autonomy does. So between arms the arm counts once, however many runs it has. What such a line cannot show: whether
-autonomy or anything else that the arms differ in made the difference.
+Runs of one arm share a structure and therefore most of their autonomy, so they are not independent evidence about
+autonomy. Between arms, each arm counts once, whatever its number of runs. The regression does not separate autonomy
+from other differences between the arms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from scipy import stats
 from aarlab.statistics.estimates import LEVEL, FloatArray, Interval
 
 MIN_ARMS = 3
-"""Arms below which a line between them has no interval."""
+"""A regression between arms needs at least this number of arms."""
 
 Points = Mapping[str, Sequence[tuple[float, float]]]
 """(x, y) of each run, by arm."""
@@ -22,20 +22,20 @@ Points = Mapping[str, Sequence[tuple[float, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A line through points."""
+    """A regression line."""
 
     slope: float
-    """PGR for a whole unit of autonomy, from none to all."""
+    """PGR per unit of autonomy, from 0 to 1."""
     intercept: float | None
-    """PGR at no autonomy; None within arms, where each has its own."""
+    """PGR at autonomy 0; None within arms, where each arm has its own."""
     interval: Interval
     """95 % interval of the slope, by Student's distribution."""
     units: int
-    """What was counted: arms, or runs."""
+    """Number of arms (between) or runs (within)."""
 
 
 def between_arms(points: Points) -> Slope | None:
-    """Return the line through the means of the arms, each counted once; None for fewer than three of different x.
+    """Return the line through the means of the arms; None for fewer than three arms or equal autonomy.
 
     Source: Donald and Lang (2007), Inference with difference-in-differences and other panel data: with few groups whose
     members share the regressor, groups are the observations and n - 2 their degrees of freedom.
@@ -52,8 +52,8 @@ def between_arms(points: Points) -> Slope | None:
 def within_arms(points: Points) -> Slope | None:
     """Return the common slope of runs around the means of their arms: ordinary least squares with an effect per arm.
 
-    It asks whether runs that came out freer than others of the same arm came out better; with chance on both sides,
-    this is no effect of structure. None where the runs do not vary within arms or are too few.
+    It shows whether runs with more autonomy than others of their arm have a higher PGR, which is not an effect of
+    structure. None if autonomy does not vary within arms, or for too few runs.
     """
     arms = [np.asarray(runs, dtype=np.float64) for _, runs in sorted(points.items()) if len(runs) > 1]
     if not arms:

@@ -1,4 +1,4 @@
-"""Invented ablations: records of runs that never took place, with numbers whose truth is known."""
+"""Synthetic ablations: records with known true values, and run files without a team."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,28 +20,29 @@ ARMS: dict[str, dict[str, Any]] = {
     "random search": {"structure": "autonomous", "team": {"model": "simulated/random"}},
 }
 EFFECTS = {"free": 0.0, "staged": -0.2, "scripted": 0.0, "random search": -0.01}
-"""What each arm has beyond the first."""
+"""True difference of each arm to the first."""
 AUTONOMY = {"free": 0.98, "staged": 0.6, "scripted": 0.2, "random search": 0.97}
 
 
 def record(arm: str, seed: int, pgr: float | None, scenario: Mapping[str, Any], autonomy: float = 0.9) -> RunRecord:
-    """Return a run that is done, with a winner of this held-out PGR, None for no winner."""
-    resolved = Scenario.model_validate({**scenario, "seed": seed, "name": "invented"}).model_dump(mode="json")
+    """Return a finished run whose winner has this held-out PGR; None: no winner."""
+    resolved = Scenario.model_validate({**scenario, "seed": seed, "name": "synthetic"}).model_dump(mode="json")
     end = resolved["budget"]["hours"] * resolved["team"]["researchers"]
-    reached = 0.3 if pgr is None else round(pgr + 0.03, 4)
+    best = 0.3 if pgr is None else round(pgr + 0.03, 4)
     summary = {
-        "digest": f"{arm}{seed}", "hours": end, "cost_usd": 0.0, "experiments": 30, "evaluations": 60, "wall_clock_s": 9.0,
+        "digest": f"{arm}{seed}", "hours": end, "cost_usd": 0.0, "experiments": 30, "evaluations": 60,
+        "wall_clock_s": 9.0,
         "heldout": None if pgr is None else {"pgr": pgr, "se": 0.02, "worlds": 64},
         "shifted": None if pgr is None else {"pgr": pgr - 0.02, "se": 0.03, "worlds": 32},
         "transfer": {"math": {"pgr": 0.1, "se": 0.05, "worlds": 8}},
         "baseline": {"name": "two_cluster_vote", "pgr": 0.4},
-        "development_pgr": {"quarter": 0.1, "half": 0.3, "whole": reached, "mean": 0.25},
+        "development_pgr": {"quarter": 0.1, "half": 0.3, "whole": best, "mean": 0.25},
         "heldout_pgr_by_budget": {"quarter": 0.05, "half": 0.25, "whole": pgr},
         "entropy_bits": 1.5, "realised_autonomy": autonomy, "structure_violations": [],
     }  # fmt: skip
     return RunRecord(
         arm, seed, f"{seed:012d}", Path(f"{arm}-{seed}.db"), "done", None, resolved, summary,
-        frontier=((end / 4, 0.1), (end / 2, 0.3), (0.9 * end, reached)),
+        frontier=((end / 4, 0.1), (end / 2, 0.3), (0.9 * end, best)),
         entropy=((end / 2, 1.2), (end, 1.8)),
         autonomy=((end / 2, autonomy), (end, autonomy)),
     )  # fmt: skip
@@ -54,7 +55,7 @@ def results(
     measures: Sequence[str] = ("heldout.pgr", "entropy_bits"),
     **changes: Any,
 ) -> Results:
-    """Return an ablation of 0.55 held-out PGR and a spread of 0.05, with planted effects."""
+    """Return an ablation with a mean held-out PGR of 0.55, an SD of 0.05 and planted effects."""
     draw = np.random.default_rng(1)
     records = tuple(
         record(
@@ -63,17 +64,23 @@ def results(
         )
         for arm, scenario in arms.items() for seed in range(1, seeds + 1)
     )  # fmt: skip
-    described = {
-        "name": "invented", "question": "Does structure help?", "scenario": {}, "arms": {arm: {} for arm in arms},
+    fields = {
+        "name": "synthetic", "question": "Does structure help?", "scenario": {}, "arms": {arm: {} for arm in arms},
         "seeds": list(range(1, seeds + 1)), "measures": list(measures), "controls": False, **changes,
     }  # fmt: skip
-    return Results(Ablation.model_validate(described), None, records)
+    return Results(Ablation.model_validate(fields), None, records)
 
 
 def run_file(
-    path: Path, *, seed: int, structure: str, pgr: float, free: int, status: Literal["done", "stopped"] = "done"
+    path: Path,
+    *,
+    seed: int,
+    structure: str,
+    pgr: float,
+    agent_decisions: int,
+    status: Literal["done", "stopped"] = "done",
 ) -> Path:
-    """Make the file of a run whose winner has this held-out PGR and in which agents took `free` decisions of four."""
+    """Write a run file whose winner has this held-out PGR; agents took `agent_decisions` of four decisions."""
     scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}})
     dumped = scenario.model_dump(mode="json")
     file = RunWriter.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario=dumped)
@@ -82,7 +89,9 @@ def run_file(
         direction = None if structure == "undirected" else "a direction"
         file.append(name, AgentSetup("researcher", "simulated/researcher", "", "", direction), round=0, hours=0)
     for turn in range(4):
-        file.append("r1", Decision("next_step", "", "agent" if turn < free else "structure"), round=1, hours=0)
+        file.append(
+            "r1", Decision("next_step", "", "agent" if turn < agent_decisions else "structure"), round=1, hours=0
+        )
     file.append("team", RoundStarted(2.0), round=1, hours=0)
     file.append("r1", Experiment("e1", "m.py", code, "full", None, pgr / 2, 0.03, []), round=1, hours=6.0)
     file.append("r1", Experiment("e2", "m.py", code, "full", None, pgr + 0.1, 0.03, []), round=1, hours=12.0)

@@ -298,7 +298,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             my.yaml:1: arms.a
               problem   invalid value 3
               expected  a section in which each key has a value
-            """,
+            """,  # noqa: E501
         ),
     ],
 )

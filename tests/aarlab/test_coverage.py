@@ -1,4 +1,4 @@
-"""Intervals contain what they should about as often as they say; the figures are those of benchmarks/interval_coverage.py."""
+"""The coverage of intervals and the power of tests are as stated; see benchmarks/interval_coverage.py."""
 
 import numpy as np
 import pytest
@@ -10,25 +10,25 @@ REPEATS = 300
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("seeds", "least"), [(5, 0.86), (20, 0.92)])
-def test_intervals_of_arms_that_are_the_same_contain_zero_about_as_often_as_they_say(seeds: int, least: float) -> None:
+@pytest.mark.parametrize(("seeds", "min_coverage"), [(5, 0.86), (20, 0.92)])
+def test_intervals_of_identical_arms_contain_zero(seeds: int, min_coverage: float) -> None:
     draw = np.random.default_rng(seeds)
-    seen = 0
+    covered = 0
     for _ in range(REPEATS):
         left, right = ({seed: float(x) for seed, x in enumerate(draw.normal(0.5, 0.06, seeds))} for _ in range(2))
         low, high = compare("a", left, "b", right).mean.interval or (1, 1)
-        seen += low <= 0 <= high
-    assert least <= seen / REPEATS <= 0.98
+        covered += low <= 0 <= high
+    assert min_coverage <= covered / REPEATS <= 0.98
 
 
 @pytest.mark.long
-def test_among_arms_that_are_the_same_a_difference_is_seldom_called_and_a_planted_one_is_found_as_predicted() -> None:
-    draw, seeds, spread = np.random.default_rng(7), 12, 0.06
-    true_difference = detectable_difference(seeds, spread * 2**0.5)
-    called = found = 0
+def test_false_alarms_and_power_are_as_predicted() -> None:
+    draw, seeds, sd = np.random.default_rng(7), 12, 0.06
+    true_difference = detectable_difference(seeds, sd * 2**0.5)
+    false_alarms = detected = 0
     for _ in range(800):
-        first, *others = draw.normal(0.5, spread, (6, seeds))
-        called += min(p or 0.0 for p in holm([p_paired(other - first) for other in others])) < 0.05
-        found += (p_paired(others[0] + true_difference - first) or 0.0) < 0.05
-    assert called / 800 <= 0.07
-    assert found / 800 == pytest.approx(0.8, abs=0.04)
+        first, *others = draw.normal(0.5, sd, (6, seeds))
+        false_alarms += min(p or 0.0 for p in holm([p_paired(other - first) for other in others])) < 0.05
+        detected += (p_paired(others[0] + true_difference - first) or 0.0) < 0.05
+    assert false_alarms / 800 <= 0.07
+    assert detected / 800 == pytest.approx(0.8, abs=0.04)

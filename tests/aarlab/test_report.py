@@ -1,4 +1,4 @@
-"""What a report says is what its runs say: in words, in numbers, in every form."""
+"""Reports agree with their runs: in sentences, in numbers and in every format."""
 
 import csv
 import json
@@ -39,15 +39,15 @@ def with_claude(one: RunRecord) -> RunRecord:
     return replace(one, scenario={**one.scenario, "team": team})
 
 
-# -- words -------------------------------------------------------------------------------------------------------------
+# -- sentences ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_planted_difference_is_told_with_its_interval_and_the_rest_is_not_called_one() -> None:
+def test_only_a_planted_difference_is_reported() -> None:
     text = result_sentence(analyse(results()))
     found = re.match(
-        r"Among simulated researchers staged came out lower than free in held-out PGR: (\S+) "
+        r"Among simulated researchers staged was lower than free in held-out PGR: (\S+) "
         r"\(95 % interval (\S+) to (\S+); 12 pairs, p < \.001 after correction\); "
-        r"2 other planned comparisons show none\.$",
+        r"2 other planned comparisons not significant\.$",
         text.replace("\N{MINUS SIGN}", "-"),
     )
     assert found, text
@@ -55,24 +55,26 @@ def test_a_planted_difference_is_told_with_its_interval_and_the_rest_is_not_call
     assert low < difference < high < -0.1
 
 
-def test_where_nothing_differs_the_sentence_says_so_and_how_blind_the_design_is() -> None:
+def test_no_difference_is_reported_with_the_detectable_one() -> None:
     text = result_sentence(analyse(results(effects={})))
-    assert text.startswith("None of 3 planned comparisons shows a difference in held-out PGR among simulated")
-    assert re.search(r"less than 0\.0\d+ would probably not be detected\.$", text)
+    assert text.startswith(
+        "None of 3 planned comparisons shows a significant difference in held-out PGR among simulated"
+    )
+    assert re.search(r"differences below 0\.0\d+ would probably not be detected\.$", text)
 
 
-def test_a_simulated_policy_is_called_one_in_the_title_and_never_named_after_a_language_model() -> None:
+def test_simulated_policies_are_named_in_the_title() -> None:
     given = results(seeds=3)
     assert "simulated researchers, not a language model" in title_line(analyse(given))
     half = map_records(given, lambda one: with_claude(one) if one.arm == "free" else one)
     assert "partly simulated" in title_line(analyse(half))
     live = map_records(results(seeds=3, arms={"free": {}, "staged": {"structure": "staged"}}), with_claude)
-    assert title_line(analyse(live)) == "invented: anthropic/claude-x"
+    assert title_line(analyse(live)) == "synthetic: anthropic/claude-x"
     assert "among simulated" not in result_sentence(analyse(live)).lower()
     assert "simulated researchers, not a language model" in page(analyse(given)).split("</title>")[0]
 
 
-def test_what_a_reader_must_know_first_stands_first() -> None:
+def test_the_most_serious_caveats_come_first() -> None:
     given = results(seeds=6)
     lost = {("staged", 2): "missing", ("staged", 3): "failed"}
     given = map_records(given, lambda one: replace(one, status=lost.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
@@ -92,59 +94,60 @@ def test_what_a_reader_must_know_first_stands_first() -> None:
     ]
 
 
-def test_enough_runs_of_kept_structures_give_no_reason_for_caution() -> None:
+def test_enough_runs_without_violations_have_no_caveats() -> None:
     assert caveats(analyse(results())) == []
 
 
-def test_unequal_budgets_are_told_and_so_are_arms_that_are_the_same() -> None:
+def test_unequal_budgets_and_identical_arms_are_caveats() -> None:
     arms = {
         "short": {"budget": {"hours": 4}},
         "long": {"budget": {"hours": 16}},
-        "long again": {"budget": {"hours": 16}},
+        "long 2": {"budget": {"hours": 16}},
     }
     text = caveats(analyse(results(arms=arms)))
     assert text[0].startswith(
         "Budgets were not equal: from 36 research hours for the whole team in short to 144 in long."
     )
-    assert text[1] == "long and long again are the same configuration: what differs between them is noise."
+    assert text[1] == "long and long 2 have the same configuration: their difference is noise."
 
 
-def test_a_dial_that_did_nothing_to_anybody_is_pointed_out() -> None:
+def test_a_dial_without_effect_is_a_caveat() -> None:
     given = results(arms={"free": {}, "advised": {"structure": {"review": "advisory"}}})
     scores = {one.seed: one.summary["heldout"] for one in given.records if one.arm == "free"}
     given = map_records(given, lambda one: replace(one, summary={**one.summary, "heldout": scores[one.seed]}))
     assert caveats(analyse(given)) == [
-        "advised and free came to the same held-out PGR with every seed: what differs between them did nothing to "
+        "advised and free have the same held-out PGR with every seed: their different settings had no effect on "
         "these researchers."
     ]
 
 
-def test_budgets_in_dollars_and_tokens_are_told_too() -> None:
+def test_budgets_in_dollars_and_tokens_are_reported() -> None:
     arms = {
         name: {"structure": name, "budget": {"usd": 5, "tokens_per_agent": 20000}} for name in ("autonomous", "staged")
     }
     text = markdown(analyse(results(seeds=3, arms=arms)))
-    assert "at most $5, at most 20,000 tokens for each agent." in text
+    assert "at most $5, at most 20,000 tokens per agent." in text
     arms["staged"]["budget"] = {"usd": 8}
     text = " ".join(caveats(analyse(results(seeds=3, arms=arms))))
     assert "Budgets were not equal: budget.usd: autonomous 5, staged 8; budget.tokens_per_agent" in text
 
 
-def test_controls_are_told_by_who_is_ahead_of_the_best_fixed_baseline() -> None:
+def test_arms_are_compared_with_the_best_fixed_baseline() -> None:
     text = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
     assert text is not None
     assert "reaches 0.40 on the same held-out worlds" in text
     assert text.endswith("Above it: free, random search; not distinguishable from it: scripted; below it: staged.")
 
 
-def test_the_design_tells_what_it_could_show_what_pairing_gained_and_how_far_chance_goes() -> None:
+def test_detectable_difference_pairing_and_noise_are_given() -> None:
     text = " ".join(design_sentences(analyse(results())))
-    for expected in (r"12 pairs show at 80 % power: 0\.0\d+ in a single comparison", r"correlation \S+ \(",
+    for expected in (r"Detectable difference: 0\.0\d+ at 80 % power for 12 pairs and a single comparison",
+                     r"correlation \S+ \(",
                      r"A/A comparison: .* differ by more than 0\.0\d+ \("):  # fmt: skip
         assert re.search(expected, text), text
 
 
-def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
+def test_differences_are_compared_within_each_temperament() -> None:
     arms = {
         f"{structure} {temperament}": {"structure": structure, "team": {"temperament": temperament}}
         for structure in ("autonomous", "staged") for temperament in ("bold", "cautious")
@@ -156,11 +159,11 @@ def test_a_result_under_two_temperaments_is_compared_under_each() -> None:
     assert [(d.arm, d.against) for _, d in found.differences] == [
         ("staged bold", "autonomous bold"), ("staged cautious", "autonomous cautious"),
     ]  # fmt: skip
-    assert temperament_sentence(analysis) == "Of 1 difference tried under several temperaments, 1 changes sign."
-    assert "was not tried" in (temperament_sentence(analyse(results(seeds=3))) or "")
+    assert temperament_sentence(analysis) == "Of 1 difference tested under several temperaments, 1 changes sign."
+    assert "were not tested" in (temperament_sentence(analyse(results(seeds=3))) or "")
 
 
-def test_what_led_at_parts_of_the_budget_is_told_by_its_held_out_score() -> None:
+def test_held_out_scores_at_parts_of_the_budget() -> None:
     analysis = analyse(results())
     reached = analysis.checkpoints["free"]
     assert {point: round(reached[point][0].value, 4) for point in ("quarter", "half")} == {
@@ -174,7 +177,7 @@ def test_what_led_at_parts_of_the_budget_is_told_by_its_held_out_score() -> None
     assert analysis.normalised_areas["free"].value == pytest.approx((0.25 * 0.1 + 0.4 * 0.3 + 0.1 * 0.58), abs=0.02)
 
 
-def test_the_control_is_no_point_on_the_line_between_structures() -> None:
+def test_the_regression_excludes_the_control() -> None:
     analysis = analyse(results())
     assert analysis.between is not None
     assert analysis.between.units == 3
@@ -182,7 +185,7 @@ def test_the_control_is_no_point_on_the_line_between_structures() -> None:
     assert analysis.within.units == 36
 
 
-def test_runs_and_tables_are_frames_where_pandas_is_there() -> None:
+def test_runs_and_tables_can_be_data_frames() -> None:
     pytest.importorskip("pandas")
     given = results(seeds=3)
     runs = given.frame()
@@ -192,16 +195,16 @@ def test_runs_and_tables_are_frames_where_pandas_is_there() -> None:
     assert list(arms[arms["measure"] == "heldout.pgr"]["arm"]) == list(ARMS)
 
 
-def test_the_secret_of_the_worlds_is_in_no_report() -> None:
-    arms = {"free": {"scoring": {"secret": "hushhush"}}, "staged": {"structure": "staged"}}
+def test_no_report_contains_the_secret_of_the_worlds() -> None:
+    arms = {"free": {"scoring": {"secret": "my-secret"}}, "staged": {"structure": "staged"}}
     given = results(seeds=3, arms=arms)
-    described = given.ablation.model_copy(update={"arms": {"free": {"scoring.secret": "hushhush"}, "staged": {}}})
+    described = given.ablation.model_copy(update={"arms": {"free": {"scoring.secret": "my-secret"}, "staged": {}}})
     analysis = analyse(replace(given, ablation=described))
-    assert "hushhush" not in page(analysis) + markdown(analysis)
+    assert "my-secret" not in page(analysis) + markdown(analysis)
     assert "(not shown)" in page(analysis)
 
 
-def test_names_from_a_file_are_text_on_the_page_and_no_markup() -> None:
+def test_names_from_files_are_escaped_on_the_page() -> None:
     arms = {"<b>free</b>": {}, "</script><script>alert(1)</script>": {"structure": "staged"}}
     text = page(analyse(results(seeds=3, arms=arms)))
     body = text[text.index("<body>") :]
@@ -209,7 +212,7 @@ def test_names_from_a_file_are_text_on_the_page_and_no_markup() -> None:
     assert "<script>alert" not in body
 
 
-def test_a_page_asks_for_nothing_from_outside() -> None:
+def test_a_page_loads_nothing() -> None:
     text = page(analyse(results(seeds=3)))
     without_plotly = re.sub(r"<script>.*?</script>", "", text, count=1, flags=re.DOTALL)
     assert not re.search(r"(src|href)\s*=|@import|url\(", without_plotly)
@@ -225,7 +228,7 @@ def small_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
     scores = {("autonomous", 1): 0.5, ("autonomous", 2): 0.62, ("staged", 1): 0.41, ("staged", 2): 0.44}
     return [
-        run_file(folder / f"{structure}-{seed}.db", seed=seed, structure=structure, pgr=pgr, free=seed + 1)
+        run_file(folder / f"{structure}-{seed}.db", seed=seed, structure=structure, pgr=pgr, agent_decisions=seed + 1)
         for (structure, seed), pgr in scores.items()
     ]
 
@@ -236,7 +239,7 @@ def scalar(path: Path, query: str) -> Any:
 
 
 def heldout(path: Path) -> float:
-    """Read the winner's held-out PGR from the ledger, not from the summary."""
+    """Return the winner's held-out PGR from its evaluations, not from the summary."""
     query = "SELECT pgr FROM evaluations WHERE panel = 'heldout' AND subject = (SELECT best FROM run_results)"
     return float(scalar(path, query))
 
@@ -265,18 +268,18 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
     assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in shown
 
 
-def test_a_run_that_a_limit_of_its_own_has_stopped_counts_as_it_does_in_an_ablation(
-    small_runs: list[Path], tmp_path: Path
-) -> None:
+def test_a_run_stopped_by_its_own_limit_counts(small_runs: list[Path], tmp_path: Path) -> None:
     from aarlab.report import results_from
 
-    stopped = run_file(tmp_path / "stopped.db", seed=3, structure="staged", pgr=0.3, free=1, status="stopped")
+    stopped = run_file(
+        tmp_path / "stopped.db", seed=3, structure="staged", pgr=0.3, agent_decisions=1, status="stopped"
+    )
     text = analyse(results_from([*small_runs, stopped]))
     assert text.primary.arm_summaries["staged"].n == 3
-    assert not any("planned runs are not done" in caution for caution in caveats(text))
+    assert not any("planned runs are not done" in caveat for caveat in caveats(text))
 
 
-def test_the_area_under_a_climb_is_that_of_the_summary(small_runs: list[Path]) -> None:
+def test_the_normalised_area_equals_the_summary(small_runs: list[Path]) -> None:
     from aarlab.report import results_from
     from aarlab.statistics import normalised_area
 
@@ -286,9 +289,7 @@ def test_the_area_under_a_climb_is_that_of_the_summary(small_runs: list[Path]) -
         )
 
 
-def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_arm_of_their_own(
-    small_runs: list[Path], tmp_path: Path
-) -> None:
+def test_run_files_are_grouped_by_configuration(small_runs: list[Path], tmp_path: Path) -> None:
     from aarlab.config import ConfigError
     from aarlab.report import results_from
 
@@ -302,10 +303,10 @@ def test_the_arms_of_loose_runs_are_called_by_what_differs_and_repeats_are_an_ar
     connection.close()
     again = results_from([*small_runs, copy])
     assert [one.arm for one in again.records][-1] == "autonomous (repetition 2)"
-    assert "are the same configuration" in " ".join(caveats(analyse(again)))
+    assert "have the same configuration" in " ".join(caveats(analyse(again)))
 
 
-def test_what_cannot_be_reported_is_refused_before_anything_is_written(
+def test_invalid_sources_are_refused_before_writing(
     aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path
 ) -> None:
     run = str(small_runs[0])
@@ -323,7 +324,7 @@ def test_what_cannot_be_reported_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("form", ["md", "csv"])
-def test_words_and_tables_do_without_plotly(
+def test_markdown_and_csv_need_no_plotly(
     process: Callable[..., "subprocess.CompletedProcess[str]"], small_runs: list[Path], tmp_path: Path, form: str
 ) -> None:
     (tmp_path / "plotly.py").write_text("raise ImportError('there is no plotly here')")
@@ -339,8 +340,8 @@ def test_words_and_tables_do_without_plotly(
 
 
 @pytest.mark.long
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
-def test_the_page_shows_its_figures_in_a_browser_without_a_network(tmp_path: Path) -> None:
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_browser_shows_the_figures_without_a_network(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text(page(analyse(results())))
     command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000"]

@@ -1,4 +1,4 @@
-"""Intervals, differences, power: against exact answers, and against scipy and statsmodels."""
+"""Intervals, differences and power agree with exact results, scipy and statsmodels."""
 
 import re
 import warnings
@@ -57,7 +57,7 @@ def normal_values(n: int, seed: int = 0, centre: float = 0.55, sd: float = 0.06)
 
 @given(SAMPLES)
 @settings(max_examples=25, deadline=None)
-def test_point_estimates_are_those_of_numpy_and_scipy(values: list[float]) -> None:
+def test_point_estimates_equal_numpy_and_scipy(values: list[float]) -> None:
     summary = arm_summary(values)
     assert summary.mean.value == pytest.approx(np.mean(values))
     assert summary.median.value == pytest.approx(np.median(values))
@@ -67,9 +67,7 @@ def test_point_estimates_are_those_of_numpy_and_scipy(values: list[float]) -> No
 
 @given(SAMPLES, PGR)
 @settings(max_examples=25, deadline=None)
-def test_an_interval_contains_its_mean_stays_within_the_values_and_moves_with_them(
-    values: list[float], shift: float
-) -> None:
+def test_an_interval_contains_the_mean_and_shifts_with_it(values: list[float], shift: float) -> None:
     at = estimate(mean, values)
     assert at.interval is not None
     low, high = at.interval
@@ -79,7 +77,7 @@ def test_an_interval_contains_its_mean_stays_within_the_values_and_moves_with_th
     assert moved.interval == pytest.approx((low + shift, high + shift))
 
 
-def test_for_many_runs_the_interval_is_that_of_scipys_bootstrap_and_of_the_normal_distribution() -> None:
+def test_the_interval_of_many_runs_equals_scipys_bootstrap() -> None:
     values = normal_values(400)
     for ours, theirs in ((mean, np.mean), (median, np.median)):
         result = estimate(ours, values).interval
@@ -92,7 +90,7 @@ def test_for_many_runs_the_interval_is_that_of_scipys_bootstrap_and_of_the_norma
     assert estimate(mean, values).interval == pytest.approx(exact, abs=0.0006)
 
 
-def test_for_few_runs_the_interval_is_about_as_wide_as_students() -> None:
+def test_the_interval_of_few_runs_is_as_wide_as_students() -> None:
     widths = []
     for seed in range(40):
         values = normal_values(10, seed)
@@ -102,13 +100,13 @@ def test_for_few_runs_the_interval_is_about_as_wide_as_students() -> None:
     assert np.mean(widths) == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_single_run_has_no_interval_and_runs_that_agree_have_one_of_no_width() -> None:
+def test_intervals_of_a_single_run_and_of_equal_runs() -> None:
     assert arm_summary([0.4]).mean.interval is None
     assert arm_summary([0.4]).sd is None
     assert estimate(interquartile_mean, [0.4] * 6).interval == pytest.approx((0.4, 0.4))
 
 
-def test_the_same_numbers_give_the_same_interval_whatever_was_asked_before() -> None:
+def test_intervals_are_deterministic() -> None:
     first = estimate(mean, normal_values(12)).interval
     for n in range(2, 9):
         estimate(mean, normal_values(n))
@@ -118,7 +116,7 @@ def test_the_same_numbers_give_the_same_interval_whatever_was_asked_before() -> 
 # -- differences -------------------------------------------------------------------------------------------------------
 
 
-def test_arms_with_the_same_seeds_are_paired_and_tested_as_scipy_does() -> None:
+def test_arms_with_shared_seeds_are_paired_as_in_scipy() -> None:
     left, right = normal_values(12, 1), normal_values(12, 2)
     result = compare("a", by_seed(left), "b", by_seed(right))
     assert (result.paired, result.n) == (True, 12)
@@ -131,7 +129,7 @@ def test_arms_with_the_same_seeds_are_paired_and_tested_as_scipy_does() -> None:
     assert result.pairing.interval == pytest.approx(tuple(correlation.confidence_interval(0.95)))
 
 
-def test_arms_with_other_seeds_are_not_paired_and_tested_as_welch_does() -> None:
+def test_arms_with_other_seeds_use_welchs_test() -> None:
     left, right = normal_values(12, 1), normal_values(9, 2, sd=0.12)
     result = compare("a", by_seed(left), "b", {100 + seed: value for seed, value in by_seed(right).items()})
     assert (result.paired, result.n, result.pairing) == (False, 9, None)
@@ -139,7 +137,7 @@ def test_arms_with_other_seeds_are_not_paired_and_tested_as_welch_does() -> None
     assert result.p == pytest.approx(stats.ttest_ind(left, right, equal_var=False).pvalue)
 
 
-def test_a_seed_that_failed_in_one_arm_leaves_the_pairs_that_are_whole() -> None:
+def test_incomplete_pairs_are_excluded() -> None:
     left, right = by_seed(normal_values(10, 1)), by_seed(normal_values(10, 2))
     del left[3], right[7]
     result = compare("a", left, "b", right)
@@ -147,7 +145,7 @@ def test_a_seed_that_failed_in_one_arm_leaves_the_pairs_that_are_whole() -> None
     assert result.mean.value == pytest.approx(np.mean([left[seed] - right[seed] for seed in (1, 2, 4, 5, 6, 8, 9, 10)]))
 
 
-def test_the_probability_of_improvement_is_that_of_mann_and_whitney() -> None:
+def test_the_probability_of_improvement_is_mann_whitneys() -> None:
     left, right = np.round(normal_values(15, 3), 2), np.round(normal_values(15, 4, centre=0.5), 2)
     result = compare("a", by_seed(left), "b", by_seed(right))
     assert result.p_improvement.value == pytest.approx(stats.mannwhitneyu(left, right).statistic / 15**2)
@@ -157,7 +155,7 @@ def test_the_probability_of_improvement_is_that_of_mann_and_whitney() -> None:
 
 @given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12))
 @settings(max_examples=25, deadline=None)
-def test_turned_around_a_difference_changes_its_sign_and_nothing_else(pairs: list[tuple[float, float]]) -> None:
+def test_swapping_arms_negates_the_difference(pairs: list[tuple[float, float]]) -> None:
     left, right = (by_seed(list(side)) for side in zip(*pairs, strict=True))
     one, other = compare("a", left, "b", right), compare("b", right, "a", left)
     assert one.mean.value == pytest.approx(-other.mean.value)
@@ -167,7 +165,7 @@ def test_turned_around_a_difference_changes_its_sign_and_nothing_else(pairs: lis
     assert one.mean.interval == pytest.approx((-high, -low))
 
 
-def test_arms_that_are_the_same_to_the_bit_do_not_differ_and_arms_a_constant_apart_do() -> None:
+def test_differences_without_variation() -> None:
     values = by_seed(normal_values(10))
     same = compare("a", values, "b", values)
     assert (same.mean.value, same.mean.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
@@ -175,7 +173,7 @@ def test_arms_that_are_the_same_to_the_bit_do_not_differ_and_arms_a_constant_apa
     assert (apart.mean.value, apart.mean.interval, apart.p, apart.pairing) == (0.25, (0.25, 0.25), 0.0, None)
 
 
-def test_pairing_is_worth_what_the_shared_part_is_worth() -> None:
+def test_pairing_measures_the_shared_variance() -> None:
     shared, own = normal_values(300, 1, 0, 3), normal_values(600, 2, 0, 1)
     result = compare("a", by_seed(shared + own[:300]), "b", by_seed(shared + own[300:])).pairing
     assert result is not None
@@ -187,43 +185,43 @@ def test_pairing_is_worth_what_the_shared_part_is_worth() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
-def test_holms_correction_is_that_of_statsmodels(n: int) -> None:
+def test_holms_correction_equals_statsmodels(n: int) -> None:
     ps = (np.random.default_rng(n).random(n) ** 3).round(2).tolist()
     assert holm(ps) == pytest.approx(list(multipletests(ps, method="holm")[1]))
     assert holm([None, *ps, None]) == [None, *holm(ps), None]
 
 
-# -- what a design can show --------------------------------------------------------------------------------------------
+# -- power -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10, 20, 60])
 @pytest.mark.parametrize("difference", [0.01, 0.05, 0.08])
-def test_power_is_that_of_statsmodels(seeds: int, difference: float) -> None:
+def test_power_equals_statsmodels(seeds: int, difference: float) -> None:
     paired = TTestPower().power(difference / 0.08, seeds, 0.05, alternative="two-sided")
     assert power(seeds, difference, 0.08) == pytest.approx(paired, abs=1e-6)
-    # Cohen's effect is in units of the spread of a run, ours in those of a difference between runs.
-    apart = TTestIndPower().power(difference / 0.08, seeds, 0.05, alternative="two-sided")
-    assert power(seeds, difference, 0.08 * 2**0.5, paired=False) == pytest.approx(apart, abs=1e-6)
+    # statsmodels scales the effect by the SD of a run; here, sd is that of a difference between runs.
+    unpaired = TTestIndPower().power(difference / 0.08, seeds, 0.05, alternative="two-sided")
+    assert power(seeds, difference, 0.08 * 2**0.5, paired=False) == pytest.approx(unpaired, abs=1e-6)
 
 
 @given(st.integers(2, 200), st.floats(0.001, 1), st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_the_smallest_difference_needs_as_many_seeds_as_it_was_asked_for(seeds: int, sd: float, paired: bool) -> None:
-    smallest = detectable_difference(seeds, sd, paired=paired)
-    assert power(seeds, smallest, sd, paired=paired) == pytest.approx(0.8)
-    assert seeds_needed(smallest * 1.0001, sd, paired=paired) == seeds
+def test_detectable_difference_and_seeds_are_inverse(seeds: int, sd: float, paired: bool) -> None:
+    difference = detectable_difference(seeds, sd, paired=paired)
+    assert power(seeds, difference, sd, paired=paired) == pytest.approx(0.8)
+    assert seeds_needed(difference * 1.0001, sd, paired=paired) == seeds
 
 
-def test_the_seeds_needed_are_those_of_the_textbook() -> None:
+def test_the_seeds_needed_equal_cohens_tables() -> None:
     assert seeds_needed(0.5, 2**0.5, paired=False) == 64  # Cohen (1988): two groups, d = .5
     assert seeds_needed(0.5, 1.0) == 34
     assert seeds_needed(0.05, TYPICAL_SD * 2**0.5, paired=False) == 64
     assert seeds_needed(-0.05, 0.08) == seeds_needed(0.05, 0.08)
-    with pytest.raises(ValueError, match="zero cannot be found"):
+    with pytest.raises(ValueError, match="zero cannot be detected"):
         seeds_needed(0, 0.08)
 
 
-def test_the_table_of_what_a_design_can_show_is_what_it_is() -> None:
+def test_the_table_of_detectable_differences_is_correct() -> None:
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
     rows = re.findall(r"^\| (\d+) \| (0\.\d+) \|$", page, re.MULTILINE)
     assert len(rows) == 6
@@ -231,7 +229,7 @@ def test_the_table_of_what_a_design_can_show_is_what_it_is() -> None:
         assert f"{detectable_difference(int(seeds), TYPICAL_SD * 2**0.5, paired=False):.3f}" == result
 
 
-def test_a_spread_from_few_runs_is_uncertain_as_the_chi_square_distribution_says() -> None:
+def test_the_interval_of_an_sd_is_chi_squares() -> None:
     low, high = sd_interval(0.06, 9)
     assert (low, high) == (
         pytest.approx(0.06 * (9 / 16.919) ** 0.5, rel=1e-4),
@@ -239,7 +237,7 @@ def test_a_spread_from_few_runs_is_uncertain_as_the_chi_square_distribution_says
     )
 
 
-def test_the_noise_floor_is_that_of_two_arms_with_other_seeds() -> None:
+def test_the_noise_floor_is_that_of_two_equal_arms() -> None:
     values = normal_values(400)
     assert noise_floor(values) == pytest.approx(1.96 * values.std(ddof=1) * (2 / 400) ** 0.5, rel=0.03)
     assert noise_floor([0.5] * 8) == 0.0
@@ -249,7 +247,7 @@ def test_the_noise_floor_is_that_of_two_arms_with_other_seeds() -> None:
 # -- regression and curves ---------------------------------------------------------------------------------------------
 
 
-def test_between_arms_a_line_counts_every_arm_once() -> None:
+def test_the_regression_between_arms_counts_each_arm_once() -> None:
     arms = {"a": [(0.9, 0.6)] * 30, "b": [(0.5, 0.5)] * 2, "c": [(0.1, 0.1)] * 2, "d": [(0.0, 0.2)]}
     result = between_arms(arms)
     x = np.array([0.9, 0.5, 0.1, 0.0])
@@ -265,7 +263,7 @@ def test_between_arms_a_line_counts_every_arm_once() -> None:
     assert between_arms({name: [(1.0, 0.5)] for name in "abc"}) is None
 
 
-def test_within_arms_the_line_is_that_of_a_regression_with_an_effect_for_each_arm() -> None:
+def test_the_regression_within_arms_has_an_effect_per_arm() -> None:
     draw = np.random.default_rng(5)
     arms, rows, outcomes = {}, [], []
     for place, name in enumerate("abc"):
@@ -281,7 +279,7 @@ def test_within_arms_the_line_is_that_of_a_regression_with_an_effect_for_each_ar
     assert within_arms({"a": [(1.0, 0.5), (1.0, 0.6)], "b": [(0.4, 0.1)]}) is None
 
 
-def test_the_best_so_far_begins_at_the_weak_teacher_and_holds_until_it_is_beaten() -> None:
+def test_best_so_far_starts_at_the_weak_teacher() -> None:
     steps = [(2.0, -0.3), (4.0, 0.5), (7.0, 0.4), (8.0, 0.6)]
     assert best_so_far(steps, np.array([0, 1.9, 2, 3.9, 4, 7, 8, 20])) == pytest.approx(
         [0, 0, 0, 0, 0.5, 0.5, 0.6, 0.6]
@@ -291,7 +289,7 @@ def test_the_best_so_far_begins_at_the_weak_teacher_and_holds_until_it_is_beaten
     assert normalised_area([], 10.0) == 0.0
 
 
-def test_a_band_is_the_interval_of_the_mean_at_each_place() -> None:
+def test_a_band_is_a_pointwise_interval_of_the_mean() -> None:
     curves = np.stack([normal_values(12, seed) for seed in range(9)])
     result = band(np.arange(12.0), curves)
     assert result.mean == pytest.approx(curves.mean(axis=0))
@@ -301,7 +299,7 @@ def test_a_band_is_the_interval_of_the_mean_at_each_place() -> None:
     assert (alone.low == alone.mean).all()
 
 
-def test_a_profile_falls_from_all_to_none_and_is_the_share_of_runs_above() -> None:
+def test_a_profile_is_the_share_of_runs_above() -> None:
     values = [0.1, 0.2, 0.2, 0.9]
     result = profile(values, np.array([0.0, 0.1, 0.2, 0.5, 0.9]))
     assert result.mean == pytest.approx([1, 0.75, 0.25, 0.25, 0])

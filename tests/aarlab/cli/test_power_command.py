@@ -28,7 +28,7 @@ def test_afterwards_it_is_that_of_the_runs_with_its_own_uncertainty(
     for seed, difference in enumerate(differences, start=1):
         for structure, pgr in (("autonomous", 0.5), ("staged", 0.5 + difference)):
             path = tmp_path / "runs" / f"{structure}{seed}.db"
-            run_file(path, seed=seed, structure=structure, pgr=round(pgr + 0.01 * seed, 4), free=3)
+            run_file(path, seed=seed, structure=structure, pgr=round(pgr + 0.01 * seed, 4), agent_decisions=3)
     told = json.loads(aarlab("power", str(tmp_path / "runs"), "--json").stdout)
     (design,) = told["comparisons"]
     assert (design["arm"], design["against"], design["seeds"], design["paired"]) == ("staged", "autonomous", 4, True)
@@ -39,7 +39,7 @@ def test_afterwards_it_is_that_of_the_runs_with_its_own_uncertainty(
 
 
 def test_what_cannot_be_answered_is_refused(aarlab: Callable[..., Result], tmp_path: Path) -> None:
-    run_file(tmp_path / "alone.db", seed=1, structure="staged", pgr=0.5, free=1)
+    run_file(tmp_path / "alone.db", seed=1, structure="staged", pgr=0.5, agent_decisions=1)
     refused = {
         ("power", "autonomy", "--difference", "0"): "a number other than 0",
         ("power", "autonomous"): "no such file",

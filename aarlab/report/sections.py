@@ -1,0 +1,184 @@
+"""The sections of a report in order, for every output format."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aarlab.report.analysis import Analysis, MeasureResult
+from aarlab.report.arm_runs import compute_sentence
+from aarlab.report.formatted_tables import (
+    arms_table,
+    checkpoints_table,
+    design_table,
+    differences_table,
+    over_baseline_table,
+    panels_table,
+    usage_table,
+)
+from aarlab.report.provenance import configurations, reproduce_command, versions_sentence
+from aarlab.report.report_tables import Table, tables
+from aarlab.report.sentences import design_sentences, slope_sentence, temperament_sentence, usage_sentence
+
+DEFAULT_QUESTION = "What is the effect of the structure?"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure. Formats without figures leave it out."""
+
+    name: str
+    draw: Callable[[Any], Any]
+    """Takes the module `aarlab.report.figures` and returns a plotly figure, so that plotly is only imported if used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An explanation of a figure. Formats without figures leave it out."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of sentences."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A command or a configuration."""
+
+    text: str
+    title: str = ""
+    """Title of a block that a page shows on demand and Markdown leaves out; empty: always shown."""
+
+
+Part = str | Items | Table | Figure | Note | Code
+"""A string is a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the parts below it."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+def sections(analysis: Analysis) -> Iterator[Section]:
+    """Yield the sections below the result and the caveats."""
+    csv_tables = {table.name: table for table in tables(analysis)}
+    compute = f"{compute_sentence(analysis.arms)} {usage_sentence(analysis)}"
+    yield Section("Compared arms", (design_table(analysis), compute))
+    if analysis.primary.arm_summaries:
+        yield _primary_measure(analysis)
+    if any(analysis.panels.values()):
+        yield _panels(analysis)
+    for outcome in analysis.outcomes[1:]:
+        if outcome.arm_summaries:
+            forest = (forest_figure(outcome, f"forest-{outcome.measure}"),) if outcome.comparisons else ()
+            yield Section(_heading(outcome), (*forest, differences_table(outcome), arms_table(outcome)))
+    yield from _curves(analysis)
+    if any(analysis.autonomy.values()):
+        yield _autonomy(analysis)
+    if sentence := temperament_sentence(analysis):
+        found = (csv_tables["temperaments"],) if "temperaments" in csv_tables else ()
+        yield Section("Temperament", (sentence, *found))
+    yield Section("Usage", (usage_table(analysis),))
+    yield Section("Problems", tuple(_problems(csv_tables)))
+    details = (Code(text, title) for title, text in configurations(analysis))
+    yield Section("Reproduce", (Code(reproduce_command(analysis)), versions_sentence(analysis), *details))
+
+
+def forest_figure(outcome: MeasureResult, name: str = "forest") -> Figure:
+    """Return the forest plot of the planned comparisons in one measure."""
+    comparisons = outcome.comparisons
+    differences, significant = [c.difference for c in comparisons], [c.significant for c in comparisons]
+    return Figure(name, lambda figures: figures.difference_forest(differences, significant, outcome.label))
+
+
+def _heading(outcome: MeasureResult) -> str:
+    return outcome.label[0].upper() + outcome.label[1:]
+
+
+def _primary_measure(analysis: Analysis) -> Section:
+    outcome = analysis.primary
+    values = {arm.name: found for arm in analysis.arms if (found := list(arm.values(outcome.measure).values()))}
+    means = {name: arm_summary.mean for name, arm_summary in outcome.arm_summaries.items()}
+    baseline = analysis.baseline if outcome.measure == "heldout.pgr" else None
+    parts: tuple[Part, ...] = (
+        Figure("runs", lambda figures: figures.runs(values, means, outcome.label, baseline)),
+        Note("Faint dots are runs; strong dots are the means of the arms with their intervals."),
+        Items(tuple(design_sentences(analysis))),
+        differences_table(outcome),
+        arms_table(outcome),
+        Figure("profiles", lambda figures: figures.profiles(analysis.profiles, outcome.label)),
+        Note("Performance profiles: an arm with the higher line at every value is better at every level."),
+    )
+    return Section(_heading(outcome), parts)
+
+
+def _panels(analysis: Analysis) -> Section:
+    scores = {arm: panels for arm, panels in analysis.panels.items() if panels}
+    note = (
+        "PGR of the winner on each panel of worlds. Development scores are the maximum of many noisy scores and biased "
+        "upwards. Held-out worlds were not used during the run, shifted worlds come from a shifted distribution, and "
+        "transfer is to other tasks."
+    )
+    return Section(
+        "Development, held-out, shifted, transfer",
+        (
+            Figure("panels", lambda figures: figures.panels(scores)),
+            Note(note),
+            panels_table(analysis),
+            over_baseline_table(analysis),
+        ),
+    )
+
+
+def _curves(analysis: Analysis) -> Iterator[Section]:
+    hours, curves = "team research hours", analysis.best_so_far_curves
+    if curves:
+        note = (
+            f"Best development PGR so far over the research hours of the whole team, mean over runs; grey is "
+            f"{next(iter(curves))}. It shows how fast teams improve. The result is the held-out PGR."
+        )
+        figure = Figure(
+            "best_so_far_curves",
+            lambda figures: figures.mean_curves(curves, hours, "development PGR", steps=True),
+        )
+        yield Section("PGR over research hours", (figure, Note(note), checkpoints_table(analysis)))
+    if analysis.entropies:
+        figure = Figure("entropies", lambda figures: figures.mean_curves(analysis.entropies, hours, "entropy, bits"))
+        note = "Shannon entropy of the researchers' current method families, mean over runs."
+        yield Section("Diversity over research hours", (figure, Note(note)))
+
+
+def _autonomy(analysis: Analysis) -> Section:
+    label = analysis.primary.label
+    slopes = (slope_sentence(analysis.between, kind="between"), slope_sentence(analysis.within, kind="within"))
+    note = (
+        "Runs of one arm share a structure and therefore their autonomy, so each arm counts once between arms. The "
+        "control has other researchers and is excluded. The line does not separate autonomy from other differences "
+        "between the arms."
+    )
+    return Section(
+        f"{_heading(analysis.primary)} and realised autonomy",
+        (
+            Figure("autonomy", lambda figures: figures.autonomy(analysis.autonomy, analysis.between, label)),
+            Items(slopes),
+            Note(note),
+        ),
+    )
+
+
+def _problems(csv_tables: dict[str, Table]) -> Iterator[Part]:
+    if "left_out" not in csv_tables:
+        yield "All planned runs are finished and have the primary measure."
+    if "breaches" not in csv_tables:
+        yield "In all finished runs, the recorded events match the configured structure."
+    for name in ("left_out", "breaches", "suspicions"):
+        if name in csv_tables:
+            yield f"{csv_tables[name].title}:"
+            yield csv_tables[name]
