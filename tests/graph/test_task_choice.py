@@ -12,8 +12,9 @@ from team_runs import TINY, run
 
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import replay_run
-from aarlab.graph.run.resume import fork_run, resume_run
+from aarlab.graph.run.resume import resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.task_choice import TaskChoice, TaskNotLoaded
 from aarlab.memory.events import Evaluation
