@@ -1,15 +1,18 @@
 """The kinds of events of a run, one frozen dataclass each. The run file's SQL views are made from their fields.
 
+Import `Event`, `LogEntry` and `EVENT_CLASS_BY_KIND` from here, so that all kinds are registered.
+
 A *stream* is the sequence of events of one agent, or of the team, numbered from 0. Agents work concurrently within a
 round, so nothing may depend on how the events of different streams interleave.
 """
 
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal
+from typing import Any, ClassVar, Literal
 
-from typing_extensions import TypeVar
-
+from aarlab.memory.event_base import EVENT_CLASS_BY_KIND as EVENT_CLASS_BY_KIND
+from aarlab.memory.event_base import Event as Event
+from aarlab.memory.event_base import LogEntry as LogEntry
 from aarlab.memory.messages import Json
 from aarlab.memory.run_file_errors import SchemaError
 
@@ -24,53 +27,6 @@ Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
 Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer"]
-
-
-EVENT_CLASS_BY_KIND: dict[str, "type[Event]"] = {}
-"""Every event class by its kind, in the order of definition. Subclasses of `Event` add themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One record of the event log. Each subclass is one kind of event."""
-
-    kind: ClassVar[str]
-    """Name of the event in the log, and of the SQL view that shows its fields as columns."""
-
-    def __init_subclass__(cls) -> None:
-        """Register the class under its kind. Raises TypeError if another class has that kind."""
-        # `slots=True` makes a second class of the same name, which replaces the first. That is also why there is no
-        # call of `super()`: it would refer to the first `Event`.
-        other = EVENT_CLASS_BY_KIND.get(cls.kind)
-        if other is not None and other.__qualname__ != cls.__qualname__:
-            raise TypeError(f"{cls.__name__} has the event kind {cls.kind!r} of {other.__name__}; give it its own")
-        EVENT_CLASS_BY_KIND[cls.kind] = cls
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the fields as JSON values."""
-        # `__slots__` lists the fields without the cost of `dataclasses.fields`.
-        names: tuple[str, ...] = self.__slots__
-        return {name: getattr(self, name) for name in names}
-
-
-E_co = TypeVar("E_co", bound=Event, covariant=True, default=Event)
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry(Generic[E_co]):
-    """An event with its position in the log."""
-
-    id: int
-    """Grows in the order of arrival."""
-    stream: str
-    ordinal: int
-    """Position in the stream, from 0."""
-    round: int
-    hours: float
-    """Research hours that the stream's agent had used."""
-    event: E_co
-    at: str
-    """Wall-clock time, ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
