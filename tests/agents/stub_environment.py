@@ -1,4 +1,4 @@
-"""One researcher's correspondence with a lab: a brief, and an answer to each tool it uses, as a model is shown them."""
+"""A stub of the environment of one researcher: its prompt, its messages and a result for each tool call."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ LOG = [{"operator": "start", "agreement": 1.0, "balance": 0.5}, {"operator": "fi
 
 
 def prompt(*, direction: str | None = None) -> str:
-    """Return the system prompt of r1 in a team of two with a day of research time."""
+    """Return the system prompt of r1 in a team of two with 24 research hours."""
     entries = ",\n".join(json.dumps(entry) for entry in toolkit.catalogue())
     return system_prompt(
         name="r1", team_size=2, task="chat", task_about="Pairs of replies.", structure=["As you like."],
@@ -30,74 +30,74 @@ def prompt(*, direction: str | None = None) -> str:
 
 
 def round_start(*, round: int = 1, used: float = 0.0) -> Message:
-    """Return the message that opens a round."""
+    """Return the message that starts a round."""
     return user_message(
         round_message(round=round, rounds=6, used=used, hours=24.0, until=4.0 * round, new_findings="[]")
     )
 
 
 def first_request() -> Request:
-    """Return what a researcher is asked first, with all tools before it."""
+    """Return a researcher's first request, with all tools."""
     return request(Conversation.begin(prompt()).then(round_start()))
 
 
 def request(conversation: Conversation) -> Request:
-    """Return the question what to do next, with all tools at hand."""
+    """Return the request to continue a conversation, with all tools."""
     return Request(conversation, tuple(tool.spec for tool in TOOLS.values()))
 
 
-def ask(model: Model, asked: Request) -> Reply:
-    """Have a model answer."""
-    return asyncio.run(model.reply(asked))
+def ask(model: Model, question: Request) -> Reply:
+    """Return a model's reply."""
+    return asyncio.run(model.reply(question))
 
 
 def converse(model: Model, turns: int, *, direction: str | None = None) -> list[tuple[Request, Reply]]:
-    """Let a model and a lab that is content with everything write to each other, and return what was asked and said."""
-    conversation, messages = Conversation.begin(prompt(direction=direction)).then(round_start()), []
-    for next_turn in range(turns):
-        asked = request(conversation)
-        reply = ask(model, asked)
-        messages.append((asked, reply))
-        results = tuple(_result(wish, next_turn) for wish in reply.message.tool_calls)
+    """Run a model for some turns in which every tool call succeeds, and return its requests and replies."""
+    conversation, exchanges = Conversation.begin(prompt(direction=direction)).then(round_start()), []
+    for turn in range(turns):
+        question = request(conversation)
+        reply = ask(model, question)
+        exchanges.append((question, reply))
+        results = tuple(_result(call, turn) for call in reply.message.tool_calls)
         conversation = conversation.then(reply.message, Message("user", results) if results else round_start(round=2))
-    return messages
+    return exchanges
 
 
 class StubEnvironment:
-    """A lab that is content with everything, in front of one researcher."""
+    """An environment of one researcher in which every tool call succeeds."""
 
     def __init__(self, model: Model, *messages: Message, pgr: float = 0.2, system: str | None = None) -> None:
-        """Brief the researcher, open the first round, and say something more."""
+        """Start the conversation with the system prompt, the message of round 1 and more messages."""
         self.model = model
         self.conversation = Conversation.begin(system or prompt()).then(round_start(), *messages)
         self.pgr = pgr
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
-        """The tools it has used, in order."""
+        """Name and arguments of its tool calls, in order."""
         self._turns = 0
 
     def send(self, *messages: Message) -> None:
-        """Put messages before the researcher."""
+        """Append messages to the conversation."""
         self.conversation = self.conversation.then(*messages)
 
     def next_turn(self, *tools: str, answers: Mapping[str, Mapping[str, Any]] | None = None) -> Reply:
-        """Let it think once, with some tools or all of them, and answer what it asks for."""
+        """Return the next reply, with these tools or all tools, and append the results of its tool calls."""
         offered = tuple(tool.spec for name, tool in TOOLS.items() if not tools or name in tools)
         extra = tuple(ToolSpec(name, "", {}) for name in tools if name not in TOOLS)
         reply = ask(self.model, Request(self.conversation, (*offered, *extra)))
         self._turns += 1
-        self.calls += [(wish.name, wish.arguments) for wish in reply.message.tool_calls]
-        results = tuple(self._answer(wish, answers or {}) for wish in reply.message.tool_calls)
+        self.calls += [(call.name, call.arguments) for call in reply.message.tool_calls]
+        results = tuple(self._answer(call, answers or {}) for call in reply.message.tool_calls)
         self.send(reply.message, *([Message("user", results)] if results else []))
         return reply
 
-    def _answer(self, wish: ToolCall, answers: Mapping[str, Mapping[str, Any]]) -> ToolResult:
-        result = answers.get(wish.name) or _stub_result(wish.name, wish.arguments, f"{self._turns}", self.pgr)
-        return ToolResult(wish.id, json.dumps({**result, "hours": round(0.1 * self._turns, 2)}))
+    def _answer(self, call: ToolCall, answers: Mapping[str, Mapping[str, Any]]) -> ToolResult:
+        result = answers.get(call.name) or _stub_result(call.name, call.arguments, f"{self._turns}", self.pgr)
+        return ToolResult(call.id, json.dumps({**result, "hours": round(0.1 * self._turns, 2)}))
 
 
-def _result(wish: ToolCall, next_turn: int) -> ToolResult:
-    result = _stub_result(wish.name, wish.arguments, f"{next_turn}-{wish.id}") | {"hours": round(0.1 * next_turn, 2)}
-    return ToolResult(wish.id, json.dumps(result))
+def _result(call: ToolCall, turn: int) -> ToolResult:
+    result = _stub_result(call.name, call.arguments, f"{turn}-{call.id}") | {"hours": round(0.1 * turn, 2)}
+    return ToolResult(call.id, json.dumps(result))
 
 
 def _stub_result(tool: str, arguments: Mapping[str, Any], unique: str, pgr: float = 0.2) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What simulated researchers do with an assignment: they carry it out, and nothing else, until it is delivered."""
+"""Simulated researchers work on nothing but their assignment until they have reported on it."""
 
 import json
 from typing import Any
@@ -20,36 +20,36 @@ each_model = pytest.mark.parametrize(
 )
 
 
-def recipe(words: str) -> Recipe:
-    spelt = parse_recipe(words, SPACE)
-    assert spelt is not None
-    return spelt
+def recipe(text: str) -> Recipe:
+    parsed = parse_recipe(text, SPACE)
+    assert parsed is not None
+    return parsed
 
 
 PARENT = recipe("harden() > bag(members=4) > sharpen(temperature=0.5)")
 PARTNER = recipe("lowrank(dims=10) > coherence(rounds=4)")
 
 
-def assignment(number: int = 1, **given: Any) -> str:
-    told = {
+def assignment(number: int = 1, **details: Any) -> str:
+    data = {
         "assignment": number,
         "idea": None,
         "text": "",
         "parent": None,
         "parent_code": None,
         "mutation": None,
-        **given,
+        **details,
     }
-    return f"## Assignment {number}\n\nWork on this.\n\n```json\n{json.dumps(told)}\n```"
+    return f"## Assignment {number}\n\nWork on this.\n\n```json\n{json.dumps(data)}\n```"
 
 
-def mutation(kind: str, **given: Any) -> dict[str, Any]:
-    return {"kind": kind, "operator": None, "with": None, "partner": None, "partner_code": None, **given}
+def mutation(kind: str, **details: Any) -> dict[str, Any]:
+    return {"kind": kind, "operator": None, "with": None, "partner": None, "partner_code": None, **details}
 
 
-def run_assignment(model: Model, words: str, turns: int = 8) -> tuple[list[Recipe], list[dict[str, Any]]]:
-    """Return the methods written and the findings posted until an assignment is delivered."""
-    env = StubEnvironment(model, user_message(words))
+def run_assignment(model: Model, message: str, turns: int = 8) -> tuple[list[Recipe], list[dict[str, Any]]]:
+    """Return the methods written and the findings posted until the report on an assignment."""
+    env = StubEnvironment(model, user_message(message))
     for _ in range(turns):
         env.next_turn()
         if any(name == "post_finding" for name, _ in env.calls):
@@ -60,14 +60,14 @@ def run_assignment(model: Model, words: str, turns: int = 8) -> tuple[list[Recip
 
 
 @each_model
-def test_an_idea_from_the_list_is_carried_out_as_it_is_written_and_reported(model: Model) -> None:
+def test_an_idea_from_the_pool_is_run_unchanged_and_reported(model: Model) -> None:
     methods, posts = run_assignment(model, assignment(idea="p7", text=recipe_text(PARTNER)))
     assert methods == [PARTNER]
     assert posts[-1]["experiment"] is not None
 
 
 @each_model
-def test_an_idea_in_free_words_becomes_a_method_of_what_it_names(model: Model) -> None:
+def test_an_idea_in_words_becomes_a_method_of_the_named_operators(model: Model) -> None:
     methods, _ = run_assignment(
         model, assignment(idea="p7", text="First harden, then cluster_vote with many clusters.")
     )
@@ -75,7 +75,7 @@ def test_an_idea_in_free_words_becomes_a_method_of_what_it_names(model: Model) -
 
 
 @each_model
-def test_an_idea_that_names_no_operator_is_read_for_its_gist(model: Model) -> None:
+def test_an_idea_without_operators_gets_the_most_relevant_one(model: Model) -> None:
     methods, _ = run_assignment(model, assignment(idea="p7", text="Treat the teacher as a noisy channel."))
     assert [step.operator for step in methods[0]] == ["noisy_channel_em"]
 
@@ -90,7 +90,7 @@ def test_an_idea_that_names_no_operator_is_read_for_its_gist(model: Model) -> No
     ],
     ids=["tune", "remove", "replace"],
 )
-def test_a_change_of_a_method_is_made_where_it_is_asked_for(
+def test_a_mutation_changes_only_the_named_operator(
     model: Model, change: dict[str, Any], operators: list[list[str]]
 ) -> None:
     methods, posts = run_assignment(model, assignment(parent="r2.f4", parent_code=write(PARENT), mutation=change))
@@ -101,7 +101,7 @@ def test_a_change_of_a_method_is_made_where_it_is_asked_for(
 
 
 @each_model
-def test_an_operator_is_inserted_anywhere_and_even_into_nothing(model: Model) -> None:
+def test_an_operator_is_inserted_even_into_an_empty_recipe(model: Model) -> None:
     change = mutation("insert", operator="coherence")
     (method, *_), _ = run_assignment(model, assignment(parent="r2.f4", parent_code=write(PARENT), mutation=change))
     assert tuple(step for step in method if step.operator != "coherence") == PARENT
@@ -110,7 +110,7 @@ def test_an_operator_is_inserted_anywhere_and_even_into_nothing(model: Model) ->
 
 
 @each_model
-def test_a_cross_is_the_first_part_of_one_and_the_last_part_of_the_other(model: Model) -> None:
+def test_a_cross_joins_the_start_of_one_and_the_end_of_the_other(model: Model) -> None:
     change = mutation("cross", partner="r5.f1", partner_code=write(PARTNER))
     (method, *_), posts = run_assignment(model, assignment(parent="r2.f4", parent_code=write(PARENT), mutation=change))
     cuts = [PARENT[:i] + PARTNER[j:] for i in range(1, 4) for j in range(2)]
@@ -119,7 +119,7 @@ def test_a_cross_is_the_first_part_of_one_and_the_last_part_of_the_other(model: 
 
 
 @each_model
-def test_after_delivery_the_next_assignment_is_taken_up(model: Model) -> None:
+def test_after_the_report_the_next_assignment_starts(model: Model) -> None:
     env = StubEnvironment(model, user_message(assignment(1, idea="p1", text=recipe_text(PARTNER))))
     while not any(name == "post_finding" for name, _ in env.calls):
         env.next_turn()
@@ -132,7 +132,7 @@ def test_after_delivery_the_next_assignment_is_taken_up(model: Model) -> None:
 
 
 @each_model
-def test_a_plan_is_asked_for_and_the_assignment_is_put_into_words_with_it(model: Model) -> None:
+def test_the_plan_stage_announces_the_assigned_idea(model: Model) -> None:
     env = StubEnvironment(
         model,
         user_message(assignment(idea="p1", text=recipe_text(PARTNER))),
@@ -145,7 +145,7 @@ def test_a_plan_is_asked_for_and_the_assignment_is_put_into_words_with_it(model:
     assert parse_code(env.calls[-1][1]["text"], SPACE) == PARTNER
 
 
-def test_what_a_pilot_speaks_against_is_given_up_and_said_so() -> None:
+def test_an_assignment_with_a_bad_pilot_is_reported() -> None:
     env = StubEnvironment(
         SimulatedResearcher(7, "r1"), user_message(assignment(idea="p1", text=recipe_text(PARTNER))), pgr=-0.9
     )

@@ -1,4 +1,4 @@
-"""Calls to one address at a time: no more than the server lets through, and nobody is left standing."""
+"""The concurrency limiter admits as many calls as the server can handle, and every call in the end."""
 
 import asyncio
 import random
@@ -15,19 +15,19 @@ ANSWER = Reply(Message("assistant", (Text("Nothing."),)), "end_turn", Usage(1, 1
 
 
 class Server:
-    """Answers so many calls at a time, and tells more than that that it has too much to do."""
+    """A server that reports overload above a number of concurrent calls."""
 
     def __init__(self, capacity: int, seed: int) -> None:
-        self.capacity, self.in_flight_calls, self.most, self.refused = capacity, 0, 0, 0
-        self._draw = random.Random(seed)
+        self.capacity, self.in_flight_calls, self.max_in_flight, self.refused = capacity, 0, 0, 0
+        self._random = random.Random(seed)
 
     async def reply(self, request: Request) -> Reply:
-        """Answer after some turns of the loop."""
+        """Reply after some iterations of the event loop."""
         self.in_flight_calls += 1
-        self.most = max(self.most, self.in_flight_calls)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight_calls)
         try:
             full = self.in_flight_calls > self.capacity
-            for _ in range(self._draw.randrange(1, 6)):
+            for _ in range(self._random.randrange(1, 6)):
                 await asyncio.sleep(0)
             if full:
                 self.refused += 1
@@ -49,7 +49,7 @@ async def _call_until_answered(model: ConcurrencyLimitedModel, calls: int) -> No
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 99))
-def test_everybody_is_answered_in_the_end_and_the_limit_is_never_overrun(capacity: int, team: int, seed: int) -> None:
+def test_every_call_succeeds_and_the_limit_is_never_exceeded(capacity: int, team: int, seed: int) -> None:
     server, limiter = Server(capacity, seed), ConcurrencyLimiter()
     limits: list[float] = []
 
@@ -67,24 +67,24 @@ def test_everybody_is_answered_in_the_end_and_the_limit_is_never_overrun(capacit
     asyncio.run(all_together())
     assert limiter.in_flight == 0
     assert not limiter.waiting
-    assert server.most <= max(*limits, 16)
+    assert server.max_in_flight <= max(*limits, 16)
     assert len(limits) == 10 * team + server.refused
     assert limiter.halvings <= server.refused
 
 
-def test_a_crowd_is_met_once_however_many_calls_were_in_it() -> None:
-    async def max_concurrent() -> ConcurrencyLimiter:
+def test_concurrent_overload_errors_halve_the_limit_once() -> None:
+    async def overload() -> ConcurrencyLimiter:
         limiter = ConcurrencyLimiter()
         halvings_at_start = [await limiter.acquire() for _ in range(12)]
-        for one in halvings_at_start:
-            limiter.release(halvings_at_start=one, overloaded=True, succeeded=False)
+        for halvings in halvings_at_start:
+            limiter.release(halvings_at_start=halvings, overloaded=True, succeeded=False)
         return limiter
 
-    limiter = asyncio.run(max_concurrent())
+    limiter = asyncio.run(overload())
     assert (limiter.limit, limiter.halvings) == (8.0, 1)
 
 
-def test_the_limit_settles_near_what_the_server_can_do() -> None:
+def test_the_limit_settles_near_the_servers_capacity() -> None:
     server, limiter = Server(6, seed=1), ConcurrencyLimiter()
 
     async def all_together() -> None:
@@ -92,10 +92,10 @@ def test_the_limit_settles_near_what_the_server_can_do() -> None:
 
     asyncio.run(all_together())
     assert 3 <= limiter.limit <= 9
-    assert server.refused < 30 * 200 / 10, "what the gate holds back need not be refused"
+    assert server.refused < 30 * 200 / 10, "calls that wait for the limiter are not refused"
 
 
-def test_who_does_not_want_to_wait_any_more_leaves_its_place_to_the_next() -> None:
+def test_a_cancelled_waiter_frees_its_slot() -> None:
     async def scenario() -> int:
         limiter = ConcurrencyLimiter(limit=1)
         first = await limiter.acquire()
@@ -103,7 +103,7 @@ def test_who_does_not_want_to_wait_any_more_leaves_its_place_to_the_next() -> No
         await asyncio.sleep(0)
         waiting[0].cancel()
         limiter.release(halvings_at_start=first, overloaded=False, succeeded=True)
-        # Let in and called off in the same moment.
+        # Admitted and cancelled at the same time.
         waiting[1].cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A person at the terminal: is shown what a model would be shown, and answers by typing."""
+"""A person at the terminal sees a model's request and types the reply."""
 
 import asyncio
 import io
@@ -14,7 +14,7 @@ from aarlab.memory.messages import Message, Text, ToolResult, user_message
 
 
 def type_lines(request: Request, *lines: str, person: HumanModel | None = None) -> tuple[Reply, str, HumanModel]:
-    """Answer a request by typing lines, and return the answer and the screen."""
+    """Reply to a request by typing lines; return the reply, the screen and the model."""
     screen = io.StringIO()
     source = io.StringIO("".join(f"{line}\n" for line in lines))
     person = person or HumanModel("r1")
@@ -22,13 +22,13 @@ def type_lines(request: Request, *lines: str, person: HumanModel | None = None) 
     return asyncio.run(person.reply(request)), screen.getvalue(), person
 
 
-def test_a_person_speaks_and_uses_a_tool_by_name_or_number() -> None:
+def test_a_tool_is_called_by_its_name_or_number() -> None:
     request = first_request()
     names = [tool.name for tool in request.tools]
     by_name, screen, _ = type_lines(request, "Let me look.", "read_file", "baselines/vanilla_soft.py")
-    (wish,) = by_name.message.tool_calls
+    (call,) = by_name.message.tool_calls
     assert by_name.message.text == "Let me look."
-    assert (wish.name, wish.arguments) == ("read_file", {"path": "baselines/vanilla_soft.py"})
+    assert (call.name, call.arguments) == ("read_file", {"path": "baselines/vanilla_soft.py"})
     assert "You are r1, one of 2 researchers" in screen
     assert all(name in screen for name in names)
     number = str(names.index("read_file") + 1)
@@ -37,7 +37,7 @@ def test_a_person_speaks_and_uses_a_tool_by_name_or_number() -> None:
     assert (by_number.usage.tokens, by_number.cost_usd, by_number.stop_reason) == (0, 0.0, "tool_use")
 
 
-def test_long_text_is_typed_line_by_line_or_taken_from_a_file(tmp_path: Path) -> None:
+def test_long_text_is_typed_line_by_line_or_read_from_a_file(tmp_path: Path) -> None:
     code = tmp_path / "method.py"
     code.write_text("def method(world):\n    return []\n")
     lines, _, _ = type_lines(first_request(), "write_file", "a.py", "def method(world):", "    return []", ".")
@@ -52,7 +52,7 @@ def test_lists_are_typed_as_words() -> None:
     assert reply.message.tool_calls[0].arguments == {"findings": ["r2.f1", "r3.f2"]}
 
 
-def test_only_what_is_new_is_shown_again() -> None:
+def test_only_new_messages_are_shown() -> None:
     first = first_request()
     reply, _, person = type_lines(first, "read_file", "a.py")
     result = Message("user", (ToolResult(reply.message.tool_calls[0].id, '{"text":"x\\ny"}'),))
@@ -63,27 +63,27 @@ def test_only_what_is_new_is_shown_again() -> None:
     assert "You are r1" not in screen
 
 
-def test_nothing_typed_ends_the_turn() -> None:
+def test_an_empty_line_ends_the_turn() -> None:
     reply, _, _ = type_lines(first_request(), "")
     assert (reply.message.blocks, reply.stop_reason) == ((), "end_turn")
 
 
-def test_a_person_reviews() -> None:
+def test_a_person_reviews_a_full_run() -> None:
     case = reviewer.run_review_request("r2", {"method": "..."}, full_hours=2.0)
     reply, screen, _ = type_lines(case, "reject", "Pilot it first.")
     assert reviewer.parse_run_decision(reply) == reviewer.RunDecision(False, "Pilot it first.")
     assert "r2 wants to run this method in full" in screen
 
 
-def test_nobody_at_the_terminal_is_said() -> None:
+def test_the_end_of_the_input_is_a_model_error() -> None:
     with pytest.raises(ModelError, match="no input for r1"):
         type_lines(first_request())
 
 
-def test_what_agents_write_does_not_steer_the_terminal() -> None:
+def test_escape_sequences_do_not_reach_the_terminal() -> None:
     request = first_request()
-    sly = Request(
+    malicious = Request(
         request.conversation.then(Message("assistant", (Text("."),)), user_message("\x1b[2J gone")), request.tools
     )
-    _, screen, _ = type_lines(sly, "")
+    _, screen, _ = type_lines(malicious, "")
     assert "\x1b" not in screen

@@ -1,4 +1,4 @@
-"""The simulated librarian and the simulated overseer: they judge by what they are shown."""
+"""The simulated librarian and the simulated overseer."""
 
 import json
 from typing import Any
@@ -10,16 +10,18 @@ from aarlab.agents.models.registry import open_model
 from aarlab.memory.messages import Conversation, ToolSpec, user_message
 
 
-def request(words: str, shown: Any, *tools: str) -> Request:
-    said = f"{words}\n\n```json\n{json.dumps(shown)}\n```"
-    return Request(Conversation.begin("You help.").then(user_message(said)), tuple(ToolSpec(t, "", {}) for t in tools))
+def request(text: str, data: Any, *tools: str) -> Request:
+    message = f"{text}\n\n```json\n{json.dumps(data)}\n```"
+    return Request(
+        Conversation.begin("You help.").then(user_message(message)), tuple(ToolSpec(t, "", {}) for t in tools)
+    )
 
 
-def answer(model: str, words: str, shown: Any, *tools: str) -> tuple[str, dict[str, Any]]:
-    reply: Reply = ask(open_model(model, seed=1, agent="helper"), request(words, shown, *tools))
-    (wish,) = reply.message.tool_calls
-    assert wish.name in tools
-    return wish.name, dict(wish.arguments)
+def answer(model: str, text: str, data: Any, *tools: str) -> tuple[str, dict[str, Any]]:
+    reply: Reply = ask(open_model(model, seed=1, agent="helper"), request(text, data, *tools))
+    (call,) = reply.message.tool_calls
+    assert call.name in tools
+    return call.name, dict(call.arguments)
 
 
 def finding(
@@ -47,22 +49,22 @@ FINDINGS = [
 
 
 def librarian_findings(question: str, findings: list[dict[str, Any]] = FINDINGS) -> list[str]:
-    _, told = answer("simulated/librarian", f"Question: {question}", findings, "answer")
-    assert told["text"]
-    return list(told["findings"])
+    _, arguments = answer("simulated/librarian", f"Question: {question}", findings, "answer")
+    assert arguments["text"]
+    return list(arguments["findings"])
 
 
-def test_asked_for_the_best_the_librarian_names_the_best_scores_full_runs_first() -> None:
+def test_the_librarian_names_the_best_scores_full_runs_first() -> None:
     assert librarian_findings("What works best so far?")[:2] == ["r2.f2", "r2.f1"]
     assert len(librarian_findings("What is the highest PGR?")) == 5
 
 
-def test_asked_for_a_subject_the_librarian_goes_by_words() -> None:
+def test_the_librarian_matches_the_words_of_a_question() -> None:
     assert librarian_findings("What is known about neighbour propagation?") == ["r3.f2"]
     assert set(librarian_findings("Has anybody tried coherence?")) == {"r2.f2", "r3.f1"}
 
 
-def test_where_nothing_is_known_the_librarian_names_nothing() -> None:
+def test_the_librarian_names_nothing_that_does_not_match() -> None:
     assert librarian_findings("Has anybody tried astrology?") == []
     assert librarian_findings("What works best?", []) == []
 
@@ -71,26 +73,26 @@ def state(round: int, *, leaderboard: Any = (), new: Any = ()) -> dict[str, Any]
     return {"round": round, "rounds": 10, "leaderboard": list(leaderboard), "new": list(new)}
 
 
-def test_the_overseer_lets_work_go_on_while_there_is_a_result_or_hope() -> None:
-    for shown in (state(1), state(5), state(9, leaderboard=FINDINGS[:1])):
-        assert answer("simulated/overseer", "Go on?", shown, "proceed", "stop")[0] == "proceed"
+def test_the_overseer_continues_early_or_with_a_result() -> None:
+    for case in (state(1), state(5), state(9, leaderboard=FINDINGS[:1])):
+        assert answer("simulated/overseer", "Continue?", case, "proceed", "stop")[0] == "proceed"
 
 
-def test_the_overseer_stops_what_has_brought_nothing_in_half_the_time() -> None:
-    name, told = answer("simulated/overseer", "Go on?", state(6), "proceed", "stop")
+def test_the_overseer_stops_without_a_result_after_half() -> None:
+    name, arguments = answer("simulated/overseer", "Continue?", state(6), "proceed", "stop")
     assert name == "stop"
-    assert told["reason"]
+    assert arguments["reason"]
 
 
-def test_the_overseer_releases_what_has_an_experiment_and_a_log_without_a_fault() -> None:
+def test_the_overseer_releases_experiments_with_a_sound_log() -> None:
     new = [
         finding("r1.f1", "sound", 0.3, log=LOG),
         finding("r1.f2", "only a thought", None),
         finding("r1.f3", "one class", 0.3, log=[{"operator": "harden", "balance": 0.99}]),
         finding("r1.f4", "a pilot", 0.3, "pilot", log=LOG),
     ]
-    name, told = answer("simulated/overseer", "Which?", state(1, new=new), "release")
+    name, arguments = answer("simulated/overseer", "Which?", state(1, new=new), "release")
     assert name == "release"
-    assert told["findings"] == ["r1.f1", "r1.f4"]
-    assert "r1.f3" in told["note"]
-    assert "one class" in told["note"]
+    assert arguments["findings"] == ["r1.f1", "r1.f4"]
+    assert "r1.f3" in arguments["note"]
+    assert "one class" in arguments["note"]

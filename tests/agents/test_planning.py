@@ -1,4 +1,4 @@
-"""Ideas and directions that simulated base models write before the work begins."""
+"""Ideas and directions that simulated base models write before round 1."""
 
 import json
 from typing import Any
@@ -18,26 +18,26 @@ each_model = pytest.mark.parametrize("name", ["simulated/researcher", "simulated
 
 
 def written_plan(
-    name: str, words: str, tool: str, *, seed: int = 1, temperament: str = "varied", again: int = 0
+    name: str, text: str, tool: str, *, seed: int = 1, temperament: str = "varied", revisions: int = 0
 ) -> Any:
-    """Return what a base model writes when it is asked to plan, and asked again a few times."""
+    """Return the plan that a base model writes, after some revisions."""
     model = open_model(name, seed=seed, agent="planner", temperament=temperament)
-    conversation = Conversation.begin(SYSTEM).then(user_message(words))
+    conversation = Conversation.begin(SYSTEM).then(user_message(text))
     tools = (ToolSpec(tool, "Write them.", {}),)
-    for _ in range(again):
+    for _ in range(revisions):
         reply = ask(model, Request(conversation, tools))
-        results = tuple(ToolResult(wish.id, "{}") for wish in reply.message.tool_calls)
-        more = user_message(f"Criticise your list. {words} again.")
+        results = tuple(ToolResult(call.id, "{}") for call in reply.message.tool_calls)
+        more = user_message(f"Criticise your list. {text} again.")
         conversation = conversation.then(reply.message, Message("user", results), more)
-    (wish,) = ask(model, Request(conversation, tools)).message.tool_calls
-    assert wish.name == tool
-    return wish.arguments[tool.removeprefix("write_")]
+    (call,) = ask(model, Request(conversation, tools)).message.tool_calls
+    assert call.name == tool
+    return call.arguments[tool.removeprefix("write_")]
 
 
 @each_model
-@pytest.mark.parametrize("again", [0, 2])
-def test_as_many_ideas_are_written_as_are_asked_for_each_a_method_spelled_out(name: str, again: int) -> None:
-    ideas = written_plan(name, "Write 12 ideas", "write_ideas", again=again)
+@pytest.mark.parametrize("revisions", [0, 2])
+def test_the_requested_number_of_ideas_is_written_as_recipes(name: str, revisions: int) -> None:
+    ideas = written_plan(name, "Write 12 ideas", "write_ideas", revisions=revisions)
     assert len(ideas) == 12
     for idea in ideas:
         recipe = parse_recipe(idea, SPACE)
@@ -46,7 +46,7 @@ def test_as_many_ideas_are_written_as_are_asked_for_each_a_method_spelled_out(na
 
 
 @each_model
-def test_directions_are_different_and_name_a_family_of_the_study(name: str) -> None:
+def test_directions_are_different_and_name_known_families(name: str) -> None:
     directions = written_plan(name, "Write 9 directions", "write_directions")
     assert len(directions) == 9
     assert len({direction["text"] for direction in directions}) == 9
@@ -56,7 +56,7 @@ def test_directions_are_different_and_name_a_family_of_the_study(name: str) -> N
 
 
 @each_model
-def test_more_directions_than_there_are_families_can_be_written(name: str) -> None:
+def test_there_can_be_more_directions_than_families(name: str) -> None:
     assert len(written_plan(name, "Write 40 directions", "write_directions")) == 40
 
 
@@ -65,27 +65,27 @@ def families_of(ideas: list[str]) -> list[str]:
     return [SPACE.operators[step.operator].family for recipe in recipes for step in recipe]
 
 
-def test_ideas_follow_taste_and_the_controls_do_not() -> None:
+def test_ideas_follow_taste_except_those_of_random_search() -> None:
     def share(name: str, temperament: str) -> float:
-        found = [
+        families = [
             family
             for seed in range(10)
             for family in families_of(
                 written_plan(name, "Write 40 ideas", "write_ideas", seed=seed, temperament=temperament)
             )
         ]
-        return sum(family in ("evolutionary", "unsupervised elicitation") for family in found) / len(found)
+        return sum(family in ("evolutionary", "unsupervised elicitation") for family in families) / len(families)
 
     assert share("simulated/researcher", "good-taste") > share("simulated/researcher", "poor-taste") + 0.1
     assert share("simulated/random", "good-taste") == share("simulated/random", "poor-taste")
 
 
-def test_criticism_brings_a_list_closer_to_taste() -> None:
-    def kinds(again: int) -> float:
+def test_revisions_move_ideas_closer_to_taste() -> None:
+    def family_count(revisions: int) -> float:
         lists = [
-            written_plan("simulated/researcher", "Write 30 ideas", "write_ideas", seed=seed, again=again)
+            written_plan("simulated/researcher", "Write 30 ideas", "write_ideas", seed=seed, revisions=revisions)
             for seed in range(5)
         ]
         return sum(len(set(families_of(ideas))) for ideas in lists) / len(lists)
 
-    assert kinds(3) < kinds(0)
+    assert family_count(3) < family_count(0)

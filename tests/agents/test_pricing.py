@@ -1,4 +1,4 @@
-"""Prices: what is known is dated, what is not known is not zero."""
+"""Prices: known prices have a date, and unknown prices are not zero."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ prices = st.builds(lambda plain, out, read, write: Price(plain, out, read, max(p
 usages = st.builds(lambda plain, read, written, out: Usage(plain + read + written, out, read, written), *([counts] * 4))
 
 
-def test_a_call_costs_what_the_table_says() -> None:
+def test_the_cost_of_a_call_follows_the_table() -> None:
     price = default_prices().price("anthropic/claude-opus-4-6")
     assert price is not None
     usage = Usage(
@@ -29,19 +29,19 @@ def test_a_dated_snapshot_costs_as_much_as_its_model() -> None:
     assert table.price("anthropic/claude-haiku-4-5-20251001") == table.price("anthropic/claude-haiku-4-5") is not None
 
 
-def test_a_long_prompt_costs_what_long_prompts_cost() -> None:
+def test_a_long_prompt_has_its_own_price() -> None:
     price = default_prices().price("anthropic/claude-haiku-5-5")
     assert price is not None
     assert price.cost_usd(Usage(100_000)) == pytest.approx(0.01)
     assert price.cost_usd(Usage(100_001)) == pytest.approx(0.05, rel=1e-4)
 
 
-def test_what_is_not_in_the_table_has_no_price() -> None:
+def test_an_unlisted_model_has_no_price() -> None:
     assert default_prices().price("anthropic/claude-of-tomorrow") is None
     assert default_prices().as_of("anthropic/claude-of-tomorrow") is None
 
 
-def test_every_price_that_comes_with_aarlab_is_dated() -> None:
+def test_every_shipped_price_has_a_date() -> None:
     table = default_prices()
     assert table.prices
     assert all(table.as_of(name) is not None for name in table.prices)
@@ -49,13 +49,13 @@ def test_every_price_that_comes_with_aarlab_is_dated() -> None:
 
 @settings(deadline=None)
 @given(prices, usages)
-def test_no_call_costs_more_than_the_most_it_can(price: Price, usage: Usage) -> None:
-    dearest = max(price.input, price.cache_read, price.cache_write)
-    bound = Price(dearest, price.output, price.cache_read, price.cache_write)
+def test_no_call_costs_more_than_its_upper_bound(price: Price, usage: Usage) -> None:
+    highest = max(price.input, price.cache_read, price.cache_write)
+    bound = Price(highest, price.output, price.cache_read, price.cache_write)
     assert bound.cost_usd(usage) <= bound.max_usd(usage) + 1e-9
 
 
-def test_a_file_of_prices_is_read(tmp_path: Path) -> None:
+def test_a_price_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "prices.yaml"
     path.write_text("openai:\n  as_of: 2026-11-01\n  models:\n    mine: {input: 1, output: 2}\n")
     table = read_prices(path)
@@ -64,7 +64,7 @@ def test_a_file_of_prices_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("openai: {models: {mine: {input: -1, output: 2}}}", r"openai: models\.mine\.input: .*greater than or equal"),
         ("openai: {models: {mine: {input: 1}}}", r"models\.mine\.output: Field required"),
@@ -73,10 +73,10 @@ def test_a_file_of_prices_is_read(tmp_path: Path) -> None:
         ("a: [", "is not YAML"),
     ],
 )
-def test_a_file_that_holds_something_else_is_refused(text: str, told: str, tmp_path: Path) -> None:
+def test_an_invalid_price_file_is_an_error(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "prices.yaml"
     path.write_text(text)
-    with pytest.raises(PriceFileError, match=told):
+    with pytest.raises(PriceFileError, match=message):
         read_prices(path)
     with pytest.raises(PriceFileError, match="cannot be read: No such file"):
         read_prices(tmp_path / "nowhere.yaml")

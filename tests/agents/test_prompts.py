@@ -1,4 +1,4 @@
-"""Prompts: filled in completely, and by nobody but the lab."""
+"""Prompts: every placeholder gets a value, and text of agents is never taken for a placeholder."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def placeholders(template: str) -> list[str]:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_no_placeholder_is_left_when_a_prompt_is_filled_in(template: str) -> None:
+def test_a_rendered_prompt_has_no_placeholder_left(template: str) -> None:
     filled = render(template, **{name: f"<{name}>" for name in placeholders(template)})
     assert PLACEHOLDER.search(filled) is None
     assert all(f"<{name}>" in filled for name in placeholders(template))
@@ -35,35 +35,35 @@ def test_a_placeholder_without_a_value_is_an_error(template: str) -> None:
         render(template, **dict.fromkeys(others, ""))
 
 
-def test_what_others_wrote_is_not_taken_for_a_placeholder() -> None:
-    said = reviewer.finding_review_request("r1", {"title": "$author $case ${system}"}).conversation.messages[0].text
-    assert "$author $case ${system}" in said
+def test_text_of_agents_is_not_taken_for_a_placeholder() -> None:
+    text = reviewer.finding_review_request("r1", {"title": "$author $case ${system}"}).conversation.messages[0].text
+    assert "$author $case ${system}" in text
 
 
-def test_the_researchers_prompts_leave_no_placeholder() -> None:
-    words = [
+def test_the_prompts_of_a_researcher_have_no_placeholder_left() -> None:
+    texts = [
         prompt(direction="Look inside."),
         round_message(round=1, rounds=6, used=0.0, hours=24.0, until=4.0, new_findings="[]"),
         stage_message("analyse", result="{}"),
         reviewer.system_prompt(),
         reviewer.run_review_request("r1", {}, full_hours=2.0).conversation.messages[0].text,
     ]
-    assert [text for text in words if PLACEHOLDER.search(text)] == []
+    assert [text for text in texts if PLACEHOLDER.search(text)] == []
 
 
-def test_the_brief_tells_who_one_is_what_things_cost_and_what_there_is_to_start_from() -> None:
-    told = prompt(direction="Look inside.")
-    assert told.startswith("You are r1, one of 2 researchers in a team.")
-    assert "## Your direction\n\nLook inside." in told
-    assert all(f"- {step}: {hours:g}" in told for step, hours in COSTS.items())
-    assert all(f"`{path}`" in told for path in STARTERS)
+def test_the_system_prompt_has_name_direction_costs_and_starters() -> None:
+    text = prompt(direction="Look inside.")
+    assert text.startswith("You are r1, one of 2 researchers in a team.")
+    assert "## Your direction\n\nLook inside." in text
+    assert all(f"- {step}: {hours:g}" in text for step, hours in COSTS.items())
+    assert all(f"`{path}`" in text for path in STARTERS)
 
 
-def test_a_researcher_without_a_direction_is_told_of_none() -> None:
+def test_a_prompt_without_a_direction_does_not_mention_it() -> None:
     assert "direction" not in prompt(direction=None).lower().split("## methods")[0]
 
 
-def test_a_round_opens_without_news_where_nothing_is_shared() -> None:
+def test_a_round_message_lists_new_findings_only_if_shared() -> None:
     details = {"round": 1, "rounds": 6, "used": 0.0, "hours": 24.0, "until": 4.0}
     assert "New on the board" in round_message(**details, new_findings="[]")  # type: ignore[arg-type]
     assert "New on the board" not in round_message(**details, new_findings=None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Base models over the network: the official SDKs, against a server on loopback that has good days and bad ones."""
+"""Base models behind the official SDKs, against a server on loopback with and without faults."""
 
 import asyncio
 import json
@@ -25,6 +25,7 @@ from aarlab.agents.models.openai import ChatCompletionsModel
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.memory.messages import (
+    INVALID_INPUT,
     Conversation,
     Message,
     RedactedThinking,
@@ -43,28 +44,28 @@ QUESTION = Request(Conversation.begin("You are brief.").then(user_message("What 
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys for both providers."""
+    """Set the keys of both providers."""
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, ModelServer.key)
 
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., "ModelClient"]]:
-    """Open models of a server, and close everything at the end."""
-    asked: list[ModelClient] = []
+    """Yield a function that opens a model of a server; close all models at the end."""
+    clients: list[ModelClient] = []
 
     def opened(provider: str, server: ModelServer, **settings: Any) -> ModelClient:
         kind, path = KINDS[provider]
-        asked.append(ModelClient(kind("some-model", ModelSettings(base_url=server.url + path, **settings))))
-        return asked[-1]
+        clients.append(ModelClient(kind("some-model", ModelSettings(base_url=server.url + path, **settings))))
+        return clients[-1]
 
     yield opened
-    for one in asked:
-        one.close()
+    for client in clients:
+        client.close()
 
 
 class ModelClient:
-    """A model in an event loop of its own, asked in turn."""
+    """A model with its own event loop."""
 
     def __init__(self, model: Live) -> None:
         self.model = model
@@ -77,8 +78,8 @@ class ModelClient:
         return self._runner.run(coroutine)
 
     def with_retries(self, retry_policy: RetryPolicy, on_wait: Callable[[str, float], None] | None = None) -> Reply:
-        patient = RetryingModel(self.model, "some/model", retry_policy, seed=1, agent="r1", on_wait=on_wait)
-        return self._runner.run(patient.reply(QUESTION))
+        retrying = RetryingModel(self.model, "some/model", retry_policy, seed=1, agent="r1", on_wait=on_wait)
+        return self._runner.run(retrying.reply(QUESTION))
 
     def close(self) -> None:
         self._runner.run(self.model.aclose())
@@ -86,7 +87,7 @@ class ModelClient:
 
 
 def always_reply(*blocks: Any, stop_reason: str = "tool_use") -> Callable[[Request], Reply]:
-    """Return a server's answer to everything."""
+    """Return a server's answer function that always gives this reply."""
     return lambda request: Reply(Message("assistant", blocks), stop_reason, Usage(), "", None)
 
 
@@ -95,7 +96,7 @@ each_provider = pytest.mark.parametrize("provider", KINDS)
 
 
 @each_provider
-def test_an_answer_arrives_whole_with_its_tokens(provider: str, opened: Callable[..., ModelClient]) -> None:
+def test_a_reply_arrives_complete_with_its_usage(provider: str, opened: Callable[..., ModelClient]) -> None:
     with ModelServer(HELLO) as server:
         reply = opened(provider, server)()
     assert reply.message.blocks == (Text("Let me see."), ToolCall("t1", "read_file", {"path": "a b\n“c”.py"}))
@@ -104,29 +105,29 @@ def test_an_answer_arrives_whole_with_its_tokens(provider: str, opened: Callable
 
 
 @each_provider
-def test_a_conversation_comes_through_the_wire_as_it_was(provider: str, opened: Callable[..., ModelClient]) -> None:
+def test_a_conversation_reaches_the_server_unchanged(provider: str, opened: Callable[..., ModelClient]) -> None:
     seen: list[Request] = []
     with ModelServer(lambda request: seen.append(request) or HELLO(request)) as server:  # type: ignore[func-returns-value]
-        sent = [asked for asked, _ in converse(SimulatedResearcher(1, "r1"), turns=6)]
+        sent = [request for request, _ in converse(SimulatedResearcher(1, "r1"), turns=6)]
         model = opened(provider, server)
-        for asked in sent:
-            model(asked)
-    assert [asked.hash for asked in seen] == [asked.hash for asked in sent]
+        for request in sent:
+            model(request)
+    assert [request.hash for request in seen] == [request.hash for request in sent]
 
 
 @each_provider
 @pytest.mark.parametrize("fault", [fault for fault in TRANSIENT_FAULTS if fault != "small chunks"])
-def test_what_passes_is_said_to_pass(provider: str, fault: str, opened: Callable[..., ModelClient]) -> None:
+def test_transient_errors_are_raised_as_transient(
+    provider: str, fault: str, opened: Callable[..., ModelClient]
+) -> None:
     with ModelServer(HELLO, faults=[fault], every=1) as server, pytest.raises(TransientError) as raised:
         opened(provider, server)()
     assert raised.value.retry_after_s == (0.1 if fault == "429 later" else None)
-    assert raised.value.usage.input_tokens == server.billed["input"], "a stream that broke off has been paid for"
+    assert raised.value.usage.input_tokens == server.billed["input"], "the usage of a cut stream is counted"
 
 
 @each_provider
-def test_a_slow_answer_is_an_answer_but_not_one_that_takes_for_ever(
-    provider: str, opened: Callable[..., ModelClient]
-) -> None:
+def test_a_slow_reply_succeeds_unless_it_exceeds_the_timeout(provider: str, opened: Callable[..., ModelClient]) -> None:
     with ModelServer(HELLO, faults=["small chunks"], every=1) as server:
         assert opened(provider, server)().message.text == "Let me see."
     stalling = ModelServer(HELLO, faults=["stall"], every=1)
@@ -136,24 +137,24 @@ def test_a_slow_answer_is_an_answer_but_not_one_that_takes_for_ever(
 
 @each_provider
 @pytest.mark.parametrize(
-    ("fault", "kind", "told"),
+    ("fault", "kind", "message"),
     [
         ("no credit", ModelError, "has no credit .*; add some"),
         ("no model", ModelError, "the server has no model .* check the name and live.base_urls"),
         ("too long", ContextTooLong, "the conversation is too long"),
     ],
 )
-def test_what_does_not_pass_says_what_to_do(
-    provider: str, fault: str, kind: type[ModelError], told: str, opened: Callable[..., ModelClient]
+def test_permanent_errors_say_what_to_do(
+    provider: str, fault: str, kind: type[ModelError], message: str, opened: Callable[..., ModelClient]
 ) -> None:
     with ModelServer(HELLO, faults=[fault], every=1) as server:
-        with pytest.raises(kind, match=told) as raised:
+        with pytest.raises(kind, match=message) as raised:
             opened(provider, server)()
         assert not isinstance(raised.value, TransientError)
 
 
 @each_provider
-def test_a_refused_key_is_not_repeated(
+def test_an_error_does_not_contain_the_refused_key(
     provider: str, opened: Callable[..., ModelClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable = f"{provider.upper()}_API_KEY"
@@ -161,10 +162,10 @@ def test_a_refused_key_is_not_repeated(
     with ModelServer(HELLO) as server, pytest.raises(ModelError, match=f"check {variable}") as raised:
         opened(provider, server)()
     assert "sk-wrong-and-secret" not in repr(raised.value)
-    assert f"[{variable}]" in str(raised.value), "the server has repeated it"
+    assert f"[{variable}]" in str(raised.value), "the server's message contains the key"
 
 
-def test_the_next_attempt_comes_when_the_server_wants_it_but_not_later_than_we_do(
+def test_retry_after_is_followed_up_to_the_maximum_wait(
     opened: Callable[..., ModelClient],
 ) -> None:
     with ModelServer(HELLO, faults=["429 later", "", "429 later", ""], every=1) as server:
@@ -174,72 +175,72 @@ def test_the_next_attempt_comes_when_the_server_wants_it_but_not_later_than_we_d
     assert [attempt.waited_s for attempt in capped.failed_attempts] == [0.02]
 
 
-def test_waiting_grows_is_announced_and_ends(opened: Callable[..., ModelClient]) -> None:
-    said: list[tuple[str, float]] = []
+def test_waits_grow_are_announced_and_end(opened: Callable[..., ModelClient]) -> None:
+    announced: list[tuple[str, float]] = []
     with ModelServer(HELLO, faults=["529"], every=1) as server:
         retry_policy = RetryPolicy(max_total_s=1.0, initial_wait_s=0.05)
         with pytest.raises(ModelUnavailable, match=r"has not answered for .* minutes .* Overloaded") as raised:
-            opened("anthropic", server).with_retries(retry_policy, lambda label, share: said.append((label, share)))
+            opened("anthropic", server).with_retries(retry_policy, lambda text, share: announced.append((text, share)))
     *before, last = [attempt.waited_s for attempt in raised.value.failed_attempts]
     assert last == 0
     assert len(before) >= 2
     assert all(0.05 * 2**n * 0.5 <= wait <= 0.05 * 2**n for n, wait in enumerate(before))
-    assert {label for label, _ in said} == {"waiting for some/model: 529 overloaded_error: Overloaded"}
-    assert [share for _, share in said] == sorted(share for _, share in said)
+    assert {text for text, _ in announced} == {"waiting for some/model: 529 overloaded_error: Overloaded"}
+    assert [share for _, share in announced] == sorted(share for _, share in announced)
 
 
-def test_thinking_is_kept_and_goes_back_to_claude_as_it_came(opened: Callable[..., ModelClient]) -> None:
-    thought = (Thinking("First this, then that.", "c2lnbmVk"), RedactedThinking("eHh4"))
-    with ModelServer(always_reply(*thought, ToolCall("t1", "read_file", {"path": "a"}))) as server:
+def test_thinking_of_claude_is_kept_and_sent_back_unchanged(opened: Callable[..., ModelClient]) -> None:
+    thinking = (Thinking("First this, then that.", "c2lnbmVk"), RedactedThinking("eHh4"))
+    with ModelServer(always_reply(*thinking, ToolCall("t1", "read_file", {"path": "a"}))) as server:
         model = opened("anthropic", server, thinking="adaptive", effort="high")
         reply = model()
-        assert reply.message.blocks[:2] == thought
-        said = QUESTION.conversation.then(reply.message, Message("user", (ToolResult("t1", "{}"),)))
-        model(replace(QUESTION, conversation=said))
+        assert reply.message.blocks[:2] == thinking
+        conversation = QUESTION.conversation.then(reply.message, Message("user", (ToolResult("t1", "{}"),)))
+        model(replace(QUESTION, conversation=conversation))
     first, second = server.requests
     assert (first["thinking"], first["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
     assert second["messages"][1] == reply.message.to_json()
 
 
-def test_thinking_of_others_is_kept_and_goes_to_nobody(opened: Callable[..., ModelClient]) -> None:
+def test_thinking_of_other_models_is_kept_and_not_sent(opened: Callable[..., ModelClient]) -> None:
     with ModelServer(always_reply(Thinking("Hm."), Text("Well."), stop_reason="end_turn")) as server:
         reply = opened("openai", server)()
         assert reply.message.blocks == (Thinking("Hm."), Text("Well."))
-        said = replace(QUESTION, conversation=QUESTION.conversation.then(reply.message, user_message("And?")))
+        request = replace(QUESTION, conversation=QUESTION.conversation.then(reply.message, user_message("And?")))
         for provider in KINDS:
-            opened(provider, server)(said)
+            opened(provider, server)(request)
     assert all("Hm." not in json.dumps(body) for body in server.requests)
 
 
 @each_provider
-def test_what_was_refused_is_not_done(provider: str, opened: Callable[..., ModelClient]) -> None:
+def test_a_refused_reply_has_no_tool_calls(provider: str, opened: Callable[..., ModelClient]) -> None:
     with ModelServer(HELLO, faults=["refusal"], every=1) as server:
         reply = opened(provider, server)()
     assert reply.stop_reason == "refusal"
     assert reply.message.tool_calls == ()
 
 
-def test_fifty_turns_send_at_most_a_fifth_of_their_tokens_uncached(opened: Callable[..., ModelClient]) -> None:
+def test_fifty_turns_send_at_most_a_fifth_of_tokens_uncached(opened: Callable[..., ModelClient]) -> None:
     with ModelServer(HELLO) as server:
         model = opened("anthropic", server)
-        for asked, _ in converse(SimulatedResearcher(1, "r1"), turns=50):
-            model(asked)
+        for request, _ in converse(SimulatedResearcher(1, "r1"), turns=50):
+            model(request)
     assert server.billed["calls"] == 50
     assert (server.billed["input"] - server.billed["read"]) * 5 <= server.billed["input"]
 
 
-def test_tools_can_be_used_in_plain_text(opened: Callable[..., ModelClient]) -> None:
-    words = 'I look.\n```tool\n{"name": "read_file", "input": {"path": "a.py"}}\n```\nand\n```tool\n{"name": oops}\n```'
-    with ModelServer(always_reply(Text(words), stop_reason="end_turn")) as server:
+def test_tools_can_be_called_in_plain_text(opened: Callable[..., ModelClient]) -> None:
+    text = 'I look.\n```tool\n{"name": "read_file", "input": {"path": "a.py"}}\n```\nand\n```tool\n{"name": oops}\n```'
+    with ModelServer(always_reply(Text(text), stop_reason="end_turn")) as server:
         model = opened("openai", server, text_tools=True)
         reply = model()
-        assert [use.name for use in reply.message.tool_calls] == ["read_file", "unreadable"]
+        assert [call.name for call in reply.message.tool_calls] == ["read_file", "unreadable"]
         assert reply.message.tool_calls[0].arguments == {"path": "a.py"}
         assert reply.stop_reason == "tool_use"
         results = (ToolResult("text-1", '{"text":"x"}'), ToolResult("text-2", '{"error":"no"}', is_error=True))
-        said = QUESTION.conversation.then(reply.message, Message("user", results))
-        again = model(replace(QUESTION, conversation=said))
-    assert [use.id for use in again.message.tool_calls] == ["text-3", "text-4"], "ids are unique in a conversation"
+        conversation = QUESTION.conversation.then(reply.message, Message("user", results))
+        again = model(replace(QUESTION, conversation=conversation))
+    assert [call.id for call in again.message.tool_calls] == ["text-3", "text-4"], "ids are unique in a conversation"
     body = server.requests[-1]
     assert "tools" not in body
     assert "- read_file: " in body["messages"][0]["content"]
@@ -248,46 +249,60 @@ def test_tools_can_be_used_in_plain_text(opened: Callable[..., ModelClient]) -> 
     )
 
 
-def test_tool_uses_without_ids_of_their_own_get_some(opened: Callable[..., ModelClient]) -> None:
+def test_tool_calls_without_unique_ids_get_new_ones(opened: Callable[..., ModelClient]) -> None:
     with ModelServer(always_reply(ToolCall("call_0", "read_board", {}), ToolCall("", "read_board", {}))) as server:
         model = opened("openai", server)
         first = model()
-        results = tuple(ToolResult(use.id, "{}") for use in first.message.tool_calls)
-        said = QUESTION.conversation.then(first.message, Message("user", results))
-        second = model(replace(QUESTION, conversation=said))
-    ids = [use.id for use in (*first.message.tool_calls, *second.message.tool_calls)]
+        results = tuple(ToolResult(call.id, "{}") for call in first.message.tool_calls)
+        conversation = QUESTION.conversation.then(first.message, Message("user", results))
+        second = model(replace(QUESTION, conversation=conversation))
+    ids = [call.id for call in (*first.message.tool_calls, *second.message.tool_calls)]
     assert len(set(ids)) == 4
     assert ids[0] == "call_0"
 
 
-def test_the_tokens_of_a_request_are_counted_before_it_is_sent(opened: Callable[..., ModelClient]) -> None:
+def test_the_tokens_of_a_request_can_be_counted(opened: Callable[..., ModelClient]) -> None:
     with ModelServer(HELLO) as server:
-        asked = opened("anthropic", server)
-        assert isinstance(asked.model, Claude)
-        counted = asked.run(asked.model.count_tokens(QUESTION))
-        assert counted == asked().usage.input_tokens
+        client = opened("anthropic", server)
+        assert isinstance(client.model, Claude)
+        counted = client.run(client.model.count_tokens(QUESTION))
+        assert counted == client().usage.input_tokens
         server.counts_tokens = False
         with pytest.raises(ModelError):
-            asked.run(asked.model.count_tokens(QUESTION))
+            client.run(client.model.count_tokens(QUESTION))
 
 
-def test_a_server_that_can_do_little_at_a_time_is_not_asked_more_for_long(opened: Callable[..., ModelClient]) -> None:
+def test_a_cut_off_tool_input_is_passed_on_as_text(opened: Callable[..., ModelClient]) -> None:
+    with ModelServer(HELLO, faults=["invalid input"], every=1) as server:
+        (call,) = opened("anthropic", server)().message.tool_calls
+    assert call.arguments.keys() == {INVALID_INPUT}
+
+
+def test_a_malformed_tool_input_is_transient_and_counted(opened: Callable[..., ModelClient]) -> None:
+    malformed = always_reply(ToolCall("t1", "read_file", {"a": 1234}))
+    served = ModelServer(malformed, faults=["invalid input"], every=1)
+    with served as server, pytest.raises(TransientError, match="malformed response") as raised:
+        opened("anthropic", server)()
+    assert raised.value.usage.input_tokens == server.billed["input"]
+
+
+def test_concurrency_adapts_to_the_capacity_of_the_server(opened: Callable[..., ModelClient]) -> None:
     limiter = ConcurrencyLimiter()
     with ModelServer(HELLO, faults=["slowly"], every=1, max_concurrent=2) as server:
-        asked = opened("anthropic", server)
+        client = opened("anthropic", server)
         retry_policy = RetryPolicy(initial_wait_s=0.01)
         team = [
             RetryingModel(
-                ConcurrencyLimitedModel(asked.model, limiter), "some/model", retry_policy, seed=1, agent=f"r{i}"
+                ConcurrencyLimitedModel(client.model, limiter), "some/model", retry_policy, seed=1, agent=f"r{i}"
             )
             for i in range(8)
         ]
 
         async def all_together() -> None:
             for _ in range(4):
-                await asyncio.gather(*(one.reply(QUESTION) for one in team))
+                await asyncio.gather(*(model.reply(QUESTION) for model in team))
 
-        asked.run(all_together())
+        client.run(all_together())
     assert server.billed["calls"] == 32
     assert limiter.halvings > 0
     assert limiter.limit < 8

@@ -1,4 +1,4 @@
-"""Recipes: written as code, read back from it, and run."""
+"""Recipes: conversion to code and back, and execution."""
 
 import numpy as np
 import pytest
@@ -42,18 +42,18 @@ recipes: st.SearchStrategy[Recipe] = st.lists(st.sampled_from(SPACE.names).flatm
 
 
 @given(recipes)
-def test_a_recipe_is_read_back_from_its_code(recipe: Recipe) -> None:
+def test_a_recipe_is_parsed_back_from_its_code(recipe: Recipe) -> None:
     assert parse_code(write(recipe), SPACE) == recipe
 
 
 @given(recipes)
-def test_a_recipe_is_read_back_from_how_it_is_spoken_of(recipe: Recipe) -> None:
+def test_a_recipe_is_parsed_back_from_its_text(recipe: Recipe) -> None:
     if recipe:
         assert parse_code("\n".join(f"tk.{step}" for step in recipe_text(recipe).split(" > ")), SPACE) == recipe
 
 
 @given(recipes)
-def test_every_recipe_has_a_title_that_fits_and_one_of_the_studys_families(recipe: Recipe) -> None:
+def test_every_recipe_has_a_short_title_and_a_known_family(recipe: Recipe) -> None:
     assert 0 < len(title(recipe)) <= 200
     assert SPACE.family(recipe) in FAMILIES
 
@@ -65,13 +65,13 @@ def test_every_recipe_has_a_title_that_fits_and_one_of_the_studys_families(recip
         "def method(world):\n    return tk.finish(tk.magic(tk.start(world)))",
         "def method(world):\n    return tk.finish(tk.sharpen(tk.start(world), temperature=choose()))",
     ],
-    ids=["no Python", "an unknown operator", "a setting that is worked out"],
+    ids=["invalid Python", "an unknown operator", "a computed setting"],
 )
-def test_code_that_is_no_recipe_is_not_taken_for_one(code: str) -> None:
+def test_code_that_is_not_a_recipe_is_not_parsed(code: str) -> None:
     assert parse_code(code, SPACE) is None
 
 
-def test_most_of_what_ships_to_start_from_can_be_read_as_a_recipe() -> None:
+def test_most_starter_methods_are_recipes() -> None:
     known = [parse_code(baseline.code, SPACE) for baseline in baselines.load().values()]
     assert sum(recipe is not None for recipe in known) > len(known) / 2
 
@@ -99,12 +99,12 @@ def test_tuning_changes_settings_and_never_the_operator(seed: int, recipe: Recip
 
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
-    """What a method sees of a small world."""
+    """The inputs of a method in a small world."""
     return task_registry.make_task("chat").world(5, size=SMOKE).inputs
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_recipe_drawn_at_random_runs(inputs: Inputs, seed: int) -> None:
+def test_a_random_recipe_runs(inputs: Inputs, seed: int) -> None:
     recipe = random_recipe(SPACE, dict.fromkeys(SPACE.names, 1.0), rng(seed))
     namespace: dict[str, object] = {}
     exec(write(recipe), namespace)

@@ -1,4 +1,4 @@
-"""A tape as a base model: what was answered to a question, and nothing else."""
+"""A recorded run as a base model returns recorded replies and nothing else."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from aarlab.memory.messages import Message, Text
 from aarlab.memory.run_writer import RunWriter
 
 
-def test_the_same_question_asked_again_gets_the_next_answer(tmp_path: Path) -> None:
+def test_a_repeated_request_gets_the_next_recorded_reply(tmp_path: Path) -> None:
     question = first_request()
     with RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={}) as file:
-        for words in ("one", "two"):
-            key = file.store_message(Message("assistant", (Text(words),)))
+        for text in ("one", "two"):
+            key = file.store_message(Message("assistant", (Text(text),)))
             file.append(
                 "r1", ModelCall("researcher", "m", question.hash, key, "end_turn", 1, 1, 0.5, 0.1), round=1, hours=1
             )

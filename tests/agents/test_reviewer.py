@@ -1,4 +1,4 @@
-"""The reviewer: what its answers mean, and how the simulated one judges."""
+"""The reviewer: parsing of its replies, and the decisions of the simulated reviewer."""
 
 from typing import Any
 
@@ -17,47 +17,47 @@ from aarlab.agents.reviewer import (
 from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 
-def reply(words: str = "", *wishes: tuple[str, str]) -> Reply:
-    """Return a reply in words and in uses of the reviewer's tools, each with a comment."""
-    uses = [ToolCall(f"t{i}", name, {"comment": comment}) for i, (name, comment) in enumerate(wishes)]
-    return Reply(Message("assistant", (Text(words), *uses)), "end_turn", Usage(), "somebody", None)
+def reply(text: str = "", *calls: tuple[str, str]) -> Reply:
+    """Return a reply with a text and calls of the reviewer's tools, each with a comment."""
+    blocks = [ToolCall(f"t{i}", name, {"comment": comment}) for i, (name, comment) in enumerate(calls)]
+    return Reply(Message("assistant", (Text(text), *blocks)), "end_turn", Usage(), "somebody", None)
 
 
-def test_the_gate_opens_for_an_approval_and_for_nothing_else() -> None:
+def test_only_an_approval_approves() -> None:
     assert parse_run_decision(reply("", ("approve", "sound"))) == RunDecision(True, "sound")
     assert parse_run_decision(reply("", ("reject", "pilot first"))) == RunDecision(False, "pilot first")
 
 
 @pytest.mark.parametrize(
-    ("said", "comment"),
+    ("unclear", "comment"),
     [
         (reply("I approve of this, go ahead!"), "I approve of this, go ahead!"),
         (reply(""), "the reviewer neither approved nor rejected"),
         (reply("Well.", ("comment", "approve")), "Well."),
         (reply("Well.", ("Approve", "sound")), "Well."),
     ],
-    ids=["words", "silence", "another tool", "a tool like it"],
+    ids=["text only", "empty", "another tool", "a similar tool name"],
 )
-def test_the_gate_stays_shut_on_a_reply_without_a_verdict(said: Reply, comment: str) -> None:
-    assert parse_run_decision(said) == RunDecision(False, comment)
+def test_a_reply_without_a_decision_rejects(unclear: Reply, comment: str) -> None:
+    assert parse_run_decision(unclear) == RunDecision(False, comment)
 
 
-def test_an_approval_without_a_comment_is_an_approval() -> None:
+def test_an_approval_needs_no_comment() -> None:
     bare = Reply(Message("assistant", (ToolCall("t1", "approve", {}),)), "tool_use", Usage(), "somebody", None)
     assert parse_run_decision(bare) == RunDecision(True, "")
 
 
-def test_of_two_verdicts_the_first_counts() -> None:
+def test_the_first_of_two_decisions_counts() -> None:
     assert not parse_run_decision(reply("", ("reject", "no"), ("approve", "yes"))).approved
 
 
-def test_a_remark_is_a_comment_with_words() -> None:
+def test_an_empty_comment_is_no_critique() -> None:
     assert parse_critique(reply("", ("comment", "one world only"))) == "one world only"
     assert parse_critique(reply("Nothing to add.")) is None
     assert parse_critique(reply("", ("comment", ""))) is None
 
 
-def test_on_a_run_the_reviewer_can_only_approve_or_reject_and_on_a_finding_only_comment() -> None:
+def test_run_reviews_offer_approve_and_reject_and_others_comment() -> None:
     assert [tool.name for tool in run_review_request("r1", {}, full_hours=2.0).tools] == ["approve", "reject"]
     assert [tool.name for tool in finding_review_request("r1", {}).tools] == ["comment"]
 
@@ -74,7 +74,7 @@ def review(*tried: dict[str, Any], same: tuple[str, ...] = ()) -> RunDecision:
     return parse_run_decision(ask(SimulatedReviewer(), run_review_request("r1", case, full_hours=2.0)))
 
 
-def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
+def test_a_run_with_a_pilot_and_a_sound_log_is_approved() -> None:
     assert review(trial()).approved
 
 
@@ -90,13 +90,13 @@ def test_what_was_tried_cheaply_and_has_a_sane_log_may_run() -> None:
         ([trial(log=[{"operator": "harden", "balance": 0.95}])], "nearly all labels are of one class"),
     ],
 )
-def test_what_speaks_against_a_run_is_named(tried: list[dict[str, Any]], reason: str) -> None:
+def test_a_rejection_names_the_reason(tried: list[dict[str, Any]], reason: str) -> None:
     reviewed = review(*tried)
     assert not reviewed.approved
     assert reason in reviewed.comment
 
 
-def test_what_has_been_done_is_not_done_again() -> None:
+def test_a_method_that_was_run_before_is_rejected() -> None:
     assert review(trial(), same=("r2.f1",)) == RunDecision(False, "this method has been run in full: r2.f1")
 
 
@@ -104,7 +104,7 @@ def comment(**case: Any) -> str | None:
     return parse_critique(ask(SimulatedReviewer(), finding_review_request("r1", {"log": None, **case})))
 
 
-def test_a_finding_is_commented_on_where_there_is_something_to_say() -> None:
+def test_a_finding_gets_a_comment_only_if_it_has_a_problem() -> None:
     assert comment(se=0.01, log=LOG) is None
     assert comment() is None
     assert "standard error is 0.10" in str(comment(se=0.1))

@@ -1,4 +1,4 @@
-"""How a simulated researcher comes by what others found, and what it does with advice: it uses what it is offered."""
+"""How a simulated researcher learns of findings, follows advice and parses its conversation."""
 
 import dataclasses
 import json
@@ -12,6 +12,7 @@ from aarlab.agents.models.simulated.parsing import ConversationParser
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, parse_code, parse_recipe, recipe_text, write
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.agents.researcher import round_message
+from aarlab.graph.structure.structure import Structure
 from aarlab.memory.messages import Conversation, user_message
 from aarlab.scenarios.toolkit import catalogue
 
@@ -21,13 +22,13 @@ GOOD_RECIPE: Recipe = parse_recipe("coherence(rounds=8) > knn_propagate(k=10)", 
 
 
 def entry(name: str, pgr: float = 0.9) -> dict[str, Any]:
-    """Return a finding of r2 as a listing has it."""
+    """Return a finding of r2 as the board lists it."""
     about = {"finding": name, "round": 1, "author": "r2", "type": "result", "title": "coherence", "family": "ensemble"}
     return {**about, "fidelity": "full", "pgr": pgr, "se": 0.03}
 
 
 def in_full(name: str, pgr: float = 0.9) -> dict[str, Any]:
-    """Return a finding of r2 as read_findings has it."""
+    """Return a finding of r2 as read_findings returns it."""
     return {**entry(name, pgr), "body": "", "code": write(GOOD_RECIPE), "log": LOG, "critiques": [], "builds_on": []}
 
 
@@ -52,7 +53,7 @@ def new_findings(*entries: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("channel", TOOLS_BY_CHANNEL)
-def test_what_others_found_is_learned_in_the_way_that_is_offered_and_built_upon(channel: str) -> None:
+def test_findings_are_read_through_each_channel_and_built_on(channel: str) -> None:
     model = SimulatedResearcher(7, "r1")
     env = StubEnvironment(model)
     for _ in range(5):
@@ -70,14 +71,14 @@ def test_what_others_found_is_learned_in_the_way_that_is_offered_and_built_upon(
     assert any("r2.f1" in post["builds_on"] for post in posts)
 
 
-def test_alone_a_researcher_works_without_others() -> None:
+def test_a_researcher_works_without_access_to_others() -> None:
     env = StubEnvironment(SimulatedResearcher(7, "r1"))
     for _ in range(12):
         env.next_turn(*WORK)
     assert "post_finding" in {name for name, _ in env.calls}
 
 
-def test_a_finding_of_its_own_is_not_taken_for_anothers() -> None:
+def test_its_own_findings_are_not_listed_as_unread() -> None:
     conversation = Conversation.begin(prompt()).then(
         user_message(new_findings({**entry("r1.f1"), "author": "r1"}, entry("r2.f1")))
     )
@@ -86,10 +87,7 @@ def test_a_finding_of_its_own_is_not_taken_for_anothers() -> None:
 
 # -- advice ---------------------------------------------------------------------------------------------------------
 
-ADVICE = (
-    "A way of working that is suggested, not required: 1. read what is known; 2. propose one idea; 3. smoke test it; "
-    "4. pilot it; 5. run it in full if the pilot looks promising; 6. write down what you learn; 7. share it."
-)
+(ADVICE,) = set(Structure(workflow="suggested").resolved().explanations) - set(Structure().resolved().explanations)
 
 
 def steps_taken(compliance: float, system: str) -> list[str]:
@@ -103,38 +101,38 @@ def steps_taken(compliance: float, system: str) -> list[str]:
     return [str(arguments.get("fidelity", name)) for name, arguments in env.calls]
 
 
-def test_advice_moves_those_who_take_advice() -> None:
+def test_compliant_researchers_follow_advice() -> None:
     advised = prompt().replace("As you like.", ADVICE)
     taken = steps_taken(1.0, advised)
     assert {"smoke", "pilot", "write_notebook", "post_finding"} <= set(taken)
     assert taken.index("smoke") < taken.index("pilot")
-    for ignored in (steps_taken(0.0, advised), steps_taken(1.0, prompt())):
-        assert {"smoke", "write_notebook"}.isdisjoint(ignored)
+    for steps in (steps_taken(0.0, advised), steps_taken(1.0, prompt())):
+        assert {"smoke", "write_notebook"}.isdisjoint(steps)
 
 
-# -- reading --------------------------------------------------------------------------------------------------------
+# -- parsing --------------------------------------------------------------------------------------------------------
 
 
-def test_reading_on_comes_to_the_same_as_reading_everything_again() -> None:
-    reader, env = (
+def test_parsing_new_messages_equals_parsing_everything() -> None:
+    parser, env = (
         ConversationParser(),
         StubEnvironment(SimulatedResearcher(7, "r1"), user_message(new_findings(entry("r2.f1")))),
     )
     for _ in range(20):
         env.next_turn(answers=ANSWERS)
-        assert reader.state(env.conversation) == ConversationParser().state(env.conversation)
+        assert parser.state(env.conversation) == ConversationParser().state(env.conversation)
 
 
-def test_a_reader_that_is_shown_another_conversation_starts_anew() -> None:
-    reader, envs = ConversationParser(), [StubEnvironment(SimulatedResearcher(seed, "r1")) for seed in (7, 8)]
+def test_parsing_another_conversation_starts_from_scratch() -> None:
+    parser, envs = ConversationParser(), [StubEnvironment(SimulatedResearcher(seed, "r1")) for seed in (7, 8)]
     for _ in range(6):
         for env in envs:
             env.next_turn()
-            assert reader.state(env.conversation) == ConversationParser().state(env.conversation)
+            assert parser.state(env.conversation) == ConversationParser().state(env.conversation)
     shorter = Conversation(envs[0].conversation.system, (), "").begin(envs[0].conversation.system)
-    assert reader.state(shorter) == ConversationParser().state(shorter)
+    assert parser.state(shorter) == ConversationParser().state(shorter)
 
 
-def test_what_is_read_of_a_method_is_its_recipe() -> None:
+def test_the_starter_method_parses_as_a_recipe() -> None:
     assert parse_code(STARTERS["baselines/coherence_chain.py"], SPACE)
     assert recipe_text(GOOD_RECIPE).startswith("coherence(")

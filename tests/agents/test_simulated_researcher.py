@@ -1,4 +1,4 @@
-"""The simulated researchers: pure functions of seed, name and request, who act through tools and know no structure."""
+"""The simulated researchers: pure functions of seed, name and request that do not know the structure."""
 
 import ast
 import re
@@ -27,45 +27,45 @@ each_model = pytest.mark.parametrize("open_model", OPEN.values(), ids=OPEN)
 
 
 @each_model
-def test_a_reply_depends_on_seed_name_and_request_and_on_nothing_that_was_asked_before(open_model: Open) -> None:
-    asked = converse(open_model(7, "r1"), turns=14)
-    for question, reply in reversed(asked):
+def test_a_reply_depends_only_on_seed_name_and_request(open_model: Open) -> None:
+    exchanges = converse(open_model(7, "r1"), turns=14)
+    for question, reply in reversed(exchanges):
         assert ask(open_model(7, "r1"), question) == reply
 
 
 @each_model
 @pytest.mark.parametrize(("seed", "agent"), [(8, "r1"), (7, "r2")])
-def test_another_seed_or_another_name_is_another_researcher(open_model: Open, seed: int, agent: str) -> None:
-    said, other = (
-        [reply.message for _, reply in converse(open_model(*who), turns=8)] for who in ((7, "r1"), (seed, agent))
+def test_another_seed_or_name_gives_other_replies(open_model: Open, seed: int, agent: str) -> None:
+    first, second = (
+        [reply.message for _, reply in converse(open_model(*opened), turns=8)] for opened in ((7, "r1"), (seed, agent))
     )
-    assert said != other
+    assert first != second
 
 
 @each_model
-def test_it_acts_through_its_tools_and_with_arguments_that_they_take(open_model: Open) -> None:
-    wishes = [wish for _, reply in converse(open_model(7, "r1"), turns=14) for wish in reply.message.tool_calls]
-    assert {"write_file", "run_experiment", "post_finding"} <= {wish.name for wish in wishes}
-    for wish in wishes:
-        TOOLS[wish.name].parse(wish.arguments)
+def test_its_tool_calls_have_valid_arguments(open_model: Open) -> None:
+    calls = [call for _, reply in converse(open_model(7, "r1"), turns=14) for call in reply.message.tool_calls]
+    assert {"write_file", "run_experiment", "post_finding"} <= {call.name for call in calls}
+    for call in calls:
+        TOOLS[call.name].parse(call.arguments)
 
 
 @each_model
-def test_no_two_tool_uses_of_a_conversation_have_the_same_id(open_model: Open) -> None:
-    wishes = [wish.id for _, reply in converse(open_model(7, "r1"), turns=14) for wish in reply.message.tool_calls]
-    assert len(set(wishes)) == len(wishes)
+def test_tool_call_ids_are_unique_in_a_conversation(open_model: Open) -> None:
+    ids = [call.id for _, reply in converse(open_model(7, "r1"), turns=14) for call in reply.message.tool_calls]
+    assert len(set(ids)) == len(ids)
 
 
 @each_model
-def test_it_uses_no_tool_that_it_is_not_offered(open_model: Open) -> None:
+def test_it_calls_only_offered_tools(open_model: Open) -> None:
     everything = first_request()
     for tools in ((), everything.tools[:2], tuple(tool for tool in everything.tools if tool.name != "read_file")):
         reply = ask(open_model(7, "r1"), Request(everything.conversation, tools))
-        assert {wish.name for wish in reply.message.tool_calls} <= {tool.name for tool in tools}
+        assert {call.name for call in reply.message.tool_calls} <= {tool.name for tool in tools}
 
 
 @each_model
-def test_it_rests_when_its_time_is_up(open_model: Open) -> None:
+def test_it_stops_when_its_time_is_up(open_model: Open) -> None:
     late = request(Conversation.begin(prompt()).then(round_start(round=6, used=23.9)))
     reply = ask(open_model(7, "r1"), late)
     assert reply.message.tool_calls == ()
@@ -73,7 +73,7 @@ def test_it_rests_when_its_time_is_up(open_model: Open) -> None:
 
 
 @each_model
-def test_without_a_catalogue_it_says_what_it_needs(open_model: Open) -> None:
+def test_a_prompt_without_a_catalogue_is_an_error(open_model: Open) -> None:
     with pytest.raises(ValueError, match="needs the toolkit's catalogue in its system prompt"):
         ask(open_model(7, "r1"), request(Conversation.begin("Hello.").then(round_start())))
 
@@ -82,10 +82,10 @@ def test_without_a_catalogue_it_says_what_it_needs(open_model: Open) -> None:
 def test_the_code_it_writes_runs(open_model: Open) -> None:
     inputs = task_registry.make_task("chat").world(5, size=SMOKE).inputs
     written = {
-        str(wish.arguments["text"])
+        str(call.arguments["text"])
         for _, reply in converse(open_model(7, "r1"), turns=20)
-        for wish in reply.message.tool_calls
-        if wish.name == "write_file" and wish.arguments["path"] == METHOD
+        for call in reply.message.tool_calls
+        if call.name == "write_file" and call.arguments["path"] == METHOD
     }
     assert len(written) > 1
     for code in written:
@@ -94,21 +94,21 @@ def test_the_code_it_writes_runs(open_model: Open) -> None:
         assert namespace["method"](inputs).shape == (len(inputs.test_features),)  # type: ignore[operator]
 
 
-def test_a_researcher_begins_with_what_is_known_already() -> None:
+def test_a_researcher_starts_by_reading_starter_methods() -> None:
     reply = ask(SimulatedResearcher(7, "r1"), first_request())
-    assert {wish.name for wish in reply.message.tool_calls} == {"read_file"}
-    assert {wish.arguments["path"] for wish in reply.message.tool_calls} <= STARTERS.keys()
+    assert {call.name for call in reply.message.tool_calls} == {"read_file"}
+    assert {call.arguments["path"] for call in reply.message.tool_calls} <= STARTERS.keys()
 
 
-def test_the_random_control_learns_nothing_from_what_it_is_told() -> None:
+def test_random_search_reads_nothing() -> None:
     for _, reply in converse(RandomSearch(7, "r1"), turns=14):
-        assert {wish.name for wish in reply.message.tool_calls} <= {
+        assert {call.name for call in reply.message.tool_calls} <= {
             "write_file", "run_experiment", "post_finding", "submit"
         }  # fmt: skip
 
 
 def words_of(path: Path) -> Iterator[str]:
-    """Yield the names and the words of the texts of a module's code: not those of docstrings and comments."""
+    """Yield the identifiers of a module and the words of its strings, without docstrings and comments."""
     tree = ast.parse(path.read_text())
     docstrings = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -121,12 +121,12 @@ def words_of(path: Path) -> Iterator[str]:
 
 
 CONTRACT = {"planning": {"directions"}, "board_actions": {"query"}}
-"""Words that a module has to write because a tool's argument is called so."""
+"""Words that a module needs because they are names of tool arguments."""
 
 
 @pytest.mark.parametrize("path", sorted(Path(simulated.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
 def test_no_simulated_model_knows_a_dial_or_a_preset(path: Path) -> None:
-    # Three values are words of every day, in prose or in Python; one is the name of a method family too.
+    # Three values are common words; one is also the name of a method family.
     values = {value for dial in DIALS for value in dial.values} - {"none", "open", "self"} - set(FAMILIES)
     structure = {"structure", "preset", "dial", *PRESETS, *values, *(dial.name for dial in DIALS)}
     assert structure & set(words_of(path)) <= CONTRACT.get(path.stem, set())

@@ -1,4 +1,4 @@
-"""Temperaments: drawn from documented distributions, by seed and name."""
+"""Temperaments are drawn from documented distributions, by seed and name."""
 
 import dataclasses
 import statistics
@@ -20,16 +20,16 @@ SPACE = SearchSpace(catalogue())
 each_distribution = pytest.mark.parametrize("name", DISTRIBUTIONS)
 
 
-def test_an_unknown_temperament_is_refused_with_those_that_exist() -> None:
-    for refuse in (
+def test_an_unknown_temperament_is_an_error_that_lists_the_names() -> None:
+    for call in (
         lambda: check_temperament("choleric"),
         lambda: open_model("simulated/random", seed=1, agent="r1", temperament="choleric"),
     ):
         with pytest.raises(
             UnknownTemperament, match="no temperament is called 'choleric'; there are: varied, "
-        ) as refusal:
-            refuse()
-        assert all(name in str(refusal.value) for name in DISTRIBUTIONS)
+        ) as error:
+            call()
+        assert all(name in str(error.value) for name in DISTRIBUTIONS)
 
 
 @each_distribution
@@ -42,18 +42,18 @@ def test_every_trait_lies_in_its_range(name: str) -> None:
             if field.name != "taste":
                 low, high = getattr(ranges, field.name)
                 assert low <= getattr(traits, field.name) <= high
-        assert all(appeal > 0 for appeal in traits.taste.values())
+        assert all(preference > 0 for preference in traits.taste.values())
 
 
-def test_a_team_shares_its_taste_and_nothing_else() -> None:
-    one, other, elsewhere = draw(1, "r1", SPACE), draw(1, "r2", SPACE), draw(2, "r1", SPACE)
-    assert one.taste == other.taste != elsewhere.taste
-    assert one.exploration != other.exploration
-    assert draw(1, "r1", SPACE) == one
+def test_a_team_shares_only_its_taste() -> None:
+    first, teammate, stranger = draw(1, "r1", SPACE), draw(1, "r2", SPACE), draw(2, "r1", SPACE)
+    assert first.taste == teammate.taste != stranger.taste
+    assert first.exploration != teammate.exploration
+    assert draw(1, "r1", SPACE) == first
 
 
 def judgement(name: str) -> float:
-    """Return how well a distribution's tastes go with how families stand, averaged over seeds."""
+    """Return the correlation of tastes with family effects, averaged over seeds."""
     families = sorted({operator.family for operator in SPACE.operators.values()})
     effects = [FAMILY_EFFECTS[family] for family in families]
     tastes = (draw(seed, "r1", SPACE, name).taste for seed in range(60))
@@ -66,12 +66,12 @@ def test_taste_is_as_good_as_its_distribution_says() -> None:
     assert judgement("poor-taste") < -0.4
 
 
-def test_the_standing_of_every_family_of_the_study_is_documented_and_standardised() -> None:
+def test_family_effects_cover_all_families_and_are_standardised() -> None:
     assert set(FAMILY_EFFECTS) == set(FAMILIES)
     assert statistics.fmean(FAMILY_EFFECTS.values()) == pytest.approx(0, abs=0.02)
     assert statistics.pstdev(FAMILY_EFFECTS.values()) == pytest.approx(1, abs=0.02)
 
 
-def test_another_range_for_one_trait_leaves_the_others_as_they_are() -> None:
+def test_changing_one_range_leaves_the_other_traits_unchanged() -> None:
     varied, tasteful = draw(3, "r1", SPACE), draw(3, "r1", SPACE, "good-taste")
     assert dataclasses.replace(varied, taste=tasteful.taste) == tasteful
