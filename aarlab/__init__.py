@@ -1,45 +1,71 @@
-"""aarlab: how much structure should automated researchers be given?
+"""Measure how much structure a team of automated researchers should be given.
 
-The same from Python as from the command line:
+The functions below do what the commands of the same names do:
 
-    from aarlab import Scenario, Ablation, run, resume, replay, fork, ablate, open_run, open_ablation
+>>> import aarlab
+>>> small = ["budget.hours=4", "budget.round_hours=2", "team.researchers=2", "scoring.heldout_worlds=2"]
+>>> summary = aarlab.run(settings=small)
+>>> summary["rounds"], summary["hours"] > 0
+(2, True)
 
-Each is imported when it is first asked for, so that `import aarlab` costs nothing.
+Every run is recorded in one file, which can be read, replayed and forked:
+
+>>> with aarlab.open_run(summary["file"]) as file:
+...     print(file.info().status)
+done
+>>> aarlab.replay(summary["file"]).digest == summary["digest"]
+True
+>>> fork = aarlab.fork(summary["file"], 2, settings=["structure=staged"])
+>>> fork["structure"]["workflow"]
+'staged'
+
+An ablation runs several arms with several seeds:
+
+>>> arms = {"free": {"structure": "autonomous"}, "fixed": {"structure": "staged"}}
+>>> ablation = aarlab.Ablation(name="demo", scenario="small", arms=arms, seeds=1, controls=False)
+>>> results = aarlab.ablate(ablation, progress=False)
+>>> [(record.arm, record.status) for record in results.records]
+[('free', 'done'), ('fixed', 'done')]
+
+Each name is imported on first access, so that `import aarlab` is fast.
 """
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aarlab.ablation.ablation_plan import Ablation
     from aarlab.ablation.records import open_ablation
     from aarlab.api import ablate, fork, open_run, replay, resume, run
+    from aarlab.config.errors import ConfigError
     from aarlab.graph.scenario import Scenario
 
 try:
     __version__ = version("aarlab")
-except PackageNotFoundError:  # pragma: no cover - only when run from a source tree that was never installed
+except PackageNotFoundError:  # pragma: no cover - only in a source tree that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
-    "Ablation", "Scenario", "__version__", "ablate", "fork", "open_ablation", "open_run", "replay", "resume", "run",
+    "Ablation", "ConfigError", "Scenario", "__version__", "ablate", "fork", "open_ablation", "open_run", "replay",
+    "resume", "run",
 ]  # fmt: skip
 
-_PUBLIC_API = {
-    "Ablation": "aarlab.ablation.ablation_plan",
-    "Scenario": "aarlab.graph.scenario",
-    "ablate": "aarlab.api",
-    "fork": "aarlab.api",
-    "open_ablation": "aarlab.ablation.records",
-    "open_run": "aarlab.api",
-    "replay": "aarlab.api",
-    "resume": "aarlab.api",
-    "run": "aarlab.api",
+_LOCATIONS = {
+    "Ablation": "aarlab.ablation.ablation_plan:Ablation",
+    "ConfigError": "aarlab.config.errors:ConfigError",
+    "Scenario": "aarlab.graph.scenario:Scenario",
+    "ablate": "aarlab.api:ablate",
+    "fork": "aarlab.api:fork",
+    "open_ablation": "aarlab.ablation.records:open_ablation",
+    "open_run": "aarlab.api:open_run",
+    "replay": "aarlab.api:replay",
+    "resume": "aarlab.api:resume",
+    "run": "aarlab.api:run",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PUBLIC_API:
+    if name not in _LOCATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC_API[name]), name)
+    return resolve_name(_LOCATIONS[name])

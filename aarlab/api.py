@@ -1,4 +1,4 @@
-"""The commands as functions: `from aarlab import run, resume, replay, fork, ablate, open_run`."""
+"""The commands as Python functions. Import them from `aarlab`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,21 +32,22 @@ def run(
     out: str | Path = DEFAULT_FOLDER,
     sandbox: SandboxMode = "strict",
 ) -> dict[str, Any]:
-    """Let a team work, and return the summary that `aarlab run --json` prints; its `file` can be opened.
+    """Execute a scenario and return its summary, which `aarlab run --json` prints.
 
     Args:
         scenario: A scenario, a YAML file or the name of a shipped scenario; None means quickstart.
-        settings: Overrides as for `--set`, such as `budget.hours=4`; not for a scenario that was made in Python.
-        out: Folder for the run file.
+        settings: Overrides as for `--set`, such as `budget.hours=4`; only for a file or a name.
+        out: Folder for the run file. The summary has its path as `file`.
         sandbox: Where methods run; `none` does not confine them.
 
     Raises:
-        ConfigError: What is asked for cannot be used.
-        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
+        ConfigError: The scenario is invalid.
+        ValueError: Settings are given for a Scenario.
+        SandboxUnavailable: This machine cannot run the sandbox.
     """
     if isinstance(scenario, Scenario):
         if settings:
-            raise ValueError("settings are for files; make the scenario as you want it")
+            raise ValueError("settings apply to files and names only; change the Scenario instead")
         chosen = scenario
     else:
         chosen = load_scenario(scenario, settings)
@@ -54,32 +55,35 @@ def run(
 
 
 def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = ()) -> dict[str, Any]:
-    """Go on with a run that was broken off, and return its summary.
+    """Resume an interrupted run and return its summary.
+
+    The graph re-executes from the start with the recorded replies and scores, and continues live where the recording
+    ends, so nothing is paid for or executed twice.
 
     Args:
-        run: A run file, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
-        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
+        run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
 
     Raises:
-        ConfigError: There is none.
-        RunOver: It has come to its end.
-        Divergence: What happens now is not what is on tape.
+        ConfigError: There is no such run.
+        RunAlreadyFinished: The run is finished.
+        Divergence: The re-execution differs from the recording.
     """
     _load(task_files)
     return resume_run(find_run(None if run is None else str(run)))
 
 
 def replay(run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()) -> Replayed:
-    """Let a run happen again from its tape, and return what was compared; `tools="live"` measures every score again.
+    """Replay a run from its recording, compare every event, and return what was compared.
 
     Args:
-        run: A run file, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
-        tools: Whether scores come from the run file, or are measured again and compared with it.
-        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
+        run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
+        tools: `tape` takes the recorded scores; `live` runs every experiment again and compares the scores.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
 
     Raises:
-        ConfigError: There is none.
-        Divergence: What happens now is not what is on tape.
+        ConfigError: There is no such run.
+        Divergence: The replay differs from the recording.
     """
     _load(task_files)
     return replay_run(find_run(None if run is None else str(run)), tools)
@@ -94,19 +98,19 @@ def fork(
     out: str | Path = DEFAULT_FOLDER,
     task_files: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Let a run go on otherwise from the beginning of a round, and return the summary of the new one.
+    """Continue a run from one of its rounds under other settings, and return the summary of the new run.
 
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs.
-        at: The first round that is new.
-        settings: Overrides as for `--set`, such as `structure=staged`, on top of how the run was configured.
-        seed: Of what is random from there on; None: the run's own.
-        out: Folder for the run file.
-        task_files: Python files that define tasks of the run, unchanged since it was recorded; they are executed.
+        at: First round of the new run's own; earlier rounds repeat the recording.
+        settings: Overrides as for `--set`, such as `structure=staged`, applied to the scenario of the run.
+        seed: Seed from that round on; None keeps the seed of the run.
+        out: Folder for the new run file.
+        task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
 
     Raises:
-        ConfigError: It cannot be forked there, or like this.
-        Divergence: What happens now is not what is on tape.
+        ConfigError: The run has not begun that round, or the settings change what a fork must keep.
+        Divergence: The re-execution of earlier rounds differs from the recording.
     """
     _load(task_files)
     parent = find_run(str(run))
@@ -117,19 +121,22 @@ def fork(
     return fork_run(parent, path, scenario, at=at, sandbox=mode)
 
 
+def open_run(run: str | Path | None = None) -> RunReader:
+    """Open a run file for reading. Use it in a `with` statement, or close it.
+
+    Args:
+        run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
+
+    Raises:
+        ConfigError: There is no such run.
+        SchemaError: The file is not a run file.
+    """
+    return RunReader.open(find_run(None if run is None else str(run)))
+
+
 def _load(task_files: Sequence[str | Path]) -> None:
     for path in task_files:
         load_task_file(Path(path))
-
-
-def open_run(run: str | Path | None = None) -> RunReader:
-    """Open a run file for reading: a path, a folder (its newest run) or an id in ./runs; None: the newest in ./runs.
-
-    Raises:
-        ConfigError: There is none.
-        SchemaError: It is not a run file.
-    """
-    return RunReader.open(find_run(None if run is None else str(run)))
 
 
 def ablate(
@@ -144,27 +151,28 @@ def ablate(
     cache: bool = True,
     progress: bool = True,
 ) -> Results:
-    """Do what is still to be done of an ablation, and return its records, those of failed runs among them.
+    """Execute the unfinished runs of an ablation and return the records of all runs, failed ones included.
 
     Args:
         ablation: An ablation, a YAML file or the name of a shipped ablation.
-        settings: Overrides as for `--set`, such as `seeds=20`; not for an ablation that was made in Python.
-        out: Its folder; None: `ablations/NAME`. What is finished there already is kept.
-        jobs: Runs at a time, each on one core; None: as many as there are cores.
-        executor: Who does them: `local` processes, or a `ray` cluster (the extra `ray`).
-        shard: `i/n`: only the i-th of n equal shares of the runs.
+        settings: Overrides as for `--set`, such as `seeds=20`; only for a file or a name.
+        out: Folder of the ablation; None means `ablations/NAME`. Finished runs in it are kept.
+        jobs: Number of parallel runs, each on one core; None means all cores.
+        executor: `local` processes, or a `ray` cluster (needs the extra `ray`).
+        shard: `i/n` executes only the i-th of n equal shares of the runs.
         sandbox: Where methods run; `none` does not confine them.
-        cache: Use scores on common worlds that have been measured before; they are the same either way.
-        progress: Whether to show on stderr how it goes on.
+        cache: Whether to reuse scores that other runs measured on the same worlds. The scores are the same either way.
+        progress: Whether to show progress on stderr.
 
     Raises:
-        ConfigError: What is asked for cannot be used, or the folder is another ablation's, or in use; or no Ray.
-        SandboxUnavailable: This machine cannot run the sandbox that was asked for.
-        OSError: The folder can no longer be written to. What was finished is kept.
+        ConfigError: The ablation is invalid, its folder belongs to another ablation or is in use, or Ray is missing.
+        ValueError: Settings are given for an Ablation.
+        SandboxUnavailable: This machine cannot run the sandbox.
+        OSError: The folder cannot be written to any more. Finished runs are kept.
     """
     if isinstance(ablation, Ablation):
         if settings:
-            raise ValueError("settings are for files; make the ablation as you want it")
+            raise ValueError("settings apply to files and names only; change the Ablation instead")
         plan = plan_of(ablation)
     else:
         plan = load_ablation(ablation, settings)
@@ -172,7 +180,7 @@ def ablate(
     console = Console(stderr=True, highlight=False, quiet=not progress)
     options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache)
     ending = execute_ablation(
-        plan, root, options, lambda state, at_a_time: AblationDisplay(state, console, jobs=at_a_time).live()
+        plan, root, options, lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live()
     )
     if ending.status == "failed":
         raise OSError(ending.reason)

@@ -25,8 +25,7 @@ from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
 from aarlab.config.overrides import Override, apply, parse_overrides
 from aarlab.config.run_lookup import find_run
-from aarlab.config.scenario_files import find_scenario
-from aarlab.config.shipped_scenarios import shipped_scenarios
+from aarlab.config.scenario_files import find_scenario, shipped_scenarios
 from aarlab.config.type_descriptions import comma_separated, value_text
 from aarlab.graph.run.measure_registry import MEASURES, find_measure
 from aarlab.graph.run.segments import NoSuchRound, segments_before

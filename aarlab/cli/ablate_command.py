@@ -1,29 +1,42 @@
-"""`aarlab ablate`: what did the structure do? Arms x seeds in one folder, gone on with by the same command."""
+"""`aarlab ablate`: run every arm of an ablation with every seed, in one folder."""
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import rich_click as click
+from rich.console import Console
+from rich.text import Text
 
-from aarlab.cli.options import (
-    SandboxMode,
+from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.execution import AblationState, check_executor, execute_ablation, read_state
+from aarlab.ablation.execution_options import ExecutionOptions, Shard
+from aarlab.ablation.progress_display import AblationDisplay
+from aarlab.ablation.scheduler import ExecutionResult
+from aarlab.ablation.text_output import (
+    cost_text,
+    detectable_text,
+    plan_json,
+    plan_text,
+    remaining,
+    table_json,
+    table_text,
+)
+from aarlab.cli.formatting import printable
+from aarlab.cli.options import env_file_option, json_option, no_cache_option, quiet_option, sandbox_option
+from aarlab.cli.output import (
     Status,
-    env_file_option,
     exit_on_bad_input,
     handle_sigterm,
-    json_option,
-    no_cache_option,
     print_json,
-    sandbox_option,
     stderr_console,
     stdout_console,
 )
-
-if TYPE_CHECKING:
-    from aarlab.ablation.execution import AblationState
-    from aarlab.ablation.execution_options import ExecutionOptions, Shard
-    from aarlab.ablation.scheduler import ExecutionResult
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.config import ConfigError, Fault
+from aarlab.tools.evaluator.world_run import available_cores
+from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
 @click.command()
@@ -33,30 +46,29 @@ if TYPE_CHECKING:
     "settings",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Set a field of the ablation, such as `seeds=20`, or of the scenario that its arms have in common, such as "
-    "`budget.hours=4`; may be repeated.",
+    help="Set a field of the ablation, such as `seeds=20`, or of the scenario of all arms, such as `budget.hours=4`. "
+    "Repeatable.",
 )
-@click.option("--out", metavar="DIR", help="Folder of the ablation.  [default: ablations/NAME]")
+@click.option("--out", metavar="DIR", help="Folder for the runs.  [default: ablations/NAME]")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Runs at a time, each on one core.  [default: all cores, with Ray those of the cluster]",
+    help="Number of parallel runs, each on one core.  [default: all cores, with Ray those of the cluster]",
 )
 @click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Who does the runs: processes on this machine, or a Ray cluster, that of RAY_ADDRESS or else one that is "
-    "started here.",
+    help="`local`: processes on this machine. `ray`: the Ray cluster at RAY_ADDRESS, or a new one on this machine.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes, and do nothing.")
-@click.option("--shard", metavar="I/N", help="Do only the I-th of N equal shares of the runs.")
+@click.option("--dry-run", is_flag=True, help="Print the plan with its estimated time and cost and exit.")
+@click.option("--shard", metavar="I/N", help="Execute only the I-th of N equal shares of the runs.")
 @sandbox_option
 @no_cache_option
 @env_file_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 def ablate(
     ablation: str,
@@ -71,19 +83,14 @@ def ablate(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run every arm of an ablation under every seed.
+    """Run every arm of an ablation with every seed.
 
     ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
-    temperament.
-    Runs that are done are kept: started again, whatever ended it, the command goes on where it was. Unfinished runs
-    begin anew, and come to the same. Several machines can share the work with `--shard`, in one folder or in several
-    whose `runs/` are copied together.
+    temperament. Finished runs are kept: the same command continues an interrupted ablation. Unfinished runs start again
+    and give the same results. With `--shard` several machines share the runs, in one folder or in several folders whose
+    `runs/` are merged afterwards.
     """
     with exit_on_bad_input(as_json=as_json):
-        from aarlab.ablation.ablation_file import load_ablation
-        from aarlab.ablation.execution import check_executor, read_state
-        from aarlab.ablation.execution_options import ExecutionOptions
-
         check_executor(executor)
         plan = load_ablation(ablation, settings)
         share = _shard(shard)
@@ -93,8 +100,8 @@ def ablate(
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return
     handle_sigterm()
+    options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache)
     with exit_on_bad_input(as_json=as_json):
-        options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache)
         ending = _execute(state, options, quiet=quiet)
     with exit_on_bad_input(as_json=as_json):
         state = read_state(plan, root, share)
@@ -108,27 +115,15 @@ def ablate(
     sys.exit(statuses.get(ending.status, Status.FAILED))
 
 
-def _shard(text: str | None) -> "Shard":
-    from aarlab.ablation.execution_options import Shard
-    from aarlab.config import ConfigError, Fault
-
+def _shard(text: str | None) -> Shard:
     try:
         return Shard() if text is None else Shard.parse(text)
     except ValueError as error:
-        allowed = "I/N with I from 1 to N, such as 1/4"
-        raise ConfigError([Fault(f"--shard {text}", None, str(error), allowed)]) from None
+        expected = "I/N with I from 1 to N, such as 1/4"
+        raise ConfigError([Fault(f"--shard {text}", None, str(error), expected)]) from None
 
 
-def _execute(state: "AblationState", options: "ExecutionOptions", *, quiet: bool) -> "ExecutionResult":
-    from rich.console import Console
-
-    from aarlab.ablation.execution import execute_ablation
-    from aarlab.ablation.progress_display import AblationDisplay
-    from aarlab.ablation.scheduler import ExecutionResult
-    from aarlab.ablation.text_output import cost_text, detectable_text
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.tools.sandbox import SandboxUnavailable
-
+def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) -> ExecutionResult:
     console = Console(quiet=True) if quiet else stderr_console()
     plan = state.plan
     console.print(f"Detectable difference: {detectable_text(plan)}.", soft_wrap=True)
@@ -140,13 +135,13 @@ def _execute(state: "AblationState", options: "ExecutionOptions", *, quiet: bool
             lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live(), DelayedProgressBar(console),
         )  # fmt: skip
     except KeyboardInterrupt:
-        return ExecutionResult("stopped", "stopped by you")
+        return ExecutionResult("stopped", "interrupted by the user")
     except SandboxUnavailable as error:
         return ExecutionResult("failed", str(error))
 
 
-def _failures(state: "AblationState") -> list[dict[str, Any]]:
-    """Return the runs that failed, and reason."""
+def _failures(state: AblationState) -> list[dict[str, Any]]:
+    """Return the runs that failed and their errors."""
     return [
         {"arm": run.arm, "seed": run.seed, "file": str(state.folder.draft(run)), "error": error}
         for run in state.waiting
@@ -154,9 +149,7 @@ def _failures(state: "AblationState") -> list[dict[str, Any]]:
     ]
 
 
-def _result(state: "AblationState", ending: "ExecutionResult", failures: list[dict[str, Any]]) -> dict[str, Any]:
-    from aarlab.ablation.text_output import remaining, table_json
-
+def _result(state: AblationState, ending: ExecutionResult, failures: list[dict[str, Any]]) -> dict[str, Any]:
     status = "failed" if failures and ending.status == "done" else ending.status
     return {
         "status": status,
@@ -175,9 +168,7 @@ def _result(state: "AblationState", ending: "ExecutionResult", failures: list[di
     }
 
 
-def _print_plan(state: "AblationState", jobs: int | None, *, as_json: bool) -> None:
-    from aarlab.ablation.text_output import plan_json, plan_text
-
+def _print_plan(state: AblationState, jobs: int | None, *, as_json: bool) -> None:
     if as_json:
         print_json(plan_json(state, jobs=jobs))
     else:
@@ -185,50 +176,39 @@ def _print_plan(state: "AblationState", jobs: int | None, *, as_json: bool) -> N
 
 
 def _print_result(
-    state: "AblationState", ending: "ExecutionResult", failures: list[dict[str, Any]], continue_command: list[str]
+    state: AblationState, ending: ExecutionResult, failures: list[dict[str, Any]], continue_command: list[str]
 ) -> None:
-    from rich.text import Text
-
-    from aarlab.ablation.text_output import remaining, table_text
-    from aarlab.cli.formatting import printable
-
     console = stdout_console()
     console.print(table_text(state))
-    console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are done, in {state.folder.root}."))
+    console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are finished, in {state.folder.root}."))
     for failure in failures:
-        story = f"{failure['arm']}, seed {failure['seed']} failed: {printable(failure['error'])}"
-        console.print(Text(story, style="red"), soft_wrap=True)
+        line = f"{failure['arm']}, seed {failure['seed']} failed: {printable(failure['error'])}"
+        console.print(Text(line, style="red"), soft_wrap=True)
     if ending.reason is not None:
-        console.print(Text(f"It stopped early: {ending.reason}.", style="yellow"), soft_wrap=True)
+        console.print(Text(f"Stopped early: {ending.reason}.", style="yellow"), soft_wrap=True)
     console.print(Text("\nNext", style="bold"))
     if len(state.done) < len(state.runs):
         _print_command(console, ["aarlab", "ablate", *continue_command], "continue")
-    elif left := remaining(state):
-        console.print(f"  {left} runs of other shards are not in this folder yet: copy their runs/ into it")
-    _print_command(console, ["aarlab", "report", str(state.folder.root)], "what came out, with intervals")
+    elif missing := remaining(state):
+        console.print(f"  {missing} runs of other shards are missing: copy their runs/ into this folder")
+    _print_command(console, ["aarlab", "report", str(state.folder.root)], "results with confidence intervals")
 
 
-def _print_command(console: Any, words: list[str], reason: str) -> None:
-    import shlex
-
-    from rich.text import Text
-
-    console.print(Text.assemble(f"  {shlex.join(words)}", (f"  # {reason}", "dim")), crop=False, soft_wrap=True)
+def _print_command(console: Console, words: list[str], purpose: str) -> None:
+    console.print(Text.assemble(f"  {shlex.join(words)}", (f"  # {purpose}", "dim")), crop=False, soft_wrap=True)
 
 
 def _cores(executor: str) -> int | None:
-    """Return how many runs are done at a time where nothing is said; a cluster has to be asked for that."""
-    from aarlab.tools.evaluator.world_run import available_cores
-
+    """Return the default number of parallel runs; None for a cluster, whose size is not known yet."""
     return available_cores() if executor == "local" else None
 
 
 def _continue_command(
     settings: tuple[str, ...], out: str | None, jobs: int | None, executor: str, shard: str | None
 ) -> list[str]:
-    """Return the options with which the command goes on."""
+    """Return the options of the command that continues the ablation."""
     words = [word for setting in settings for word in ("--set", setting)]
-    elsewhere = None if executor == "local" else executor
-    for option, value in (("--out", out), ("--jobs", jobs), ("--executor", elsewhere), ("--shard", shard)):
+    remote = None if executor == "local" else executor
+    for option, value in (("--out", out), ("--jobs", jobs), ("--executor", remote), ("--shard", shard)):
         words += [option, str(value)] if value is not None else []
     return words

@@ -1,37 +1,44 @@
-"""`aarlab baselines`: what has to be beaten on a task."""
+"""`aarlab baselines`: score every shipped baseline on a task."""
 
 import csv
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import rich_click as click
+from rich.table import Column
+from rich.text import Text
 
-from aarlab.cli.options import (
-    SandboxMode,
+from aarlab.cli.formatting import pgr_text, printable
+from aarlab.cli.options import json_option, sandbox_option
+from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
     handle_sigterm,
-    json_option,
     print_json,
-    sandbox_option,
     stderr_console,
     stdout_console,
 )
-
-if TYPE_CHECKING:
-    from aarlab.config import Fault
-    from aarlab.graph.task_choice import TaskChoice
-    from aarlab.scenarios.task import Task
-    from aarlab.tools.evaluator.method_comparison import MethodComparison
-    from aarlab.tools.evaluator.results import MeanWithSE
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.tables import data_table, name_column, number_column
+from aarlab.config import ConfigError, Fault
+from aarlab.config.errors import did_you_mean
+from aarlab.config.overrides import parse_overrides
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.task_choice import TaskChoice
+from aarlab.scenarios import baselines as shipped
+from aarlab.scenarios.task import Task
+from aarlab.scenarios.task_registry import task_names
+from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
+from aarlab.tools.evaluator.results import MeanWithSE
+from aarlab.tools.sandbox import Sandbox, SandboxMode, SandboxUnavailable
 
 Row = Mapping[str, Any]
-"""A baseline as `--json` tells it: its name, title and family, and its figures or its error."""
+"""A baseline in the output of `--json`: name, title, family, and its scores or its error."""
 
-_SORTINGS: Mapping[str, Callable[[Row], Any]] = {
+_SORT_KEYS: Mapping[str, Callable[[Row], Any]] = {
     "pgr": lambda row: -row["pgr"],
     "ms": lambda row: row["ms"],
     "name": lambda row: row["name"],
@@ -46,20 +53,20 @@ _SORTINGS: Mapping[str, Callable[[Row], Any]] = {
     metavar="N",
     default=20,
     show_default=True,
-    help="How many worlds, at least 2: the same ones for every baseline, and every time.",
+    help="Number of worlds, at least 2; the same ones for every baseline and every call.",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Set a parameter: `task.parameters.PARAMETER=VALUE`; repeatable.",
+    help="Set a parameter: `task.parameters.PARAMETER=VALUE`. Repeatable.",
 )
 @sandbox_option
 @click.option(
-    "--sort", type=click.Choice(list(_SORTINGS)), default="pgr", show_default=True, help="Order of the table."
+    "--sort", type=click.Choice(list(_SORT_KEYS)), default="pgr", show_default=True, help="Order of the table."
 )
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the table to this CSV file, too.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
 @json_option
 def baselines(
     task: str,
@@ -70,11 +77,15 @@ def baselines(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Run every shipped baseline on fresh worlds of TASK, and tell how much of the gap each recovers."""
+    """Score every shipped baseline on a task.
+
+    Each baseline runs on the same fresh worlds of TASK. Its score is the share of the performance gap that it recovers
+    (PGR).
+    """
     with exit_on_bad_input(as_json=as_json):
-        chosen = _checked(task, settings, worlds, out)
+        choice = _checked(task, settings, worlds, out)
     handle_sigterm()
-    payload = _result(chosen, worlds, sandbox, sort, as_json=as_json)
+    payload = _result(choice, worlds, sandbox, sort, as_json=as_json)
     if as_json:
         print_json(payload)
     else:
@@ -83,25 +94,19 @@ def baselines(
         _write(payload, out, as_json=as_json)
 
 
-def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) -> "TaskChoice":
-    """Return the task with its parameters; ConfigError, with all that is wrong, where something is."""
-    from aarlab.config import ConfigError, Fault
-    from aarlab.config.errors import did_you_mean
-    from aarlab.config.overrides import parse_overrides
-    from aarlab.config.scenario_files import load_scenario
-    from aarlab.scenarios.task_registry import task_names
-
+def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) -> TaskChoice:
+    """Return the task with its parameters. Raises ConfigError with all faults of the input."""
     faults: list[Fault] = []
     if task not in (names := task_names()):
-        faults.append(Fault("TASK", None, repr(task), ", ".join(names), did_you_mean(task, names)))
+        faults.append(Fault("TASK", None, f"unknown task {task!r}", ", ".join(names), did_you_mean(task, names)))
     if worlds < 2:
-        faults.append(Fault(f"--worlds {worlds}", None, str(worlds), "2 or more, or there is no standard error"))
+        faults.append(Fault(f"--worlds {worlds}", None, str(worlds), "2 or more, for a standard error"))
     faults += _csv_faults(out)
     faults += [
         Fault(
             override.given,
             ".".join(override.key),
-            "a field that no baseline depends on",
+            "baselines depend on the task only",
             "task.parameters.PARAMETER=VALUE",
         )
         for override in parse_overrides(settings)
@@ -112,37 +117,32 @@ def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) 
     return load_scenario(None, [f"task.name={task}", *settings]).task
 
 
-def _csv_faults(out: Path | None) -> "list[Fault]":
-    """Return what keeps the table from being written, without writing anything yet."""
-    from aarlab.config import Fault
-
+def _csv_faults(out: Path | None) -> list[Fault]:
+    """Return why the table cannot be written, before anything is measured."""
     if out is None:
         return []
     if out.is_dir():
-        found = "a folder"
+        problem = "it is a folder"
     elif not out.parent.is_dir():
-        found = f"a file in {out.parent}, which is not a folder"
+        problem = f"{out.parent} is not a folder"
     elif not os.access(out if out.exists() else out.parent, os.W_OK):
-        found = "a place that cannot be written to"
+        problem = "it is not writable"
     else:
         return []
-    return [Fault(f"--out {out}", None, found, "a file that can be written to")]
+    return [Fault(f"--out {out}", None, problem, "a writable file")]
 
 
-def _result(chosen: "TaskChoice", worlds: int, sandbox: SandboxMode, sort: str, *, as_json: bool) -> dict[str, Any]:
-    """Return what `--json` prints, or leave with the reason why there is nothing to tell."""
-    from aarlab.tools.evaluator.method_comparison import NoWorldsError
-    from aarlab.tools.sandbox import SandboxUnavailable
-
-    task = chosen.make()
+def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *, as_json: bool) -> dict[str, Any]:
+    """Return what `--json` prints; exit if there are no scores."""
+    task = choice.make()
     try:
-        comparison = _compared(task, worlds, sandbox)
+        comparison = _comparison(task, worlds, sandbox)
     except KeyboardInterrupt:
-        click.echo("Stopped. There is no table: it would not have been of all the worlds.", err=True)
-        _leave({"status": "stopped", "task": task.name}, Status.STOPPED, as_json=as_json)
+        click.echo("Stopped. No table is printed, as scores on fewer worlds are not comparable.", err=True)
+        _exit({"status": "stopped", "task": task.name}, Status.STOPPED, as_json=as_json)
     except (NoWorldsError, SandboxUnavailable) as error:
         click.echo(f"No baseline was scored: {error}", err=True)
-        _leave({"status": "failed", "task": task.name, "error": str(error)}, Status.FAILED, as_json=as_json)
+        _exit({"status": "failed", "task": task.name, "error": str(error)}, Status.FAILED, as_json=as_json)
     rows = _rows(comparison)
     scored = [row for row in rows if row["error"] is None]
     failed = [row for row in rows if row["error"] is not None]
@@ -154,62 +154,48 @@ def _result(chosen: "TaskChoice", worlds: int, sandbox: SandboxMode, sort: str, 
         "worlds": worlds,
         "weak_acc": _mean(comparison.weak_acc),
         "strong_acc": _mean(comparison.strong_acc),
-        "baselines": [*sorted(scored, key=_SORTINGS[sort]), *failed],
+        "baselines": [*sorted(scored, key=_SORT_KEYS[sort]), *failed],
     }
 
 
-def _leave(payload: Mapping[str, Any], status: Status, *, as_json: bool) -> NoReturn:
+def _exit(payload: Mapping[str, Any], status: Status, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json(payload)
     sys.exit(status)
 
 
-def _compared(task: "Task", worlds: int, sandbox: SandboxMode) -> "MethodComparison":
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.scenarios import baselines as shipped
-    from aarlab.tools.evaluator.method_comparison import compare_methods
-    from aarlab.tools.sandbox import Sandbox
-
+def _comparison(task: Task, worlds: int, sandbox: SandboxMode) -> MethodComparison:
     codes = {name: baseline.code for name, baseline in shipped.load().items()}
-    # The sandbox first: what cannot be had should be said before a person has waited for the pretraining.
+    # The sandbox starts first, so that its failure is reported before the slow pretraining.
     with Sandbox(sandbox) as box, DelayedProgressBar(stderr_console()) as progress_bar:
         task.prepare(progress_bar)
         return compare_methods(task, codes, box, worlds=worlds, progress=progress_bar)
 
 
-def _rows(comparison: "MethodComparison") -> list[Row]:
-    """Return a row for each baseline, sorted by name."""
-    from aarlab.scenarios import baselines as shipped
-    from aarlab.tools.evaluator.method_comparison import MethodResult
-
+def _rows(comparison: MethodComparison) -> list[Row]:
+    """Return one row for each baseline, sorted by name."""
     rows: list[Row] = []
     for name, baseline in shipped.load().items():
         result = comparison.results[name]
-        figures: dict[str, Any] = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
+        scores: dict[str, Any] = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
         if isinstance(result, MethodResult):
-            figures = {
+            scores = {
                 "pgr": round(result.pgr.mean, 4),
                 "se": round(result.pgr.se, 4),
                 "transfer_acc": round(result.transfer_acc, 4),
                 "ms": round(result.ms, 1),
             }
         error = result if isinstance(result, str) else None
-        rows.append({"name": name, "title": baseline.title, "family": baseline.family, **figures, "error": error})
+        rows.append({"name": name, "title": baseline.title, "family": baseline.family, **scores, "error": error})
     return rows
 
 
-def _mean(mean: "MeanWithSE") -> dict[str, float]:
+def _mean(mean: MeanWithSE) -> dict[str, float]:
     return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 
 def show_table(payload: Mapping[str, Any]) -> None:
-    """Print what `--json` tells as a table, and below it the errors of those that failed."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from aarlab.cli.formatting import pgr_text, printable
-
+    """Print the payload of `--json` as a table, with the errors of failed baselines below it."""
     console = stdout_console()
     weak, strong = (f"{payload[kind]['mean']:.3f} ± {payload[kind]['se']:.3f}" for kind in ("weak_acc", "strong_acc"))
     console.print(
@@ -217,20 +203,20 @@ def show_table(payload: Mapping[str, Any]) -> None:
             (payload["task"], "bold cyan"),
             f" on {payload['worlds']} worlds: weak accuracy ",
             (weak, "bold"),
-            ", strong ",
+            ", strong accuracy ",
             (strong, "bold"),
         )
     )
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0), expand=True)
-    table.add_column("baseline", style="cyan", no_wrap=True)
-    table.add_column("PGR ± SE", justify="right", no_wrap=True)
-    table.add_column("accuracy", justify="right", no_wrap=True)
-    table.add_column("ms", justify="right", no_wrap=True)
-    table.add_column("what it does", style="dim", no_wrap=True, overflow="ellipsis", ratio=1)
+    table = data_table(
+        name_column("baseline"),
+        *(number_column(heading) for heading in ("PGR ± SE", "accuracy", "ms")),
+        Column("method", style="dim", no_wrap=True, overflow="ellipsis", ratio=1),
+        expand=True,
+    )
     for row in payload["baselines"]:
         if row["error"] is None:
-            figures = (pgr_text(row["pgr"], row["se"]), f"{row['transfer_acc']:.3f}", f"{row['ms']:.0f}")
-            table.add_row(row["name"], *figures, row["title"])
+            scores = (pgr_text(row["pgr"], row["se"]), f"{row['transfer_acc']:.3f}", f"{row['ms']:.0f}")
+            table.add_row(row["name"], *scores, row["title"])
         else:
             table.add_row(row["name"], "–", "–", "–", Text("failed, see below", style="red"))
     console.print(table)
@@ -240,12 +226,12 @@ def show_table(payload: Mapping[str, Any]) -> None:
 
 
 def _write(payload: Mapping[str, Any], out: Path, *, as_json: bool) -> None:
-    """Write one line for each baseline; what holds for all of them is repeated, so that tables can be joined."""
+    """Write one line for each baseline. Columns of the task are repeated, so that tables can be joined."""
     common = {"task": payload["task"], "worlds": payload["worlds"]}
     gap = {
-        f"{kind}_{part}": payload[f"{kind}_acc"][figure]
+        f"{kind}_{part}": payload[f"{kind}_acc"][statistic]
         for kind in ("weak", "strong")
-        for part, figure in (("acc", "mean"), ("se", "se"))
+        for part, statistic in (("acc", "mean"), ("se", "se"))
     }
     lines = [{**common, **row, **gap} for row in payload["baselines"]]
     try:
@@ -257,4 +243,4 @@ def _write(payload: Mapping[str, Any], out: Path, *, as_json: bool) -> None:
         click.echo(f"The table could not be written to {out}: {error.strerror or error}", err=True)
         sys.exit(Status.FAILED)
     if not as_json:
-        stdout_console().print(f"Written to {out}.", markup=False, soft_wrap=True)
+        stdout_console().print(f"Wrote {out}.", markup=False, soft_wrap=True)

@@ -1,61 +1,290 @@
-"""`aarlab check`: is a run file what it says it is?"""
+"""`aarlab check`: check the integrity of a run file. Only the file is needed, not the code that wrote it."""
 
+import sqlite3
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import rich_click as click
+from rich.console import Console
+from rich.text import Text
 
-from aarlab.cli.options import Status, exit_on_bad_input, json_option, print_json, stderr_console, stdout_console
-from aarlab.cli.run_common import open_for_reading
+from aarlab.cli.formatting import counted, printable
+from aarlab.cli.options import json_option
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
+from aarlab.cli.recorded_run import open_for_reading
+from aarlab.graph.calls.budget import BUDGET_UNITS, Amount
+from aarlab.graph.structure.checks import violations
+from aarlab.memory.events import (
+    AgentSetup,
+    Borrowed,
+    Compaction,
+    Edge,
+    Evaluation,
+    Event,
+    Experiment,
+    FailedModelCall,
+    FileWritten,
+    Finding,
+    ModelCall,
+    Nomination,
+    Prompted,
+    Published,
+    ReviewDecision,
+)
+from aarlab.memory.messages import content_hash
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from aarlab.cli.check_rules import CheckResult
-
+_HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
+    AgentSetup: ("system", "tools"), Prompted: ("message",), ModelCall: ("reply",), Experiment: ("code",),
+    Evaluation: ("code",), Finding: ("code",), ReviewDecision: ("code",), FileWritten: ("text",),
+    Compaction: ("summary",),
+}  # fmt: skip
+"""Event fields that hold the hash of a text or a message."""
 _MAX_FAULTS = 20
-"""Faults of a kind that are shown."""
+"""Faults of one check that are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check."""
+
+    check_name: str
+    n_checked: int
+    """Number of checked items, such as events or messages."""
+    faults: tuple[str, ...]
 
 
 @click.command()
 @click.argument("run", required=False)
 @json_option
 def check(run: str | None, as_json: bool) -> None:
-    """Check a run file: hashes, references, the order of events, costs and hours against budget and summary.
+    """Check the integrity of a run file.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
-    Nothing is changed. That the code here makes this run is for `aarlab replay` to say. Exit status: 0 sound, 1 not.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
+    Hashes, references, the order of events, and costs and hours against budget and summary are checked. The file is
+    not changed. Whether this version of the code reproduces the run is checked by `aarlab replay`. Exit status:
+    0 valid, 1 faults.
     """
-    from dataclasses import asdict
-
-    from aarlab.cli.check_rules import check as checked
-    from aarlab.cli.formatting import printable
-
-    found, console = [], stdout_console()
+    results, console = [], stdout_console()
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
-        for each in _with_spinner(checked(file)):
-            found.append(each)
-            if as_json:
-                continue
-            style = "red" if each.faults else "green"
-            told = f"{len(each.faults)} faults" if each.faults else "sound"
-            console.print(f"{each.check_name:<20}{each.n_checked:>8,}  [{style}]{told}[/]", highlight=False)
-            for fault in each.faults[:_MAX_FAULTS]:
-                console.print(f"  {printable(fault)}", markup=False, highlight=False, soft_wrap=True)
-            if len(each.faults) > _MAX_FAULTS:
-                console.print(f"  and {len(each.faults) - _MAX_FAULTS} more (--json)")
-    sound = not any(each.faults for each in found)
+        for result in _with_spinner(check_run(file)):
+            results.append(result)
+            if not as_json:
+                _print_check(result, console)
+    valid = not any(result.faults for result in results)
     if as_json:
-        path, checks = str(file.path), [asdict(each) for each in found]
-        print_json({"status": "sound" if sound else "faults", "file": path, "checks": checks})
-    sys.exit(Status.DONE if sound else Status.FAILED)
+        path, checks = str(file.path), [asdict(result) for result in results]
+        print_json({"status": "valid" if valid else "faults", "file": path, "checks": checks})
+    sys.exit(Status.DONE if valid else Status.FAILED)
 
 
-def _with_spinner(checks: "Iterator[CheckResult]") -> "Iterator[CheckResult]":
-    """Yield what comes of each check; whoever waits for it at a terminal sees that something is done."""
+def _print_check(result: CheckResult, console: Console) -> None:
+    verdict = Text(counted(len(result.faults), "fault"), "red") if result.faults else Text("valid", "green")
+    console.print(Text.assemble(f"{result.check_name:<20}{result.n_checked:>8,}  ", verdict))
+    for fault in result.faults[:_MAX_FAULTS]:
+        console.print(f"  {printable(fault)}", markup=False, soft_wrap=True)
+    if len(result.faults) > _MAX_FAULTS:
+        console.print(f"  and {len(result.faults) - _MAX_FAULTS} more (--json)")
+
+
+def _with_spinner(results: Iterator[CheckResult]) -> Iterator[CheckResult]:
+    """Yield the results; show a spinner on a terminal while the next one is computed."""
     while True:
         with stderr_console().status("checking"):
-            each = next(checks, None)
-        if each is None:
+            result = next(results, None)
+        if result is None:
             return
-        yield each
+        yield result
+
+
+def check_run(file: RunReader) -> Iterator[CheckResult]:
+    """Yield the result of each check. An interrupted run is checked up to its last event."""
+    for check_name, check_function in _CHECKS.items():
+        count = _Counter()
+        try:
+            faults = tuple(check_function(file, count))
+        except SchemaError as error:
+            faults = (str(error),)
+        yield CheckResult(check_name, count.number, faults)
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def increment(self) -> None:
+        self.number += 1
+
+
+_CheckFunction = Callable[[RunReader, _Counter], Iterator[str]]
+
+
+def _database(file: RunReader, count: _Counter) -> Iterator[str]:
+    try:
+        with closing(_read_only_connection(file)) as connection:
+            for (reported,) in connection.execute("PRAGMA integrity_check"):
+                count.increment()
+                if reported != "ok":
+                    yield f"SQLite says: {reported}"
+    except sqlite3.DatabaseError as error:
+        yield f"SQLite says: {error}"
+
+
+def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield messages and texts that do not have their hash."""
+    try:
+        with closing(_read_only_connection(file)) as connection:
+            for query, kind in (
+                ("SELECT hash, speaker, content FROM messages", "message"),
+                ("SELECT * FROM texts", "text"),
+            ):
+                for key, *content in connection.execute(query):
+                    count.increment()
+                    if content_hash(*content) != key:
+                        yield f"the {kind} {key} has changed: it does not have this hash"
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        yield f"messages and texts cannot be read: {error}"
+
+
+def _read_only_connection(file: RunReader) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
+
+
+def _log(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield gaps in the numbering of a stream, and rounds and hours that decrease."""
+    last: dict[str, tuple[int, int, float]] = {}
+    for event in file.event_headers():
+        count.increment()
+        ordinal, round_, hours = last.get(event.stream, (-1, 0, 0.0))
+        if event.ordinal != ordinal + 1:
+            yield f"{event.stream}, event {event.ordinal} ({event.kind}) follows event {ordinal}"
+        if event.round < round_ or event.hours < hours:
+            yield (
+                f"{event.stream}, event {event.ordinal} ({event.kind}) is in round {event.round} at hour "
+                f"{event.hours:g}, after round {round_}, hour {hours:g}"
+            )
+        last[event.stream] = (event.ordinal, event.round, event.hours)
+
+
+def _references(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield contents, findings and experiments that events name but the file lacks."""
+    findings = {entry.event.id for entry in file.entries(Finding)}
+    experiments = {entry.event.id for entry in file.entries(Experiment)}
+    for entry in file.entries():
+        where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
+        for name in _HASH_FIELDS.get(type(entry.event), ()):
+            key = getattr(entry.event, name)
+            if key is not None:
+                count.increment()
+                if not file.has_content(key):
+                    yield f"{where}: its {name} {key} is not in the file"
+        for name, kind, known in _named(entry.event, findings, experiments):
+            count.increment()
+            if name not in known:
+                yield f"{where}: there is no {kind} {name}"
+
+
+def _named(event: Event, findings: set[str], experiments: set[str]) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the findings and experiments that an event names."""
+    match event:
+        case Finding(experiment=str(name)):
+            yield name, "experiment", experiments
+        case Edge(relation=relation, source=source, target=target):
+            yield target, "finding", findings
+            if relation != "critiques":
+                yield source, "finding", findings
+        case Borrowed(finding=name) | Published(finding=name) | Nomination(finding=name):
+            yield name, "finding", findings
+        case Evaluation(panel="development", subject=name):
+            yield name, "experiment", experiments
+        case _:
+            pass
+
+
+def _tools(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield tool calls of a researcher whose results do not come in order before its next model call."""
+    open_: dict[str, list[str]] = {}
+    for entry in file.entries(ModelCall, Prompted):
+        match entry.event:
+            case ModelCall(role="researcher", reply=key):
+                count.increment()
+                if open_.get(entry.stream):
+                    unanswered = open_[entry.stream][0]
+                    yield f"{entry.stream}, event {entry.ordinal}: model call before the result of {unanswered}"
+                open_[entry.stream] = [call.id for call in file.message(key).tool_calls]
+            case Prompted(role="researcher", message=key):
+                results = [result.tool_call_id for result in file.message(key).tool_results]
+                expected = open_.get(entry.stream, [])
+                if results and results != expected:
+                    yield f"{entry.stream}, event {entry.ordinal}: results of {results} instead of {expected}"
+                if results:
+                    open_[entry.stream] = []
+            case _:
+                pass
+
+
+def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield sums of calls that differ from the summary or exceed the budget."""
+    info, total, unknown = file.info(), Amount(), False
+    for entry in file.entries(ModelCall, FailedModelCall):
+        call = entry.event
+        count.increment()
+        unknown = unknown or call.cost_usd is None
+        answered = int(isinstance(call, ModelCall))
+        total += Amount(call.cost_usd or 0.0, call.input_tokens + call.output_tokens, answered)
+    reported = info.summary and info.summary.get("cost_usd")
+    if info.summary and ((reported is None) != unknown or (reported is not None and abs(reported - total.usd) > 1e-5)):
+        yield f"calls cost {'an unknown amount' if unknown else f'${total.usd:.6f}'}, the summary says {reported}"
+    for unit in BUDGET_UNITS:
+        limit = info.scenario["budget"].get(unit)
+        if limit is not None and getattr(total, unit) > limit + 1e-6:
+            yield f"{getattr(total, unit):,} {unit} were used, budget.{unit} is {limit:,}"
+
+
+def _hours(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield researchers that used more research hours than the budget."""
+    budget, used = file.info().scenario["budget"]["hours"], dict.fromkeys(file.researchers(), 0.0)
+    for event in file.event_headers():
+        if event.stream in used:
+            used[event.stream] = max(used[event.stream], event.hours)
+    for name, hours in used.items():
+        count.increment()
+        if hours > budget + 1e-6:
+            yield f"{name} used {hours:g} research hours, budget.hours is {budget:g}"
+
+
+def _summary(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield parts of the summary that differ from the log."""
+    reported: Any = file.info().summary
+    if reported is None:
+        return
+    count.increment()
+    if reported["digest"] != (digest := file.digest()):
+        yield f"the log has the digest {digest}, the summary says {reported['digest']}"
+    findings = sum(1 for _ in file.entries(Finding))
+    if reported["findings"] != findings:
+        yield f"there are {findings} findings, the summary says {reported['findings']}"
+
+
+def _structure(file: RunReader, count: _Counter) -> Iterator[str]:
+    """Yield deviations of the realised structure from the configured one."""
+    if file.info().summary is not None:
+        count.increment()
+        yield from violations(file)
+
+
+_CHECKS: Mapping[str, _CheckFunction] = {
+    "database": _database,
+    "messages and texts": _contents,
+    "log": _log,
+    "references": _references,
+    "tool calls": _tools,
+    "costs and budget": _costs,
+    "research hours": _hours,
+    "summary": _summary,
+    "structure": _structure,
+}

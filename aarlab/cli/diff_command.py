@@ -1,20 +1,65 @@
-"""`aarlab diff`: where two runs part, and what followed."""
+"""`aarlab diff`: compare two runs."""
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
 
 import rich_click as click
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from aarlab.cli.options import Status, exit_on_bad_input, json_option, print_json, stderr_console, stdout_console
-from aarlab.cli.run_common import open_for_reading
+from aarlab.cli.formatting import pgr_text, printable, shortened
+from aarlab.cli.options import json_option
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
+from aarlab.cli.recorded_run import open_for_reading
+from aarlab.cli.tables import data_table
+from aarlab.graph.run.measure_registry import measures_in, value_at
+from aarlab.memory.events import Decision, Finding, LogEntry
+from aarlab.memory.measures import frontier
+from aarlab.memory.run_reader import RunReader
 
-if TYPE_CHECKING:
-    from aarlab.cli.run_comparison import RunComparison
-    from aarlab.memory.events import LogEntry
-
+BUDGET_SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Shares of the longer budget at which the best development PGR is compared."""
 _MAX_ROWS = 8
-"""Rows of a list that are shown."""
+"""Findings of one run that are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDivergence:
+    """The first event of a stream that differs between two runs or is in one of them only."""
+
+    stream: str
+    ordinal: int
+    """Number of equal events before it."""
+    first: LogEntry | None
+    """None if the stream has ended in the first run."""
+    second: LogEntry | None
+    """None if the stream has ended in the second run."""
+
+    @property
+    def round(self) -> int:
+        """The round of the event; the earlier one if the rounds differ."""
+        return min(entry.round for entry in (self.first, self.second) if entry is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """The differences between two runs."""
+
+    settings: Mapping[str, tuple[Any, Any]]
+    """Scenario fields that differ, by path."""
+    divergences: tuple[StreamDivergence, ...]
+    """One for each stream that differs, earliest round first; empty if the runs are the same."""
+    decisions: Mapping[str, tuple[str, str]]
+    """The first decision of each agent that differs, as text."""
+    pgr_curves: tuple[tuple[float, float | None, float | None], ...]
+    """Research hours of the team, and the best development PGR of each run up to then."""
+    findings: tuple[tuple[Finding, ...], tuple[Finding, ...]]
+    """Findings that only one run has; findings are equal if author, type, title and code are."""
+    measures: Mapping[str, tuple[float | None, float | None]]
+    """Measures of the summaries that differ, by label; empty unless both runs are closed."""
 
 
 @click.command()
@@ -22,96 +67,190 @@ _MAX_ROWS = 8
 @click.argument("second")
 @json_option
 def diff(first: str, second: str, as_json: bool) -> None:
-    """Show where two runs part and what followed: decisions, PGR over time, findings that only one has, measures.
+    """Compare two runs: events, decisions, findings, measures.
 
-    Both are run files, folders (their newest runs) or ids of runs in ./runs. Exit status: 0 the same, 1 different.
+    FIRST and SECOND are run files, folders (their newest runs) or ids of runs in ./runs. Exit status: 0 same,
+    1 different.
     """
-    from aarlab.cli.run_comparison import compare_runs
-
     with exit_on_bad_input(as_json=as_json), open_for_reading(first) as one, open_for_reading(second) as other:
         with stderr_console().status("comparing"):
-            found = compare_runs(one, other)
+            comparison = compare_runs(one, other)
         names = one.info().run_id, other.info().run_id
     if as_json:
-        print_json(_json(found, names))
+        print_json(_comparison_json(comparison, names))
     else:
-        _print_result(found, names)
-    sys.exit(Status.FAILED if found.divergences or found.settings else Status.DONE)
+        _print_comparison(comparison, names)
+    sys.exit(Status.FAILED if comparison.divergences or comparison.settings else Status.DONE)
 
 
-def _json(found: "RunComparison", names: tuple[str, str]) -> dict[str, Any]:
+def compare_runs(first: RunReader, second: RunReader) -> RunComparison:
+    """Return the differences between two runs."""
+    before, after = _streams(first), _streams(second)
+    divergences = [
+        divergence
+        for stream in dict.fromkeys((*before, *after))
+        if (divergence := _stream_divergence(stream, before.get(stream, []), after.get(stream, []))) is not None
+    ]
+    one, other = first.info(), second.info()
+    return RunComparison(
+        settings=_settings(one.scenario, other.scenario),
+        divergences=tuple(sorted(divergences, key=lambda divergence: divergence.round)),
+        decisions={
+            stream: pair
+            for stream in before
+            if (pair := _first_differing_decision(before[stream], after.get(stream, []))) is not None
+        },
+        pgr_curves=_pgr_curves(first, second),
+        findings=_only(first, second),
+        measures=_measures(one.summary, other.summary),
+    )
+
+
+def _streams(file: RunReader) -> dict[str, list[LogEntry]]:
+    streams: dict[str, list[LogEntry]] = {}
+    for entry in file.entries():
+        streams.setdefault(entry.stream, []).append(entry)
+    return streams
+
+
+def _stream_divergence(stream: str, first: list[LogEntry], second: list[LogEntry]) -> StreamDivergence | None:
+    for ordinal, (one, other) in enumerate(zip_longest(first, second)):
+        if one is None or other is None or _comparable(one) != _comparable(other):
+            return StreamDivergence(stream, ordinal, one, other)
+    return None
+
+
+def _comparable(entry: LogEntry) -> tuple[Any, ...]:
+    return entry.round, entry.hours, entry.event
+
+
+def _first_differing_decision(first: list[LogEntry], second: list[LogEntry]) -> tuple[str, str] | None:
+    pairs = zip_longest(_decisions(first), _decisions(second), fillvalue="none")
+    return next(((one, other) for one, other in pairs if one != other), None)
+
+
+def _decisions(entries: list[LogEntry]) -> Iterator[str]:
+    for entry in entries:
+        match entry.event:
+            case Decision(decision=kind, choice=choice, taken_by=taker):
+                yield f"round {entry.round}: {kind.replace('_', ' ')}, {choice} (by {taker})"
+            case _:
+                pass
+
+
+def _settings(first: Any, second: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        differing: dict[str, tuple[Any, Any]] = {}
+        for name in dict.fromkeys((*first, *second)):
+            differing |= _settings(first.get(name), second.get(name), f"{path}.{name}" if path else name)
+        return differing
+    return {} if first == second else {path: (first, second)}
+
+
+def _pgr_curves(first: RunReader, second: RunReader) -> tuple[tuple[float, float | None, float | None], ...]:
+    hours = max(_team_budget_hours(file.info().scenario) for file in (first, second))
+    one, other = frontier(first), frontier(second)
+    return tuple(
+        (share * hours, _best_at(one, share * hours), _best_at(other, share * hours)) for share in BUDGET_SHARES
+    )
+
+
+def _best_at(curve: list[tuple[float, float]], hours: float) -> float | None:
+    return max((pgr for at, pgr in curve if at <= hours), default=None)
+
+
+def _team_budget_hours(scenario: Any) -> float:
+    return float(scenario["budget"]["hours"] * scenario["team"]["researchers"])
+
+
+def _only(first: RunReader, second: RunReader) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    one, other = _findings(first), _findings(second)
+    return (
+        tuple(finding for key, finding in one.items() if key not in other),
+        tuple(finding for key, finding in other.items() if key not in one),
+    )
+
+
+def _findings(file: RunReader) -> dict[tuple[Any, ...], Finding]:
+    findings = [entry.event for entry in file.entries(Finding)]
+    return {(finding.author, finding.type, finding.title, finding.code): finding for finding in findings}
+
+
+def _measures(first: Any, second: Any) -> dict[str, tuple[float | None, float | None]]:
+    if not first or not second:
+        return {}
+    values = {
+        measure.label: (value_at(first, measure.path), value_at(second, measure.path))
+        for measure in measures_in([first, second])
+    }
+    return {label: pair for label, pair in values.items() if pair[0] != pair[1]}
+
+
+def _comparison_json(comparison: RunComparison, names: tuple[str, str]) -> dict[str, Any]:
     return {
         "runs": names,
-        "settings": found.settings,
+        "settings": comparison.settings,
         "divergences": [
             {
                 "agent": divergence.stream,
                 "round": divergence.round,
                 "event": divergence.ordinal,
-                "first": _event(divergence.first),
-                "second": _event(divergence.second),
+                "first": _event_json(divergence.first),
+                "second": _event_json(divergence.second),
             }
-            for divergence in found.divergences
+            for divergence in comparison.divergences
         ],
-        "decisions": found.decisions,
-        "development_pgr": [{"team_hours": hours, "first": a, "second": b} for hours, a, b in found.pgr_curves],
-        "findings": [[{"finding": f.id, "title": f.title, "pgr": f.pgr} for f in only] for only in found.findings],
-        "measures": found.measures,
+        "decisions": comparison.decisions,
+        "development_pgr": [{"team_hours": hours, "first": a, "second": b} for hours, a, b in comparison.pgr_curves],
+        "findings": [[{"finding": f.id, "title": f.title, "pgr": f.pgr} for f in only] for only in comparison.findings],
+        "measures": comparison.measures,
     }
 
 
-def _event(entry: "LogEntry | None") -> dict[str, Any] | None:
+def _event_json(entry: LogEntry | None) -> dict[str, Any] | None:
     return None if entry is None else {"kind": entry.event.kind, **entry.event.to_json()}
 
 
-def _print_result(found: "RunComparison", names: tuple[str, str]) -> None:
-    from aarlab.cli.formatting import pgr_text, printable, shortened
-
+def _print_comparison(comparison: RunComparison, names: tuple[str, str]) -> None:
     console = stdout_console()
-    console.print(f"[bold]first[/]   {names[0]}\n[bold]second[/]  {names[1]}\n", highlight=False)
-    if found.settings:
-        rows = [(path, _short(a), _short(b)) for path, (a, b) in found.settings.items()]
-        console.print(_table("Configured otherwise", ("field", "first", "second"), rows))
-    if not found.divergences:
-        console.print("The same from the first event to the last.")
+    console.print(f"[bold]first[/]   {names[0]}\n[bold]second[/]  {names[1]}\n")
+    if comparison.settings:
+        rows = [(path, _value(a), _value(b)) for path, (a, b) in comparison.settings.items()]
+        console.print(_table("Settings that differ", ("field", "first", "second"), rows))
+    if not comparison.divergences:
+        console.print("All events are the same.")
         return
-    where = found.divergences[0]
+    divergence = comparison.divergences[0]
     console.print(
-        f"They part in round {where.round}: {where.stream}, event {where.ordinal}, "
-        f"{_kind(where.first)} against {_kind(where.second)}. Before that all is the same.\n",
-        highlight=False,
+        f"The runs diverge in round {divergence.round}: {divergence.stream}, event {divergence.ordinal}, "
+        f"{_kind(divergence.first)} in the first, {_kind(divergence.second)} in the second. "
+        "All earlier events are the same.\n",
     )
-    rows = [(agent, shortened(a, 60), shortened(b, 60)) for agent, (a, b) in found.decisions.items()]
-    console.print(_table("First decision that is different", ("agent", "first", "second"), rows))
-    pgr_curves = [(f"{hours:.0f}", pgr_text(a), pgr_text(b)) for hours, a, b in found.pgr_curves]
-    console.print(_table("Best development PGR by team hours", ("hours", "first", "second"), pgr_curves))
-    for name, only in zip(("first", "second"), found.findings, strict=True):
+    rows = [(agent, shortened(a, 60), shortened(b, 60)) for agent, (a, b) in comparison.decisions.items()]
+    console.print(_table("First decision that differs", ("agent", "first", "second"), rows))
+    rows = [(f"{hours:.0f}", pgr_text(a), pgr_text(b)) for hours, a, b in comparison.pgr_curves]
+    console.print(_table("Best development PGR by team hours", ("hours", "first", "second"), rows))
+    for name, only in zip(("first", "second"), comparison.findings, strict=True):
         best = sorted(only, key=lambda f: f.pgr if f.pgr is not None else float("-inf"), reverse=True)[:_MAX_ROWS]
         rows = [(f.id, pgr_text(f.pgr, f.se), shortened(printable(f.title), 80)) for f in best]
-        console.print(_table(f"Findings of the {name} alone: {len(only)}", ("finding", "PGR", "title"), rows))
-    rows = [(what, _number(a), _number(b)) for what, (a, b) in found.measures.items()]
+        console.print(_table(f"Findings in the {name} run only: {len(only)}", ("finding", "PGR", "title"), rows))
+    rows = [(label, _number(a), _number(b)) for label, (a, b) in comparison.measures.items()]
     console.print(_table("Measures that differ", ("measure", "first", "second"), rows))
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim")
-    for column in columns:
-        table.add_column(column)
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> RenderableType:
+    table = data_table(*columns)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
+    # A title of the table itself would be wrapped to the width of a narrow table.
     return Group(Text(title, style="bold"), table if rows else Text("  none\n", style="dim"))
 
 
-def _kind(entry: "LogEntry | None") -> str:
-    return "nothing more" if entry is None else entry.event.kind.replace("_", " ")
+def _kind(entry: LogEntry | None) -> str:
+    return "no further event" if entry is None else entry.event.kind.replace("_", " ")
 
 
-def _short(value: Any) -> str:
+def _value(value: Any) -> str:
     return "–" if value is None else str(value)
 
 

@@ -1,97 +1,81 @@
-"""Where a run and its tape part, for people: the place, what stands there, and what happened instead."""
+"""The report of the first divergence between a replay and the recorded run."""
 
 import difflib
 import json
 from dataclasses import fields
 from typing import Any
 
-from aarlab.cli.formatting import printable
+from aarlab.cli.formatting import printable, shortened
 from aarlab.memory.events import LogEntry
 from aarlab.memory.run_tape import Divergence
 
 _MAX_DIFF_LINES = 60
-"""Lines of a difference that are shown."""
 
 
 def divergence_text(divergence: Divergence) -> str:
-    """Return the report: agent, round and place, the two events, and a diff of what they say."""
-    recorded_entry, replayed_entry = divergence.recorded, divergence.actual
+    """Return the report as text: agent, round, the two events and a diff of their fields."""
     lines = [
-        f"The run parts from its tape: {divergence.stream}, round {divergence.round}, event {divergence.ordinal}.",
-        "All events of this stream before it are the same.",
+        f"The replay diverges from the recorded run: {divergence.stream}, round {divergence.round}, "
+        f"event {divergence.ordinal}.",
+        "All earlier events of this stream are the same.",
         "",
-        f"on tape  {_event_text(recorded_entry)}",
-        f"now      {_event_text(replayed_entry)}",
+        f"recorded  {_event_text(divergence.recorded)}",
+        f"replayed  {_event_text(divergence.actual)}",
     ]
-    if (
-        recorded_entry is not None
-        and isinstance(replayed_entry, LogEntry)
-        and type(recorded_entry.event) is type(replayed_entry.event)
-    ):
-        for name in _differing(recorded_entry, replayed_entry):
-            lines += [
-                "",
-                f"{name}:",
-                *_diff(
-                    _content_lines(recorded_entry, name, divergence), _content_lines(replayed_entry, name, divergence)
-                ),
-            ]
+    if (pair := _comparable_events(divergence)) is not None:
+        for name in _differing_fields(*pair):
+            recorded, replayed = (_content_lines(entry, name, divergence) for entry in pair)
+            lines += ["", f"{name}:", *_diff(recorded, replayed)]
     return "\n".join(printable(line) for line in lines)
 
 
 def divergence_json(divergence: Divergence) -> dict[str, Any]:
     """Return the report as JSON."""
-    recorded_entry, replayed_entry = divergence.recorded, divergence.actual
-    alike = (
-        recorded_entry is not None
-        and isinstance(replayed_entry, LogEntry)
-        and type(recorded_entry.event) is type(replayed_entry.event)
-    )
+    pair = _comparable_events(divergence)
     return {
         "agent": divergence.stream,
         "round": divergence.round,
         "event": divergence.ordinal,
-        "recorded": None
-        if recorded_entry is None
-        else {"kind": recorded_entry.event.kind, **recorded_entry.event.to_json()},
-        "now": {"kind": replayed_entry.event.kind, **replayed_entry.event.to_json()}
-        if isinstance(replayed_entry, LogEntry)
-        else replayed_entry,
-        "fields": _differing(recorded_entry, replayed_entry)
-        if alike and recorded_entry is not None and isinstance(replayed_entry, LogEntry)
-        else [],
+        "recorded": _event_json(divergence.recorded),
+        "replayed": _event_json(divergence.actual),
+        "fields": [] if pair is None else _differing_fields(*pair),
         "report": divergence_text(divergence),
     }
 
 
-def _event_text(what: LogEntry | str | None) -> str:
-    match what:
+def _comparable_events(divergence: Divergence) -> tuple[LogEntry, LogEntry] | None:
+    """Return both events if they are of one kind, else None."""
+    recorded, replayed = divergence.recorded, divergence.actual
+    if recorded is None or not isinstance(replayed, LogEntry) or type(recorded.event) is not type(replayed.event):
+        return None
+    return recorded, replayed
+
+
+def _event_json(entry: LogEntry | str | None) -> dict[str, Any] | str | None:
+    return {"kind": entry.event.kind, **entry.event.to_json()} if isinstance(entry, LogEntry) else entry
+
+
+def _event_text(entry: LogEntry | str | None) -> str:
+    match entry:
         case None:
-            return "nothing more"
+            return "no further event"
         case str():
-            return what
+            return entry
         case LogEntry():
-            values = what.event.to_json().items()
-            told = ", ".join(f"{name} {_short(value)}" for name, value in values if value not in (None, [], ""))
-            return f"{what.event.kind}: {told}"
+            values = entry.event.to_json().items()
+            text = ", ".join(f"{name} {shortened(str(v), 40)}" for name, v in values if v not in (None, [], ""))
+            return f"{entry.event.kind}: {text}"
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _differing(recorded_entry: LogEntry, replayed_entry: LogEntry) -> list[str]:
-    """Return in what two events of one kind differ: fields, or the round or hour of the whole."""
-    names = [field.name for field in fields(recorded_entry.event)]
-    differing = [name for name in names if getattr(recorded_entry.event, name) != getattr(replayed_entry.event, name)]
-    return differing + [
-        name for name in ("round", "hours") if getattr(recorded_entry, name) != getattr(replayed_entry, name)
-    ]
+def _differing_fields(recorded: LogEntry, replayed: LogEntry) -> list[str]:
+    """Return the names of fields that differ between two events of one kind, with `round` and `hours` of the entry."""
+    names = [field.name for field in fields(recorded.event)]
+    differing = [name for name in names if getattr(recorded.event, name) != getattr(replayed.event, name)]
+    return differing + [name for name in ("round", "hours") if getattr(recorded, name) != getattr(replayed, name)]
 
 
 def _content_lines(entry: LogEntry, name: str, divergence: Divergence) -> list[str]:
-    """Return the lines of what a field says; where it is a hash, of what that stands for."""
+    """Return the lines of a field's value; if it is a hash, the lines of the content with that hash."""
     value = getattr(entry.event, name) if hasattr(entry.event, name) else getattr(entry, name)
     content = divergence.contents.get(value) if isinstance(value, str) else None
     if content is None:
@@ -102,7 +86,7 @@ def _content_lines(entry: LogEntry, name: str, divergence: Divergence) -> list[s
         return content.splitlines()
 
 
-def _diff(recorded_entry: list[str], replayed_entry: list[str]) -> list[str]:
-    lines = list(difflib.unified_diff(recorded_entry, replayed_entry, "on tape", "now", n=2, lineterm=""))
-    left = len(lines) - _MAX_DIFF_LINES
-    return [*lines[:_MAX_DIFF_LINES], f"... {left} lines more"] if left > 0 else lines
+def _diff(recorded: list[str], replayed: list[str]) -> list[str]:
+    lines = list(difflib.unified_diff(recorded, replayed, "recorded", "replayed", n=2, lineterm=""))
+    omitted = len(lines) - _MAX_DIFF_LINES
+    return [*lines[:_MAX_DIFF_LINES], f"... {omitted} more lines"] if omitted > 0 else lines

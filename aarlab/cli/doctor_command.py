@@ -1,56 +1,119 @@
-"""`aarlab doctor`: whether this machine can run a team, and what to do where it cannot."""
+"""`aarlab doctor`: check whether this machine can execute runs, and say how to fix what is missing."""
 
+import os
+import platform
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
 
 import rich_click as click
+from rich.table import Column, Table
+from rich.text import Text
 
-from aarlab.cli.options import Status, json_option, print_json, stderr_console, stdout_console
+from aarlab import __version__
+from aarlab.agents.models.registry import MODELS, PROVIDERS
+from aarlab.cli.formatting import counted, printable
+from aarlab.cli.options import json_option
+from aarlab.cli.output import Status, print_json, stderr_console, stdout_console
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.tables import data_table, labelled_rows, name_column
+from aarlab.config.run_lookup import DEFAULT_FOLDER
+from aarlab.scenarios.task import Progress
+from aarlab.scenarios.tasks import weight_cache
+from aarlab.tools.evaluator.world_run import available_cores
+from aarlab.tools.sandbox import Layer, Sandbox, SandboxMode, SandboxUnavailable, layers
+from aarlab.tools.sandbox.container import engine
 
-if TYPE_CHECKING:
-    from rich.table import Table
+_KEY = re.compile(r"\b[A-Z][A-Z0-9_]*_KEY\b")
 
-    from aarlab.cli.machine_report import FolderStatus, MachineReport
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """A folder in which aarlab keeps files."""
+
+    path: Path
+    files: int
+    """Number of files."""
+    size: int
+    """Size of the files in bytes."""
+    problem: str | None
+    """Why the folder cannot be written to; None if it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReport:
+    """What `aarlab doctor` prints."""
+
+    layers: tuple[Layer, ...]
+    """Layers of the sandbox, outermost first."""
+    sandbox_problem: str | None
+    """Why the strict sandbox does not start, and how to fix it; None if it starts."""
+    docker_problem: str | None
+    """Why the docker sandbox does not start, and how to fix it; None if it starts. It is optional."""
+    engine: str | None
+    """Command of the container engine that the docker sandbox uses; None if that does not start."""
+    system: str
+    """Operating system and kernel."""
+    versions: Mapping[str, str | None]
+    """Versions of Python, aarlab and its dependencies, by name; None if one is not installed."""
+    cores: int
+    """Number of cores that this process may use."""
+    cache: FolderStatus
+    """Folder for pretrained weights."""
+    runs: FolderStatus
+    """Default folder for run files."""
+    keys: Mapping[str, bool]
+    """Environment variables for API keys of the providers, and whether they are set. Their values are not read."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that prevents a run in the strict sandbox. An unwritable cache and missing keys do not."""
+        missing = [f"{name} is not installed" for name, version in self.versions.items() if version is None]
+        sandbox = [] if self.sandbox_problem is None else [self.sandbox_problem]
+        runs = [] if self.runs.problem is None else [f"run files cannot be written: {self.runs.problem}"]
+        return [*sandbox, *missing, *runs]
 
 
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Examine this machine: the sandbox layer by layer, versions, folders and keys.
+    """Check this machine: sandbox, versions, folders, API keys.
 
-    Exit status: 0 where a run in the strict sandbox can work, 1 where it cannot.
+    Exit status: 0 if runs in the strict sandbox work here, else 1.
     """
-    from aarlab.cli.machine_report import check_machine
-    from aarlab.cli.progress_bar import DelayedProgressBar
-
     with DelayedProgressBar(stderr_console()) as progress_bar:
-        health = check_machine(progress_bar)
+        report = check_machine(progress_bar)
     if as_json:
-        print_json(_machine_json(health))
+        print_json(_report_json(report))
     else:
-        _show(health)
-    sys.exit(Status.FAILED if health.problems else Status.DONE)
+        _print_report(report)
+    sys.exit(Status.FAILED if report.problems else Status.DONE)
 
 
-def _machine_json(health: "MachineReport") -> dict[str, Any]:
+def _report_json(report: MachineReport) -> dict[str, Any]:
+    docker = {"available": report.docker_problem is None, "engine": report.engine, "problem": report.docker_problem}
     return {
-        "ready": not health.problems,
-        "problems": health.problems,
+        "ready": not report.problems,
+        "problems": report.problems,
         "layers": [
-            {"name": layer.name, "on": layer.available, "reason": layer.reason, "remedy": layer.remedy}
-            for layer in health.layers
+            {"name": layer.name, "available": layer.available, "reason": layer.reason, "remedy": layer.remedy}
+            for layer in report.layers
         ],
-        "docker": {"on": health.docker_problem is None, "engine": health.engine, "problem": health.docker_problem},
-        "system": health.system,
-        "versions": dict(health.versions),
-        "cores": health.cores,
-        "cache": _folder_told(health.cache),
-        "runs": _folder_told(health.runs),
-        "keys": dict(health.keys),
+        "docker": docker,
+        "system": report.system,
+        "versions": dict(report.versions),
+        "cores": report.cores,
+        "cache": _folder_json(report.cache),
+        "runs": _folder_json(report.runs),
+        "keys": dict(report.keys),
     }
 
 
-def _folder_told(folder: "FolderStatus") -> dict[str, Any]:
+def _folder_json(folder: FolderStatus) -> dict[str, Any]:
     return {
         "path": str(folder.path),
         "files": folder.files,
@@ -60,63 +123,108 @@ def _folder_told(folder: "FolderStatus") -> dict[str, Any]:
     }
 
 
-def _show(health: "MachineReport") -> None:
-    from rich.text import Text
-
+def _print_report(report: MachineReport) -> None:
     console = stdout_console()
-    console.print(_layers(health))
-    console.print(_rest(health))
+    console.print(_layers_table(report))
+    console.print(_other_rows(report))
     console.print()
-    if health.problems:
-        console.print(Text("A strict run cannot work here.", style="bold red"))
-        for problem in health.problems:
+    if report.problems:
+        console.print(Text("Runs in the strict sandbox do not work here.", style="bold red"))
+        for problem in report.problems:
             console.print(Text(f"  {problem}"))
     else:
-        console.print("[bold green]A strict run can work here.[/] Begin with [bold]aarlab run[/].")
+        console.print("[bold green]Runs in the strict sandbox work here.[/] Start with [bold]aarlab run[/].")
 
 
-def _layers(health: "MachineReport") -> "Table":
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    table.add_column("sandbox layer", style="bold cyan", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("what it does here, or why it is off")
-    for layer in health.layers:
-        # A strict sandbox that starts does without what is off.
-        state = ("on", "green") if layer.available else ("off", "red" if health.sandbox_problem else "yellow")
+def _layers_table(report: MachineReport) -> Table:
+    columns = (name_column("sandbox layer"), Column("state", no_wrap=True), "what it does here, or why it is off")
+    table = data_table(*columns)
+    for layer in report.layers:
+        # The strict sandbox can start without some layers.
+        state = ("on", "green") if layer.available else ("off", "red" if report.sandbox_problem else "yellow")
         reason = Text(layer.reason)
         if layer.remedy:
-            reason.append(f"\nremedy: {layer.remedy}", "dim")
+            reason.append(f"\nfix: {layer.remedy}", "dim")
         table.add_row(layer.name, Text(*state), reason)
     return table
 
 
-def _rest(health: "MachineReport") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    from aarlab.cli.formatting import counted
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("strict sandbox", "does not start" if health.sandbox_problem else "starts and runs a job")
-    grid.add_row("docker sandbox", Text(health.docker_problem or f"starts and runs a job, with {health.engine}"))
-    grid.add_row("system", f"{health.system}, {counted(health.cores, 'core')}")
-    versions = [f"{name} {found or 'missing'}" for name, found in health.versions.items()]
-    grid.add_row("versions", Text(", ".join(versions)))
-    grid.add_row("cache", Text(_folder_text(health.cache)))
-    grid.add_row("runs", Text(_folder_text(health.runs)))
-    keys = [f"{name} {'set' if there else 'not set'}" for name, there in health.keys.items()]
-    grid.add_row("keys", Text(", ".join(keys) or "no base model here asks for one"))
-    return grid
+def _other_rows(report: MachineReport) -> Table:
+    versions = [f"{name} {version or 'missing'}" for name, version in report.versions.items()]
+    keys = [f"{name} {'set' if is_set else 'not set'}" for name, is_set in report.keys.items()]
+    rows = {
+        "strict sandbox": "does not start" if report.sandbox_problem else "starts and runs a job",
+        "docker sandbox": report.docker_problem or f"starts and runs a job with {report.engine}",
+        "system": f"{report.system}, {counted(report.cores, 'core')}",
+        "versions": ", ".join(versions),
+        "cache": _folder_text(report.cache),
+        "runs": _folder_text(report.runs),
+        "API keys": ", ".join(keys) or "no provider here needs one",
+    }
+    return labelled_rows({label: Text(text) for label, text in rows.items()})
 
 
-def _folder_text(folder: "FolderStatus") -> str:
-    from aarlab.cli.formatting import counted, printable
+def _folder_text(folder: FolderStatus) -> str:
+    content = f"{counted(folder.files, 'file')}, {folder.size / 1e6:.1f} MB" if folder.files else "empty"
+    return printable(f"{folder.path}: {content}, {folder.problem or 'writable'}")
 
-    kept = f"{counted(folder.files, 'file')}, {folder.size / 1e6:.1f} MB" if folder.files else "nothing yet"
-    return printable(f"{folder.path}: {kept}, {folder.problem or 'writable'}")
+
+def check_machine(progress: Progress) -> MachineReport:
+    """Return the report. Starts the strict and the docker sandbox once, which takes a few seconds."""
+    progress("starting the strict sandbox", 0.0)
+    sandbox_problem = _sandbox_error("strict")
+    progress("starting the docker sandbox", 0.5)
+    docker_problem = _sandbox_error("docker")
+    return MachineReport(
+        layers=tuple(layers()),
+        sandbox_problem=sandbox_problem,
+        docker_problem=docker_problem,
+        engine=engine().command if docker_problem is None else None,
+        system=platform.platform(terse=True),
+        versions={"Python": platform.python_version(), "aarlab": __version__, **_dependencies()},
+        cores=available_cores(),
+        cache=folder_status(weight_cache.cache_folder()),
+        runs=folder_status(DEFAULT_FOLDER.absolute()),
+        keys={key: bool(os.environ.get(key)) for needs in _needs() for key in key_variables(needs)},
+    )
+
+
+def _needs() -> list[str]:
+    return [model.needs for model in MODELS.values()] + [provider.needs for provider in PROVIDERS.values()]
+
+
+def key_variables(needs: str) -> list[str]:
+    """Return the environment variables for API keys that the requirements of a provider name."""
+    return _KEY.findall(needs)
+
+
+def folder_status(path: Path) -> FolderStatus:
+    """Return the number and size of the files in a folder, and whether it, or else its nearest parent, is writable."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        problem: str | None = f"{existing} is not a folder"
+    else:
+        problem = None if os.access(existing, os.W_OK | os.X_OK) else f"{existing} is not writable"
+    sizes = [entry.stat().st_size for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
+    return FolderStatus(path, len(sizes), sum(sizes), problem)
+
+
+def _sandbox_error(mode: SandboxMode) -> str | None:
+    try:
+        Sandbox(mode).close()
+    except SandboxUnavailable as error:
+        return str(error)
+    return None
+
+
+def _dependencies() -> dict[str, str | None]:
+    """Return the version of each required package."""
+    required = [line for line in requires("aarlab") or () if "extra ==" not in line]
+    return {name: _version(name) for name in sorted(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required)}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,4 +1,4 @@
-"""Keys from a file. What stands in it goes into this process's environment and nowhere else."""
+"""API keys from a file, put into the environment of this process."""
 
 import os
 import re
@@ -11,24 +11,23 @@ _QUOTED = re.compile(r"""(['"])(.*)\1""")
 
 
 def read_env_file(path: str | Path) -> None:
-    """Put every `KEY=VALUE` of a file into the environment; blank lines and lines that begin with # say nothing.
+    """Set every `KEY=VALUE` of a file in the environment. Blank lines and lines that start with # are skipped.
 
     Raises:
-        ConfigError: It cannot be read. No fault repeats what stands in the file, for it may be a secret.
+        ConfigError: The file cannot be read, or a line has another form. No fault quotes the file, as it holds secrets.
     """
     where = f"--env-file {path}"
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ConfigError([Fault(where, None, error.strerror or "trouble", "a file that can be read")]) from None
+        raise ConfigError([Fault(where, None, error.strerror or "it cannot be read", "a readable file")]) from None
     except UnicodeDecodeError:
-        raise ConfigError([Fault(where, None, "bytes that are not UTF-8", "lines KEY=VALUE")]) from None
-    said = {number: line.strip() for number, line in enumerate(lines, start=1)}
-    read = {number: _LINE.fullmatch(line) for number, line in said.items() if line and not line.startswith("#")}
-    if wrong := [number for number, match in read.items() if match is None]:
-        places = [f"{path}:{number}" for number in wrong]
-        raise ConfigError([Fault(place, None, "something else (not shown)", "a line KEY=VALUE") for place in places])
-    for match in read.values():
+        raise ConfigError([Fault(where, None, "the file is not UTF-8", "lines KEY=VALUE")]) from None
+    stripped = {number: line.strip() for number, line in enumerate(lines, start=1)}
+    matches = {number: _LINE.fullmatch(line) for number, line in stripped.items() if line and not line.startswith("#")}
+    if invalid := [f"{path}:{number}" for number, match in matches.items() if match is None]:
+        raise ConfigError([Fault(place, None, "not a line KEY=VALUE (not shown)", "KEY=VALUE") for place in invalid])
+    for match in matches.values():
         if match is not None:
             value = _QUOTED.fullmatch(match[2])
             os.environ[match[1]] = value[2] if value else match[2]

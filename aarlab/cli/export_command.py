@@ -1,4 +1,4 @@
-"""The command `aarlab export`."""
+"""`aarlab export`: write a run in a format that other tools read."""
 
 import re
 import sqlite3
@@ -10,20 +10,14 @@ from typing import Any
 
 import rich_click as click
 
-from aarlab.cli.options import (
-    Status,
-    exit_on_bad_input,
-    handle_sigterm,
-    json_option,
-    print_json,
-    stderr_console,
-)
+from aarlab.cli.options import json_option
+from aarlab.cli.output import Status, exit_on_bad_input, handle_sigterm, print_json, stderr_console
+from aarlab.cli.recorded_run import schema_errors_as_faults
 from aarlab.config import ConfigError, Fault
 from aarlab.config.run_lookup import find_run
 from aarlab.export import InvalidRunData, Redaction, default_path, export_run, find_format, format_names
 from aarlab.export.formats import describe_formats
 from aarlab.export.jsonl_export import stream_jsonl
-from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 
@@ -36,13 +30,13 @@ from aarlab.memory.run_reader import RunReader
 )  # fmt: skip
 @click.option(
     "--redact", "patterns", multiple=True, metavar="PATTERN",
-    help="Replace every match of this regular expression in all texts. May be repeated.",
+    help="Replace every match of this regular expression in all texts. Repeatable.",
 )  # fmt: skip
 @json_option
 def export(run: str | None, format_: str, out: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
     """Write a run in a format that other tools read.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs. The default is the newest run in ./runs.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
     Existing files are not overwritten. The formats are documented in docs/export.md.
     """
     handle_sigterm()
@@ -65,7 +59,7 @@ def export(run: str | None, format_: str, out: str | None, patterns: tuple[str, 
         print_json({**payload, "replaced": redaction.replaced if patterns else None})
         return
     if out != "-":
-        click.echo(f"written to {target}")
+        click.echo(f"Wrote {target}")
     if patterns:
         click.echo(f"{redaction.replaced} {'match' if redaction.replaced == 1 else 'matches'} replaced", err=out == "-")
 
@@ -92,18 +86,17 @@ def _redaction(patterns: tuple[str, ...]) -> Redaction:
 
 @contextmanager
 def _errors_as_faults(path: Path, target: Path) -> Iterator[None]:
-    """Turn the errors of a run file that cannot be read, and of a target that cannot be written, into ConfigError."""
+    """Turn errors of a run file that cannot be read, and of a target that cannot be written, into ConfigError."""
     try:
-        yield
-    except FileExistsError:
-        raise ConfigError([Fault(str(target), None, "the path exists already", "a new path: --out PATH")]) from None
-    except OSError as error:
-        problem = f"the export cannot be written ({error.strerror or error})"
-        raise ConfigError([Fault(str(target), None, problem, "a path that can be written: --out PATH")]) from None
-    except SchemaError as error:
-        raise ConfigError([Fault(str(path), None, str(error), "a run file that `aarlab run` wrote")]) from None
+        with schema_errors_as_faults(path):
+            yield
     except InvalidRunData as error:
         raise ConfigError([Fault(error.where, None, error.problem, error.expected)]) from None
     except (sqlite3.DatabaseError, KeyError) as error:
         problem = f"the run file is damaged ({error.args[0]})"
         raise ConfigError([Fault(str(path), None, problem, "an unchanged run file")]) from None
+    except FileExistsError:
+        raise ConfigError([Fault(str(target), None, "the path exists already", "a new path: --out PATH")]) from None
+    except OSError as error:
+        problem = f"the export cannot be written ({error.strerror or error})"
+        raise ConfigError([Fault(str(target), None, problem, "a path that can be written: --out PATH")]) from None

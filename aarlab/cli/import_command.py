@@ -1,10 +1,11 @@
-"""The command `aarlab import`."""
+"""`aarlab import`: create a run file from an exported run."""
 
 from pathlib import Path
 
 import rich_click as click
 
-from aarlab.cli.options import exit_on_bad_input, handle_sigterm, json_option, print_json, stderr_console
+from aarlab.cli.options import json_option
+from aarlab.cli.output import exit_on_bad_input, handle_sigterm, print_json, stderr_console
 from aarlab.config import ConfigError, Fault
 from aarlab.export import InvalidRunData, import_jsonl
 from aarlab.memory.run_reader import RunReader
@@ -39,4 +40,4 @@ def import_(file: str, out: str, as_json: bool) -> None:
     if as_json:
         print_json({"status": "done", "file": str(path.resolve()), "digest": digest})
         return
-    click.echo(f"written to {path}\ndigest     {digest}")
+    click.echo(f"run file  {path}\ndigest    {digest}")

@@ -1,54 +1,69 @@
-"""The command line: `aarlab COMMAND`. What a command needs is imported when it runs, so that help comes at once."""
+"""The command line `aarlab COMMAND`. A command's module is imported when the command is called."""
+
+from collections.abc import Mapping
+from pkgutil import resolve_name
 
 import rich_click as click
 
 from aarlab import __version__
-from aarlab.cli.ablate_command import ablate
-from aarlab.cli.baselines_command import baselines
-from aarlab.cli.check_command import check
-from aarlab.cli.diff_command import diff
-from aarlab.cli.doctor_command import doctor
-from aarlab.cli.export_command import export
-from aarlab.cli.fork_command import fork
-from aarlab.cli.import_command import import_
-from aarlab.cli.models_command import models
-from aarlab.cli.power_command import power
-from aarlab.cli.prompts_command import prompts
-from aarlab.cli.replay_command import replay
-from aarlab.cli.report_command import report
-from aarlab.cli.resume_command import resume
-from aarlab.cli.run_command import run
-from aarlab.cli.show.show_command import show
-from aarlab.cli.structure_command import structure
-from aarlab.cli.tasks_command import tasks
-from aarlab.cli.validate_command import validate
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("aarlab.cli.run_command:run", "Run a team of researchers and score its best method."),
+    "show": ("aarlab.cli.show.show_command:show", "Show a run, or the conversation of one agent."),
+    "resume": ("aarlab.cli.resume_command:resume", "Continue an interrupted run."),
+    "replay": ("aarlab.cli.replay_command:replay", "Replay a run from its recording and compare every event."),
+    "fork": ("aarlab.cli.fork_command:fork", "Continue a run from one of its rounds under other settings."),
+    "diff": ("aarlab.cli.diff_command:diff", "Compare two runs: events, decisions, findings, measures."),
+    "check": ("aarlab.cli.check_command:check", "Check the integrity of a run file."),
+    "export": ("aarlab.cli.export_command:export", "Write a run in a format that other tools read."),
+    "import": ("aarlab.cli.import_command:import_", "Create a run file from an exported run."),
+    "ablate": ("aarlab.cli.ablate_command:ablate", "Run every arm of an ablation with every seed."),
+    "report": ("aarlab.cli.report_command:report", "Report the results of an ablation or of any runs."),
+    "power": ("aarlab.cli.power_command:power", "Compute detectable differences and required seeds."),
+    "structure": ("aarlab.cli.structure_command:structure", "Show the dials of a structure and its compiled graphs."),
+    "baselines": ("aarlab.cli.baselines_command:baselines", "Score every shipped baseline on a task."),
+    "tasks": ("aarlab.cli.tasks_command:tasks", "List the tasks, or show one task and its parameters."),
+    "models": ("aarlab.cli.models_command:models", "List base models and their prices, or test one."),
+    "prompts": ("aarlab.cli.prompts_command:prompts", "Print the prompts and tools of every agent of a scenario."),
+    "validate": ("aarlab.cli.validate_command:validate", "Check a scenario or an ablation and print all its fields."),
+    "doctor": ("aarlab.cli.doctor_command:doctor", "Check this machine: sandbox, versions, folders, API keys."),
+}
+"""By name, in the order of `aarlab --help`: where the command is, and the first line of its help."""
 
 click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.STYLE_COMMANDS_TABLE_COLUMN_WIDTH_RATIO = (1, 4)
 
 
 class LazyGroup(click.RichGroup):
-    """A group that lists its commands in the order in which they are of use."""
+    """A group that imports a command only to call it. Its own help comes from COMMANDS."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a stand-in with the name and the first help line; None if there is no such command."""
+        if name not in COMMANDS:
+            return None
+        return click.RichCommand(name=name, help=COMMANDS[name][1], add_help_option=False)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command that the arguments name, and return it with its name and the other arguments."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if stand_in is None or stand_in.name is None:
+            return name, stand_in, rest
+        return name, resolve_name(COMMANDS[stand_in.name][0]), rest
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="aarlab")
 def main() -> None:
-    """A laboratory for one question: how much structure should automated researchers be given?
+    """Measure how much structure a team of automated researchers should be given.
 
-    Begin with `aarlab run`: nine simulated researchers work on weak-to-strong supervision for a research day. It needs
-    no key and no network. Then read what they said with `aarlab show`.
+    Start with `aarlab run`: nine simulated researchers work on weak-to-strong supervision for 16 research hours. It
+    needs no API key and no network. Then read the conversations with `aarlab show`.
 
-    Exit status: 0 done, 1 failed, 2 bad input, 3 stopped by a budget or by a person (what was done is kept).
+    Exit status: 0 done, 1 failed, 2 bad input, 3 stopped by a budget or a person (finished work is kept).
     """
-
-
-for command in (
-    run, show, resume, replay, fork, diff, check, export, import_, ablate, report, power, structure, baselines, tasks,
-    models, prompts, validate, doctor,
-):  # fmt: skip
-    main.add_command(command)

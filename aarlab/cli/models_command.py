@@ -1,28 +1,29 @@
-"""`aarlab models`: what agents can think with, what it needs and costs, and whether it answers."""
+"""`aarlab models`: list base models with their requirements and prices, or test one."""
 
 import asyncio
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import Any
 
 import rich_click as click
+from rich.markup import escape
+from rich.table import Column
+from rich.text import Text
 
-from aarlab.cli.options import (
-    Status,
-    env_file_option,
-    exit_on_bad_input,
-    json_option,
-    print_json,
-    refuse,
-    set_option,
-    stderr_console,
-    stdout_console,
-)
-
-if TYPE_CHECKING:
-    from aarlab.agents.models.base import Reply
-    from aarlab.agents.models.registry import ModelInfo, Provider
-    from aarlab.graph.calls.live_settings import LiveSettings
+from aarlab.agents.models.base import ModelError, Reply, Request
+from aarlab.agents.models.pricing import default_prices
+from aarlab.agents.models.registry import MODELS, PROVIDERS, ModelInfo, Provider, UnknownModel, external_providers
+from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
+from aarlab.cli.formatting import printable
+from aarlab.cli.options import env_file_option, json_option, set_option
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, refuse, stderr_console, stdout_console
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.tables import data_table, name_column, number_column
+from aarlab.config import Fault
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.calls.live_settings import LiveSettings
+from aarlab.memory.messages import Conversation, ToolSpec, user_message
 
 _QUESTION = "Use the tool to add two and two, and say nothing else."
 
@@ -31,72 +32,58 @@ _QUESTION = "Use the tool to add two and two, and say nothing else."
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List the base models that agents can think with, what they need, and the prices that are known.
+    """List base models and their prices, or test one.
 
-    `aarlab models test NAME` asks one of them a small question.
+    `aarlab models test NAME` sends one small request to a base model.
     """
     if context.invoked_subcommand is not None:
         return
-    from aarlab.agents.models.registry import MODELS, PROVIDERS, UnknownModel, external_providers
-
     try:
         providers = [*PROVIDERS.values(), *external_providers()]
     except UnknownModel as error:
         click.echo(str(error), err=True)
         sys.exit(Status.FAILED)
     if as_json:
-        own = [{"name": model.name, "about": model.about, "needs": model.needs} for model in MODELS.values()]
-        print_json(
-            {"models": own, "providers": [_provider_json(provider) for provider in providers], "prices": _prices()}
-        )
+        models = [{"name": model.name, "about": model.about, "needs": model.needs} for model in MODELS.values()]
+        listed = [_provider_json(provider) for provider in providers]
+        print_json({"models": models, "providers": listed, "prices": _prices_json()})
         return
-    _show(list(MODELS.values()), providers)
+    _print_models(list(MODELS.values()), providers)
 
 
-def _provider_json(provider: "Provider") -> dict[str, Any]:
+def _provider_json(provider: Provider) -> dict[str, Any]:
     return {"name": provider.name, "about": provider.about, "needs": provider.needs, "models": provider.models}
 
 
-def _prices() -> dict[str, Any]:
-    """Return the prices of aarlab's own table, in US dollars for a million tokens, by model."""
-    from dataclasses import asdict
-
-    from aarlab.agents.models.pricing import default_prices
-
+def _prices_json() -> dict[str, Any]:
+    """Return the shipped prices in US dollars per million tokens, by model."""
     table = default_prices()
     return {name: {**asdict(price), "as_of": str(day)} for name, (price, day) in table.prices.items()}
 
 
-def _show(own: "list[ModelInfo]", providers: "list[Provider]") -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from aarlab.agents.models.pricing import default_prices
-
-    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    table.add_column("model", style="bold cyan", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("needs")
-    for model in own:
+def _print_models(models: list[ModelInfo], providers: list[Provider]) -> None:
+    table = data_table(name_column("model"), "description", "requires")
+    for model in models:
         table.add_row(model.name, model.about, model.needs)
     for provider in providers:
-        # As text, for brackets in it mean what they say.
+        # Text, so that rich does not read brackets as markup.
         about = Text(f"{provider.about} MODEL is {provider.models}.")
         table.add_row(f"{provider.name}/MODEL", about, Text(provider.needs))
-    prices = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    prices.add_column("$ a million tokens", style="cyan", no_wrap=True)
-    for heading in ("in", "out", "from cache", "into cache"):
-        prices.add_column(heading, justify="right", no_wrap=True)
-    prices.add_column("as of", no_wrap=True, min_width=10)
+    headings = ("input", "output", "cache read", "cache write")
+    prices = data_table(
+        name_column("model"),
+        *(number_column(heading) for heading in headings),
+        Column("as of", no_wrap=True, min_width=10),
+        title="Prices in US dollars per million tokens",
+    )
     for name, (price, day) in default_prices().prices.items():
         rates = (price.input, price.output, price.cache_read, price.cache_write)
         prices.add_row(name, *(f"{rate:g}" for rate in rates), str(day))
     console = stdout_console()
     console.print(table)
     console.print(prices)
-    console.print("What has no price here costs an unknown amount; give prices with [bold]--set live.prices=FILE[/].")
-    console.print("Choose a model with [bold]--set team.model=NAME[/], try it with [bold]aarlab models test NAME[/].")
+    console.print("The cost of models without a price is unknown. Set prices with [bold]--set live.prices=FILE[/].")
+    console.print("Select a model with [bold]--set team.model=NAME[/], test it with [bold]aarlab models test NAME[/].")
 
 
 @models.command()
@@ -105,52 +92,41 @@ def _show(own: "list[ModelInfo]", providers: "list[Provider]") -> None:
 @env_file_option
 @json_option
 def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
-    """Ask a base model one small question, with one small tool, and show the answer, its tokens and what it cost.
+    """Send one small request with one tool to a base model, and print the reply, its tokens and its cost.
 
-    Where and how it is asked is set as for a run: `--set live.base_urls={openai: "http://localhost:8000/v1"}`.
+    The settings are those of a run: `--set live.base_urls={openai: "http://localhost:8000/v1"}`.
     """
-    from aarlab.agents.models.base import ModelError
-    from aarlab.config import Fault
-    from aarlab.config.scenario_files import load_scenario
-
     with exit_on_bad_input(as_json=as_json):
         live = load_scenario(None, [*settings, f"team.model={name}"]).live
     if (missing := live.model(name).missing_requirement()) is not None:
         refuse([Fault(name, None, missing, None)], as_json=as_json)
-    began = time.monotonic()
+    started = time.monotonic()
     try:
-        reply = asyncio.run(_asked(name, live))
+        reply = asyncio.run(_reply(name, live))
     except ModelError as error:
-        click.echo(f"{name} does not answer: {error}", err=True)
+        click.echo(f"{name} does not reply: {error}", err=True)
         if as_json:
             print_json({"status": "failed", "error": str(error)})
         sys.exit(Status.FAILED)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     if as_json:
-        print_json(_answer(reply, seconds))
+        print_json(_reply_json(reply, seconds))
     else:
-        _show_answer(reply, seconds)
+        _print_reply(reply, seconds)
 
 
-async def _asked(name: str, live: "LiveSettings") -> "Reply":
-    from dataclasses import replace
-
-    from aarlab.agents.models.base import Request
-    from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.memory.messages import Conversation, ToolSpec, user_message
-
+async def _reply(name: str, live: LiveSettings) -> Reply:
+    """Return the reply to the test request, with its cost if the price is known. Raises ModelError."""
     number = {"type": "integer"}
     schema = {"type": "object", "properties": {"a": number, "b": number}, "required": ["a", "b"]}
     tool = ToolSpec("add", "Add two numbers.", schema)
-    question = Request(Conversation.begin("You are being tried out.").then(user_message(_QUESTION)), (tool,))
+    request = Request(Conversation.begin("This is a test.").then(user_message(_QUESTION)), (tool,))
     model = live.model(name).open(1, "r1", "varied")
     try:
         with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
-            patient = RetryingModel(
-                model, name, RetryPolicy(max_total_s=60.0), seed=1, agent="r1", on_wait=progress_bar
-            )
-            reply = await patient.reply(question)
+            policy = RetryPolicy(max_total_s=60.0)
+            retrying = RetryingModel(model, name, policy, seed=1, agent="r1", on_wait=progress_bar)
+            reply = await retrying.reply(request)
     finally:
         if (close := getattr(model, "aclose", None)) is not None:
             await close()
@@ -159,9 +135,7 @@ async def _asked(name: str, live: "LiveSettings") -> "Reply":
     return replace(reply, cost_usd=cost)
 
 
-def _answer(reply: "Reply", seconds: float) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _reply_json(reply: Reply, seconds: float) -> dict[str, Any]:
     return {
         "status": "done",
         "model": reply.model,
@@ -174,25 +148,22 @@ def _answer(reply: "Reply", seconds: float) -> dict[str, Any]:
     }
 
 
-def _show_answer(reply: "Reply", seconds: float) -> None:
-    from rich.markup import escape
-
-    from aarlab.cli.formatting import printable
-
+def _print_reply(reply: Reply, seconds: float) -> None:
     console = stdout_console()
     if reply.message.thinking:
         console.print(f"[dim italic]{escape(printable(reply.message.thinking))}[/]")
     if reply.message.text:
         console.print(escape(printable(reply.message.text)))
-    for use in reply.message.tool_calls:
+    for call in reply.message.tool_calls:
         console.print(
-            f"[yellow]▸[/] [bold yellow]{escape(printable(use.name))}[/] {escape(printable(str(use.arguments)))}"
+            f"[yellow]▸[/] [bold yellow]{escape(printable(call.name))}[/] {escape(printable(str(call.arguments)))}"
         )
     usage = reply.usage
     cost = "cost unknown" if reply.cost_usd is None else f"${reply.cost_usd:.6f}"
     console.print(
-        f"{escape(reply.model)} ended with {reply.stop_reason} after {seconds:.1f} s: "
-        f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
+        f"{escape(reply.model)} replied in {seconds:.1f} s (stop reason {reply.stop_reason}): "
+        f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}",
+        soft_wrap=True,
     )
     if not reply.message.tool_calls:
-        console.print("It did not use the tool. Researchers work by tools; see live.text_tools.", style="yellow")
+        console.print("It did not call the tool. Researchers need tool calls; see live.text_tools.", style="yellow")

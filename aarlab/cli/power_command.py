@@ -1,18 +1,51 @@
-"""`aarlab power`: how many seeds it takes to see a difference, and what so many seeds can show."""
+"""`aarlab power`: the differences that an ablation can detect, and the seeds that a difference requires."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from rich.table import Column
+from rich.text import Text
+from threadpoolctl import threadpool_limits
 
-from aarlab.cli.options import (
-    exit_on_bad_input,
-    json_option,
-    print_json,
-    stderr_console,
-    stdout_console,
-)
+from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.ablation_plan import Ablation, seeds_of
+from aarlab.ablation.records import Results
+from aarlab.cli.formatting import printable
+from aarlab.cli.options import json_option
+from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console, stdout_console
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.tables import data_table, number_column
+from aarlab.config.errors import ConfigError, Fault
+from aarlab.graph.run.measure_registry import MEASURES, find_measure
+from aarlab.report import results_from
+from aarlab.report.analysis import planned_pairs
+from aarlab.report.arm_runs import arms_of
+from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_needed
+
+
+@dataclass(frozen=True, slots=True)
+class PowerEstimate:
+    """The power of one comparison of two arms."""
+
+    arm: str
+    against: str
+    seeds: int
+    """Runs of each arm: finished ones or, if there are none, planned ones."""
+    paired: bool
+    """Whether runs of both arms with the same seed are compared in pairs."""
+    sd: float
+    """Standard deviation of the difference between a run of each arm."""
+    observed: bool
+    """Whether `sd` was estimated from runs; otherwise it is assumed."""
+    detectable_difference: float | None
+    """Difference that `seeds` detect with 80 % power, two-sided 5 %; None for a single seed."""
+    required_seeds: int
+    """Seeds required to detect the requested difference."""
+    required_seeds_range: tuple[int, int] | None
+    """Required seeds at both ends of the 90 % interval of `sd`; None if `sd` is assumed."""
 
 
 @click.command()
@@ -23,81 +56,128 @@ from aarlab.cli.options import (
     default=0.05,
     show_default=True,
     metavar="D",
-    help="The difference that is to be seen, in the primary measure.",
+    help="Difference to detect, in the primary measure.",
 )
 @json_option
 def power(source: str, difference: float, as_json: bool) -> None:
-    """Tell how many seeds a difference needs, and what the planned seeds can show.
+    """Compute detectable differences and required seeds.
 
-    Given an ablation's folder (or any folder with runs), it goes by the sd over seeds that the runs have. Given an
-    ablation's file, it assumes that runs sd by 0.1 in held-out PGR, as small teams of simulated researchers did.
+    FILE_OR_DIR is an ablation file, the name of a shipped ablation, or a folder with runs. The SD over seeds is
+    estimated from the runs. For an ablation file an SD of 0.1 in held-out PGR is assumed, as measured for small teams
+    of simulated researchers. All numbers hold for 80 % power at two-sided 5 %.
     """
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.config import ConfigError, Fault
-
     with exit_on_bad_input(as_json=as_json):
         if not 0 < abs(difference) < float("inf"):
             raise ConfigError([Fault(f"--difference {difference:g}", None, str(difference), "a number other than 0")])
         with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
-            progress_bar("opening runs", 0.0)
+            progress_bar("reading runs", 0.0)
             payload = _power_json(source, difference)
     if as_json:
         print_json({"status": "done", **payload})
     else:
-        _show(payload)
+        _print_power(payload)
 
 
 def _power_json(source: str, difference: float) -> dict[str, Any]:
     """Return what `--json` prints, without its status."""
-    from dataclasses import asdict
-
-    from aarlab.cli.power_design import power_from_ablation, power_from_results
-
     if Path(source).is_dir():
-        from aarlab.report import results_from
-
-        measure, designs = power_from_results(results_from([source]), difference)
+        measure, estimates = power_from_results(results_from([source]), difference)
     else:
-        from aarlab.ablation.ablation_file import load_ablation
-        from aarlab.ablation.ablation_plan import seeds_of
-
         plan = load_ablation(source)
         arms, seeds = [arm.name for arm in plan.arms], len(seeds_of(plan.ablation))
-        measure, designs = power_from_ablation(plan.ablation, seeds, arms, difference)
+        measure, estimates = power_from_ablation(plan.ablation, seeds, arms, difference)
     return {
         "source": source,
         "measure": measure,
         "difference": difference,
-        "comparisons": [asdict(one) for one in designs],
+        "comparisons": [asdict(estimate) for estimate in estimates],
     }
 
 
-def _show(payload: Mapping[str, Any]) -> None:
-    """Print what `--json` tells."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from aarlab.cli.formatting import printable
-
+def _print_power(payload: Mapping[str, Any]) -> None:
     console, difference = stdout_console(), payload["difference"]
-    first = payload["comparisons"][0]
-    source = "seen in its runs" if first["observed"] else "assumed, as nothing has been run"
-    asked = f"To see a difference of {difference:g} in {payload['measure']}: two-sided 5 %, at 80 % power."
-    console.print(Text(f"{asked} The sd is that of the difference between a run of each arm, {source}."))
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("comparison", style="cyan")
-    for column in ("seeds", "sd", "detectable_difference seen", f"seeds for {difference:g}"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for one in payload["comparisons"]:
-        required_seeds = str(one["required_seeds"])
-        if one["required_seeds_range"]:
-            required_seeds += f" ({one['required_seeds_range'][0]} to {one['required_seeds_range'][1]})"
-        name = Text(printable(f"{one['arm']} against {one['against']}"))
-        seeds = f"{one['seeds']} {'pairs' if one['paired'] else 'each'}"
-        detectable_difference = "–" if one["detectable_difference"] is None else f"{one['detectable_difference']:.3f}"
-        table.add_row(name, seeds, f"{one['sd']:.3f}", detectable_difference, required_seeds)
+    observed = payload["comparisons"][0]["observed"]
+    source = "estimated from the runs" if observed else "assumed, as there are no runs"
+    console.print(Text(f"Differences in {payload['measure']} detectable with 80 % power at two-sided 5 %."))
+    console.print(Text(f"SD of the difference between a run of each arm: {source}."))
+    required = f"seeds for {difference:g}"
+    headings = ("seeds", "SD", "detectable", required)
+    table = data_table(Column("comparison", style="cyan"), *(number_column(heading) for heading in headings))
+    for comparison in payload["comparisons"]:
+        table.add_row(*_power_row(comparison))
     console.print(table)
-    if first["observed"]:
-        console.print("In brackets: for the ends of the sd's own 90 % interval.", style="dim")
-    console.print("Several comparisons at once need more: see the report.", style="dim")
+    if observed:
+        console.print(f"In brackets: {required} at the ends of the 90 % interval of the SD.", style="dim")
+    console.print("Testing several comparisons at once requires more seeds: see the report.", style="dim")
+
+
+def _power_row(comparison: Mapping[str, Any]) -> tuple[Text | str, ...]:
+    detectable, interval = comparison["detectable_difference"], comparison["required_seeds_range"]
+    return (
+        Text(printable(f"{comparison['arm']} against {comparison['against']}")),
+        f"{comparison['seeds']} {'pairs' if comparison['paired'] else 'each'}",
+        f"{comparison['sd']:.3f}",
+        "–" if detectable is None else f"{detectable:.3f}",
+        f"{comparison['required_seeds']}" + (f" ({interval[0]} to {interval[1]})" if interval else ""),
+    )
+
+
+def power_from_results(results: Results, difference: float) -> tuple[str, list[PowerEstimate]]:
+    """Return the primary measure and the power of each planned comparison, with SDs from the runs.
+
+    Args:
+        results: Runs of at least two arms.
+        difference: The difference to detect, other than 0.
+
+    Raises:
+        ConfigError: No compared arms have two runs each.
+    """
+    measure, arms = results.ablation.measures[0], arms_of(results)
+    values = {arm.name: arm.values(measure) for arm in arms}
+    pairs = [(a, b) for a, b in planned_pairs(results, arms) if values.get(a) and values.get(b)]
+    estimates = []
+    for arm, against in pairs:
+        with threadpool_limits(1):  # Threads change the order of sums and so the last bits.
+            result = compare(arm, values[arm], against, values[against])
+        if result.sd:
+            estimates.append(_power_from_sd(arm, against, result.n, result.sd, difference, paired=result.paired))
+    if not estimates:
+        problem = f"no two compared arms have two runs each with {measure}"
+        raise ConfigError([Fault(str(results.folder or "these runs"), None, problem, "more runs, or an ablation file")])
+    return measure, estimates
+
+
+def power_from_ablation(
+    ablation: Ablation, seeds: int, arms: Sequence[str], difference: float
+) -> tuple[str, list[PowerEstimate]]:
+    """Return the primary measure and the power of a comparison of two arms before there are runs.
+
+    Pairing is not assumed, as its gain is unknown before there are runs.
+
+    Args:
+        ablation: Its primary measure must have a typical SD in the registry of measures.
+        seeds: Planned runs of each arm.
+        arms: Names of the arms.
+        difference: The difference to detect, other than 0.
+
+    Raises:
+        ConfigError: The SD of the primary measure is not known before there are runs.
+    """
+    measure = find_measure(ablation.measures[0])
+    if measure is None or measure.typical_sd is None:
+        problem = f"the SD of the primary measure {ablation.measures[0]} is not known before there are runs"
+        known = [path for path, other in MEASURES.items() if other.typical_sd is not None]
+        expected = f"{', '.join(known)}, or the folder of an ablation with runs"
+        raise ConfigError([Fault(ablation.name, "measures", problem, expected)])
+    sd = measure.typical_sd * 2**0.5
+    detectable = detectable_difference(seeds, sd, paired=False) if seeds > 1 else None
+    required_seeds = seeds_needed(difference, sd, paired=False)
+    arm, against = (arms[1], arms[0]) if len(arms) == 2 else ("any arm", "another")
+    return measure.path, [PowerEstimate(arm, against, seeds, False, sd, False, detectable, required_seeds, None)]
+
+
+def _power_from_sd(arm: str, against: str, n: int, sd: float, difference: float, *, paired: bool) -> PowerEstimate:
+    low, high = sd_interval(sd, n - 1 if paired else 2 * (n - 1))
+    required_seeds, low_seeds, high_seeds = (seeds_needed(difference, at, paired=paired) for at in (sd, low, high))
+    detectable = detectable_difference(n, sd, paired=paired)
+    return PowerEstimate(arm, against, n, paired, sd, True, detectable, required_seeds, (low_seeds, high_seeds))

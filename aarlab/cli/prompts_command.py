@@ -1,8 +1,11 @@
-"""`aarlab prompts`: what the agents of a scenario are told, word for word."""
+"""`aarlab prompts`: print the prompts and tools of every agent of a scenario."""
 
 import rich_click as click
 
-from aarlab.cli.options import exit_on_bad_input, json_option, print_json, set_option
+from aarlab.cli.options import json_option, set_option
+from aarlab.cli.output import exit_on_bad_input, print_json
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.prompt_preview import render_prompts
 
 
 @click.command()
@@ -10,18 +13,13 @@ from aarlab.cli.options import exit_on_bad_input, json_option, print_json, set_o
 @set_option
 @json_option
 def prompts(scenario: str | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Print the prompts of a scenario as the agents are shown them, and the tools that go with them.
+    """Print the prompts and tools of every agent of a scenario.
 
-    SCENARIO is a YAML file or the name of a shipped scenario (default: quickstart). Nothing is run. What only a run can
-    fill in (the cases that a reviewer is shown, the news of a round) stands in angle brackets.
+    SCENARIO is a YAML file or the name of a shipped scenario (default: quickstart). Nothing is executed. Parts that
+    only a run determines, such as the findings of a round, appear in angle brackets.
     """
     with exit_on_bad_input(as_json=as_json):
-        from aarlab.config.scenario_files import load_scenario
-
-        chosen = load_scenario(scenario, settings)
-    from aarlab.graph.run.prompt_preview import render_prompts
-
-    sections = render_prompts(chosen)
+        sections = render_prompts(load_scenario(scenario, settings))
     if as_json:
         print_json({"prompts": sections})
         return

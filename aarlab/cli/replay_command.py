@@ -1,29 +1,32 @@
-"""`aarlab replay`: a run happens again from its tape, and is compared with it."""
+"""`aarlab replay`: replay a run from its recording and compare every event."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Literal
 
 import rich_click as click
 
-from aarlab.cli.options import (
-    SandboxMode,
+from aarlab.cli.divergence import divergence_json, divergence_text
+from aarlab.cli.formatting import counted, printable
+from aarlab.cli.options import json_option, recorded_sandbox_option, task_file_option
+from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
     handle_sigterm,
-    json_option,
     print_chunked,
     print_json,
-    recorded_sandbox_option,
     stderr_console,
     stdout_console,
-    task_file_option,
 )
-from aarlab.cli.run_common import load_recorded_run, require_tasks
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from aarlab.graph.run.replay import Replayed
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.run_execution import load_recorded_run, require_tasks
+from aarlab.cli.show.display_options import DisplayOptions
+from aarlab.cli.show.step_browser import StepBrowser
+from aarlab.config import ConfigError, Fault
+from aarlab.graph.run.replay import Replayed, replay_run
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_tape import Divergence
+from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
 @click.command()
@@ -33,41 +36,49 @@ if TYPE_CHECKING:
     type=click.Choice(["tape", "live"]),
     default="tape",
     show_default=True,
-    help="Whether scores come from the tape, or experiments are run again and compared with it.",
+    help="Source of scores: `tape` takes the recorded ones; `live` runs every experiment again and compares.",
 )
-@click.option("--step", is_flag=True, help="Then walk through it in the terminal, one step of an agent at a time.")
-@task_file_option
+@click.option("--step", is_flag=True, help="Then browse the run in the terminal, one step of an agent at a time.")
 @recorded_sandbox_option
+@task_file_option
 @json_option
-def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None, as_json: bool) -> None:
-    """Let a run happen again from its tape, strictly, and say where it parts from what is recorded.
+def replay(
+    run: str | None, tools: Literal["tape", "live"], step: bool, sandbox: SandboxMode | None, as_json: bool
+) -> None:
+    """Replay a run from its recording and compare every event.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs. The
-    finished graph runs again with the recorded answers of base models, which are not asked and need not be there. Every
-    prompt, tool result, decision and finding must be what it was, to the byte. The file is not changed.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
+    The graph is executed again with the recorded model replies; base models are not called and need not be available.
+    Every prompt, tool result, decision and finding must equal the recorded one to the byte. The run file is not
+    changed.
 
-    With `--step` you can walk through it then: on and back, to a round, along one agent, into a tool call, and from a
-    borrowed idea to where it came from.
+    With `--step` the terminal then shows one step at a time: forward, back, to a round, along one agent, into a tool
+    call, and from a borrowed idea to the finding it came from.
     """
     with exit_on_bad_input(as_json=as_json):
         if step and as_json:
-            from aarlab.config import ConfigError, Fault
-
-            raise ConfigError([Fault("--step --json", None, "a walk that prints one object", "one of the two")])
+            raise ConfigError([Fault("--step --json", None, "--step cannot be combined with --json", "one of them")])
         path, _, scenario = load_recorded_run(run, models_needed=False)
         if tools == "live":
             require_tasks(path, scenario)
-    from aarlab.cli.divergence import divergence_json, divergence_text
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.graph.run.replay import replay_run
-    from aarlab.memory.run_tape import Divergence
-    from aarlab.tools.sandbox import SandboxUnavailable
-
     handle_sigterm()
+    done = _replayed(path, tools, sandbox, as_json=as_json)
+    if as_json:
+        print_json({"status": "differs" if done.differences else "same", "file": str(path), **_replay_json(done)})
+    else:
+        _print_replay(done)
+    if step:
+        with exit_on_bad_input(as_json=as_json):
+            _browse_steps(path)
+    sys.exit(Status.FAILED if done.differences else Status.DONE)
+
+
+def _replayed(path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode | None, *, as_json: bool) -> Replayed:
+    """Replay the run; print a divergence or another reason to stop, and exit."""
+    options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
     try:
         with exit_on_bad_input(as_json=as_json), DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
-            options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
-            done = replay_run(path, "live" if tools == "live" else "tape", progress=progress_bar, **options)
+            return replay_run(path, tools, progress=progress_bar, **options)
     except Divergence as error:
         if as_json:
             print_json({"status": "diverged", "file": str(path), **divergence_json(error)})
@@ -78,33 +89,21 @@ def replay(run: str | None, tools: str, step: bool, sandbox: SandboxMode | None,
         click.echo(f"{error}", err=True)
         sys.exit(Status.FAILED)
     except KeyboardInterrupt:
-        click.echo("Stopped. The file is as it was.", err=True)
+        click.echo("Stopped. The run file is unchanged.", err=True)
         sys.exit(Status.STOPPED)
-    if as_json:
-        print_json({"status": "differs" if done.differences else "same", "file": str(path), **_figures(done)})
-    else:
-        _print_result(done)
-    if step:
-        with exit_on_bad_input(as_json=as_json):
-            _browse_steps(path)
-    sys.exit(Status.FAILED if done.differences else Status.DONE)
 
 
-def _browse_steps(path: "Path") -> None:
-    """Let a person walk through the run, until they leave or there is nobody to ask."""
-    from aarlab.cli.show.display_options import DisplayOptions
-    from aarlab.cli.show.step_browser import StepBrowser
-    from aarlab.memory.run_reader import RunReader
-
+def _browse_steps(path: Path) -> None:
+    """Read commands and show steps until the user quits or the input ends."""
     console = stdout_console()
     with RunReader.open(path) as file:
-        walk = StepBrowser(file, DisplayOptions(width=console.width))
-        if not walk.has_steps:
-            console.print("Nothing has happened in this run yet.")
+        browser = StepBrowser(file, DisplayOptions(width=console.width))
+        if not browser.has_steps:
+            console.print("This run has no events yet.")
             return
-        seen = walk.here()
+        page = browser.current_step()
         while True:
-            print_chunked(console, seen)
+            print_chunked(console, page)
             try:
                 command = console.input("> ").strip()
             except (EOFError, KeyboardInterrupt):
@@ -112,19 +111,19 @@ def _browse_steps(path: "Path") -> None:
                 return
             if command in ("q", "quit"):
                 return
-            seen = walk.handle_command(command)
+            page = browser.handle_command(command)
 
 
-def _figures(done: "Replayed") -> dict[str, Any]:
+def _replay_json(done: Replayed) -> dict[str, Any]:
     differences = [
         {
-            "subject": d.subject,
-            "panel": d.panel,
-            "field": d.field,
-            "recorded": str(d.recorded),
-            "now": str(d.remeasured),
+            "subject": difference.subject,
+            "panel": difference.panel,
+            "field": difference.field,
+            "recorded": str(difference.recorded),
+            "remeasured": str(difference.remeasured),
         }
-        for d in done.differences
+        for difference in done.differences
     ]
     return {
         "finished": done.finished,
@@ -133,26 +132,26 @@ def _figures(done: "Replayed") -> dict[str, Any]:
         "digest": done.digest,
         "cpu_s": round(done.cpu_s, 3),
         "calls_per_cpu_s": round(done.calls / done.cpu_s) if done.cpu_s else None,
-        "measured": done.n_remeasured,
+        "n_scores_remeasured": done.n_remeasured,
         "differences": differences,
     }
 
 
-def _print_result(done: "Replayed") -> None:
-    from aarlab.cli.formatting import counted, printable
-
+def _print_replay(done: Replayed) -> None:
     console = stdout_console()
-    end = "to its end" if done.finished else "up to where it was broken off"
+    extent = "complete run" if done.finished else "interrupted run, up to its last event"
     console.print(
-        f"The same, {end}: {counted(done.events, 'event')} and {counted(done.calls, 'model call')}, "
-        f"{done.calls / done.cpu_s:,.0f} calls a second of processor time.\ndigest  {done.digest}"
+        f"The replay equals the recorded run ({extent}): {counted(done.events, 'event')}, "
+        f"{counted(done.calls, 'model call')}, {done.calls / done.cpu_s:,.0f} calls per CPU second.\n"
+        f"digest  {done.digest}"
     )
     if done.n_remeasured:
-        told = f"{counted(len(done.differences), 'difference')} in {counted(done.n_remeasured, 'score')} measured again"
-        console.print(told, style="yellow" if done.differences else None)
+        text = f"{counted(done.n_remeasured, 'score')} measured again, {counted(len(done.differences), 'difference')}"
+        console.print(text, style="yellow" if done.differences else None)
     for difference in done.differences:
         console.print(
             f"  {difference.subject} ({difference.panel}), {difference.field}\n"
-            f"    on tape  {printable(str(difference.recorded))}\n    now      {printable(str(difference.remeasured))}",
+            f"    recorded  {printable(str(difference.recorded))}\n"
+            f"    measured  {printable(str(difference.remeasured))}",
             markup=False,
         )

@@ -1,26 +1,32 @@
-"""`aarlab report`: what came of an ablation, or of some runs, with intervals."""
+"""`aarlab report`: report the results of an ablation or of any runs."""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pkgutil import resolve_name
+from typing import Any
 
 import rich_click as click
+from rich.padding import Padding
+from rich.text import Text
 
-from aarlab.cli.options import (
+from aarlab.cli.formatting import printable
+from aarlab.cli.options import json_option
+from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
     handle_sigterm,
-    json_option,
     print_json,
     stderr_console,
     stdout_console,
 )
-
-if TYPE_CHECKING:
-    from aarlab.config import Fault
-    from aarlab.report import Analysis
+from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.config import ConfigError, Fault
+from aarlab.memory.atomic_file import atomic_output
+from aarlab.report import Analysis, analyse, markdown, results_from, tables, write_csv
+from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
 
 _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
 
@@ -31,45 +37,44 @@ _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
     "--format",
     "form",
     type=click.Choice(list(_SUFFIXES)),
-    help="`html`: a page with figures that works offline, and its tables as CSV beside it. `md`: words and tables as "
-    "Markdown. `csv`: the tables only. [default: what --out ends in, else html]",
+    help="`html`: a page with figures that works offline, with its tables as CSV beside it. `md`: text and tables as "
+    "Markdown. `csv`: only the tables. [default: by the suffix of --out, else html]",
 )
 @click.option(
     "--out",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Where to write: a file, for csv a folder. An old report there is replaced. "
+    help="Output file; for csv a folder. An old report is replaced. "
     "[default: report.html, report.md or report-tables beside the runs]",
 )
 @json_option
 def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json: bool) -> None:
-    """Report what came of an ablation (its folder) or of any runs (files, or folders with some).
+    """Report the results of an ablation or of any runs.
 
-    Runs outside an ablation are grouped by their configuration; the first one's is what the others are held against.
+    DIR is the folder of an ablation or a folder with runs, RUN a run file. Runs outside an ablation are grouped by
+    their configuration; the group of the first run is the reference.
     """
     form = form or next((kind for kind, suffix in _SUFFIXES.items() if out and suffix and out.suffix == suffix), "html")
     with exit_on_bad_input(as_json=as_json):
-        place = _checked_output_path(out, form, sources)
-        analysis = _analysed(sources)
+        target = _checked_output_path(out, form, sources)
+        analysis = _analysis(sources)
     handle_sigterm()
     try:
-        written = _write(analysis, form, place)
+        written = _write(analysis, form, target)
     except KeyboardInterrupt:
-        click.echo("Stopped; the report may be missing or old.", err=True)
+        click.echo("Stopped. The report is missing or old.", err=True)
         sys.exit(Status.STOPPED)
     except OSError as error:
-        click.echo(f"The report could not be written to {place}: {error.strerror or error}", err=True)
+        click.echo(f"The report could not be written to {target}: {error.strerror or error}", err=True)
         sys.exit(Status.FAILED)
     if as_json:
         print_json(summary_json(analysis, written))
     else:
-        _show(analysis, written)
+        _print_report(analysis, written)
 
 
 def _checked_output_path(out: Path | None, form: str, sources: Sequence[str]) -> Path:
-    """Return where the report goes. ConfigError, before anything is read, where it cannot go there."""
-    from aarlab.config import ConfigError
-
+    """Return the output path. Raises ConfigError, before runs are read, if it cannot be written to."""
     suffix = _SUFFIXES[form]
     if out is None:
         first = Path(sources[0])
@@ -81,67 +86,51 @@ def _checked_output_path(out: Path | None, form: str, sources: Sequence[str]) ->
     return out
 
 
-def _output_faults(out: Path, suffix: str) -> "list[Fault]":
-    from aarlab.config import Fault
-
-    allowed = f"a file that ends in {suffix}" if suffix else "a folder"
+def _output_faults(out: Path, suffix: str) -> list[Fault]:
+    expected = f"a file that ends in {suffix}" if suffix else "a folder"
     if suffix and (out.is_dir() or out.suffix != suffix):
-        found = "a folder" if out.is_dir() else "another ending, which might be another kind of file"
+        problem = "it is a folder" if out.is_dir() else "it has another suffix"
     elif not suffix and out.exists() and not out.is_dir():
-        found = "a file"
+        problem = "it is a file"
     elif not out.parent.is_dir():
-        found = f"a place in {out.parent}, which is not a folder"
+        problem = f"{out.parent} is not a folder"
     elif not os.access(out if out.exists() else out.parent, os.W_OK):
-        found, allowed = "a place that cannot be written to", "a place that can; give another --out"
+        problem, expected = "it is not writable", "a writable path"
     else:
         return []
-    return [Fault(f"--out {out}", None, found, allowed)]
+    return [Fault(f"--out {out}", None, problem, expected)]
 
 
-def _analysed(sources: Sequence[str]) -> "Analysis":
-    from aarlab.cli.progress_bar import DelayedProgressBar
-    from aarlab.report import analyse, results_from
-
+def _analysis(sources: Sequence[str]) -> Analysis:
     with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
-        progress_bar("opening runs", 0.0)
+        progress_bar("reading runs", 0.0)
         return analyse(results_from(sources), progress_bar)
 
 
-def _write(analysis: "Analysis", form: str, place: Path) -> list[Path]:
-    """Write the report, and return the files, the report itself first."""
-    from aarlab.report import markdown, tables, write_csv
-
+def _write(analysis: Analysis, form: str, target: Path) -> list[Path]:
+    """Write the report and return its files, the report itself first."""
     if form == "md":
-        _put(markdown(analysis), place)
-        return [place]
-    folder = place if form == "csv" else place.with_name(f"{place.stem}-tables")
+        _replace_file(target, markdown(analysis))
+        return [target]
+    folder = target if form == "csv" else target.with_name(f"{target.stem}-tables")
     folder.mkdir(exist_ok=True)
     written = [write_csv(table, folder) for table in tables(analysis)]
     if form == "csv":
         return written
-    from aarlab.report.html_page import page
+    # html_page imports plotly, which is slow.
+    page = resolve_name("aarlab.report.html_page:page")
+    _replace_file(target, page(analysis))
+    return [target, *written]
 
-    _put(page(analysis), place)
-    return [place, *written]
 
-
-def _put(text: str, place: Path) -> None:
-    """Write a file in one step: an old report stays whole until there is a new one. Raises OSError."""
-    temporary = place.with_name(f"{place.name}.half")
-    try:
+def _replace_file(path: Path, text: str) -> None:
+    """Write a file; an old one stays unchanged until the new one is complete. Raises OSError."""
+    with atomic_output(path, replace=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, place)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
-def summary_json(analysis: "Analysis", written: Sequence[Path]) -> dict[str, Any]:
+def summary_json(analysis: Analysis, written: Sequence[Path]) -> dict[str, Any]:
     """Return what `--json` prints."""
-    from dataclasses import asdict
-
-    from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
-
     primary = analysis.primary
     return {
         "status": "done",
@@ -165,23 +154,17 @@ def summary_json(analysis: "Analysis", written: Sequence[Path]) -> dict[str, Any
     }
 
 
-def _show(analysis: "Analysis", written: Sequence[Path]) -> None:
-    """Print the result, what to be careful about, and where the rest is."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from aarlab.cli.formatting import printable
-    from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
-
+def _print_report(analysis: Analysis, written: Sequence[Path]) -> None:
+    """Print the result, the caveats and the paths of the files."""
     console = stdout_console()
     console.print(Text(printable(title_line(analysis)), style="yellow"))
     console.print(Padding(Text(printable(result_sentence(analysis)), style="bold"), (1, 0)))
     if controls := controls_sentence(analysis):
         console.print(Padding(Text(printable(controls)), (0, 0, 1, 0)))
-    for caution in caveats(analysis):
-        console.print(Padding(Text(f"! {printable(caution)}", style="yellow"), (0, 0, 0, 0)))
+    for caveat in caveats(analysis):
+        console.print(Text(f"! {printable(caveat)}", style="yellow"))
     first, *rest = written
     console.print()
-    console.print(Text(f"written to {first}"), soft_wrap=True)
+    console.print(Text(f"report  {first}"), soft_wrap=True)
     if rest:
-        console.print(Text(f"tables in  {rest[0].parent}", style="dim"), soft_wrap=True)
+        console.print(Text(f"tables  {rest[0].parent}", style="dim"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a person sees while a team works. Fed by events and by nothing else; it writes to the console it is given."""
+"""The progress display of a run: live on a terminal, plain lines elsewhere. It reads nothing but events."""
 
 import math
 from abc import ABC, abstractmethod
@@ -6,16 +6,17 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from aarlab.cli.formatting import counted, dollars_text, hours_text, pgr_text, shortened
 from aarlab.cli.run_progress import ResearcherProgress, RunProgress
+from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.structure import DIALS, PRESETS
 from aarlab.memory.events import LogEntry, RoundStarted
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -24,29 +25,29 @@ _FRAME_LINES = 10
 
 
 class RunDisplay(ABC):
-    """Something that shows a run while it goes on."""
+    """Shows the progress of a run."""
 
     @abstractmethod
     def handle_event(self, entry: LogEntry) -> None:
-        """Take in an event."""
+        """Show the next event."""
 
     @abstractmethod
     def progress(self, label: str, share: float) -> None:
-        """Take in how far something slow is: a share in [0, 1]."""
+        """Show the name of a slow step and its finished share, in [0, 1]."""
 
     @abstractmethod
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the display."""
 
     @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the screen to others."""
+        """End the display."""
 
 
 def open_display(scenario: Scenario, console: Console) -> RunDisplay:
-    """Return a live display on a terminal, plain lines elsewhere, and where a person types at the terminal."""
+    """Return a live display; plain lines if the console is no terminal or an agent is a person who types at it."""
     typing = any(name.startswith("human/") for name in scenario.models_used)
     if console.is_terminal and not console.is_dumb_terminal and not typing:
         return LiveDisplay(scenario, console)
@@ -54,27 +55,27 @@ def open_display(scenario: Scenario, console: Console) -> RunDisplay:
 
 
 class PlainDisplay(RunDisplay):
-    """A line for each round and for each slow preparation."""
+    """Prints a line for each round and for each slow step."""
 
     def __init__(self, scenario: Scenario, console: Console) -> None:
-        """Write to `console`."""
+        """Print to `console`."""
         self._scenario = scenario
         self._console = console
         self._progress = RunProgress()
         self._label = ""
 
     def __enter__(self) -> Self:
-        """Say what begins."""
+        """Print the scenario."""
         self._print(scenario_line(self._scenario))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing has to be put back."""
+        """Do nothing."""
 
     def handle_event(self, entry: LogEntry) -> None:
-        """Write a line where a round ends."""
+        """Print a line at the end of a round."""
         before = self._round_line()
         round_, closing = self._progress.round, self._progress.closing
         self._progress.handle_event(entry)
@@ -82,7 +83,7 @@ class PlainDisplay(RunDisplay):
             self._print(before)
 
     def progress(self, label: str, share: float) -> None:
-        """Write a line where something new is waited for."""
+        """Print a line when a slow step starts."""
         if label != self._label:
             self._label = label
             self._print(f"{label} ...")
@@ -90,7 +91,7 @@ class PlainDisplay(RunDisplay):
     def _round_line(self) -> str:
         run_progress = self._progress
         best = (
-            "no full result yet"
+            "no full experiment yet"
             if run_progress.best is None
             else f"best PGR {pgr_text(run_progress.best, run_progress.best_se)} ({run_progress.best_agent})"
         )
@@ -108,7 +109,7 @@ class PlainDisplay(RunDisplay):
 
 
 class LiveDisplay(RunDisplay):
-    """The whole team on one screen, drawn anew a few times a second."""
+    """Draws the whole team on one screen, five times a second."""
 
     def __init__(self, scenario: Scenario, console: Console) -> None:
         """Draw on `console`, which must be a terminal."""
@@ -116,30 +117,30 @@ class LiveDisplay(RunDisplay):
         self._console = console
         self._progress = RunProgress()
         self._preparation: tuple[str, float] | None = None
-        # The screen is drawn by a thread of its own.
+        # rich draws in another thread.
         self._lock = Lock()
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=5, redirect_stdout=False)
 
     def __enter__(self) -> Self:
-        """Take over the lower part of the terminal."""
+        """Start to draw below the cursor."""
         self._live.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the last picture standing."""
+        """Stop drawing; the last frame remains."""
         self._live.__exit__(kind, error, trace)
 
     def handle_event(self, entry: LogEntry) -> None:
-        """Take in an event."""
+        """Show the next event."""
         with self._lock:
             if isinstance(entry.event, RoundStarted):
                 self._preparation = None
             self._progress.handle_event(entry)
 
     def progress(self, label: str, share: float) -> None:
-        """Take in how far a slow preparation is."""
+        """Show the name of a slow step and its finished share, in [0, 1]."""
         with self._lock:
             self._preparation = (label, share) if share < 1 else None
 
@@ -151,7 +152,7 @@ class LiveDisplay(RunDisplay):
 def render(
     run_progress: RunProgress, scenario: Scenario, size: tuple[int, int], waiting: tuple[str, float] | None = None
 ) -> RenderableType:
-    """Return the live display of a (columns, rows) screen."""
+    """Return the live display for a screen of (columns, rows), with the name and share of a slow step."""
     columns, rows = size
     parts: list[RenderableType] = [Text(shortened(scenario_line(scenario), columns), style="bold")]
     if run_progress.researchers:
@@ -161,14 +162,14 @@ def render(
             Text(shortened(f"{counts_text(run_progress)}, {dollars_text(run_progress.cost_usd)}", columns), style="dim")
         )
     if run_progress.closing and not run_progress.closed:
-        parts.append(Text("research is over; the best is scored again on fresh worlds", style="yellow"))
+        parts.append(Text("research has ended; the best methods are scored on fresh worlds", style="yellow"))
     if waiting is not None:
         parts.append(_progress_line(*waiting, columns))
     return Group(*parts)
 
 
 def scenario_line(scenario: Scenario) -> str:
-    """Return the scenario in a line."""
+    """Return the scenario on one line."""
     team = counted(scenario.team.researchers, "researcher")
     return (
         f"{scenario.name}: {team} ({scenario.team.model}) on {scenario.task.name}, "
@@ -177,20 +178,18 @@ def scenario_line(scenario: Scenario) -> str:
 
 
 def structure_name(scenario: Scenario) -> str:
-    """Return the preset's name, with the dials that stand elsewhere than the preset has them."""
-    from aarlab.graph.structure.structure import DIALS, PRESETS
-
+    """Return the preset's name and the dials that differ from it."""
     structure = scenario.structure
-    turned = [
+    changed = [
         f"{dial.name}={structure.value_of(dial)}"
         for dial in DIALS
         if structure.value_of(dial) != PRESETS[structure.preset][dial.name]
     ]
-    return " ".join([structure.preset, *turned])
+    return " ".join([structure.preset, *changed])
 
 
 def counts_text(run_progress: RunProgress) -> str:
-    """Return how much of what there has been."""
+    """Return the numbers of findings, borrows, critiques, experiments and evaluations as text."""
     kinds = ("finding", "borrow", "critique", "experiment", "evaluation")
     return ", ".join(counted(run_progress.counts[kind], kind) for kind in kinds)
 
@@ -221,34 +220,36 @@ def _round_progress(run_progress: RunProgress, scenario: Scenario, columns: int)
 
 def _best_pgr_line(run_progress: RunProgress, scenario: Scenario, columns: int) -> RenderableType:
     if run_progress.best is None:
-        return Text("no full result yet", style="dim")
+        return Text("no full experiment yet", style="dim")
     curve = sparkline(run_progress.frontier, max(run_progress.hours_each, 1e-9), max(min(columns - 52, 40), 8))
     best = f"best {pgr_text(run_progress.best, run_progress.best_se)}"
     return Text.assemble((f"{best} ", "bold green"), (f"by {run_progress.best_agent}  ", "dim"), (curve, "green"))
 
 
 def _researchers(run_progress: RunProgress, columns: int, lines: int) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, expand=True, padding=(0, 1, 0, 0))
-    table.add_column("researcher", style="cyan", no_wrap=True)
-    table.add_column("direction", style="dim", no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column("last step", no_wrap=True, overflow="ellipsis", ratio=3)
-    table.add_column("best", justify="right", no_wrap=True, style="green")
-    table.add_column("hours", justify="right", no_wrap=True)
-    everybody = list(run_progress.researchers.values())
-    shown = everybody if len(everybody) <= max(lines, 3) else _best_researchers(everybody, max(lines - 1, 3))
+    table = data_table(
+        name_column("researcher"),
+        Column("direction", style="dim", no_wrap=True, overflow="ellipsis", ratio=2),
+        Column("last step", no_wrap=True, overflow="ellipsis", ratio=3),
+        number_column("best", "green"),
+        number_column("hours"),
+        expand=True,
+    )
+    team = list(run_progress.researchers.values())
+    shown = team if len(team) <= max(lines, 3) else _best_researchers(team, max(lines - 1, 3))
     for one in shown:
         direction, step = shortened(one.direction or "–", columns), shortened(one.step, columns)
         table.add_row(one.name, direction, step, pgr_text(one.best), f"{one.hours:.1f}")
-    if len(shown) == len(everybody):
+    if len(shown) == len(team):
         return table
-    return Group(table, Text(f"and {len(everybody) - len(shown)} more with a lower best", style="dim"))
+    return Group(table, Text(f"and {len(team) - len(shown)} more with a lower best", style="dim"))
 
 
-def _best_researchers(everybody: list[ResearcherProgress], count: int) -> list[ResearcherProgress]:
-    """Return those with the best PGR, in the order of the team."""
-    ranked = sorted(everybody, key=lambda one: -math.inf if one.best is None else one.best, reverse=True)
-    chosen = {one.name for one in ranked[:count]}
-    return [one for one in everybody if one.name in chosen]
+def _best_researchers(team: list[ResearcherProgress], count: int) -> list[ResearcherProgress]:
+    """Return the `count` researchers with the best PGR, in the order of the team."""
+    ranked = sorted(team, key=lambda one: -math.inf if one.best is None else one.best, reverse=True)
+    best = {one.name for one in ranked[:count]}
+    return [one for one in team if one.name in best]
 
 
 def _progress_line(label: str, share: float, columns: int) -> RenderableType:

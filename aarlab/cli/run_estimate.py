@@ -1,4 +1,4 @@
-"""What a run will take, in words, before it begins: what it will about cost, and what ends it early."""
+"""The estimated cost of a run and the limits that end it early, before it starts."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 from aarlab.graph.run.cost_estimate import CostEstimate, UsageEstimate, estimate_cost
 from aarlab.graph.scenario import Scenario
 
+_PER_AGENT = "_per_agent"
+
 
 def estimate_json(scenario: Scenario) -> dict[str, Any]:
     """Return what `aarlab run --dry-run --json` prints."""
-    expected = estimate_cost(scenario)
+    estimate = estimate_cost(scenario)
     models = [scenario.live.model(name) for name in scenario.models_used]
     return {
         "status": "planned",
@@ -18,49 +20,48 @@ def estimate_json(scenario: Scenario) -> dict[str, Any]:
         "models": [
             {"name": model.name, "address": model.address, "missing": model.missing_requirement()} for model in models
         ],
-        "estimate": {"low": asdict(expected.low), "high": asdict(expected.high), "unpriced": expected.unpriced},
+        "estimate": {"low": asdict(estimate.low), "high": asdict(estimate.high), "unpriced": estimate.unpriced},
         "limits": {f"budget.{name}": value for name, value in scenario.budget.limits.items()},
     }
 
 
 def estimate_text(scenario: Scenario) -> str:
-    """Return what a run will about cost, and what ends it early, in a few lines."""
-    expected = estimate_cost(scenario)
-    if expected.is_free:
-        return "This run costs nothing: nobody in it thinks with a base model that has a price."
-    return f"{_cost(expected)}\n{_ending(scenario, expected)}"
+    """Return the estimated cost of a run and its limits as text of one or two lines."""
+    estimate = estimate_cost(scenario)
+    if estimate.is_free:
+        return "Estimated cost: none. No base model of this run has a price."
+    return f"{_cost(estimate)}\n{_limits_text(scenario, estimate)}"
 
 
-def _cost(expected: CostEstimate) -> str:
-    low, high = expected.low, expected.high
-    work = (
-        f"about {low.calls:,} to {high.calls:,} calls, {_tokens(low, high, 'input_tokens')} read and "
-        f"{_tokens(low, high, 'output_tokens')} written"
+def _cost(estimate: CostEstimate) -> str:
+    low, high = estimate.low, estimate.high
+    usage = (
+        f"{low.calls:,} to {high.calls:,} calls, {_tokens(low, high, 'input_tokens')} input tokens, "
+        f"{_tokens(low, high, 'output_tokens')} output tokens"
     )
     if low.usd is None or high.usd is None:
-        names = ", ".join(expected.unpriced)
-        return f"What this run will cost is not known, for there is no price for {names} (live.prices): {work}."
-    cached = "if what was said before is read from the provider's cache"
-    return f"This run will cost about {_dollars(low.usd)} to {_dollars(high.usd)}, {cached}: {work}."
+        names = ", ".join(estimate.unpriced)
+        return f"Estimated cost: unknown, as {names} has no price (set live.prices). Estimated usage: {usage}."
+    return f"Estimated cost: {_dollars(low.usd)} to {_dollars(high.usd)} with prompt caching ({usage})."
 
 
-def _ending(scenario: Scenario, expected: CostEstimate) -> str:
+def _limits_text(scenario: Scenario, estimate: CostEstimate) -> str:
     limits = [_limit(name, value) for name, value in scenario.budget.limits.items()]
     if limits:
-        return f"It is stopped, and scored, at {' or '.join(limits)}."
-    hours, example = scenario.budget.hours, "tokens=5000000" if expected.unpriced else "usd=20"
-    return f"Nothing stops it before its {hours:g} research hours are over: --set budget.{example} does."
+        return f"Limits: the run is stopped and scored at {' or '.join(limits)}."
+    example = "tokens=5000000" if estimate.unpriced else "usd=20"
+    return f"Limits: none besides the {scenario.budget.hours:g} research hours. Set one with --set budget.{example}."
 
 
 def _limit(name: str, value: float) -> str:
-    unit, _, each = name.partition("_")
+    unit = name.removesuffix(_PER_AGENT)
     amount = f"${value:g}" if unit == "usd" else f"{value:,} {unit}"
-    return f"{amount}{' of one agent' if each else ''} (budget.{name})"
+    return f"{amount}{' of one agent' if name != unit else ''} (budget.{name})"
 
 
 def _tokens(low: UsageEstimate, high: UsageEstimate, kind: str) -> str:
     low_millions, high_millions = (getattr(end, kind) / 1e6 for end in (low, high))
-    return f"{_millions(low_millions)} to {_millions(high_millions)} million tokens"
+    return f"{_millions(low_millions)} to {_millions(high_millions)} million"
 
 
 def _millions(number: float) -> str:

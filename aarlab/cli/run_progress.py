@@ -1,4 +1,4 @@
-"""Where a run stands, told by its events one after the other: what the live display and the overview show."""
+"""The progress of a run, computed from its events, for the live display and the overview."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,52 +21,52 @@ from aarlab.memory.events import (
 
 @dataclass(slots=True)
 class ResearcherProgress:
-    """Where one researcher stands."""
+    """The progress of one researcher."""
 
     name: str
     direction: str | None
     hours: float = 0.0
     """Research hours used."""
-    step: str = "begins"
-    """Its last step, in a line."""
+    step: str = "starting"
+    """Its last tool call, on one line."""
     best: float | None = None
-    """Best development PGR of its full experiments."""
+    """Best development PGR of its full experiments; None before the first."""
     findings: int = 0
     experiments: int = 0
 
 
 @dataclass(slots=True)
 class RunProgress:
-    """Where the team stands. Feed it every event once, in the order of the log."""
+    """The progress of the team. Pass every event to `handle_event` once, in the order of the log."""
 
     round: int = 0
     researchers: dict[str, ResearcherProgress] = field(default_factory=dict)
-    """By name, in order of their briefing."""
+    """By name, in the order of their setup."""
     best: float | None = None
-    """Best development PGR so far."""
+    """Best development PGR so far; None before the first full experiment."""
     best_se: float | None = None
     best_agent: str | None = None
     frontier: list[tuple[float, float]] = field(default_factory=list)
-    """Research hours of a researcher and best development PGR so far, at each improvement as it was told."""
+    """Research hours of the researcher and best development PGR so far, at each improvement."""
     counts: Counter[str] = field(default_factory=Counter)
-    """Of findings, borrows, critiques, experiments and evaluations."""
+    """Numbers of findings, borrows, critiques, experiments and evaluations."""
     cost_usd: float | None = 0.0
-    """None as soon as the price of one call is not known."""
+    """US dollars; None if the price of a call is not known."""
     closing: bool = False
-    """Whether research is over and the best is scored."""
+    """Whether research has ended and the best methods are being scored."""
     closed: bool = False
-    """Whether that is over, too."""
+    """Whether the run is closed."""
 
     def handle_event(self, entry: LogEntry) -> None:
-        """Take in the next event."""
+        """Update the progress with the next event."""
         researcher = self.researchers.get(entry.stream)
         if researcher is not None:
             researcher.hours = max(researcher.hours, entry.hours)
         match entry.event:
-            case AgentSetup(role="researcher") as brief:
-                # Briefed again where a run was forked, a researcher is still the same.
-                known = self.researchers.setdefault(entry.stream, ResearcherProgress(entry.stream, brief.direction))
-                known.direction = brief.direction
+            case AgentSetup(role="researcher", direction=direction):
+                # A fork sets up the same researchers again.
+                known = self.researchers.setdefault(entry.stream, ResearcherProgress(entry.stream, direction))
+                known.direction = direction
             case RoundStarted():
                 self.round = entry.round
             case ModelCall(cost_usd=cost) | FailedModelCall(cost_usd=cost):
@@ -106,6 +106,6 @@ class RunProgress:
 
     @property
     def hours_each(self) -> float:
-        """Research hours that a researcher has used, averaged over the team."""
+        """Research hours used by a researcher, averaged over the team."""
         hours = [researcher.hours for researcher in self.researchers.values()]
         return sum(hours) / len(hours) if hours else 0.0

@@ -1,31 +1,40 @@
-"""`aarlab structure`: the dials of a structure, and the graphs that are compiled from it."""
+"""`aarlab structure`: the dials of a structure and the graphs compiled from it."""
 
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
+from rich.console import Console
+from rich.table import Column
+from rich.text import Text
 
-from aarlab.cli.options import (
-    exit_on_bad_input,
-    json_option,
-    print_json,
-    refuse,
-    set_option,
-    stdout_console,
-)
+from aarlab.cli.options import json_option, set_option
+from aarlab.cli.output import exit_on_bad_input, print_json, refuse, stdout_console
+from aarlab.cli.tables import data_table, name_column
+from aarlab.config import Fault
+from aarlab.config.errors import did_you_mean
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.flow.researcher_graph import researcher_flow
+from aarlab.graph.flow.team_graph import team_flow
+from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 
-if TYPE_CHECKING:
-    from rich.console import Console
+Graphs = Mapping[str, Any]
+"""LangGraph's drawable graphs by name: `team`, `researcher`."""
 
-    from aarlab.graph.structure.structure import Structure
+
+class GraphvizMissingError(RuntimeError):
+    """Graphviz is not installed; the message says how to install it."""
 
 
 @click.command()
 @click.argument("name", required=False)
 @set_option
-@click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source, in Markdown.")
-@click.option("--png", metavar="FILE", help="Draw the graphs into a picture (needs Graphviz).")
-@click.option("--compare", nargs=2, metavar="A B", help="Show only what differs between two presets.")
+@click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source in Markdown.")
+@click.option("--png", metavar="FILE", help="Write a picture of the graphs (needs Graphviz).")
+@click.option("--compare", nargs=2, metavar="A B", help="Show only the differences between two presets.")
 @json_option
 def structure(
     name: str | None,
@@ -35,23 +44,21 @@ def structure(
     compare: tuple[str, str] | None,
     as_json: bool,
 ) -> None:
-    """Show where the dials of a structure stand, and the graphs that it is compiled to.
+    """Show the dials of a structure and its compiled graphs.
 
-    NAME is a preset; without it the presets are listed. Turn a dial with `--set structure.review=gate`.
+    NAME is a preset; without it the presets are listed. Change a dial with `--set structure.review=gate`.
     """
-    from aarlab.config import Fault
-    from aarlab.config.errors import did_you_mean
-    from aarlab.config.scenario_files import load_scenario
-    from aarlab.graph.structure.structure import PRESETS
-
     if compare and (name is not None or settings or mermaid or png):
-        refuse([Fault("--compare", None, "another structure beside the two", "two presets alone")], as_json=as_json)
+        fault = Fault("--compare", None, "--compare cannot be combined with other arguments", "two presets only")
+        refuse([fault], as_json=as_json)
     for preset in (*([name] if name is not None else []), *(compare or ())):
         if preset not in PRESETS:
-            known = Fault("structure", None, f"{preset!r}", ", ".join(PRESETS), did_you_mean(preset, PRESETS))
-            refuse([known], as_json=as_json)
+            problem = f"unknown preset {preset!r}"
+            refuse(
+                [Fault("structure", None, problem, ", ".join(PRESETS), did_you_mean(preset, PRESETS))], as_json=as_json
+            )
     if compare:
-        _compare(*compare, as_json=as_json)
+        _compare_presets(*compare, as_json=as_json)
         return
     if name is None and not settings and not png:
         _list_presets(as_json=as_json)
@@ -60,7 +67,7 @@ def structure(
         chosen = load_scenario(None, [*settings, *([f"structure={name}"] if name else [])]).structure
     graphs = _compiled(chosen)
     if png:
-        _draw(graphs, Path(png), as_json=as_json)
+        _write_png(graphs, Path(png), as_json=as_json)
     if as_json:
         sources = {which: graph.draw_mermaid() for which, graph in graphs.items()}
         payload = {"name": name, "dials": chosen.model_dump(mode="json", exclude={"preset"}), "mermaid": sources}
@@ -69,41 +76,33 @@ def structure(
         for which, graph in graphs.items():
             click.echo(f"## {which} graph\n\n```mermaid\n{graph.draw_mermaid().rstrip()}\n```\n")
     elif png:
-        click.echo(f"The graphs are drawn in {png}.")
+        click.echo(f"Wrote the graphs to {png}.")
     else:
-        _show(chosen, graphs, stdout_console())
+        _print_structure(chosen, graphs, stdout_console())
 
 
-def _draw(graphs: dict[str, Any], path: Path, *, as_json: bool) -> None:
-    from aarlab.cli.graph_drawing import GraphvizMissingError, draw_png
-    from aarlab.config import Fault
-
+def _write_png(graphs: Graphs, path: Path, *, as_json: bool) -> None:
     try:
         draw_png(graphs, path)
     except GraphvizMissingError as error:
-        refuse([Fault("--png", None, str(error), "`--mermaid`, which needs nothing")], as_json=as_json)
+        refuse([Fault("--png", None, str(error), "`--mermaid`, which needs no Graphviz")], as_json=as_json)
     except OSError as error:
-        found = f"a file that cannot be written ({error.strerror or error})"
-        refuse([Fault(f"--png {path}", None, found, "a file in a folder that can be written to")], as_json=as_json)
+        problem = f"the file cannot be written ({error.strerror or error})"
+        refuse([Fault(f"--png {path}", None, problem, "a file in a writable folder")], as_json=as_json)
 
 
-def _compiled(chosen: "Structure") -> dict[str, Any]:
+def _compiled(chosen: Structure) -> Graphs:
     """Return the drawable graphs by name."""
-    from aarlab.graph.flow.researcher_graph import researcher_flow
-    from aarlab.graph.flow.team_graph import team_flow
-
     flows = (team_flow(chosen), researcher_flow(chosen.resolved()))
     return {flow.name: flow.compiled.get_graph() for flow in flows}
 
 
-def _compare(a: str, b: str, *, as_json: bool) -> None:
-    """Print what differs between two presets: dials, and nodes and edges of the graphs."""
-    from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
-
+def _compare_presets(a: str, b: str, *, as_json: bool) -> None:
+    """Print the dials and the edges that differ between two presets."""
     dials = {dial.name: (PRESETS[a][dial.name], PRESETS[b][dial.name]) for dial in DIALS}
     differing = {name: values for name, values in dials.items() if values[0] != values[1]}
-    ways = [_edge_lines(_compiled(Structure.model_validate(preset))) for preset in (a, b)]
-    only = {a: sorted(ways[0] - ways[1]), b: sorted(ways[1] - ways[0])}
+    edges = [_edge_lines(_compiled(Structure.model_validate(preset))) for preset in (a, b)]
+    only = {a: sorted(edges[0] - edges[1]), b: sorted(edges[1] - edges[0])}
     if as_json:
         payload = {name: dict(zip((a, b), values, strict=True)) for name, values in differing.items()}
         print_json({"dials": payload, "graphs": only})
@@ -117,62 +116,104 @@ def _compare(a: str, b: str, *, as_json: bool) -> None:
         if lines:
             console.print(f"[bold]only in {preset}[/]")
             for line in lines:
-                console.print(f"  {line}", highlight=False)
+                console.print(f"  {line}")
 
 
-def _edge_lines(graphs: dict[str, Any]) -> set[str]:
-    """Return every edge as a line."""
-    from aarlab.cli.graph_drawing import label
-
+def _edge_lines(graphs: Graphs) -> set[str]:
+    """Return one line for each edge."""
     return {
-        f"{which} graph: {label(edge.source)} {'⇢' if edge.conditional else '→'} {label(edge.target)}"
+        f"{which} graph: {_label(edge.source)} {'⇢' if edge.conditional else '→'} {_label(edge.target)}"
         for which, graph in graphs.items()
         for edge in graph.edges
     }
 
 
 def _list_presets(*, as_json: bool) -> None:
-    from aarlab.graph.structure.structure import DIALS, PRESETS
-
     if as_json:
         print_json({"presets": {name: dict(dials) for name, dials in PRESETS.items()}})
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    table.add_column("preset", style="bold cyan")
-    table.add_column("the dials that do not stand where they do in the first")
-    first = next(iter(PRESETS.values()))
+    first_name, first = next(iter(PRESETS.items()))
+    table = data_table(name_column("preset"), f"dials that differ from {first_name}")
     for name, dials in PRESETS.items():
-        turned = [f"{dial.name} {dials[dial.name]}" for dial in DIALS if dials[dial.name] != first[dial.name]]
-        shown = turned or [f"{dial.name} {first[dial.name]}" for dial in DIALS]
-        table.add_row(name, ", ".join(shown))
+        changed = [f"{dial.name} {dials[dial.name]}" for dial in DIALS if dials[dial.name] != first[dial.name]]
+        table.add_row(name, ", ".join(changed or [f"{dial.name} {first[dial.name]}" for dial in DIALS]))
     console = stdout_console()
     console.print(table)
-    console.print("See one with [bold]aarlab structure NAME[/], run it with [bold]aarlab run --set structure=NAME[/].")
+    console.print("Show one with [bold]aarlab structure NAME[/], run it with [bold]aarlab run --set structure=NAME[/].")
 
 
-def _show(chosen: "Structure", graphs: dict[str, Any], console: "Console") -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from aarlab.cli.graph_drawing import lines
-    from aarlab.graph.structure.structure import DIALS
-
-    table = Table(box=box.SIMPLE, header_style="dim", pad_edge=False)
-    table.add_column("dial", style="bold cyan")
-    table.add_column("stands at", style="bold")
-    table.add_column("which means")
-    table.add_column("the claim it tests", style="dim")
+def _print_structure(chosen: Structure, graphs: Graphs, console: Console) -> None:
+    table = data_table(
+        name_column("dial"), Column("value", style="bold"), "meaning", Column("hypothesis it tests", style="dim")
+    )
     for dial in DIALS:
         value = chosen.value_of(dial)
         table.add_row(dial.name, value, dial.values[value], dial.claim)
     console.print(table)
     for which, graph in graphs.items():
-        console.print(Text(f"{which} graph", style="bold"))
-        for line in lines(graph):
+        console.print(Text(f"{which} graph (→ always, ⇢ conditional)", style="bold"))
+        for line in graph_lines(graph):
             console.print(Text(f"  {line}"))
         console.print()
-    console.print("As Mermaid source: [bold]--mermaid[/], as a picture: [bold]--png FILE[/].")
+    console.print("Print Mermaid source with [bold]--mermaid[/], write a picture with [bold]--png FILE[/].")
+
+
+def _label(node: str) -> str:
+    """Return the label of a node."""
+    return {"__start__": "START", "__end__": "END"}.get(node, node)
+
+
+def graph_lines(graph: Any) -> list[str]:
+    """Return one line for each node with its edges: → for unconditional and ⇢ for conditional ones."""
+    targets: dict[str, list[Any]] = {}
+    for edge in graph.edges:
+        targets.setdefault(edge.source, []).append(edge)
+    # In the order of definition, with the end last.
+    order = sorted(graph.nodes, key=lambda node: node == "__end__")
+    width = max((len(_label(node)) for node in order if node in targets), default=0)
+    lines = []
+    for node in order:
+        if node in targets:
+            edges = sorted(targets[node], key=lambda edge: order.index(edge.target))
+            targets_text = "   ".join(f"{'⇢' if edge.conditional else '→'} {_label(edge.target)}" for edge in edges)
+            lines.append(f"{_label(node):<{width}} {targets_text}")
+    return lines
+
+
+def dot_source(graphs: Graphs) -> str:
+    """Return the graphs side by side as Graphviz source. Conditional edges are dashed."""
+    return "\n".join(
+        ("digraph structure {", *_style(), *(line for item in graphs.items() for line in _box(*item)), "}")
+    )
+
+
+def _style() -> Iterator[str]:
+    yield 'graph [fontname="Helvetica" fontsize=13 labeljust=l color="#bbbbbb" dpi=144]'
+    yield 'node [shape=box style="rounded,filled" fillcolor="#f4f6f8" color="#55606a" fontname="Helvetica" fontsize=12]'
+    yield 'edge [color="#55606a" arrowsize=0.7]'
+
+
+def _box(name: str, graph: Any) -> Iterator[str]:
+    yield f'subgraph "cluster {name}" {{ label="{name} graph"'
+    for node in graph.nodes:
+        shape = " shape=plain style=solid" if _label(node) != node else ""
+        yield f'"{name}.{node}" [label="{_label(node)}"{shape}]'
+    for edge in graph.edges:
+        yield f'"{name}.{edge.source}" -> "{name}.{edge.target}"{" [style=dashed]" if edge.conditional else ""}'
+    yield "}"
+
+
+def draw_png(graphs: Graphs, path: Path) -> None:
+    """Write the graphs to a PNG file.
+
+    Raises:
+        GraphvizMissingError: Graphviz is not installed.
+        OSError: The file cannot be written.
+    """
+    program = shutil.which("dot")
+    if program is None:
+        raise GraphvizMissingError("Graphviz is not installed (no `dot`): apt-get install graphviz")
+    picture = subprocess.run(
+        [program, "-Tpng"], input=dot_source(graphs).encode(), capture_output=True, check=True
+    ).stdout
+    path.write_bytes(picture)

@@ -1,11 +1,17 @@
-"""`aarlab validate`: what a scenario or an ablation comes to, without running it."""
+"""`aarlab validate`: check a scenario or an ablation and print all its fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rich_click as click
+from rich.syntax import Syntax
 
-from aarlab.cli.options import exit_on_bad_input, json_option, print_json, set_option, stdout_console
+from aarlab.ablation.ablation_file import is_ablation, load_ablation
+from aarlab.cli.formatting import counted
+from aarlab.cli.options import json_option, set_option
+from aarlab.cli.output import exit_on_bad_input, print_json, stdout_console
+from aarlab.config.document import yaml_text
+from aarlab.config.scenario_files import load_scenario
 
 
 @click.command()
@@ -13,13 +19,11 @@ from aarlab.cli.options import exit_on_bad_input, json_option, print_json, set_o
 @set_option
 @json_option
 def validate(file: str | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Check a scenario or an ablation, and print it with every field filled in.
+    """Check a scenario or an ablation and print all its fields.
 
-    FILE is a YAML file or the name of a shipped scenario (default: quickstart) or ablation.
+    FILE is a YAML file, or the name of a shipped scenario (default: quickstart) or ablation. Nothing is executed.
     """
     with exit_on_bad_input(as_json=as_json):
-        from aarlab.ablation.ablation_file import is_ablation
-
         if file is not None and is_ablation(file):
             _validate_ablation(file, settings, as_json=as_json)
         else:
@@ -27,24 +31,19 @@ def validate(file: str | None, settings: tuple[str, ...], as_json: bool) -> None
 
 
 def _validate_scenario(file: str | None, settings: Sequence[str], *, as_json: bool) -> None:
-    from aarlab.config.scenario_files import load_scenario
-
-    resolved = load_scenario(file, settings)
-    fields = resolved.model_dump(mode="json")
+    scenario = load_scenario(file, settings)
+    fields = scenario.model_dump(mode="json")
     if as_json:
         print_json({"status": "valid", "scenario": fields})
         return
     _print_yaml(fields)
     stdout_console().print(
-        f"Valid: {resolved.team.researchers} researchers on {resolved.task.name}, "
-        f"{resolved.budget.hours:g} research hours each in {resolved.rounds} rounds."
+        f"Valid: {counted(scenario.team.researchers, 'researcher')} on {scenario.task.name}, "
+        f"{scenario.budget.hours:g} research hours each in {counted(scenario.rounds, 'round')}."
     )
 
 
 def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> None:
-    from aarlab.ablation.ablation_file import load_ablation
-    from aarlab.cli.formatting import counted
-
     plan = load_ablation(file, settings)
     fields = plan.ablation.model_dump(mode="json")
     arms = {arm.name: arm.scenario.model_dump(mode="json", exclude={"name", "seed"}) for arm in plan.arms}
@@ -54,14 +53,10 @@ def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> 
     _print_yaml(fields)
     stdout_console().print(
         f"Valid: {counted(len(plan.arms), 'arm')}, {counted(len(plan.runs), 'run')}. "
-        f"What differs between them: aarlab ablate {file} --dry-run",
+        f"Show the settings of each arm: aarlab ablate {file} --dry-run",
         soft_wrap=True,
     )
 
 
 def _print_yaml(fields: Mapping[str, Any]) -> None:
-    from rich.syntax import Syntax
-
-    from aarlab.config.document import yaml_text
-
     stdout_console().print(Syntax(yaml_text(fields), "yaml", theme="ansi_dark", background_color="default"))

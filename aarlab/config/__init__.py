@@ -1,6 +1,6 @@
-"""From YAML and `--set` to a Scenario, or to an account of everything that is wrong with them.
+"""Configuration: YAML files and `--set` overrides become a Scenario or a list of faults.
 
-`aarlab.config.scenario_files` does it. Here is what every command can meet: a mistake, and how it is told.
+`aarlab.config.scenario_files` loads scenarios. This module exports the errors that every command can raise.
 """
 
 from aarlab.config.errors import ConfigError, Fault

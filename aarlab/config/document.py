@@ -1,4 +1,4 @@
-"""A YAML file as plain values, with the place of every key in it."""
+"""Reading YAML files as plain values, with the line of every key."""
 
 from dataclasses import dataclass
 from io import StringIO
@@ -16,31 +16,31 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ValueSource:
-    """Where a value comes from."""
+    """The origin of a value."""
 
     where: str
+    """`file:line`, or the override as it was given."""
     overridden: bool = False
+    """Whether it comes from an override."""
     folder: Path | None = None
-    """Folder from which relative paths start; None: the value comes from a run file, and no file that it names is
-    loaded.
-    """
+    """Folder of relative paths in the value; None if it comes from a run file, whose paths are never loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says."""
+    """The contents of a file."""
 
     name: str
     data: dict[str, Any]
     sources: dict[Key, ValueSource]
-    """Of every key, in the order of the file."""
+    """The origin of every key, in the order of the file."""
 
 
 def read_document(path: Path) -> Document:
     """Read a YAML 1.2 file that holds one mapping.
 
     Raises:
-        ConfigError: It cannot be read, is not YAML, is empty, is not a mapping, or has a key twice.
+        ConfigError: The file cannot be read, is not YAML, is empty, is not a mapping, or has a duplicate key.
     """
     name = str(path)
     text = _read(path)
@@ -50,8 +50,8 @@ def read_document(path: Path) -> Document:
     except YAMLError as error:
         raise ConfigError([_syntax_fault(name, error)]) from None
     except ValueError as error:
-        # A date that no calendar has, for instance.
-        raise ConfigError([Fault(name, None, f"a value that YAML cannot read: {error}", None)]) from None
+        # For example a date such as 2026-02-30.
+        raise ConfigError([Fault(name, None, f"invalid YAML value: {error}", None)]) from None
     if node is None:
         raise ConfigError([Fault(name, None, "an empty file", "at least one key, such as `task: chat`")])
     if not isinstance(node, MappingNode):
@@ -66,12 +66,12 @@ def read_document(path: Path) -> Document:
 
 
 def document_from(name: str, data: dict[str, Any], folder: Path | None = None) -> Document:
-    """Return plain values as a document; `name` is the place of all of them.
+    """Return plain values as a document.
 
     Args:
-        name: Name of the document in errors.
+        name: The origin of every key, for faults.
         data: The values.
-        folder: Folder from which relative paths start; None: the values come from a run file (see `ValueSource`).
+        folder: Folder of relative paths in the values; None if they come from a run file.
     """
     return Document(name, data, _sources(ValueSource(name, folder=folder), data, ()))
 
@@ -86,7 +86,7 @@ def _sources(source: ValueSource, data: Any, path: Key) -> dict[Key, ValueSource
 
 
 def parse_value(text: str) -> Any:
-    """Return a YAML scalar or flow collection as plain values. Raises ValueError, saying what is wrong with it."""
+    """Return a YAML scalar or flow collection as plain values. Raises ValueError with the problem."""
     try:
         return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
@@ -95,7 +95,7 @@ def parse_value(text: str) -> Any:
 
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
-    # They are looked for in `_collect_sources`, which finds them all and knows their lines.
+    # `_collect_sources` reports all duplicate keys with their lines.
     yaml.allow_duplicate_keys = True
     return yaml
 
@@ -104,46 +104,46 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError([Fault(str(path), None, "bytes that are not UTF-8", "a YAML file")]) from None
+        raise ConfigError([Fault(str(path), None, "the file is not UTF-8", "a YAML file")]) from None
     except OSError as error:
-        found = f"a file that cannot be read ({(error.strerror or str(error)).lower()})"
-        raise ConfigError([Fault(str(path), None, found, "a readable YAML file")]) from None
+        problem = f"the file cannot be read ({(error.strerror or str(error)).lower()})"
+        raise ConfigError([Fault(str(path), None, problem, "a readable YAML file")]) from None
 
 
 def _syntax_fault(name: str, error: YAMLError) -> Fault:
     if not isinstance(error, MarkedYAMLError):
-        return Fault(name, None, f"text that is not YAML: {str(error).splitlines()[0]}", None)
+        return Fault(name, None, f"not YAML: {str(error).splitlines()[0]}", None)
     mark = error.problem_mark or error.context_mark
     where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
-    story = " ".join(part for part in (error.context, error.problem) if part)
-    return Fault(where, None, f"text that is not YAML: {story}", None)
+    details = " ".join(part for part in (error.context, error.problem) if part)
+    return Fault(where, None, f"not YAML: {details}", None)
 
 
 def _collect_sources(
     node: Node, path: Key, file: Path, sources: dict[Key, ValueSource], faults: list[Fault], visited: set[int]
 ) -> None:
-    # An aliased node is walked once, so that neither a circle nor a bomb of aliases costs anything.
+    # An aliased node is visited once, which bounds the cost of cyclic and of nested aliases.
     if not isinstance(node, MappingNode) or id(node) in visited:
         return
     visited.add(id(node))
     first_line: dict[str, int] = {}
     for key_node, value_node in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 1
-        here = (*path, key)
+        key_path = (*path, key)
         if key in first_line:
-            found = f"the key again; it stands in line {first_line[key]} already"
-            faults.append(Fault(f"{file}:{line}", ".".join(here), found, "each key once"))
+            problem = f"duplicate key, first in line {first_line[key]}"
+            faults.append(Fault(f"{file}:{line}", ".".join(key_path), problem, "each key once"))
             continue
         first_line[key] = line
-        sources[here] = ValueSource(f"{file}:{line}", folder=file.parent)
-        _collect_sources(value_node, here, file, sources, faults, visited)
+        sources[key_path] = ValueSource(f"{file}:{line}", folder=file.parent)
+        _collect_sources(value_node, key_path, file, sources, faults, visited)
 
 
 def yaml_text(data: Any) -> str:
     """Return plain values as YAML."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    # People read fields in the order of their definitions. All that mypy knows of the attribute is its default, None.
+    # Keep the order of definition. `vars`, as the stubs type the attribute as None.
     vars(yaml)["sort_base_mapping_type_on_output"] = False
     stream = StringIO()
     yaml.dump(data, stream)

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, joined to the places in the file and to what would be right."""
+"""Translate the errors of pydantic to faults with file, line and expected value."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -36,21 +36,21 @@ _NAME_FIELDS: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
     ("task", "name"): (_is_task, task_names),
     **{("team", role): (_is_model, model_names) for role in ("model", "reviewer", "librarian", "overseer")},
 }
-"""Fields that hold a name: whether something has it, and the names there are."""
+"""Fields that hold a name: whether a name exists, and all existing names."""
 
 
 def explain(error: ValidationError, document: Document, model: type[BaseModel] = Scenario) -> list[Fault]:
-    """Return one fault for each thing that is wrong, in the order of the file, overrides last.
+    """Return one fault for each error, in the order of the file, overrides last.
 
     Args:
-        error: What pydantic found.
-        document: What it found it in.
-        model: What the document was to be.
+        error: The errors of pydantic.
+        document: The validated document.
+        model: The model against which it was validated.
     """
     faults = _unknown_name_faults(document) if model is Scenario else {}
     for details in error.errors():
         key = _field_of_error(details, document)
-        # A value that fits no arm of a union fails once for each arm.
+        # pydantic reports a value that fits no member of a union once for each member.
         faults.setdefault(key, _fault(key, details, document, model))
     order = {key: rank for rank, key in enumerate(document.sources)}
     return [
@@ -59,18 +59,18 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel] =
 
 
 def _unknown_name_faults(document: Document) -> dict[Key, Fault]:
-    """Return what is called by a name that does not exist, also where pydantic stopped at something else before."""
+    """Return faults for names that do not exist; pydantic skips these checks if an earlier one fails."""
     faults: dict[Key, Fault] = {}
     for key, (exists, names) in _NAME_FIELDS.items():
         section = document.data.get(key[0])
         if isinstance(section, dict) and section.get("path") is not None:
             continue  # a task file defines its name
-        bare = isinstance(section, str) and SHORTHAND_FIELDS.get(key[0]) == key[1]
-        given = section if bare else _value(key, document)
+        is_shorthand = isinstance(section, str) and SHORTHAND_FIELDS.get(key[0]) == key[1]
+        given = section if is_shorthand else _value(key, document)
         if isinstance(given, str) and not exists(given):
-            blamed = key[:1] if bare else key
-            where, field = _where(blamed, document), ".".join(blamed)
-            faults[blamed] = Fault(
+            fault_key = key[:1] if is_shorthand else key
+            where, field = _where(fault_key, document), ".".join(fault_key)
+            faults[fault_key] = Fault(
                 where,
                 field,
                 f"invalid value {value_text(given)}",
@@ -81,22 +81,22 @@ def _unknown_name_faults(document: Document) -> dict[Key, Fault]:
 
 
 def _field_of_error(details: "ErrorDetails", document: Document) -> Key:
-    """Return the field that the error is about."""
+    """Return the path of the invalid field."""
     key = tuple(str(part) for part in details["loc"])
     if details["type"] == "value_error" and key == ("task",):
         return _invalid_task_field(document, details.get("ctx", {}).get("error"))
-    # Below what was written stand only parts of our own: the arms of a union, the key that a bare name stands for.
+    # Longer paths of pydantic contain union members and the key of a shorthand, which are not in the document.
     nearest = _longest_written_key(key, document)
     return nearest if nearest and not isinstance(_value(nearest, document), dict) else key
 
 
 def _invalid_task_field(document: Document, error: object) -> Key:
-    """Return the part of the task section that the error is about, or the section."""
+    """Return the key of the unknown task or parameter in the task section, else the section."""
     if isinstance(error, InvalidTaskParameter) and error.parameter is not None:
         key: Key = ("task", "parameters", error.parameter)
         return key if key in document.sources else ("task",)
-    bare = isinstance(document.data.get("task"), str)
-    return ("task", "name") if isinstance(error, UnknownTask) and not bare else ("task",)
+    is_shorthand = isinstance(document.data.get("task"), str)
+    return ("task", "name") if isinstance(error, UnknownTask) and not is_shorthand else ("task",)
 
 
 def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[BaseModel]) -> Fault:
@@ -120,19 +120,19 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
 def _expected(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
     expected = type_text(info.annotation, info.metadata)
     if len(key) == 1 and key[0] in SHORTHAND_FIELDS:
-        bare = _shorthand_field(key, info, model)
-        expected = f"{type_text(bare.annotation, bare.metadata)}, or {expected}"
+        shorthand = _shorthand_field(key, info, model)
+        expected = f"{type_text(shorthand.annotation, shorthand.metadata)}, or {expected}"
     return f"{expected} ({info.description})" if info.description else expected
 
 
 def _shorthand_field(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:
-    """Return the field that a bare word in the place of a section stands for."""
+    """Return the field that a shorthand for a section sets; else the field itself."""
     inner = _field((*key, SHORTHAND_FIELDS[key[0]]), model) if len(key) == 1 and key[0] in SHORTHAND_FIELDS else None
     return inner or info
 
 
 def _field(key: Key, model: type[BaseModel]) -> FieldInfo | None:
-    """Return the definition of a field; None if there is no such field."""
+    """Return the definition of a field; None if it does not exist."""
     info = FieldInfo(annotation=model)
     for part in key:
         annotation = info.annotation
@@ -148,7 +148,7 @@ def _field(key: Key, model: type[BaseModel]) -> FieldInfo | None:
 
 
 def _siblings(key: Key, model: type[BaseModel]) -> list[str]:
-    """Return the keys that may stand where `key` stands."""
+    """Return the valid keys of the section of `key`."""
     parent = _field(key[:-1], model)
     annotation = parent.annotation if parent else None
     return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
@@ -162,12 +162,12 @@ def _value(key: Key, document: Document) -> Any:
 
 
 def _longest_written_key(key: Key, document: Document) -> Key:
-    """Return the longest part of `key`, from its start, that somebody wrote."""
+    """Return the longest prefix of `key` that the document contains."""
     return next((key[:length] for length in range(len(key), 0, -1) if key[:length] in document.sources), ())
 
 
 def _where(key: Key, document: Document) -> str:
-    """Return where to look: a line or an override; for a section at odds with itself, the overrides in it."""
+    """Return the line or override of a field; for a section, the overrides of its fields if there are any."""
     inside = [
         source.where
         for written, source in document.sources.items()

@@ -1,4 +1,4 @@
-"""How a run is configured that is another's up to a round."""
+"""The scenario of a fork."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,37 +11,37 @@ from aarlab.memory.run_reader import RunReader
 
 
 def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: int | None = None) -> Scenario:
-    """Return the configuration of a fork.
+    """Return the scenario of a fork.
 
     Args:
-        parent: The run file that it is taken from.
-        at: The first round that is its own.
-        settings: Overrides as for `--set`, on top of how the parent was configured in the end.
-        seed: What is random from there on is derived from it; who simulated researchers are still follows from the
-            parent's. None: the parent's.
+        parent: The run file to fork.
+        at: First round of the fork's own.
+        settings: Overrides as for `--set`, applied to the scenario of the parent's last segment.
+        seed: Seed from that round on; None keeps the parent's. The temperament of simulated researchers is drawn from
+            the parent's seed in either case.
 
     Raises:
-        ConfigError: The run cannot be forked there, or like this.
+        ConfigError: The run has not begun that round, or the settings change what a fork must keep.
     """
     if any(setting.partition("=")[0].strip() == "seed" for setting in settings):
-        raise ConfigError([Fault("--set seed", None, "a seed of its own", "--seeds N: how often to go on from there")])
+        raise ConfigError([Fault("--set seed", None, "a fork takes no seed", "--seeds N, the number of forks")])
     try:
         with RunReader.open(parent) as file:
             parent_scenario, configured = segments_before(file, at)[-1].scenario, file.info().scenario
     except NoSuchRound as error:
-        raise ConfigError([Fault(f"--round {at}", None, "a round that the run has not begun", str(error))]) from None
+        raise ConfigError([Fault(f"--round {at}", None, f"round {at} has not begun: {error}", None)]) from None
     forked = scenario_from_dict(str(parent), configured, settings)
     try:
         check_fork(parent_scenario, forked)
     except InvalidFork as error:
-        raise ConfigError([Fault(str(parent), None, "another team or task", str(error))]) from None
+        raise ConfigError([Fault(str(parent), None, "a fork keeps the team and the task", str(error))]) from None
     if seed is None or seed == forked.seed:
         return forked
     return with_pinned_temperament(forked, forked.seed).model_copy(update={"seed": seed})
 
 
 def with_pinned_temperament(scenario: Scenario, seed: int) -> Scenario:
-    """Return the scenario with researchers who are, whatever its seed, those of a run under the seed that is given."""
+    """Return the scenario with the temperament of simulated researchers drawn from `seed` instead of its own seed."""
     temperament = scenario.team.temperament
     pinned = temperament if "@" in temperament else f"{temperament}@{seed}"
     return scenario.model_copy(update={"team": scenario.team.model_copy(update={"temperament": pinned})})

@@ -1,4 +1,4 @@
-"""`--set a.b=c`: values given on the command line, on top of a file's. Their order means nothing."""
+"""Overrides: `--set a.b=c` replaces a value of a file. Their order does not matter."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,29 +12,29 @@ from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.type_descriptions import value_text
 
 PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-"""A field's path, such as `budget.hours`."""
+"""Path of a field, such as `budget.hours`."""
 
 SHORTHAND_FIELDS: Mapping[str, str] = {"structure": "preset", "task": "name"}
-"""Sections that may be given as one word, and the key which that word stands for."""
+"""Sections that can be given as one word, and the field which that word sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A value for a field."""
+    """A new value of a field."""
 
     key: Key
     value: Any
     given: str
-    """As it was given."""
+    """The override as it was given, for faults."""
     folder: Path | None = Path()
-    """Folder from which relative paths start."""
+    """Folder of relative paths in the value."""
 
 
 def parse_overrides(settings: Sequence[str]) -> list[Override]:
     """Return the overrides in `settings`, each `path=value` with a YAML value, sorted by path.
 
     Raises:
-        ConfigError: One of them cannot be read, or two of them contradict each other.
+        ConfigError: An override cannot be parsed, or two contradict each other.
     """
     overrides: list[Override] = []
     faults: list[Fault] = []
@@ -42,14 +42,12 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
         path, equals, text = setting.partition("=")
         given, path = f"--set {setting}", path.strip()
         if not equals or not PATH.fullmatch(path):
-            faults.append(
-                Fault(given, None, value_text(setting), "a field's path, = and a value, such as budget.hours=12")
-            )
+            faults.append(Fault(given, None, value_text(setting), "PATH=VALUE, such as budget.hours=12"))
             continue
         try:
             overrides.append(Override(tuple(path.split(".")), parse_value(text), given))
         except ValueError as error:
-            faults.append(Fault(given, path, f"{value_text(text)}, which is not a YAML value: {error}", None))
+            faults.append(Fault(given, path, f"{value_text(text)} is not a YAML value: {error}", None))
     overrides.sort(key=lambda override: override.key)
     faults += conflicts(overrides)
     if faults:
@@ -58,20 +56,20 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
 
 
 def conflicts(overrides: Sequence[Override]) -> list[Fault]:
-    """Return what cannot be meant together among overrides that are sorted by path."""
+    """Return the contradictions among overrides that are sorted by path."""
     return [_conflict(a, b) for a, b in combinations(overrides, 2) if _contradict(a, b)]
 
 
 def apply(overrides: Sequence[Override], document: Document) -> Document:
-    """Return the document with the overrides put in. A value for a section replaces the section.
+    """Return the document with the overrides applied. A value for a section replaces the section.
 
     Raises:
-        ConfigError: An override leads into something that is not a section.
+        ConfigError: The path of an override leads through a value that is not a section.
     """
     data = dict(document.data)
     sources = dict(document.sources)
     faults: list[Fault] = []
-    # Sorted by path, so that a section stands before what goes into it.
+    # Sorted by path, so that a section is set before its fields.
     for override in overrides:
         *sections, last = override.key
         inside: Any = data
@@ -81,10 +79,10 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
                 value = {SHORTHAND_FIELDS[section]: value}
             if not isinstance(value, dict):
                 origin = next(sources[key] for key in _prefixes(override.key[:depth]) if key in sources)
-                found = f"{'.'.join(sections[:depth])} is {value_text(value)} ({origin.where}), which has no fields"
-                faults.append(Fault(override.given, ".".join(override.key), found, None))
+                problem = f"{'.'.join(sections[:depth])} is {value_text(value)} ({origin.where}) and has no fields"
+                faults.append(Fault(override.given, ".".join(override.key), problem, None))
                 break
-            # A copy, for a section may stand in several places, by an alias.
+            # A copy, as a YAML alias can put one section in several places.
             inside[section] = dict(value)
             inside = inside[section]
         else:
@@ -97,21 +95,21 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
 
 
 def _contradict(a: Override, b: Override) -> bool:
-    """Whether both cannot be meant; `a` stands before `b`."""
+    """Whether two overrides contradict each other; the path of `a` sorts before that of `b`."""
     if a.key == b.key:
         return repr(a.value) != repr(b.value)
     if b.key[: len(a.key)] != a.key:
         return False
-    bare = SHORTHAND_FIELDS.get(a.key[0]) if len(a.key) == 1 and isinstance(a.value, str) else None
-    # A preset's name and a dial go together; a name said twice, and differently, does not.
-    return bare is None or (b.key == (a.key[0], bare) and a.value != b.value)
+    field = SHORTHAND_FIELDS.get(a.key[0]) if len(a.key) == 1 and isinstance(a.value, str) else None
+    # `structure=staged` and `structure.review=gate` go together; `structure.preset=reviewed` contradicts the first.
+    return field is None or (b.key == (a.key[0], field) and a.value != b.value)
 
 
 def _prefixes(key: Key) -> Iterator[Key]:
-    """Yield the key and the sections around it, from the innermost."""
+    """Yield the key and its sections, the innermost first."""
     return (key[:length] for length in range(len(key), 0, -1))
 
 
 def _conflict(a: Override, b: Override) -> Fault:
-    allowed = "one value for a field" if a.key == b.key else "a section as a whole, or its fields one by one"
-    return Fault(b.given, ".".join(b.key), f"a contradiction to {a.given}", allowed)
+    expected = "one value for a field" if a.key == b.key else "either the whole section or its fields"
+    return Fault(b.given, ".".join(b.key), f"it contradicts {a.given}", expected)

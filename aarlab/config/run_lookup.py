@@ -1,4 +1,4 @@
-"""Run files by name: where a new one goes, and which one a person means."""
+"""Paths of new run files, and run files by name."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class FoundRun:
 
     path: Path
     created_at: str
+    """Time in ISO 8601, UTC."""
 
 
 def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
@@ -28,13 +29,13 @@ def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
 
 
 def find_run(name: str | None) -> Path:
-    """Return the run file that a person means: a file, the newest in a folder, or an id (or its start) in ./runs.
+    """Return the path of a run file.
 
     Args:
-        name: None means the newest in ./runs.
+        name: A file, a folder (its newest run), or an id, or its start, in ./runs; None means the newest in ./runs.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such run, or the id is ambiguous.
     """
     path = DEFAULT_FOLDER if name is None else Path(name)
     if path.is_file():
@@ -42,19 +43,17 @@ def find_run(name: str | None) -> Path:
     if path.is_dir():
         runs = runs_in(path)
         if not runs:
-            raise ConfigError([Fault(str(path), None, "a folder without runs", "a run file, or a folder with some")])
+            raise ConfigError([Fault(str(path), None, "the folder has no runs", "a run file or a folder with runs")])
         return runs[-1].path
     known = [run.path for run in runs_in(DEFAULT_FOLDER)]
     matching = [run for run in known if name is not None and run.stem.startswith(name)]
     if len(matching) == 1:
         return matching[0]
     if name is None:
-        raise ConfigError([Fault("./runs", None, "no such folder", "a run, which `aarlab run` puts there")])
-    found = f"the start of {len(matching)} runs" if matching else "no such run"
-    hint = None if matching else did_you_mean(name, (run.stem for run in known))
-    raise ConfigError(
-        [Fault(name, None, found, "a run file, a folder with run files, or the id of a run in ./runs", hint)]
-    )
+        raise ConfigError([Fault("./runs", None, "no such folder", "a folder with runs", "aarlab run")])
+    problem = f"{len(matching)} runs start with this id" if matching else "no such run"
+    fix = None if matching else did_you_mean(name, (run.stem for run in known))
+    raise ConfigError([Fault(name, None, problem, "a run file, a folder with runs, or the id of a run in ./runs", fix)])
 
 
 def runs_in(folder: Path) -> list[FoundRun]:
@@ -64,7 +63,7 @@ def runs_in(folder: Path) -> list[FoundRun]:
 
 
 def _created_at(path: Path) -> str | None:
-    """Return when the run began; None for a file that is not a run file."""
+    """Return when the run started; None for a file that is not a run file."""
     try:
         return run_started_at(path)
     except (SchemaError, OSError):

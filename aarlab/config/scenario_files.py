@@ -1,4 +1,4 @@
-"""Loading a scenario."""
+"""Loading scenarios from YAML files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,36 +6,47 @@ from typing import Any
 
 from pydantic import ValidationError
 
+import aarlab.scenarios
 from aarlab.config.document import Document, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
 from aarlab.config.overrides import apply, parse_overrides
-from aarlab.config.shipped_scenarios import shipped_scenarios
 from aarlab.config.task_loading import with_task_files
-from aarlab.config.type_descriptions import comma_separated
 from aarlab.graph.scenario import Scenario
 
 DEFAULT_SCENARIO = "quickstart"
 
 
+def shipped_scenarios() -> dict[str, Path]:
+    """Return the paths of the scenarios that come with aarlab, by name."""
+    folders = [Path(folder) for folder in aarlab.scenarios.__path__]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
 def load_scenario(source: str | Path | None = None, overrides: Sequence[str] = ()) -> Scenario:
-    """Return the scenario in `source` with `overrides` (each `path=value`) on top; their order does not matter.
+    """Return the scenario in `source` with `overrides` applied.
 
     Args:
         source: A YAML file, or the name of a shipped scenario; None means quickstart.
-        overrides: Fields by path with YAML values: `budget.hours=12`, `structure=staged`, `task.parameters={k: 1}`.
+        overrides: `path=value` with YAML values, in any order: `budget.hours=12`, `structure=staged`,
+            `task.parameters={k: 1}`.
 
     Raises:
-        ConfigError: With everything that is wrong, each with its place and with what would be right.
+        ConfigError: The scenario is invalid; one fault for each error.
     """
     return _checked(apply(parse_overrides(overrides), read_document(find_scenario(source))))
 
 
 def scenario_from_dict(name: str, data: dict[str, Any], overrides: Sequence[str] = ()) -> Scenario:
-    """Return the scenario that a run file holds as plain values, with `overrides` on top.
+    """Return the scenario given as plain values, as run files hold it, with `overrides` applied.
+
+    Args:
+        name: Stands for the file name in faults.
+        data: The fields of the scenario.
+        overrides: As for `load_scenario`.
 
     Raises:
-        ConfigError: As `load_scenario` does; `name` stands for the place of what is not overridden.
+        ConfigError: The scenario is invalid; one fault for each error.
     """
     return _checked(apply(parse_overrides(overrides), document_from(name, data)))
 
@@ -43,26 +54,26 @@ def scenario_from_dict(name: str, data: dict[str, Any], overrides: Sequence[str]
 def _checked(document: Document) -> Scenario:
     document = with_task_files(document)
     try:
-        # Strict: `researchers: "9"` or `true` is a slip of the pen, and better asked about than guessed at.
+        # Strict: `researchers: "9"` or `true` is probably a mistake, so it is not converted.
         return Scenario.model_validate(document.data, strict=True)
     except ValidationError as error:
         raise ConfigError(explain(error, document)) from None
 
 
 def find_scenario(source: str | Path | None) -> Path:
-    """Return the file that `source` means: a shipped scenario's name goes first, then the path.
+    """Return the path of a scenario: that of a shipped scenario with this name, else `source` as a path.
 
     Raises:
-        ConfigError: There is no such thing.
+        ConfigError: There is neither.
     """
     shipped = shipped_scenarios()
     name = DEFAULT_SCENARIO if source is None else str(source)
     if name in shipped:
         return shipped[name]
     path = Path(name)
-    allowed = f"a YAML file, or the name of a shipped scenario: {comma_separated(shipped)}"
+    expected = f"a YAML file, or the name of a shipped scenario: {', '.join(shipped)}"
     if path.is_dir():
-        raise ConfigError([Fault(name, None, "a directory", allowed)])
+        raise ConfigError([Fault(name, None, "a directory", expected)])
     if not path.exists():
-        raise ConfigError([Fault(name, None, "no such file", allowed, did_you_mean(path.stem, shipped))])
+        raise ConfigError([Fault(name, None, "no such file", expected, did_you_mean(path.stem, shipped))])
     return path

@@ -53,7 +53,12 @@ def _completed(task: Mapping[str, Any], key: Key, document: Document, faults: li
         return dict(task)
     if name.overridden == path.overridden and task.get("name", fields["name"]) != fields["name"]:
         faults.append(
-            Fault(path.where, field, f"the file defines the task {fields['name']!r}", f"name: {fields['name']}, or no name")
+            Fault(
+                path.where,
+                field,
+                f"the file defines the task {fields['name']!r}",
+                f"name: {fields['name']}, or no name",
+            )
         )
     return {**task, **fields}
 

@@ -1,4 +1,4 @@
-"""Values and types in a person's words."""
+"""Values and types as text for faults."""
 
 import types
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ from pydantic.fields import FieldInfo
 
 _MAX_VALUE_CHARS = 60
 _PLAIN: Mapping[Any, str] = {
-    int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "nothing",
+    int: "a whole number", float: "a number", str: "a string", bool: "true or false", type(None): "nothing",
     Any: "a value",
 }  # fmt: skip
 
 
 def value_text(value: Any) -> str:
-    """Return a YAML value in few words."""
+    """Return a short description of a YAML value."""
     match value:
         case None:
             return "nothing"
@@ -33,18 +33,18 @@ def value_text(value: Any) -> str:
 
 
 def comma_separated(words: Iterable[str]) -> str:
-    """Return words as a list in a sentence."""
+    """Return the words joined by commas."""
     return ", ".join(words)
 
 
 def type_text(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """Return what a field of this type may hold."""
+    """Return a description of the valid values of a type."""
     origin = get_origin(annotation)
     if origin is Literal:
         return f"one of {comma_separated(map(str, get_args(annotation)))}"
     if origin in (Union, types.UnionType):
         kinds = {int: "a number", float: "a number"}
-        return " or ".join(dict.fromkeys(kinds.get(arm) or type_text(arm) for arm in get_args(annotation)))
+        return " or ".join(dict.fromkeys(kinds.get(member) or type_text(member) for member in get_args(annotation)))
     if origin is dict:
         return f"a section in which each key has {type_text(get_args(annotation)[1])}"
     if origin is Annotated:

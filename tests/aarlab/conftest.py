@@ -1,4 +1,4 @@
-"""Tiny runs, and the command line as a person has it."""
+"""Small runs, and the command line in this process or in another one."""
 
 import json
 import signal
@@ -28,30 +28,30 @@ def _run(folder: Path, *arguments: str) -> Done:
 
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
-    """Arguments that make a run small."""
+    """Return arguments that make a run small."""
     return [part for setting in TINY for part in ("--set", setting)]
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., Done]:
-    """The command line in a process of its own, in an empty folder, its output piped."""
+    """Return the command line in another process, in an empty folder, with piped output."""
     return lambda *arguments: _run(tmp_path, *arguments)
 
 
 @pytest.fixture
 def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
-    """The command line in this process, in an empty folder."""
+    """Return the command line in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     before = signal.getsignal(signal.SIGTERM)
     yield lambda *arguments: CliRunner().invoke(main, arguments)
-    # A command that works for long takes a polite kill for Ctrl-C.
+    # Long commands install a handler.
     signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(made_once: Callable[..., Path], tiny: list[str]) -> Done:
-    """What `aarlab run --json` of a small scenario left behind."""
+    """Return the finished process of `aarlab run --json` of a small scenario."""
 
     def make(folder: Path) -> None:
         done = _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny)
@@ -62,7 +62,7 @@ def tiny_run(made_once: Callable[..., Path], tiny: list[str]) -> Done:
 
 @pytest.fixture(scope="session")
 def summary(tiny_run: Done) -> dict[str, Any]:
-    """Its summary."""
+    """Return the summary of the small run."""
     assert tiny_run.returncode == 0, tiny_run.stderr
-    told: dict[str, Any] = json.loads(tiny_run.stdout)
-    return told
+    output: dict[str, Any] = json.loads(tiny_run.stdout)
+    return output

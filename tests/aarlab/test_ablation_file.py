@@ -199,8 +199,8 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             "name: x\narms: {a: {budget: {hours: 3}, budget.hours: 4}}\ncontrols: false\n",
             """
             my.yaml:2: budget.hours (arm a)
-              problem   a contradiction to my.yaml:2
-              expected  a section as a whole, or its fields one by one
+              problem   it contradicts my.yaml:2
+              expected  either the whole section or its fields
             """,
         ),
         (
@@ -293,7 +293,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             """
             my.yaml: name
               problem   invalid value nothing
-              expected  a word that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Name of the ablation and of its default folder.)
+              expected  a string that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Name of the ablation and of its default folder.)
 
             my.yaml:1: arms.a
               problem   invalid value 3

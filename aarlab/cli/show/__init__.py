@@ -1,1 +1,1 @@
-"""Reading a run: the whole of it, one agent's conversation, or step by step."""
+"""Views of a run: overview, conversation of an agent, and single steps."""

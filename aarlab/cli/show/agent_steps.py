@@ -1,4 +1,4 @@
-"""A run as steps: what one agent is told, thinks, does and hears of it at a time."""
+"""A run divided into steps: a message to an agent, its reply, its tool calls and their results."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(slots=True)
 class AgentStep:
-    """A stretch of one agent's stream."""
+    """Consecutive events of one stream."""
 
     stream: str
     round: int
@@ -29,49 +29,48 @@ class AgentStep:
 
 
 def agent_steps(file: RunReader) -> list[AgentStep]:
-    """Return the steps of a run, in the order in which they began. Together they are all events, each once."""
+    """Return the steps of a run in the order of their first events. Each event is in exactly one step."""
     steps: list[AgentStep] = []
     open_steps: dict[str, _OpenStep] = {}
-    for heading in file.event_headers():
-        open_ = open_steps.get(heading.stream)
-        if open_ is None or not open_.accepts(heading):
-            steps.append(AgentStep(heading.stream, heading.round, heading.ordinal, heading.ordinal))
-            open_ = open_steps[heading.stream] = _OpenStep(steps[-1], None if open_ is None else open_.role)
-        open_.add(heading)
+    for header in file.event_headers():
+        open_step = open_steps.get(header.stream)
+        if open_step is None or not open_step.accepts(header):
+            steps.append(AgentStep(header.stream, header.round, header.ordinal, header.ordinal))
+            role = None if open_step is None else open_step.role
+            open_step = open_steps[header.stream] = _OpenStep(steps[-1], role)
+        open_step.add(header)
     return steps
 
 
 @dataclass(slots=True)
 class _OpenStep:
-    """A step that may not be over."""
+    """A step to which events can be added."""
 
     step: AgentStep
     role: str | None
-    """The part that the agent plays; whoever is asked on its behalf, such as its reviewer, plays another."""
+    """Role of the agent. Calls to its reviewer have another role in the same stream."""
     kind: str = ""
-    """Of its last event."""
+    """Kind of the last event."""
     has_reply: bool = False
-    """Whether its thought has been had, so that another would be another step."""
+    """Whether it contains the setup or a reply of the agent; the next reply starts a new step."""
 
-    def accepts(self, heading: EventHeader) -> bool:
-        """Whether the event that comes next in the stream belongs to the step."""
+    def accepts(self, header: EventHeader) -> bool:
+        """Return whether the next event of the stream belongs to the step."""
         if self.step.stream == TEAM:
-            # What happens to the team comes in rows, such as the findings that are published.
-            return heading.kind == self.kind != RoundStarted.kind
-        if heading.role is not None and self.role is not None and heading.role != self.role:
+            # Equal team events come in a row, such as published findings.
+            return header.kind == self.kind != RoundStarted.kind
+        if header.role is not None and self.role is not None and header.role != self.role:
             return True
-        if heading.kind == AgentSetup.kind:
+        if header.kind == AgentSetup.kind:
             return False
-        if heading.kind == Prompted.kind and self.kind == ToolExecution.kind:
-            return True  # what came of its tools
-        opens = heading.kind in (Prompted.kind, ModelCall.kind, FailedModelCall.kind, WorkAssigned.kind)
+        if header.kind == Prompted.kind and self.kind == ToolExecution.kind:
+            return True  # results of its tool calls
+        opens = header.kind in (Prompted.kind, ModelCall.kind, FailedModelCall.kind, WorkAssigned.kind)
         return not (opens and self.has_reply)
 
-    def add(self, heading: EventHeader) -> None:
-        """Make the event part of the step."""
+    def add(self, header: EventHeader) -> None:
+        """Add the event to the step."""
         if self.role is None:
-            self.role = heading.role
-        self.step.last, self.kind = heading.ordinal, heading.kind
-        self.has_reply |= heading.kind == AgentSetup.kind or (
-            heading.kind == ModelCall.kind and heading.role == self.role
-        )
+            self.role = header.role
+        self.step.last, self.kind = header.ordinal, header.kind
+        self.has_reply |= header.kind == AgentSetup.kind or (header.kind == ModelCall.kind and header.role == self.role)

@@ -1,4 +1,4 @@
-"""How a person wants to read, and whom."""
+"""Options of the views, the structure of a run on one line, and agents by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,37 +16,37 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
-    """How a person wants to read."""
+    """Options of the views of a run."""
 
     full: bool = False
-    """Whether nothing is shortened."""
+    """Whether to shorten nothing."""
     width: int = 100
-    """Columns of the page."""
+    """Width of the page in columns."""
 
     def cut(self, text: str, lines: int) -> tuple[str, int]:
-        """Return the first `lines` lines of a text, and how many more there are."""
+        """Return the first `lines` lines of a text, and the number of omitted lines."""
         rows = text.rstrip().split("\n")
-        # One line more is no longer than the notice that it was left out.
+        # The notice of an omission would be as long as one omitted line.
         if self.full or len(rows) <= lines + 1:
             return "\n".join(rows), 0
         return "\n".join(rows[:lines]), len(rows) - lines
 
 
 def structure_summary(file: RunReader) -> Text:
-    """Return where the dials of a run stood, then options that were set; nothing for a run that names no structure."""
+    """Return the dials of a run, and other structure options that differ from their defaults, on one line."""
     structure = file.info().scenario.get("structure", {})
     dials = [dial.name for dial in DIALS if dial.name in structure]
-    usual = {name: field.get_default(call_default_factory=True) for name, field in Structure.model_fields.items()}
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in Structure.model_fields.items()}
     options = [
-        name for name, value in structure.items() if name not in (*dials, "preset") and value != usual.get(name, ...)
+        name for name, value in structure.items() if name not in (*dials, "preset") and value != defaults.get(name, ...)
     ]
-    told = [f"{name.replace('_', ' ')} {_setting(structure[name])}" for name in (*dials, *options)]
-    if not told:
+    values = [f"{name.replace('_', ' ')} {_setting(structure[name])}" for name in (*dials, *options)]
+    if not values:
         return Text()
     preset = printable(str(structure.get("preset", "")))
-    turned = {name: structure[name] for name in dials}.items() - PRESETS.get(preset, {}).items()
-    name = f"{preset} with dials turned" if turned else preset
-    return Text.assemble(("structure ", "dim"), (name, "bold"), (f": {', '.join(told)}", "dim"))
+    changed = {name: structure[name] for name in dials}.items() - PRESETS.get(preset, {}).items()
+    name = f"{preset} with changed dials" if changed else preset
+    return Text.assemble(("structure ", "dim"), (name, "bold"), (f": {', '.join(values)}", "dim"))
 
 
 def _setting(value: Any) -> str:
@@ -56,12 +56,16 @@ def _setting(value: Any) -> str:
 
 
 def agents_of(file: RunReader) -> list[str]:
-    """Return the agents to whom something happened, in the order in which it first did, and the team as a whole."""
+    """Return the streams of a run in the order of their first events: its agents, then `team`."""
     return sorted(file.streams(), key=lambda stream: stream == TEAM)
 
 
 def find_agent(file: RunReader, name: str) -> str:
-    """Return the agent that a person means: by name, or a researcher by number; `team` is what happened to all.
+    """Return the name of an agent.
+
+    Args:
+        file: The run.
+        name: Name of an agent, number of a researcher, or `team` for the events of the whole team.
 
     Raises:
         ConfigError: The run has no such agent.
@@ -70,5 +74,5 @@ def find_agent(file: RunReader, name: str) -> str:
     for agent in agents:
         if name == agent or (name.isdigit() and agent.lstrip(ascii_letters + "-") == name):
             return agent
-    allowed = ", ".join(agents) if agents else "none: nothing has happened in this run yet"
-    raise ConfigError([Fault(f"--agent {name}", None, "no such agent", allowed, did_you_mean(name, agents))])
+    expected = ", ".join(agents) if agents else "none, as this run has no events yet"
+    raise ConfigError([Fault(f"--agent {name}", None, "no such agent", expected, did_you_mean(name, agents))])

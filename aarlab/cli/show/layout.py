@@ -1,4 +1,4 @@
-"""How parts of a page stand on it."""
+"""Indentation of parts of a page."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from rich.segment import Segment
 
 @dataclass(frozen=True, slots=True)
 class Indented:
-    """A part that begins further to the right. Unlike rich's Padding it is neither measured first nor filled up."""
+    """A part indented by some columns. Faster than rich's Padding, which measures its content and fills lines up."""
 
     part: RenderableType
     columns: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield its lines, each behind a gap."""
+        """Yield the indented lines."""
         inner = options.update(width=max(1, options.max_width - self.columns), height=None)
         for line in console.render_lines(self.part, inner, pad=False):
             if line:

@@ -1,42 +1,61 @@
-"""`aarlab show`: a run as a person wants to read it."""
+"""`aarlab show`: an overview of a run, or the conversation of one agent."""
+
+from dataclasses import asdict
+from typing import Any
 
 import rich_click as click
 
-from aarlab.cli.options import exit_on_bad_input, json_option, print_chunked, print_json, stdout_console
-from aarlab.cli.run_common import open_for_reading
+from aarlab.cli.options import json_option
+from aarlab.cli.output import exit_on_bad_input, print_chunked, print_json, stdout_console
+from aarlab.cli.recorded_run import open_for_reading
+from aarlab.cli.show.conversation import conversation
+from aarlab.cli.show.display_options import DisplayOptions, find_agent
+from aarlab.cli.show.overview import overview
+from aarlab.config import ConfigError, Fault
+from aarlab.memory.events import LogEntry, ModelCall, Prompted
+from aarlab.memory.run_reader import RunReader
 
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--agent", metavar="A", help="Print this agent's conversation: its name, or a researcher's number.")
-@click.option("--round", "round_", type=click.IntRange(min=0), metavar="N", help="Only this round; 0 is the briefing.")
+@click.option("--agent", metavar="A", help="Print the conversation of this agent: a name, or a researcher's number.")
+@click.option("--round", "round_", type=click.IntRange(min=0), metavar="N", help="Only this round; 0 is the setup.")
 @click.option("--full", is_flag=True, help="Shorten nothing.")
 @click.option("--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Width of the page.")
 @json_option
 def show(run: str | None, agent: str | None, round_: int | None, full: bool, width: int | None, as_json: bool) -> None:
-    """Show what happened in a run: the whole of it, or one agent's conversation.
+    """Show a run, or the conversation of one agent.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs; without it, the newest run in ./runs.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
     """
-    from aarlab.cli.show.display_options import DisplayOptions, find_agent
-    from aarlab.config import ConfigError, Fault
-
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
         if agent is None and round_ is not None:
-            raise ConfigError([Fault("--round", None, "a round without an agent", "--agent A --round N")])
+            raise ConfigError([Fault("--round", None, "--round without --agent", "--agent A --round N")])
         stream = None if agent is None else find_agent(file, agent)
         if as_json:
-            from aarlab.cli.show.run_json import run_as_json
-
             print_json(run_as_json(file, stream, round_))
             return
         console = stdout_console(width)
         options = DisplayOptions(full=full, width=console.width)
-        if stream is None:
-            from aarlab.cli.show.overview import overview
+        parts = overview(file, options) if stream is None else conversation(file, stream, round_, options)
+        print_chunked(console, parts)
 
-            print_chunked(console, overview(file, options))
-        else:
-            from aarlab.cli.show.conversation import conversation
 
-            print_chunked(console, conversation(file, stream, round_, options))
+def run_as_json(file: RunReader, stream: str | None, round: int | None) -> dict[str, Any]:
+    """Return the information of a run; with a stream, its events, of one round only if `round` is given."""
+    run = {**asdict(file.info()), "file": str(file.path.resolve())}
+    if stream is None:
+        return run
+    events = [_event_json(file, entry) for entry in file.entries(stream=stream, round=round)]
+    return {"run_id": run["run_id"], "file": run["file"], "agent": stream, "events": events}
+
+
+def _event_json(file: RunReader, entry: LogEntry) -> dict[str, Any]:
+    """Return an event with its round and hours, and with the message whose hash it holds."""
+    event = {"round": entry.round, "hours": entry.hours, "kind": entry.event.kind, **entry.event.to_json()}
+    match entry.event:
+        case Prompted(message=key) | ModelCall(reply=key):
+            event["content"] = file.message(key).to_json()
+        case _:
+            pass
+    return event

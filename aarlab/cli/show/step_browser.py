@@ -1,4 +1,4 @@
-"""Walking through a run: one step at a time, on, back, along one agent or to where an idea came from."""
+"""Browsing a run step by step: forward, back, along one agent, or to the finding that an idea came from."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -21,37 +21,37 @@ from aarlab.memory.messages import ToolCall, ToolResult
 from aarlab.memory.run_reader import RunReader
 
 HELP = """\
-Enter      the next step; n 10: ten steps on
-b          the step before; b 10: ten steps back
-r 4        to round 4; r 0: to the briefing
-a r3       follow r3 alone; a: follow everybody again
-o 2        open the second tool call of this step, nothing shortened; o: the first
-j          to where the finding was posted that this step borrows or speaks about; j r1.f4: to where r1.f4 was
-u          back to where you jumped from
-q          leave"""
+Enter      next step; n 10: ten steps forward
+b          previous step; b 10: ten steps back
+r 4        go to round 4; r 0: to the setup
+a r3       show steps of r3 only; a: of all agents
+o 2        open the second tool call of this step in full; o: the first
+j          go to the step that posted the finding which this step names; j r1.f4: that posted r1.f4
+u          undo the last jump
+q          quit"""
 
 
 class StepBrowser:
-    """A person's way through a run."""
+    """A position in the steps of a run, moved by commands."""
 
     def __init__(self, file: RunReader, options: DisplayOptions) -> None:
-        """Stand at the first step."""
+        """Start at the first step."""
         self._file, self._options = file, options
         self._steps = agent_steps(file)
         self._researchers = set(file.researchers())
         self._index = 0
         self._agent: str | None = None
-        """Who is followed; None: everybody."""
+        """The agent whose steps are shown; None for all agents."""
         self._jump_origins: list[int] = []
-        """Places jumped from."""
+        """Indices of the steps from which jumps started."""
 
     @property
     def has_steps(self) -> bool:
-        """Whether there is a step to stand at."""
+        """Whether the run has any step."""
         return bool(self._steps)
 
     def handle_command(self, command: str) -> Iterator[RenderableType]:
-        """Do what a person asks, and yield what is to be seen then."""
+        """Execute a command and yield the page to show."""
         match command.split():
             case [] | ["n"]:
                 yield from self._move(1)
@@ -65,7 +65,7 @@ class StepBrowser:
                 yield from self._to_round(int(round_))
             case ["a"]:
                 self._agent = None
-                yield from self.here()
+                yield from self.current_step()
             case ["a", name]:
                 yield from self._follow(name)
             case ["o"]:
@@ -81,14 +81,14 @@ class StepBrowser:
             case ["?"] | ["h"] | ["help"]:
                 yield Text(HELP)
             case _:
-                yield _notice(f"{shortened(command, 40)!r} is nothing that can be done here; ? says what can")
+                yield _notice(f"Unknown command {shortened(command, 40)!r}; ? lists the commands.")
 
-    def here(self) -> Iterator[RenderableType]:
-        """Yield the step that the person stands at, and what can be done from it."""
+    def current_step(self) -> Iterator[RenderableType]:
+        """Yield the current step and the commands that apply to it."""
         step, entries = self._steps[self._index], self._entries
-        where = f"{step.stream}, {f'round {step.round}' if step.round else 'briefing'}"
+        title = f"{step.stream}, {f'round {step.round}' if step.round else 'setup'}"
         yield Text()
-        yield Rule(Text(f"{where} · step {self._index + 1:,} of {len(self._steps):,}", style="bold"), style="dim")
+        yield Rule(Text(f"{title} · step {self._index + 1:,} of {len(self._steps):,}", style="bold"), style="dim")
         view = ConversationView(self._file, step.stream, self._options, is_researcher=self._is_researcher)
         for entry in entries:
             yield from view.render(entry)
@@ -98,38 +98,39 @@ class StepBrowser:
         yield Text(self._choices(), style="dim")
 
     def _choices(self) -> str:
-        uses = [f"o {number} {printable(use.name)}" for number, (use, _) in enumerate(self._tool_calls(), 1)]
-        jump = ["j where it came from"] if self._referenced_findings() else []
-        back = ["u back from the jump"] if self._jump_origins else []
-        follow = f"following {self._agent}, a: everybody" if self._agent else f"a {self._stream} follow"
-        return " · ".join(["Enter on", "b back", *uses, *jump, *back, follow, "r N round", "? help", "q leave"])
+        calls = [f"o {number}: {printable(call.name)}" for number, (call, _) in enumerate(self._tool_calls(), 1)]
+        jump = ["j: origin of the finding"] if self._referenced_findings() else []
+        undo = ["u: undo jump"] if self._jump_origins else []
+        follow = f"a: all agents, not only {self._agent}" if self._agent else f"a {self._stream}: only {self._stream}"
+        return " · ".join(
+            ["Enter: next", "b: back", *calls, *jump, *undo, follow, "r N: round N", "?: help", "q: quit"]
+        )
 
-    # -- moving -----------------------------------------------------------------------------------------------------
+    # -- moving
 
     def _move(self, count: int) -> Iterator[RenderableType]:
-        """Go so many steps of those that are followed, as far as there are any."""
+        """Move by `count` of the shown steps, at most to the first or last one."""
         indices = self._followed
-        # Where the place itself is not followed, the next step on is the first behind it.
-        at = bisect_right(indices, self._index) - 1
-        if count < 0 and (at < 0 or indices[at] != self._index):
-            at += 1
-        goal = min(max(at + count, 0), len(indices) - 1)
-        if indices[goal] == self._index:
-            end = "the end" if count > 0 else "the beginning"
-            yield _notice(f"This is {end} of {'the run' if self._agent is None else f'what {self._agent} did'}.")
+        # If the current step is not among the shown ones, the next step is the first after it.
+        position = bisect_right(indices, self._index) - 1
+        if count < 0 and (position < 0 or indices[position] != self._index):
+            position += 1
+        target = min(max(position + count, 0), len(indices) - 1)
+        if indices[target] == self._index:
+            end = "last" if count > 0 else "first"
+            yield _notice(f"This is the {end} step of {'the run' if self._agent is None else self._agent}.")
             return
-        self._index = indices[goal]
-        yield from self.here()
+        self._index = indices[target]
+        yield from self.current_step()
 
     def _to_round(self, round_: int) -> Iterator[RenderableType]:
         index = next((index for index in self._followed if self._steps[index].round >= round_), None)
         if index is None:
-            yield _notice(
-                f"Nothing happened in round {round_}; the last is round {self._steps[self._followed[-1]].round}."
-            )
+            last = self._steps[self._followed[-1]].round
+            yield _notice(f"There are no steps from round {round_} on; the last round is {last}.")
             return
         self._index = index
-        yield from self.here()
+        yield from self.current_step()
 
     def _follow(self, name: str) -> Iterator[RenderableType]:
         try:
@@ -139,41 +140,39 @@ class StepBrowser:
             return
         indices = self._followed
         self._index = next((index for index in indices if index >= self._index), indices[-1])
-        yield from self.here()
+        yield from self.current_step()
 
     @property
     def _followed(self) -> list[int]:
-        """Places of the steps that are gone through."""
+        """Indices of the shown steps."""
         return [index for index, step in enumerate(self._steps) if self._agent in (None, step.stream)]
 
-    # -- along an idea ----------------------------------------------------------------------------------------------
+    # -- origins of findings
 
     def _jump(self, finding: str | None) -> Iterator[RenderableType]:
-        """Go to where a finding was posted: one that is named, or the first that this step borrows or speaks about."""
-        meant = self._referenced_findings()
-        if finding is None and not meant:
-            yield _notice(
-                "This step borrows nothing, and speaks about no finding. j r1.f4 goes to where r1.f4 was posted."
-            )
+        """Go to the step that posted a finding; by default the first finding that this step names."""
+        names = self._referenced_findings()
+        if finding is None and not names:
+            yield _notice("This step names no finding. j r1.f4 goes to the step that posted r1.f4.")
             return
-        name = meant[0] if finding is None else finding
+        name = names[0] if finding is None else finding
         if name not in self._findings_by_id:
             yield _notice(f"There is no finding {shortened(name, 40)!r} in this run.")
             return
         entry, _ = self._findings_by_id[name]
         self._jump_origins.append(self._index)
         self._index = self._index_of(entry.stream, entry.ordinal)
-        yield from self.here()
+        yield from self.current_step()
 
     def _return(self) -> Iterator[RenderableType]:
         if not self._jump_origins:
-            yield _notice("You have not jumped.")
+            yield _notice("There is no jump to undo.")
             return
         self._index = self._jump_origins.pop()
-        yield from self.here()
+        yield from self.current_step()
 
     def _referenced_findings(self) -> list[str]:
-        """Return the findings that the step borrows or speaks about, in order."""
+        """Return the findings that the step borrows, refines, replicates or criticises, in order."""
         names = []
         for entry in self._entries:
             match entry.event:
@@ -183,12 +182,12 @@ class StepBrowser:
 
     def _origin(self, name: str) -> RenderableType:
         entry, finding = self._findings_by_id[name]
-        told = f"{name} “{shortened(finding.title, 60)}”, which {finding.author} posted in round {entry.round}"
-        return Indented(Text(f"⤷ {told}", style="blue"), 9)
+        title = shortened(finding.title, 60)
+        return Indented(Text(f"⤷ {name} “{title}”, posted by {finding.author} in round {entry.round}", style="blue"), 9)
 
     @cached_property
     def _findings_by_id(self) -> dict[str, tuple[LogEntry, Finding]]:
-        """Every finding by its id, with where it was posted."""
+        """Every finding and its log entry, by id."""
         return {entry.event.id: (entry, entry.event) for entry in self._file.entries(Finding)}
 
     def _index_of(self, stream: str, ordinal: int) -> int:
@@ -198,41 +197,37 @@ class StepBrowser:
             if step.stream == stream and step.first <= ordinal <= step.last
         )
 
-    # -- looking closely --------------------------------------------------------------------------------------------
+    # -- tool calls
 
     def _tool_call_view(self, number: int) -> Iterator[RenderableType]:
-        """Yield one of the step's tool calls, nothing shortened."""
+        """Yield a tool call of the step in full, with its result."""
         calls = self._tool_calls()
         if not 1 <= number <= len(calls):
-            yield _notice(
-                f"This step has {counted(len(calls), 'tool call')}." if calls else "No tool was used in this step."
-            )
+            yield _notice(f"This step has {counted(len(calls), 'tool call') if calls else 'no tool call'}.")
             return
-        use, result = calls[number - 1]
-        whole = replace(self._options, full=True)
+        call, result = calls[number - 1]
+        options = replace(self._options, full=True)
         yield Text()
-        yield Text.assemble(("▸ ", "yellow"), (printable(use.name), "bold yellow"))
-        yield Indented(render_value(dict(use.arguments), whole), 2)
+        yield Text.assemble(("▸ ", "yellow"), (printable(call.name), "bold yellow"))
+        yield Indented(render_value(dict(call.arguments), options), 2)
         yield Text()
         if result is None:
-            yield _notice("There is no answer on tape.")
+            yield _notice("No result was recorded.")
             return
-        yield Text(
-            "answers with an error" if result.is_error else "answers", style="red" if result.is_error else "green"
-        )
-        yield Indented(render_json(result.content, whole), 2)
+        yield Text("returns an error" if result.is_error else "returns", style="red" if result.is_error else "green")
+        yield Indented(render_json(result.content, options), 2)
 
     def _tool_calls(self) -> list[tuple[ToolCall, ToolResult | None]]:
-        """Return the tools used in the step, in order, with what they answered."""
-        uses: list[ToolCall] = []
+        """Return the tool calls of the step in order, with their results."""
+        calls: list[ToolCall] = []
         results: dict[str, ToolResult] = {}
         for entry in self._entries:
             match entry.event:
                 case Prompted(message=key):
                     results |= {result.tool_call_id: result for result in self._file.message(key).tool_results}
                 case ModelCall(reply=key, role=role) if role == "researcher" or not self._is_researcher:
-                    uses += self._file.message(key).tool_calls
-        return [(use, results.get(use.id)) for use in uses]
+                    calls += self._file.message(key).tool_calls
+        return [(call, results.get(call.id)) for call in calls]
 
     @property
     def _stream(self) -> str:
@@ -244,10 +239,10 @@ class StepBrowser:
 
     @property
     def _entries(self) -> list[LogEntry]:
-        """The events of the step."""
+        """The events of the current step."""
         step: AgentStep = self._steps[self._index]
         return list(self._file.stream_range(step.stream, step.first, step.last))
 
 
-def _notice(words: str) -> RenderableType:
-    return Text(words, style="yellow")
+def _notice(text: str) -> RenderableType:
+    return Text(text, style="yellow")

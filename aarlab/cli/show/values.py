@@ -1,11 +1,10 @@
-"""Arguments and results of tools, laid out for reading."""
+"""Rendering of tool arguments and tool results."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.syntax import Syntax
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.text import Text
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.layout import Indented
+from aarlab.cli.tables import data_table
 
 _CODE_LINES = 16
 _TEXT_LINES = 10
@@ -21,11 +21,11 @@ _ROWS = 8
 _GAP = 2
 """Columns between those of a table."""
 _INDENT = 16
-"""Columns of the page that stand to the left of a table."""
+"""Columns to the left of a table."""
 _MAX_INLINE_CHARS = 120
-"""Characters of a value that stands on a line with others."""
+"""Maximum length of a value on a line with others."""
 _MAX_CELL_CHARS = 30
-"""Characters of a value that stands in a table."""
+"""Maximum length of a value in a table."""
 _LEADING_KEYS = (
     "error", "id", "number", "action", "subject", "panel", "finding", "experiment", "operator", "type", "title", "path",
     "fidelity", "pgr", "se", "worlds", "author", "round", "family",
@@ -34,7 +34,7 @@ _EMPTY: tuple[Any, ...] = (None, [], {})
 
 
 def render_json(content: str, options: DisplayOptions) -> RenderableType:
-    """Return a tool result, which is JSON, for reading; text that is not JSON as it is."""
+    """Return a rendered tool result. Text that is not JSON is returned as text."""
     try:
         value = json.loads(content)
     except ValueError:
@@ -43,7 +43,7 @@ def render_json(content: str, options: DisplayOptions) -> RenderableType:
 
 
 def render_value(value: Any, options: DisplayOptions) -> RenderableType:
-    """Return a JSON value for reading: short things on one line, code highlighted, like records as a table."""
+    """Return a rendered JSON value: short values on one line, code highlighted, lists of records as a table."""
     if _fits_in(value, _MAX_INLINE_CHARS):
         return Text(_short(value))
     match value:
@@ -58,7 +58,7 @@ def render_value(value: Any, options: DisplayOptions) -> RenderableType:
 
 
 def one_line(value: Mapping[str, Any]) -> str | None:
-    """Return an object's fields on one line; None if one of them is too long for that."""
+    """Return the fields of an object on one line; None if a field is too long."""
     keys = _ordered_keys(value)
     if not all(_fits_in(value[key], _MAX_INLINE_CHARS) for key in keys):
         return None
@@ -66,7 +66,7 @@ def one_line(value: Mapping[str, Any]) -> str | None:
 
 
 def omission_notice(count: int, noun: str) -> Iterator[RenderableType]:
-    """Yield the notice that something was shortened, if it was."""
+    """Yield a notice that `count` items were omitted; nothing if `count` is 0."""
     if count > 0:
         yield Text(f"… {counted(count, f'more {noun}')} (--full)", style="dim italic")
 
@@ -83,7 +83,7 @@ def _fields(value: Mapping[str, Any], options: DisplayOptions) -> Iterator[Rende
 
 
 def _indented_options(options: DisplayOptions) -> DisplayOptions:
-    """Return the reading for what stands two columns further to the right."""
+    """Return the options for a part that is indented by two columns."""
     return replace(options, width=options.width - 2)
 
 
@@ -99,11 +99,11 @@ def _items(value: Sequence[Any], options: DisplayOptions) -> Iterator[Renderable
 def _table(rows: Sequence[Mapping[str, Any]], options: DisplayOptions) -> RenderableType:
     shown = _first_of(rows, options)
     columns = _ordered_keys({key for row in shown for key in row if row[key] not in _EMPTY})
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+    table = data_table()
     for column in columns:
         numeric = all(isinstance(row.get(column), int | float | None) for row in shown)
-        whole = max(len(_short(row.get(column, ""))) for row in shown)
-        table.add_column(Text(_label(column)), justify="right" if numeric else "left", min_width=whole)
+        widest = max(len(_short(row.get(column, ""))) for row in shown)
+        table.add_column(Text(_label(column)), justify="right" if numeric else "left", min_width=widest)
     for row in shown:
         table.add_row(*(Text(_short(row[column]) if row.get(column) not in _EMPTY else "") for column in columns))
     return Group(table, *omission_notice(len(rows) - len(shown), "row"))
@@ -119,18 +119,18 @@ def _text(text: str, options: DisplayOptions) -> RenderableType:
 
 
 def _first_of(items: Sequence[Any], options: DisplayOptions) -> Sequence[Any]:
-    # One item more is no longer than the notice that it was left out.
+    # The notice of an omission would be as long as one omitted item.
     return items if options.full or len(items) <= _ROWS + 1 else items[:_ROWS]
 
 
 def _ordered_keys(keys: Iterable[str]) -> list[str]:
-    """Return keys with those first that say what it is about; stored JSON has them in the order of the alphabet."""
-    rank = {key: place for place, key in enumerate(_LEADING_KEYS)}
+    """Return keys in reading order. Stored JSON has them in alphabetical order."""
+    rank = {key: position for position, key in enumerate(_LEADING_KEYS)}
     return sorted(keys, key=lambda key: (rank.get(key, len(rank)), key))
 
 
 def _is_table(value: Sequence[Any], options: DisplayOptions) -> bool:
-    """Whether a list holds records whose fields fit beside each other on the page."""
+    """Return whether a list holds records whose fields fit side by side on the page."""
     if len(value) < 2 or not all(isinstance(row, dict) and row for row in value):
         return False
     if not all(_fits_in(cell, _MAX_CELL_CHARS) for row in value for cell in row.values()):

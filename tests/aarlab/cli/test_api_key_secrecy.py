@@ -1,4 +1,4 @@
-"""A key that was planted is nowhere but in the header of a request: not in what is kept, shown, said, or run."""
+"""Test that an API key appears only in request headers: not in files, output, prompts or the sandbox."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def method(world):
 
 
 def spying(request: Request) -> Reply:
-    """Write a method that tells all it sees, run it, and post what it said."""
+    """Write a method that reports its environment, run it, and post the report."""
     turn = sum(message.speaker == "assistant" for message in request.conversation.messages)
     uses = [
         ToolCall(f"t{turn}", "write_file", {"path": "method.py", "text": SPY}),
@@ -40,7 +40,7 @@ def spying(request: Request) -> Reply:
 
 @pytest.mark.long
 @pytest.mark.parametrize("provider", ["anthropic", "openai"])
-def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> None:
+def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> None:
     env_file = tmp_path / "keys"
     env_file.write_text(f"{provider.upper()}_API_KEY={KEY}\n")
     folder, home = tmp_path / "work", tmp_path / "home"
@@ -48,7 +48,7 @@ def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> Non
     home.mkdir()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
-        # All that the SDKs and the client can be made to say, and caches and settings where they can be looked at.
+        # Verbose SDK logs, and caches and settings in folders that the test searches.
         "ANTHROPIC_LOG": "debug", "OPENAI_LOG": "debug", "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"),
     }  # fmt: skip
     tiny = [setting.replace("hours=6", "hours=3").replace("hours=2", "hours=3") for setting in tiny]
@@ -56,21 +56,21 @@ def test_a_key_is_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> Non
         address = server.url + ("/v1" if provider == "openai" else "")
         model = ["--set", f"team.model={provider}/m", "--set", f"live.base_urls={{{provider}: {address}}}"]
         done = _aarlab(folder, environment, "run", "--json", "--env-file", str(env_file), *tiny, *model)
-        told = _aarlab(folder, environment, "show", "--agent", "r1", "--full")
+        output = _aarlab(folder, environment, "show", "--agent", "r1", "--full")
         server.faults, server.every = ["telling 403"], 1
         refused = _aarlab(folder, environment, "run", "--env-file", str(env_file), *tiny, *model)
     assert done.returncode == 0, done.stderr
-    assert "this is what I see" in told.stdout, "the method has run"
-    assert "[ANTHROPIC_API_KEY]" in told.stdout or "[OPENAI_API_KEY]" in told.stdout, "the server has repeated the key"
-    assert f"{provider}/m is asked at {address}" in done.stderr
+    assert "this is what I see" in output.stdout, "the method ran"
+    assert "[ANTHROPIC_API_KEY]" in output.stdout or "[OPENAI_API_KEY]" in output.stdout, "the server echoed the key"
+    assert f"{provider}/m is called at {address}" in done.stderr
     assert refused.returncode == 1
     assert "the key was refused" in refused.stderr
-    for one in (done, told, refused):
+    for one in (done, output, refused):
         assert KEY not in one.stdout + one.stderr
     kept = [path for place in (folder, home) for path in place.rglob("*") if path.is_file()]
     assert [path.suffix for path in kept].count(".db") >= 2
     assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
-    assert all(KEY not in str(body) for body in server.requests), "no prompt, no result of a tool"
+    assert all(KEY not in str(body) for body in server.requests), "no prompt and no tool result has the key"
 
 
 def _aarlab(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":

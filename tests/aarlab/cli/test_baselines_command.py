@@ -1,4 +1,4 @@
-"""`aarlab baselines`: the table of what has to be beaten, for people, scripts and spreadsheets."""
+"""Tests of `aarlab baselines`: table, JSON and CSV."""
 
 import csv
 import json
@@ -30,53 +30,58 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """What the command says that writes a table and tells it as JSON."""
+    """Return the finished command, which prints JSON and writes a CSV table."""
     options = ["chat", "--worlds", "2", "--sort", "name", "--json", "--out", "table.csv"]
     return subprocess.run([*COMMAND, *options], cwd=folder, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture(scope="module")
-def told(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+def output(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     table: dict[str, Any] = json.loads(line)
     return table
 
 
-def test_every_shipped_baseline_is_scored(told: dict[str, Any]) -> None:
+def test_every_shipped_baseline_is_scored(output: dict[str, Any]) -> None:
     shipped = baselines.load()
-    assert [row["name"] for row in told["baselines"]] == list(shipped)
-    for row in told["baselines"]:
+    assert [row["name"] for row in output["baselines"]] == list(shipped)
+    for row in output["baselines"]:
         assert (row["title"], row["family"]) == (shipped[row["name"]].title, shipped[row["name"]].family)
         assert row["error"] is None
         assert row["ms"] > 0
 
 
-def test_the_gap_is_told_and_pgr_is_measured_in_it(told: dict[str, Any]) -> None:
-    assert (told["task"], told["worlds"], told["sandbox"], told["parameters"]["dims"]) == ("chat", 2, "strict", 40)
-    weak, strong = told["weak_acc"]["mean"], told["strong_acc"]["mean"]
+def test_pgr_is_a_share_of_the_reported_gap(output: dict[str, Any]) -> None:
+    assert (output["task"], output["worlds"], output["sandbox"], output["parameters"]["dims"]) == (
+        "chat",
+        2,
+        "strict",
+        40,
+    )
+    weak, strong = output["weak_acc"]["mean"], output["strong_acc"]["mean"]
     assert 0.5 < weak < strong < 1
-    assert told["weak_acc"]["se"] > 0
-    for row in told["baselines"]:
-        # A mean of ratios is not the ratio of the means, but not far from it either.
+    assert output["weak_acc"]["se"] > 0
+    for row in output["baselines"]:
+        # The mean of ratios is close to the ratio of means.
         assert row["pgr"] == pytest.approx((row["transfer_acc"] - weak) / (strong - weak), abs=0.1)
 
 
-def test_where_there_is_no_terminal_nothing_is_drawn(done: "subprocess.CompletedProcess[str]") -> None:
+def test_no_progress_bar_without_terminal(done: "subprocess.CompletedProcess[str]") -> None:
     assert done.stderr == ""
 
 
-def test_the_csv_has_a_line_for_each_baseline_and_stands_alone(told: dict[str, Any], folder: Path) -> None:
+def test_csv_has_one_complete_line_per_baseline(output: dict[str, Any], folder: Path) -> None:
     with (folder / "table.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [line["name"] for line in lines] == [row["name"] for row in told["baselines"]]
-    for line, row in zip(lines, told["baselines"], strict=True):
+    assert [line["name"] for line in lines] == [row["name"] for row in output["baselines"]]
+    for line, row in zip(lines, output["baselines"], strict=True):
         assert (line["task"], line["worlds"]) == ("chat", "2")
         assert float(line["pgr"]) == row["pgr"]
-        assert float(line["strong_acc"]) == told["strong_acc"]["mean"]
+        assert float(line["strong_acc"]) == output["strong_acc"]["mean"]
 
 
-def test_all_that_is_wrong_is_said_at_once(aarlab: Aarlab) -> None:
+def test_all_faults_are_reported_at_once(aarlab: Aarlab) -> None:
     refused = aarlab("baselines", "chatt", "--worlds", "1", "--out", "nowhere/t.csv", "--set", "seed=4", "--json")
     assert refused.exit_code == 2
     faults = json.loads(refused.stdout)["faults"]
@@ -84,27 +89,25 @@ def test_all_that_is_wrong_is_said_at_once(aarlab: Aarlab) -> None:
     assert faults[0]["fix"] == "did you mean chat?"
 
 
-def test_a_table_that_is_there_already_survives_a_refusal(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_bad_input_leaves_an_existing_table_unchanged(aarlab: Aarlab, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("precious")
     assert aarlab("baselines", "chat", "--worlds", "1", "--out", "table.csv").exit_code == 2
     assert (tmp_path / "table.csv").read_text() == "precious"
 
 
-def test_a_baseline_that_failed_is_shown_with_its_error(
-    capsys: pytest.CaptureFixture[str], told: dict[str, Any]
-) -> None:
+def test_failed_baseline_is_shown_with_its_error(capsys: pytest.CaptureFixture[str], output: dict[str, Any]) -> None:
     lost = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
     failed = {"name": "fragile", "title": "Break.", "family": "other", **lost, "error": "line 3: KeyError: 'x'\x1b[2J"}
-    show_table({**told, "baselines": [*told["baselines"], failed]})
+    show_table({**output, "baselines": [*output["baselines"], failed]})
     page = capsys.readouterr().out
     assert "failed, see below" in page
     assert page.splitlines()[-1] == "fragile failed: line 3: KeyError: 'x'\N{REPLACEMENT CHARACTER}[2J"
 
 
 @pytest.mark.long
-def test_a_person_reads_the_best_first_and_the_figures_are_the_same_again(aarlab: Aarlab, told: dict[str, Any]) -> None:
+def test_table_is_sorted_by_pgr_and_equals_the_json(aarlab: Aarlab, output: dict[str, Any]) -> None:
     page = aarlab("baselines", "chat", "--worlds", "2", "--sandbox", "none").stdout
-    ranked = sorted(told["baselines"], key=lambda row: -row["pgr"])
+    ranked = sorted(output["baselines"], key=lambda row: -row["pgr"])
     lines = [line.split() for line in page.splitlines()]
     rows = {line[0]: line for line in lines if line and line[0] in baselines.load()}
     assert list(rows) == [row["name"] for row in ranked]
@@ -114,16 +117,16 @@ def test_a_person_reads_the_best_first_and_the_figures_are_the_same_again(aarlab
 
 
 @pytest.mark.long
-def test_a_turned_knob_makes_other_worlds(aarlab: Aarlab, told: dict[str, Any]) -> None:
+def test_a_task_parameter_changes_the_worlds(aarlab: Aarlab, output: dict[str, Any]) -> None:
     parameters = ("--set", "task.parameters.length_bias=0.8")
     easy = json.loads(aarlab("baselines", "chat", "--worlds", "2", "--json", *parameters).stdout)
     assert easy["parameters"]["length_bias"] == 0.8
-    assert easy["weak_acc"]["mean"] > told["weak_acc"]["mean"]
+    assert easy["weak_acc"]["mean"] > output["weak_acc"]["mean"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
-def test_a_person_who_stops_it_gets_no_table(tmp_path: Path, wish: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_command_prints_no_table(tmp_path: Path, signal_number: signal.Signals) -> None:
     options = ["chat", "--worlds", "400", "--json", "--out", "table.csv"]
     screen, terminal = pty.openpty()
     with subprocess.Popen(
@@ -131,7 +134,7 @@ def test_a_person_who_stops_it_gets_no_table(tmp_path: Path, wish: signal.Signal
     ) as running:
         os.close(terminal)
         drawn = read_until(screen, f"{len(baselines.load())} methods on 400".encode())
-        running.send_signal(wish)
+        running.send_signal(signal_number)
         drained, _ = running.communicate(timeout=30)
         os.close(screen)
     assert running.returncode == 3, drawn
@@ -140,7 +143,7 @@ def test_a_person_who_stops_it_gets_no_table(tmp_path: Path, wish: signal.Signal
 
 
 def read_until(screen: int, words: bytes) -> bytes:
-    """Return what was drawn on a terminal up to these words."""
+    """Return the output on a terminal up to these bytes."""
     drawn, deadline = b"", time.monotonic() + 120
     while words not in drawn:
         assert time.monotonic() < deadline, drawn

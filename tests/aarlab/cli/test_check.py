@@ -1,4 +1,4 @@
-"""`aarlab check` passes what is sound, and finds what is not."""
+"""Tests of `aarlab check` with valid and changed run files."""
 
 import json
 import shutil
@@ -16,57 +16,61 @@ Aarlab = Callable[..., Result]
 
 @pytest.fixture
 def copied(summary: dict[str, Any], tmp_path: Path) -> Path:
-    """A copy of a finished run."""
+    """Return a copy of a finished run."""
     path = tmp_path / "run.db"
     shutil.copy(summary["file"], path)
     return path
 
 
 def faults(aarlab: Aarlab, path: Path) -> dict[str, list[str]]:
-    """Return what is found, by kind of check, where anything is."""
+    """Return the faults by check, without checks that pass."""
     done = aarlab("check", str(path), "--json")
-    told = json.loads(done.stdout)
-    found = {check["check_name"]: check["faults"] for check in told["checks"] if check["faults"]}
-    assert (done.exit_code, told["status"]) == ((1, "faults") if found else (0, "sound"))
+    output = json.loads(done.stdout)
+    found = {check["check_name"]: check["faults"] for check in output["checks"] if check["faults"]}
+    assert (done.exit_code, output["status"]) == ((1, "faults") if found else (0, "valid"))
     return found
 
 
-def test_a_sound_run_is_sound(aarlab: Aarlab, copied: Path) -> None:
+def test_valid_run_passes_every_check(aarlab: Aarlab, copied: Path) -> None:
     before = copied.read_bytes()
     assert faults(aarlab, copied) == {}
     done = aarlab("check", str(copied))
     assert done.exit_code == 0
-    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["sound"] * 9
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["valid"] * 9
     assert copied.read_bytes() == before
 
 
 @pytest.mark.parametrize(
-    ("change", "check", "told"),
+    ("change", "check", "output"),
     [
-        ("UPDATE texts SET text = text || ' '", "messages and texts", "is not what it was"),
-        ("UPDATE messages SET content = replace(content, 'a', 'b')", "messages and texts", "is not what it was"),
+        ("UPDATE texts SET text = text || ' '", "messages and texts", "has changed"),
+        ("UPDATE messages SET content = replace(content, 'a', 'b')", "messages and texts", "has changed"),
         ("DELETE FROM texts WHERE hash = (SELECT code FROM experiments LIMIT 1)", "references", "is not in the file"),
-        ("DELETE FROM events WHERE stream = 'r1' AND ordinal = 7", "log", "follows on event 6"),
+        ("DELETE FROM events WHERE stream = 'r1' AND ordinal = 7", "log", "follows event 6"),
         ("UPDATE events SET hours = 5.9 WHERE stream = 'r1' AND ordinal = 7", "log", "at hour"),
         ("DELETE FROM events WHERE kind = 'findings'", "references", "there is no finding"),
         ("UPDATE events SET hours = hours + 9 WHERE stream = 'r2'", "research hours", "budget.hours is 6"),
         (
-            "UPDATE events SET data = json_set(data, '$.cost_usd', 1.5) WHERE kind = 'model_calls'", "books",
+            "UPDATE events SET data = json_set(data, '$.cost_usd', 1.5) WHERE kind = 'model_calls'", "costs and budget",
             "the summary says 0.0",
         ),
         ("UPDATE runs SET summary = json_set(summary, '$.digest', 'abc')", "summary", "the summary says abc"),
-        ("UPDATE runs SET scenario = json_set(scenario, '$.structure.review', 'gate')", "structure", "gate"),
+        ("UPDATE runs SET scenario = json_set(scenario, '$.structure.review', 'gate')", "structure",
+            "the reviewer was asked about no full run",
+        ),
     ],
 )  # fmt: skip
-def test_what_is_not_what_it_was_is_found(aarlab: Aarlab, copied: Path, change: str, check: str, told: str) -> None:
+def test_changed_run_file_fails_the_right_check(
+    aarlab: Aarlab, copied: Path, change: str, check: str, output: str
+) -> None:
     with closing(sqlite3.connect(copied)) as connection, connection:
         connection.execute("DROP TRIGGER events_reject_updates")
         connection.execute("DROP TRIGGER events_reject_deletes")
         assert connection.execute(change).rowcount > 0
-    assert any(told in fault for fault in faults(aarlab, copied)[check])
+    assert any(output in fault for fault in faults(aarlab, copied)[check])
 
 
-def test_what_is_no_run_file_is_not_checked(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_other_file_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("precious")
     done = aarlab("check", "notes.db")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""The command line as a person or a script meets it."""
+"""Tests of the command line: output, exit statuses and files."""
 
 import json
 import os
@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from aarlab.cli.main import COMMANDS
 from aarlab.graph.structure.structure import PRESETS
 from aarlab.memory.run_reader import RunReader
 
@@ -23,13 +25,13 @@ Process = Callable[..., Done]
 Aarlab = Callable[..., Result]
 
 
-def test_run_prints_one_json_object_and_nothing_else_on_stdout(tiny_run: Done) -> None:
+def test_run_prints_only_one_json_object_on_stdout(tiny_run: Done) -> None:
     (line,) = tiny_run.stdout.splitlines()
     assert isinstance(json.loads(line), dict)
     assert "round 1 of 3" in tiny_run.stderr
 
 
-def test_the_summary_says_everything_that_was_promised(summary: dict[str, Any]) -> None:
+def test_summary_has_all_documented_keys(summary: dict[str, Any]) -> None:
     promised = {
         "run_id", "file", "task", "structure", "model", "seed", "rounds", "hours", "cost_usd", "findings", "borrows",
         "critiques", "experiments", "evaluations", "best", "heldout", "baseline", "entropy_bits", "realised_autonomy",
@@ -43,7 +45,7 @@ def test_the_summary_says_everything_that_was_promised(summary: dict[str, Any]) 
     assert (summary["task"], summary["seed"], summary["rounds"]) == ("chat", 7, 3)
 
 
-def test_the_run_file_is_where_the_summary_says(summary: dict[str, Any]) -> None:
+def test_summary_names_the_run_file(summary: dict[str, Any]) -> None:
     path = Path(summary["file"])
     assert path.is_absolute()
     assert path.stem == summary["run_id"]
@@ -52,26 +54,26 @@ def test_the_run_file_is_where_the_summary_says(summary: dict[str, Any]) -> None
         assert file.digest() == summary["digest"]
 
 
-def test_the_run_file_opens_with_any_sqlite_tool(summary: dict[str, Any]) -> None:
+def test_run_file_opens_with_plain_sqlite(summary: dict[str, Any]) -> None:
     with sqlite3.connect(summary["file"]) as connection:
         (count,) = connection.execute("SELECT count(*) FROM findings").fetchone()
     assert count == summary["findings"]
 
 
 @pytest.mark.parametrize("command", [("models",), ("structure",), ("structure", "staged"), ("validate",)], ids=" ".join)
-def test_json_is_the_only_thing_on_stdout(aarlab: Aarlab, command: tuple[str, ...]) -> None:
+def test_json_option_prints_one_object(aarlab: Aarlab, command: tuple[str, ...]) -> None:
     done = aarlab(*command, "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     assert isinstance(json.loads(line), dict)
 
 
-def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
+def test_bad_input_with_json_prints_one_object(aarlab: Aarlab) -> None:
     done = aarlab("run", "--json", "--set", "budget.hours=-1")
     assert done.exit_code == 2
-    told = json.loads(done.stdout)
-    (fault,) = told["faults"]
-    assert (told["status"], fault["where"], fault["field"]) == ("bad input", "--set budget.hours=-1", "budget.hours")
+    output = json.loads(done.stdout)
+    (fault,) = output["faults"]
+    assert (output["status"], fault["where"], fault["field"]) == ("bad input", "--set budget.hours=-1", "budget.hours")
     assert done.stderr.startswith(
         "--set budget.hours=-1: budget.hours\n  problem   invalid value -1\n  expected  a number greater than 0"
     )
@@ -114,9 +116,7 @@ def test_bad_input_is_one_json_object_too(aarlab: Aarlab) -> None:
     ],
     ids=" ".join,
 )
-def test_bad_input_is_exit_status_2_and_leaves_nothing_behind(
-    aarlab: Aarlab, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
+def test_bad_input_exits_with_2_and_writes_no_file(aarlab: Aarlab, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = aarlab(*arguments)
     assert done.exit_code == 2
     assert done.stdout == ""
@@ -125,56 +125,70 @@ def test_bad_input_is_exit_status_2_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_run_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_show_refuses_other_files(aarlab: Aarlab, tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("these are notes, and they are long enough to be looked at\n" * 20)
     done = aarlab("show", "notes.db")
     assert done.exit_code == 2
     assert "is not a run file" in done.stderr
 
 
-def test_structure_lists_the_presets(aarlab: Aarlab) -> None:
+def test_structure_lists_all_presets(aarlab: Aarlab) -> None:
     assert json.loads(aarlab("structure", "--json").stdout)["presets"].keys() == PRESETS.keys()
 
 
-def test_comparing_two_structures_shows_what_differs_and_nothing_else(aarlab: Aarlab) -> None:
-    told = json.loads(aarlab("structure", "--compare", "autonomous", "reviewed", "--json").stdout)
-    assert told["dials"] == {"review": {"autonomous": "none", "reviewed": "gate"}}
-    assert "researcher graph: think ⇢ consult" in told["graphs"]["reviewed"]
-    assert "researcher graph: think ⇢ act" not in told["graphs"]["reviewed"]
+def test_compare_shows_only_the_differences(aarlab: Aarlab) -> None:
+    output = json.loads(aarlab("structure", "--compare", "autonomous", "reviewed", "--json").stdout)
+    assert output["dials"] == {"review": {"autonomous": "none", "reviewed": "gate"}}
+    assert "researcher graph: think ⇢ consult" in output["graphs"]["reviewed"]
+    assert "researcher graph: think ⇢ act" not in output["graphs"]["reviewed"]
     assert "are the same" in aarlab("structure", "--compare", "staged", "staged").stdout
 
 
-def test_structure_draws_what_the_dials_ask_for(aarlab: Aarlab) -> None:
+def test_structure_shows_the_compiled_graph(aarlab: Aarlab) -> None:
     free, gated = aarlab("structure", "autonomous").stdout, aarlab("structure", "reviewed").stdout
     assert "consult" not in free
     assert "⇢ consult" in gated
     assert "```mermaid\n" in aarlab("structure", "staged", "--mermaid").stdout
 
 
-def test_validate_prints_a_scenario_that_is_valid(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_validate_prints_a_valid_scenario(aarlab: Aarlab, tmp_path: Path) -> None:
     settings = ("--set", "structure.review=gate", "--set", "budget={hours: 8, round_hours: 4}")
     first = json.loads(aarlab("validate", "--json", *settings).stdout)["scenario"]
-    text, told = aarlab("validate", *settings).stdout.rstrip().rsplit("\n", 1)
-    assert told == "Valid: 9 researchers on chat, 8 research hours each in 2 rounds."
+    text, output = aarlab("validate", *settings).stdout.rstrip().rsplit("\n", 1)
+    assert output == "Valid: 9 researchers on chat, 8 research hours each in 2 rounds."
     (tmp_path / "again.yaml").write_text(text)
     assert json.loads(aarlab("validate", "again.yaml", "--json").stdout)["scenario"] == first
 
 
-def test_help_needs_nothing_heavy() -> None:
+def test_help_imports_no_heavy_package() -> None:
     code = (
-        "import sys, aarlab.cli.main; print(sorted({'numpy', 'sklearn', 'langgraph', 'pydantic'} & set(sys.modules)))"
+        "import sys; sys.argv = ['aarlab', '--help']; import aarlab.cli.main as cli\n"
+        "cli.main(standalone_mode=False)\n"
+        "print(sorted({'numpy', 'sklearn', 'langgraph', 'pydantic'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_line_is_the_first_line_of_the_command(name: str) -> None:
+    location, help_line = COMMANDS[name]
+    command = resolve_name(location)
+    assert (command.name, command.help.splitlines()[0]) == (name, help_line)
+
+
+def test_unknown_command_is_bad_input(aarlab: Aarlab) -> None:
+    done = aarlab("rnu")
+    assert done.exit_code == 2
+    assert "No such command" in done.stderr
 
 
 @pytest.mark.long
-def test_one_seed_is_one_run_and_another_is_another_quietly(
-    process: Process, tiny: list[str], summary: dict[str, Any]
-) -> None:
+def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: dict[str, Any]) -> None:
     pairs = [tiny[i : i + 2] for i in range(0, len(tiny), 2)]
     reordered = [part for pair in reversed(pairs) for part in pair]
     quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
-    assert quietly.stderr == "", "quiet and JSON leave it empty"
+    assert quietly.stderr == "", "--quiet with --json prints nothing on stderr"
     again = json.loads(quietly.stdout)
     other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
     assert again["digest"] == summary["digest"] != other["digest"]
@@ -184,23 +198,23 @@ def test_one_seed_is_one_run_and_another_is_another_quietly(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_stopped_by_a_person_keeps_what_was_done(tmp_path: Path, wish: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_keeps_its_events(tmp_path: Path, signal_number: signal.Signals) -> None:
     command = [sys.executable, "-m", "aarlab", "run", "--json", "--out", str(tmp_path)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_findings(tmp_path, running)
-    running.send_signal(wish)
-    told, complaints = running.communicate(timeout=60)
+    running.send_signal(signal_number)
+    output, complaints = running.communicate(timeout=60)
     assert running.returncode == 3, complaints
-    said = json.loads(told)
-    assert said["status"] == "stopped"
-    with RunReader.open(Path(said["file"])) as file:
+    stopped = json.loads(output)
+    assert stopped["status"] == "stopped"
+    with RunReader.open(Path(stopped["file"])) as file:
         assert file.info().status == "stopped"
         assert next(iter(file.entries()), None) is not None
 
 
 @pytest.mark.long
-def test_a_killed_run_can_be_read(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_killed_run_can_be_shown(aarlab: Aarlab, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aarlab", "run", "--quiet", "--out", str(tmp_path / "runs")]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     path = wait_for_findings(tmp_path / "runs", running)
@@ -213,7 +227,7 @@ def test_a_killed_run_can_be_read(aarlab: Aarlab, tmp_path: Path) -> None:
 
 
 def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
-    """Return the run file in the folder as soon as something was found."""
+    """Return the run file in the folder as soon as it has a finding."""
     for _ in range(1200):
         assert running.poll() is None, "the run ended early"
         for path in folder.glob("*.db"):
@@ -222,14 +236,12 @@ def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
                     if connection.execute("SELECT count(*) FROM findings").fetchone()[0]:
                         return path
                 except sqlite3.OperationalError:
-                    pass  # Not furnished yet.
+                    pass  # The tables are not created yet.
         time.sleep(0.1)
-    raise AssertionError("nothing was found")
+    raise AssertionError("the run posted no finding")
 
 
-def test_a_picture_of_the_graphs_is_drawn_where_there_is_something_to_draw_it_with(
-    aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_png_needs_graphviz(aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = tmp_path / "staged.png"
     if shutil.which("dot") is not None:
         assert aarlab("structure", "staged", "--png", str(picture)).exit_code == 0

@@ -1,4 +1,4 @@
-"""Files that are not what they were: every command that reads one works, or says what is wrong, and mends nothing."""
+"""Tests of damaged run files: each reading command works or reports the problem, and changes nothing."""
 
 import random
 import shutil
@@ -17,14 +17,14 @@ READING = (("show", "--full"), ("show", "--agent", "r1"), ("replay",), ("resume"
 
 @pytest.fixture
 def damaged(summary: dict[str, Any], tmp_path: Path) -> Path:
-    """A copy of a run, to be damaged."""
+    """Return a copy of a run."""
     path = tmp_path / "run.db"
     shutil.copy(summary["file"], path)
     return path
 
 
 def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
-    """Run a reading command, and see that it works or says clearly what is wrong."""
+    """Execute a reading command and check that it works or reports a problem."""
     before = path.read_bytes()
     done = aarlab(command[0], str(path), *command[1:])
     assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
@@ -36,14 +36,14 @@ def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.95])
-def test_a_file_that_was_cut_off_is_told_from_a_whole_one(aarlab: Aarlab, damaged: Path, share: float) -> None:
+def test_truncated_file_is_refused(aarlab: Aarlab, damaged: Path, share: float) -> None:
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[: int(len(whole) * share)])
     for command in READING:
         assert read(aarlab, damaged, command).exit_code == 2
 
 
-def test_a_flipped_byte_never_ends_in_a_traceback(aarlab: Aarlab, damaged: Path) -> None:
+def test_flipped_bit_causes_no_traceback(aarlab: Aarlab, damaged: Path) -> None:
     draw, whole = random.Random(3), damaged.read_bytes()
     for _ in range(25):
         place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
@@ -53,7 +53,7 @@ def test_a_flipped_byte_never_ends_in_a_traceback(aarlab: Aarlab, damaged: Path)
 
 
 @pytest.mark.parametrize("table", ["events", "messages", "texts", "runs"])
-def test_a_missing_table_is_missed(aarlab: Aarlab, damaged: Path, table: str) -> None:
+def test_missing_table_is_reported(aarlab: Aarlab, damaged: Path, table: str) -> None:
     with closing(sqlite3.connect(damaged)) as connection, connection:
         connection.execute(f"DROP TABLE {table}")
     for command in READING[1:3]:
@@ -74,7 +74,7 @@ def test_a_missing_table_is_missed(aarlab: Aarlab, damaged: Path, table: str) ->
         "DELETE FROM runs",
     ],
 )
-def test_what_cannot_be_read_is_said(aarlab: Aarlab, damaged: Path, change: str) -> None:
+def test_unreadable_content_is_reported(aarlab: Aarlab, damaged: Path, change: str) -> None:
     with closing(sqlite3.connect(damaged)) as connection, connection:
         connection.execute("DROP TRIGGER events_reject_updates")
         connection.execute(change)

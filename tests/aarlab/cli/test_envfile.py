@@ -1,4 +1,4 @@
-"""Keys from a file: read, and never repeated."""
+"""Tests of `--env-file`: keys are read and never quoted."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ from aarlab.config import ConfigError
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a file sets is taken back."""
+    """Restore the environment after each test."""
     for name in ("PLAIN", "QUOTED", "EXPORTED", "EMPTY"):
         monkeypatch.setenv(name, "from the environment")
 
 
-def test_keys_are_read_and_go_before_the_environments(tmp_path: Path) -> None:
+def test_keys_override_the_environment(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# keys\n\nPLAIN=a=b\nQUOTED = \"with # and spaces \"\nexport EXPORTED='x'\nEMPTY=\n")
     read_env_file(path)
@@ -24,16 +24,16 @@ def test_keys_are_read_and_go_before_the_environments(tmp_path: Path) -> None:
     assert found == ["a=b", "with # and spaces ", "x", ""]
 
 
-def test_what_is_no_key_is_refused_by_its_line_and_not_shown(tmp_path: Path) -> None:
+def test_invalid_line_is_refused_without_quoting_it(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("PLAIN=changed\nsk-secret on a line of its own\n")
     with pytest.raises(ConfigError) as refusal:
         read_env_file(path)
     assert f"{path}:2" in str(refusal.value)
     assert "sk-secret" not in str(refusal.value)
-    assert os.environ["PLAIN"] == "from the environment", "a file is taken whole or not at all"
+    assert os.environ["PLAIN"] == "from the environment", "a file is read completely or not at all"
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_env_file(tmp_path / "nowhere")

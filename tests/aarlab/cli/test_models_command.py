@@ -1,4 +1,4 @@
-"""`aarlab models`, `aarlab prompts`, and runs with a key: what a person sees, and what nobody sees."""
+"""Tests of `aarlab models`, `aarlab prompts` and runs with an API key."""
 
 import json
 import shutil
@@ -21,14 +21,14 @@ Aarlab = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is taken from the environment of whoever runs the tests; what a file sets is taken back."""
+    """Remove API keys from the environment, and restore it afterwards."""
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "")
 
 
 @pytest.fixture
 def env_file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A file that holds the planted key."""
+    """Return a file that holds the API key."""
     path = tmp_path_factory.mktemp("secret") / ".env"
     path.write_text(f"ANTHROPIC_API_KEY={KEY}\nOPENAI_API_KEY={KEY}\n")
     return str(path)
@@ -38,17 +38,17 @@ def served(server: ModelServer) -> list[str]:
     return ["--set", f"live.base_urls={{anthropic: {server.url}}}"]
 
 
-def test_what_can_be_named_is_listed_with_its_needs_and_prices(aarlab: Aarlab) -> None:
-    told = json.loads(aarlab("models", "--json").stdout)
-    assert {provider["name"] for provider in told["providers"]} >= {"anthropic", "openai"}
-    assert "ANTHROPIC_API_KEY" in told["providers"][0]["needs"]
-    assert told["prices"]["anthropic/claude-opus-4-6"]["output"] == 25
+def test_models_are_listed_with_requirements_and_prices(aarlab: Aarlab) -> None:
+    output = json.loads(aarlab("models", "--json").stdout)
+    assert {provider["name"] for provider in output["providers"]} >= {"anthropic", "openai"}
+    assert "ANTHROPIC_API_KEY" in output["providers"][0]["needs"]
+    assert output["prices"]["anthropic/claude-opus-4-6"]["output"] == 25
     shown = aarlab("models").stdout
     assert "anthropic/MODEL" in shown
     assert "human/terminal" in shown
 
 
-def test_a_model_is_tried_out(aarlab: Aarlab, env_file: str) -> None:
+def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
     def answer(request: Any) -> Any:
         from aarlab.agents.models.base import Reply
         from aarlab.memory.messages import Message, ToolCall, Usage
@@ -57,27 +57,25 @@ def test_a_model_is_tried_out(aarlab: Aarlab, env_file: str) -> None:
 
     with ModelServer(answer, key=KEY) as server:
         command = ("models", "test", "anthropic/claude-opus-5-5", "--env-file", env_file, *served(server))
-        told = json.loads(aarlab(*command, "--json").stdout)
+        output = json.loads(aarlab(*command, "--json").stdout)
         shown = aarlab(*command).stdout
-    assert (told["status"], told["stop_reason"], told["cost_usd"]) == ("done", "tool_use", None)
-    assert told["usage"]["input_tokens"] == server.billed["input"] / 2
+    assert (output["status"], output["stop_reason"], output["cost_usd"]) == ("done", "tool_use", None)
+    assert output["usage"]["input_tokens"] == server.billed["input"] / 2
     assert "▸ add {'a': 2, 'b': 2}" in shown
-    assert "cost unknown" in shown, "another server's prices are not known"
+    assert "cost unknown" in shown, "prices of other servers are unknown"
 
 
-def test_a_model_that_refuses_the_key_is_told_without_the_key(aarlab: Aarlab, env_file: str) -> None:
+def test_refused_key_is_not_printed(aarlab: Aarlab, env_file: str) -> None:
     with ModelServer(SimulatedTeam(1)) as server:
         done = aarlab("models", "test", "anthropic/x", "--env-file", env_file, *served(server))
     assert done.exit_code == 1
-    assert "anthropic/x does not answer: anthropic/x: the key was refused" in done.stderr
+    assert "anthropic/x does not reply: anthropic/x: the key was refused" in done.stderr
     assert "Traceback" not in done.stderr
     assert KEY not in done.output
 
 
 @pytest.mark.parametrize("command", [("run",), ("models", "test", "anthropic/claude-opus-5-5")], ids=" ".join)
-def test_a_missing_key_is_bad_input_and_leaves_nothing_behind(
-    aarlab: Aarlab, tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_missing_key_exits_with_2_and_writes_no_file(aarlab: Aarlab, tmp_path: Path, command: tuple[str, ...]) -> None:
     named = ["--set", "team.model=anthropic/claude-opus-5-5"] if command == ("run",) else []
     done = aarlab(*command, *named)
     assert done.exit_code == 2
@@ -85,25 +83,25 @@ def test_a_missing_key_is_bad_input_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_is_nowhere_after_a_run_that_a_limit_has_ended(
+def test_key_appears_nowhere_after_a_limited_run(
     aarlab: Aarlab, tmp_path: Path, env_file: str, tiny: list[str]
 ) -> None:
     with ModelServer(SimulatedTeam(1), faults=["garbage", "500"], every=5, key=KEY) as server:
         named = ["--set", "team.model=anthropic/claude-opus-5-5", "--set", "budget.calls=14"]
         done = aarlab("run", "--json", "--env-file", env_file, "--sandbox", "none", *tiny, *named, *served(server))
-    told = json.loads(done.stdout)
-    assert (done.exit_code, told["status"]) == (3, "stopped"), done.stderr
-    assert told["limits_reached"][0].startswith("budget.calls is 14 calls; 14 calls are spent")
-    assert f"anthropic/claude-opus-5-5 is asked at {server.url}" in done.stderr
+    output = json.loads(done.stdout)
+    assert (done.exit_code, output["status"]) == (3, "stopped"), done.stderr
+    assert output["limits_reached"][0].startswith("budget.calls is 14 calls; 14 calls are spent")
+    assert f"anthropic/claude-opus-5-5 is called at {server.url}" in done.stderr
     assert sum(server.applied_faults.values()) > 0
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert kept
     assert all(KEY.encode() not in content for content in kept)
     assert KEY not in done.output
-    assert all(KEY not in json.dumps(body) for body in server.requests), "it travels in a header, not in what is said"
+    assert all(KEY not in json.dumps(body) for body in server.requests), "the key is sent in a header only"
 
 
-def test_an_address_with_a_password_is_refused_and_not_repeated(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_address_with_password_is_refused_unquoted(aarlab: Aarlab, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text("live:\n  base_urls: {openai: 'http://me:hunter2@localhost/v1'}\n")
     done = aarlab("validate", "my.yaml")
     assert done.exit_code == 2
@@ -113,16 +111,16 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(aarlab: Aarlab, 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_prompts_of_a_structure_are_printed(aarlab: Aarlab, preset: str) -> None:
-    told = json.loads(aarlab("prompts", "--set", f"structure={preset}", "--json").stdout)["prompts"]
-    assert told["r1"].startswith("You are r1, one of 9 researchers in a team.")
-    assert ("reviewer" in told) == (preset in ("reviewed", "scripted"))
-    assert ("planner" in told) == (preset == "scripted")
-    assert any(title.startswith("r1: the stage") for title in told) == (preset in ("staged", "scripted"))
+def test_prompts_match_the_structure(aarlab: Aarlab, preset: str) -> None:
+    output = json.loads(aarlab("prompts", "--set", f"structure={preset}", "--json").stdout)["prompts"]
+    assert output["r1"].startswith("You are r1, one of 9 researchers in a team.")
+    assert ("reviewer" in output) == (preset in ("reviewed", "scripted"))
+    assert ("planner" in output) == (preset == "scripted")
+    assert any(title.startswith("r1: the stage") for title in output) == (preset in ("staged", "scripted"))
 
 
 @pytest.mark.long
-def test_the_example_provider_can_be_installed_and_a_team_thinks_with_it(tmp_path: Path, tiny: list[str]) -> None:
+def test_example_provider_runs_when_installed(tmp_path: Path, tiny: list[str]) -> None:
     package = shutil.copytree(ROOT / "docs" / "example-provider", tmp_path / "package")
     place = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -131,5 +129,5 @@ def test_the_example_provider_can_be_installed_and_a_team_thinks_with_it(tmp_pat
     path = {"PYTHONPATH": str(place), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(run, cwd=tmp_path, env=path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["model"], told["cost_usd"], told["status"]) == ("acme/echo", 0.0, "done")
+    output = json.loads(done.stdout)
+    assert (output["model"], output["cost_usd"], output["status"]) == ("acme/echo", 0.0, "done")

@@ -1,4 +1,4 @@
-"""The bar for those who wait: there on a terminal when it takes long, and gone afterwards."""
+"""Tests of the progress bar."""
 
 from io import StringIO
 from threading import Thread
@@ -10,7 +10,7 @@ from aarlab.cli.progress_bar import DelayedProgressBar
 
 
 def drawn(*, terminal: bool, delay_s: float = 0.0) -> str:
-    """Return what a wait of two parts writes."""
+    """Return the output of a bar with two steps."""
     page = StringIO()
     console = Console(file=page, force_terminal=terminal, width=80)
     with DelayedProgressBar(console, delay_s=delay_s) as waiting:
@@ -19,18 +19,18 @@ def drawn(*, terminal: bool, delay_s: float = 0.0) -> str:
     return page.getvalue()
 
 
-def test_on_a_terminal_it_says_what_is_waited_for() -> None:
+def test_terminal_shows_label_and_share() -> None:
     page = drawn(terminal=True)
     assert "measuring" in page
     assert "25%" in page
 
 
 @pytest.mark.parametrize(("terminal", "delay_s"), [(False, 0.0), (True, 3600.0)])
-def test_elsewhere_and_for_what_is_quick_it_writes_nothing(terminal: bool, delay_s: float) -> None:
+def test_no_output_without_terminal_or_before_the_delay(terminal: bool, delay_s: float) -> None:
     assert drawn(terminal=terminal, delay_s=delay_s) == ""
 
 
-def test_it_may_be_told_by_many_threads_and_after_the_end() -> None:
+def test_threads_may_call_it_even_after_the_end() -> None:
     page = StringIO()
     with DelayedProgressBar(Console(file=page, force_terminal=True, width=80)) as waiting:
         threads = [Thread(target=waiting, args=("working", i / 20)) for i in range(20)]

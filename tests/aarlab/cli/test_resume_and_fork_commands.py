@@ -1,4 +1,4 @@
-"""`aarlab resume`, `replay` and `fork` as a person or a script meets them."""
+"""Tests of `aarlab resume`, `replay` and `fork`."""
 
 import json
 import shutil
@@ -22,91 +22,91 @@ Aarlab = Callable[..., Result]
 
 @pytest.fixture
 def copied(summary: dict[str, Any], tmp_path: Path) -> Path:
-    """A copy of a finished run."""
+    """Return a copy of a finished run."""
     path = tmp_path / "run.db"
     shutil.copy(summary["file"], path)
     return path
 
 
 def cut(path: Path, events: int) -> None:
-    """Leave of a run what a kill would have left of it after so many events."""
+    """Reduce a run to its first events, as if it had been killed."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TRIGGER events_reject_deletes")
         connection.execute("DELETE FROM events WHERE id > ?", (events,))
         connection.execute("UPDATE runs SET status = 'running', summary = NULL")
 
 
-def test_replay_says_that_all_is_the_same(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
+def test_replay_equals_the_recorded_run(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
     done = aarlab("replay", str(copied))
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("The same, to its end: ")
-    told = json.loads(aarlab("replay", str(copied), "--json").stdout)
-    assert (told["status"], told["finished"], told["digest"]) == ("same", True, summary["digest"])
-    assert told["events"] > told["model_calls"] > 0
+    assert done.stdout.startswith("The replay equals the recorded run (complete run): ")
+    output = json.loads(aarlab("replay", str(copied), "--json").stdout)
+    assert (output["status"], output["finished"], output["digest"]) == ("same", True, summary["digest"])
+    assert output["events"] > output["model_calls"] > 0
 
 
-def test_replay_shows_where_a_run_parts_from_its_tape(aarlab: Aarlab, copied: Path) -> None:
+def test_replay_reports_the_first_divergence(aarlab: Aarlab, copied: Path) -> None:
     with closing(sqlite3.connect(copied)) as connection, connection:
         connection.execute("UPDATE runs SET scenario = json_set(scenario, '$.budget.hours', 5.0)")
     done = aarlab("replay", str(copied))
     assert done.exit_code == 1
-    assert "The run parts from its tape: r1, round 0, event 0." in done.stdout
-    assert "\nsystem:\n--- on tape\n+++ now\n" in done.stdout
-    told = json.loads(aarlab("replay", str(copied), "--json").stdout)
-    assert (told["status"], told["agent"], told["round"], told["event"]) == ("diverged", "r1", 0, 0)
-    assert told["fields"] == ["system"]
+    assert "The replay diverges from the recorded run: r1, round 0, event 0." in done.stdout
+    assert "\nsystem:\n--- recorded\n+++ replayed\n" in done.stdout
+    output = json.loads(aarlab("replay", str(copied), "--json").stdout)
+    assert (output["status"], output["agent"], output["round"], output["event"]) == ("diverged", "r1", 0, 0)
+    assert output["fields"] == ["system"]
 
 
-def test_resume_goes_on_with_what_was_cut_short(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
+def test_resume_finishes_an_interrupted_run(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
     cut(copied, 60)
     assert json.loads(aarlab("replay", str(copied), "--json").stdout)["finished"] is False
     done = aarlab("resume", str(copied), "--json")
     assert done.exit_code == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    told = json.loads(line)
-    assert (told["status"], told["digest"]) == ("done", summary["digest"])
+    output = json.loads(line)
+    assert (output["status"], output["digest"]) == ("done", summary["digest"])
 
 
-def test_fork_goes_on_otherwise_and_leaves_the_parent_alone(aarlab: Aarlab, copied: Path) -> None:
+def test_fork_leaves_the_parent_unchanged(aarlab: Aarlab, copied: Path) -> None:
     before = copied.read_bytes()
     done = aarlab("fork", str(copied), "--round", "3", "--set", "structure=staged", "--seeds", "2", "--json")
     assert done.exit_code == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["parent"], told["round"]) == (str(copied.resolve()), 3)
-    first, second = told["forks"]
+    output = json.loads(done.stdout)
+    assert (output["parent"], output["round"]) == (str(copied.resolve()), 3)
+    first, second = output["forks"]
     assert (first["seed"], second["seed"]) == (7, 8)
     assert first["structure"]["workflow"] == "staged"
     with RunReader.open(Path(second["file"])) as file:
-        assert file.info().scenario["team"]["temperament"] == "varied@7", "the same researchers, under other luck"
+        assert file.info().scenario["team"]["temperament"] == "varied@7", "the same researchers with another seed"
         assert [segment["until_round"] for segment in file.info().fork_history] == [2]
     assert copied.read_bytes() == before
     assert json.loads(aarlab("replay", second["file"], "--json").stdout)["status"] == "same"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "problem"),
     [
-        (("resume", "RUN"), "a run that has come to its end (done) and was scored"),
+        (("resume", "RUN"), "the run is finished (done) and scored"),
         (("fork", "RUN", "--round", "9"), "the run has begun rounds 1 to 3"),
         (("fork", "RUN", "--round", "2", "--set", "task=math"), "a fork cannot change task"),
-        (("fork", "RUN", "--round", "2", "--set", "seed=3"), "--seeds N: how often to go on from there"),
-        (("fork", "RUN", "--round", "2", "--agent", "r1"), "an agent without a model"),
+        (("fork", "RUN", "--round", "2", "--set", "seed=3"), "--seeds N, the number of forks"),
+        (("fork", "RUN", "--round", "2", "--agent", "r1"), "--agent without --model"),
         (("fork", "RUN", "--round", "2", "--model", "nobody/knows"), "nobody/knows"),
         (("fork", "RUN", "--round", "2", "--set", "structure.review=gat"), "gate"),
         (("resume", "nowhere.db"), "no such run"),
         (("replay", "README"), "no such run"),
     ],
 )
-def test_what_cannot_be_is_refused_whole(
-    aarlab: Aarlab, copied: Path, tmp_path: Path, arguments: tuple[str, ...], said: str
+def test_invalid_requests_are_refused_without_a_new_file(
+    aarlab: Aarlab, copied: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
 ) -> None:
     done = aarlab(*(str(copied) if argument == "RUN" else argument for argument in arguments))
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert problem in done.stderr
     assert list(tmp_path.iterdir()) == [copied]
 
 
-def test_a_run_at_work_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
+def test_run_in_use_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
     cut(copied, 60)
     with ReplayingLog.resume(copied):
         done = aarlab("resume", str(copied))
@@ -115,7 +115,7 @@ def test_a_run_at_work_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
 
 
 @pytest.mark.long
-def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, tiny: list[str], summary: dict[str, Any]) -> None:
+def test_ctrl_c_prints_a_working_resume_command(tmp_path: Path, tiny: list[str], summary: dict[str, Any]) -> None:
     command = [sys.executable, "-m", "aarlab"]
     with subprocess.Popen(
         [*command, "run", "--seed", "7", *tiny],
@@ -126,8 +126,8 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(tmp_path: Path, tiny: list[str]
             if line.startswith("round 1"):
                 process.send_signal(signal.SIGINT)
                 break
-        told = process.stderr.read()
+        output = process.stderr.read()
     assert process.returncode == 3
-    assert "  aarlab resume runs/" in told
+    assert "  aarlab resume runs/" in output
     done = subprocess.run([*command, "resume", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["digest"] == summary["digest"]

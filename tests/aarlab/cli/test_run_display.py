@@ -1,4 +1,4 @@
-"""The live display: what it shows at every size of team and screen, and what is left of it without a terminal."""
+"""Tests of the progress displays: all sizes of teams and screens, with and without a terminal."""
 
 import os
 import pty
@@ -34,25 +34,25 @@ def scenario(researchers: int = 2) -> Scenario:
     return load_scenario(None, [f"team.researchers={researchers}", "budget={hours: 8, round_hours: 4}"])
 
 
-def story(researchers: int = 2) -> Iterator[LogEntry]:
-    """Yield the events of a run in which researcher i scores i / 1000."""
-    happened: list[tuple[str, Event, int, float]] = [("team", RoundStarted(4.0), 1, 0.0)]
+def event_log(researchers: int = 2) -> Iterator[LogEntry]:
+    """Yield the events of a run in which researcher i reaches PGR i / 1000."""
+    events: list[tuple[str, Event, int, float]] = [("team", RoundStarted(4.0), 1, 0.0)]
     names = [f"r{i}" for i in range(1, researchers + 1)]
-    happened += [(name, AgentSetup("researcher", "m", "", "", f"Direction of {name}\x1b[2J"), 0, 0.0) for name in names]
+    events += [(name, AgentSetup("researcher", "m", "", "", f"Direction of {name}\x1b[2J"), 0, 0.0) for name in names]
     for i, name in enumerate(names, start=1):
-        happened.append((name, ModelCall("researcher", "m", "", "", "tool_use", 1, 1, 0.25, 0.1), 1, 0.1))
-        happened.append((name, Experiment(f"{name}.e1", "m.py", "c", "full", None, i / 1000, 0.01, []), 1, 2.1))
-        happened.append((name, ToolExecution("u", "run_experiment", True, "full of m.py", 2.0), 1, 2.1))
-    happened.append(("team", RoundStarted(8.0), 2, 0.0))
-    happened.append(("team", Evaluation("r1.f1", "final", "c", 2, 0.1, 0.1, 0.6, 0.5, 0.9), 3, 0.0))
-    happened.append(("team", RunClosed(None, None, 0.0), 3, 0.0))
-    for id_, (stream, event, round_, hours) in enumerate(happened, start=1):
+        events.append((name, ModelCall("researcher", "m", "", "", "tool_use", 1, 1, 0.25, 0.1), 1, 0.1))
+        events.append((name, Experiment(f"{name}.e1", "m.py", "c", "full", None, i / 1000, 0.01, []), 1, 2.1))
+        events.append((name, ToolExecution("u", "run_experiment", True, "full of m.py", 2.0), 1, 2.1))
+    events.append(("team", RoundStarted(8.0), 2, 0.0))
+    events.append(("team", Evaluation("r1.f1", "final", "c", 2, 0.1, 0.1, 0.6, 0.5, 0.9), 3, 0.0))
+    events.append(("team", RunClosed(None, None, 0.0), 3, 0.0))
+    for id_, (stream, event, round_, hours) in enumerate(events, start=1):
         yield LogEntry(id_, stream, id_, round_, hours, event, "")
 
 
 def drawn(researchers: int, columns: int, rows: int) -> str:
     run_progress = RunProgress()
-    for entry in story(researchers):
+    for entry in event_log(researchers):
         run_progress.handle_event(entry)
     console = Console(width=columns, height=rows, file=StringIO())
     with console.capture() as capture:
@@ -68,13 +68,13 @@ def test_every_team_fits_every_screen(researchers: int, columns: int, rows: int)
     assert all(len(line) <= columns for line in lines)
 
 
-def test_a_small_screen_shows_those_who_are_ahead() -> None:
+def test_small_screen_shows_the_best_researchers() -> None:
     page = drawn(200, 80, 24)
     assert "r200" in page
     assert "more with a lower best" in page
 
 
-def test_the_picture_says_how_far_and_how_good() -> None:
+def test_display_shows_progress_and_best_pgr() -> None:
     page = drawn(2, 120, 40)
     assert "round 2 of 2" in page
     assert "best 0.00 ± 0.01 by r2" in page
@@ -83,14 +83,14 @@ def test_the_picture_says_how_far_and_how_good() -> None:
     assert "\x1b" not in page
 
 
-def test_plain_lines_tell_a_round_each_and_each_wait_once() -> None:
+def test_plain_display_prints_one_line_per_round() -> None:
     out = StringIO()
     console = Console(file=out, width=80)
     with open_display(scenario(), console) as display:
         assert isinstance(display, PlainDisplay)
         for share in (0.0, 0.5, 1.0):
             display.progress("pretraining", share)
-        for entry in story():
+        for entry in event_log():
             display.handle_event(entry)
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("quickstart: 2 researchers (simulated/researcher) on chat, structure autonomous, seed 1")
@@ -99,9 +99,9 @@ def test_plain_lines_tell_a_round_each_and_each_wait_once() -> None:
     assert "best PGR 0.00 ± 0.01 (r2)" in lines[2]
 
 
-def test_an_unknown_price_is_not_nothing() -> None:
+def test_unknown_price_makes_the_cost_unknown() -> None:
     run_progress = RunProgress()
-    for entry in story():
+    for entry in event_log():
         run_progress.handle_event(entry)
     call = ModelCall("researcher", "m", "", "", "tool_use", 1, 1, None, 0.1)
     run_progress.handle_event(LogEntry(99, "r1", 99, 2, 3.0, call, ""))
@@ -109,24 +109,24 @@ def test_an_unknown_price_is_not_nothing() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 24), st.floats(-2, 1)), max_size=12), st.integers(1, 60))
-def test_the_frontier_never_falls(points: list[tuple[float, float]], cells: int) -> None:
+def test_sparkline_never_decreases(points: list[tuple[float, float]], cells: int) -> None:
     line = sparkline(points, 24.0, cells)
     assert len(line) == (cells if points else 0)
     heights = [" ▁▂▃▄▅▆▇█".index(bar) for bar in line]
     assert heights == sorted(heights)
 
 
-def test_a_real_terminal_gets_a_live_display_and_gets_its_cursor_back() -> None:
+def test_live_display_restores_the_cursor() -> None:
     assert isinstance(open_display(scenario(), Console(force_terminal=True, file=StringIO())), LiveDisplay)
     master, slave = pty.openpty()
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from test_run_display import scenario, story\n"
+        "from test_run_display import scenario, event_log\n"
         "from rich.console import Console\n"
         "from aarlab.cli.run_display import open_display\n"
         "with open_display(scenario(9), Console(stderr=True)) as display:\n"
         "    display.progress('pretraining', 0.5)\n"
-        "    for entry in story(9): display.handle_event(entry)\n"
+        "    for entry in event_log(9): display.handle_event(entry)\n"
     )
     command = [sys.executable, "-c", code, os.path.dirname(__file__)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}

@@ -1,4 +1,4 @@
-"""What a run will about cost, said before it begins."""
+"""Tests of the cost estimate that is printed before a run."""
 
 import json
 from collections.abc import Callable
@@ -17,39 +17,40 @@ CLAUDE = ["--set", "team.model=anthropic/claude-opus-5-5"]
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is taken from the environment of whoever runs the tests."""
+    """Remove API keys from the environment."""
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "")
 
 
-def test_a_dry_run_says_what_it_would_cost_and_what_ends_it_and_does_nothing(aarlab: Aarlab, tmp_path: Path) -> None:
+def test_dry_run_prints_cost_and_limits_only(aarlab: Aarlab, tmp_path: Path) -> None:
     done = aarlab("run", "--dry-run", *CLAUDE)
     assert done.exit_code == 0, done.stderr
     assert "9 researchers (anthropic/claude-opus-5-5) on chat" in done.stdout
-    assert "This run will cost about $" in done.stdout
-    assert "Nothing stops it before its 16 research hours are over: --set budget.usd=20 does." in done.stdout
+    assert "Estimated cost: $" in done.stdout
+    assert "Limits: none besides the 16 research hours. Set one with --set budget.usd=20." in done.stdout
     limited = aarlab("run", "--dry-run", *CLAUDE, "--set", "budget.usd=20", "--set", "budget.calls_per_agent=50").stdout
     assert (
-        "It is stopped, and scored, at $20 (budget.usd) or 50 calls of one agent (budget.calls_per_agent)." in limited
+        "Limits: the run is stopped and scored at $20 (budget.usd) or 50 calls of one agent "
+        "(budget.calls_per_agent)." in limited
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_simulated_teams_cost_nothing(aarlab: Aarlab) -> None:
-    assert "This run costs nothing" in aarlab("run", "--dry-run").stdout
+def test_simulated_teams_are_free(aarlab: Aarlab) -> None:
+    assert "Estimated cost: none." in aarlab("run", "--dry-run").stdout
 
 
-def test_a_price_that_is_not_known_is_said_to_be_unknown(aarlab: Aarlab) -> None:
+def test_unknown_price_gives_unknown_cost(aarlab: Aarlab) -> None:
     mixed = ["--set", "structure=reviewed", "--set", "team.reviewer=openai/mine"]
-    told = aarlab("run", "--dry-run", *mixed).stdout
-    assert "What this run will cost is not known, for there is no price for openai/mine (live.prices)" in told
+    output = aarlab("run", "--dry-run", *mixed).stdout
+    assert "Estimated cost: unknown, as openai/mine has no price (set live.prices)." in output
     planned = json.loads(aarlab("run", "--dry-run", "--json", *mixed).stdout)
     assert (planned["status"], planned["estimate"]["unpriced"]) == ("planned", ["openai/mine"])
     assert planned["estimate"]["high"]["usd"] is None
     assert {model["name"] for model in planned["models"]} == {"simulated/researcher", "openai/mine"}
 
 
-def test_more_hours_and_more_researchers_cost_more() -> None:
+def test_more_hours_and_researchers_cost_more() -> None:
     def high(*settings: str) -> float:
         usd = estimate_cost(load_scenario(None, ["team.model=anthropic/claude-opus-5-5", *settings])).high.usd
         assert usd is not None
@@ -59,7 +60,7 @@ def test_more_hours_and_more_researchers_cost_more() -> None:
     assert high("live.compact_at=30000") < high()
 
 
-def test_what_a_run_costs_lies_in_the_range_that_was_told(
+def test_cost_of_a_run_is_in_the_estimated_range(
     aarlab: Aarlab, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
@@ -68,10 +69,10 @@ def test_what_a_run_costs_lies_in_the_range_that_was_told(
     with ModelServer(SimulatedTeam(1)) as server:
         live = f"{{base_urls: {{anthropic: {server.url}}}, prices: {prices}}}"
         options = [*tiny, "--set", "team.model=anthropic/m", "--set", f"live={live}"]
-        told = json.loads(aarlab("run", "--dry-run", "--json", *options).stdout)["estimate"]
+        output = json.loads(aarlab("run", "--dry-run", "--json", *options).stdout)["estimate"]
         done = aarlab("run", "--json", "--sandbox", "none", *options)
     spent = json.loads(done.stdout)
-    assert told["low"]["usd"] <= spent["cost_usd"] <= told["high"]["usd"]
-    assert told["low"]["calls"] <= server.billed["calls"] <= told["high"]["calls"]
-    assert "This run will cost about $" in done.stderr
+    assert output["low"]["usd"] <= spent["cost_usd"] <= output["high"]["usd"]
+    assert output["low"]["calls"] <= server.billed["calls"] <= output["high"]["calls"]
+    assert "Estimated cost: $" in done.stderr
     assert spent["usd_per_hour"] == pytest.approx(spent["cost_usd"] / 12, rel=0.2)

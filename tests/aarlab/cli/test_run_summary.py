@@ -1,4 +1,4 @@
-"""A run's result in words: honest about what was reached, and about where the winner came from."""
+"""Tests of the summary text: scores, winner and its ancestry, measures."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from aarlab.memory.run_writer import RunWriter
 
 @pytest.fixture
 def family_tree(tmp_path: Path) -> RunWriter:
-    """A board on which r3.f1 refines r2.f1, which borrows r1.f1, which came from nobody; r2 criticised r1.f1."""
+    """Return a run in which r3.f1 refines r2.f1, r2.f1 borrows r1.f1, and r2 criticises r1.f1."""
     file = RunWriter.create(tmp_path / "tree.db", run_id="tree", version="0", seed=1, scenario={})
     for author in ("r1", "r2", "r3"):
         finding = Finding(
@@ -31,11 +31,12 @@ def family_tree(tmp_path: Path) -> RunWriter:
 
 
 def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
-    """Return what is printed of a summary that says this."""
+    """Return the printed text of a summary with these changes."""
     summary = {
         "run_id": "tree", "file": str(file.path), "task": "chat", "structure": {"workflow": "autonomous"}, "model": "m",
         "seed": 7, "rounds": 1, "hours": 3.0, "cost_usd": 0.0, "findings": 3, "borrows": 1, "critiques": 1,
-        "experiments": 3, "evaluations": 9, "entropy_bits": 1.5, "realised_autonomy": 0.75, "digest": "", "wall_clock_s": 2,
+        "experiments": 3, "evaluations": 9, "entropy_bits": 1.5, "realised_autonomy": 0.75, "digest": "",
+        "wall_clock_s": 2,
         "structure_violations": [],
         "best": {"finding": "r3.f1", "title": "idea of r3", "family": "ensemble", "pgr": 0.5, "se": 0.02},
         "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": {"name": "two_cluster_vote", "pgr": 0.55},
@@ -46,7 +47,7 @@ def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
     return capture.get()
 
 
-def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunWriter) -> None:
+def test_other_sandbox_modes_are_named(family_tree: RunWriter) -> None:
     assert not re.search("^sandbox ", outcome(family_tree, sandbox="strict"), re.MULTILINE)
     assert re.search("^sandbox +none: methods were not confined", outcome(family_tree, sandbox="none"), re.MULTILINE)
     assert re.search(
@@ -54,62 +55,62 @@ def test_a_sandbox_other_than_the_strict_one_is_named(family_tree: RunWriter) ->
     )
 
 
-def test_what_was_reached_stands_beside_the_best_baseline(family_tree: RunWriter) -> None:
-    told = outcome(family_tree)
-    assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in told
-    assert "two_cluster_vote, reaches 0.55: the team is ahead by 0.06." in told
+def test_scores_are_compared_with_the_best_baseline(family_tree: RunWriter) -> None:
+    output = outcome(family_tree)
+    assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in output
+    assert "two_cluster_vote, reaches 0.55: the team is 0.06 above it." in output
 
 
 @pytest.mark.parametrize(
-    ("pgr", "standing"), [(0.4, "behind by 0.15"), (0.5501, "level with it"), (-1.0, "behind by 1.55")]
+    ("pgr", "standing"), [(0.4, "0.15 below it"), (0.5501, "not distinguishable from it"), (-1.0, "1.55 below it")]
 )
-def test_a_team_that_is_not_ahead_is_told_so(family_tree: RunWriter, pgr: float, standing: str) -> None:
-    told = outcome(family_tree, heldout={"pgr": pgr, "se": 0.1, "worlds": 64})
-    assert f"the team is {standing}." in told
+def test_difference_to_the_baseline_has_a_direction(family_tree: RunWriter, pgr: float, standing: str) -> None:
+    output = outcome(family_tree, heldout={"pgr": pgr, "se": 0.1, "worlds": 64})
+    assert f"the team is {standing}." in output
 
 
-def test_a_run_without_a_result_says_so(family_tree: RunWriter) -> None:
-    told = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
-    assert "No result was scored" in told
-    assert "Winner" not in told
-    assert "--agent" not in told
+def test_run_without_result_has_no_winner(family_tree: RunWriter) -> None:
+    output = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
+    assert "No result was scored" in output
+    assert "Winner" not in output
+    assert "--agent" not in output
 
 
-def test_the_winner_is_followed_back_to_its_source(family_tree: RunWriter) -> None:
+def test_ancestry_of_the_winner_is_listed(family_tree: RunWriter) -> None:
     assert ancestry(Board(family_tree), "r3.f1") == [
         "r3.f1 refines r2.f1 “idea of r2” (r2)",
         "r2.f1 borrows r1.f1 “idea of r1” (r1)",
     ]
-    assert ancestry(Board(family_tree), "r1.f1") == ["It was not taken from any other finding."]
+    assert ancestry(Board(family_tree), "r1.f1") == ["It builds on no other finding."]
 
 
-def test_an_unknown_cost_is_not_nothing(family_tree: RunWriter) -> None:
+def test_unknown_cost_is_not_zero(family_tree: RunWriter) -> None:
     assert "cost unknown" in outcome(family_tree, cost_usd=None)
     assert "$0.00" in outcome(family_tree)
 
 
-def test_measures_of_the_team_stand_in_a_line_each(family_tree: RunWriter) -> None:
-    told = outcome(
+def test_each_measure_has_a_row(family_tree: RunWriter) -> None:
+    output = outcome(
         family_tree,
         development_pgr={"quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2},
         autonomy_by_kind={"direction": 0.0, "fidelity": 0.5, "next_step": 1.0}, entropy_interval=[0.5, 1.25],
         novelty=0.3, repeated_experiment_share=0.25, borrow_depth=2,
     )  # fmt: skip
-    assert "best development PGR –, 0.40, 0.50 after a quarter, half and all of the budget" in told
-    assert "75% of all decisions were taken by the agents (direction 0%, fidelity 50%)" in told
-    assert "1.50 bits of entropy over method families (0.50 to 1.25 in resampled teams), novelty 0.30" in told
-    assert "25% of full experiments had been run before, the winner's idea changed hands twice" in told
+    assert "best –, 0.40, 0.50 after 25, 50 and 100% of the budget" in output
+    assert "agents took 75% of the decisions (direction 0%, fidelity 50%)" in output
+    assert "entropy of method families 1.50 bits (0.50 to 1.25 in resampled teams), novelty 0.30" in output
+    assert "25% of full experiments were repeats, the winner's idea changed owner twice" in output
 
 
-def test_what_was_not_measured_is_left_out(family_tree: RunWriter) -> None:
+def test_missing_measures_are_dashes(family_tree: RunWriter) -> None:
     nothing = {"quarter": None, "half": None, "whole": None, "mean": 0.0}
-    told = outcome(
+    output = outcome(
         family_tree, development_pgr=nothing, entropy_bits=None, novelty=None, repeated_experiment_share=None
     )
-    for name in ("climb", "diversity", "exchange"):
-        assert re.search(rf"^{name} +– *$", told, re.MULTILINE)
+    for name in ("development PGR", "diversity", "idea reuse"):
+        assert re.search(rf"^{name} +– *$", output, re.MULTILINE)
 
 
-def test_commands_can_be_copied_whole(family_tree: RunWriter) -> None:
+def test_next_commands_are_not_wrapped(family_tree: RunWriter) -> None:
     lines = outcome(family_tree, width=40).splitlines()
     assert any(line.startswith(f"  aarlab show {family_tree.path} --agent r3  # ") for line in lines)

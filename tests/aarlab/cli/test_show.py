@@ -1,4 +1,4 @@
-"""Reading a run: the order of a conversation, what is shortened, and text that must not steer the terminal."""
+"""Tests of `aarlab show`: order, shortening, and untrusted text."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ Aarlab = Callable[..., Result]
 
 
 def printed(*parts: Any, width: int = 100) -> str:
-    """Return what a pipe would get."""
+    """Return the output to a pipe."""
     console = Console(width=width, force_terminal=False, color_system=None)
     with console.capture() as capture:
         for part in parts:
@@ -49,7 +49,7 @@ def printed(*parts: Any, width: int = 100) -> str:
 
 @pytest.fixture
 def talk(tmp_path: Path) -> RunWriter:
-    """A run in which r1 was briefed, told, thought, used a tool and heard what came of it."""
+    """Return a run in which r1 is set up, receives a message, replies and calls a tool."""
     file = RunWriter.create(tmp_path / "talk.db", run_id="talk", version="0", seed=1, scenario={})
     say = file.store_message
     use = ToolCall("u1", "run_experiment", {"path": "m.py", "fidelity": "pilot"})
@@ -67,11 +67,11 @@ def talk(tmp_path: Path) -> RunWriter:
     return file
 
 
-def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunWriter) -> None:
+def test_conversation_is_in_chronological_order(talk: RunWriter) -> None:
     page = printed(*conversation(talk, "r1", None, DisplayOptions()))
     in_order = [
-        "briefing", "r1 is briefed", "direction: Look inside.", "You are r1.", "round 1", "r1 is told", "Round 1 of 1",
-        "r1 thinks", "A pilot first.", "▸ run_experiment", "path m.py · fidelity pilot", "run_experiment answers",
+        "setup", "r1 is set up", "direction: Look inside.", "You are r1.", "round 1", "r1 receives", "Round 1 of 1",
+        "r1 replies", "A pilot first.", "▸ run_experiment", "path m.py · fidelity pilot", "run_experiment returns",
         "experiment r1.e1 · pgr 0.3125",
     ]  # fmt: skip
     places = [page.find(words) for words in in_order]
@@ -79,38 +79,38 @@ def test_a_conversation_is_read_in_the_order_in_which_it_was_held(talk: RunWrite
     assert places == sorted(places)
 
 
-def test_times_and_costs_stand_beside_what_they_were_for(talk: RunWriter) -> None:
+def test_hours_and_costs_are_in_the_headings(talk: RunWriter) -> None:
     page = printed(*conversation(talk, "r1", None, DisplayOptions()))
-    assert "0.1 h  r1 thinks  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
-    assert "0.3 h  run_experiment answers  (0.2 h)" in page
+    assert "0.1 h  r1 replies  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
+    assert "0.3 h  run_experiment returns  (0.2 h)" in page
 
 
-def test_one_round_is_shown_alone(talk: RunWriter) -> None:
-    assert "r1 thinks" not in printed(*conversation(talk, "r1", 0, DisplayOptions()))
-    assert "briefed" not in printed(*conversation(talk, "r1", 1, DisplayOptions()))
-    assert "Nothing happened to r1 in round 5." in printed(*conversation(talk, "r1", 5, DisplayOptions()))
+def test_round_option_limits_the_conversation(talk: RunWriter) -> None:
+    assert "r1 replies" not in printed(*conversation(talk, "r1", 0, DisplayOptions()))
+    assert "is set up" not in printed(*conversation(talk, "r1", 1, DisplayOptions()))
+    assert "r1 has no events in round 5." in printed(*conversation(talk, "r1", 5, DisplayOptions()))
 
 
-def test_a_tool_call_whose_answer_never_came_is_shown(talk: RunWriter) -> None:
+def test_tool_call_without_result_is_shown(talk: RunWriter) -> None:
     reply = talk.store_message(Message("assistant", (ToolCall("u2", "submit", {"finding": "r1.f1"}),)))
     talk.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 0, 0, None, 0.1), round=1, hours=0.45)
     assert "▸ submit" in printed(*conversation(talk, "r1", None, DisplayOptions()))
 
 
-def test_what_the_structure_and_the_reviewer_do_is_told_apart_from_the_agent(talk: RunWriter) -> None:
+def test_structure_and_reviewer_are_named(talk: RunWriter) -> None:
     talk.append("r1", Decision("next_step", "smoke", "structure"), round=1, hours=0.4)
     talk.append("r1", Decision("idea", "m.py", "agent"), round=1, hours=0.4)
     talk.append("r1", ToolExecution("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
     talk.append("r1", ReviewDecision("c", False, "No pilot yet.", 0.2), round=1, hours=0.7)
     page = printed(*conversation(talk, "r1", None, DisplayOptions()))
-    assert "decided by the structure: next step: smoke" in page
+    assert "decision by structure: next step: smoke" in page
     assert "idea: m.py" not in page
-    assert "the lab uses run_experiment" in page
-    assert "the reviewer rejects" in page
+    assert "run by the system: run_experiment" in page
+    assert "reviewer rejects" in page
     assert "No pilot yet." in page
 
 
-def test_the_structure_stands_above_every_conversation(tmp_path: Path) -> None:
+def test_conversation_starts_with_the_structure(tmp_path: Path) -> None:
     scenario = {"structure": Structure.model_validate("staged").model_dump() | {"option": {"k": 2}}}
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
     (line,) = printed(*conversation(file, "r1", None, DisplayOptions()), width=400).splitlines()[:1]
@@ -118,25 +118,25 @@ def test_the_structure_stands_above_every_conversation(tmp_path: Path) -> None:
     assert line.endswith("evaluation guarded, option k=2")
 
 
-def test_a_structure_that_is_no_preset_is_not_passed_off_as_one(tmp_path: Path) -> None:
+def test_changed_dials_are_named(tmp_path: Path) -> None:
     structure = Structure.model_validate({"preset": "staged", "review": "gate"}).model_dump()
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={"structure": structure})
     page = printed(*conversation(file, "r1", None, DisplayOptions()), width=400)
-    assert page.startswith("structure staged with dials turned: workflow staged, ")
+    assert page.startswith("structure staged with changed dials: workflow staged, ")
 
 
-def test_whom_a_researcher_hears_stands_in_its_briefing(tmp_path: Path) -> None:
+def test_setup_names_the_neighbours(tmp_path: Path) -> None:
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     for name, neighbours in (("r1", ["r2", "r3"]), ("r2", []), ("r3", None)):
         brief = AgentSetup("researcher", "m", file.store_text("Hello."), file.store_text("[]"), None, neighbours)
         file.append(name, brief, round=0, hours=0.0)
     one, two, three = (printed(*conversation(file, name, None, DisplayOptions())) for name in ("r1", "r2", "r3"))
-    assert "neighbours: r2, r3" in one
-    assert "neighbours: nobody" in two
-    assert "neighbours" not in three
+    assert "reads posts of: r2, r3" in one
+    assert "reads posts of: nobody" in two
+    assert "reads posts of" not in three
 
 
-def test_the_brief_names_the_tools_and_shows_the_beginning_of_each_section(tmp_path: Path) -> None:
+def test_setup_shows_tools_and_start_of_each_section(tmp_path: Path) -> None:
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={})
     system = "You are r1.\n\n## Methods\n\n" + "a line\n\n" * 40 + "## How the work is organised\n\nIn stages.\n"
     tools = file.store_text('[{"name": "read_board"}, {"name": "ask_librarian"}]')
@@ -147,7 +147,7 @@ def test_the_brief_names_the_tools_and_shows_the_beginning_of_each_section(tmp_p
     assert "In stages." in page
 
 
-def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunWriter) -> None:
+def test_other_events_show_their_fields(talk: RunWriter) -> None:
     recipe = talk.store_text("Flour.\nWater.")
     scored = Evaluation("r1.e1", "final", recipe, 8, None, None, None, None, None)
     talk.append("team", scored, round=1, hours=1.0)
@@ -158,58 +158,58 @@ def test_an_event_for_which_there_are_no_words_is_told_by_its_fields(talk: RunWr
     assert "Water." in printed(*conversation(talk, "team", None, DisplayOptions(full=True)))
 
 
-def test_what_tools_leave_behind_is_not_told_twice(talk: RunWriter) -> None:
+def test_events_shown_by_messages_are_not_repeated(talk: RunWriter) -> None:
     before = printed(*conversation(talk, "r1", None, DisplayOptions()))
     talk.append("r1", Borrowed("r2.f1", "borrowed/r2.f1.py"), round=1, hours=0.4)
     talk.append("r1", NotebookEntry("Remember."), round=1, hours=0.4)
     assert printed(*conversation(talk, "r1", None, DisplayOptions())) == before
 
 
-def test_what_happened_to_the_whole_team_can_be_read_too(talk: RunWriter) -> None:
+def test_events_of_the_team_can_be_shown(talk: RunWriter) -> None:
     talk.append("team", Published("r1.f1"), round=1, hours=4.0)
     talk.append("team", RunClosed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
     page = printed(*conversation(talk, find_agent(talk, "team"), None, DisplayOptions()))
     assert "published  finding r1.f1" in page
-    assert "the close" in page
+    assert "─ close ─" in page
     assert "closed  (1.5 h)  baseline baseline:bagging" in page
 
 
-def test_who_is_asked_on_a_researchers_behalf_is_heard_in_full_only(talk: RunWriter) -> None:
+def test_side_calls_are_shown_in_full_only(talk: RunWriter) -> None:
     asked = talk.store_message(user_message("May r1 run this?"))
     reply = talk.store_message(Message("assistant", (Text("It may."),)))
     talk.append("r1", Prompted("reviewer", asked), round=1, hours=0.5)
     talk.append("r1", ModelCall("reviewer", "m", "h", reply, "end", 0, 0, None, 0.2), round=1, hours=0.7)
     assert "It may." not in printed(*conversation(talk, "r1", None, DisplayOptions()))
     full = printed(*conversation(talk, "r1", None, DisplayOptions(full=True)))
-    assert "the reviewer is told" in full
-    assert "the reviewer thinks" in full
+    assert "reviewer receives" in full
+    assert "reviewer replies" in full
     assert "It may." in full
 
 
-def test_decisions_are_told_by_kind_and_taker_and_over_rounds(aarlab: Aarlab, summary: dict[str, Any]) -> None:
-    page = aarlab("show", summary["file"]).stdout
+def test_decisions_are_counted_by_kind_and_taker(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    page = aarlab("show", summary["file"]).stdout.partition("\nDecisions")[2]
     file = RunReader.open(Path(summary["file"]))
     for (kind, _), count in measures.decisions(file).items():
         row = next(line for line in page.splitlines() if line.strip().startswith(kind.replace("_", " ")))
         assert str(count) in row.split()
         assert f"{summary['autonomy_by_kind'][kind]:.0%}" in row
-    assert "Realised autonomy by round, 0 being the briefing: 0% in 0, 100% in 1–3." in page
+    assert "Realised autonomy by round (0 is the setup): 0% in 0, 100% in 1–3." in page
 
 
-def test_agents_are_found_by_name_and_by_number(talk: RunWriter) -> None:
+def test_agents_are_found_by_name_and_number(talk: RunWriter) -> None:
     assert find_agent(talk, "r1") == find_agent(talk, "1") == "r1"
     with pytest.raises(ConfigError, match="no such agent"):
         find_agent(talk, "r2")
 
 
-def test_what_agents_write_cannot_steer_the_terminal() -> None:
+def test_agent_text_cannot_control_the_terminal() -> None:
     hostile = {"body": "\x1b]0;owned\x07\x1b[2J\x9b31m [bold]red[/] \u202etxt.exe"}
     page = printed(render_value(hostile, DisplayOptions()))
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(page)
     assert "[bold]red[/]" in page
 
 
-def test_long_things_are_shortened_unless_asked_for() -> None:
+def test_long_values_are_shortened_by_default() -> None:
     value = {"text": "\n".join(f"line {i}" for i in range(50)), "rows": [{"x": i} for i in range(50)]}
     short, full = (
         printed(render_value(value, DisplayOptions())),
@@ -223,7 +223,7 @@ def test_long_things_are_shortened_unless_asked_for() -> None:
     assert "--full" not in full
 
 
-def test_records_become_a_table_where_it_fits_and_items_where_it_does_not() -> None:
+def test_records_are_a_table_if_it_fits() -> None:
     log = [{"operator": "start", "agreement": 1.0, "kept": 1.0}, {"operator": "harden", "agreement": 0.75, "kept": 1.0}]
     wide = printed(render_value(log, DisplayOptions(width=100)))
     narrow = printed(render_value(log, DisplayOptions(width=40)), width=40)
@@ -231,17 +231,17 @@ def test_records_become_a_table_where_it_fits_and_items_where_it_does_not() -> N
     assert "- operator start" in narrow
 
 
-def test_nothing_is_cut_off_however_deep_it_stands() -> None:
+def test_nested_values_are_not_cut_off() -> None:
     log = [{"operator": f"op{i}", "agreement": 0.123, "balance": 0.456, "entropy": 0.789} for i in range(3)]
     deep = {"new": [{"finding": "r1.f1", "outer": {"text": "x\n" * 3, "inner": {"body": "y\n" * 3, "log": log}}}] * 2}
     for width in range(50, 80):
-        # A conversation stands nine columns further in than the page.
+        # Conversations are indented by nine columns.
         page = printed(render_value(deep, DisplayOptions(width=width)), width=width - 9)
         assert page.count("0.789") == 6
         assert "…" not in page
 
 
-def test_code_is_highlighted_on_a_terminal_and_plain_in_a_pipe() -> None:
+def test_code_is_highlighted_on_terminals_only() -> None:
     value = {"code": "def method(world):\n    return world.test\n"}
     console = Console(width=80, force_terminal=True, color_system="standard")
     with console.capture() as capture:
@@ -250,7 +250,7 @@ def test_code_is_highlighted_on_a_terminal_and_plain_in_a_pipe() -> None:
     assert "\x1b[" not in printed(render_value(value, DisplayOptions()))
 
 
-def test_show_reads_the_overview_and_names_what_comes_next(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+def test_show_prints_overview_and_next_commands(aarlab: Aarlab, summary: dict[str, Any]) -> None:
     done = aarlab("show", summary["file"])
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith(f"{summary['run_id']}  done\n")
@@ -259,31 +259,31 @@ def test_show_reads_the_overview_and_names_what_comes_next(aarlab: Aarlab, summa
     assert "\x1b" not in done.stdout
 
 
-def test_the_newest_run_of_a_folder_is_shown(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+def test_folder_means_its_newest_run(aarlab: Aarlab, summary: dict[str, Any]) -> None:
     folder = str(Path(summary["file"]).parent)
     assert aarlab("show", folder).stdout.splitlines()[0] == f"{summary['run_id']}  done"
 
 
-def test_a_conversation_comes_as_json_too(aarlab: Aarlab, summary: dict[str, Any]) -> None:
-    told = json.loads(aarlab("show", summary["file"], "--agent", "1", "--round", "1", "--json").stdout)
-    assert told["agent"] == "r1"
-    assert {event["round"] for event in told["events"]} == {1}
-    spoken = [event for event in told["events"] if event["kind"] == "model_calls"]
+def test_conversation_as_json(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    output = json.loads(aarlab("show", summary["file"], "--agent", "1", "--round", "1", "--json").stdout)
+    assert output["agent"] == "r1"
+    assert {event["round"] for event in output["events"]} == {1}
+    spoken = [event for event in output["events"] if event["kind"] == "model_calls"]
     assert all(event["content"]["role"] == "assistant" for event in spoken)
 
 
-def test_runs_are_found_by_the_start_of_their_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_is_found_by_the_start_of_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("quick-seed1-a", "quick-seed2-b"):
         RunWriter.create(Path("runs") / f"{name}.db", run_id=name, version="0", seed=1, scenario={}).close()
     Path("runs/notes.db").write_text("no run")
     assert find_run("quick-seed2") == Path("runs/quick-seed2-b.db")
     assert find_run(None) == find_run("runs")
-    with pytest.raises(ConfigError, match="the start of 2 runs"):
+    with pytest.raises(ConfigError, match="2 runs start with this id"):
         find_run("quick")
     with pytest.raises(ConfigError, match="did you mean quick-seed2-b"):
         find_run("quick-seed3-b")
 
 
-def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
+def test_new_run_paths_are_unique(tmp_path: Path) -> None:
     assert len({new_run_path(tmp_path, "quick", 1) for _ in range(20)}) == 20

@@ -1,4 +1,4 @@
-"""`aarlab replay --step`: a walk through a run, as a person takes it."""
+"""Tests of `aarlab replay --step`."""
 
 import re
 from collections.abc import Callable
@@ -19,24 +19,24 @@ from aarlab.memory.messages import Message, Text, ToolCall, ToolResult
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
 
-HEADING = re.compile(r"─ (\S+), (?:round (\d+)|briefing) · step ([\d,]+) of ([\d,]+) ─")
+HEADING = re.compile(r"─ (\S+), (?:round (\d+)|setup) · step ([\d,]+) of ([\d,]+) ─")
 
 
 @pytest.fixture
 def file(summary: dict[str, Any]) -> Any:
-    """A finished run, open."""
+    """Return a finished run, open for reading."""
     with RunReader.open(Path(summary["file"])) as file:
         yield file
 
 
 @pytest.fixture
 def walk(file: RunWriter) -> Callable[..., str]:
-    """One walk through the finished run."""
+    """Return a step browser of the finished run."""
     return walk_through(file)
 
 
 def walk_through(file: RunWriter) -> Callable[..., str]:
-    """Return a walk; called with commands, it returns what the last of them shows."""
+    """Return a function that executes commands and returns the page after the last one."""
     walk, console = StepBrowser(file, DisplayOptions()), Console(width=100, force_terminal=False, color_system=None)
 
     def handle_command(*commands: str) -> str:
@@ -52,12 +52,12 @@ def walk_through(file: RunWriter) -> Callable[..., str]:
 
 
 def where(shown: str) -> tuple[str, int, int]:
-    """Return agent, round and number of the step that is shown."""
+    """Return agent, round and number of the shown step."""
     (found,) = HEADING.findall(shown)
     return found[0], int(found[1] or 0), int(found[2].replace(",", ""))
 
 
-def test_the_steps_of_a_run_are_its_events_each_once_and_in_order(file: RunWriter) -> None:
+def test_steps_contain_each_event_once_in_order(file: RunWriter) -> None:
     places: dict[str, list[int]] = {}
     for step in agent_steps(file):
         places.setdefault(step.stream, []).extend(range(step.first, step.last + 1))
@@ -65,7 +65,7 @@ def test_the_steps_of_a_run_are_its_events_each_once_and_in_order(file: RunWrite
     assert places == {stream: list(range(length)) for stream, length in lengths.items()}
 
 
-def test_a_step_of_a_researcher_is_one_thought_and_all_that_comes_of_it(file: RunWriter) -> None:
+def test_step_is_one_reply_with_its_tool_results(file: RunWriter) -> None:
     for step in agent_steps(file):
         events = [entry.event for entry in file.stream_range(step.stream, step.first, step.last)]
         if step.stream == TEAM:
@@ -75,104 +75,104 @@ def test_a_step_of_a_researcher_is_one_thought_and_all_that_comes_of_it(file: Ru
         assert len(thoughts) <= 1
         uses = {use.id for call in thoughts for use in file.message(call.reply).tool_calls}
         assert uses == {event.tool_call_id for event in events if isinstance(event, ToolExecution)}
-        told = [file.message(event.message) for event in events if isinstance(event, Prompted)]
-        assert uses == {result.tool_call_id for message in told for result in message.tool_results}
+        output = [file.message(event.message) for event in events if isinstance(event, Prompted)]
+        assert uses == {result.tool_call_id for message in output for result in message.tool_results}
 
 
-def test_on_and_back_are_each_others_undoing(walk: Callable[..., str]) -> None:
+def test_next_and_back_are_inverse(walk: Callable[..., str]) -> None:
     third = walk("n", "", "")
     assert where(third)[2] == 4
     assert walk("n 5", "b 5") == third
     assert walk("b", "n") == third
-    assert "This is the beginning of the run." in walk("b 1000", "b")
-    assert "This is the end of the run." in walk("n 100000", "n")
+    assert "This is the first step of the run." in walk("b 1000", "b")
+    assert "This is the last step of the run." in walk("n 100000", "n")
 
 
-def test_one_agent_can_be_followed_and_a_round_gone_to(walk: Callable[..., str]) -> None:
+def test_follow_an_agent_and_go_to_a_round(walk: Callable[..., str]) -> None:
     assert where(walk("a r2", "r 2"))[:2] == ("r2", 2)
     on = [where(walk(""))[0] for _ in range(4)]
     assert on == ["r2"] * 4
     assert where(walk("a", "r 2"))[:2] == (TEAM, 2)
-    assert "Nothing happened in round 99" in walk("r 99")
+    assert "There are no steps from round 99 on" in walk("r 99")
     assert "no such agent" in walk("a r77")
 
 
-def test_a_tool_call_is_opened_whole(walk: Callable[..., str], file: RunWriter) -> None:
+def test_tool_call_opens_in_full(walk: Callable[..., str], file: RunWriter) -> None:
     first = next(entry for entry in file.entries(Experiment, stream="r1"))
     steps = [step for step in agent_steps(file) if step.stream == "r1"]
     number = next(number for number, step in enumerate(steps) if step.last >= first.ordinal)
     shown = walk("a r1", "r 0", f"n {number}")
-    (place,) = re.findall(r"o (\d) run_experiment", shown)
+    (place,) = re.findall(r"o (\d): run_experiment", shown)
     opened = walk(f"o {place}")
     assert "▸ run_experiment" in opened
     assert "experiment r1.e1" in opened
     assert "(--full)" not in opened
     assert f"This step has {place} tool call" in walk("o 9")
-    assert "No tool was used" in walk("r 0", "o")
+    assert "This step has no tool call." in walk("r 0", "o")
 
 
 @pytest.fixture
 def borrowing(tmp_path: Path) -> RunWriter:
-    """A run in which r2 takes up in its second round what r1 posted in the first."""
+    """Return a run in which r2 borrows in round 2 what r1 posted in round 1."""
     file = RunWriter.create(tmp_path / "borrowing.db", run_id="borrowing", version="0", seed=1, scenario={})
 
-    def thought(stream: str, round_: int, tool: str, *events: Event) -> None:
+    def step(stream: str, round_: int, tool: str, *events: Event) -> None:
         use = ToolCall(f"u{round_}", tool, {})
         reply = file.store_message(Message("assistant", (Text(f"I use {tool}."), use)))
-        heard = file.store_message(Message("user", (ToolResult(use.id, "{}"),)))
+        results = file.store_message(Message("user", (ToolResult(use.id, "{}"),)))
         call = ModelCall("researcher", "m", "h", reply, "tool_use", 1, 1, 0.0, 0.1)
-        for event in (call, *events, ToolExecution(use.id, tool, True, "", 0.1), Prompted("researcher", heard)):
+        for event in (call, *events, ToolExecution(use.id, tool, True, "", 0.1), Prompted("researcher", results)):
             file.append(stream, event, round=round_, hours=float(round_))
 
     posted = Finding("r1.f1", "r1", "hypothesis", "Look at the margin", "", "other", None, None, None, None, None)
-    thought("r1", 1, "post_finding", posted)
-    thought("r2", 1, "list_findings")
-    thought("r2", 2, "borrow", Borrowed("r1.f1", "borrowed/r1.f1.py"))
-    thought("r2", 3, "post_finding", replace(posted, id="r2.f1", author="r2"), Edge("borrows", "r2.f1", "r1.f1", ""))
+    step("r1", 1, "post_finding", posted)
+    step("r2", 1, "list_findings")
+    step("r2", 2, "borrow", Borrowed("r1.f1", "borrowed/r1.f1.py"))
+    step("r2", 3, "post_finding", replace(posted, id="r2.f1", author="r2"), Edge("borrows", "r2.f1", "r1.f1", ""))
     return file
 
 
 @pytest.mark.parametrize("round_", [2, 3])
-def test_a_borrowed_idea_leads_to_where_it_was_posted_and_back(borrowing: RunWriter, round_: int) -> None:
+def test_jump_to_the_origin_of_a_finding_and_back(borrowing: RunWriter, round_: int) -> None:
     walk = walk_through(borrowing)
     shown = walk(f"r {round_}")
-    assert "⤷ r1.f1 “Look at the margin”, which r1 posted in round 1" in shown
-    assert "j where it came from" in shown
+    assert "⤷ r1.f1 “Look at the margin”, posted by r1 in round 1" in shown
+    assert "j: origin of the finding" in shown
     origin = walk("j")
     assert where(origin)[:2] == ("r1", 1)
     assert "I use post_finding." in origin
     assert walk("u") == shown
-    assert "You have not jumped." in walk("u")
+    assert "There is no jump to undo." in walk("u")
     assert where(walk("j r2.f1"))[:2] == ("r2", 3)
     assert "There is no finding 'r9.f99'" in walk("j r9.f99")
-    assert "speaks about no finding" in walk("r 1", "j")
+    assert "This step names no finding." in walk("r 1", "j")
 
 
-def test_what_cannot_be_done_is_said_and_help_is_there(walk: Callable[..., str]) -> None:
-    assert "'fly' is nothing that can be done here" in walk("fly")
-    assert "where you jumped from" in walk("?")
+def test_unknown_command_and_help(walk: Callable[..., str]) -> None:
+    assert "Unknown command 'fly'" in walk("fly")
+    assert "undo the last jump" in walk("?")
 
 
 def stepped(typed: str, *arguments: str) -> Result:
-    """Walk on the command line, with so much typed."""
+    """Return the result of `aarlab replay --step` with this input."""
     return CliRunner().invoke(main, ["replay", "--step", *arguments], input=typed)
 
 
-def test_a_walk_begins_when_the_replay_has_shown_that_all_is_the_same(summary: dict[str, Any]) -> None:
+def test_step_option_browses_after_the_replay(summary: dict[str, Any]) -> None:
     done = stepped("\nr 1\nq\nnever read", summary["file"])
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("The same, to its end: ")
+    assert done.stdout.startswith("The replay equals the recorded run (complete run): ")
     assert [found[0] for found in HEADING.findall(done.stdout)] == ["r1", "r2", TEAM]
-    assert stepped("", summary["file"]).exit_code == 0, "nobody to ask is nobody who wants to go on"
+    assert stepped("", summary["file"]).exit_code == 0, "end of input quits"
     refused = stepped("", summary["file"], "--json")
-    assert (refused.exit_code, "one of the two" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "one of them" in refused.stderr) == (2, True)
 
 
-def test_a_run_in_which_nothing_has_happened_is_no_way_to_walk(summary: dict[str, Any], tmp_path: Path) -> None:
+def test_run_without_events_has_no_steps(summary: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     with RunReader.open(Path(summary["file"])) as file:
         scenario = file.info().scenario
     RunWriter.create(path, run_id="empty", version="0", seed=7, scenario=scenario).close()
     done = stepped("\n", str(path))
     assert (done.exit_code, done.exception) == (0, None), done.output
-    assert "Nothing has happened in this run yet." in done.stdout
+    assert "This run has no events yet." in done.stdout

@@ -1,4 +1,4 @@
-"""`aarlab tasks`: what there is to research, how large the gap is, and what finding out costs."""
+"""Tests of `aarlab tasks`: gap, cost and parameters."""
 
 import json
 from collections.abc import Callable
@@ -12,18 +12,22 @@ from aarlab.scenarios.task_registry import BUILT_IN, make_task
 Aarlab = Callable[..., Result]
 
 
-def test_one_task_is_told_with_its_gap_its_cost_and_its_knobs(aarlab: Aarlab) -> None:
+def test_task_has_gap_cost_and_parameters(aarlab: Aarlab) -> None:
     done = aarlab("tasks", "chat", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
-    told = json.loads(line)
-    (chat,) = told["tasks"]
+    output = json.loads(line)
+    (chat,) = output["tasks"]
     assert chat["name"] == "chat"
     assert 0.5 < chat["weak_acc"]["mean"] < chat["strong_acc"]["mean"] < 1
     assert chat["gap"] == pytest.approx(chat["strong_acc"]["mean"] - chat["weak_acc"]["mean"], abs=2e-4)
     assert chat["experiment_ms"] > 0
     assert chat["parameters"] == make_task("chat").parameters
-    assert told["research_hours"] == {"smoke": StepCosts().smoke, "pilot": StepCosts().pilot, "full": StepCosts().full}
+    assert output["research_hours"] == {
+        "smoke": StepCosts().smoke,
+        "pilot": StepCosts().pilot,
+        "full": StepCosts().full,
+    }
 
 
 @pytest.mark.long
@@ -46,7 +50,7 @@ def test_every_parameter_is_documented(name: str) -> None:
 
 
 @pytest.mark.long
-def test_the_list_has_a_line_for_each_task(aarlab: Aarlab) -> None:
+def test_tasks_lists_every_task(aarlab: Aarlab) -> None:
     page = aarlab("tasks").stdout
     for name in BUILT_IN:
         assert any(line.split()[:1] == [name] for line in page.splitlines())

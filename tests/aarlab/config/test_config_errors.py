@@ -1,4 +1,4 @@
-"""What a person is told about a scenario that cannot be used: place, what was found, what is allowed; all at once."""
+"""Tests of faults of scenarios: place, problem, expected value and fix, all faults at once."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -11,7 +11,7 @@ from aarlab.config.scenario_files import load_scenario
 
 
 def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...] = ()) -> str:
-    """Return what is said about a file of this content, called `my.yaml`."""
+    """Return the faults of a file `my.yaml` with this content."""
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text(dedent(text).lstrip("\n"))
     with pytest.raises(ConfigError) as raised:
@@ -20,7 +20,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "faults"),
     [
         (
             "budget:\n  hours: -1\n",
@@ -92,11 +92,11 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             "seed: 1\nseed: 2\nbudget:\n  hours: 3\n  hours: 4\n",
             """
             my.yaml:2: seed
-              problem   the key again; it stands in line 1 already
+              problem   duplicate key, first in line 1
               expected  each key once
 
             my.yaml:5: budget.hours
-              problem   the key again; it stands in line 4 already
+              problem   duplicate key, first in line 4
               expected  each key once
             """,
         ),
@@ -128,40 +128,40 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             "seed: 1\nbudget: {hours: 3\n",
             """
             my.yaml:3:1
-              problem   text that is not YAML: while parsing a flow mapping expected ',' or '}', but got '<stream end>'
+              problem   not YAML: while parsing a flow mapping expected ',' or '}', but got '<stream end>'
             """,
         ),
         (
             "seed: 1\nbudget:\n\thours: 3\n",
             """
             my.yaml:3:1
-              problem   text that is not YAML: while scanning for the next token found character '\\t' that cannot start any token
-            """,  # noqa: E501
+              problem   not YAML: while scanning for the next token found character '\\t' that cannot start any token
+            """,
         ),
     ],
 )
-def test_a_fault_is_told_with_its_place_and_what_is_allowed(
-    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_fault_has_place_problem_and_expected_value(
+    text: str, faults: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert complaint(text, tmp_path, monkeypatch) == dedent(told).strip("\n")
+    assert complaint(text, tmp_path, monkeypatch) == dedent(faults).strip("\n")
 
 
-def test_an_unknown_task_is_told_with_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = complaint("task: digitz\n", tmp_path, monkeypatch).splitlines()
-    assert told[:2] == ["my.yaml:1: task", "  problem   invalid value 'digitz'"]
-    assert told[2].startswith("  expected  chat, ")
-    assert told[3] == "  fix       did you mean digits?"
+def test_unknown_task_lists_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = complaint("task: digitz\n", tmp_path, monkeypatch).splitlines()
+    assert faults[:2] == ["my.yaml:1: task", "  problem   invalid value 'digitz'"]
+    assert faults[2].startswith("  expected  chat, ")
+    assert faults[3] == "  fix       did you mean digits?"
 
 
-def test_an_unknown_knob_is_told_at_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = complaint("task:\n  name: chat\n  parameters:\n    wheels: 4\n", tmp_path, monkeypatch)
-    assert told.startswith("my.yaml:4: task.parameters.wheels\n  problem   chat has no parameter 'wheels'; it has: ")
+def test_unknown_task_parameter_is_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = complaint("task:\n  name: chat\n  parameters:\n    wheels: 4\n", tmp_path, monkeypatch)
+    assert faults.startswith("my.yaml:4: task.parameters.wheels\n  problem   chat has no parameter 'wheels'; it has: ")
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_reported_in_file_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "scoring: {finalists: 0}\nnme: x\ntask: chatt\nteam: {model: x/y, researchers: 0}\nseed: -1\n"
-    told = complaint(text, tmp_path, monkeypatch, ("budget.hours=0",))
-    heads = [block.splitlines()[0] for block in told.split("\n\n")]
+    faults = complaint(text, tmp_path, monkeypatch, ("budget.hours=0",))
+    heads = [block.splitlines()[0] for block in faults.split("\n\n")]
     assert heads == [
         "my.yaml:1: scoring.finalists",
         "my.yaml:2: nme",
@@ -174,7 +174,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "faults"),
     [
         (
             ["budget.hours=-1"],
@@ -204,7 +204,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
             ["seed=1", "seed=2"],
             """
             --set seed=2: seed
-              problem   a contradiction to --set seed=1
+              problem   it contradicts --set seed=1
               expected  one value for a field
             """,
         ),
@@ -212,8 +212,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
             ["budget={hours: 3}", "budget.round_hours=1"],
             """
             --set budget.round_hours=1: budget.round_hours
-              problem   a contradiction to --set budget={hours: 3}
-              expected  a section as a whole, or its fields one by one
+              problem   it contradicts --set budget={hours: 3}
+              expected  either the whole section or its fields
             """,
         ),
         (
@@ -221,29 +221,27 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path, mo
             """
             --set budget.hours
               problem   'budget.hours'
-              expected  a field's path, = and a value, such as budget.hours=12
+              expected  PATH=VALUE, such as budget.hours=12
             """,
         ),
         (
             ["seed=[1"],
             """
             --set seed=[1: seed
-              problem   '[1', which is not a YAML value: expected ',' or ']', but got '<stream end>'
+              problem   '[1' is not a YAML value: expected ',' or ']', but got '<stream end>'
             """,
         ),
     ],
 )
-def test_an_override_is_named_where_it_is_at_fault(overrides: list[str], told: str) -> None:
+def test_fault_of_an_override_names_it(overrides: list[str], faults: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_scenario(None, overrides)
-    assert str(raised.value) == dedent(told).strip("\n")
+    assert str(raised.value) == dedent(faults).strip("\n")
 
 
-def test_an_override_into_a_plain_value_names_the_line_of_the_value(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = complaint("name: mine\nbudget: 3\n", tmp_path, monkeypatch, ("budget.hours=4",))
-    assert told == "--set budget.hours=4: budget.hours\n  problem   budget is 3 (my.yaml:2), which has no fields"
+def test_override_into_a_scalar_names_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = complaint("name: mine\nbudget: 3\n", tmp_path, monkeypatch, ("budget.hours=4",))
+    assert faults == "--set budget.hours=4: budget.hours\n  problem   budget is 3 (my.yaml:2) and has no fields"
 
 
 @pytest.mark.parametrize(
@@ -255,21 +253,21 @@ def test_an_override_into_a_plain_value_names_the_line_of_the_value(
         ("/dev/null", "an empty file"),
     ],
 )
-def test_what_is_no_scenario_is_refused(source: str, found: str) -> None:
+def test_other_files_are_refused(source: str, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_scenario(source)
     (fault,) = raised.value.faults
     assert (fault.where, fault.problem) == (source, found)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_binary_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="bytes that are not UTF-8"):
+    with pytest.raises(ConfigError, match="the file is not UTF-8"):
         load_scenario(path)
 
 
-def test_a_bomb_of_aliases_and_a_circle_cost_nothing(tmp_path: Path) -> None:
+def test_nested_and_cyclic_aliases_are_cheap(tmp_path: Path) -> None:
     bomb = "\n".join(["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{l: *a{i - 1}, r: *a{i - 1}}}" for i in range(1, 60))])
     circle = "b: &b {again: *b}"
     path = tmp_path / "x.yaml"

@@ -1,4 +1,4 @@
-"""`--set`: laws of overrides, and what they can say."""
+"""Tests of `--set`: laws of overrides and their values."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ SETTINGS = """
 
 
 def outcome(settings: list[str]) -> Any:
-    """Return the scenario that the settings make of the quickstart, or what is said against them."""
+    """Return the quickstart scenario with these settings, or the faults."""
     try:
         return load_scenario(None, settings)
     except ConfigError as error:
@@ -38,26 +38,26 @@ def outcome(settings: list[str]) -> Any:
 
 
 @given(settings=st.lists(st.sampled_from(SETTINGS), max_size=6), data=st.data())
-def test_the_order_of_overrides_means_nothing(settings: list[str], data: st.DataObject) -> None:
+def test_order_of_overrides_does_not_matter(settings: list[str], data: st.DataObject) -> None:
     assert outcome(settings) == outcome(data.draw(st.permutations(settings)))
 
 
 @given(settings=st.lists(st.sampled_from(SETTINGS), max_size=4))
-def test_saying_a_thing_twice_says_it_once(settings: list[str]) -> None:
+def test_repeated_override_has_no_effect(settings: list[str]) -> None:
     assert outcome(settings + settings) == outcome(settings)
 
 
-def test_a_preset_and_a_dial_go_together() -> None:
+def test_preset_and_dial_can_be_combined() -> None:
     structure = load_scenario(None, ["structure.review=gate", "structure=staged"]).structure
     assert (structure.workflow, structure.review) == ("staged", "gate")
 
 
-def test_a_dial_turns_the_preset_of_the_file() -> None:
+def test_dial_changes_the_preset_of_the_file() -> None:
     structure = load_scenario(None, ["structure.review=advisory"]).structure
     assert (structure.preset, structure.workflow, structure.review) == ("autonomous", "autonomous", "advisory")
 
 
-def test_a_task_by_name_and_its_knob_go_together() -> None:
+def test_task_and_its_parameter_can_be_combined() -> None:
     from aarlab.scenarios.task_registry import make_task
 
     parameter, value = next(
@@ -72,17 +72,17 @@ def test_values_are_yaml_1_2(text: str, value: float) -> None:
     assert load_scenario(None, [f"costs.full={text}"]).costs.full == value
 
 
-def test_no_is_a_word() -> None:
+def test_no_is_a_string() -> None:
     assert load_scenario(None, ["name=no"]).name == "no"
 
 
-def test_a_file_is_overridden_where_it_is_and_kept_elsewhere() -> None:
+def test_override_changes_only_its_field() -> None:
     plain, longer = load_scenario(), load_scenario(None, ["budget.hours=48"])
     assert longer.budget.hours == 48
     assert longer.budget.round_hours == plain.budget.round_hours
     assert longer.model_copy(update={"budget": plain.budget}) == plain
 
 
-def test_the_shipped_scenario_says_what_the_defaults_say() -> None:
+def test_quickstart_has_the_default_values() -> None:
     scenario = load_scenario("quickstart")
     assert (scenario.name, scenario.team.researchers, scenario.task.name) == ("quickstart", 9, "chat")

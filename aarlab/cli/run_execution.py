@@ -1,0 +1,168 @@
+"""Execution of a run for the commands `run`, `resume` and `fork`: checks before it, progress during it, its result."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from pydantic import ValidationError
+from rich.markup import escape
+
+from aarlab.agents.models.base import ModelError, ModelUnavailable
+from aarlab.cli.divergence import divergence_text
+from aarlab.cli.formatting import printable, without_credentials
+from aarlab.cli.output import Status, print_json, refuse, stderr_console, stdout_console
+from aarlab.cli.recorded_run import schema_errors_as_faults
+from aarlab.cli.run_display import open_display
+from aarlab.cli.run_estimate import estimate_text
+from aarlab.cli.run_summary import short_path, summary_text
+from aarlab.config import ConfigError, Fault
+from aarlab.config.run_lookup import find_run, new_run_path
+from aarlab.graph.run.segments import segments_of
+from aarlab.graph.scenario import Scenario
+from aarlab.memory.file_lock import FileLocked
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_info import RunInfo
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_tape import Divergence
+from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
+
+
+def check_models(scenario: Scenario, *, as_json: bool) -> None:
+    """Exit if a requirement of a base model is missing. Print custom addresses and the estimated cost of the run."""
+    models = [scenario.live.model(name) for name in scenario.models_used]
+    missing = [
+        (model.name, requirement) for model in models if (requirement := model.missing_requirement()) is not None
+    ]
+    if missing:
+        refuse([Fault(name, None, requirement, None) for name, requirement in missing], as_json=as_json)
+    for model in models:
+        if model.address is not None:
+            click.echo(printable(f"{model.name} is called at {without_credentials(model.address)}"), err=True)
+    if any(model.price is None for model in models):
+        click.echo(printable(estimate_text(scenario)), err=True)
+
+
+def new_file(name: str, seed: int, folder: Path, *, as_json: bool) -> Path:
+    """Return the path of a new run file, and create its folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder cannot be created ({error.strerror or error})"
+        refuse([Fault(f"--out {folder}", None, problem, "a writable folder")], as_json=as_json)
+    return new_run_path(folder, name, seed).resolve()
+
+
+def load_recorded_run(name: str | None, *, models_needed: bool = True) -> tuple[Path, RunInfo, Scenario]:
+    """Return the path of a run, its information and its scenario.
+
+    Args:
+        name: A run file, a folder or an id; None means the newest run in ./runs.
+        models_needed: Whether the base models of the run must be available here.
+
+    Raises:
+        ConfigError: There is no such run, or it cannot be executed here.
+    """
+    path = find_run(name)
+    try:
+        with schema_errors_as_faults(path), RunReader.open(path) as file:
+            return path, file.info(), segments_of(file, models_needed=models_needed)[-1].scenario
+    except ValidationError as error:
+        faults = [
+            Fault(str(path), ".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "), None)
+            for e in error.errors()
+        ]
+        raise ConfigError(faults) from None
+
+
+def require_tasks(path: Path, scenario: Scenario) -> None:
+    """Raise ConfigError unless the tasks of a recorded scenario can be made here."""
+    for choice in (scenario.task, *scenario.transfer_tasks):
+        try:
+            choice.make()
+        except ValueError as error:
+            raise ConfigError([Fault(str(path), "task", str(error), None)]) from None
+
+
+def execute_run(
+    execute: Callable[..., dict[str, Any]],
+    scenario: Scenario,
+    path: Path,
+    *,
+    sandbox: SandboxMode | None,
+    cache: bool,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Execute a run and return its summary; if it fails or is stopped, return its status, file and error instead.
+
+    Args:
+        execute: Is called with the run options as keyword arguments.
+        scenario: What the progress display shows.
+        path: The run file.
+        sandbox: Where methods run; None leaves the choice to `execute`.
+        cache: Whether scores that other runs measured are used.
+        quiet: Whether to show no progress.
+
+    Raises:
+        ConfigError: Another process writes to the run file.
+        SchemaError: The run file is damaged.
+    """
+    options: dict[str, Any] = {"cache": cache, **({} if sandbox is None else {"sandbox": sandbox})}
+    partial_summary = {"run_id": path.stem, "file": str(path)}
+    try:
+        if quiet:
+            return execute(**options)
+        with open_display(scenario, stderr_console()) as display:
+            return execute(**options, listeners=[display.handle_event], progress=display.progress)
+    except KeyboardInterrupt:
+        _print_kept_work("Stopped.", path)
+        return {**partial_summary, "status": "stopped"}
+    except SchemaError:
+        raise
+    except FileLocked as error:
+        raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
+    except ModelUnavailable as error:
+        _print_kept_work(f"Stopped: {error}.", path)
+        return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
+    except Divergence as error:
+        click.echo(f"{divergence_text(error)}\n", err=True)
+        click.echo("Code, prompts or package versions have changed since the run was recorded.", err=True)
+        return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+    except Exception as error:
+        if not isinstance(error, SandboxUnavailable | ModelError):
+            traceback.print_exc()
+        _print_kept_work(f"The run failed: {error}", path)
+        return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+
+
+def _print_kept_work(reason: str, path: Path) -> None:
+    if not path.exists():
+        click.echo(f"{reason}\nNothing was recorded yet.", err=True)
+        return
+    run = short_path(path)
+    click.echo(f"{reason}\nAll finished work is in the run file.", err=True)
+    click.echo(f"  aarlab resume {run}  # continue\n  aarlab show {run}  # read", err=True)
+
+
+def status_of(summary: dict[str, Any]) -> Status:
+    """Return the exit status of a run, given its summary."""
+    return {"done": Status.DONE, "stopped": Status.STOPPED}.get(summary["status"], Status.FAILED)
+
+
+def print_result(summary: dict[str, Any], *, as_json: bool) -> None:
+    """Print a summary: as JSON, or as text if the run was closed."""
+    if as_json:
+        print_json(summary)
+    elif "digest" in summary:
+        print_summary(summary)
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the summary of a closed run as text."""
+    console = stdout_console()
+    for limit in summary["limits_reached"]:
+        console.print(f"[bold yellow]Stopped early:[/] {escape(limit)}.")
+    console.print()
+    with RunReader.open(Path(summary["file"])) as file:
+        console.print(summary_text(summary, file), crop=False)
