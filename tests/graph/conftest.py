@@ -1,4 +1,4 @@
-"""Runs that tests share: each is made once."""
+"""Runs that tests share; each is made once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,22 +13,22 @@ from aarlab.memory.run_reader import RunReader
 
 @pytest.fixture(scope="session")
 def run_of(made_once: Callable[..., Path]) -> Iterator[Callable[[Dials], Run]]:
-    """Make a run of a structure, or return the one that has been made already."""
+    """Return a function that runs a structure once and returns the run."""
     opened: dict[str, Run] = {}
 
     def run_of(dials: Dials) -> Run:
         name = "-".join(dials.values())
         if name not in opened:
-            asked = scenario(structure=complete(dials))
+            configured = scenario(structure=complete(dials))
 
             def make(folder: Path) -> None:
-                done = run_once(asked, folder / f"{name}.db")
+                done = run_once(configured, folder / f"{name}.db")
                 done.file.close()
                 (folder / "summary.json").write_text(json.dumps(done.summary))
 
             folder = made_once(name, make)
             summary = json.loads((folder / "summary.json").read_text())
-            opened[name] = Run(asked, summary, RunReader.open(folder / f"{name}.db"))
+            opened[name] = Run(configured, summary, RunReader.open(folder / f"{name}.db"))
         return opened[name]
 
     yield run_of
@@ -38,5 +38,5 @@ def run_of(made_once: Callable[..., Path]) -> Iterator[Callable[[Dials], Run]]:
 
 @pytest.fixture
 def run(run_of: Callable[[Dials], Run], request: pytest.FixtureRequest) -> Run:
-    """A run of the structure that the test is parametrised with."""
+    """A run of the structure of the test's parameter."""
     return run_of(request.param)

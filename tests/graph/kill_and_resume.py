@@ -1,8 +1,8 @@
-"""Kill runs at random instants, go on with them, and see that nothing is lost, doubled or otherwise.
+"""Kill runs at random instants, resume them, and check that no event is lost, repeated or changed.
 
     PYTHONPATH=tests python tests/graph/kill_and_resume.py [KILLS] [SEED]
 
-does so until there have been so many kills, half of them with base models behind a server; the tests do with fewer.
+continues until there have been KILLS kills (default 50), half of them with base models behind a server.
 """
 
 import json
@@ -39,38 +39,38 @@ _CACHE = "json_remove(data, '$.cache_read_tokens', '$.cache_written_tokens', '$.
 
 @dataclass(frozen=True)
 class KilledRun:
-    """What a run came to."""
+    """The log of a run that was killed and resumed."""
 
     kills: int
     log: list[tuple[Any, ...]]
-    """Stream by stream; without what hangs on what the server had in its cache."""
+    """By stream, without the fields that depend on the cache of the server."""
     kinds: Counter[str]
-    """How many effects of each kind there were."""
+    """Number of events of each kind."""
 
 
 def run_with_kills(
     scenario_data: dict[str, Any], path: Path, mode: str, *, kills: int, draw: random.Random
 ) -> KilledRun:
-    """Let a run happen, killed so often at random instants if it takes long enough, and return what it came to."""
+    """Execute a run, kill and resume it up to `kills` times at random instants, and return its log."""
     done, n_kills = False, 0
     while not done:
         command = [sys.executable, "-c", _RUN_SCRIPT, json.dumps(scenario_data), str(path), mode]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            process.stdout.readline()  # the interpreter has loaded what it needs
+            process.stdout.readline()  # wait until the imports are done
             try:
                 stderr = process.communicate(timeout=draw.uniform(0.1, 2.5) if n_kills < kills else None)[1]
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 stderr = process.communicate()[1]
-        done = process.returncode == 0 or "RunAlreadyFinished" in stderr  # killed between its end and its exit
+        done = process.returncode == 0 or "RunAlreadyFinished" in stderr  # killed after the summary was stored
         n_kills += process.returncode == -signal.SIGKILL
         assert done or process.returncode == -signal.SIGKILL, stderr
     return read_log(path, n_kills)
 
 
 def read_log(path: Path, kills: int = 0) -> KilledRun:
-    """Return what a run that has come to its end came to."""
+    """Return the log of a finished run."""
     with closing(sqlite3.connect(path)) as connection:
         log = connection.execute(f"SELECT {_ROW}, {_CACHE} FROM events ORDER BY stream, ordinal").fetchall()
         kinds = Counter(kind for (kind,) in connection.execute("SELECT kind FROM events"))
@@ -78,30 +78,30 @@ def read_log(path: Path, kills: int = 0) -> KilledRun:
 
 
 def served_by(server: ModelServer, scenario_data: dict[str, Any]) -> dict[str, Any]:
-    """Return a scenario whose researchers think on the server."""
+    """Return a scenario whose researchers use a model on the server."""
     team = {**scenario_data["team"], "model": "anthropic/claude-opus-5-5"}
     return {**scenario_data, "team": team, "live": {"base_urls": {"anthropic": server.url}}}
 
 
 def main() -> None:
-    """Kill until there have been enough, and say how it went."""
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    """Kill and resume runs until there are enough kills, and print the results."""
+    n_kills = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     draw, kills, runs = random.Random(seed), 0, 0
     os.environ["ANTHROPIC_API_KEY"] = ModelServer.key
     with tempfile.TemporaryDirectory() as folder, ModelServer(SimulatedTeam(TINY["seed"])) as server:
-        while kills < wanted:
+        while kills < n_kills:
             dials = ALWAYS[runs % len(ALWAYS)]
             scenario_data = {**TINY, "structure": complete(dials)}
             live = runs % 2 == 1 and dials["directions"] != "pool"
             scenario_data = served_by(server, scenario_data) if live else scenario_data
-            whole = run_with_kills(scenario_data, Path(folder) / f"{runs}-whole.db", "none", kills=0, draw=draw)
-            some = min(wanted - kills, draw.randint(3, 7))
-            killed = run_with_kills(scenario_data, Path(folder) / f"{runs}.db", "none", kills=some, draw=draw)
+            whole = run_with_kills(scenario_data, Path(folder) / f"{runs}-uninterrupted.db", "none", kills=0, draw=draw)
+            next_kills = min(n_kills - kills, draw.randint(3, 7))
+            killed = run_with_kills(scenario_data, Path(folder) / f"{runs}.db", "none", kills=next_kills, draw=draw)
             runs, kills = runs + 1, kills + killed.kills
-            same = "same" if killed.log == whole.log else "NOT THE SAME"
+            result = "same log" if killed.log == whole.log else "DIFFERENT LOG"
             where = "server" if live else "embedded"
-            print(f"{where:9} {'-'.join(dials.values())}: {killed.kills} kills, {same}", flush=True)
+            print(f"{where:9} {'-'.join(dials.values())}: {killed.kills} kills, {result}", flush=True)
             assert killed.log == whole.log
             assert killed.kinds == whole.kinds
     print(f"{kills} kills, {runs} runs")

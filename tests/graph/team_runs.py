@@ -1,4 +1,4 @@
-"""Whole runs of small teams, and the structures they are asked for."""
+"""Runs of small teams, and the structures that tests use."""
 
 import itertools
 import json
@@ -41,13 +41,13 @@ TINY: dict[str, Any] = {
         "full_experiment_cap": 1,
     },
 }
-"""Two researchers for two rounds, with full runs cheap enough for several of them in each."""
+"""Two researchers, two rounds, and full experiments that are cheap enough for several per round."""
 
 Pair = frozenset[tuple[str, str]]
 
 
 def allowed(dials: Dials) -> bool:
-    """Tell whether these values do not contradict each other."""
+    """Return whether these dial values are a valid structure."""
     try:
         Structure.model_validate(dials)
     except ValidationError:
@@ -56,15 +56,15 @@ def allowed(dials: Dials) -> bool:
 
 
 def covering() -> list[Dials]:
-    """Return structures that between them have every allowed pair of values of two dials (greedily, from a seed)."""
+    """Return structures that together cover every valid pair of values of two dials (greedy, seeded)."""
     draw = random.Random(7)
     singles = [(dial.name, value) for dial in DIALS for value in dial.values]
     missing = {frozenset(p) for p in itertools.combinations(singles, 2) if p[0][0] != p[1][0] and allowed(dict(p))}
     chosen: list[Dials] = []
     while missing:
-        must = sorted(sorted(pair) for pair in missing)[0]
-        thought_of = [_drawn(dict(must), draw) for _ in range(60)]
-        best = max((dials for dials in thought_of if allowed(dials)), key=lambda dials: len(_pairs(dials) & missing))
+        required = sorted(sorted(pair) for pair in missing)[0]
+        candidates = [_drawn(dict(required), draw) for _ in range(60)]
+        best = max((dials for dials in candidates if allowed(dials)), key=lambda dials: len(_pairs(dials) & missing))
         missing -= _pairs(best)
         chosen.append(best)
     return chosen
@@ -79,7 +79,7 @@ def _pairs(dials: Dials) -> set[Pair]:
 
 
 def complete(dials: Dials) -> dict[str, Any]:
-    """Return dials with the parameters that some of their values need."""
+    """Return dial values with the topology parameters that they need."""
     parameters = {
         "networkx": {"generator": "path_graph"},
         "file": {"path": str(Path(__file__).parent / "pair.edgelist")},
@@ -99,13 +99,13 @@ ALWAYS: list[Dials] = [
     _row("suggested", "pool", "self", "none", "query", "islands", "none", "guarded"),
     _row("staged", "pool", "evolutionary", "gate", "keyword", "star", "none", "guarded"),
 ]
-"""Between them these have nearly every value of every dial."""
+"""Structures that together have nearly every value of every dial."""
 COMBINATIONS: list[Dials] = [*ALWAYS, *(dials for dials in covering() if dials not in ALWAYS)]
-"""Every pair of values of two dials; those beyond the first few run among the long tests."""
+"""Structures with every valid pair of values of two dials; those outside ALWAYS are long tests."""
 
 
 def each_value() -> list[Dials]:
-    """Return the first few structures, and of the others those with a value of a dial that none before them has."""
+    """Return the structures of ALWAYS, and the others that add a dial value."""
     chosen: list[Dials] = []
     for dials in COMBINATIONS:
         if dials in ALWAYS or not dials.items() <= {item for one in chosen for item in one.items()}:
@@ -114,15 +114,15 @@ def each_value() -> list[Dials]:
 
 
 def structures(among: list[Dials] = COMBINATIONS, **dials: str) -> pytest.MarkDecorator:
-    """Run a test on a run of every structure, or of every one among some, whose dials stand like this."""
-    wanted = [c for c in among if dials.items() <= c.items()]
-    params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in wanted]
+    """Parametrise a test with a run of each structure that has these dial values."""
+    selected = [c for c in among if dials.items() <= c.items()]
+    params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in selected]
     return pytest.mark.parametrize("run", params, indirect=True)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has been closed, and what is in its file."""
+    """A closed run and its file."""
 
     scenario: Scenario
     summary: dict[str, Any]
@@ -130,28 +130,28 @@ class Run:
 
     @cached_property
     def entries(self) -> list[LogEntry]:
-        """All its events in order of arrival."""
+        """All events in order of arrival."""
         return list(self.file.entries())
 
     def of(self, *kinds: type[Event], stream: str | None = None) -> list[Any]:
-        """Return the events of these kinds without their places."""
+        """Return the events of these kinds."""
         return [entry.event for entry in self.placed(*kinds, stream=stream)]
 
     def placed(self, *kinds: type[Event], stream: str | None = None) -> list[Any]:
-        """Return the entries of these kinds. Typed loosely: who asks for a kind knows its fields."""
+        """Return the log entries of these kinds; typed loosely, because callers know the fields of a kind."""
         return [e for e in self.entries if isinstance(e.event, kinds) and stream in (None, e.stream)]
 
     @property
     def researchers(self) -> list[str]:
-        """The names of the team."""
+        """Names of the researchers."""
         return [f"r{i + 1}" for i in range(self.scenario.team.researchers)]
 
     def words(self, message: str) -> str:
-        """Return all that a stored message says, tool results included."""
+        """Return the text of a stored message, with tool results."""
         return str(self.file.message(message).to_json())
 
     def findings_named_in(self, message: str) -> set[str]:
-        """Return the ids of findings that a stored message mentions."""
+        """Return the ids of the findings in a stored message."""
         return set(re.findall(r"\br\d+\.f\d+\b", self.words(message)))
 
 
@@ -161,7 +161,7 @@ def scenario(**changes: Any) -> Scenario:
 
 
 def run(scenario: Scenario, path: Path, **options: Any) -> Run:
-    """Run a scenario, in the strict sandbox where it can be had: its walls are not what is tested here."""
+    """Run a scenario, in the strict sandbox if this machine supports it."""
     try:
         summary = run_scenario(scenario, path, **options)
     except SandboxUnavailable:
@@ -170,20 +170,20 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
 
 
 def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
-    """Yield what a researcher was asked, the event that says so, and what it answered, rebuilt from the file."""
-    (brief,) = run.of(AgentSetup, stream=name)
-    given = tuple(map(tool_from_json, json.loads(run.file.text(brief.tools))))
-    conversation, offered = Conversation.begin(run.file.text(brief.system)), given
+    """Yield each request to a researcher's model with its event and its reply, rebuilt from the file."""
+    (setup,) = run.of(AgentSetup, stream=name)
+    all_tools = tuple(map(tool_from_json, json.loads(run.file.text(setup.tools))))
+    conversation, offered = Conversation.begin(run.file.text(setup.system)), all_tools
     for event in run.of(Prompted, ModelCall, Decision, Compaction, stream=name):
         match event:
             case Prompted(role="researcher", message=message):
                 conversation = conversation.then(run.file.message(message))
             case Decision(decision="next_step", choice=stage) if stage in STAGES:
-                offered = tuple(tool for tool in given if STAGES[stage].offers(tool.name))
+                offered = tuple(tool for tool in all_tools if STAGES[stage].offers(tool.name))
             case ModelCall(role="researcher"):
-                answer = run.file.message(event.reply)
-                yield Request(conversation, offered), event, answer
-                conversation = conversation.then(answer)
+                reply = run.file.message(event.reply)
+                yield Request(conversation, offered), event, reply
+                conversation = conversation.then(reply)
             case Compaction(dropped=dropped, summary=summary):
                 kept = conversation.messages[dropped:]
                 assert len(kept) == event.kept

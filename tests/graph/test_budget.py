@@ -1,4 +1,4 @@
-"""The books: no limit is overspent, whatever order calls end in, and nothing stays set aside."""
+"""Budgets: no limit is overspent in any order of calls, and no reservation remains."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,20 +21,20 @@ MAX_TOKENS = 200
 QUESTION = Request(Conversation.begin("Be brief.").then(user_message("What now?")), (ToolSpec("look", "Look.", {}),))
 
 
-class Talker:
-    """A model that answers after some turns of the loop, with some tokens; with a negative number it fails."""
+class ScriptedModel:
+    """A model that replies after some loop turns with some tokens; a negative number of tokens makes it fail."""
 
     def __init__(self, script: list[tuple[int, int]]) -> None:
         self.script = list(script)
 
     async def reply(self, request: Request) -> Reply:
-        """Answer with the next tokens of the script."""
+        """Reply with the next entry of the script."""
         pauses, tokens = self.script.pop(0)
         for _ in range(pauses):
             await asyncio.sleep(0)
         usage = Usage(40, abs(tokens))
         if tokens < 0:
-            raise TransientError("the stream broke off", usage=usage)
+            raise TransientError("the stream ended early", usage=usage)
         return Reply(Message("assistant", (Text("x" * tokens),)), "end_turn", usage, "talker", None)
 
 
@@ -49,14 +49,18 @@ scripts = st.lists(st.tuples(st.integers(0, 4), st.integers(-MAX_TOKENS, MAX_TOK
     st.one_of(st.none(), st.integers(1, 12)),
     st.one_of(st.none(), st.integers(1, 4)),
 )
-def test_no_limit_is_ever_overspent_and_nothing_stays_set_aside(
-    team: list[list[tuple[int, int]]], usd: float | None, tokens: int | None, calls: int | None, each: int | None
+def test_no_limit_is_overspent_and_no_reservation_remains(
+    team: list[list[tuple[int, int]]],
+    usd: float | None,
+    tokens: int | None,
+    calls: int | None,
+    calls_per_agent: int | None,
 ) -> None:
-    budget = Budget(usd=usd, tokens=tokens, calls=calls, calls_per_agent=each)
+    budget = Budget(usd=usd, tokens=tokens, calls=calls, calls_per_agent=calls_per_agent)
     paid: dict[str, list[Usage]] = {}
 
     async def work(agent: str, script: list[tuple[int, int]], ledger: Ledger) -> None:
-        model = MeteredModel(Talker(script), agent, ledger, PRICE, MAX_TOKENS)
+        model = MeteredModel(ScriptedModel(script), agent, ledger, PRICE, MAX_TOKENS)
         for _ in script:
             try:
                 reply = await model.reply(QUESTION)
@@ -66,72 +70,72 @@ def test_no_limit_is_ever_overspent_and_nothing_stays_set_aside(
             except BudgetExhausted:
                 return
 
-    async def all_together() -> Ledger:
+    async def run_concurrently() -> Ledger:
         ledger = Ledger(budget)
         await asyncio.gather(*(work(f"r{i}", script, ledger) for i, script in enumerate(team)))
         return ledger
 
-    ledger = asyncio.run(all_together())
+    ledger = asyncio.run(run_concurrently())
     usages = [usage for listed in paid.values() for usage in listed]
     assert sum(PRICE.cost_usd(usage) for usage in usages) <= (usd or 1e9) + 1e-9
     assert sum(usage.tokens for usage in usages) <= (tokens or 1e9)
     answered = {agent: len(listed) for agent, listed in paid.items() if agent != "failed"}
     assert sum(answered.values()) <= (calls or 1e9)
-    assert all(count <= (each or 1e9) for count in answered.values())
+    assert all(count <= (calls_per_agent or 1e9) for count in answered.values())
     assert all(
         abs(reserved.usd) < 1e-9 and reserved.tokens == reserved.calls == 0 for reserved in ledger.reserved.values()
     )
     assert sum(spent.tokens for spent in ledger.spent.values()) == sum(usage.tokens for usage in usages)
 
 
-def test_a_call_that_does_not_fit_beside_the_others_waits_for_them() -> None:
-    """Ten calls may take all the tokens there are, and take few: all are made."""
-    one = 3000
+def test_call_waits_for_reservations_of_open_calls() -> None:
+    """Ten calls each reserve almost the whole budget and use little of it, so all of them fit."""
+    limit = 3000
 
-    async def all_together() -> list[Reply]:
-        ledger = Ledger(Budget(tokens=one))
-        models = [MeteredModel(Talker([(3, 5)]), f"r{i}", ledger, PRICE, MAX_TOKENS) for i in range(10)]
+    async def run_concurrently() -> list[Reply]:
+        ledger = Ledger(Budget(tokens=limit))
+        models = [MeteredModel(ScriptedModel([(3, 5)]), f"r{i}", ledger, PRICE, MAX_TOKENS) for i in range(10)]
         return await asyncio.gather(*(model.reply(QUESTION) for model in models))
 
-    assert len(asyncio.run(all_together())) == 10
+    assert len(asyncio.run(run_concurrently())) == 10
 
 
-def test_who_cannot_pay_is_told_what_is_spent_and_what_the_call_could_take() -> None:
+def test_exhausted_error_names_spent_and_required_amounts() -> None:
     ledger = Ledger(Budget(usd=0.001))
     with pytest.raises(
         BudgetExhausted, match=r"budget.usd is \$0.0010; \$0.0000 are spent, and the next call of r1 can take \$"
     ):
-        asyncio.run(MeteredModel(Talker([(0, 5)]), "r1", ledger, PRICE, MAX_TOKENS).reply(QUESTION))
+        asyncio.run(MeteredModel(ScriptedModel([(0, 5)]), "r1", ledger, PRICE, MAX_TOKENS).reply(QUESTION))
 
 
-def test_what_a_known_conversation_can_take_is_what_it_took_and_what_is_new() -> None:
+def test_bound_is_the_counted_tokens_plus_new_bytes() -> None:
     async def two_calls(limit: int) -> None:
-        model = MeteredModel(Talker([(0, 100), (0, 100)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        model = MeteredModel(ScriptedModel([(0, 100), (0, 100)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
         long = replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400).then(user_message("What now?")))
         reply = await model.reply(long)
         await model.reply(replace(long, conversation=long.conversation.then(reply.message, user_message("And?"))))
 
-    # The first call can take its 4,000 bytes, the second is known to have begun with the 140 tokens of the first.
+    # The first call is bounded by its 4,000 bytes, the second by the 140 tokens of the first plus its new bytes.
     asyncio.run(two_calls(6000))
     with pytest.raises(BudgetExhausted):
         asyncio.run(two_calls(4000))
 
 
-def test_a_limit_in_dollars_that_could_not_be_kept_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"a price is not known: openai/my-own. Limit budget.tokens instead"):
+def test_limit_in_dollars_needs_known_prices() -> None:
+    with pytest.raises(ValidationError, match=r"no price is known for openai/my-own. Limit budget.tokens instead"):
         scenario(team={"researchers": 2, "model": "openai/my-own"}, budget={"hours": 3, "usd": 1.0})
     scenario(team={"researchers": 2, "model": "openai/my-own"}, budget={"hours": 3, "tokens": 100_000})
     scenario(team={"researchers": 2}, budget={"hours": 3, "usd": 1.0})
 
 
-def test_another_server_does_not_have_the_providers_prices() -> None:
+def test_custom_server_has_no_listed_price() -> None:
     opus = {"researchers": 2, "model": "anthropic/claude-opus-5-5"}
     assert scenario(team=opus).live.price("anthropic/claude-opus-5-5") is not None
     elsewhere = scenario(team=opus, live={"base_urls": {"anthropic": "http://localhost:1"}})
     assert elsewhere.live.price("anthropic/claude-opus-5-5") is None
 
 
-def test_an_error_that_does_not_pass_costs_nothing() -> None:
+def test_permanent_error_costs_nothing() -> None:
     class Broken:
         async def reply(self, request: Request) -> Reply:
             raise ModelError("no")
@@ -142,36 +146,38 @@ def test_an_error_that_does_not_pass_costs_nothing() -> None:
     assert ledger.spent["r1"].calls == ledger.reserved["r1"].calls == 0
 
 
-def test_where_the_bound_would_refuse_a_call_its_tokens_are_counted() -> None:
+def test_tokens_are_counted_only_if_the_bound_is_too_high() -> None:
     async def count_calls(limit: int, count: Callable[[Request], Awaitable[int]]) -> list[int]:
-        asked: list[int] = []
+        counted: list[int] = []
 
         async def counting(request: Request) -> int:
-            asked.append(1)
+            counted.append(1)
             return await count(request)
 
-        model = MeteredModel(Talker([(0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS, count=counting)
+        model = MeteredModel(
+            ScriptedModel([(0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS, count=counting
+        )
         await model.reply(replace(QUESTION, conversation=Conversation.begin("Be brief. " * 400)))
-        return asked
+        return counted
 
     async def exactly(request: Request) -> int:
         return 1000
 
     async def broken(request: Request) -> int:
-        raise ModelError("nothing is counted here")
+        raise ModelError("the provider does not count tokens")
 
-    assert asyncio.run(count_calls(6000, exactly)) == [], "it fits by its bytes"
-    assert asyncio.run(count_calls(3000, exactly)) == [1], "it does not, but by its tokens"
+    assert asyncio.run(count_calls(6000, exactly)) == [], "the bound by bytes fits"
+    assert asyncio.run(count_calls(3000, exactly)) == [1], "only the token count fits"
     for limit, count in ((2000, exactly), (3000, broken)):
         with pytest.raises(BudgetExhausted):
             asyncio.run(count_calls(limit, count))
 
 
-def test_a_shorter_beginning_of_what_was_counted_takes_no_more_than_that() -> None:
-    """So a conversation that is summed up is not taken for four times as long as it is."""
+def test_bound_of_a_shortened_conversation_does_not_grow() -> None:
+    """Otherwise the request for a summary would be bounded by its bytes, four times its tokens."""
 
     async def two_calls(limit: int) -> None:
-        model = MeteredModel(Talker([(0, 5), (0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
+        model = MeteredModel(ScriptedModel([(0, 5), (0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)
         long = QUESTION.conversation.then(*(user_message("So much to say. " * 100) for _ in range(4)))
         await model.reply(replace(QUESTION, conversation=long))
         shorter = QUESTION.conversation.then(*long.messages[1:3], user_message("Sum up."))

@@ -1,4 +1,4 @@
-"""The close: the best are scored again on fresh worlds, and the summary says what the events say."""
+"""The close: finalists are scored on fresh worlds, and the summary agrees with the events."""
 
 from team_runs import Run, structures
 
@@ -24,7 +24,7 @@ def scores(run: Run, panel: str) -> dict[str, Evaluation]:
 
 
 @structures()
-def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_final(run: Run) -> None:
+def test_finalists_are_submitted_methods_then_the_best_others(run: Run) -> None:
     results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full"}
     rescored = list(scores(run, "final"))
     assert len(rescored) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
@@ -36,7 +36,7 @@ def test_those_submitted_and_the_best_of_the_others_are_scored_again_on_the_fina
 
 
 @structures()
-def test_finalists_are_scored_on_all_worlds_of_the_final(run: Run) -> None:
+def test_finalists_are_scored_on_all_final_worlds(run: Run) -> None:
     scoring = run.scenario.scoring
     assert all(event.worlds == scoring.final_worlds for event in scores(run, "final").values())
 
@@ -47,10 +47,10 @@ def test_every_baseline_is_screened(run: Run) -> None:
 
 
 @structures()
-def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: Run) -> None:
+def test_best_finalist_wins_and_a_baseline_is_chosen(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     team = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
-    # Where nothing was run in full, nobody wins.
+    # Without a full experiment there is no winner.
     assert (closed.best is None) == (not team)
     assert closed.best is None or team[closed.best] == max(team.values())
     assert closed.baseline is not None
@@ -58,7 +58,7 @@ def test_the_best_of_the_final_wins_and_the_best_baseline_is_the_yardstick(run: 
 
 
 @structures()
-def test_the_winner_and_the_best_baseline_meet_those_that_led_on_the_heldout_worlds_and_nobody_else(run: Run) -> None:
+def test_heldout_panel_scores_winner_baseline_and_past_leaders(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     heldout = scores(run, "heldout")
     assert heldout.keys() == {closed.best, closed.baseline, closed.leader_at_quarter, closed.leader_at_half} - {None}
@@ -66,7 +66,7 @@ def test_the_winner_and_the_best_baseline_meet_those_that_led_on_the_heldout_wor
 
 
 @structures()
-def test_those_that_led_had_the_best_development_score_by_then(run: Run) -> None:
+def test_past_leaders_had_the_best_development_score(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     for share, leader in ((0.25, closed.leader_at_quarter), (0.5, closed.leader_at_half)):
         until = share * run.scenario.budget.hours
@@ -88,7 +88,7 @@ def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
 
 
 @structures()
-def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> None:
+def test_final_scoring_costs_hours_like_full_experiments(run: Run) -> None:
     scoring, (closed,) = run.scenario.scoring, run.of(RunClosed)
     runs = len(scores(run, "final")) * scoring.final_worlds / scoring.full_worlds
     assert closed.cost_hours == runs * run.scenario.costs.full
@@ -98,7 +98,7 @@ def test_the_second_scoring_is_charged_at_the_price_of_a_full_run(run: Run) -> N
 
 
 @structures()
-def test_the_summary_counts_what_the_events_count(run: Run) -> None:
+def test_summary_counts_equal_event_counts(run: Run) -> None:
     summary = run.summary
     for key, kind in (
         ("findings", Finding), ("borrows", Borrowed), ("experiments", Experiment), ("evaluations", Evaluation),
@@ -111,14 +111,14 @@ def test_the_summary_counts_what_the_events_count(run: Run) -> None:
 
 
 @structures()
-def test_the_summarys_hours_are_everybodys_and_the_closes(run: Run) -> None:
+def test_summary_hours_are_research_hours_plus_the_close(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     own = [max(entry.hours for entry in run.entries if entry.stream == name) for name in run.researchers]
     assert run.summary["hours"] == round(sum(own) + closed.cost_hours, 2)
 
 
 @structures()
-def test_the_summarys_scores_are_those_of_the_ledger(run: Run) -> None:
+def test_summary_scores_are_the_recorded_scores(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     final, heldout = scores(run, "final"), scores(run, "heldout")
     summary, best = run.summary, closed.best
@@ -138,7 +138,7 @@ def test_the_summarys_scores_are_those_of_the_ledger(run: Run) -> None:
 
 
 @structures()
-def test_the_summary_is_kept_in_the_file(run: Run) -> None:
+def test_summary_is_stored_in_the_run_file(run: Run) -> None:
     info = run.file.info()
     assert info.status == "done"
     assert info.summary == run.summary

@@ -1,4 +1,4 @@
-"""Conversations that become too long: what is left out, what stays, and that all of it is on record."""
+"""Compaction: what is dropped, what is kept, and that both are recorded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,32 +32,32 @@ def keys() -> Iterator[None]:
 
 
 def run_on_server(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:
-    """Let a tiny team think on the server."""
+    """Run a tiny team with models on the server."""
     model, tail = SERVED[provider]
     where = {"base_urls": {provider: server.url + tail}, **live}
     return run(scenario(team={"researchers": 2, "model": model}, live=where, budget=LONG), path)
 
 
 def check(done: Run, server: ModelServer) -> None:
-    """What holds of every run in which something was left out."""
+    """Check the requests, tool calls and bill of a run with compactions."""
     for name in done.researchers:
         asked = list(questions(done, name))
         assert [request.hash for request, _, _ in asked] == [event.request for _, event, _ in asked]
         used: list[str] = []
         for request, _, answer in asked:
-            for said, heard in pairwise(request.conversation.messages):
-                assert [use.id for use in said.tool_calls] == [result.tool_call_id for result in heard.tool_results]
+            for message, following in pairwise(request.conversation.messages):
+                assert [call.id for call in message.tool_calls] == [r.tool_call_id for r in following.tool_results]
             used += [use.id for use in answer.tool_calls]
         assert len(used) == len(set(used))
     billed = {"input": 0, "output": 0}
     for call in done.of(ModelCall):
         billed["input"] += call.input_tokens
         billed["output"] += call.output_tokens
-    assert billed == {name: server.billed[name] for name in billed}, "what sums up is paid for, too"
+    assert billed == {name: server.billed[name] for name in billed}, "summary calls are paid for, too"
 
 
 @pytest.mark.parametrize("provider", SERVED)
-def test_a_conversation_that_the_provider_refuses_is_summed_up_and_goes_on(provider: str, tmp_path: Path) -> None:
+def test_rejected_conversation_is_compacted_and_continues(provider: str, tmp_path: Path) -> None:
     with ModelServer(SummarisingTeam(), window=10_500) as server:
         done = run_on_server(server, tmp_path / "run.db", provider)
     compactions = done.of(Compaction)
@@ -69,12 +69,12 @@ def test_a_conversation_that_the_provider_refuses_is_summed_up_and_goes_on(provi
         summary = done.file.message(event.summary).text
         assert event.text.startswith("Summary ")
         assert event.text in summary
-        assert f"its first {event.dropped} messages" in summary
+        assert f"Its first {event.dropped} messages" in summary
     assert [event.role for event in done.of(ModelCall, Prompted)].count("summariser") == 2 * len(compactions)
     done.file.close()
 
 
-def test_a_number_of_tokens_can_be_set_at_which_a_conversation_is_summed_up(tmp_path: Path) -> None:
+def test_conversation_is_compacted_at_the_configured_size(tmp_path: Path) -> None:
     with ModelServer(SummarisingTeam()) as server:
         done = run_on_server(server, tmp_path / "run.db", compact_at=10_500)
     compactions = done.of(Compaction)
@@ -84,17 +84,17 @@ def test_a_number_of_tokens_can_be_set_at_which_a_conversation_is_summed_up(tmp_
     done.file.close()
 
 
-def test_a_model_that_writes_nothing_down_is_told_so(tmp_path: Path) -> None:
+def test_empty_summary_is_reported_to_the_model(tmp_path: Path) -> None:
     team = SummarisingTeam()
-    with ModelServer(lambda request: _silent(team, request), window=10_500) as server:
+    with ModelServer(lambda request: _without_summary(team, request), window=10_500) as server:
         done = run_on_server(server, tmp_path / "run.db")
     event = done.of(Compaction)[0]
     assert event.text == ""
-    assert "(You wrote nothing down.)" in done.file.message(event.summary).text
+    assert "(You wrote no summary.)" in done.file.message(event.summary).text
     done.file.close()
 
 
-def test_what_does_not_fit_with_everything_left_out_ends_the_researchers_work(tmp_path: Path) -> None:
+def test_researcher_stops_if_compaction_is_not_enough(tmp_path: Path) -> None:
     with ModelServer(SummarisingTeam(), window=100) as server:
         done = run_on_server(server, tmp_path / "run.db")
     assert {limit.field for limit in done.of(LimitReached)} == {"context length"}
@@ -102,17 +102,17 @@ def test_what_does_not_fit_with_everything_left_out_ends_the_researchers_work(tm
     done.file.close()
 
 
-def test_simulated_researchers_forget_nothing(tmp_path: Path) -> None:
+def test_simulated_researchers_are_never_compacted(tmp_path: Path) -> None:
     team = {"researchers": 2, "model": "simulated/random"}
     done = run(scenario(team=team, live={"compact_at": 4000}), tmp_path / "run.db")
     assert not done.of(Compaction)
     done.file.close()
 
 
-def _silent(answer: Callable[[Request], Reply], request: Request) -> Reply:
-    reply = answer(request)
-    spoken = request.conversation.messages[-1].text != summary_request()
-    return reply if spoken else replace(reply, message=Message("assistant", (ToolCall("no", "read_board", {}),)))
+def _without_summary(respond: Callable[[Request], Reply], request: Request) -> Reply:
+    reply = respond(request)
+    is_work = request.conversation.messages[-1].text != summary_request()
+    return reply if is_work else replace(reply, message=Message("assistant", (ToolCall("no", "read_board", {}),)))
 
 
 words = st.text("ab", max_size=200)
@@ -120,13 +120,13 @@ turns = st.lists(st.tuples(words, st.integers(0, 3), words), max_size=12)
 
 
 @given(words, turns)
-def test_what_is_kept_is_whole_turns_the_last_one_among_them(opening: str, turns: list[tuple[str, int, str]]) -> None:
-    messages = [user_message(opening)]
-    for number, (said, uses, heard) in enumerate(turns):
-        tool_calls = tuple(ToolCall(f"{number}-{use}", "look", {}) for use in range(uses))
-        messages.append(Message("assistant", (Text(said), *tool_calls)))
-        results = tuple(ToolResult(tool_call.id, canonical_json(heard)) for tool_call in tool_calls)
-        messages.append(Message("user", results) if results else user_message(heard))
+def test_compaction_keeps_whole_turns_including_the_last(first: str, turns: list[tuple[str, int, str]]) -> None:
+    messages = [user_message(first)]
+    for number, (text, n_calls, answer) in enumerate(turns):
+        tool_calls = tuple(ToolCall(f"{number}-{index}", "look", {}) for index in range(n_calls))
+        messages.append(Message("assistant", (Text(text), *tool_calls)))
+        results = tuple(ToolResult(tool_call.id, canonical_json(answer)) for tool_call in tool_calls)
+        messages.append(Message("user", results) if results else user_message(answer))
     dropped = n_droppable(messages)
     kept = messages[dropped:]
     if len(turns) < 2:
@@ -134,8 +134,8 @@ def test_what_is_kept_is_whole_turns_the_last_one_among_them(opening: str, turns
         return
     assert kept[0].speaker == "assistant"
     assert kept[-2:] == messages[-2:]
-    for said, heard in pairwise(kept):
-        assert [use.id for use in said.tool_calls] == [result.tool_call_id for result in heard.tool_results]
+    for message, following in pairwise(kept):
+        assert [call.id for call in message.tool_calls] == [r.tool_call_id for r in following.tool_results]
     sizes = [len(canonical_json(message.to_json())) for message in messages]
-    assert sum(sizes[dropped + 2 :]) <= sum(sizes) / 4, "with a turn less it would not be enough"
-    assert sum(sizes[dropped:]) >= sum(sizes) / 4 or dropped == 3, "unless it is all but the first"
+    assert sum(sizes[dropped + 2 :]) <= sum(sizes) / 4, "one turn less is below a quarter"
+    assert sum(sizes[dropped:]) >= sum(sizes) / 4 or dropped == 3, "or all turns but the first are kept"

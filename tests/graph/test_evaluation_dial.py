@@ -1,4 +1,4 @@
-"""The evaluation dial: the mode that was asked for is the mode in which experiments were scored."""
+"""The dial `evaluation`: experiments are scored in the configured mode."""
 
 from team_runs import Run, structures
 
@@ -6,12 +6,12 @@ from aarlab.memory.events import AgentSetup, Evaluation, Experiment, Prompted
 
 
 def scored(run: Run, name: str) -> list[Experiment]:
-    """Return a researcher's full experiments that were scored."""
+    """Return the scored full experiments of a researcher."""
     return [e for e in run.of(Experiment, stream=name) if e.fidelity == "full" and e.pgr is not None]
 
 
 @structures(evaluation="guarded")
-def test_guarded_scores_are_rounded_and_stand_on_several_worlds(run: Run) -> None:
+def test_guarded_scores_are_rounded_means_with_standard_error(run: Run) -> None:
     for name in run.researchers:
         for experiment in scored(run, name):
             assert experiment.pgr == round(experiment.pgr or 0.0, 2)
@@ -19,13 +19,13 @@ def test_guarded_scores_are_rounded_and_stand_on_several_worlds(run: Run) -> Non
 
 
 @structures(evaluation="capped")
-def test_under_a_cap_nobody_has_more_full_experiments_scored(run: Run) -> None:
+def test_cap_limits_scored_full_experiments(run: Run) -> None:
     counts = [len(scored(run, name)) for name in run.researchers]
     assert max(counts) == run.scenario.scoring.full_experiment_cap
 
 
 @structures(evaluation="open")
-def test_open_scores_are_exact_and_all_on_one_world(run: Run) -> None:
+def test_open_scores_are_exact_and_on_one_world(run: Run) -> None:
     ledger = [event for event in run.of(Evaluation) if event.panel == "development" and event.pgr is not None]
     assert {event.worlds for event in ledger} == {1}
     assert len({(event.weak_acc, event.strong_acc) for event in ledger}) == 1
@@ -33,7 +33,7 @@ def test_open_scores_are_exact_and_all_on_one_world(run: Run) -> None:
 
 
 @structures()
-def test_full_experiments_are_checked_for_the_teacher_and_nobody_hears_of_it(run: Run) -> None:
+def test_teacher_check_of_full_experiments_is_hidden(run: Run) -> None:
     checked = [event for event in run.of(Evaluation) if event.shuffled_pgr is not None]
     full = [experiment.id for name in run.researchers for experiment in scored(run, name)]
     assert sorted(event.subject for event in checked) == sorted(full)
@@ -42,7 +42,7 @@ def test_full_experiments_are_checked_for_the_teacher_and_nobody_hears_of_it(run
 
 
 @structures()
-def test_the_brief_describes_how_experiments_are_scored(run: Run) -> None:
+def test_experiment_tool_describes_the_evaluation(run: Run) -> None:
     for event in run.of(AgentSetup):
         tools = run.file.text(event.tools)
         assert ("Run a method on fresh worlds" in tools) == (run.scenario.structure.evaluation != "open")

@@ -1,4 +1,4 @@
-"""Whole teams whose base models are asked over the network, on good days and on bad ones."""
+"""Runs with base models behind a server, with and without faults."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,37 +40,37 @@ def keys() -> Iterator[None]:
 
 
 def served(server: ModelServer, provider: str, *, live: dict[str, Any] | None = None, **changes: Any) -> Scenario:
-    """Return a tiny scenario whose researchers think on the server."""
+    """Return a tiny scenario whose researchers use a model on the server."""
     model, path = SERVED[provider]
     team = {"researchers": 2, "model": model, **changes.pop("team", {})}
     return scenario(team=team, live={"base_urls": {provider: server.url + path}, **(live or {})}, **changes)
 
 
 @dataclass(frozen=True)
-class BadDay:
-    """The same team here and behind a server that fails at every tenth call."""
+class FaultyRun:
+    """The same team with embedded models, and with a server that fails at every tenth call."""
 
-    here: Run
-    there: Run
+    embedded: Run
+    served: Run
     server: ModelServer
 
 
 @pytest.fixture(scope="module")
-def bad_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], BadDay]]:
-    """Make a provider's bad day, or return the one that has been made already."""
-    folder = tmp_path_factory.mktemp("days")
-    here = run(scenario(team={"researchers": 9}, budget=TWO_ROUNDS), folder / "here.db")
-    days: dict[str, BadDay] = {}
+def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], FaultyRun]]:
+    """Return a function that makes the faulty run of a provider once."""
+    folder = tmp_path_factory.mktemp("runs")
+    embedded = run(scenario(team={"researchers": 9}, budget=TWO_ROUNDS), folder / "embedded.db")
+    runs: dict[str, FaultyRun] = {}
 
-    def bad_day(provider: str) -> BadDay:
-        if provider not in days:
+    def faulty_run(provider: str) -> FaultyRun:
+        if provider not in runs:
             with ModelServer(SimulatedTeam(SEED), faults=TRANSIENT_FAULTS) as server:
                 team = served(server, provider, team={"researchers": 9}, budget=TWO_ROUNDS)
-                days[provider] = BadDay(here, run(team, folder / f"{provider}.db"), server)
-        return days[provider]
+                runs[provider] = FaultyRun(embedded, run(team, folder / f"{provider}.db"), server)
+        return runs[provider]
 
-    yield bad_day
-    for file in [here.file, *(day.there.file for day in days.values())]:
+    yield faulty_run
+    for file in [embedded.file, *(each.served.file for each in runs.values())]:
         file.close()
 
 
@@ -78,7 +78,7 @@ each_provider = pytest.mark.parametrize("provider", ["anthropic", pytest.param("
 
 
 def effects(run: Run) -> dict[str, list[str]]:
-    """Return everything that happened, stream by stream, except who was asked, how often, and what it cost."""
+    """Return the events by stream, without setups and model calls, which depend on the provider."""
     streams: dict[str, list[str]] = {}
     for entry in run.entries:
         if not isinstance(entry.event, AgentSetup | ModelCall | FailedModelCall):
@@ -87,7 +87,7 @@ def effects(run: Run) -> dict[str, list[str]]:
 
 
 def recorded_usage(run: Run) -> Counter[str]:
-    """Return the tokens and calls that the run file says were paid for."""
+    """Return the paid tokens and calls recorded in the run file."""
     booked: Counter[str] = Counter(calls=len(run.of(ModelCall)))
     for call in run.of(ModelCall, FailedModelCall):
         booked.update(input=call.input_tokens, output=call.output_tokens)
@@ -96,40 +96,38 @@ def recorded_usage(run: Run) -> Counter[str]:
 
 
 @each_provider
-def test_on_a_day_when_every_tenth_call_fails_all_is_done_that_would_have_been_done_and_nothing_twice(
-    bad_day: Callable[[str], BadDay], provider: str
-) -> None:
-    day = bad_day(provider)
-    assert sum(day.server.applied_faults.values()) == len(day.server.requests) // 10 > 5
-    assert effects(day.there) == effects(day.here)
-    assert day.there.summary["status"] == "done"
+def test_failed_calls_change_no_effect_of_a_run(faulty_run: Callable[[str], FaultyRun], provider: str) -> None:
+    runs = faulty_run(provider)
+    assert sum(runs.server.applied_faults.values()) == len(runs.server.requests) // 10 > 5
+    assert effects(runs.served) == effects(runs.embedded)
+    assert runs.served.summary["status"] == "done"
 
 
 @each_provider
-def test_the_books_balance_with_the_servers_to_the_token(bad_day: Callable[[str], BadDay], provider: str) -> None:
-    day = bad_day(provider)
-    assert +recorded_usage(day.there) == +day.server.billed
+def test_recorded_usage_equals_billed_usage(faulty_run: Callable[[str], FaultyRun], provider: str) -> None:
+    runs = faulty_run(provider)
+    assert +recorded_usage(runs.served) == +runs.server.billed
 
 
 @each_provider
-def test_each_failure_is_on_record_with_what_was_waited(bad_day: Callable[[str], BadDay], provider: str) -> None:
-    day = bad_day(provider)
-    failed = day.there.of(FailedModelCall)
-    assert len(failed) == sum(day.server.applied_faults.values()) - day.server.applied_faults["drip"]
-    assert {call.waited_s for call in failed if "too fast" in call.fault} >= {0.1}, "the server's wish is honoured"
+def test_failed_calls_are_recorded_with_their_wait(faulty_run: Callable[[str], FaultyRun], provider: str) -> None:
+    runs = faulty_run(provider)
+    failed = runs.served.of(FailedModelCall)
+    assert len(failed) == sum(runs.server.applied_faults.values()) - runs.server.applied_faults["drip"]
+    assert {call.waited_s for call in failed if "too fast" in call.fault} >= {0.1}, "the server's retry-after is used"
     assert all(0 < call.waited_s < 5 for call in failed)
 
 
-def test_what_is_sent_grows_and_never_changes(bad_day: Callable[[str], BadDay]) -> None:
-    talks: dict[str, list[str]] = {}
-    for request in bad_day("anthropic").server.requests:
+def test_requests_extend_earlier_requests_unchanged(faulty_run: Callable[[str], FaultyRun]) -> None:
+    conversations: dict[str, list[str]] = {}
+    for request in faulty_run("anthropic").server.requests:
         head = str([request["tools"], _unmarked(request["system"])])
-        said = [str({**message, "content": _unmarked(message["content"])}) for message in request["messages"]]
-        before = talks.setdefault(head, [])
-        assert said[: len(before)] == before
-        talks[head] = said
-        assert sum("cache_control" in block for block in _blocks(request)) == min(3, 1 + len(said))
-    assert len(talks) == 9
+        messages = [str({**message, "content": _unmarked(message["content"])}) for message in request["messages"]]
+        before = conversations.setdefault(head, [])
+        assert messages[: len(before)] == before
+        conversations[head] = messages
+        assert sum("cache_control" in block for block in _blocks(request)) == min(3, 1 + len(messages))
+    assert len(conversations) == 9
 
 
 def _unmarked(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -140,8 +138,8 @@ def _blocks(request: dict[str, Any]) -> list[dict[str, Any]]:
     return [*request["system"], *(block for message in request["messages"] for block in message["content"])]
 
 
-def each_tool_was_used_once(done: Run) -> None:
-    """Check that whatever was wished for was done, and that once."""
+def check_tool_calls(done: Run) -> None:
+    """Check that every tool call was executed once and answered."""
     for name in done.researchers:
         tool_calls: list[str] = []
         results: list[str] = []
@@ -155,13 +153,13 @@ def each_tool_was_used_once(done: Run) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("provider", SERVED)
-def test_nine_researchers_come_through_everything_that_can_go_wrong(provider: str, tmp_path: Path) -> None:
+def test_nine_researchers_finish_under_all_faults(provider: str, tmp_path: Path) -> None:
     with ModelServer(SimulatedTeam(SEED), faults=(*TRANSIENT_FAULTS, *CORRUPTING_FAULTS), every=10) as server:
         team = served(server, provider, team={"researchers": 9}, budget={"hours": 3, "round_hours": 1.5})
         done = run(team, tmp_path / "run.db")
     assert set(server.applied_faults) == {*TRANSIENT_FAULTS, *CORRUPTING_FAULTS}
     assert done.summary["status"] == "done"
-    each_tool_was_used_once(done)
+    check_tool_calls(done)
     assert len(done.of(FailedModelCall)) == sum(
         server.applied_faults[fault] for fault in TRANSIENT_FAULTS if fault != "drip"
     )
@@ -169,7 +167,7 @@ def test_nine_researchers_come_through_everything_that_can_go_wrong(provider: st
     done.file.close()
 
 
-def test_spoilt_answers_are_told_to_the_model_and_the_work_goes_on(tmp_path: Path) -> None:
+def test_malformed_replies_are_reported_to_the_model(tmp_path: Path) -> None:
     with ModelServer(SimulatedTeam(SEED), faults=CORRUPTING_FAULTS, every=4) as server:
         done = run(served(server, "anthropic", budget={"hours": 1.8, "round_hours": 0.3}), tmp_path / "run.db")
     assert set(server.applied_faults) == set(CORRUPTING_FAULTS)
@@ -178,12 +176,12 @@ def test_spoilt_answers_are_told_to_the_model_and_the_work_goes_on(tmp_path: Pat
     assert any(summary.startswith("there is no tool 'no_such_tool' here") for summary in errors)
     assert any("was not a JSON object" in summary for summary in errors)
     assert any("Your answer was cut off" in done.words(event.message) for event in done.of(Prompted))
-    each_tool_was_used_once(done)
+    check_tool_calls(done)
     assert +recorded_usage(done) == +server.billed
     done.file.close()
 
 
-def test_dollars_end_a_run_cleanly_before_they_are_spent(tmp_path: Path) -> None:
+def test_limit_in_dollars_ends_and_scores_the_run(tmp_path: Path) -> None:
     table = tmp_path / "prices.yaml"
     table.write_text(
         "anthropic: {models: {claude-opus-5-5: {input: 2, output: 100, cache_read: 0.2, cache_write: 2.5}}}"
@@ -196,29 +194,29 @@ def test_dollars_end_a_run_cleanly_before_they_are_spent(tmp_path: Path) -> None
     assert 0.4 <= done.summary["cost_usd"] <= 0.5
     assert done.summary["status"] == done.file.info().status == "stopped"
     assert "budget.usd is $0.5" in done.summary["limits_reached"][0]
-    assert done.of(Evaluation, stream="team"), "what there is has been scored"
+    assert done.of(Evaluation, stream="team"), "the run was scored"
     done.file.close()
 
 
-def test_in_a_mixed_team_each_thinks_with_what_it_was_given_until_its_own_limit(tmp_path: Path) -> None:
+def test_mixed_team_uses_its_models_within_own_limits(tmp_path: Path) -> None:
     mixed = {"researchers": 2, "model": "simulated/random", "models": {"r2": SERVED["openai"][0]}}
     with ModelServer(SimulatedTeam(SEED)) as server:
         limits = {"hours": 3, "round_hours": 1.5, "calls_per_agent": 6}
         done = run(served(server, "openai", team=mixed, budget=limits), tmp_path / "run.db")
-    assert [brief.model for brief in done.of(AgentSetup)] == ["simulated/random", "openai/my-own"]
+    assert [setup.model for setup in done.of(AgentSetup)] == ["simulated/random", "openai/my-own"]
     assert {call.model for call in done.of(ModelCall, stream="r2")} == {"my-own"}
     assert [len(done.of(ModelCall, stream=name)) for name in done.researchers] == [6, 6]
     assert [limit.field for limit in done.of(LimitReached)] == ["budget.calls_per_agent"] * 2
     assert done.summary["status"] == "stopped"
-    assert done.summary["cost_usd"] is None, "the price of one's own server is not known"
+    assert done.summary["cost_usd"] is None, "the price of a custom server is unknown"
     done.file.close()
 
 
-def test_a_provider_that_stays_away_stops_the_run_which_goes_on_when_it_is_back(tmp_path: Path) -> None:
-    said: list[str] = []
-    impatient = {"max_retry_minutes": 0.02}
+def test_unreachable_provider_stops_run_and_resume_continues(tmp_path: Path) -> None:
+    progress: list[str] = []
+    short_retries = {"max_retry_minutes": 0.02}
     with ModelServer(SimulatedTeam(SEED), every=1) as server:
-        team = served(server, "anthropic", live=impatient)
+        team = served(server, "anthropic", live=short_retries)
 
         def fail_after_twelve(entry: LogEntry) -> None:
             server.faults = ["529"] if len(server.requests) >= 12 else []
@@ -227,25 +225,25 @@ def test_a_provider_that_stays_away_stops_the_run_which_goes_on_when_it_is_back(
             run(
                 team,
                 tmp_path / "run.db",
-                progress=lambda label, share: said.append(label),
+                progress=lambda label, share: progress.append(label),
                 listeners=[fail_after_twelve],
             )
-        assert "waiting for anthropic/claude-opus-5-5: 529 overloaded_error: Overloaded" in said
+        assert "waiting for anthropic/claude-opus-5-5: 529 overloaded_error: Overloaded" in progress
         with RunReader.open(tmp_path / "run.db") as file:
             assert file.info().status == "stopped"
             assert (file.info().summary, list(file.entries(LimitReached))) == (None, [])
             before = [entry.id for entry in file.entries(ModelCall)]
         server.faults = []
         done = Run(team, resume_run(tmp_path / "run.db"), RunReader.open(tmp_path / "run.db"))
-        here = run(served(server, "anthropic", live=impatient), tmp_path / "here.db")
-    assert [entry.id for entry in done.placed(ModelCall)][: len(before)] == before, "what was paid for stays"
-    assert effects(done) == effects(here)
+        uninterrupted = run(served(server, "anthropic", live=short_retries), tmp_path / "uninterrupted.db")
+    assert [entry.id for entry in done.placed(ModelCall)][: len(before)] == before, "paid calls are kept"
+    assert effects(done) == effects(uninterrupted)
     assert done.of(FailedModelCall)
-    for each in (done, here):
+    for each in (done, uninterrupted):
         each.file.close()
 
 
-def test_what_does_not_pass_ends_a_run_at_once_and_says_what_to_do(tmp_path: Path) -> None:
+def test_permanent_error_ends_the_run_with_a_fix(tmp_path: Path) -> None:
     with ModelServer(SimulatedTeam(SEED), faults=["no credit"], every=1) as server:
         with pytest.raises(ModelError, match=r"the account has no credit .* add some, then run again"):
             run(served(server, "anthropic"), tmp_path / "run.db")

@@ -46,7 +46,7 @@ def post(
     file.append(author, finding, round=round, hours=hours)
 
 
-def test_a_family_is_declared_and_found(file: RunWriter) -> None:
+def test_declared_and_detected_families_are_returned(file: RunWriter) -> None:
     assert family_agreement(file) is None
     post(file, "r1.f1", "bag(s)", family="ensemble")
     post(file, "r2.f1", "bag(s)", "regularise(s)", family="distillation")
@@ -57,7 +57,7 @@ def test_a_family_is_declared_and_found(file: RunWriter) -> None:
     assert family_agreement(file) == 0.5
 
 
-def test_complexity_is_told_by_round(file: RunWriter) -> None:
+def test_complexity_is_reported_by_round(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)")
     post(file, "r2.f1", "bag(s)", "harden(s)", "sharpen(s)")
     post(file, "r3.f1", "bag(s", round=2)
@@ -67,7 +67,7 @@ def test_complexity_is_told_by_round(file: RunWriter) -> None:
     assert (last.round, last.operators) == (3, 1.0)
 
 
-def test_novelty_is_distance_from_the_nearest_idea_before(file: RunWriter) -> None:
+def test_novelty_is_distance_from_nearest_earlier_idea(file: RunWriter) -> None:
     assert mean_novelty(file) is None
     post(file, "r1.f1", "bag(s)", says="many students vote", hours=1.0)
     post(file, "r2.f1", "bag(s)", says="many students vote", hours=2.0)
@@ -80,7 +80,7 @@ def test_novelty_is_distance_from_the_nearest_idea_before(file: RunWriter) -> No
     assert mean_novelty(file) == pytest.approx(0.5)
 
 
-def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunWriter) -> None:
+def test_novelty_depends_on_operators_not_settings(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s, members=5)", "harden(s)", says="bag", hours=1.0)
     post(file, "r1.f2", "bag(s, members=9)", "harden(s)", says="bag", hours=2.0)
     post(file, "r1.f3", "bag(s, members=9)", "coherence(s)", says="bag", hours=3.0)
@@ -90,14 +90,14 @@ def test_other_settings_are_no_new_idea_but_another_operator_is(file: RunWriter)
     assert 0.1 < changed.novelty < 1
 
 
-def test_saying_what_one_is_about_to_do_makes_nothing_less_new(file: RunWriter) -> None:
+def test_announcing_an_idea_does_not_reduce_its_novelty(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)", says="vote", hours=1.0)
     post(file, "r2.f1", says="evolve a probe", hours=1.5)
     post(file, "r2.f2", "evolve_probe(s)", says="evolve a probe", hours=2.0)
     assert mean_novelty(file) == 1.0
 
 
-def test_similarity_compares_different_authors_of_one_round(file: RunWriter) -> None:
+def test_similarity_compares_authors_within_a_round(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)", says="vote")
     post(file, "r1.f2", "bag(s)", says="vote")
     assert similarity_by_round(file) == {}
@@ -107,7 +107,7 @@ def test_similarity_compares_different_authors_of_one_round(file: RunWriter) -> 
     assert similarity_by_round(file) == {1: pytest.approx(1), 2: 0.0}
 
 
-def test_wordless_ideas_are_not_alike(file: RunWriter) -> None:
+def test_ideas_without_words_are_not_similar(file: RunWriter) -> None:
     for name in ("r1.f1", "r2.f1"):
         post(file, name, "nothing(s)", says="7 8 9")
     assert similarity_by_round(file) == {1: 0.0}

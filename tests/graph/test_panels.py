@@ -1,4 +1,4 @@
-"""What the close adds to the held-out score: the winner on shifted worlds, and on the other tasks."""
+"""The shifted and transfer panels of the close."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from aarlab.scenarios import task_registry
 
 
 def entries(run: Run, panel: str) -> list[Evaluation]:
-    """Return the ledger's entries of a panel."""
+    """Return the evaluations of a panel."""
     return [event for event in run.of(Evaluation) if event.panel == panel]
 
 
 @structures()
-def test_the_winner_and_the_best_baseline_meet_on_the_redrawn_worlds(run: Run) -> None:
+def test_shifted_panel_scores_winner_and_baseline(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     shifted = {entry.subject: entry for entry in entries(run, "shifted")}
     assert shifted.keys() == {closed.best, closed.baseline} - {None}
@@ -28,22 +28,22 @@ def test_the_winner_and_the_best_baseline_meet_on_the_redrawn_worlds(run: Run) -
 
 
 @structures()
-def test_what_a_scenario_leaves_out_is_not_in_the_summary(run: Run) -> None:
+def test_disabled_transfer_is_empty_in_the_summary(run: Run) -> None:
     assert entries(run, "transfer") == []
     assert run.summary["transfer"] == {}
 
 
 @pytest.mark.long
-def test_the_winner_is_tried_on_every_other_task(tmp_path: Path) -> None:
+def test_winner_is_scored_on_every_other_task(tmp_path: Path) -> None:
     scoring = {**TINY["scoring"], "shifted_worlds": 0, "transfer_worlds": 2}
-    waited: list[str] = []
-    done = run(scenario(scoring=scoring), tmp_path / "run.db", progress=lambda what, share: waited.append(what))
+    progress: list[str] = []
+    done = run(scenario(scoring=scoring), tmp_path / "run.db", progress=lambda what, share: progress.append(what))
     (closed,) = done.of(RunClosed)
-    tried = {entry.task: entry for entry in entries(done, "transfer")}
-    assert tried.keys() == task_registry.BUILT_IN.keys() - {"chat"}
-    assert {entry.subject for entry in tried.values()} == {closed.best}
-    expected = {task: {"pgr": entry.pgr, "se": entry.se, "worlds": 2} for task, entry in tried.items()}
+    by_task = {entry.task: entry for entry in entries(done, "transfer")}
+    assert by_task.keys() == task_registry.BUILT_IN.keys() - {"chat"}
+    assert {entry.subject for entry in by_task.values()} == {closed.best}
+    expected = {task: {"pgr": entry.pgr, "se": entry.se, "worlds": 2} for task, entry in by_task.items()}
     assert done.summary["transfer"] == expected
     assert (done.summary["shifted"], entries(done, "shifted")) == (None, [])
-    assert all(any(task in what for what in waited) for task in tried)
+    assert all(any(task in what for what in progress) for task in by_task)
     done.file.close()

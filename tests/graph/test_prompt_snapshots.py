@@ -1,7 +1,6 @@
-"""The prompts of every preset, word for word: a change to one is a change to every experiment, and is to be seen.
+"""Snapshots of the prompts of every preset, because a changed prompt changes every experiment.
 
-Where a change is meant, write the snapshots anew with `python tests/graph/test_prompt_snapshots.py` and read the
-difference.
+After an intended change, run `python tests/graph/test_prompt_snapshots.py` and read the difference.
 """
 
 from pathlib import Path
@@ -17,9 +16,9 @@ FOLDER = Path(__file__).parent / "prompts"
 
 
 def prompts_of(preset: str) -> str:
-    """Return the prompts of a preset; the toolkit's catalogue and the shipped methods have tests of their own."""
+    """Return the prompts of a preset, without the toolkit's catalogue and the baselines, which have their own tests."""
     scenario = Scenario.model_validate({"structure": preset})
-    text = "\n\n".join(f"=== {title} ===\n\n{said}" for title, said in render_prompts(scenario).items())
+    text = "\n\n".join(f"=== {title} ===\n\n{prompt}" for title, prompt in render_prompts(scenario).items())
     methods = starters()
     elided = {
         catalogue(): "[the catalogue]",
@@ -32,7 +31,7 @@ def prompts_of(preset: str) -> str:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_prompts_of_a_preset_are_what_they_were(preset: str) -> None:
+def test_prompts_equal_the_snapshot(preset: str) -> None:
     assert prompts_of(preset) == (FOLDER / f"{preset}.txt").read_text(encoding="utf-8")
 
 

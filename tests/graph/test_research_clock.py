@@ -1,4 +1,4 @@
-"""Research time: rounds are slices of it, the same for everybody, and nobody gets more than the budget."""
+"""Research hours: rounds are equal slices for all researchers, within the budget."""
 
 import math
 
@@ -14,21 +14,21 @@ def slice_end(run: Run, round: int) -> float:
 
 
 @structures()
-def test_rounds_cut_the_budget_into_equal_slices(run: Run) -> None:
+def test_rounds_are_equal_slices_of_the_budget(run: Run) -> None:
     budget = run.scenario.budget
     rounds = [(entry.round, entry.event.end_hours) for entry in run.placed(RoundStarted)]
     assert rounds == [(i, slice_end(run, i)) for i in range(1, math.ceil(budget.hours / budget.round_hours) + 1)]
 
 
 @structures()
-def test_nobody_works_longer_than_the_budget_by_more_than_one_step(run: Run) -> None:
+def test_no_researcher_exceeds_the_budget_by_more_than_one_step(run: Run) -> None:
     longest = max(run.scenario.costs.model_dump().values())
     for name in run.researchers:
         assert max(e.hours for e in run.entries if e.stream == name) <= run.scenario.budget.hours + longest
 
 
 @structures()
-def test_no_thought_begins_after_the_end_of_its_slice(run: Run) -> None:
+def test_no_call_starts_after_the_end_of_its_slice(run: Run) -> None:
     for name in run.researchers:
         for entry in run.placed(ModelCall, stream=name):
             if entry.event.role == "researcher":
@@ -36,42 +36,42 @@ def test_no_thought_begins_after_the_end_of_its_slice(run: Run) -> None:
 
 
 @structures()
-def test_what_runs_over_is_taken_off_the_next_slice(run: Run) -> None:
+def test_overrun_is_deducted_from_the_next_slice(run: Run) -> None:
     for name in run.researchers:
         for entry in run.placed(RoundStarted)[1:]:
             before = max(e.hours for e in run.entries if e.stream == name and e.round == entry.round - 1)
-            # A slice may begin with what the lab does for a researcher.
+            # A slice may begin with a step that the structure executes.
             steps = run.placed(ModelCall, ToolExecution, stream=name)
-            began = [e.hours - e.event.cost_hours for e in steps if e.round == entry.round and e.event.cost_hours]
-            # Whoever rested begins at the end of the last slice, everybody else where it left off.
-            left_off = (before, max(before, slice_end(run, entry.round - 1)))
-            assert not began or began[0] == pytest.approx(left_off[0]) or began[0] == pytest.approx(left_off[1])
+            starts = [e.hours - e.event.cost_hours for e in steps if e.round == entry.round and e.event.cost_hours]
+            # After waiting, a researcher starts at the end of the last slice, otherwise at its own last hour.
+            expected = (before, max(before, slice_end(run, entry.round - 1)))
+            assert not starts or starts[0] == pytest.approx(expected[0]) or starts[0] == pytest.approx(expected[1])
 
 
 @structures()
-def test_time_never_runs_backwards_for_anybody(run: Run) -> None:
+def test_research_hours_never_decrease(run: Run) -> None:
     for name in run.researchers:
         own = [(entry.round, entry.hours) for entry in run.entries if entry.stream == name]
         assert own == sorted(own)
 
 
 @structures()
-def test_every_hour_is_accounted_for_by_a_thought_a_tool_or_a_review(run: Run) -> None:
+def test_recorded_costs_do_not_exceed_the_hours_used(run: Run) -> None:
     for name in run.researchers:
         steps = [entry.event for entry in run.placed(ModelCall, ToolExecution, stream=name)]
-        spent = math.fsum(step.cost_hours for step in steps if not reviewing(step))
-        reviewed = run.scenario.costs.review * sum(reviewing(step) for step in steps)
+        spent = math.fsum(step.cost_hours for step in steps if not is_review(step))
+        reviewed = run.scenario.costs.review * sum(is_review(step) for step in steps)
         last = max(entry.hours for entry in run.entries if entry.stream == name)
-        # Whoever rests lets the hours of the slice pass.
+        # Waiting uses the remaining hours of a slice without a cost.
         assert spent + reviewed <= last + 1e-6
 
 
-def reviewing(step: object) -> bool:
+def is_review(step: object) -> bool:
     return isinstance(step, ModelCall) and step.role == "reviewer"
 
 
 @structures()
-def test_an_experiment_costs_what_the_table_says_for_its_fidelity(run: Run) -> None:
+def test_experiments_cost_hours_by_fidelity(run: Run) -> None:
     costs = run.scenario.costs.model_dump()
     for name in run.researchers:
         charged = [
@@ -80,6 +80,6 @@ def test_an_experiment_costs_what_the_table_says_for_its_fidelity(run: Run) -> N
         worlds = {"smoke": 1, "pilot": 1, "full": run.scenario.scoring.full_worlds}
         if run.scenario.structure.evaluation == "open":
             worlds["full"] = 1
-        # A method that fails on the first world is run on no other.
+        # A method that fails on its first world is not run on the others.
         table = [(costs[e.fidelity], worlds[e.fidelity], e.error) for e in run.of(Experiment, stream=name)]
         assert charged == [cost if error is None else cost / count for cost, count, error in table]

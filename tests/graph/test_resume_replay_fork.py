@@ -1,4 +1,4 @@
-"""A run happens again from its tape: resumed, replayed, forked, and found out where it is not the same."""
+"""Resume, replay and fork re-execute the recording and report the first difference."""
 
 import asyncio
 import random
@@ -33,11 +33,11 @@ from aarlab.tools.tool import Tool
 
 
 class Interrupted(Exception):
-    """A run has done as much as a test wants."""
+    """Raised by a test to interrupt a run."""
 
 
 def stop_at(number: int) -> Callable[[LogEntry], None]:
-    """Return a listener that ends the run at an event."""
+    """Return a listener that interrupts the run at an event."""
 
     def listen(entry: LogEntry) -> None:
         if entry.id == number:
@@ -47,13 +47,13 @@ def stop_at(number: int) -> Callable[[LogEntry], None]:
 
 
 def interrupted_run(dials: Dials, path: Path, at: int) -> None:
-    """Make a run that ends at an event."""
+    """Make a run that is interrupted at an event."""
     with pytest.raises((Interrupted, ExceptionGroup)):
         run(scenario(structure=complete(dials)), path, listeners=[stop_at(at)])
 
 
 def rows(path: Path) -> list[tuple[Any, ...]]:
-    """Return the log, stream by stream."""
+    """Return the events by stream."""
     with closing(sqlite3.connect(path)) as connection:
         query = "SELECT stream, ordinal, round, hours, kind, data FROM events ORDER BY stream, ordinal"
         return connection.execute(query).fetchall()
@@ -63,27 +63,25 @@ def rows(path: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("at", [1, 40, 120, 230])
-def test_a_run_that_was_broken_off_goes_on_to_what_it_would_have_come_to(
-    run_of: Callable[[Dials], Run], tmp_path: Path, at: int
-) -> None:
+def test_resumed_run_equals_an_uninterrupted_run(run_of: Callable[[Dials], Run], tmp_path: Path, at: int) -> None:
     interrupted_run(ALWAYS[0], tmp_path / "run.db", at)
     before = rows(tmp_path / "run.db")
-    heard: list[int] = []
-    summary = resume_run(tmp_path / "run.db", listeners=[lambda entry: heard.append(entry.id)])
+    received: list[int] = []
+    summary = resume_run(tmp_path / "run.db", listeners=[lambda entry: received.append(entry.id)])
     finished = run_of(ALWAYS[0])
     assert summary["digest"] == finished.summary["digest"]
     assert rows(tmp_path / "run.db") == rows(finished.file.path)
-    assert set(before) <= set(rows(tmp_path / "run.db")), "nothing is taken back"
-    assert heard == list(range(1, len(rows(tmp_path / "run.db")) + 1))
-    unlike = {"run_id", "file", "wall_clock_s"}
-    assert {k: v for k, v in summary.items() if k not in unlike} == {
-        k: v for k, v in finished.summary.items() if k not in unlike
+    assert set(before) <= set(rows(tmp_path / "run.db")), "no recorded event is removed"
+    assert received == list(range(1, len(rows(tmp_path / "run.db")) + 1))
+    ignored = {"run_id", "file", "wall_clock_s"}
+    assert {k: v for k, v in summary.items() if k not in ignored} == {
+        k: v for k, v in finished.summary.items() if k not in ignored
     }
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("dials", ALWAYS[1:], ids=lambda dials: "-".join(dials.values()))
-def test_whatever_the_structure_it_can_be_broken_off_anywhere(
+def test_resume_works_at_any_event_of_every_structure(
     run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials
 ) -> None:
     digest = run_of(dials).summary["digest"]
@@ -93,15 +91,15 @@ def test_whatever_the_structure_it_can_be_broken_off_anywhere(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("where", ["here", "behind a server"])
-def test_a_run_killed_again_and_again_comes_to_the_same(
-    run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+@pytest.mark.parametrize("models", ["embedded", "served"])
+def test_repeatedly_killed_run_has_the_same_log(
+    run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: str
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
     mode, draw = run_of(ALWAYS[0]).summary["sandbox"], random.Random(11)
     scenario_data: dict[str, Any] = {**TINY, "structure": dict(ALWAYS[0])}
     with ModelServer(SimulatedTeam(TINY["seed"])) as server:
-        if where == "here":
+        if models == "embedded":
             finished = kill_and_resume.read_log(run_of(ALWAYS[0]).file.path)
         else:
             scenario_data = kill_and_resume.served_by(server, scenario_data)
@@ -113,12 +111,12 @@ def test_a_run_killed_again_and_again_comes_to_the_same(
     assert list(tmp_path.glob("*.lock")) == []
 
 
-def test_a_run_that_is_over_is_not_gone_on_with(run_of: Callable[[Dials], Run]) -> None:
+def test_finished_run_cannot_be_resumed(run_of: Callable[[Dials], Run]) -> None:
     with pytest.raises(RunAlreadyFinished, match="already finished"):
         resume_run(run_of(ALWAYS[0]).file.path)
 
 
-def test_a_run_at_work_is_left_to_who_is_at_work_on_it(tmp_path: Path) -> None:
+def test_run_in_progress_cannot_be_resumed(tmp_path: Path) -> None:
     interrupted_run(ALWAYS[0], tmp_path / "run.db", 20)
     with ReplayingLog.resume(tmp_path / "run.db"), pytest.raises(FileLocked, match=r"in use by process \d+ on "):
         resume_run(tmp_path / "run.db")
@@ -129,7 +127,7 @@ def test_a_run_at_work_is_left_to_who_is_at_work_on_it(tmp_path: Path) -> None:
 
 
 @structures()
-def test_a_run_replays_to_the_byte_without_a_model_or_a_sandbox(run: Run) -> None:
+def test_replay_reproduces_the_run_and_leaves_the_file(run: Run) -> None:
     before = run.file.path.read_bytes()
     replayed = replay_run(run.file.path)
     assert (replayed.digest, replayed.finished) == (run.summary["digest"], True)
@@ -138,7 +136,7 @@ def test_a_run_replays_to_the_byte_without_a_model_or_a_sandbox(run: Run) -> Non
 
 
 class DelayedModel:
-    """A base model whose answers take a while, each another."""
+    """A base model whose replies have random delays."""
 
     def __init__(self, model: Model, draw: random.Random) -> None:
         self.model, self.draw = model, draw
@@ -149,29 +147,25 @@ class DelayedModel:
 
 
 def delayed(info: registry.ModelInfo) -> registry.ModelInfo:
-    """Return a base model as it is when it is far away."""
+    """Return a base model with delayed replies."""
     return replace(info, open=lambda seed, agent, how: DelayedModel(info.open(seed, agent, how), random.Random(agent)))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("preset", PRESETS)
-def test_whoever_answers_first_and_under_every_preset_the_run_is_the_same_and_replays(
-    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reply_order_does_not_change_the_digest(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     team = scenario(structure={"preset": preset})
-    prompt = run(team, tmp_path / "prompt.db")
+    immediate = run(team, tmp_path / "immediate.db")
     monkeypatch.setattr(registry, "MODELS", {name: delayed(info) for name, info in registry.MODELS.items()})
     slow = run(team, tmp_path / "slow.db")
-    assert [e.stream for e in slow.entries] != [e.stream for e in prompt.entries], "it was another order of arrival"
-    assert slow.summary["digest"] == prompt.summary["digest"]
+    assert [e.stream for e in slow.entries] != [e.stream for e in immediate.entries], "the order of arrival differs"
+    assert slow.summary["digest"] == immediate.summary["digest"]
     assert replay_run(slow.file.path).digest == slow.summary["digest"]
-    for done in (prompt, slow):
+    for done in (immediate, slow):
         done.file.close()
 
 
-def test_base_models_and_prices_that_are_no_longer_there_are_not_missed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_replay_and_fork_need_no_recorded_models_or_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prices = tmp_path / "prices.yaml"
     prices.write_text("gone: {models: {away: {input: 1, output: 5}}}")
     with monkeypatch.context() as there:
@@ -196,14 +190,14 @@ def test_base_models_and_prices_that_are_no_longer_there_are_not_missed(
     done.file.close()
 
 
-def test_a_run_that_was_broken_off_replays_up_to_there(tmp_path: Path) -> None:
+def test_interrupted_run_replays_up_to_the_interruption(tmp_path: Path) -> None:
     interrupted_run(ALWAYS[4], tmp_path / "run.db", 90)
     replayed = replay_run(tmp_path / "run.db")
     assert not replayed.finished
     assert replayed.events == len(rows(tmp_path / "run.db"))
 
 
-def test_experiments_can_be_done_again_and_come_out_the_same(run_of: Callable[[Dials], Run]) -> None:
+def test_remeasured_scores_equal_recorded_scores(run_of: Callable[[Dials], Run]) -> None:
     done = run_of(ALWAYS[0])
     replayed = replay_run(done.file.path, "live")
     assert replayed.differences == ()
@@ -212,7 +206,7 @@ def test_experiments_can_be_done_again_and_come_out_the_same(run_of: Callable[[D
 
 @contextmanager
 def altered(run: Run, folder: Path, statement: str, *values: object) -> Iterator[Path]:
-    """Make a copy of a run's file in which something has been changed by hand."""
+    """Make a copy of a run file with a changed row."""
     path = folder / "altered.db"
     shutil.copy(run.file.path, path)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -222,12 +216,10 @@ def altered(run: Run, folder: Path, statement: str, *values: object) -> Iterator
     yield path
 
 
-def test_a_score_that_was_doctored_is_found_when_it_is_measured_again(
-    run_of: Callable[[Dials], Run], tmp_path: Path
-) -> None:
+def test_live_replay_finds_an_altered_score(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
     better = "UPDATE events SET data = json_set(data, '$.se', 0.001) WHERE kind = 'evaluations' AND stream = 'team'"
     with altered(run_of(ALWAYS[0]), tmp_path, better) as path:
-        replay_run(path)  # consistent in itself, but
+        replay_run(path)  # the altered log is consistent
         differences = replay_run(path, "live").differences
     assert {difference.field for difference in differences} == {"measurement"}
 
@@ -244,7 +236,7 @@ def test_a_score_that_was_doctored_is_found_when_it_is_measured_again(
         ("DELETE FROM events WHERE stream = 'r2' AND ordinal > 20", None),
     ],
 )
-def test_a_log_that_was_changed_does_not_replay(
+def test_altered_log_does_not_replay(
     run_of: Callable[[Dials], Run], tmp_path: Path, statement: str, kind: str | None
 ) -> None:
     with altered(run_of(ALWAYS[0]), tmp_path, statement) as path, pytest.raises(Divergence) as caught:
@@ -252,12 +244,14 @@ def test_a_log_that_was_changed_does_not_replay(
     assert kind is None or (caught.value.recorded and caught.value.recorded.event.kind == kind)
 
 
-def test_one_character_of_a_prompt_is_found_where_it_is_told(
+def test_changed_system_prompt_diverges_at_the_setup(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = run_of(ALWAYS[0]).file.path
-    written = researcher_setup.system_prompt
-    monkeypatch.setattr(researcher_setup, "system_prompt", lambda **said: written(**said).replace("board", "bored", 1))
+    original = researcher_setup.system_prompt
+    monkeypatch.setattr(
+        researcher_setup, "system_prompt", lambda **values: original(**values).replace("board", "bored", 1)
+    )
     with pytest.raises(Divergence) as caught:
         replay_run(path)
     divergence = caught.value
@@ -265,18 +259,18 @@ def test_one_character_of_a_prompt_is_found_where_it_is_told(
     assert any("bored" in content for content in divergence.contents.values())
 
 
-def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
+def test_changed_round_message_diverges_in_its_round(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = run_of(ALWAYS[0]).file.path
     from aarlab.graph.flow import team_graph
 
-    written = team_graph.round_message
+    original = team_graph.round_message
 
-    def opening(**said: Any) -> str:
-        return written(**said) + ("." if said["round"] == 2 else "")
+    def changed(**values: Any) -> str:
+        return original(**values) + ("." if values["round"] == 2 else "")
 
-    monkeypatch.setattr(team_graph, "round_message", opening)
+    monkeypatch.setattr(team_graph, "round_message", changed)
     with pytest.raises(Divergence) as caught:
         replay_run(path)
     assert (caught.value.stream, caught.value.round) == ("r1", 2)
@@ -284,16 +278,16 @@ def test_one_character_of_a_later_prompt_is_found_where_it_is_told(
     assert caught.value.actual.event.kind == "prompts"
 
 
-def test_one_character_of_a_tools_description_is_found(
+def test_changed_tool_description_diverges_at_the_setup(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = run_of(ALWAYS[0]).file.path
     from aarlab.graph.run import build
 
-    given = build.tools_for
+    original = build.tools_for
 
     def tools_for(scenario: Scenario) -> dict[str, Tool]:
-        tools = dict(given(scenario))
+        tools = dict(original(scenario))
         return {**tools, "submit": replace(tools["submit"], description=tools["submit"].description + "!")}
 
     monkeypatch.setattr(build, "tools_for", tools_for)
@@ -308,7 +302,7 @@ def test_one_character_of_a_tools_description_is_found(
     ("field", "value"),
     [("$.structure.sharing", "keyword"), ("$.structure.workflow", "staged"), ("$.costs.think", 0.06)],
 )
-def test_a_dial_or_a_price_that_stood_otherwise_is_found(
+def test_changed_dial_or_step_cost_diverges(
     run_of: Callable[[Dials], Run], tmp_path: Path, field: str, value: object
 ) -> None:
     statement = "UPDATE runs SET scenario = json_set(scenario, ?, ?)"
@@ -316,7 +310,7 @@ def test_a_dial_or_a_price_that_stood_otherwise_is_found(
         replay_run(path)
 
 
-def test_two_agents_in_another_order_are_found(run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_agent_order_diverges(run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch) -> None:
     path = run_of(ALWAYS[0]).file.path
     from aarlab.graph.scenario import TeamConfig
 
@@ -326,25 +320,27 @@ def test_two_agents_in_another_order_are_found(run_of: Callable[[Dials], Run], m
     assert caught.value.round == 0
 
 
-@pytest.mark.parametrize("again", [replay_run, resume_run])
-def test_a_tape_of_another_run_is_told_from_its_own(
-    run_of: Callable[[Dials], Run], tmp_path: Path, again: Callable[[Path], object]
+@pytest.mark.parametrize("execute", [replay_run, resume_run])
+def test_tape_of_another_scenario_diverges(
+    run_of: Callable[[Dials], Run], tmp_path: Path, execute: Callable[[Path], object]
 ) -> None:
-    whose = run_of(ALWAYS[1]).scenario.model_dump_json()
+    other = run_of(ALWAYS[1]).scenario.model_dump_json()
     statement = "UPDATE runs SET scenario = ?, summary = NULL"
-    with altered(run_of(ALWAYS[0]), tmp_path, statement, whose) as path:
+    with altered(run_of(ALWAYS[0]), tmp_path, statement, other) as path:
         before = path.read_bytes()
         with pytest.raises(Divergence):
-            again(path)
+            execute(path)
         assert path.read_bytes() == before
 
 
 # -- fork -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dials", [ALWAYS[0], pytest.param(ALWAYS[4], marks=pytest.mark.long)], ids=["free", "bound"])
+@pytest.mark.parametrize(
+    "dials", [ALWAYS[0], pytest.param(ALWAYS[4], marks=pytest.mark.long)], ids=["autonomous", "staged"]
+)
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_fork_without_a_change_is_its_parent_to_the_digest(
+def test_fork_without_changes_has_the_parents_digest(
     run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials, at: int
 ) -> None:
     parent = run_of(dials)
@@ -355,7 +351,7 @@ def test_a_fork_without_a_change_is_its_parent_to_the_digest(
         assert (segment["run_id"], segment["until_round"]) == (parent.file.path.stem, at - 1)
 
 
-def test_a_fork_shares_its_past_and_goes_its_own_way(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+def test_fork_shares_the_past_and_then_differs(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
     parent = run_of(ALWAYS[0])
     staged = scenario(structure={**ALWAYS[0], "workflow": "staged", "review": "gate"})
     forked = Run(
@@ -371,14 +367,12 @@ def test_a_fork_shares_its_past_and_goes_its_own_way(run_of: Callable[[Dials], R
     assert {step.taken_by for step in steps if step.decision == "next_step"} == {"structure"}
     assert {entry.round for entry in forked.placed(AgentSetup, stream="r1")} == {0, 2}
     assert forked.summary["structure_violations"] == []
-    again = replay_run(tmp_path / "fork.db")
-    assert again.digest == forked.summary["digest"]
+    replayed = replay_run(tmp_path / "fork.db")
+    assert replayed.digest == forked.summary["digest"]
     forked.file.close()
 
 
-def test_a_fork_that_is_broken_off_goes_on_and_a_fork_can_be_forked(
-    run_of: Callable[[Dials], Run], tmp_path: Path
-) -> None:
+def test_forks_can_be_resumed_and_forked(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
     parent = run_of(ALWAYS[0])
     other = scenario(structure={**ALWAYS[0], "sharing": "none"})
     mode = parent.summary["sandbox"]
@@ -393,7 +387,7 @@ def test_a_fork_that_is_broken_off_goes_on_and_a_fork_can_be_forked(
     assert back["digest"] == parent.summary["digest"]
 
 
-def test_what_is_no_fork_is_refused_before_anything_is_written(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+def test_invalid_fork_is_rejected_before_writing(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
     parent = run_of(ALWAYS[0])
     rounds = len(parent.of(RoundStarted))
     with pytest.raises(NoSuchRound, match=f"has begun rounds 1 to {rounds}"):

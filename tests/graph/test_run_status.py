@@ -1,4 +1,4 @@
-"""The life of a run: it closes, fails, is stopped or is killed, and its file says so and keeps what was done."""
+"""The status of a run that closes, fails, is interrupted or is killed, and the events that its file keeps."""
 
 import json
 import signal
@@ -24,37 +24,37 @@ from pathlib import Path
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
 
-def tell(entry):
+def print_id(entry):
     print(entry.id, flush=True)
 
-run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), listeners=[tell])
+run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), listeners=[print_id])
 """
 
 
-class Exhausted:
-    """A researcher whose fifth thought raises."""
+class FailingModel:
+    """A simulated researcher whose fifth call raises an error."""
 
     def __init__(self, seed: int, agent: str, error: BaseException) -> None:
-        self.sound, self.error, self.thoughts = SimulatedResearcher(seed, agent), error, 0
+        self.model, self.error, self.calls = SimulatedResearcher(seed, agent), error, 0
 
     async def reply(self, request: Request) -> Reply:
-        """Answer, four times."""
-        self.thoughts += 1
-        if self.thoughts > 4:
+        """Reply to the first four calls."""
+        self.calls += 1
+        if self.calls > 4:
             raise self.error
-        return await self.sound.reply(request)
+        return await self.model.reply(request)
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(ModelError("the model is overloaded"), "failed"), (KeyboardInterrupt(), "stopped")]
 )
-def test_a_run_that_is_cut_short_says_how_and_keeps_what_was_done(
+def test_interrupted_run_records_its_status_and_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
 ) -> None:
-    def open_exhausted(seed: int, agent: str, temperament: str) -> Model:
-        return Exhausted(seed, agent, error)
+    def open_failing(seed: int, agent: str, temperament: str) -> Model:
+        return FailingModel(seed, agent, error)
 
-    info = registry.ModelInfo("test/exhausted", "gives up", "nothing", open_exhausted)
+    info = registry.ModelInfo("test/failing", "fails at the fifth call", "nothing", open_failing)
     monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
     team = {"researchers": 1, "model": info.name}
     with pytest.raises(type(error)):
@@ -66,15 +66,15 @@ def test_a_run_that_is_cut_short_says_how_and_keeps_what_was_done(
         assert len(list(file.entries(ModelCall))) == 4
 
 
-def test_a_run_never_writes_over_another(tmp_path: Path) -> None:
-    (tmp_path / "run.db").write_text("precious")
+def test_run_does_not_overwrite_an_existing_file(tmp_path: Path) -> None:
+    (tmp_path / "run.db").write_text("another file")
     with pytest.raises(FileExistsError, match=r"run\.db exists already"):
         run_scenario(scenario(), tmp_path / "run.db", sandbox="none")
-    assert (tmp_path / "run.db").read_text() == "precious"
+    assert (tmp_path / "run.db").read_text() == "another file"
 
 
 @pytest.mark.long
-def test_a_team_without_a_result_ends_all_the_same(tmp_path: Path) -> None:
+def test_run_without_a_result_closes(tmp_path: Path) -> None:
     done = run(scenario(budget={"hours": 0.1, "round_hours": 0.1}), tmp_path / "run.db")
     assert (done.summary["best"], done.summary["heldout"]) == (None, None)
     assert done.summary["baseline"] is not None
@@ -83,15 +83,15 @@ def test_a_team_without_a_result_ends_all_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_listeners_hear_every_event_in_order(tmp_path: Path) -> None:
-    heard: list[LogEntry] = []
-    run_scenario(scenario(), tmp_path / "run.db", listeners=[heard.append])
+def test_listeners_receive_all_events_in_order(tmp_path: Path) -> None:
+    received: list[LogEntry] = []
+    run_scenario(scenario(), tmp_path / "run.db", listeners=[received.append])
     with RunReader.open(tmp_path / "run.db") as file:
-        assert heard == list(file.entries())
+        assert received == list(file.entries())
 
 
 @pytest.mark.long
-def test_a_kill_in_the_middle_leaves_a_readable_file_with_all_that_was_finished(tmp_path: Path) -> None:
+def test_killed_run_leaves_a_readable_run_file(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     command = [sys.executable, "-c", RUN, json.dumps(TINY), str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

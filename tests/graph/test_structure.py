@@ -1,4 +1,4 @@
-"""Structure is compiled: the dials decide which nodes, edges and tools there are."""
+"""Structure is compiled: the dials determine nodes, edges and tools."""
 
 from itertools import pairwise
 from typing import Any
@@ -51,9 +51,7 @@ def edges(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[tuple[str, str
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
-def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
-    dials: Dials, between_rounds: list[str]
-) -> None:
+def test_sharing_and_review_set_the_nodes_between_rounds(dials: Dials, between_rounds: list[str]) -> None:
     team = team_graph(structure(dials))
     path = ["research", *between_rounds, "next_round"]
     assert nodes(team) == {"brief", "close", *path}
@@ -63,13 +61,13 @@ def test_what_happens_between_rounds_is_what_sharing_and_review_ask_for(
     }  # fmt: skip
 
 
-def test_a_free_researcher_thinks_and_acts() -> None:
+def test_autonomous_graph_alternates_think_and_act() -> None:
     graph = researcher_graph(structure("autonomous"))
     assert nodes(graph) == AUTONOMOUS
     assert {("think", "act"), ("act", "think")} <= edges(graph)
 
 
-def test_a_bound_researcher_goes_from_stage_to_stage() -> None:
+def test_staged_graph_follows_the_stages() -> None:
     graph = researcher_graph(structure("staged"))
     assert nodes(graph) == STAGES
     order = [
@@ -79,20 +77,20 @@ def test_a_bound_researcher_goes_from_stage_to_stage() -> None:
     assert set(pairwise(order)) <= edges(graph)
 
 
-def test_a_gate_stands_in_front_of_every_full_run() -> None:
-    free = researcher_graph(structure({"workflow": "autonomous", "review": "gate"}))
-    bound = researcher_graph(structure({"workflow": "staged", "review": "gate"}))
-    assert nodes(free) == AUTONOMOUS | {"consult"}
-    assert nodes(bound) == STAGES | {"consult"}
-    assert {source for source, target in edges(bound) if target == "full_run"} == {"consult", "__start__"}
+def test_gate_precedes_every_full_run() -> None:
+    autonomous = researcher_graph(structure({"workflow": "autonomous", "review": "gate"}))
+    staged = researcher_graph(structure({"workflow": "staged", "review": "gate"}))
+    assert nodes(autonomous) == AUTONOMOUS | {"consult"}
+    assert nodes(staged) == STAGES | {"consult"}
+    assert {source for source, target in edges(staged) if target == "full_run"} == {"consult", "__start__"}
 
 
-def test_an_advisory_reviewer_is_no_gate() -> None:
+def test_advisory_review_adds_no_gate() -> None:
     for workflow, expected in (("autonomous", AUTONOMOUS), ("staged", STAGES)):
         assert nodes(researcher_graph(structure({"workflow": workflow, "review": "advisory"}))) == expected
 
 
-def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
+def test_sharing_determines_the_board_tools() -> None:
     tools = {"read_board", "read_findings", "grep_board", "ask_librarian", "search_board", "borrow", "critique"}
     offered = {value: tools - structure({"sharing": value}).resolved().withheld_tools for value in sharing.DIAL.values}
     assert offered["none"] == {"read_board", "read_findings"}
@@ -105,36 +103,36 @@ def test_sharing_decides_which_tools_there_are_for_others_findings() -> None:
     "dials",
     [{"directions": "pool"}, {"selection": "evolutionary"}, {"directions": "pool", "selection": "evolutionary"}],
 )
-def test_where_ideas_are_assigned_an_assignment_stands_before_the_work(dials: Dials) -> None:
-    free, bound = (researcher_graph(structure({**dials, "workflow": w})) for w in ("autonomous", "staged"))
-    assert {("__start__", "assign"), ("assign", "think"), ("act", "assign")} <= edges(free)
-    assert {("assign", "plan.think"), ("share.act", "assign")} <= edges(bound)
-    assert "propose.think" not in nodes(bound)
+def test_assigned_ideas_add_an_assign_node(dials: Dials) -> None:
+    autonomous, staged = (researcher_graph(structure({**dials, "workflow": w})) for w in ("autonomous", "staged"))
+    assert {("__start__", "assign"), ("assign", "think"), ("act", "assign")} <= edges(autonomous)
+    assert {("assign", "plan.think"), ("share.act", "assign")} <= edges(staged)
+    assert "propose.think" not in nodes(staged)
 
 
-def test_what_the_model_writes_in_advance_is_written_before_the_briefing() -> None:
+def test_plan_precedes_the_setup() -> None:
     for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_source": "model"}):
         assert {("__start__", "plan"), ("plan", "brief")} <= edges(team_graph(structure(dials)))
 
 
-def test_oversight_asks_after_the_round_or_in_the_place_of_publishing() -> None:
+def test_oversight_follows_or_replaces_publish() -> None:
     checkpoint, gate = (team_graph(structure({"oversight": value})) for value in ("checkpoint", "gate"))
     assert {("publish", "oversee"), ("oversee", "next_round")} <= edges(checkpoint)
     assert "release" in nodes(gate)
     assert "publish" not in nodes(gate)
 
 
-def test_a_suggested_workflow_is_the_free_graph_with_other_words() -> None:
-    free, advised = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
-    assert edges(researcher_graph(free)) == edges(researcher_graph(advised))
-    assert free.resolved().explanations != advised.resolved().explanations
+def test_suggested_workflow_changes_only_the_prompt() -> None:
+    autonomous, suggested = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
+    assert edges(researcher_graph(autonomous)) == edges(researcher_graph(suggested))
+    assert autonomous.resolved().explanations != suggested.resolved().explanations
 
 
 @pytest.mark.parametrize("dials", COMBINATIONS, ids=lambda dials: "-".join(dials.values()))
-def test_every_pair_of_values_compiles(dials: Dials) -> None:
-    asked = structure(dials)
-    assert nodes(team_graph(asked)) >= {"brief", "research", "next_round", "close"}
-    researcher = nodes(researcher_graph(asked))
+def test_every_pair_of_dial_values_compiles(dials: Dials) -> None:
+    configured = structure(dials)
+    assert nodes(team_graph(configured)) >= {"brief", "research", "next_round", "close"}
+    researcher = nodes(researcher_graph(configured))
     assert researcher >= (STAGES - {"propose.think", "propose.act"} if dials["workflow"] == "staged" else {"think"})
 
 
@@ -148,34 +146,34 @@ def test_every_pair_of_values_compiles(dials: Dials) -> None:
         ({"topology_parameters": {"k": 3}}, ("topology_parameters", "topology")),
     ],
 )
-def test_a_contradiction_is_refused_with_both_fields_named(dials: dict[str, Any], words: tuple[str, str]) -> None:
-    with pytest.raises(ValidationError) as refused:
+def test_contradiction_error_names_both_fields(dials: dict[str, Any], words: tuple[str, str]) -> None:
+    with pytest.raises(ValidationError) as error:
         Structure.model_validate(dials)
-    assert all(word in str(refused.value) for word in words)
+    assert all(word in str(error.value) for word in words)
 
 
 # -- presets --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_sets_every_dial(preset: str) -> None:
-    asked = structure(preset)
-    assert {dial.name: asked.value_of(dial) for dial in DIALS} == PRESETS[preset]
+def test_preset_sets_every_dial(preset: str) -> None:
+    configured = structure(preset)
+    assert {dial.name: configured.value_of(dial) for dial in DIALS} == PRESETS[preset]
 
 
-def test_a_dial_can_be_turned_on_top_of_a_preset() -> None:
-    asked = structure({"preset": "staged", "review": "gate"})
-    assert (asked.workflow, asked.review) == ("staged", "gate")
+def test_dial_overrides_the_preset() -> None:
+    configured = structure({"preset": "staged", "review": "gate"})
+    assert (configured.workflow, configured.review) == ("staged", "gate")
 
 
 @pytest.mark.parametrize(
     "dials", ["anarchy", {"preset": "anarchy"}, {"workflow": "free"}, {"colour": "red"}, {"sharing": None}]
 )
-def test_a_preset_a_dial_or_a_value_that_does_not_exist_is_refused(dials: Dials | str) -> None:
+def test_unknown_preset_dial_or_value_is_rejected(dials: Dials | str) -> None:
     with pytest.raises(ValidationError):
         structure(dials)
 
 
-def test_the_values_a_dial_documents_are_the_values_it_takes() -> None:
+def test_documented_dial_values_are_the_accepted_values() -> None:
     for dial in DIALS:
         assert set(dial.values) == set(Structure.model_json_schema()["properties"][dial.name]["enum"])

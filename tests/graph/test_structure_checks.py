@@ -1,4 +1,4 @@
-"""The structure that was asked for is the structure that was there: read from what happened, not from the prompts."""
+"""Runs have the configured structure, read from their events and not from their prompts."""
 
 import re
 
@@ -30,14 +30,14 @@ FINDING = re.compile(r"\br\d+\.f\d+\b")
 
 
 @structures(workflow="autonomous")
-def test_a_free_researcher_takes_every_step_itself(run: Run) -> None:
+def test_autonomous_researchers_choose_every_step(run: Run) -> None:
     decisions = [event for event in run.of(Decision) if event.decision == "next_step"]
     assert decisions
     assert {event.taken_by for event in decisions} == {"agent"}
 
 
 @structures(workflow="staged")
-def test_a_bound_researcher_never_chooses_its_next_step(run: Run) -> None:
+def test_staged_researchers_choose_no_step(run: Run) -> None:
     for decision in ("next_step", "fidelity", "share"):
         takers = {event.taken_by for event in run.of(Decision) if event.decision == decision}
         assert takers
@@ -48,7 +48,7 @@ def test_a_bound_researcher_never_chooses_its_next_step(run: Run) -> None:
 
 
 @structures(workflow="staged")
-def test_in_a_fixed_workflow_every_full_run_follows_a_smoke_test_of_the_same_code(run: Run) -> None:
+def test_staged_full_run_follows_a_smoke_test_of_its_code(run: Run) -> None:
     for name in run.researchers:
         smoked = None
         for experiment in run.of(Experiment, stream=name):
@@ -64,18 +64,18 @@ def test_in_a_fixed_workflow_every_full_run_follows_a_smoke_test_of_the_same_cod
 
 
 @structures(directions="distinct")
-def test_each_researcher_has_a_direction_of_its_own(run: Run) -> None:
-    given = [event.direction for event in run.of(AgentSetup)]
-    assert given == list(DIRECTIONS)[: len(run.researchers)]
+def test_each_researcher_has_its_own_direction(run: Run) -> None:
+    directions = [event.direction for event in run.of(AgentSetup)]
+    assert directions == list(DIRECTIONS)[: len(run.researchers)]
     assert {event.taken_by for event in run.of(Decision) if event.decision == "direction"} == {"structure"}
 
 
 @structures(directions="none")
-def test_without_directions_all_are_told_the_same_but_for_their_names(run: Run) -> None:
-    briefs = run.of(AgentSetup)
-    assert {event.direction for event in briefs} == {None}
-    told = [run.file.text(event.system) for event in briefs]
-    assert len({text.replace(name, "...") for name, text in zip(run.researchers, told, strict=True)}) == 1
+def test_without_directions_prompts_differ_only_by_name(run: Run) -> None:
+    setups = run.of(AgentSetup)
+    assert {event.direction for event in setups} == {None}
+    prompts = [run.file.text(event.system) for event in setups]
+    assert len({text.replace(name, "...") for name, text in zip(run.researchers, prompts, strict=True)}) == 1
     assert {event.taken_by for event in run.of(Decision) if event.decision == "direction"} == {"agent"}
 
 
@@ -83,21 +83,21 @@ def test_without_directions_all_are_told_the_same_but_for_their_names(run: Run) 
 
 
 @structures(sharing="none")
-def test_where_nothing_is_shared_nobody_hears_of_anothers_finding(run: Run) -> None:
+def test_without_sharing_prompts_name_only_own_findings(run: Run) -> None:
     assert run.of(Published, Borrowed) == []
     for name in run.researchers:
-        heard = [run.findings_named_in(event.message) for event in run.of(Prompted, stream=name)]
-        assert {finding.split(".")[0] for finding in set().union(*heard)} <= {name}
+        named = [run.findings_named_in(event.message) for event in run.of(Prompted, stream=name)]
+        assert {finding.split(".")[0] for finding in set().union(*named)} <= {name}
 
 
 @structures(sharing="none")
-def test_where_nothing_is_shared_no_finding_comes_from_anothers(run: Run) -> None:
+def test_without_sharing_edges_stay_within_an_author(run: Run) -> None:
     edges = [event for event in run.of(Edge) if event.source != REVIEWER]
     assert all(event.source.split(".")[0] == event.target.split(".")[0] for event in edges)
 
 
 @structures()
-def test_every_shared_finding_is_published_once_in_the_round_it_was_posted_in(run: Run) -> None:
+def test_finding_is_published_once_in_the_round_of_its_post(run: Run) -> None:
     posted = {entry.event.id: entry.round for entry in run.placed(Finding)}
     published = [(entry.event.finding, entry.round) for entry in run.placed(Published)]
     assert posted
@@ -109,7 +109,7 @@ def test_every_shared_finding_is_published_once_in_the_round_it_was_posted_in(ru
 
 
 @structures(sharing="synced")
-def test_others_findings_are_heard_of_in_the_next_round_and_not_before(run: Run) -> None:
+def test_findings_are_visible_from_the_next_round(run: Run) -> None:
     posted = {entry.event.id: entry.round for entry in run.placed(Finding)}
     for name in run.researchers:
         for entry in run.placed(Prompted, stream=name):
@@ -118,14 +118,14 @@ def test_others_findings_are_heard_of_in_the_next_round_and_not_before(run: Run)
 
 
 @structures(sharing="synced")
-def test_a_round_opens_with_what_the_others_posted_in_the_last(run: Run) -> None:
+def test_round_message_lists_findings_of_the_last_round(run: Run) -> None:
     for name in run.researchers:
-        opening = next(e for e in run.placed(Prompted, stream=name) if e.round == 2)
-        (brief,) = run.of(AgentSetup, stream=name)
-        authors = set(run.researchers if brief.neighbours is None else brief.neighbours) - {name}
+        round_message = next(e for e in run.placed(Prompted, stream=name) if e.round == 2)
+        (setup,) = run.of(AgentSetup, stream=name)
+        authors = set(run.researchers if setup.neighbours is None else setup.neighbours) - {name}
         new_findings = {e.event.finding for e in run.placed(Published) if e.round == 1}
-        told, *_ = run.words(opening.event.message).split("### From the overseer")
-        assert set(FINDING.findall(told)) == {f for f in new_findings if f.split(".")[0] in authors}
+        text, *_ = run.words(round_message.event.message).split("### From the overseer")
+        assert set(FINDING.findall(text)) == {f for f in new_findings if f.split(".")[0] in authors}
 
 
 # -- review ---------------------------------------------------------------------------------------------------------
@@ -139,14 +139,14 @@ def test_without_review_there_is_no_reviewer(run: Run) -> None:
 
 
 @structures(review="advisory")
-def test_an_advisory_reviewer_reads_every_finding_and_rules_on_nothing(run: Run) -> None:
+def test_advisory_reviewer_reads_all_and_decides_nothing(run: Run) -> None:
     read = [run.findings_named_in(event.message) for event in run.of(Prompted, stream=REVIEWER)]
     assert {event.id for event in run.of(Finding)} <= set().union(*read)
     assert run.of(ReviewDecision) == []
 
 
 @structures(review="gate")
-def test_nothing_runs_in_full_that_the_reviewer_has_not_approved(run: Run) -> None:
+def test_full_runs_need_the_reviewers_approval(run: Run) -> None:
     for name in run.researchers:
         approved = set()
         for event in run.of(ReviewDecision, Experiment, stream=name):
@@ -158,16 +158,16 @@ def test_nothing_runs_in_full_that_the_reviewer_has_not_approved(run: Run) -> No
 
 
 @structures(review="gate")
-def test_a_full_run_behind_a_gate_is_the_reviewers_decision(run: Run) -> None:
+def test_gated_full_run_is_decided_by_the_reviewer(run: Run) -> None:
     takers = {e.taken_by for e in run.of(Decision) if e.decision == "fidelity" and "full" in e.choice}
     assert takers <= {"reviewer", "structure"}
 
 
-# -- what models are shown ------------------------------------------------------------------------------------------
+# -- tools ----------------------------------------------------------------------------------------------------------
 
 
 @structures(workflow="autonomous")
-def test_tools_that_the_structure_withholds_are_never_offered(run: Run) -> None:
+def test_withheld_tools_are_never_offered(run: Run) -> None:
     withheld_tools = run.scenario.structure.resolved().withheld_tools
     for event in run.of(AgentSetup):
         offered = run.file.text(event.tools)
@@ -180,28 +180,28 @@ def test_tools_that_the_structure_withholds_are_never_offered(run: Run) -> None:
 
 
 @structures(selection="self")
-def test_who_chooses_for_itself_is_assigned_nothing_but_ideas_of_a_pool(run: Run) -> None:
+def test_self_selection_assigns_only_pool_ideas(run: Run) -> None:
     if run.scenario.structure.directions != "pool":
         assert run.of(WorkAssigned, PlanItem) == []
     assert all(event.parent is None for event in run.of(WorkAssigned))
 
 
 @structures(directions="pool")
-def test_a_pool_is_written_before_the_work_and_dealt_in_turn(run: Run) -> None:
+def test_pool_is_written_first_and_assigned_in_turn(run: Run) -> None:
     plans = run.placed(PlanItem)
     assert len(plans) == 4 * len(run.researchers)
     assert {entry.round for entry in plans} == {0}
-    for place, name in enumerate(run.researchers):
-        dealt = [event.idea for event in run.of(WorkAssigned, stream=name) if event.idea is not None]
-        assert dealt[:4] == [f"p{place + 1 + len(run.researchers) * i}" for i in range(len(dealt[:4]))]
+    for index, name in enumerate(run.researchers):
+        assigned = [event.idea for event in run.of(WorkAssigned, stream=name) if event.idea is not None]
+        assert assigned[:4] == [f"p{index + 1 + len(run.researchers) * i}" for i in range(len(assigned[:4]))]
 
 
 @structures(selection="evolutionary")
-def test_evolution_gives_a_parent_that_reaches_the_researcher_and_the_structure_takes_the_decision(run: Run) -> None:
+def test_evolution_assigns_visible_parents(run: Run) -> None:
     for name in run.researchers:
-        (brief,) = run.of(AgentSetup, stream=name)
-        heard = set(run.researchers if brief.neighbours is None else brief.neighbours)
-        reach = {name} if run.scenario.structure.sharing == "none" else heard | {name}
+        (setup,) = run.of(AgentSetup, stream=name)
+        neighbours = set(run.researchers if setup.neighbours is None else setup.neighbours)
+        reach = {name} if run.scenario.structure.sharing == "none" else neighbours | {name}
         parents = [event.parent for event in run.of(WorkAssigned, stream=name) if event.parent is not None]
         assert {parent.split(".")[0] for parent in parents} <= reach
     takers = {event.taken_by for event in run.of(Decision) if event.decision in ("idea", "parent")}
@@ -209,34 +209,34 @@ def test_evolution_gives_a_parent_that_reaches_the_researcher_and_the_structure_
 
 
 @structures()
-def test_a_new_assignment_follows_a_finding_with_an_experiment_on_the_last(run: Run) -> None:
+def test_new_assignment_follows_a_finding_on_the_last(run: Run) -> None:
     for name in run.researchers:
-        given = posted = 0
+        assigned = posted = 0
         for event in run.of(WorkAssigned, Finding, stream=name):
             if isinstance(event, WorkAssigned):
-                assert posted >= given
-                given += 1
+                assert posted >= assigned
+                assigned += 1
             elif event.experiment is not None:
                 posted += 1
 
 
 @structures(oversight="gate")
-def test_what_is_shared_is_what_the_overseer_released(run: Run) -> None:
+def test_published_findings_are_those_released(run: Run) -> None:
     released = [finding for event in run.of(OversightDecision) for finding in event.findings]
     assert {event.finding for event in run.of(Published)} <= set(released)
     assert {d.taken_by for d in run.of(Decision) if d.choice.endswith(("released", "withheld"))} <= {"person"}
 
 
 @structures()
-def test_nobody_hears_of_what_does_not_reach_it(run: Run) -> None:
+def test_prompts_name_only_visible_findings(run: Run) -> None:
     for name in run.researchers:
-        (brief,) = run.of(AgentSetup, stream=name)
-        if brief.neighbours is not None:
+        (setup,) = run.of(AgentSetup, stream=name)
+        if setup.neighbours is not None:
             messages = [event.message for event in run.of(Prompted, stream=name)]
-            heard = {finding.split(".")[0] for message in messages for finding in run.findings_named_in(message)}
-            assert heard <= {name, *brief.neighbours}
+            authors = {finding.split(".")[0] for message in messages for finding in run.findings_named_in(message)}
+            assert authors <= {name, *setup.neighbours}
 
 
 @structures()
-def test_the_check_at_the_close_finds_nothing_to_object_to(run: Run) -> None:
+def test_close_check_finds_no_violation(run: Run) -> None:
     assert violations(run.file) == []

@@ -1,4 +1,4 @@
-"""A recorded run as a base model: everybody says again what they said, and nothing else."""
+"""A recorded run as a base model: every agent repeats its recorded replies."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from aarlab.memory.events import AgentSetup, Compaction, ModelCall
 
 
 def team_on(path: Path, **changes: Any) -> dict[str, Any]:
-    """Return a team of two in which everybody is played from a tape."""
+    """Return a team of two whose agents all use a recorded run as base model."""
     name = f"tape/{path}"
     return {"researchers": 2, **dict.fromkeys(("model", "reviewer", "librarian", "overseer"), name), **changes}
 
 
-def happened(run: Run) -> dict[str, list[str]]:
-    """Return everything that happened, stream by stream, except who was asked and what it cost."""
+def effects(run: Run) -> dict[str, list[str]]:
+    """Return the events by stream, without model names in setups and without costs."""
     streams: dict[str, list[str]] = {}
     for entry in run.entries:
         match entry.event:
@@ -33,38 +33,36 @@ def happened(run: Run) -> dict[str, list[str]]:
     return streams
 
 
-# Every pair of values is replayed in test_again.py; here it is who is asked, and for that each value by itself will do.
+# test_resume_replay_fork.py replays every pair of dial values; here each value once is enough.
 @structures(each_value())
-def test_a_team_that_is_played_from_a_tape_does_what_it_did(run: Run, tmp_path: Path) -> None:
+def test_tape_model_repeats_the_recorded_run(run: Run, tmp_path: Path) -> None:
     team = scenario(structure=run.scenario.structure, team=team_on(run.file.path))
     again = run_again(team, tmp_path)
-    assert happened(again) == happened(run)
+    assert effects(again) == effects(run)
     again.file.close()
 
 
 def run_again(team: Any, folder: Path) -> Run:
-    """Run it beside the first run."""
+    """Run a team in the folder of the first run."""
     return run(team, folder / "again.db")
 
 
-def test_what_was_paid_for_costs_nothing_again_and_what_was_refused_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tape_model_is_free_and_repeats_rejections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
     with ModelServer(SummarisingTeam(), window=10_500) as server:
         first = run_on_server(server, tmp_path / "first.db")
     assert first.of(Compaction)
-    there = len(server.requests)
+    n_requests = len(server.requests)
     budget = first.scenario.budget.model_dump()
     again = run_again(scenario(team=team_on(first.file.path), budget=budget), tmp_path)
-    assert happened(again) == happened(first)
+    assert effects(again) == effects(first)
     assert (first.summary["cost_usd"], again.summary["cost_usd"]) == (None, 0.0)
-    assert len(server.requests) == there
+    assert len(server.requests) == n_requests
     for done in (first, again):
         done.file.close()
 
 
-def test_a_tape_that_is_not_there_is_said_before_the_run(tmp_path: Path) -> None:
+def test_missing_tape_is_reported_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("no run")
     for name, text in (("nowhere.db", "there is no file"), ("notes.db", "is not a run file")):
         missing = find_model(f"tape/{tmp_path / name}").missing_requirement()

@@ -1,4 +1,4 @@
-"""Who hears whom: from a name and parameters, or a file."""
+"""Topologies from a name and parameters, or from a file."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ def topology_of(topology: str, seed: int = 1, **parameters: Any) -> dict[str, fr
     return result
 
 
-def test_where_everybody_hears_everybody_nothing_is_said() -> None:
+def test_complete_topology_has_no_neighbour_lists() -> None:
     assert neighbours_of("complete", {}, NAMES, 1) is None
 
 
-def test_shapes_are_what_they_are_called() -> None:
+def test_topologies_have_the_named_shape() -> None:
     assert all(len(others) == 2 for others in topology_of("ring").values())
     assert sorted(len(others) for others in topology_of("star").values()) == [1] * 8 + [8]
     assert topology_of("islands", islands=3)["r1"] == {"r2", "r3"}
@@ -32,12 +32,12 @@ def test_shapes_are_what_they_are_called() -> None:
 
 
 @pytest.mark.parametrize("topology", ["small-world", "scale-free"])
-def test_chance_follows_the_runs_seed(topology: str) -> None:
+def test_random_topologies_depend_on_the_seed(topology: str) -> None:
     assert topology_of(topology, 1) == topology_of(topology, 1)
     assert len({str(sorted((k, sorted(v)) for k, v in topology_of(topology, s).items())) for s in range(5)}) > 1
 
 
-def test_nobody_hears_itself_and_undirected_edges_are_heard_both_ways() -> None:
+def test_undirected_edges_reach_both_ends_and_no_self_loop() -> None:
     for topology in set(DIAL.values) - {"complete", "networkx", "file"}:
         neighbours = topology_of(topology)
         assert all(
@@ -45,12 +45,12 @@ def test_nobody_hears_itself_and_undirected_edges_are_heard_both_ways() -> None:
         )
 
 
-def test_any_generator_of_networkx_can_be_named() -> None:
+def test_any_networkx_generator_can_be_used() -> None:
     assert topology_of("networkx", generator="path_graph")["r1"] == {"r2"}
     assert topology_of("networkx", generator="random_regular_graph", d=4).keys() == set(NAMES)
 
 
-def test_in_a_directed_file_an_edge_is_heard_by_its_end(tmp_path: Path) -> None:
+def test_directed_edge_reaches_its_target(tmp_path: Path) -> None:
     graph = nx.DiGraph([(i, i + 1) for i in range(8)])
     nx.write_graphml(graph, tmp_path / "chain.graphml")
     neighbours = topology_of("file", path=str(tmp_path / "chain.graphml"))
@@ -63,16 +63,16 @@ def test_in_a_directed_file_an_edge_is_heard_by_its_end(tmp_path: Path) -> None:
     [
         ("networkx", {"generator": "os"}, "no generator 'os'"),
         ("networkx", {"generator": "petersen_graph"}, "10 nodes and team.researchers is 9"),
-        ("small-world", {"legs": 3}, "legs"),
+        ("small-world", {"wings": 3}, "wings"),
         ("file", {"path": "nowhere.graphml"}, "nowhere.graphml cannot be read"),
         ("networkx", {}, "generator"),
     ],
 )
-def test_what_cannot_be_made_is_refused_in_words(topology: str, parameters: Parameters, words: str) -> None:
+def test_invalid_topology_is_rejected_with_a_reason(topology: str, parameters: Parameters, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         neighbours_of(topology, parameters, NAMES, 1)
 
 
-def test_a_scenario_whose_graph_does_not_fit_its_team_is_refused() -> None:
+def test_topology_must_match_the_team_size() -> None:
     with pytest.raises(ValidationError, match=r"10 nodes and team.researchers is 2"):
         scenario(structure={"topology": "networkx", "topology_parameters": {"generator": "petersen_graph"}})
