@@ -173,9 +173,9 @@ def test_malformed_replies_are_reported_to_the_model(tmp_path: Path) -> None:
     assert set(server.applied_faults) == set(CORRUPTING_FAULTS)
     assert {call.stop_reason for call in done.of(ModelCall)} >= {"tool_use", "refusal", "max_tokens"}
     errors = [call.summary for call in done.of(ToolExecution) if not call.ok]
-    assert any(summary.startswith("there is no tool 'no_such_tool' here") for summary in errors)
-    assert any("was not a JSON object" in summary for summary in errors)
-    assert any("Your answer was cut off" in done.words(event.message) for event in done.of(Prompted))
+    assert any(summary.startswith("unknown tool 'no_such_tool'") for summary in errors)
+    assert any("is not a JSON object" in summary for summary in errors)
+    assert any("Your reply reached the length limit" in done.words(event.message) for event in done.of(Prompted))
     check_tool_calls(done)
     assert +recorded_usage(done) == +server.billed
     done.file.close()
