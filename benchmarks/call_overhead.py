@@ -1,15 +1,15 @@
-"""What does the laboratory itself cost for each call of a base model, beside the model?
+"""Measure the overhead of aarlab per model call.
 
     python benchmarks/call_overhead.py [--json]
 
-Measured in some seconds of CPU time, in one process:
+Takes some seconds of CPU time. All results are CPU time:
 
-- *The layer*: nine researchers whose base model answers at once, each with a conversation of 400 calls, under a budget
-  that is checked before each of them. Counted is all that stands between a researcher and its model: the bound on what
-  the call can take, the books, the layer that asks again, the price, and the transcript in the run file.
-- *The body*: what it takes to turn a conversation of 400 calls into the body of a request to the Messages API. That
-  grows with the conversation, as the request does.
-- *Start*: `import aarlab` and `aarlab --help`, in processes of their own.
+- *Call overhead*: nine researchers with an instant base model make 400 calls each, under a budget that is checked
+  before each call. Measured is everything between a researcher and its model: cost bound, ledger, retries, price, and
+  the transcript in the run file.
+- *Request body*: converting a conversation of 400 calls into the body of a request to the Messages API. It grows with
+  the conversation, as the request does.
+- *Start*: `import aarlab` and `aarlab --help`, in separate processes.
 """
 
 import argparse
@@ -24,48 +24,36 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from aarlab.agents.models import anthropic, registry
-from aarlab.agents.models.base import Model, ModelSettings, Reply, Request
+import instant_model
+
+from aarlab.agents.models import anthropic
+from aarlab.agents.models.base import ModelSettings, Request
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.calls.model_pool import AgentModel, ModelPool
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Prompted
-from aarlab.memory.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage, user_message
+from aarlab.memory.messages import Conversation, Message, ToolResult, user_message
 from aarlab.memory.run_writer import RunWriter
-from aarlab.tools.tool_calls import TOOLS
+from aarlab.tools.tool_registry import TOOLS
 
 RESEARCHERS = 9
 CALLS = 400
 """Calls of each researcher."""
-TOOL_RESULT = json.dumps({"note": "what was seen, what it may mean, what to try next. " * 10})
+TOOL_RESULT = json.dumps({"note": instant_model.NOTE})
 PRICE = Price(input=4.0, output=20.0, cache_read=0.2, cache_write=5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class OverheadFigures:
-    """What was measured, in milliseconds of CPU time."""
+    """Results in milliseconds of CPU time."""
 
     call_overhead_ms: float
-    """For each call."""
+    """Per call."""
     body_ms: float
-    """For the request after 400 calls."""
+    """Per request after 400 calls."""
     import_ms: float
     help_ms: float
-
-
-class InstantModel:
-    """A base model that takes no time."""
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer at once."""
-        tool_call = ToolCall(f"t{len(request.conversation.messages)}", "write_notebook", {"text": "noted"})
-        usage = Usage(100 * len(request.conversation.messages), 50)
-        return Reply(Message("assistant", (Text("I write it down."), tool_call)), "tool_use", usage, "instant", None)
-
-
-def _open(seed: int, agent: str, temperament: str) -> Model:
-    return InstantModel()
 
 
 def main() -> None:
@@ -76,30 +64,29 @@ def main() -> None:
     call_overhead_ms, conversation = call_overhead()
     figures = OverheadFigures(
         call_overhead_ms,
-        request_body(conversation),
-        start_time("-c", "import aarlab"),
-        start_time("-m", "aarlab", "--help"),
+        request_body_ms(conversation),
+        start_ms("-c", "import aarlab"),
+        start_ms("-m", "aarlab", "--help"),
     )
     if arguments.json:
         print(json.dumps(asdict(figures)))
         return
-    for what, name in (("layer, for each call", "layer_ms"), ("body after 400 calls", "body_ms"),
+    for what, name in (("overhead per call", "call_overhead_ms"), ("body after 400 calls", "body_ms"),
                        ("import aarlab", "import_ms"), ("aarlab --help", "help_ms")):  # fmt: skip
         print(f"{what:<24}{getattr(figures, name):8.2f} ms of CPU time")
 
 
 def call_overhead() -> tuple[float, Conversation]:
-    """Return what a call costs in milliseconds, and the last conversation."""
-    instant = registry.ModelInfo("benchmark/instant", "takes no time", "nothing", _open, PRICE)
-    registry.MODELS = {**registry.MODELS, instant.name: instant}
+    """Return the overhead per call in milliseconds, and the last conversation."""
+    instant_model.register(PRICE)
     scenario = Scenario.model_validate(
-        {"team": {"model": instant.name}, "budget": {"usd": 1e6, "tokens": 10**12, "calls_per_agent": CALLS}}
+        {"team": {"model": instant_model.NAME}, "budget": {"usd": 1e6, "tokens": 10**12, "calls_per_agent": CALLS}}
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
         with RunWriter.create(path, run_id="benchmark", version="0", seed=1, scenario={}) as file:
             pool = ModelPool(scenario.budget, scenario.live, seed=scenario.seed, temperament="varied")
-            models = {f"r{i + 1}": pool.get(instant.name, f"r{i + 1}") for i in range(RESEARCHERS)}
+            models = {f"r{i + 1}": pool.get(instant_model.NAME, f"r{i + 1}") for i in range(RESEARCHERS)}
             started_at = time.process_time()
             last = asyncio.run(_conversations(models, file))
             return (time.process_time() - started_at) / (RESEARCHERS * CALLS) * 1000, last
@@ -110,7 +97,7 @@ async def _conversations(models: dict[str, AgentModel], file: RunWriter) -> Conv
 
 
 async def _conversation(agent: str, model: AgentModel, file: RunWriter) -> Conversation:
-    """Let a researcher think until it has had its calls, and keep the transcript."""
+    """Make all calls of a researcher and record the transcript."""
     conversation = Conversation.begin("You are a researcher. " * 500).then(user_message("Begin."))
     tools = tuple(tool.spec for tool in TOOLS.values())
     for turn in range(CALLS):
@@ -123,7 +110,7 @@ async def _conversation(agent: str, model: AgentModel, file: RunWriter) -> Conve
     return conversation
 
 
-def request_body(conversation: Conversation) -> float:
+def request_body_ms(conversation: Conversation) -> float:
     """Return the milliseconds for the body of a request."""
     request = Request(conversation, tuple(tool.spec for tool in TOOLS.values()))
     started_at = time.process_time()
@@ -132,8 +119,8 @@ def request_body(conversation: Conversation) -> float:
     return (time.process_time() - started_at) / 20 * 1000
 
 
-def start_time(*arguments: str) -> float:
-    """Return the least milliseconds of three starts of the interpreter with these arguments."""
+def start_ms(*arguments: str) -> float:
+    """Return the minimum milliseconds of three starts of the interpreter with these arguments."""
     spent = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,10 +1,10 @@
-"""Does the evaluator wear out? Ten thousand evaluations in a row, and what they leave behind.
+"""Measure whether the evaluator leaks resources over ten thousand evaluations.
 
     python benchmarks/endurance.py [--evaluations 10000] [--json]
 
-Pilots of the plain weak-to-strong student on chat, several at once, through the evaluator and the strict sandbox. After
-each tenth of them it tells the resident memory of this process and of the sandbox's processes, the descriptors that
-this process holds, and how many processes there are: none of these may grow from the second tenth on.
+Runs pilots of the plain weak-to-strong student on chat, several at a time, through the evaluator and the strict
+sandbox. After each tenth, it prints the resident memory of this process and of the sandbox processes, the open
+descriptors of this process, and the number of processes. None of these may grow from the second tenth on.
 """
 
 import argparse
@@ -25,33 +25,33 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class ResourceSample:
-    """What is there after so many evaluations."""
+    """Resource usage after a number of evaluations."""
 
     evaluations: int
     per_s: float
-    """Evaluations per second since the last reading."""
+    """Evaluations per second since the last sample."""
     process_mb: float
     """Resident memory of this process, in MiB."""
     sandbox_mb: float
-    """Resident memory of its descendants together, shared pages counted once for each."""
+    """Resident memory of all descendants; shared pages count once per process."""
     descriptors: int
     processes: int
 
 
 def main() -> None:
-    """Evaluate, and print a line for each tenth."""
+    """Evaluate, and print a line after each tenth."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--evaluations", type=int, default=10_000, help="how many in a row")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+    parser.add_argument("--evaluations", type=int, default=10_000, help="number of evaluations")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
     arguments = parser.parse_args()
     if not arguments.json:
-        print(f"{'evaluations':>11}{'per s':>8}{'lab MiB':>10}{'sandbox MiB':>13}{'descriptors':>13}{'processes':>11}")
+        print(f"{'evaluations':>11}{'per s':>8}{'own MiB':>10}{'sandbox MiB':>13}{'descriptors':>13}{'processes':>11}")
     for sample in resource_samples(arguments.evaluations):
         print(json.dumps(asdict(sample)) if arguments.json else row(sample), flush=True)
 
 
 def resource_samples(evaluations: int) -> Iterator[ResourceSample]:
-    """Evaluate so many times, and yield a reading after each tenth."""
+    """Run evaluations and yield a sample after each tenth."""
     task, code = task_registry.make_task("chat"), baselines.load()["vanilla_soft"].code
     task.prepare()
     part = max(AT_ONCE, evaluations // 10)
@@ -82,13 +82,13 @@ def _resource_sample(evaluations: int, per_s: float) -> ResourceSample:
 
 
 def _descendants(process: int) -> list[int]:
-    """Return the ids of all processes below one."""
+    """Return the ids of all descendants of a process."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it has ended meanwhile
+            except OSError:  # the process has ended
                 continue
     found = [process]
     for each in found:

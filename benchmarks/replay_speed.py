@@ -1,15 +1,15 @@
-"""How fast does a run happen again from its tape, how large is its file, and how soon is a long one shown?
+"""Measure the speed of replays, the size of run files, and the time to show a long run.
 
     python benchmarks/replay_speed.py [--calls 1000 10000] [--json]
 
-For each number of calls, a run of nine researchers whose base model answers at once and uses a tool each time; then
+For each number of calls, a run of nine researchers with an instant base model that uses a tool in every turn:
 
-- *replay*: calls of base models for each second of CPU time, scores taken from the tape;
-- *LangGraph*: how often a graph of two empty nodes that run in turn goes round in that time, in the same process: what
-  a replay would stay below if LangGraph scheduled its steps;
-- *size*: bytes of the run file for each call;
-- *show*: seconds until `aarlab show` has printed the last round of a researcher, in a process of its own, and of that
-  what the interpreter takes to print a run of ten calls.
+- *replay*: model calls per second of CPU time, with scores from the tape;
+- *LangGraph*: cycles of a graph of two empty nodes per second of CPU time, in the same process. This is an upper bound
+  for a replay whose steps LangGraph schedules;
+- *size*: bytes of the run file per call;
+- *show*: seconds until `aarlab show` has printed the last round of a researcher, in a separate process, and the seconds
+  for a run of ten calls.
 
 100,000 calls take some minutes.
 """
@@ -25,24 +25,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypedDict
 
+import instant_model
 from langgraph.graph import END, START, StateGraph
 
-from aarlab.agents.models import registry
-from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 RESEARCHERS = 9
 ROUNDS = 20
-NOTE = "what was seen, what it may mean, what to try next. " * 10
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayFigures:
-    """What was measured of one run."""
+    """Results for one run."""
 
     calls: int
     replayed_per_cpu_s: float
@@ -52,31 +49,15 @@ class ReplayFigures:
     show_short_s: float
 
 
-class InstantModel:
-    """A base model that takes no time, and writes into its notebook whatever it is told."""
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer at once."""
-        length = len(request.conversation.messages)
-        tool_call = ToolCall(f"t{length}", "write_notebook", {"text": f"{length}: {NOTE}"})
-        message = Message("assistant", (Text("I write it down."), tool_call))
-        return Reply(message, "tool_use", Usage(100, 50), "instant", None)
-
-
-def _open(seed: int, agent: str, temperament: str) -> Model:
-    return InstantModel()
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--calls", type=int, nargs="+", default=[1000, 10_000], help="sizes of runs")
-    parser.add_argument("--json", action="store_true", help="print JSON, a line for each run, instead of a table")
+    parser.add_argument("--calls", type=int, nargs="+", default=[1000, 10_000], help="numbers of calls")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per run instead of a table")
     arguments = parser.parse_args()
-    instant = registry.ModelInfo("benchmark/instant", "takes no time", "nothing", _open, Price(0.0, 0.0, 0.0, 0.0))
-    registry.MODELS = {**registry.MODELS, instant.name: instant}
+    instant_model.register(Price(0.0, 0.0, 0.0, 0.0))
     if not arguments.json:
-        print(f"{'calls':>8}{'replay':>12}{'LangGraph':>12}{'size':>14}{'show':>9}{'of which':>10}")
+        print(f"{'calls':>8}{'replay':>12}{'LangGraph':>12}{'size':>14}{'show':>9}{'short':>10}")
     with tempfile.TemporaryDirectory() as folder:
         short = make_run(10, Path(folder) / "short.db")
         for calls in arguments.calls:
@@ -92,27 +73,27 @@ def main() -> None:
 
 
 def figures(calls: int, path: Path, short: Path) -> ReplayFigures:
-    """Make a run of so many calls, and measure."""
+    """Make a run of a number of calls, and measure it."""
     make_run(calls, path)
-    done = replay_run(path)
+    replay = replay_run(path)
     return ReplayFigures(
-        done.calls,
-        done.calls / done.cpu_s,
-        langgraph(min(calls, 10_000)),
-        path.stat().st_size / done.calls,
-        show_time(path),
-        show_time(short),
+        replay.calls,
+        replay.calls / replay.cpu_s,
+        langgraph_rate(min(calls, 10_000)),
+        path.stat().st_size / replay.calls,
+        show_s(path),
+        show_s(short),
     )
 
 
 def make_run(calls: int, path: Path) -> Path:
-    """Make a run of about so many calls, each with a note in the notebook."""
-    # A thought and a note take an hour together.
+    """Make a run of about a number of calls, each of which writes a note."""
+    # A call and a note take one hour together.
     hours = max(1, calls // RESEARCHERS)
     scenario = Scenario.model_validate(
         {
-            "name": "tape",
-            "team": {"model": "benchmark/instant", "researchers": RESEARCHERS},
+            "name": "replay",
+            "team": {"model": instant_model.NAME, "researchers": RESEARCHERS},
             "budget": {"hours": hours, "round_hours": max(1.0, hours / ROUNDS)},
             "costs": {"think": 0.5, "write": 0.5},
             "scoring": {"screening_worlds": 2, "heldout_worlds": 2, "shifted_worlds": 0, "transfer_worlds": 0},
@@ -122,8 +103,8 @@ def make_run(calls: int, path: Path) -> Path:
     return path
 
 
-def show_time(path: Path) -> float:
-    """Return the seconds until the last round of a researcher has been printed."""
+def show_s(path: Path) -> float:
+    """Return the seconds until the last round of a researcher is printed."""
     rounds = json.loads(_show(path, "--json"))["summary"]["rounds"]
     started_at = time.perf_counter()
     _show(path, "--agent", f"r{RESEARCHERS}", "--round", str(rounds))
@@ -139,8 +120,8 @@ class _Turn(TypedDict):
     count: int
 
 
-def langgraph(turns: int) -> float:
-    """Return how often a graph of two empty nodes goes round in a second of CPU time."""
+def langgraph_rate(turns: int) -> float:
+    """Return the cycles of a graph of two empty nodes per second of CPU time."""
 
     async def first(state: _Turn) -> _Turn:
         return {"count": state["count"] + 1}
@@ -157,9 +138,9 @@ def langgraph(turns: int) -> float:
     graph.add_edge(START, "first")
     graph.add_edge("first", "second")
     graph.add_conditional_edges("second", route, ["first", END])
-    bare = graph.compile()
+    compiled = graph.compile()
     started_at = time.process_time()
-    asyncio.run(bare.ainvoke({"count": 0}, config={"recursion_limit": 10 * turns + 100}))
+    asyncio.run(compiled.ainvoke({"count": 0}, config={"recursion_limit": 10 * turns + 100}))
     return turns / (time.process_time() - started_at)
 
 

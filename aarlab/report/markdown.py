@@ -21,8 +21,9 @@ def _blocks(analysis: Analysis) -> Iterator[str]:
     if warnings := caveats(analysis):
         yield f"## Caveats\n\n{_items(warnings)}"
     for section in sections(analysis):
-        yield f"## {_plain(section.title)}"
-        yield from map(_part, section.parts)
+        if blocks := [block for part in section.parts if (block := _part(part))]:
+            yield f"## {_plain(section.title)}"
+            yield from blocks
 
 
 def _part(part: Part) -> str:

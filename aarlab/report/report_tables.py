@@ -42,7 +42,7 @@ def tables(analysis: Analysis) -> list[Table]:
     """Return all tables of a report that are not empty."""
     all_tables = [
         _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
-        _usage(analysis), _sensitivity(analysis), _suspicions(analysis), _breaches(analysis), _left_out(analysis),
+        _usage(analysis), _sensitivity(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
         _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
     ]  # fmt: skip
     return [table for table in all_tables if table.rows]
@@ -155,14 +155,14 @@ def _suspicions(analysis: Analysis) -> Table:
     return Table("suspicions", "Methods that may ignore the teacher", columns, tuple(rows))
 
 
-def _breaches(analysis: Analysis) -> Table:
+def _violations(analysis: Analysis) -> Table:
     rows = [
         (arm.name, record.seed, violation)
         for arm in analysis.arms
         for record in arm.done
         for violation in record.summary.get("structure_violations") or ()
     ]
-    return Table("breaches", "Violations of the configured structure", ("arm", "seed", "breach"), tuple(rows))
+    return Table("violations", "Violations of the configured structure", ("arm", "seed", "violation"), tuple(rows))
 
 
 def _left_out(analysis: Analysis) -> Table:

@@ -176,9 +176,9 @@ def _autonomy(analysis: Analysis) -> Section:
 def _problems(csv_tables: dict[str, Table]) -> Iterator[Part]:
     if "left_out" not in csv_tables:
         yield "All planned runs are finished and have the primary measure."
-    if "breaches" not in csv_tables:
+    if "violations" not in csv_tables:
         yield "In all finished runs, the recorded events match the configured structure."
-    for name in ("left_out", "breaches", "suspicions"):
+    for name in ("left_out", "violations", "suspicions"):
         if name in csv_tables:
             yield f"{csv_tables[name].title}:"
             yield csv_tables[name]

@@ -65,7 +65,7 @@ def _difference_sentence(
         more = [f"{len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
         text += f"; also significant: {'; '.join([*named[:_MAX_NAMED], *more])}"
     if others := tested - len(significant):
-        text += f"; {counted(others, 'other planned comparison')} not significant"
+        text += f"; {counted(others, 'other planned comparison')} {'is' if others == 1 else 'are'} not significant"
     return f"{text}."
 
 
@@ -191,15 +191,15 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
 
 
 def _suspicions_found(analysis: Analysis) -> Iterator[str]:
-    violations = [record.summary.get("structure_violations") or () for arm in analysis.arms for record in arm.done]
-    if breached := sum(map(bool, violations)):
+    by_run = [record.summary.get("structure_violations") or () for arm in analysis.arms for record in arm.done]
+    if runs_with_violations := sum(map(bool, by_run)):
         dials = Counter(
-            dial for found in violations for dial in {str(violation).partition(":")[0] for violation in found}
+            dial for violations in by_run for dial in {str(violation).partition(":")[0] for violation in violations}
         )
         text = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
         yield (
-            f"In {breached} of {counted(len(violations), 'run')}, events violated the configured structure: {text}. "
-            "These runs are included; the section Problems lists them."
+            f"In {runs_with_violations} of {counted(len(by_run), 'run')}, events violated the configured structure: "
+            f"{text}. These runs are included; the section Problems lists them."
         )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
     if winners:

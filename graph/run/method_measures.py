@@ -1,4 +1,4 @@
-"""What a team's methods and ideas were like: measures that need the toolkit beside the run file."""
+"""Measures of methods and findings that need the method toolkit in addition to the run file."""
 
 import math
 from collections.abc import Iterable
@@ -13,27 +13,27 @@ from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
 
 _WORD = r"[a-z][a-z_]+"
-"""Words of two letters or more; the name of an operator is one word, and numbers are none."""
+"""Words of at least two letters. The name of an operator is one word; numbers are not words."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodFamily:
-    """The family of one finding's method, twice."""
+    """The declared and the detected family of a finding's method."""
 
     finding: str
     declared: str
-    """By its author."""
-    found: str
-    """In its code."""
+    """Declared by its author."""
+    detected: str
+    """Detected in its code."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundComplexity:
-    """How much there was to the methods posted in one round, on average over findings."""
+    """Complexity of the methods posted in one round, mean over findings."""
 
     round: int
     findings: int
-    """Findings with a method that parses."""
+    """Number of findings with a method that can be parsed."""
     operators: float
     ast_nodes: float
     lines: float
@@ -41,47 +41,46 @@ class RoundComplexity:
 
 @dataclass(frozen=True, slots=True)
 class IdeaNovelty:
-    """A finding with a method, and how near the nearest earlier one came to it."""
+    """A finding with a method, and its most similar earlier finding."""
 
     finding: str
     author: str
     round: int
     nearest: str | None
-    """The most similar earlier finding of anybody; None for the first of all, and where none has a word in common."""
+    """Most similar earlier finding by any author; None for the first, or if none shares a word."""
     novelty: float | None
-    """1 - that similarity, in [0, 1]; None for the first of all."""
+    """1 - similarity, in [0, 1]; None for the first finding."""
 
 
 def method_families(file: RunReader) -> list[MethodFamily]:
-    """Return the declared and the real method family of each finding that has a method, in order of research hours.
+    """Return the declared and the detected family of each finding with a method, in order of research hours.
 
-    The real one is that of the toolkit's operators in its code, by the rule of `anatomy.family_of`; "other" where the
-    code uses none.
+    `method_analysis.family_of` detects the family from the operators in the code; "other" without operators.
     """
     return [MethodFamily(f.id, f.family, family_of(file.text(code))) for _, f, code in _methods(file)]
 
 
 def family_agreement(file: RunReader) -> float | None:
-    """Return the share of findings with a method, in [0, 1], whose declared family is that of their code.
+    """Return the share of findings with a method, in [0, 1], whose declared family is the detected one, or None.
 
-    None if there are none. Where it is low, the entropy of declared families is about words. It depends on one rule for
-    which of several operators gives a method its family, so it falls short of 1 for honest authors too.
+    If it is low, the entropy of declared families depends on wording. Detection chooses one of several operators by a
+    fixed rule, so the share can be below 1 for correct declarations.
     """
     pairs = method_families(file)
-    return sum(pair.declared == pair.found for pair in pairs) / len(pairs) if pairs else None
+    return sum(pair.declared == pair.detected for pair in pairs) / len(pairs) if pairs else None
 
 
 def complexity_by_round(file: RunReader) -> list[RoundComplexity]:
-    """Return the mean complexity of the methods posted in each round, rounds without any left out.
+    """Return the mean complexity of the methods posted in each round, without rounds that have none.
 
-    Counted three ways, see `anatomy.Complexity`; Wen et al. (2026) let a model score it and count lines of code and of
+    See `method_analysis.Complexity`. Wen et al. (2026) let a model score complexity and count lines of code and
     pseudocode.
     """
     rounds: dict[int, list[tuple[int, int, int]]] = {}
     for entry, _, code in _methods(file):
-        counted = complexity(file.text(code))
-        if counted is not None:
-            rounds.setdefault(entry.round, []).append((counted.operators, counted.ast_nodes, counted.lines))
+        complexity_ = complexity(file.text(code))
+        if complexity_ is not None:
+            rounds.setdefault(entry.round, []).append((complexity_.operators, complexity_.ast_nodes, complexity_.lines))
     return [
         RoundComplexity(round_, len(rows), *(math.fsum(column) / len(rows) for column in zip(*rows, strict=True)))
         for round_, rows in sorted(rounds.items())
@@ -89,13 +88,12 @@ def complexity_by_round(file: RunReader) -> list[RoundComplexity]:
 
 
 def ideas(file: RunReader) -> list[IdeaNovelty]:
-    """Return how new each finding with a method was, in order of research hours (of one hour: of the team).
+    """Return the novelty of each finding with a method, in order of research hours and then of the team.
 
-    A finding is the words of its title and body and the operators of its code. Words weigh by TF-IDF with smoothed
-    inverse document frequencies over these findings of the whole run (Salton and Buckley, 1988; as in scikit-learn);
-    similarity is the cosine. Only findings with a method are compared, with each other: a workflow that asks for a
-    hypothesis before each result would otherwise halve novelty by saying everything twice. Words are the author's:
-    similar wording makes ideas look alike, and settings, being numbers, make no difference.
+    The text of a finding is its title, its body and the operators in its code, weighted by TF-IDF with smoothed inverse
+    document frequencies over these findings of the run (Salton and Buckley, 1988; as in scikit-learn). Similarity is
+    the cosine. Findings without a method are excluded: a workflow that requires a hypothesis before each result would
+    otherwise halve novelty by repeating everything. Similar wording increases similarity; numbers have no effect.
     """
     methods = _methods(file)
     similarity = _similarities(file, methods)
@@ -110,20 +108,19 @@ def ideas(file: RunReader) -> list[IdeaNovelty]:
 
 
 def mean_novelty(file: RunReader) -> float | None:
-    """Return the novelty of findings with a method, averaged over all but the first, in [0, 1]; see `ideas`.
+    """Return the mean novelty of findings with a method, in [0, 1], without the first; None for fewer than two.
 
-    None for fewer than two. It falls with the number of findings, as there is ever more to be near to: compare teams
-    that posted about as many.
+    See `ideas`. It decreases with the number of findings, so compare teams with similar numbers of findings.
     """
     known = [idea.novelty for idea in ideas(file) if idea.novelty is not None]
     return math.fsum(known) / len(known) if known else None
 
 
 def similarity_by_round(file: RunReader) -> dict[int, float]:
-    """Return how alike the methods of different researchers were that were posted in the same round.
+    """Return the similarity of methods by different researchers in the same round, by round.
 
-    The mean cosine, in [0, 1], over pairs of findings by different authors, see `ideas`; rounds without such a pair are
-    left out. Findings are shared between rounds, so their authors had not read each other.
+    It is the mean cosine, in [0, 1], over pairs of findings by different authors, see `ideas`; rounds without such a
+    pair are absent. Findings are published after the round, so the authors had not read each other's.
     """
     methods = _methods(file)
     similarity = _similarities(file, methods)
@@ -135,21 +132,21 @@ def similarity_by_round(file: RunReader) -> dict[int, float]:
 
 
 def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
-    """Return the findings that have a method, with its hash, in order of research hours."""
+    """Return the findings with a method and the hash of its code, in order of research hours."""
     findings = ((entry, entry.event) for entry in file.by_research_hours(Finding))
     return [(entry, finding, finding.code) for entry, finding in findings if finding.code is not None]
 
 
 def _similarities(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> NDArray[np.float64]:
-    """Return the (n, n) cosines between the findings' words."""
-    # Imported when it is needed: it takes longer than all the rest of a summary.
+    """Return the (n, n) cosine similarities between findings."""
+    # Imported here because the import takes longer than the rest of a summary.
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = [" ".join((f.title, f.body, *operators_in(file.text(code)))) for _, f, code in methods]
     try:
         weights = TfidfVectorizer(token_pattern=_WORD).fit_transform(texts)
     except ValueError:
-        # Nobody wrote a word.
+        # No finding contains a word.
         return np.zeros((len(texts), len(texts)))
     cosines: NDArray[np.float64] = (weights @ weights.T).toarray()
     return cosines

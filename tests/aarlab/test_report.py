@@ -47,7 +47,7 @@ def test_only_a_planted_difference_is_reported() -> None:
     found = re.match(
         r"Among simulated researchers staged was lower than free in held-out PGR: (\S+) "
         r"\(95 % interval (\S+) to (\S+); 12 pairs, p < \.001 after correction\); "
-        r"2 other planned comparisons not significant\.$",
+        r"2 other planned comparisons are not significant\.$",
         text.replace("\N{MINUS SIGN}", "-"),
     )
     assert found, text

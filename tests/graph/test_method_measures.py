@@ -51,7 +51,7 @@ def test_declared_and_detected_families_are_returned(file: RunWriter) -> None:
     post(file, "r1.f1", "bag(s)", family="ensemble")
     post(file, "r2.f1", "bag(s)", "regularise(s)", family="distillation")
     post(file, "r3.f1", family="curriculum")
-    assert [(f.declared, f.found) for f in method_families(file)] == [
+    assert [(f.declared, f.detected) for f in method_families(file)] == [
         ("ensemble", "ensemble"), ("distillation", "ensemble"),
     ]  # fmt: skip
     assert family_agreement(file) == 0.5
