@@ -31,7 +31,7 @@ def corrupted(reply: Reply, fault: str) -> Reply:
 def input_json(call: ToolCall, fault: str) -> str:
     """Return the JSON input of a tool call, cut off if the fault says so."""
     text = json.dumps(dict(call.arguments))
-    return text[: len(text) // 2] + "\\" if fault == "invalid input" else text
+    return text[: len(text) // 2] if fault == "invalid input" else text
 
 
 def two_pieces(text: str) -> tuple[str, str]:
