@@ -15,10 +15,17 @@ from aarlab.cli.options import (
     quiet_option,
     recorded_sandbox_option,
     set_option,
-    task_file_option,
 )
 from aarlab.cli.output import Status, exit_on_bad_input, handle_sigterm, print_json, stdout_console
-from aarlab.cli.run_execution import check_models, execute_run, load_recorded_run, new_file, print_summary, status_of
+from aarlab.cli.run_execution import (
+    check_models,
+    execute_run,
+    load_recorded_run,
+    new_file,
+    print_summary,
+    status_of,
+    task_file_option,
+)
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.config import ConfigError, Fault
 from aarlab.config.forked_scenario import forked_scenario

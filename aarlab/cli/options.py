@@ -1,16 +1,13 @@
 """Command-line options that several commands share."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import rich_click as click
 
 from aarlab.cli.envfile import read_env_file
 from aarlab.cli.output import refuse
-from aarlab.config import ConfigError, Fault
-from aarlab.scenarios.task_files import load_task_file
-from aarlab.scenarios.task_registry import UnusableTask
+from aarlab.config import ConfigError
 from aarlab.tools.sandbox import SandboxMode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,29 +49,6 @@ def recorded_sandbox_option(command: Command) -> Command:
         "--sandbox",
         type=click.Choice(get_args(SandboxMode)),
         help="Where methods run.  [default: as in the recorded run]",
-    )(command)
-
-
-def task_file_option(command: Command) -> Command:
-    """Add `--task-file`. The files are executed before the command opens the run."""
-
-    def load(context: click.Context, option: click.Parameter, paths: tuple[Path, ...]) -> None:
-        for path in paths:
-            try:
-                load_task_file(path)
-            except UnusableTask as error:
-                fault = Fault(f"--task-file {path}", None, str(error), "a Python file that defines one task")
-                refuse([fault], as_json=bool(context.params.get("as_json")))
-
-    return click.option(
-        "--task-file",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        metavar="FILE",
-        callback=load,
-        expose_value=False,
-        help="Python file that defines the task of the run, unchanged since the run was recorded. It is executed; the "
-        "code in the run file is not. Required for tasks that come from a file. Repeatable.",
     )(command)
 
 

@@ -8,7 +8,7 @@ import rich_click as click
 
 from aarlab.cli.divergence import divergence_json, divergence_text
 from aarlab.cli.formatting import counted, printable
-from aarlab.cli.options import json_option, recorded_sandbox_option, task_file_option
+from aarlab.cli.options import json_option, recorded_sandbox_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
@@ -19,7 +19,7 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
-from aarlab.cli.run_execution import load_recorded_run, require_tasks
+from aarlab.cli.run_execution import load_recorded_run, require_tasks, task_file_option
 from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.step_browser import StepBrowser
 from aarlab.config import ConfigError, Fault

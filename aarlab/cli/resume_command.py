@@ -11,10 +11,16 @@ from aarlab.cli.options import (
     no_cache_option,
     quiet_option,
     recorded_sandbox_option,
-    task_file_option,
 )
 from aarlab.cli.output import exit_on_bad_input, handle_sigterm, refuse
-from aarlab.cli.run_execution import check_models, execute_run, load_recorded_run, print_result, status_of
+from aarlab.cli.run_execution import (
+    check_models,
+    execute_run,
+    load_recorded_run,
+    print_result,
+    status_of,
+    task_file_option,
+)
 from aarlab.config import Fault
 from aarlab.graph.run.resume import resume_run
 from aarlab.tools.sandbox import SandboxMode

@@ -1,4 +1,4 @@
-"""Execution of a run for the commands `run`, `resume` and `fork`: checks before it, progress during it, its result."""
+"""Execution of a run for `run`, `resume`, `fork` and `replay`: checks before it, progress during it, its result."""
 
 import traceback
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from rich.markup import escape
 from aarlab.agents.models.base import ModelError, ModelUnavailable
 from aarlab.cli.divergence import divergence_text
 from aarlab.cli.formatting import printable, without_credentials
+from aarlab.cli.options import Command
 from aarlab.cli.output import Status, print_json, refuse, stderr_console, stdout_console
 from aarlab.cli.recorded_run import schema_errors_as_faults
 from aarlab.cli.run_display import open_display
@@ -26,7 +27,32 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
+from aarlab.scenarios.task_files import load_task_file
+from aarlab.scenarios.task_registry import UnusableTask
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
+
+
+def task_file_option(command: Command) -> Command:
+    """Add `--task-file`. The files are executed before the command opens the run."""
+
+    def load(context: click.Context, option: click.Parameter, paths: tuple[Path, ...]) -> None:
+        for path in paths:
+            try:
+                load_task_file(path)
+            except UnusableTask as error:
+                fault = Fault(f"--task-file {path}", None, str(error), "a Python file that defines one task")
+                refuse([fault], as_json=bool(context.params.get("as_json")))
+
+    return click.option(
+        "--task-file",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        callback=load,
+        expose_value=False,
+        help="Python file that defines the task of the run, unchanged since the run was recorded. It is executed; the "
+        "code in the run file is not. Required for tasks that come from a file. Repeatable.",
+    )(command)
 
 
 def check_models(scenario: Scenario, *, as_json: bool) -> None:

@@ -23,9 +23,9 @@ class FoundRun:
 
 
 def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
-    """Return a path for a new run, such as `quickstart-seed7-20261123-154210-3fa2.db`; its stem is the run's id."""
+    """Return a path for a new run, such as `quickstart-seed7-20261123-154210-3fa2c1.db`; its stem is the run's id."""
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return folder / f"{scenario}-seed{seed}-{moment}-{secrets.token_hex(2)}{SUFFIX}"
+    return folder / f"{scenario}-seed{seed}-{moment}-{secrets.token_hex(3)}{SUFFIX}"
 
 
 def find_run(name: str | None) -> Path:

@@ -17,12 +17,12 @@ import os
 
 def method(world):
     seen = dict(os.environ)
-    for place in ("/proc/self/environ", "/proc/1/environ", "/proc/self/cmdline"):
+    for path in ("/proc/self/environ", "/proc/1/environ", "/proc/self/cmdline"):
         try:
-            with open(place) as file:
-                seen[place] = file.read()
+            with open(path) as file:
+                seen[path] = file.read()
         except OSError as error:
-            seen[place] = str(error)
+            seen[path] = str(error)
     raise RuntimeError(f"this is what I see: {seen}")
 """
 
@@ -67,7 +67,7 @@ def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str])
     assert "the key was refused" in refused.stderr
     for one in (done, output, refused):
         assert KEY not in one.stdout + one.stderr
-    kept = [path for place in (folder, home) for path in place.rglob("*") if path.is_file()]
+    kept = [path for root in (folder, home) for path in root.rglob("*") if path.is_file()]
     assert [path.suffix for path in kept].count(".db") >= 2
     assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
     assert all(KEY not in str(body) for body in server.requests), "no prompt and no tool result has the key"
