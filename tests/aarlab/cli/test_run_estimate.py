@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 from model_servers import ModelServer, SimulatedTeam
 
+from aarlab import open_run
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.cost_estimate import estimate_cost
 
@@ -75,4 +76,7 @@ def test_cost_of_a_run_is_in_the_estimated_range(
     assert output["low"]["usd"] <= spent["cost_usd"] <= output["high"]["usd"]
     assert output["low"]["calls"] <= server.billed["calls"] <= output["high"]["calls"]
     assert "Estimated cost: $" in done.stderr
-    assert spent["usd_per_hour"] == pytest.approx(spent["cost_usd"] / 12, rel=0.2)
+    with open_run(spent["file"]) as file:
+        hours = sum(max(entry.hours for entry in file.entries(stream=name)) for name in file.researchers())
+    assert 6 < hours <= 12
+    assert spent["usd_per_hour"] == pytest.approx(spent["cost_usd"] / hours, abs=1e-4)
