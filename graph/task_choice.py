@@ -73,8 +73,8 @@ class TaskChoice(BaseModel):
         recorded = None if self.source is None else self.source.package
         if (found := task_version(kind) or None) != recorded:
             raise TaskNotLoaded(
-                f"the task {self.name!r} was recorded from {recorded or 'aarlab'}; found: {found or 'a built-in task'}. "
-                "Install the recorded version"
+                f"the task {self.name!r} was recorded from {recorded or 'aarlab'}; "
+                f"found: {found or 'a built-in task'}. Install the recorded version"
             )
         return kind
 
