@@ -69,5 +69,5 @@ def test_a_round_message_lists_new_findings_only_if_shared() -> None:
     assert "New on the board" not in round_message(**details, new_findings=None)  # type: ignore[arg-type]
 
 
-def test_every_stage_in_which_a_researcher_works_has_a_prompt() -> None:
+def test_every_stage_of_a_researcher_has_a_prompt() -> None:
     assert {template.removeprefix("stages/") for template in TEMPLATES if template.startswith("stages/")} == set(STAGES)

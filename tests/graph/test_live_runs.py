@@ -113,7 +113,7 @@ def test_recorded_usage_equals_billed_usage(faulty_run: Callable[[str], FaultyRu
 def test_failed_calls_are_recorded_with_their_wait(faulty_run: Callable[[str], FaultyRun], provider: str) -> None:
     runs = faulty_run(provider)
     failed = runs.served.of(FailedModelCall)
-    assert len(failed) == sum(runs.server.applied_faults.values()) - runs.server.applied_faults["drip"]
+    assert len(failed) == sum(runs.server.applied_faults.values()) - runs.server.applied_faults["small chunks"]
     assert {call.waited_s for call in failed if "too fast" in call.fault} >= {0.1}, "the server's retry-after is used"
     assert all(0 < call.waited_s < 5 for call in failed)
 
@@ -161,7 +161,7 @@ def test_nine_researchers_finish_under_all_faults(provider: str, tmp_path: Path)
     assert done.summary["status"] == "done"
     check_tool_calls(done)
     assert len(done.of(FailedModelCall)) == sum(
-        server.applied_faults[fault] for fault in TRANSIENT_FAULTS if fault != "drip"
+        server.applied_faults[fault] for fault in TRANSIENT_FAULTS if fault != "small chunks"
     )
     assert +recorded_usage(done) == +server.billed
     done.file.close()
