@@ -280,7 +280,7 @@ def test_a_cut_off_tool_input_is_passed_on_as_text(opened: Callable[..., ModelCl
 
 def test_a_malformed_tool_input_is_transient_and_counted(opened: Callable[..., ModelClient]) -> None:
     malformed = always_reply(ToolCall("t1", "read_file", {"a": 1234}))
-    served = ModelServer(malformed, faults=["invalid input"], every=1)
+    served = ModelServer(malformed, faults=["malformed input"], every=1)
     with served as server, pytest.raises(TransientError, match="malformed response") as raised:
         opened("anthropic", server)()
     assert raised.value.usage.input_tokens == server.billed["input"]

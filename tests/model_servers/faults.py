@@ -29,9 +29,15 @@ def corrupted(reply: Reply, fault: str) -> Reply:
 
 
 def input_json(call: ToolCall, fault: str) -> str:
-    """Return the JSON input of a tool call, cut off if the fault says so."""
+    """Return the JSON input of a tool call: cut off for "invalid input", followed by an error for "malformed input"."""
     text = json.dumps(dict(call.arguments))
-    return text[: len(text) // 2] if fault == "invalid input" else text
+    match fault:
+        case "invalid input":
+            return text[: len(text) // 2]
+        case "malformed input":
+            return text[: len(text) // 2] + "\\"
+        case _:
+            return text
 
 
 def two_pieces(text: str) -> tuple[str, str]:
