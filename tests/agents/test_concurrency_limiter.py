@@ -1,4 +1,4 @@
-"""The concurrency limiter admits as many calls as the server can handle, and every call in the end."""
+"""The concurrency limiter admits as many calls as the server can handle, and every call eventually."""
 
 import asyncio
 import random
