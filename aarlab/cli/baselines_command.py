@@ -100,7 +100,7 @@ def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) 
     if task not in (names := task_names()):
         faults.append(Fault("TASK", None, f"unknown task {task!r}", ", ".join(names), did_you_mean(task, names)))
     if worlds < 2:
-        faults.append(Fault(f"--worlds {worlds}", None, str(worlds), "2 or more, for a standard error"))
+        faults.append(Fault(f"--worlds {worlds}", None, "fewer than 2 worlds give no standard error", "2 or more"))
     faults += _csv_faults(out)
     faults += [
         Fault(

@@ -68,7 +68,9 @@ def power(source: str, difference: float, as_json: bool) -> None:
     """
     with exit_on_bad_input(as_json=as_json):
         if not 0 < abs(difference) < float("inf"):
-            raise ConfigError([Fault(f"--difference {difference:g}", None, str(difference), "a number other than 0")])
+            raise ConfigError(
+                [Fault(f"--difference {difference:g}", None, "it is 0 or not finite", "a number other than 0")]
+            )
         with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             progress_bar("reading runs", 0.0)
             payload = _power_json(source, difference)

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from aarlab.cli.formatting import counted, dollars_text, hours_text, pgr_text, shortened
-from aarlab.cli.run_progress import ResearcherProgress, RunProgress
+from aarlab.cli.run_progress import ResearcherProgress, TeamProgress
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import DIALS, PRESETS
@@ -61,7 +61,7 @@ class PlainDisplay(RunDisplay):
         """Print to `console`."""
         self._scenario = scenario
         self._console = console
-        self._progress = RunProgress()
+        self._progress = TeamProgress()
         self._label = ""
 
     def __enter__(self) -> Self:
@@ -115,7 +115,7 @@ class LiveDisplay(RunDisplay):
         """Draw on `console`, which must be a terminal."""
         self._scenario = scenario
         self._console = console
-        self._progress = RunProgress()
+        self._progress = TeamProgress()
         self._preparation: tuple[str, float] | None = None
         # rich draws in another thread.
         self._lock = Lock()
@@ -150,7 +150,7 @@ class LiveDisplay(RunDisplay):
 
 
 def render(
-    run_progress: RunProgress, scenario: Scenario, size: tuple[int, int], waiting: tuple[str, float] | None = None
+    run_progress: TeamProgress, scenario: Scenario, size: tuple[int, int], waiting: tuple[str, float] | None = None
 ) -> RenderableType:
     """Return the live display for a screen of (columns, rows), with the name and share of a slow step."""
     columns, rows = size
@@ -188,7 +188,7 @@ def structure_name(scenario: Scenario) -> str:
     return " ".join([structure.preset, *changed])
 
 
-def counts_text(run_progress: RunProgress) -> str:
+def counts_text(run_progress: TeamProgress) -> str:
     """Return the numbers of findings, borrows, critiques, experiments and evaluations as text."""
     kinds = ("finding", "borrow", "critique", "experiment", "evaluation")
     return ", ".join(counted(run_progress.counts[kind], kind) for kind in kinds)
@@ -208,7 +208,7 @@ def sparkline(points: list[tuple[float, float]], end: float, cells: int) -> str:
     return "".join(line)
 
 
-def _round_progress(run_progress: RunProgress, scenario: Scenario, columns: int) -> RenderableType:
+def _round_progress(run_progress: TeamProgress, scenario: Scenario, columns: int) -> RenderableType:
     budget = scenario.budget.hours
     grid = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=budget, completed=min(run_progress.hours_each, budget), width=max(columns - 42, 8))
@@ -218,7 +218,7 @@ def _round_progress(run_progress: RunProgress, scenario: Scenario, columns: int)
     return grid
 
 
-def _best_pgr_line(run_progress: RunProgress, scenario: Scenario, columns: int) -> RenderableType:
+def _best_pgr_line(run_progress: TeamProgress, scenario: Scenario, columns: int) -> RenderableType:
     if run_progress.best is None:
         return Text("no full experiment yet", style="dim")
     curve = sparkline(run_progress.frontier, max(run_progress.hours_each, 1e-9), max(min(columns - 52, 40), 8))
@@ -226,7 +226,7 @@ def _best_pgr_line(run_progress: RunProgress, scenario: Scenario, columns: int) 
     return Text.assemble((f"{best} ", "bold green"), (f"by {run_progress.best_agent}  ", "dim"), (curve, "green"))
 
 
-def _researchers(run_progress: RunProgress, columns: int, lines: int) -> RenderableType:
+def _researchers(run_progress: TeamProgress, columns: int, lines: int) -> RenderableType:
     table = data_table(
         name_column("researcher"),
         Column("direction", style="dim", no_wrap=True, overflow="ellipsis", ratio=2),

@@ -36,7 +36,7 @@ class ResearcherProgress:
 
 
 @dataclass(slots=True)
-class RunProgress:
+class TeamProgress:
     """The progress of the team. Pass every event to `handle_event` once, in the order of the log."""
 
     round: int = 0

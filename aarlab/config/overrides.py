@@ -42,7 +42,8 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
         path, equals, text = setting.partition("=")
         given, path = f"--set {setting}", path.strip()
         if not equals or not PATH.fullmatch(path):
-            faults.append(Fault(given, None, value_text(setting), "PATH=VALUE, such as budget.hours=12"))
+            problem = f"invalid path {value_text(path)}" if equals else "the value is missing"
+            faults.append(Fault(given, None, problem, "PATH=VALUE, such as budget.hours=12"))
             continue
         try:
             overrides.append(Override(tuple(path.split(".")), parse_value(text), given))

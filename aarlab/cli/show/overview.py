@@ -7,7 +7,7 @@ from rich.table import Column
 from rich.text import Text
 
 from aarlab.cli.formatting import counted, pgr_text, shortened
-from aarlab.cli.run_progress import RunProgress
+from aarlab.cli.run_progress import TeamProgress
 from aarlab.cli.run_summary import sandbox_text, summary_text
 from aarlab.cli.show.display_options import DisplayOptions, structure_summary
 from aarlab.cli.tables import data_table, name_column, number_column
@@ -46,9 +46,9 @@ def overview(file: RunReader, options: DisplayOptions) -> Iterator[RenderableTyp
     yield Text.assemble("Read a conversation with ", ("--agent NAME", "cyan"), " and ", ("--round N", "cyan"), ".")
 
 
-def run_progress(file: RunReader) -> RunProgress:
+def run_progress(file: RunReader) -> TeamProgress:
     """Return the progress of the run at the end of its log."""
-    progress = RunProgress()
+    progress = TeamProgress()
     for entry in file.entries():
         progress.handle_event(entry)
     return progress
@@ -85,7 +85,7 @@ def _leaderboard(file: RunReader, options: DisplayOptions) -> Iterator[Renderabl
     yield Text()
 
 
-def _team(progress: RunProgress, options: DisplayOptions) -> Iterator[RenderableType]:
+def _team(progress: TeamProgress, options: DisplayOptions) -> Iterator[RenderableType]:
     team = list(progress.researchers.values())
     if not team:
         return

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from aarlab.cli.run_display import LiveDisplay, PlainDisplay, open_display, render, sparkline
-from aarlab.cli.run_progress import RunProgress
+from aarlab.cli.run_progress import TeamProgress
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import (
@@ -51,7 +51,7 @@ def event_log(researchers: int = 2) -> Iterator[LogEntry]:
 
 
 def drawn(researchers: int, columns: int, rows: int) -> str:
-    run_progress = RunProgress()
+    run_progress = TeamProgress()
     for entry in event_log(researchers):
         run_progress.handle_event(entry)
     console = Console(width=columns, height=rows, file=StringIO())
@@ -100,7 +100,7 @@ def test_plain_display_prints_one_line_per_round() -> None:
 
 
 def test_unknown_price_makes_the_cost_unknown() -> None:
-    run_progress = RunProgress()
+    run_progress = TeamProgress()
     for entry in event_log():
         run_progress.handle_event(entry)
     call = ModelCall("researcher", "m", "", "", "tool_use", 1, 1, None, 0.1)

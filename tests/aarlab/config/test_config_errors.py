@@ -220,7 +220,7 @@ def test_all_faults_are_reported_in_file_order(tmp_path: Path, monkeypatch: pyte
             ["budget.hours"],
             """
             --set budget.hours
-              problem   'budget.hours'
+              problem   the value is missing
               expected  PATH=VALUE, such as budget.hours=12
             """,
         ),
