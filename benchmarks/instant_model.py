@@ -22,7 +22,7 @@ class InstantModel:
         self._turn += 1
         note = f"{self._agent}, note {self._turn}: {NOTE}"
         tool_call = ToolCall(f"t{self._turn}", "write_notebook", {"text": note})
-        usage = Usage(100 * len(request.conversation.messages), 50)
+        usage = Usage(100, 50)
         return Reply(Message("assistant", (Text("I write a note."), tool_call)), "tool_use", usage, "instant", None)
 
 

@@ -92,9 +92,7 @@ def execute_ablation(
         workers = _worker_pool(options)
         monitor = SpendingMonitor(plan.ablation, plan.runs, folder)
         with open_observer(state, workers.count) as observer:
-            return execute(
-                state.waiting, folder, workers, monitor, observer, options, retries=plan.ablation.retries
-            )  # fmt: skip
+            return execute(state.waiting, folder, workers, monitor, observer, options, retries=plan.ablation.retries)
 
 
 def check_executor(executor: Executor) -> None:

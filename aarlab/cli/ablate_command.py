@@ -86,8 +86,8 @@ def ablate(
     """Run every arm of an ablation with every seed.
 
     ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
-    temperament. Finished runs are kept: the same command continues an interrupted ablation. Unfinished runs start again
-    and give the same results. With `--shard` several machines share the runs, in one folder or in several folders whose
+    temperament. Finished runs are kept: the same command continues an interrupted ablation and resumes unfinished runs,
+    with the same results. With `--shard` several machines share the runs, in one folder or in several folders whose
     `runs/` are merged afterwards.
     """
     with exit_on_bad_input(as_json=as_json):
