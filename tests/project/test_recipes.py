@@ -55,7 +55,7 @@ def test_recipe_takes_at_most_three_files(title: str) -> None:
 def test_recipe_applies_and_its_commands_work(title: str, checkout: Path, tmp_path: Path) -> None:
     patch = tmp_path / "recipe.diff"
     patch.write_text(block(RECIPES[title], "diff"), encoding="utf-8")
-    subprocess.run(["git", "apply", "-p0", "--recount", "-C1", str(patch)], cwd=checkout, check=True)
+    subprocess.run(["git", "apply", "-p0", "-C1", str(patch)], cwd=checkout, check=True)
     bin_folder = Path(sys.executable).parent
     environment = os.environ | {"PYTHONPATH": str(checkout), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     commands = block(RECIPES[title], "bash")
