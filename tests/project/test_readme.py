@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README agrees with the project."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ def block(first_line: str) -> list[str]:
     return match[1].splitlines()
 
 
-def test_each_of_the_two_commands_is_one_line_that_starts_from_a_bare_checkout() -> None:
+def test_both_commands_are_one_line_from_a_bare_checkout() -> None:
     for name in ("install and run", "install and test"):
         (command,) = block(name)
         assert command.startswith("python3 -m venv .venv && ")
@@ -33,10 +33,10 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert """bash -euo pipefail -c "${command//.venv/$scratch/venv} -m ''\"""" in script
 
 
-def test_every_room_is_introduced() -> None:
-    house = "\n".join(block("the house"))
+def test_layout_names_every_package() -> None:
+    layout = "\n".join(block("layout"))
     for folder in ("scenarios", "memory", "agents", "tools", "graph", "aarlab", "tests"):
-        assert f"{folder}/" in house
+        assert f"{folder}/" in layout
         assert (ROOT / folder).is_dir()
 
 
@@ -51,7 +51,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_direct_dependency_has_a_tested_version() -> None:
+def test_every_dependency_has_a_tested_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in pinned)

@@ -1,0 +1,51 @@
+"""Retired words stay out of code, documentation and screen texts."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUFFIXES = {".css", ".html", ".md", ".py", ".toml", ".yaml", ".yml"}
+RETIRED = {
+    r"purse|payroll": "shared budget, model pool",
+    r"re?furnish\w*|furnish\w*": "build, rebuild",
+    r"on[ _-]?foot": "direct execution",
+    r"hearing|who hears whom": "topology, neighbours",
+    r"happens? again|happened again|happen again": "is replayed",
+    r"broken off|breaks? off|broke off": "interrupted",
+    r"go(es|ing|ne)? on with|went on with": "continue, resume",
+    r"wish(es)?": "tool call",
+    r"knocks?|bury|buries|mourns?|front[ _-]door": "connect, discard, reap, import root",
+    r"furnished|glances?|outlook|parting(s)?": "heuristics, estimate, divergence",
+    r"for want of|of yours|in the midst of": "plain English",
+    r"stands? for the final": "is submitted",
+    r"redrawn": "shifted",
+    r"NothingThere|PurseEmpty|Payroll|Hired|TapedCall": "ContentNotFound, SharedBudgetExhausted, ModelPool, AgentModel",
+    r"(is|are|was|were|be|been) told (what|who|that|of|about|how)": "receives, is informed",
+    r"whoever|whomever": "the caller, the user, an agent",
+    r"house rules|front[ _-]office": "import rules, command line",
+    r"MOST_\w+|FEWEST_\w+|LONGEST_\w+": "MAX_..., MIN_...",
+}
+"""Regular expressions of words that earlier versions used in a meaning of their own, and what to write instead."""
+
+
+def project_files() -> list[Path]:
+    """Return the text files under version control, without the list above."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    paths = [ROOT / name for name in listed if name]
+    return [path for path in paths if path.suffix in SUFFIXES and path.is_file() and path != Path(__file__).resolve()]
+
+
+@pytest.mark.parametrize("retired", RETIRED)
+def test_retired_words_do_not_come_back(retired: str) -> None:
+    pattern = re.compile(rf"(?<![A-Za-z])({retired})(?![A-Za-z])", re.IGNORECASE if retired.islower() else 0)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {match[0]!r}; write: {RETIRED[retired]}"
+        for path in project_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := pattern.search(line))
+    ]
+    assert found == []
