@@ -1,7 +1,7 @@
 """Power analysis: the detectable difference for a number of seeds, and the seeds for a difference.
 
-`sd` is the standard deviation of the difference between one run of each arm. If runs are unpaired or uncorrelated, it is
-that of a run times the square root of two.
+`sd` is the standard deviation of the difference between one run of each arm. If runs are unpaired or uncorrelated, it
+is that of a run times the square root of two.
 """
 
 from collections.abc import Callable

@@ -314,7 +314,7 @@ def test_invalid_sources_are_refused_before_writing(
     refused = {
         ("report", str(tmp_path / "nowhere")): "no such file or folder",
         ("report", str(tmp_path / "no.db")): "is not a run file",
-        ("report", run, "--out", run): "another ending",
+        ("report", run, "--out", run): "another suffix",
         ("report", run, "--out", str(tmp_path / "away" / "r.html")): "which is not a folder",
     }
     for arguments, reason in refused.items():

@@ -36,7 +36,11 @@ def project_files() -> list[Path]:
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
     paths = [ROOT / name for name in listed if name]
-    return [path for path in paths if path.suffix in SUFFIXES and path.is_file() and path.name not in ("CHANGELOG.md", Path(__file__).name)]
+    return [
+        path
+        for path in paths
+        if path.suffix in SUFFIXES and path.is_file() and path.name not in ("CHANGELOG.md", Path(__file__).name)
+    ]
 
 
 @pytest.mark.parametrize("retired", RETIRED)
