@@ -315,7 +315,7 @@ def test_invalid_sources_are_refused_before_writing(
         ("report", str(tmp_path / "nowhere")): "no such file or folder",
         ("report", str(tmp_path / "no.db")): "is not a run file",
         ("report", run, "--out", run): "another suffix",
-        ("report", run, "--out", str(tmp_path / "away" / "r.html")): "which is not a folder",
+        ("report", run, "--out", str(tmp_path / "away" / "r.html")): "is not a folder",
     }
     for arguments, reason in refused.items():
         done = aarlab(*arguments)
