@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Decider, DecisionKind
 
-if TYPE_CHECKING:  # reading the structure of a run must not load the evaluator
+if TYPE_CHECKING:  # Reading the structure of a run must not load the evaluator and the method toolkit (scipy).
+    from aarlab.graph.structure.run_events import RunEvents
     from aarlab.tools.experiment_tool import EvaluationMode
 
 Workflow = Literal["autonomous", "staged"]
@@ -61,5 +61,5 @@ class Dial:
     """Each value with its meaning, from the least structure to the most."""
     apply: Callable[[str, ResolvedStructure], None]
     """Writes what a value asks for to the resolved structure."""
-    check: Callable[[RunEvents], Iterator[str]]
+    check: Callable[["RunEvents"], Iterator[str]]
     """Yields one sentence for each place where the events of a run contradict the configured value."""

@@ -1,10 +1,13 @@
 """Directions: one prompt for all researchers, a short ambiguous direction for each, or a pool of assigned ideas."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import PlanItem
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 DIRECTIONS: Mapping[str, frozenset[str]] = {
     "Let the strong student's own sense of what coheres do the labelling; the teacher is only a seed.": frozenset(
@@ -57,7 +60,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         )
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     setups = events.setups
     if events.structure["directions"] != "distinct":
         yield from (f"{name} was given a direction" for name, setup in setups.items() if setup.direction is not None)

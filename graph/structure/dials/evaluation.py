@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Evaluation, Experiment
 
 if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
     from aarlab.tools.experiment_tool import EvaluationMode
 
 _FRESH = "Each experiment is scored on newly drawn worlds, so a score is an estimate. Consider its standard error."
@@ -24,7 +24,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.explanations.append({"guarded": _FRESH, "capped": _CAPPED, "open": _OPEN}[value])
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     value = events.structure["evaluation"]
     scored = [e for _, e in events.of(Evaluation) if e.panel == "development" and e.pgr is not None]
     if value == "open" and any(evaluation.worlds != 1 for evaluation in scored):

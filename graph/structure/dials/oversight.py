@@ -1,10 +1,13 @@
 """Oversight: whether a person is asked if the work continues, or which findings are shared."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Finding, OversightDecision, RoundStarted
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
@@ -18,7 +21,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         resolved.explanations.append("After each round an overseer decides which new findings are shared.")
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     value, n_asked = events.structure["oversight"], len(events.of(OversightDecision))
     rounds = len(events.of(RoundStarted))
     if value == "none" and n_asked:

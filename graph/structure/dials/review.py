@@ -1,10 +1,13 @@
 """Review: no reviewer, a reviewer that comments on findings, or a reviewer that must approve full runs."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Experiment, ReviewDecision
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 _ADVISORY = "A reviewer reads the posted findings and comments on them between rounds."
 _GATE = (
@@ -21,7 +24,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.explanations.append(_GATE if resolved.gated else _ADVISORY)
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     decisions, gated = events.of(ReviewDecision), events.structure["review"] == "gate"
     if decisions and not gated:
         yield "the reviewer decided on full runs, although review is not gate"

@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Edge, WorkAssigned
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 _EVOLUTIONARY = (
     "An evolutionary search on PGR chooses what is tried next: it assigns you a method with a high score and a change "
@@ -20,7 +23,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         resolved.explanations.append(_EVOLUTIONARY)
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     assignments = events.of(WorkAssigned)
     if events.assigns_ideas and not assignments:
         yield "no idea was assigned, although the structure assigns ideas"

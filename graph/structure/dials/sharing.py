@@ -1,10 +1,13 @@
 """Sharing: whether researchers see each other's findings, and whether they browse, query or search them."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Borrowed, Finding, Published
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 _EXPLANATIONS = {
     "none": "You work alone: other researchers cannot read your findings, and you cannot read theirs.",
@@ -32,7 +35,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.explanations.append(_EXPLANATIONS[value])
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     published = {event.finding for _, event in events.of(Published)}
     if events.structure["sharing"] == "none":
         if published or events.of(Borrowed):

@@ -1,10 +1,13 @@
 """Topology: whose findings reach whom. `aarlab.graph.structure.topologies` builds the graphs."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Borrowed, Edge
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
@@ -14,7 +17,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         )
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     neighbours = {name: setup.neighbours for name, setup in events.setups.items()}
     used = [(name, borrowed.finding) for name, borrowed in events.of(Borrowed)]
     used += [(name, edge.target) for name, edge in events.of(Edge) if name in neighbours]

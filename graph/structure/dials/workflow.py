@@ -1,10 +1,13 @@
 """Workflow: the researcher chooses its next step, with or without a suggested order, or the stages are fixed."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.graph.structure.run_events import RunEvents
 from aarlab.memory.events import Decision
+
+if TYPE_CHECKING:
+    from aarlab.graph.structure.run_events import RunEvents
 
 _AUTONOMOUS = "You choose what to do next. There is no fixed order of work."
 _SUGGESTED = (
@@ -25,7 +28,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         resolved.explanations.append(_SUGGESTED if value == "suggested" else _AUTONOMOUS)
 
 
-def _check(events: RunEvents) -> Iterator[str]:
+def _check(events: "RunEvents") -> Iterator[str]:
     team = events.setups
     deciders = {d.taken_by for name, d in events.of(Decision) if d.decision == "next_step" and name in team}
     expected = "structure" if events.structure["workflow"] == "staged" else "agent"
