@@ -9,7 +9,7 @@ from typing import Any
 from aarlab.report import figures
 from aarlab.report.analysis import Analysis
 from aarlab.report.report_tables import Table, cell_text
-from aarlab.report.sections import DEFAULT_QUESTION, Code, Figure, Items, Note, Part, forest_figure, sections
+from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, forest_figure, sections
 from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
 
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
@@ -62,7 +62,7 @@ def _part(part: Part) -> str:
     match part:
         case str():
             return f"<p>{escape(part)}</p>"
-        case Items():
+        case BulletList():
             return _items(part.lines)
         case Table():
             return _table(part)
@@ -70,9 +70,9 @@ def _part(part: Part) -> str:
             return _figure(part)
         case Note():
             return _note(part.text)
-        case Code(title=""):
+        case CodeBlock(title=""):
             return f"<pre>{escape(part.text)}</pre>"
-        case Code():
+        case CodeBlock():
             return f"<details><summary>{escape(part.title)}</summary><pre>{escape(part.text)}</pre></details>"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from aarlab.report.analysis import Analysis
 from aarlab.report.report_tables import Table, cell_text
-from aarlab.report.sections import DEFAULT_QUESTION, Code, Figure, Items, Note, Part, sections
+from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, sections
 from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
 
 
@@ -30,13 +30,13 @@ def _part(part: Part) -> str:
     match part:
         case str():
             return _plain(part)
-        case Items():
+        case BulletList():
             return _items(part.lines)
         case Table():
             return _table(part)
-        case Code(title=""):
+        case CodeBlock(title=""):
             return f"```bash\n{part.text}\n```"
-        case Figure() | Note() | Code():
+        case Figure() | Note() | CodeBlock():
             return ""
 
 

@@ -39,14 +39,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class BulletList:
     """A list of sentences."""
 
     lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """A command or a configuration."""
 
     text: str
@@ -54,7 +54,7 @@ class Code:
     """Title of a block that a page shows on demand and Markdown leaves out; empty: always shown."""
 
 
-Part = str | Items | Table | Figure | Note | Code
+Part = str | BulletList | Table | Figure | Note | CodeBlock
 """A string is a paragraph."""
 
 
@@ -87,8 +87,8 @@ def sections(analysis: Analysis) -> Iterator[Section]:
         yield Section("Temperament", (sentence, *found))
     yield Section("Usage", (usage_table(analysis),))
     yield Section("Problems", tuple(_problems(csv_tables)))
-    details = (Code(text, title) for title, text in configurations(analysis))
-    yield Section("Reproduce", (Code(reproduce_command(analysis)), versions_sentence(analysis), *details))
+    details = (CodeBlock(text, title) for title, text in configurations(analysis))
+    yield Section("Reproduce", (CodeBlock(reproduce_command(analysis)), versions_sentence(analysis), *details))
 
 
 def forest_figure(outcome: MeasureResult, name: str = "forest") -> Figure:
@@ -110,7 +110,7 @@ def _primary_measure(analysis: Analysis) -> Section:
     parts: tuple[Part, ...] = (
         Figure("runs", lambda figures: figures.runs(values, means, outcome.label, baseline)),
         Note("Faint dots are runs; strong dots are the means of the arms with their intervals."),
-        Items(tuple(design_sentences(analysis))),
+        BulletList(tuple(design_sentences(analysis))),
         differences_table(outcome),
         arms_table(outcome),
         Figure("profiles", lambda figures: figures.profiles(analysis.profiles, outcome.label)),
@@ -167,7 +167,7 @@ def _autonomy(analysis: Analysis) -> Section:
         f"{_heading(analysis.primary)} and realised autonomy",
         (
             Figure("autonomy", lambda figures: figures.autonomy(analysis.autonomy, analysis.between, label)),
-            Items(slopes),
+            BulletList(slopes),
             Note(note),
         ),
     )

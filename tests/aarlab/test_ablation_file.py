@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aarlab.ablation.ablation_file import load_ablation, plan_of, shipped_ablations
 from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan
 from aarlab.ablation.execution_options import Shard
-from aarlab.ablation.schema import ablation_schema
+from aarlab.ablation.ablation_schema import ablation_schema
 from aarlab.config import ConfigError
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
@@ -141,7 +141,7 @@ def test_shipped_ablations_cover_presets_and_dials() -> None:
 
 def test_the_shipped_schema_is_current() -> None:
     shipped = shipped_ablations()["autonomy"].parent / "schema.json"
-    assert json.loads(shipped.read_text()) == ablation_schema(), "python -m aarlab.ablation.schema > schema.json"
+    assert json.loads(shipped.read_text()) == ablation_schema(), "python -m aarlab.ablation.ablation_schema > schema.json"
 
 
 def test_the_schema_has_every_field_of_an_arm() -> None:

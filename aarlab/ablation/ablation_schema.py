@@ -1,6 +1,6 @@
 """The JSON Schema of ablation files, for editors.
 
-aarlab ships it beside the files: `python -m aarlab.ablation.schema > scenarios/ablations/schema.json`.
+aarlab ships it beside the files: `python -m aarlab.ablation.ablation_schema > scenarios/ablations/schema.json`.
 """
 
 import json
