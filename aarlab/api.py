@@ -17,7 +17,7 @@ from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.fork import fork_run
-from aarlab.graph.run.replay import Replayed, Tools, replay_run
+from aarlab.graph.run.replay import ReplayResult, Tools, replay_run
 from aarlab.graph.run.resume import resume_run
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_reader import RunReader
@@ -73,7 +73,9 @@ def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = 
     return resume_run(find_run(None if run is None else str(run)))
 
 
-def replay(run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()) -> Replayed:
+def replay(
+    run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()
+) -> ReplayResult:
     """Replay a run from its recording, compare every event, and return what was compared.
 
     Args:

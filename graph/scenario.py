@@ -36,7 +36,9 @@ class TeamConfig(_Section):
     directions or ideas before round 1. Example: `{r1: human/terminal}`.
     """
     tools: list[str] = []
-    """Tools of installed packages that researchers have beside the built-in tools, by name; see docs/example-tool."""
+    """Tools of installed packages that researchers get in addition to the built-in tools, by name; see
+    docs/example-tool.
+    """
     temperament: str = "varied"
     """Distribution of the temperaments of simulated researchers. They are drawn from the run's seed, or from a seed
     given after `@`: with `varied@7`, runs with different seeds have the same researchers.
@@ -53,7 +55,7 @@ class TeamConfig(_Section):
 
     @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
-    def _names_a_model(cls, name: str, info: ValidationInfo) -> str:
+    def _check_model_name(cls, name: str, info: ValidationInfo) -> str:
         from aarlab.agents.models.registry import check_model_name
 
         if not is_recorded(info):
@@ -61,9 +63,9 @@ class TeamConfig(_Section):
         return name
 
     @model_validator(mode="after")
-    def _agents_exist(self, info: ValidationInfo) -> "TeamConfig":
+    def _check_agent_names(self, info: ValidationInfo) -> "TeamConfig":
         for agent, model in self.models.items():
-            self._names_a_model(model, info)
+            self._check_model_name(model, info)
             if agent not in (*self.names, "planner"):
                 raise ValueError(
                     f"models names the agent {agent!r}; expected {self.names[0]} to {self.names[-1]}, or planner"
@@ -72,7 +74,7 @@ class TeamConfig(_Section):
 
     @field_validator("tools")
     @classmethod
-    def _names_installed_tools(cls, names: list[str], info: ValidationInfo) -> list[str]:
+    def _check_tool_names(cls, names: list[str], info: ValidationInfo) -> list[str]:
         if names and not is_recorded(info):
             from aarlab.tools.tool_registry import load_tool
 
@@ -82,7 +84,7 @@ class TeamConfig(_Section):
 
     @field_validator("temperament")
     @classmethod
-    def _names_a_distribution(cls, name: str) -> str:
+    def _check_temperament(cls, name: str) -> str:
         from aarlab.agents.models.registry import check_temperament
 
         check_temperament(name)
@@ -112,7 +114,7 @@ class StepCosts(_Section):
     """One full experiment. If it fails, it costs the share of its worlds that were run."""
 
     @model_validator(mode="after")
-    def _think_costs_time(self) -> "StepCosts":
+    def _check_think_cost(self) -> "StepCosts":
         if self.think <= 0:
             raise ValueError(
                 "think must be greater than 0, otherwise an agent that only thinks never uses up its hours"
@@ -121,7 +123,7 @@ class StepCosts(_Section):
 
 
 class Scoring(_Section):
-    """Number of worlds behind each score, and the tasks for transfer."""
+    """Number of worlds for each score, and the tasks for transfer."""
 
     full_worlds: Annotated[int, Field(ge=2, le=1024)] = 8
     """Number of worlds of a full experiment."""
@@ -138,7 +140,7 @@ class Scoring(_Section):
     transfer_worlds: Annotated[int, Field(ge=0, le=1024)] = 8
     """Number of worlds of each task in `transfer_tasks`. All runs use the same worlds. 0: no transfer."""
     transfer_tasks: list[TaskChoice] = [TaskChoice(name=name) for name in ("chat", "math", "code", "digits")]
-    """Tasks on which the winner is scored unchanged, each a name or the fields of `task`, without the run's own."""
+    """Tasks on which the winner is scored unchanged, each a name or the fields of `task`. The run's own is ignored."""
     full_experiment_cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """Number of scored full experiments per researcher. Applies if the dial `evaluation` is capped."""
     secret: str = ""
@@ -148,10 +150,12 @@ class Scoring(_Section):
     """
 
     @model_validator(mode="after")
-    def _transfer_tasks_differ(self) -> "Scoring":
+    def _check_transfer_tasks(self) -> "Scoring":
         names = [choice.name for choice in self.transfer_tasks]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"transfer_tasks names {' and '.join(twice)} more than once; scores are recorded by name")
+        if duplicates := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"transfer_tasks names {' and '.join(duplicates)} more than once; scores are recorded by name"
+            )
         return self
 
 
@@ -202,12 +206,12 @@ class Scenario(_Section):
         return list(dict.fromkeys(used))
 
     @model_validator(mode="after")
-    def _topology_fits_the_team(self) -> "Scenario":
+    def _check_topology(self) -> "Scenario":
         neighbours_of(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
         return self
 
     @model_validator(mode="after")
-    def _prices_are_known(self, info: ValidationInfo) -> "Scenario":
+    def _check_prices(self, info: ValidationInfo) -> "Scenario":
         """Reject a limit in dollars if a price is unknown."""
         if is_recorded(info) or (self.budget.usd is None and self.budget.usd_per_agent is None):
             return self

@@ -17,7 +17,7 @@ class TaskNotLoaded(ValueError):
 
 
 class TaskSource(BaseModel):
-    """Origin of a task that is not built in. aarlab records it; it is not written by hand."""
+    """Origin of a task that is not built in. aarlab records it; do not write it by hand."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -45,7 +45,7 @@ class TaskChoice(BaseModel):
     parameters: dict[str, float | int | str] = {}
     """Difficulty parameters that differ from the task's defaults; `aarlab tasks TASK` lists them."""
     source: TaskSource | None = None
-    """Origin of a task that is not built in; recorded by aarlab, not to be set."""
+    """Origin of a task that is not built in. aarlab records it; do not set it."""
 
     @classmethod
     def from_file(cls, path: str | Path, parameters: TaskParameters | None = None) -> Self:
@@ -92,7 +92,7 @@ class TaskChoice(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_source(cls, data: object, info: ValidationInfo) -> object:
+    def _add_source(cls, data: object, info: ValidationInfo) -> object:
         """Accept a bare name, and add the source of a package's task."""
         data = {"name": data} if isinstance(data, str) else data
         if (
@@ -109,7 +109,7 @@ class TaskChoice(BaseModel):
         return data
 
     @model_validator(mode="after")
-    def _exists(self, info: ValidationInfo) -> Self:
+    def _check_task(self, info: ValidationInfo) -> Self:
         if not is_recorded(info):
             self.make()
         return self

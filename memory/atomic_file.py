@@ -1,4 +1,4 @@
-"""Write a file or folder so that it appears whole or not at all."""
+"""Write a file or folder atomically: it appears complete, or not at all."""
 
 import os
 import secrets
@@ -13,7 +13,7 @@ def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary path with the name of `path`, and rename it to `path` when the block ends.
 
     The block creates a file or a folder there. The temporary path is in a new hidden folder beside `path`, which is
-    deleted in the end. If the block raises, `path` stays as it was. Missing parent folders of `path` are created.
+    deleted afterwards. If the block raises, `path` is unchanged. Missing parent folders of `path` are created.
 
     Args:
         path: The file or folder to write.
@@ -40,4 +40,4 @@ def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 def _require_new(path: Path, *, replace: bool) -> None:
     if not replace and (path.exists() or path.is_symlink()):
-        raise FileExistsError(f"{path} exists already")
+        raise FileExistsError(f"{path} exists already; choose another path")

@@ -35,7 +35,7 @@ class Board:
 
         Args:
             file: The run file.
-            neighbours: By researcher, the researchers whose published findings it sees; None: everyone's.
+            neighbours: Authors of the published findings that a researcher sees, by researcher; None: all authors.
         """
         self._file = file
         self._neighbours = neighbours
@@ -95,10 +95,10 @@ class Board:
 
     def search(self, query: str, *, visible_to: str, limit: int = 10) -> list[Post]:
         """Return the posts that have any word of `query`, best first (BM25 of SQLite's FTS5)."""
-        # `Table.search(quote=True)` of sqlite-utils is no alternative: it finds only posts that have all the words.
+        # `Table.search(quote=True)` of sqlite-utils would find only posts that have all the words.
         words = " OR ".join(f'"{word}"' for word in dict.fromkeys(_WORD.findall(query.lower())))
         posts = self.posts(visible_to=visible_to)
-        # The index has visible posts only: otherwise ranks, which depend on how rare a word is, would leak hidden ones.
+        # The index has visible posts only. Ranks depend on the rarity of words and would reveal hidden posts.
         with closing(sqlite3.connect(":memory:")) as index:
             index.execute("CREATE VIRTUAL TABLE posts USING fts5 (title, body, family)")
             texts = [(post.finding.title, post.finding.body, post.finding.family) for post in posts]

@@ -19,13 +19,13 @@ class ContentStore:
         """The last contents that were not written, by hash: a Divergence of a replay shows them."""
 
     def store_message(self, message: Message) -> str:
-        """Store a message, unless it is there already, and return its hash."""
+        """Store a message if it is new, and return its hash."""
         key, content = message.stored()
         self._store("messages", key, message.speaker, content)
         return key
 
     def store_text(self, text: str) -> str:
-        """Store a text, unless it is there already, and return its hash."""
+        """Store a text if it is new, and return its hash."""
         key = content_hash(text)
         self._store("texts", key, text)
         return key

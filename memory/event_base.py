@@ -20,11 +20,11 @@ class Event:
 
     def __init_subclass__(cls) -> None:
         """Register the class under its kind. Raises TypeError if another class has that kind."""
-        # `slots=True` makes a second class of the same name, which replaces the first. That is also why there is no
-        # call of `super()`: it would refer to the first `Event`.
+        # `slots=True` creates a second class of the same name, which replaces the first. `super()` is not called,
+        # because it would refer to the first `Event`.
         other = EVENT_CLASS_BY_KIND.get(cls.kind)
         if other is not None and other.__qualname__ != cls.__qualname__:
-            raise TypeError(f"{cls.__name__} has the event kind {cls.kind!r} of {other.__name__}; give it its own")
+            raise TypeError(f"{cls.__name__} has the event kind {cls.kind!r} of {other.__name__}; choose another kind")
         EVENT_CLASS_BY_KIND[cls.kind] = cls
 
     def to_json(self) -> dict[str, Json]:

@@ -31,7 +31,7 @@ Panel = Literal["development", "screening", "final", "heldout", "shifted", "tran
 
 @dataclass(frozen=True, slots=True)
 class AgentSetup(Event):
-    """An agent got its system prompt and tools."""
+    """An agent received its system prompt and tools."""
 
     kind: ClassVar[str] = "agent_setups"
     role: Role
@@ -88,7 +88,7 @@ class ModelCall(Event):
 
 @dataclass(frozen=True, slots=True)
 class FailedModelCall(Event):
-    """A request to a base model failed; it was retried or given up. Its known cost counts against the budget."""
+    """A request to a base model failed and was retried or abandoned. Its known cost counts against the budget."""
 
     kind: ClassVar[str] = "failed_model_calls"
     role: Role
@@ -141,7 +141,7 @@ class LimitReached(Event):
     agent: str
     """Agent whose call exceeded the limit."""
     ends_run: bool
-    """Whether the run ends; else only this researcher's work ends."""
+    """Whether the run ends. If not, only this researcher's work ends."""
     message: str
     """Sentence for the user."""
 
@@ -196,7 +196,7 @@ class Experiment(Event):
 class Evaluation(Event):
     """The evaluator scored a method against labels, for the agent of the stream.
 
-    Baselines and the close are included, so the number of events is how often labels were used.
+    Baselines and the close are included, so every use of labels is one of these events.
     """
 
     kind: ClassVar[str] = "evaluations"

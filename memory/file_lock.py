@@ -17,7 +17,7 @@ class FileLocked(RuntimeError):
 
 
 class FileLock:
-    """A held lock. It ends with `release`, or with the process, even if that is killed.
+    """A held lock. `release` ends it; so does the end of the process, even if the process is killed.
 
     The lock file names process and host of the holder. It exists only while the lock is held.
     """

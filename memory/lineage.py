@@ -5,7 +5,7 @@ import networkx as nx
 from aarlab.memory.board import Board
 
 INHERITING_RELATIONS = ("borrows", "refines", "replicates")
-"""Relations in which the later finding takes something from the earlier one. A critique does not."""
+"""Relations in which the later finding inherits from the earlier one. A critique does not inherit."""
 
 
 def lineage(board: Board) -> "nx.MultiDiGraph[str]":

@@ -1,6 +1,6 @@
 """Create the tables of a run file.
 
-A released migration never changes: a change of the schema is a further migration, and adds 1 to `SCHEMA_VERSION`.
+A released migration never changes. A change of the schema needs a new migration, and adds 1 to `SCHEMA_VERSION`.
 """
 
 import sqlite3

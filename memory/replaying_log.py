@@ -1,6 +1,6 @@
 """Resume, replay or fork a run: re-execute it against the events that its file has recorded.
 
-The log appears empty at first. Each appended event is compared with the recorded event at its position and then becomes
+The log is empty at first. Each appended event is compared with the recorded event at its position and then becomes
 readable. Where the recording ends, a resumed or forked run appends new events and a replay raises EndOfTape.
 """
 
@@ -26,8 +26,8 @@ class ReplayingLog(RunWriter):
         super().__init__(path, connection, lock)
         self.is_replay = lock is None
         self._replayed_count = 0
-        self._unrevealed_ids: list[tuple[int]] = []
-        """Ids of replayed events that table `replayed` does not have yet; a reader's query adds them."""
+        self._pending_ids: list[tuple[int]] = []
+        """Ids of replayed events that table `replayed` does not have yet; the next query adds them."""
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.executescript(
             """
@@ -73,7 +73,7 @@ class ReplayingLog(RunWriter):
         """Create a run file with a parent's events before a round, and open it to re-execute them and continue.
 
         Raises:
-            FileExistsError: The path is taken.
+            FileExistsError: The path exists.
             FileLocked: Another process creates the file.
             FileNotFoundError, SchemaError: The parent cannot be read.
         """
@@ -89,7 +89,7 @@ class ReplayingLog(RunWriter):
             EndOfTape: No event is recorded there, and this is a replay.
         """
         id_, at = self._match_recorded(event, row) or self._write_new(event, row)
-        self._unrevealed_ids.append((id_,))
+        self._pending_ids.append((id_,))
         self._replayed_count += 1
         return self._replayed_count, at
 
@@ -123,7 +123,7 @@ class ReplayingLog(RunWriter):
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """Make everything appended inside visible at once, or not at all; a replay writes nothing anyway."""
+        """Write all events of the block in one transaction. A replay writes nothing and needs no transaction."""
         if self.is_replay:
             yield
             return
@@ -132,7 +132,7 @@ class ReplayingLog(RunWriter):
 
     def _select(self, columns: str, where: str, values: Sequence[str | int] = ()) -> sqlite3.Cursor:
         """Query the events that have been replayed or appended."""
-        if self._unrevealed_ids:
-            self._connection.executemany("INSERT INTO replayed (event) VALUES (?)", self._unrevealed_ids)
-            self._unrevealed_ids.clear()
+        if self._pending_ids:
+            self._connection.executemany("INSERT INTO replayed (event) VALUES (?)", self._pending_ids)
+            self._pending_ids.clear()
         return self._connection.execute(f"SELECT {columns} FROM log WHERE {where}", values)

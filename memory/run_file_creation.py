@@ -28,20 +28,20 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
     """Create a run file and return its lock.
 
     Args:
-        path: Where it is created. Missing folders are created, too.
+        path: The file to create. Missing parent folders are created, too.
         run: The row of table `runs`.
         parent: Run file whose events before `before_round` are copied.
         before_round: First round of the parent that is not copied.
 
     Raises:
-        FileExistsError: The path is taken.
+        FileExistsError: The path exists.
         FileLocked: Another process creates the file.
         FileNotFoundError, SchemaError: The parent cannot be read.
     """
     from aarlab.memory.migrations import create_schema
 
     if path.exists():
-        raise FileExistsError(f"{path} exists already")
+        raise FileExistsError(f"{path} exists already; choose another path")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock.acquire(path)
     with (

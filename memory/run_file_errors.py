@@ -19,9 +19,9 @@ class ContentNotFound(SchemaError, KeyError):
 
 @contextmanager
 def damage_as_schema_error(path: Path, *, writable: bool = False) -> Iterator[None]:
-    """Turn errors of reading a damaged run file into a SchemaError.
+    """Raise SchemaError for the errors that reading a damaged run file causes.
 
-    In a file that is being written, SQLite's OperationalError passes through: it is about the disk or another process.
+    In a file that is being written, SQLite's OperationalError passes through: the cause is the disk or another process.
     """
     try:
         yield

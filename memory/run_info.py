@@ -1,4 +1,4 @@
-"""What a run file says about its run, and about its events without their fields."""
+"""Metadata of a run file: the run, and the position and kind of each event."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -64,7 +64,7 @@ class EndOfTape(Divergence):
     """A replayed run would continue after the end of the recording."""
 
     def __init__(self, stream: str, ordinal: int, round: int, actual: str | LogEntry) -> None:
-        """Take the position after the last recorded event, and the event or description of what would follow."""
+        """Describe the end: its position, and the event that would follow or a description of it."""
         super().__init__(None, stream, ordinal, round, actual)
 
 
@@ -74,7 +74,7 @@ class RecordedCall:
 
     failed: tuple[FailedModelCall, ...]
     outcome: ModelCall | LimitReached | Prompted | None
-    """None: the run was interrupted before a reply. A summariser's prompt: the conversation was too long."""
+    """None if the run was interrupted before a reply; a summariser's prompt if the conversation was too long."""
 
 
 class Tape:

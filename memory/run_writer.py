@@ -27,7 +27,7 @@ class RunWriter(RunReader):
     """A new run file, open for writing. Use it in the thread that opened it."""
 
     is_replay = False
-    """Whether nothing may be appended that is not recorded already."""
+    """Whether only events that are already recorded may be appended."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         """Wrap an open connection; use `create` instead. Without a lock, nothing is written."""
@@ -41,20 +41,20 @@ class RunWriter(RunReader):
 
     @classmethod
     def create(cls, path: Path, **run: Unpack[NewRun]) -> "RunWriter":
-        """Create a run file. Raises FileExistsError if the path is taken, FileLocked if another process creates it."""
+        """Create a run file. Raises FileExistsError if the path exists, FileLocked if another process creates it."""
         lock = create_run_file(path, run)
         with lock.release_on_error():
             return RunWriter(path, open_for_writing(path), lock)
 
     def close(self) -> None:
-        """Close the connection and release the lock. Everything appended is in the file already."""
+        """Close the connection and release the lock. All appended events are already in the file."""
         super().close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def append(self, stream: str, event: Event, *, round: int, hours: float) -> LogEntry:
-        """Append an event to its stream, durably and at once, and call the listeners with its entry."""
+        """Write an event to its stream immediately, call the listeners with its entry, and return the entry."""
         ordinal, hours = self.next_ordinal(stream), _whole_microhours(hours)
         row = (stream, ordinal, round, hours, event.kind, canonical_json(event.to_json()))
         id_, at = self._write(event, row)
@@ -87,7 +87,7 @@ class RunWriter(RunReader):
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """Make everything appended inside visible at once, or not at all."""
+        """Write all events of the block in one transaction: either all become visible, or none."""
         with self._database.atomic():
             yield
 
@@ -98,11 +98,11 @@ class RunWriter(RunReader):
         return Database(self._connection)
 
     def store_message(self, message: Message) -> str:
-        """Store a message, unless it is there already, and return its hash."""
+        """Store a message if it is new, and return its hash."""
         return self._contents.store_message(message)
 
     def store_text(self, text: str) -> str:
-        """Store a text, unless it is there already, and return its hash."""
+        """Store a text if it is new, and return its hash."""
         return self._contents.store_text(text)
 
     def finish(self, status: Status, summary: Json = None) -> None:
@@ -110,7 +110,7 @@ class RunWriter(RunReader):
         self._connection.execute(
             "UPDATE runs SET status = ?, summary = ?", (status, None if summary is None else canonical_json(summary))
         )
-        # Leaving WAL mode makes the run one file again. It fails while another process reads; then WAL mode stays.
+        # Without WAL mode, the run is one file again. The change fails while another process reads the file.
         with suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA journal_mode = DELETE")
 
@@ -123,13 +123,13 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """Return a connection in WAL mode, so that others can read while the run is written, with views up to date."""
     connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    # A crash of the process loses nothing with NORMAL, a crash of the machine perhaps the last moments. FULL costs
-    # tenfold.
+    # With NORMAL, a crash of the process loses nothing, and a crash of the machine can lose the last events. FULL is
+    # ten times slower.
     connection.execute("PRAGMA synchronous = NORMAL")
     update_views(connection)
     return connection
 
 
 def _whole_microhours(hours: float) -> float:
-    # Sums of tenths differ in the last digits; a microhour is far below anything that matters.
+    # Floating-point sums differ in their last digits. All costs are much larger than a microhour.
     return round(hours, 6)

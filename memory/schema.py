@@ -1,4 +1,4 @@
-"""Which files are run files of this schema, and the SQL views of their events.
+"""Check that a file is a run file of this schema, and create the SQL views of its events.
 
 Reading needs no sqlite-utils, which takes a quarter of a second to import; `migrations` creates the tables.
 """
@@ -44,7 +44,7 @@ def run_started_at(path: Path) -> str:
 
 
 def update_views(connection: sqlite3.Connection) -> None:
-    """Create the view of each event kind, or recreate it if its stored definition is not the present one."""
+    """Create the view of each event kind, or recreate it if its stored definition differs from the current one."""
     stored = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
     definitions = {kind: view_sql(event) for kind, event in EVENT_CLASS_BY_KIND.items()}
     changed = {kind: sql for kind, sql in definitions.items() if stored.get(kind) != sql}
@@ -74,7 +74,7 @@ def _require_schema(path: Path, connection: sqlite3.Connection) -> None:
             raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'events')")
         version = _schema_version(connection) if "_sqlite_migrations" in tables else 0
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        # SQLite quotes a damaged schema in its error, which need not be UTF-8.
+        # The error quotes the damaged schema, which may not be valid UTF-8.
         raise SchemaError(f"{path} is not a run file ({error})") from None
     if version != SCHEMA_VERSION:
         raise SchemaError(

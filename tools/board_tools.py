@@ -87,7 +87,7 @@ class GrepBoard(Arguments):
 
 
 async def _grep_board(session: AgentSession, args: GrepBoard) -> ToolOutput:
-    # Plain text, not a regular expression: matching one could take forever and block the run.
+    # Plain text, because matching an untrusted regular expression could block the run.
     pattern = args.pattern.casefold()
     matches = [
         {"finding": post.finding.id, "line": line.strip()[:200]}
@@ -112,7 +112,7 @@ class AskLibrarian(Arguments):
 
 
 async def _ask_librarian(session: AgentSession, args: AskLibrarian) -> ToolOutput:
-    assert session.librarian is not None, "the tool was offered without a librarian"
+    assert session.librarian is not None, "the tool needs a librarian"
     answer_text, findings = await session.librarian(args.question)
     posts = [
         post for f in dict.fromkeys(findings) if (post := session.board.post(f, visible_to=session.agent)) is not None
@@ -211,16 +211,17 @@ def _experiment(session: AgentSession, args: PostFinding) -> Experiment | None:
         return None
     experiment = session.experiments.get(args.experiment)
     if experiment is None:
-        raise ToolError(f"you have no experiment {args.experiment!r}")
+        known = ", ".join(session.experiments) or "none"
+        raise ToolError(f"you have no experiment {args.experiment!r}; your experiments: {known}")
     if args.type == "result" and experiment.pgr is None:
         raise ToolError(f"{args.experiment} has no score to report; post it as an error or an insight")
     return experiment
 
 
 def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
-    """Return the relation of a finding to one it builds on.
+    """Return the relation of a finding to its parent.
 
-    It replicates it with the same code, borrows if the code was borrowed, and refines it otherwise.
+    `replicates`: another author's code, unchanged. `borrows`: the parent's code was borrowed. Otherwise `refines`.
     """
     if finding.code is not None and finding.code == parent.code and parent.author != session.agent:
         return "replicates"

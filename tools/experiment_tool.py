@@ -1,6 +1,6 @@
 """The experiment tool: run a method of the workspace on worlds that the evaluator draws.
 
-Worlds on which the method was not run are not charged: a full experiment that fails on its first world costs one world.
+Only worlds on which the method ran are charged: a full experiment that fails on its first world costs one world.
 """
 
 import json
@@ -60,7 +60,7 @@ async def _run_experiment(
         error=result.error,
         pgr=measurement.pgr if measurement else None,
         se=measurement.se if measurement else None,
-        # Keys in recorded order: prompts built from this event are the same when it comes from the tape.
+        # The order of keys is that of the tape, so that prompts built from this event are the same in a replay.
         log=json.loads(canonical_json(result.log)),
         work=result.completed_share,
     )
@@ -78,7 +78,7 @@ async def _run_experiment(
 def evaluation_event(
     subject: str, panel: Panel, code: str, result: EvaluationResult, task: str | None = None
 ) -> Evaluation:
-    """Return the event of a result; `task` is the name of the task if it is not the run's."""
+    """Return the event of a result; `task` is the name of a transfer task, None for the run's own task."""
     m = result.measurement
     if m is None:
         return Evaluation(subject, panel, code, 0, None, None, None, None, None, task=task)
@@ -87,7 +87,7 @@ def evaluation_event(
 
 
 def _visible_content(experiment: Experiment, result: EvaluationResult) -> dict[str, Json]:
-    """Return what the researcher sees of its experiment."""
+    """Return the content of the tool result that the researcher gets."""
     content: dict[str, Json] = {"experiment": experiment.id, "path": experiment.path, "fidelity": experiment.fidelity}
     if result.error is not None:
         return {**content, "error": result.error, "log": result.log}
@@ -121,7 +121,7 @@ EXPERIMENT_TOOL = Tool(
 
 
 def with_decider(tool: Tool, decider: Decider) -> Tool:
-    """Return the experiment tool with `decider` recorded as the one who chose the fidelity."""
+    """Return the experiment tool with `decider` recorded as decider of the fidelity."""
     return replace(tool, handler=partial(_run_experiment, decided_by=decider))
 
 

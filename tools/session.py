@@ -1,4 +1,4 @@
-"""The session of one agent: the state that its tools and its model calls work on, and its clock."""
+"""The session of one agent: the state that its tools and model calls read and change, and its research hours."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class AgentSession:
     full_experiment_cap: int | None = None
     """Maximum number of scored full experiments; None: no maximum."""
     deciders: Mapping[DecisionKind, Decider] = field(default_factory=dict)
-    """Who takes a decision by structure; the researcher takes all others."""
+    """Decider by kind of decision; the researcher takes all other decisions."""
     librarian: Callable[[str], Awaitable[tuple[str, list[str]]]] | None = None
     """Answers a question with a text and finding ids; None: the structure has no librarian."""
 
@@ -58,12 +58,12 @@ class AgentSession:
     """The last recorded setup: base model, system prompt, tools, direction, neighbours."""
     conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
     compact_at: int | None = None
-    """Tokens at which the conversation is compacted; None: only when the provider refuses a request."""
+    """Tokens at which the conversation is compacted; None: only when the provider rejects a request as too long."""
     context_tokens: int = 0
     """Tokens of the last request and its reply."""
 
     direction: str | None = None
-    """Assigned research direction; None: free."""
+    """Assigned research direction; None: not assigned."""
     assigned: bool = False
     """Whether an assignment is open."""
     n_assignments: int = 0
@@ -74,14 +74,14 @@ class AgentSession:
     last_experiment: Mapping[str, Json] = field(default_factory=dict)
     """Result of the last experiment that a staged workflow ran."""
     exhausted: bool = False
-    """Whether the researcher reached a limit; it then makes no more calls."""
+    """Whether the researcher reached a limit and makes no more calls."""
 
     def record(self, event: Event) -> None:
         """Append an event to this researcher's stream, at its current round and hour."""
         self.file.append(self.agent, event, round=self.round, hours=self.hours)
 
     def record_decision(self, decision: DecisionKind, choice: str, *, decided_by: Decider | None = None) -> None:
-        """Record a decision. Without `decided_by` it is the structure's if the structure takes it, else the agent's."""
+        """Record a decision. By default the decider is that of `deciders`, else the agent."""
         self.record(Decision(decision, choice, decided_by or self.deciders.get(decision, "agent")))
 
     def add_message(self, message: Message) -> None:
@@ -103,7 +103,7 @@ class AgentSession:
         return self.costs[cost] if isinstance(cost, str) else cost
 
     def spend(self, cost: str | float, *, share: float = 1.0) -> float:
-        """Advance the clock by a share of a cost and return the hours."""
+        """Add a share of a cost to the used hours, and return the added hours."""
         hours = self.hours_of(cost) * share
         self.hours += hours
         return hours

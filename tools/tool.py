@@ -12,7 +12,7 @@ from aarlab.tools.session import AgentSession
 
 
 class Arguments(BaseModel):
-    """Base class of tool arguments. Unknown arguments are refused; field docstrings describe fields to the model."""
+    """Base class of tool arguments. Unknown arguments are rejected; field docstrings describe fields to the model."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -28,7 +28,7 @@ class ToolOutput:
     content: dict[str, Json]
     """JSON object that the agent gets."""
     summary: str
-    """One line for people, who see it in the event log."""
+    """One line for the event log and the screen."""
     ok: bool = True
     """Whether the call succeeded."""
     cost_share: float = 1.0
@@ -48,7 +48,7 @@ class Tool:
     entry.
     """
     handler: Callable[[AgentSession, Any], Awaitable[ToolOutput]]
-    """Does the work, given the agent's session and the parsed arguments. Raises ToolError."""
+    """Executes the call, given the agent's session and the parsed arguments. Raises ToolError."""
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -56,7 +56,7 @@ class Tool:
         return ToolSpec(self.name, self.description, self.arguments.model_json_schema())
 
     def parse(self, arguments: Mapping[str, Json]) -> Arguments:
-        """Return the checked arguments of a call. Raises ToolError, which lists every fault."""
+        """Return the checked arguments of a call. Raises ToolError, which lists every error."""
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:

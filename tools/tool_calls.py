@@ -1,4 +1,4 @@
-"""Execute a tool call that came from a model."""
+"""Execute the tool call of a model."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ async def call_tool(
 
     Args:
         session: Session of the agent.
-        call: What the model asked for.
-        tools: Tools that the agent has, by name.
-        refusal: Reason for not executing the call, which is then returned as its error; None: execute it.
+        call: The tool call of the model.
+        tools: Tools of the agent, by name.
+        refusal: Error to return instead of executing the call; None: execute it.
     """
     cost: str | float = 0.0
     try:

@@ -1,4 +1,4 @@
-"""Tools by name: built-in ones and those of installed packages.
+"""Tools by name: built-in tools, and tools of installed packages.
 
 A package adds a tool by an entry point of the group `aarlab.tools`, whose name is the tool's name and whose value is a
 `Tool`. `docs/example-tool` is a complete package. A scenario offers the tool to its researchers with `team.tools`.
@@ -26,7 +26,7 @@ class UnknownTool(ValueError):
 
 
 class UnusableTool(ValueError):
-    """The tool of a package cannot be loaded, or breaks a rule."""
+    """The tool of a package cannot be loaded, or is invalid."""
 
 
 def installed_tools() -> list[str]:
@@ -39,11 +39,11 @@ def load_tool(name: str) -> Tool:
 
     Raises:
         UnknownTool: No package has a tool of this name; the message lists the installed tools.
-        UnusableTool: It cannot be loaded, or breaks a rule; the message names the package.
+        UnusableTool: It cannot be loaded, or is invalid; the message names the package.
     """
     points = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
     if name in TOOLS and not points:
-        raise UnknownTool(f"{name!r} is a built-in tool, which researchers have without naming it; remove it here")
+        raise UnknownTool(f"{name!r} is a built-in tool, which researchers always have; remove it from team.tools")
     if not points:
         installed = ", ".join(installed_tools()) or "none"
         raise UnknownTool(f"no installed package has a tool {name!r}; installed tools: {installed}")

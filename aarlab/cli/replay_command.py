@@ -23,7 +23,7 @@ from aarlab.cli.run_execution import load_recorded_run, require_tasks, task_file
 from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.step_browser import StepBrowser
 from aarlab.config import ConfigError, Fault
-from aarlab.graph.run.replay import Replayed, replay_run
+from aarlab.graph.run.replay import ReplayResult, replay_run
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
@@ -73,7 +73,9 @@ def replay(
     sys.exit(Status.FAILED if done.differences else Status.DONE)
 
 
-def _replayed(path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode | None, *, as_json: bool) -> Replayed:
+def _replayed(
+    path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode | None, *, as_json: bool
+) -> ReplayResult:
     """Replay the run; print a divergence or another reason to stop, and exit."""
     options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
     try:
@@ -114,7 +116,7 @@ def _browse_steps(path: Path) -> None:
             page = browser.handle_command(command)
 
 
-def _replay_json(done: Replayed) -> dict[str, Any]:
+def _replay_json(done: ReplayResult) -> dict[str, Any]:
     differences = [
         {
             "subject": difference.subject,
@@ -137,7 +139,7 @@ def _replay_json(done: Replayed) -> dict[str, Any]:
     }
 
 
-def _print_replay(done: Replayed) -> None:
+def _print_replay(done: ReplayResult) -> None:
     console = stdout_console()
     extent = "complete run" if done.finished else "interrupted run, up to its last event"
     console.print(

@@ -1,4 +1,4 @@
-"""Budgets for base models: the limits, and the ledger of what has been spent and what open calls may still spend."""
+"""Budgets for base models: the limits, and the ledger of amounts that are spent or reserved for open calls."""
 
 import asyncio
 from collections import defaultdict
@@ -49,7 +49,7 @@ class Budget(BaseModel):
         return {name: value for name, value in values.items() if value is not None}
 
     @model_validator(mode="after")
-    def _rounds_fit(self) -> "Budget":
+    def _check_round_hours(self) -> "Budget":
         if self.round_hours > self.hours:
             raise ValueError(
                 f"round_hours ({self.round_hours:g}) is longer than the whole budget, hours ({self.hours:g})"
@@ -61,7 +61,7 @@ class BudgetExhausted(ModelError):
     """A limit of the run's budget does not cover the next call."""
 
     def __init__(self, field: str, agent: str, message: str) -> None:
-        """Store the scenario field of the limit, the agent that wanted to make the call, and the error message."""
+        """Store the scenario field of the limit, the agent of the call, and the error message."""
         super().__init__(message)
         self.field, self.agent, self.message = field, agent, message
 

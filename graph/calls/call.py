@@ -15,7 +15,7 @@ from aarlab.tools.session import AgentSession
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Where the calls of an agent are recorded, and how they are charged."""
+    """Records and charges the calls of an agent."""
 
     file: RunWriter
     stream: str
@@ -41,15 +41,15 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
         BudgetExhausted: The budget does not cover the call.
         ContextTooLong: The request exceeds the model's context length.
         ModelError: The model did not reply.
-        Divergence: The tape holds another event here.
+        Divergence: The tape has another event here.
         EndOfTape: The tape of a replay ends here.
     """
     file = call_context.file
-    taped = file.recorded_call(call_context.stream, call_context.round, role)
-    for attempt in taped.failed:
+    recorded = file.recorded_call(call_context.stream, call_context.round, role)
+    for attempt in recorded.failed:
         call_context.record(attempt)
         model.restore_failure(attempt)
-    match taped.outcome:
+    match recorded.outcome:
         case LimitReached(field=field, agent=agent, message=message):
             raise BudgetExhausted(field, agent, message)
         case Prompted():

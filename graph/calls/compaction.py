@@ -18,7 +18,9 @@ from aarlab.tools.session import AgentSession
 _KEEP_SHARE = 0.25
 """Share of the messages' bytes that is kept unchanged at the end; everything before it is summarised."""
 _MIN_DROPPED_SHARE = 0.25
-"""Minimum share of a conversation, system prompt included, that `compact_at` removes; less is not worth a summary."""
+"""Minimum share of a conversation, system prompt included, that `compact_at` removes. A summary that removes less is
+not worth its cost.
+"""
 
 
 async def call_within_window(session: AgentSession, model: AgentModel, tools: tuple[ToolSpec, ...]) -> Reply:
@@ -49,7 +51,7 @@ def n_droppable(messages: Sequence[Message]) -> int:
     """Return how many leading messages a summary can replace; 0 if the conversation cannot be compacted.
 
     The part that is kept begins with a reply of the model, so tool calls are not separated from their results. It has
-    as few turns as reach a quarter of the bytes; if no turn after the first reaches that, all turns after the first.
+    the fewest turns that contain a quarter of the bytes; if the turns after the first contain less, it has all of them.
     """
     sizes = [_n_bytes(message) for message in messages]
     min_kept = _KEEP_SHARE * sum(sizes)

@@ -28,7 +28,7 @@ class LiveSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     max_tokens: Annotated[int, Field(ge=1)] = 8192
-    """Maximum number of tokens of one reply, thinking included. The budget must cover as many before each call."""
+    """Maximum number of tokens of one reply, thinking included. Before each call, the budget must cover this number."""
     effort: Literal["minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     """Reasoning effort, for models that support it. Not set: the provider's default."""
     thinking: Literal["default", "adaptive"] | Annotated[int, Field(ge=1024)] = "default"
@@ -44,7 +44,7 @@ class LiveSettings(BaseModel):
     replaces it. Not set: only if the provider rejects the conversation as too long.
     """
     base_urls: dict[str, str] = {}
-    """Addresses of servers by provider or model, such as `{openai: "http://localhost:8000/v1"}`. Others use the
+    """Addresses of servers by provider or model, such as `{openai: "http://localhost:8000/v1"}`. Other models use the
     provider's own address.
     """
     text_tools: list[str] = []
@@ -54,7 +54,7 @@ class LiveSettings(BaseModel):
 
     @field_validator("base_urls")
     @classmethod
-    def _are_addresses_without_secrets(cls, urls: dict[str, str]) -> dict[str, str]:
+    def _check_addresses(cls, urls: dict[str, str]) -> dict[str, str]:
         for name, url in urls.items():
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -68,13 +68,13 @@ class LiveSettings(BaseModel):
 
     @field_validator("prices")
     @classmethod
-    def _prices_are_readable(cls, path: str | None, info: ValidationInfo) -> str | None:
+    def _check_price_file(cls, path: str | None, info: ValidationInfo) -> str | None:
         if path is not None and not is_recorded(info):
             read_prices(Path(path))
         return path
 
     @model_validator(mode="after")
-    def _thinking_fits(self) -> "LiveSettings":
+    def _check_thinking(self) -> "LiveSettings":
         if isinstance(self.thinking, int) and self.thinking >= self.max_tokens:
             raise ValueError(
                 f"thinking ({self.thinking}) must be less than max_tokens ({self.max_tokens}), which includes the reply"
@@ -97,7 +97,7 @@ class LiveSettings(BaseModel):
         return find_model(name, self.model_settings(name))
 
     def compact_at_for(self, name: str) -> int | None:
-        """Return the number of tokens at which a model's conversation is compacted; None: no such number."""
+        """Return the number of tokens at which a model's conversation is compacted; None if there is no such limit."""
         return None if name.startswith("simulated/") else self.compact_at
 
     def price(self, name: str) -> Price | None:

@@ -45,8 +45,8 @@ class MeteredModel:
         Raises:
             BudgetExhausted: The budget does not cover the call.
             SharedBudgetExhausted: The budget shared with other runs does not cover the call.
-            TransientError: The call failed for a reason that may pass.
-            ModelError: The call failed for a reason that will not pass.
+            TransientError: The call failed, and a retry may help.
+            ModelError: The call failed, and a retry would not help.
         """
         max_amount = await self._max_amount(request) if self._ledger.limited else Amount(calls=1)
         await self._ledger.reserve(self._agent, max_amount)
@@ -80,7 +80,7 @@ class MeteredModel:
             return max_amount
 
     def _amount(self, tokens: int) -> Amount:
-        """Return the maximum usage of a call with so many input tokens."""
+        """Return the maximum usage of a call with this number of input tokens."""
         usage = Usage(tokens, self._max_tokens)
         return Amount(self._price.max_usd(usage) if self._price else 0.0, usage.tokens, 1)
 

@@ -37,7 +37,7 @@ class ModelPool:
             temperament: Distribution of the temperaments of simulated researchers.
             progress: Called while a model waits for its provider.
             shared_budget: Budget shared with other runs; None: none.
-            ledger: Ledger of the run before a fork changed its configuration; None: nothing has been spent.
+            ledger: Ledger of the run before a fork; None: nothing has been spent.
         """
         self.ledger = Ledger(budget, shared_budget) if ledger is None else ledger.with_budget(budget)
         self.stopped: Exception | None = None

@@ -48,7 +48,7 @@ async def close(state: object, runtime: Runtime[RunContext]) -> None:
 
 
 async def _screen_baselines(run: RunContext) -> dict[str, str]:
-    """Return the code of the best baselines on few worlds, by name. They are the same for every run."""
+    """Return the code of the baselines with the best scores on few worlds, by name; the same for every run."""
     all_baselines = {f"baseline:{name}": baseline.code for name, baseline in baselines.load().items()}
     results = await _score(run, all_baselines, "screening", max(2, run.scenario.scoring.screening_worlds // 4))
     return {name: all_baselines[name] for name in _ranked(results)[:MAX_SCREENED_BASELINES]}
@@ -82,8 +82,8 @@ async def _score(
     results = await run.evaluator.score_on_panel(methods, panel, worlds, task=task) if methods and worlds else {}
     with run.file.atomic():
         for name, result in results.items():
-            code, other = run.file.store_text(methods[name]), None if task is None else task.name
-            run.record(evaluation_event(name, panel, code, result, other), round=run.rounds + 1)
+            code, task_name = run.file.store_text(methods[name]), None if task is None else task.name
+            run.record(evaluation_event(name, panel, code, result, task_name), round=run.rounds + 1)
     return results
 
 

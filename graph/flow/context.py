@@ -1,4 +1,4 @@
-"""The context of a run: what the nodes of the graphs work with beside the graph state."""
+"""The context of a run: everything that the nodes of the graphs use except the graph state."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -41,9 +41,9 @@ class RunContext:
     models: Mapping[str, AgentModel]
     """Base model by agent: the researchers, and `REVIEWER`, `OVERSEER`, `PLANNER` if the structure has them."""
     model_pool: ModelPool
-    """Opens, pays for and closes the base models."""
+    """Opens and closes the base models, and keeps the ledger of their calls."""
     progress: Progress | None = None
-    """Called with an activity and the share of it that is done."""
+    """Called with an activity and its completed share, in [0, 1]."""
     divergences: list[Divergence] = field(default_factory=list)
     """Differences between this execution and the tape."""
     planned: bool = False
@@ -51,7 +51,7 @@ class RunContext:
     setup_round: int = 0
     """Round in which system prompts are recorded: 0, or the first round after a fork."""
     forked_after: int | None = None
-    """Last round under this structure, if the run was forked after it; None: this structure holds to the close."""
+    """Last round under this structure, if the run was forked after it; None: this structure applies until the close."""
 
     @property
     def rounds(self) -> int:
@@ -63,7 +63,7 @@ class RunContext:
         return min(round * self.scenario.budget.round_hours, self.scenario.budget.hours)
 
     def report_progress(self, activity: str, share: float) -> None:
-        """Report an activity and the share of it that is done, in [0, 1]."""
+        """Report an activity and its completed share, in [0, 1]."""
         if self.progress is not None:
             self.progress(activity, share)
 

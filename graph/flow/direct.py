@@ -14,7 +14,7 @@ from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.flow_table import Flow, NodeFunction
 
 _MAX_NODES = 1_000_000
-"""LangGraph's recursion limit. The budget ends an execution long before."""
+"""LangGraph's recursion limit. The budget ends every execution long before this limit."""
 
 
 async def execute_flow(flow: Flow, state: dict[str, Any], run: RunContext) -> None:

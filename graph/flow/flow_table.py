@@ -16,7 +16,7 @@ from langgraph.types import Send
 from aarlab.graph.flow.context import RunContext
 
 NodeFunction = Callable[[Any, Runtime[RunContext]], Awaitable[Any]]
-"""Gets the state and the run, returns the state fields that change."""
+"""Takes the state and the run, and returns the changed state fields."""
 
 
 class FlowNode(NamedTuple):
@@ -24,7 +24,7 @@ class FlowNode(NamedTuple):
 
     function: NodeFunction
     successors: tuple[str, ...]
-    """Nodes that may come next. If there are several, the state field `next` names the one that does."""
+    """Nodes that may follow. If there are several, the state field `next` selects one."""
     per_researcher: bool = False
     """Whether the node is executed for all researchers concurrently, each with its name in the state field `agent`."""
 
@@ -37,7 +37,7 @@ class Flow:
     state_type: type[Any]
     """TypedDict with at least the fields `agent` and `next`."""
     start: tuple[str, ...]
-    """Nodes at which an execution may start. If there are several, the state field `next` names the one that does."""
+    """Nodes at which an execution may start. If there are several, the state field `next` selects one."""
     nodes: Mapping[str, FlowNode]
 
     def successors(self, node: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def make_librarian(session: AgentSession, model: AgentModel) -> Callable[[str], 
         findings = [{**listing_entry(post), "body": post.finding.body} for post in visible]
         request = librarian.question_request(question, findings)
         session.record(Prompted("librarian", session.file.store_message(request.conversation.messages[0])))
-        # The tool charges the researcher's hours; the librarian has no clock.
+        # The tool charges the researcher's hours; the call itself costs no research hours.
         return librarian.parse_answer(await ask(model, request, "librarian", CallContext.for_session(session, None)))
 
     return answer

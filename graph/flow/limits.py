@@ -1,6 +1,7 @@
 """Limits and failures that end work early.
 
-A limit is recorded, and what exists is scored. After a model failure the run is interrupted and can be resumed.
+A limit is recorded, and the findings so far are scored. After a model failure the run is interrupted and can be
+resumed.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import EndOfTape
 
 LIMITS = (BudgetExhausted, ContextTooLong)
-"""Errors of calls that a limit does not allow."""
+"""Errors of calls that exceed a limit."""
 CONTEXT_LENGTH = "context length"
 """Value of the event field `field` if the limit is the model's context, not a field of the budget."""
 
@@ -32,8 +33,8 @@ def limit_event(run: RunContext, limit: BudgetExhausted | ContextTooLong, agent:
             field = CONTEXT_LENGTH
         case BudgetExhausted():
             agent, field = limit.agent, limit.field
-    own = agent in run.sessions and (field.endswith("_per_agent") or field == CONTEXT_LENGTH)
-    return LimitReached(field, agent, not own, str(limit))
+    ends_researcher_only = agent in run.sessions and (field.endswith("_per_agent") or field == CONTEXT_LENGTH)
+    return LimitReached(field, agent, not ends_researcher_only, str(limit))
 
 
 def raise_pending_errors(node: NodeFunction) -> NodeFunction:
@@ -59,7 +60,7 @@ def raise_pending_errors(node: NodeFunction) -> NodeFunction:
 
 
 def within_limits(node: NodeFunction, stream: str) -> NodeFunction:
-    """Return a node that ends and records the limit when a call by the agent `stream` reaches one."""
+    """Return a node that ends when a call of the agent `stream` reaches a limit, and records the limit."""
 
     async def limited(state: Any, runtime: Runtime[RunContext]) -> Any:
         run = runtime.context
@@ -72,7 +73,7 @@ def within_limits(node: NodeFunction, stream: str) -> NodeFunction:
 
 
 def limit_ended_run(run: RunContext) -> bool:
-    """Return whether a limit that ends the run was reached, or every researcher reached its own."""
+    """Return whether a limit that ends the run was reached, or every researcher reached its own limit."""
     reached = any(entry.event.ends_run for entry in run.file.entries(LimitReached))
     return reached or all(session.exhausted for session in run.sessions.values())
 

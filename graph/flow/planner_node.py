@@ -36,7 +36,7 @@ async def plan(state: object, runtime: Runtime[RunContext]) -> None:
 
 
 def planned_count(scenario: Scenario) -> int:
-    """Return the number of ideas or directions to ask for."""
+    """Return the number of ideas or directions that the planner writes."""
     team, structure = scenario.team.researchers, scenario.structure
     return structure.pool_ideas or IDEAS_PER_RESEARCHER * team if structure.directions == "pool" else team
 

@@ -16,7 +16,7 @@ from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import call_tool
 
 MAX_CONTINUATIONS = 2
-"""How often a researcher is asked to continue a reply that was cut off at the provider's token limit."""
+"""Maximum number of requests to continue a reply that was cut off at the provider's token limit."""
 
 
 class ResearcherState(TypedDict):
@@ -65,7 +65,7 @@ async def think(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSte
     tool_calls = (await call_researcher(run, session, dict(run.tools))).tool_calls
     session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or "wait")
     if not tool_calls:
-        # Slices are equal for all researchers: the rest of this one is spent.
+        # Slices are equal for all researchers, so waiting uses up the rest of the slice.
         session.hours = max(session.hours, state["until"])
         return {"next": END}
     gated = run.resolved.gated and any(_is_full_experiment(tool_call) for tool_call in tool_calls)

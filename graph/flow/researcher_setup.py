@@ -16,7 +16,7 @@ from aarlab.tools.tool_registry import TOOLS, load_tool
 
 
 def update_setup(run: RunContext, session: AgentSession) -> None:
-    """Set a researcher's system prompt and record its setup, unless it is the setup recorded last.
+    """Set a researcher's system prompt and record its setup, unless the setup has not changed.
 
     The messages of the conversation are kept.
     """
@@ -38,7 +38,7 @@ def update_setup(run: RunContext, session: AgentSession) -> None:
 
 def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:
     """Return the system prompt of a researcher; `direction` is None if it has none."""
-    files = starters()
+    files = starter_files()
     return system_prompt(
         name=agent,
         team_size=scenario.team.researchers,
@@ -55,8 +55,8 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
     )
 
 
-def starters() -> dict[str, str]:
-    """Return the files in every workspace at the start, the published methods: code by path."""
+def starter_files() -> dict[str, str]:
+    """Return the initial files of every workspace, which are the baselines: code by path."""
     return {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
 
 

@@ -54,7 +54,7 @@ async def request_decision(run: RunContext, session: AgentSession, path: str) ->
 
 
 def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
-    """Return the data for the reviewer: the method, its earlier experiments and the best findings."""
+    """Return the reviewer's data: the method, its experiments, the best findings, and findings with the same method."""
     code_hash = session.file.store_text(code)
     tried = [
         {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log}

@@ -31,7 +31,7 @@ METHOD_PATH = "method.py"
 MAX_STAGE_TURNS = 5
 """Turns after which a stage ends without its result; the workflow then returns to the first stage."""
 MAX_REPAIRS = 2
-"""Failed smoke tests of a method after which it is repaired; after one more it is given up."""
+"""Maximum number of repairs of a method after failed smoke tests. If it fails again, it is abandoned."""
 
 _READ_TOOLS = ("read_board", "search_board", "read_findings", "read_file", "read_notebook")
 
@@ -55,18 +55,18 @@ class Stage:
     def nodes(self, first: str) -> dict[str, FlowNode]:
         """Return the nodes of the stage; `first` is the first node of the workflow."""
         think, act = f"{self.name}.think", f"{self.name}.act"
-        after = dict.fromkeys((think, _node_of(self.next_stage, first), first, END))
-        return {think: FlowNode(self._think, (act,)), act: FlowNode(self._act, tuple(after))}
+        act_successors = dict.fromkeys((think, _node_of(self.next_stage, first), first, END))
+        return {think: FlowNode(self._think, (act,)), act: FlowNode(self._act, tuple(act_successors))}
 
     def offers(self, tool_name: str) -> bool:
-        """Return whether a researcher has one of its tools in this stage. Tools of packages belong to every stage."""
+        """Return whether a tool is available in this stage. Tools of packages are available in every stage."""
         return tool_name in self.tools or tool_name not in TOOLS
 
     def _tools(self, run: RunContext) -> dict[str, Tool]:
         return {name: tool for name, tool in run.tools.items() if self.offers(name)}
 
     async def _think(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
-        """Call the base model; in the first turn after a message that explains the stage."""
+        """Call the base model. In the first turn, a message that explains the stage comes before the call."""
         run = runtime.context
         session = run.sessions[state["agent"]]
         if state["turns"] == 0:
@@ -76,7 +76,7 @@ class Stage:
         return {"next": f"{self.name}.act", "turns": state["turns"] + 1}
 
     async def _act(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
-        """Execute the tool calls and end the stage, take another turn, or interrupt the stage for the next slice."""
+        """Execute the tool calls. Then end the stage, start another turn, or pause the stage until the next slice."""
         run = runtime.context
         session = run.sessions[state["agent"]]
         tool_calls, tools = session.conversation.messages[-1].tool_calls, self._tools(run)

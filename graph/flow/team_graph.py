@@ -3,7 +3,8 @@
 START -> [plan] -> brief -> next_round -> (research | close) -> END
 research (for all researchers) -> [review] -> [publish | release] -> [oversee] -> next_round
 
-A forked run executes one team graph after another: `next_round` ends one after its last round, and the next continues.
+A forked run executes one team graph after another: `next_round` ends a graph after its last round, and the next graph
+continues.
 """
 
 from itertools import pairwise
@@ -129,7 +130,7 @@ async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> dict[str
 
 
 def _round_message(run: RunContext, session: AgentSession) -> str:
-    """Return the message that opens the round for one researcher."""
+    """Return the message that starts the round for one researcher."""
     new_findings = None
     if run.resolved.new_findings:
         visible = run.board.posts(visible_to=session.agent)

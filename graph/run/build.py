@@ -6,7 +6,7 @@ from aarlab.graph.calls.budget import Ledger, SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
 from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.librarian_answers import make_librarian
-from aarlab.graph.flow.researcher_setup import starters, tools_for
+from aarlab.graph.flow.researcher_setup import starter_files, tools_for
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.dial import deciders
 from aarlab.graph.structure.dials.directions import direction_of
@@ -32,7 +32,7 @@ def build_run(
     board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
     sessions = {
         name: AgentSession(
-            name, file, board, evaluator, costs, hours, workspace=starters(),
+            name, file, board, evaluator, costs, hours, workspace=starter_files(),
             direction=direction_of(i) if resolved.distinct_directions else None,
         )
         for i, name in enumerate(scenario.team.names)
@@ -46,23 +46,24 @@ def build_run(
 def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtocol) -> RunContext:
     """Return the context of a run after a fork, with the same agent sessions under a new scenario.
 
-    Sessions keep their conversation, workspace and used budget. A session that is exhausted stays so unless the budget
+    Sessions keep their conversation, workspace and used budget. An exhausted session stays exhausted unless the budget
     changes.
     """
-    before, model_pool = run.scenario, _model_pool(scenario, run.progress, ledger=run.model_pool.ledger)
-    then, now = before.structure, scenario.structure
-    same_directions, distinct = _directions(now) == _directions(then), now.resolved().distinct_directions
+    model_pool = _model_pool(scenario, run.progress, ledger=run.model_pool.ledger)
+    old, new = run.scenario.structure, scenario.structure
+    same_directions = _direction_settings(new) == _direction_settings(old)
+    distinct = new.resolved().distinct_directions
     neighbours = run.neighbours
-    if (now.topology, now.topology_parameters) != (then.topology, then.topology_parameters):
-        neighbours = neighbours_of(now.topology, now.topology_parameters, scenario.team.names, scenario.seed)
+    if (new.topology, new.topology_parameters) != (old.topology, old.topology_parameters):
+        neighbours = neighbours_of(new.topology, new.topology_parameters, scenario.team.names, scenario.seed)
     for i, session in enumerate(run.sessions.values()):
-        session.exhausted = session.exhausted and scenario.budget == before.budget
+        session.exhausted = session.exhausted and scenario.budget == run.scenario.budget
         session.costs, session.budget_hours = scenario.costs.model_dump(), scenario.budget.hours
         session.evaluator = evaluator
         if not same_directions:
             session.direction = direction_of(i) if distinct else None
-        if _work(now) != _work(then):
-            # Stages and assignments belong to the workflow that ended.
+        if _researcher_graph_settings(new) != _researcher_graph_settings(old):
+            # Stages and assignments belong to the old researcher graph.
             session.stage, session.assigned, session.repairs = "", False, 0
     rebuilt = _assemble(scenario, run.file, evaluator, model_pool, run.sessions, neighbours, run.progress)
     rebuilt.planned = run.planned and same_directions
@@ -117,12 +118,12 @@ def _assemble(
     )  # fmt: skip
 
 
-def _directions(structure: Structure) -> tuple[object, ...]:
+def _direction_settings(structure: Structure) -> tuple[object, ...]:
     """Return the settings that determine directions and ideas."""
     return structure.directions, structure.directions_source, structure.pool_ideas, structure.pool_revisions
 
 
-def _work(structure: Structure) -> tuple[object, ...]:
+def _researcher_graph_settings(structure: Structure) -> tuple[object, ...]:
     """Return the settings that determine the researcher graph."""
     resolved = structure.resolved()
     return resolved.workflow, resolved.gated, resolved.assigners

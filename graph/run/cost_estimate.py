@@ -14,7 +14,7 @@ from aarlab.graph.scenario import Scenario
 from aarlab.memory.messages import Usage
 
 _MIN_CALLS_PER_EXPERIMENT = 4
-"""Calls of a researcher with the least thinking: write a method, pilot it, run it in full, post a finding."""
+"""Minimum number of a researcher's calls: write a method, pilot it, run it in full, post a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CostEstimate:
 
 
 def estimate_cost(scenario: Scenario) -> CostEstimate:
-    """Return the estimated usage of a run that only its research hours end."""
+    """Return the estimated usage of a run that ends when its research hours are used up."""
     unpriced = tuple(name for name in scenario.models_used if scenario.live.price(name) is None)
     low = sum(_usages(scenario, _LOW, at_high_end=False), UsageEstimate())
     return CostEstimate(low, sum(_usages(scenario, _HIGH, at_high_end=True), UsageEstimate()), unpriced)

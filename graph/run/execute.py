@@ -34,7 +34,7 @@ class RunOptions(TypedDict, total=False):
     listeners: Sequence[Callable[[LogEntry], None]]
     """Called with every event, live or replayed."""
     progress: Progress | None
-    """Called during slow preparations with the activity and the share that is done, in [0, 1]."""
+    """Called during slow steps with the activity and its completed share, in [0, 1]."""
     sandbox: SandboxMode
     """Sandbox mode for methods, see `aarlab.tools.sandbox`; recorded in the run file. Default: strict, or the recorded
     mode if a run is resumed."""
@@ -69,7 +69,7 @@ def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) 
 def require_new_path(path: Path) -> None:
     """Raise FileExistsError if the file exists."""
     if path.exists():
-        raise FileExistsError(f"{path} exists already")
+        raise FileExistsError(f"{path} exists already; choose another path")
 
 
 def create_run_file(
@@ -103,12 +103,13 @@ def execute(
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(progress)
-    with Sandbox(mode) as box, open_file(mode) as file:
+    with Sandbox(mode) as sandbox, open_file(mode) as file:
         for listener in options.get("listeners", ()):
             file.on_event(listener)
-        evaluators = [make_evaluator(segment.scenario, task, box, options) for segment in segments]
+        evaluators = [make_evaluator(segment.scenario, task, sandbox, options) for segment in segments]
+        tape_evaluators = [TapeEvaluator(file, evaluator) for evaluator in evaluators]
         try:
-            asyncio.run(execute_segments(segments, file, [TapeEvaluator(file, each) for each in evaluators], options))
+            asyncio.run(execute_segments(segments, file, tape_evaluators, options))
         except BaseException as error:
             file.finish(
                 "stopped"
@@ -121,8 +122,8 @@ def execute(
                 evaluator.close()
         limits = limits_reached(file)
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
-        ending = {"status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - started, 2)}
-        summary = {**summarise(file), **ending}
+        outcome = {"status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - started, 2)}
+        summary = {**summarise(file), **outcome}
         file.finish(status, summary)
         return summary
 

@@ -1,4 +1,4 @@
-"""The registry of measures: what an ablation can compare, and what the summary of a run consists of.
+"""The registry of measures, which run summaries contain and ablations compare.
 
 A new measure needs its function, one entry in `MEASURES` and its section in `docs/measures.md`. The run summary, the
 `measures` of an ablation file, records, reports, `aarlab power`, `aarlab diff` and Inspect scores read this registry.
@@ -23,9 +23,9 @@ from aarlab.memory.measures import (
 Unit = Literal["PGR", "share", "1 - cosine", "count", "bits", "research hours", "US dollars"]
 
 Value = float | None
-"""None where there was nothing to measure."""
+"""None if there was nothing to measure."""
 
-_NAME = re.compile(r"[A-Z]+")
+_PLACEHOLDER = re.compile(r"[A-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Measure:
     """One number, or one number per name, that is computed from a run file."""
 
     path: str
-    """Dotted path in the summary. A part in capitals stands for a name: `transfer.TASK.pgr`."""
-    words: str
-    """What it is, without its unit. May contain the part in capitals."""
+    """Dotted path in the summary. A part in capitals is a placeholder for a name: `transfer.TASK.pgr`."""
+    description: str
+    """Short description without the unit. May contain the placeholder."""
     unit: Unit
     function: Callable[[MeasuredRun], Value | Mapping[str, Value]]
-    """Computes it; for a path with a name, the values by name."""
+    """Returns the value; for a path with a placeholder, the values by name."""
     anchor: str
     """Heading in `docs/measures.md` that defines it, as a link target."""
     source: str = ""
@@ -52,26 +52,27 @@ class Measure:
 
     @property
     def label(self) -> str:
-        """Words and unit, for axes and tables. PGR, shares and counts need no unit."""
-        return f"{self.words}, {self.unit}" if self.unit in ("bits", "research hours", "US dollars") else self.words
+        """Description and unit, for axes and tables. PGR, shares and counts need no unit."""
+        shows_unit = self.unit in ("bits", "research hours", "US dollars")
+        return f"{self.description}, {self.unit}" if shows_unit else self.description
 
     @property
     def placeholder(self) -> str | None:
-        """The part of the path that stands for a name; None if it has none."""
-        found = _NAME.search(self.path)
-        return found and found[0]
+        """The placeholder in the path; None if it has none."""
+        match = _PLACEHOLDER.search(self.path)
+        return match and match[0]
 
     def named(self, name: str) -> "Measure":
-        """Return the measure of one name, such as `transfer.math.pgr`."""
+        """Return the measure with a name instead of the placeholder, such as `transfer.math.pgr`."""
         if self.placeholder is None:
             return self
-        path, words, inspect_name = (
-            text and text.replace(self.placeholder, name) for text in (self.path, self.words, self.inspect_name)
+        path, description, inspect_name = (
+            text and text.replace(self.placeholder, name) for text in (self.path, self.description, self.inspect_name)
         )
-        return replace(self, path=str(path), words=str(words), inspect_name=inspect_name)
+        return replace(self, path=str(path), description=str(description), inspect_name=inspect_name)
 
     def values(self, run: MeasuredRun) -> dict[str, Value]:
-        """Return the rounded value by its path in the summary; for a path with a name, one for each name."""
+        """Return the rounded value by its path in the summary; for a path with a placeholder, one value per name."""
         result = self.function(run)
         by_name = result if isinstance(result, Mapping) else {"": result}
         return {self.named(name).path: self._rounded(value) for name, value in by_name.items()}

@@ -1,4 +1,4 @@
-"""What several measures read from a run file, read once."""
+"""Cached views of a run file, which several measures share."""
 
 from functools import cached_property
 from typing import Literal
@@ -25,12 +25,12 @@ class MeasuredRun:
 
     @cached_property
     def closed(self) -> RunClosed | None:
-        """The event that closed the run; None before that."""
+        """The event that closed the run; None if the run is not closed."""
         return next((entry.event for entry in self.file.entries(RunClosed)), None)
 
     @cached_property
     def evaluations(self) -> list[Evaluation]:
-        """The evaluator's ledger of the close, in order."""
+        """All evaluations, in order of arrival."""
         return [entry.event for entry in self.file.entries(Evaluation)]
 
     @cached_property
@@ -40,7 +40,7 @@ class MeasuredRun:
 
     @cached_property
     def winner(self) -> Post | None:
-        """The post that won; None if the team has no winner."""
+        """The winning post; None if there is no winner."""
         return Board(self.file).post(self.closed.best) if self.closed and self.closed.best else None
 
     @cached_property

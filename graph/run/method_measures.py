@@ -61,7 +61,7 @@ def method_families(file: RunReader) -> list[MethodFamily]:
 
 
 def family_agreement(file: RunReader) -> float | None:
-    """Return the share of findings with a method, in [0, 1], whose declared family is the detected one, or None.
+    """Return the share of methods, in [0, 1], with equal declared and detected family; None without methods.
 
     If it is low, the entropy of declared families depends on wording. Detection chooses one of several operators by a
     fixed rule, so the share can be below 1 for correct declarations.
@@ -73,8 +73,7 @@ def family_agreement(file: RunReader) -> float | None:
 def complexity_by_round(file: RunReader) -> list[RoundComplexity]:
     """Return the mean complexity of the methods posted in each round, without rounds that have none.
 
-    See `method_analysis.Complexity`. Wen et al. (2026) let a model score complexity and count lines of code and
-    pseudocode.
+    See `method_analysis.Complexity`. Wen et al. (2026) use scores by a model, and count lines of code and pseudocode.
     """
     rounds: dict[int, list[tuple[int, int, int]]] = {}
     for entry, _, code in _methods(file):

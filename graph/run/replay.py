@@ -24,7 +24,7 @@ Tools = Literal["tape", "live"]
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """Result of a replay without divergence."""
 
     events: int
@@ -42,7 +42,7 @@ class Replayed:
     """Scores that differ from the recorded ones."""
 
 
-def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions]) -> Replayed:
+def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions]) -> ReplayResult:
     """Replay a run without changing its file and without calling base models, which need not be available.
 
     Args:
@@ -66,7 +66,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
         if (progress := options.get("progress")) is not None:
             file.on_event(_ReplayProgress(segments[-1].scenario.rounds, progress).observe)
         evaluators = (
-            _comparing_evaluators(segments, file, options, stack)
+            _remeasuring_evaluators(segments, file, options, stack)
             if tools == "live"
             else [TapeEvaluator(file, None)] * len(segments)
         )
@@ -77,23 +77,23 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
             if finished:
                 raise
         except sqlite3.DatabaseError as error:
-            # A replay writes nothing, so the file cannot be read.
+            # A replay only reads, so the error means that the file cannot be read.
             raise SchemaError(f"{path} is damaged ({error})") from None
-        if (left := file.next_unreplayed()) is not None:
-            raise Divergence(left, left.stream, left.ordinal, left.round, "nothing")
-        compared = [each for each in evaluators if isinstance(each, RemeasuringEvaluator)]
-        return Replayed(
+        if (entry := file.next_unreplayed()) is not None:
+            raise Divergence(entry, entry.stream, entry.ordinal, entry.round, "nothing")
+        remeasuring = [evaluator for evaluator in evaluators if isinstance(evaluator, RemeasuringEvaluator)]
+        return ReplayResult(
             events=file.tape.events,
             calls=replies.count,
             finished=finished,
             digest=file.digest(),
             cpu_s=time.process_time() - started,
-            n_remeasured=sum(each.n_remeasured for each in compared),
-            differences=tuple(difference for each in compared for difference in each.differences),
+            n_remeasured=sum(evaluator.n_remeasured for evaluator in remeasuring),
+            differences=tuple(difference for evaluator in remeasuring for difference in evaluator.differences),
         )
 
 
-def _comparing_evaluators(
+def _remeasuring_evaluators(
     segments: Sequence[Segment], file: ReplayingLog, options: RunOptions, stack: ExitStack
 ) -> list[TapeEvaluator]:
     """Return evaluators that measure every score again."""
@@ -101,10 +101,10 @@ def _comparing_evaluators(
     task = scenario.task.make()
     task.prepare(options.get("progress"))
     recorded: SandboxMode = file.info().sandbox or "strict"
-    box = stack.enter_context(Sandbox(options.get("sandbox", recorded)))
-    fresh: RunOptions = {**options, "cache": False}
+    sandbox = stack.enter_context(Sandbox(options.get("sandbox", recorded)))
+    uncached: RunOptions = {**options, "cache": False}
     return [
-        RemeasuringEvaluator(file, stack.enter_context(make_evaluator(segment.scenario, task, box, fresh)))
+        RemeasuringEvaluator(file, stack.enter_context(make_evaluator(segment.scenario, task, sandbox, uncached)))
         for segment in segments
     ]
 

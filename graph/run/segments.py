@@ -9,7 +9,7 @@ from aarlab.memory.run_reader import RunReader
 
 
 class NoSuchRound(ValueError):
-    """The run has not begun the round at which it should be forked."""
+    """The run has not begun the round of the fork."""
 
 
 class InvalidFork(ValueError):
@@ -61,7 +61,11 @@ def segments_before(file: RunReader, round: int) -> list[Segment]:
     """
     begun = max((entry.round for entry in file.entries(RoundStarted)), default=0)
     if not 1 <= round <= begun:
-        raise NoSuchRound(f"the run has begun rounds 1 to {begun}" if begun else "the run has not begun a round")
+        raise NoSuchRound(
+            f"the run has begun rounds 1 to {begun}; choose one of them"
+            if begun
+            else "the run has not begun a round, so it cannot be forked"
+        )
     segments = segments_of(file, models_needed=False)
     complete = [segment for segment in segments if segment.last_round is not None and segment.last_round < round - 1]
     split = segments[len(complete)]
@@ -77,4 +81,4 @@ def check_fork(before: Scenario, after: Scenario) -> None:
         "budget.round_hours": (before.budget.round_hours, after.budget.round_hours),
     }
     if changed := [name for name, (old, new) in fixed.items() if old != new]:
-        raise InvalidFork(f"a fork cannot change {' and '.join(changed)}")
+        raise InvalidFork(f"a fork cannot change {' and '.join(changed)}; start a new run instead")

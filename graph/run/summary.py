@@ -13,8 +13,8 @@ from aarlab.memory.run_reader import RunReader
 def summarise(file: RunReader) -> dict[str, Any]:
     """Return the summary of a closed run as JSON: `aarlab run --json` prints it.
 
-    It contains every measure of the registry at its path; `docs/measures.md` defines them. A measure is None where
-    there was nothing to measure, and `shifted` is None and `transfer` empty where the scenario leaves them out.
+    It contains every measure of the registry at its path; `docs/measures.md` defines them. A measure is None if there
+    was nothing to measure. `shifted` is None and `transfer` is empty if the scenario omits them.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
     run, info = MeasuredRun(file), file.info()

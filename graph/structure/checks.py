@@ -1,4 +1,4 @@
-"""Whether a run had the structure that was configured, read from its events and not from its prompts."""
+"""Check from the events of a run, not from its prompts, whether the run had the configured structure."""
 
 from aarlab.graph.structure.run_events import RunEvents
 from aarlab.graph.structure.structure import DIALS, Structure

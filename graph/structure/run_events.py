@@ -1,4 +1,4 @@
-"""The events of a run as the checks of the dials read them."""
+"""The events of a run by kind, for the checks of the dials."""
 
 from collections import defaultdict
 from collections.abc import Mapping

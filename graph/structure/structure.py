@@ -62,7 +62,7 @@ class Structure(BaseModel):
     topology: Literal["complete", "scale-free", "small-world", "star", "ring", "islands", "networkx", "file"] = (
         "complete"
     )
-    """Whose findings reach whom."""
+    """Which researchers see each other's findings."""
     review: Literal["none", "advisory", "gate"] = "none"
     """No review, comments on findings, or approval of full runs."""
     oversight: Literal["none", "checkpoint", "gate"] = "none"
@@ -122,7 +122,7 @@ class Structure(BaseModel):
         return self.directions == "pool" or self.directions_source == "model"
 
     def resolved(self) -> ResolvedStructure:
-        """Return what the dials ask for together."""
+        """Return the combined settings of all dials."""
         resolved = ResolvedStructure()
         for dial in DIALS:
             dial.apply(self.value_of(dial), resolved)

@@ -1,4 +1,4 @@
-"""The graphs of the dial `topology`, built with networkx: whose findings reach whom."""
+"""The graphs of the dial `topology`, built with networkx: which researchers see each other's findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +35,7 @@ def _scale_free(n: int, seed: int, *, links: int = 2) -> "nx.Graph[Any]":
 
 
 def _complete(n: int, seed: int) -> "nx.Graph[Any]":
+    """Return the complete graph."""
     graph: nx.Graph[Any] = nx.complete_graph(n)
     return graph
 
@@ -77,7 +78,7 @@ _GENERATORS: Mapping[str, Callable[..., "nx.Graph[Any]"]] = {
 def neighbours_of(
     topology: str, parameters: Parameters, names: Sequence[str], seed: int
 ) -> dict[str, frozenset[str]] | None:
-    """Return the researchers whose findings reach each researcher, by name; None if all findings reach everybody.
+    """Return the authors of the findings that each researcher sees, by name; None: every researcher sees all findings.
 
     Findings pass along an undirected edge both ways, and along a directed edge from its source to its target. Nodes are
     assigned to researchers in sorted order.

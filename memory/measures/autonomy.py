@@ -1,6 +1,6 @@
 """Realised autonomy: the share of decisions taken by agents.
 
-Decisions by the structure, a reviewer or a person count against it. Decisions that nobody had to take are not recorded.
+Decisions by the structure, a reviewer or a person lower it. Only decisions that were taken are recorded.
 """
 
 from collections import Counter
@@ -18,8 +18,8 @@ def decisions(file: RunReader) -> dict[tuple[str, str], int]:
 def realised_autonomy(file: RunReader) -> float | None:
     """Return the share of the run's decisions, in [0, 1], that agents took; None without decisions.
 
-    All decisions have the same weight. Agents that choose their next step do so many times an hour, so that this kind
-    dominates: compare `autonomy_by_kind`.
+    All decisions have the same weight. Agents that choose their next step do so many times an hour, so this kind
+    dominates. Compare `autonomy_by_kind`.
     """
     return _share([entry.event.taken_by for entry in file.entries(Decision)])
 

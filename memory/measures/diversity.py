@@ -58,13 +58,13 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
     """Return the Shannon entropy (bits) of method families over active researchers, per round and on average.
 
     At the end of a round, each researcher counts with the family of its latest finding that has code. A researcher
-    without one is not active. Rounds end with the last one in which a method was posted. Rounds with fewer than five
-    active researchers are excluded, in teams of fewer than five those with fewer than two (after Wen et al., 2026, who
-    count over steps). None if no round is left.
+    without one is not active. The last round is the last one in which a method was posted. Rounds with fewer than five
+    active researchers are excluded; in teams of fewer than five, rounds with fewer than two (after Wen et al., 2026,
+    who count over steps). None if all rounds are excluded.
 
     The intervals are 90 % percentile intervals over 2,000 teams of the same size, drawn with replacement from the
     researchers (Efron, 1979). They are seeded by the run and therefore deterministic. A resampled team repeats some
-    members and lacks others, so its entropy tends to be lower: in a diverse team the whole interval can lie below the
+    members and lacks others, so its entropy tends to be lower: in a diverse team the whole interval can be below the
     estimate. The interval shows how much the entropy depends on single researchers. It does not predict the entropy
     under another seed.
 

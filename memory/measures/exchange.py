@@ -22,7 +22,7 @@ class BorrowDepth:
 
 @dataclass(frozen=True, slots=True)
 class CritiqueUptake:
-    """How often a changed method followed a critique, and how often one followed a finding without critique."""
+    """Number of critiques that a changed method followed, and the same number for findings without critique."""
 
     critiques: int
     """Number of critiques of findings with a method, by researchers or the reviewer."""
@@ -139,7 +139,7 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
     """Return how many full experiments repeated an earlier one.
 
     Methods are the same if their code is identical, so this is a lower bound when agents write code freely. Experiments
-    are ordered by research hours, then by team order, and include failed ones. A repeat on fresh worlds is not useless:
+    are ordered by research hours, then by team order, and include failed ones. A repeat on fresh worlds has a benefit:
     it reduces the standard error.
     """
     round_published = {entry.event.finding: entry.round for entry in file.entries(Published)}
@@ -155,7 +155,7 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
             continue
         full += 1
         agent, code = experiment.stream, experiment.event.code
-        # A forked run may have several setups of a researcher; the last one before the experiment holds.
+        # A forked run may have several setups of a researcher; the last one before the experiment applies.
         neighbours = [
             setup.event.neighbours for setup in setups if setup.stream == agent and setup.ordinal < experiment.ordinal
         ][-1]

@@ -2,7 +2,7 @@
 
 Development scores are the scores that researchers see: means over the few worlds of a full experiment. The best of many
 noisy scores is biased upwards (winner's curse). Use these curves to compare the speed of progress, and held-out scores
-to compare what was reached.
+to compare final results.
 """
 
 import math

@@ -212,7 +212,9 @@ def test_entropy_follows_from_its_ingredients(real: RunReader, random_run: RunRe
 
 def test_the_table_of_measures_equals_the_registry() -> None:
     table = PAGE.partition("| measure | path | unit | source |")[2].partition("\n\n")[0].splitlines()[2:]
-    assert table == [f"| [{m.words}](#{m.anchor}) | `{m.path}` | {m.unit} | {m.source} |" for m in MEASURES.values()]
+    assert table == [
+        f"| [{m.description}](#{m.anchor}) | `{m.path}` | {m.unit} | {m.source} |" for m in MEASURES.values()
+    ]
 
 
 def test_every_measure_has_its_heading() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aarlab.graph.flow.researcher_setup import catalogue, starters
+from aarlab.graph.flow.researcher_setup import catalogue, starter_files
 from aarlab.graph.run.prompt_preview import render_prompts
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
@@ -19,7 +19,7 @@ def prompts_of(preset: str) -> str:
     """Return the prompts of a preset, without the toolkit's catalogue and the baselines, which have their own tests."""
     scenario = Scenario.model_validate({"structure": preset})
     text = "\n\n".join(f"=== {title} ===\n\n{prompt}" for title, prompt in render_prompts(scenario).items())
-    methods = starters()
+    methods = starter_files()
     elided = {
         catalogue(): "[the catalogue]",
         ", ".join(f"`{path}`" for path in methods): "[the shipped methods]",

@@ -31,7 +31,7 @@ def test_a_result_must_report_the_authors_own_experiment(team: TeamDriver) -> No
     output = team["r2"].refused(
         "post_finding", type="result", title="Mine", body="Now.", family="ensemble", experiment=experiment
     )
-    assert output == "you have no experiment 'r1.e1'"
+    assert output == "you have no experiment 'r1.e1'; your experiments: none"
 
 
 def test_an_unscored_experiment_can_only_be_posted_as_an_error(team: TeamDriver) -> None:

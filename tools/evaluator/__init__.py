@@ -1,4 +1,4 @@
-"""The evaluator: the only component that holds labels. It draws worlds, runs methods in the sandbox and scores them.
+"""The evaluator: the only component that has labels. It draws worlds, runs methods in the sandbox and scores them.
 
 Each name is imported on first use, so that code that only reads runs does not load the numerical libraries.
 """

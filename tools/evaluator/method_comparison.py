@@ -1,4 +1,4 @@
-"""Compare methods on the same fresh worlds, with the time that each takes."""
+"""Compare methods on the same fresh worlds: scores and run times."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from aarlab.tools.evaluator.world_run import WorldPool, run_on_world
 from aarlab.tools.sandbox import Sandbox
 
 _PANEL = "comparison"
-"""Name from which the seeds are derived; no run draws from a panel of this name."""
+"""Name from which the seeds are derived. No panel of a run has this name."""
 
 
 class NoWorldsError(RuntimeError):

@@ -70,7 +70,7 @@ class EvaluationResult:
 
 
 class TaskFactory(Protocol):
-    """A task that is created when its worlds are needed, so that recorded scores can be used without it."""
+    """A task that is created only when its worlds are needed. Recorded scores do not need it."""
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ def _rounded(value: float, digits: int | None) -> float:
 
 
 def _average_logs(logs: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Average training logs entry by entry; logs with other operators than the first are left out."""
+    """Average training logs entry by entry. Logs with other operators than the first log are excluded."""
     operators = [entry.get("operator") for entry in logs[0]]
     matching = [log for log in logs if [entry.get("operator") for entry in log] == operators]
     return [_average_log_entries([log[i] for log in matching]) for i in range(len(logs[0]))]

@@ -39,8 +39,8 @@ class Evaluator:
             run_seed: Seed of the run; with the secret it determines every world.
             full_worlds: Number of worlds of a full experiment.
             secret: See `WorldSeeds`.
-            fixed_world: Score pilots and full experiments on one fixed world of the run, without rounding. This is the
-                evaluation mode `open`, which measures what such an evaluator leaks.
+            fixed_world: Whether pilots and full experiments are scored on one fixed world of the run, without rounding
+                (evaluation mode `open`).
             cache: Scores on panels that are the same for every run; None: measure all.
             threads: Number of worlds evaluated at a time; None: one for each available core.
         """
@@ -59,7 +59,7 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """Stop the worker threads and close the cache; waiting worlds are dropped."""
+        """Cancel waiting worlds, stop the worker threads and close the cache."""
         self._pool.close()
         if self._cache is not None:
             self._cache.close()

@@ -1,8 +1,8 @@
 """On-disk cache of scores on the panels that are the same for every run.
 
 Methods cannot reach the cache. A key covers everything that a score depends on, including the sources of the worlds and
-the toolkit and the versions of the numerical libraries. A cached score therefore equals a new measurement to the last
-digit (on the same type of processor).
+the toolkit and the versions of the numerical libraries. A cached score therefore equals a new measurement exactly (on
+the same type of processor).
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def score_key(task: Task, seeds: Sequence[int], *, shifted: bool, code: str) -> 
 
 @cache
 def _fingerprint() -> str:
-    """Return a hash of what a score depends on beside its key: library versions and sources."""
+    """Return a hash of everything that a score depends on except its key: library versions and sources."""
     digest = hashlib.blake2b(platform.python_version().encode(), digest_size=8)
     for name in _NUMERICAL_LIBRARIES:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())

@@ -52,7 +52,7 @@ class ScoreDifference:
 
 
 class RemeasuringEvaluator(TapeEvaluator):
-    """Measures everything again, collects the differences and returns the recorded scores."""
+    """Measures every score again, collects the differences and returns the recorded scores."""
 
     def __init__(self, file: RunWriter, evaluator: EvaluatorProtocol) -> None:
         """Measure with `evaluator`."""
@@ -77,7 +77,7 @@ class RemeasuringEvaluator(TapeEvaluator):
         recorded = await super().score_on_panel(methods, panel, worlds, task=task)
         remeasured = await self._live_evaluator.score_on_panel(methods, panel, worlds, task=task)
         for name in methods:
-            # Only scores are recorded of a panel, no errors and logs.
+            # For a panel, only scores are recorded, not errors and logs.
             self._compare(
                 name, panel, recorded[name], replace(remeasured[name], error=None, log=[], completed_share=1.0)
             )

@@ -1,7 +1,7 @@
 """The shuffled-teacher check: a method that ignores the weak teacher keeps its score when the labels are shuffled.
 
-The check detects methods that ignore the teacher, not methods that hide it: a method could notice that nothing predicts
-the shuffled labels and fail on purpose.
+The check does not detect a method that ignores the teacher and hides this: such a method could notice that the shuffled
+labels are unpredictable, and fail on purpose.
 """
 
 from aarlab.memory.events import Evaluation
@@ -17,7 +17,7 @@ baselines' experiments, 0.1 % are suspected on chat, 1 % on math and 10 % on cod
 that learn as much from the relations between items without a teacher as with one, or are no better than chance.
 """
 MIN_PGR_DROP = 0.02
-"""A smaller loss of PGR counts as none: scores are reported to two decimals."""
+"""Smaller losses of PGR are ignored, because scores are reported to two decimals."""
 
 
 def n_checked_worlds(worlds: int) -> int:

@@ -53,7 +53,7 @@ def available_cores() -> int:
 
 
 class WorldPool:
-    """Threads that work on several worlds at a time.
+    """A pool of threads that evaluates several worlds at a time.
 
     While a pool is open, linear algebra uses one thread: sums have a fixed order, so results do not depend on the
     number of cores.
@@ -73,7 +73,7 @@ class WorldPool:
         self.close()
 
     def close(self) -> None:
-        """Drop waiting work, wait for work in progress and stop the threads."""
+        """Cancel waiting work, wait for work in progress and stop the threads."""
         self.cancelled.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._thread_limits.restore_original_limits()

@@ -2,7 +2,7 @@
 
 A seed determines a world with its labels, so a method that can guess the seed can compute the labels. Seeds are derived
 from the run's seed and a secret by scrypt, a deliberately slow function: within its time limit a method can try only a
-few dozen guesses. This does not protect a run seed that is an obvious guess, such as 1, nor the common panels, which do
+few dozen guesses. This protects neither a run seed that is easy to guess, such as 1, nor the common panels, which do
 not depend on the run's seed. A secret protects both.
 """
 
@@ -23,7 +23,7 @@ class WorldSeeds:
     """The seeds of a run's worlds."""
 
     _run: str
-    """Key of the worlds of this run alone."""
+    """Key of the worlds that only this run uses."""
     _common: str
     """Key of the worlds that all runs with the same secret share."""
 

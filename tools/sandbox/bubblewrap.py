@@ -1,4 +1,4 @@
-"""The outer isolation layer: bubblewrap gives it its own namespaces and a file system of allowlisted files only."""
+"""The outer isolation layer: bubblewrap creates namespaces and a file system with allowlisted files only."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from aarlab.tools.sandbox.file_allowlist import USR_LINKS, FileAllowlist
 
 
 def namespaces() -> list[str]:
-    """Return the command up to the file system: no network, no other processes, only the capabilities it needs."""
+    """Return the first part of the command: no network, no other processes, only the required capabilities."""
     new = [f"--unshare-{kind}" for kind in ("pid", "net", "ipc", "uts", "cgroup-try")]
     capability_options = ["--unshare-user"]
     if os.getuid() == 0:  # the fork server runs each job as another user, and kills jobs
@@ -51,7 +51,7 @@ def _binds(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
 
 
 def _parents(targets: Iterable[Path]) -> list[str]:
-    """Return the options that make the folders above `targets`; bubblewrap's own would be closed to other users."""
+    """Return the options that create the folders above `targets`. bubblewrap would make them private to one user."""
     folders = {parent for target in targets for parent in target.parents if parent != Path("/")}
     return [option for folder in sorted(folders) for option in ("--perms", "0755", "--dir", str(folder))]
 

@@ -108,22 +108,24 @@ def _image() -> bytes:
 def _run_engine(*command: str, stdin: bytes = b"") -> str | None:
     """Run a command of an engine, and return its error message; None if it succeeds."""
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=_TIMEOUT_S, check=False)
+        completed = subprocess.run(command, input=stdin, capture_output=True, timeout=_TIMEOUT_S, check=False)
     except FileNotFoundError:
         return "it is not installed"
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"it does not respond: {error}"
-    return last_error_line(done.stderr) or "it fails without an error message" if done.returncode else None
+    if completed.returncode == 0:
+        return None
+    return last_error_line(completed.stderr) or "it fails without an error message"
 
 
 def last_error_line(errors: bytes) -> str:
-    """Return the last line of an error output that is not just advice."""
+    """Return the last line of an error output that is not a hint such as `Run '...'`."""
     lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
     return printable(([""] + [line for line in lines if line and not line.startswith(("See '", "Run '"))])[-1])
 
 
 class Container:
-    """A container that runs a fork server. It ends with the fork server, and leaves nothing behind.
+    """A container that runs a fork server. It ends with the fork server, and all its files are removed.
 
     Attributes:
         process: The engine's client, which ends when the container has ended.
@@ -176,7 +178,7 @@ class Container:
     def _start(
         self, file_allowlist: FileAllowlist, control_socket_path: Path, connect_command: Sequence[str]
     ) -> "subprocess.Popen[bytes]":
-        """Start the engine's client. It has the environment of this process; the container does not."""
+        """Start the engine's client. The client has the environment of this process; the container does not."""
         library_dirs = [(folder, folder) for folder in file_allowlist.library_dirs]
         mounts = [
             *library_dirs,
@@ -236,9 +238,10 @@ def _mount(source: Path, target: Path) -> str:
 
 
 def _placeholder_dirs(file_allowlist: FileAllowlist, scratch: Path) -> Iterator[tuple[Path, Path]]:
-    """Make the folders that are mounted over hidden ones. They are empty except for mount points of packages.
+    """Create folders that hide the folders below them, and yield each with its target.
 
-    They are folders on disk, because Podman copies the hidden files into a file system in memory.
+    They are empty except for mount points of packages.
+    They are folders on disk, because Podman would copy the hidden files into a file system in memory.
     """
     for number, hidden in enumerate((*file_allowlist.hidden, *file_allowlist.data)):
         placeholder = scratch / str(number)

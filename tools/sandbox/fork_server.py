@@ -1,7 +1,7 @@
 """The fork server: loads the libraries once, and forks one isolated process per job.
 
-It never reads a job. It passes file descriptors on and reports how each process ended, so the memory that a job
-inherits has no data of other jobs and no secrets. It has exactly one thread, and ends with its parent.
+It never reads a job. It passes file descriptors to the job process and reports how the process ended, so the memory
+that a job inherits has no data of other jobs and no secrets. It has exactly one thread, and ends with its parent.
 """
 
 import contextlib
@@ -189,8 +189,8 @@ class _JobServer:
 
     @staticmethod
     def _kill_process_group(process: int) -> None:
-        """Kill the processes that a job without isolation may have left."""
-        # The errors mean that no process is left. In strict mode there is never one.
+        """Kill processes that a job without isolation may have started."""
+        # These errors mean that no process is left. In strict mode, no process can be left.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process, signal.SIGKILL)
 

@@ -84,9 +84,9 @@ class ForkServer:
         if self._container is not None:
             self._control, self._process = self._container.control, self._container.process
         else:
-            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                self._process = _start(BUBBLEWRAP in layers_on, allowlist, theirs.fileno())
+            self._control, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with server_end:
+                self._process = _start(BUBBLEWRAP in layers_on, allowlist, server_end.fileno())
         try:
             self.layers, self._handle = self._handshake(_server_settings(layers_on, allowlist))
         except OSError as error:

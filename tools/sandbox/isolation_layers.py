@@ -1,4 +1,4 @@
-"""The isolation layers of the sandbox, whether they are available on this machine, and how to make them available."""
+"""The isolation layers of the sandbox: whether they are available on this machine, and how to make them available."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ class Layer:
 
 
 def layers() -> list[Layer]:
-    """Return the layers, outermost first. Each one is tried out, which takes a few hundredths of a second."""
+    """Return the layers, outermost first. Each layer is tested, which takes a few hundredths of a second."""
     if sys.platform != "linux":
         return [
             Layer(name, False, "it needs Linux", "use a Linux machine or virtual machine")
@@ -47,27 +47,26 @@ def layers() -> list[Layer]:
 
 
 def available(mode: SandboxMode, requested: frozenset[str]) -> frozenset[str]:
-    """Return those of the requested layers that a mode uses.
+    """Return the requested layers that a mode uses.
 
-    In docker mode Landlock is among them if the kernel has it. The fork server drops it if the engine does not pass it
-    on.
+    Docker mode uses Landlock if the kernel has it. The fork server drops it if the engine does not provide it.
 
     Raises:
         SandboxUnavailable: A requested layer that the mode requires is not available.
     """
     if mode == "none":
         return requested & {RLIMITS}
-    offered = {layer.name: layer for layer in layers()}
+    by_name = {layer.name: layer for layer in layers()}
     required = _required() if mode == "strict" else {SECCOMP, RLIMITS}
     for name in sorted(requested & required):
-        if not offered[name].available:
+        if not by_name[name].available:
             raise SandboxUnavailable(
-                f"no {mode} sandbox: {name}: {offered[name].reason}. Remedy: {offered[name].remedy}."
+                f"no {mode} sandbox: {name}: {by_name[name].reason}. Remedy: {by_name[name].remedy}."
             )
     if mode == "docker":
         optional = {LANDLOCK} if kernel.landlock_version() else set()
         return frozenset({CONTAINER}) | requested & (required | optional)
-    return frozenset(name for name in requested if offered[name].available)
+    return frozenset(name for name in requested if by_name[name].available)
 
 
 def _required() -> frozenset[str]:

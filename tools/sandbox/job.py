@@ -1,4 +1,4 @@
-"""A job of the sandbox, its limits and its result, and the error that there is no sandbox."""
+"""A job of the sandbox, its limits and its result, and the error for an unavailable sandbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ class Limits:
     """The limits of a job. A job that exceeds one is stopped, and the error of its result names the limit.
 
     Raises:
-        ValueError: A limit is negative, or zero where nothing could run.
+        ValueError: A limit is negative, or zero although a job needs more than zero.
     """
 
     wall_s: float = 10.0

@@ -41,10 +41,10 @@ class Lockdown:
     fork_server: int
     """Process id of the fork server."""
     address_space: int
-    """Bytes of address space of the fork server, with which a job starts."""
+    """Address space of the fork server in bytes, which a job inherits."""
 
     def apply(self, limits: Limits, number: int) -> None:
-        """Apply every layer. The order is fixed, because each layer forbids calls that the ones before it need.
+        """Apply every layer. The order is fixed, because each layer forbids calls that earlier layers need.
 
         Args:
             limits: Limits of the job.
@@ -180,7 +180,7 @@ def _line_in_method(exception: BaseException) -> str:
 
 
 def _exception_message(exception: BaseException) -> str:
-    """Return the message of an exception, also if its `__str__` raises."""
+    """Return the message of an exception, or a placeholder if its `__str__` raises."""
     try:
         return str(exception.msg if isinstance(exception, SyntaxError) else exception)
     except BaseException:

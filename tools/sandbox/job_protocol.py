@@ -27,7 +27,7 @@ _MAX_LOG_INTEGER = 1 << 63
 
 
 class InvalidResult(ValueError):
-    """The bytes are not a valid result. The message says what is wrong."""
+    """The bytes are not a valid result. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def seal_job(job: Job) -> int:
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in job.inputs.items()}
     if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
-        raise ValueError(f"inputs of a job are plain arrays, but these contain objects: {', '.join(objects)}")
+        raise ValueError(f"inputs of a job must be plain arrays, but these contain objects: {', '.join(objects)}")
     layout, end = [], 0
     for name, array in arrays.items():
         layout.append((name, array.dtype.str, array.shape, end))

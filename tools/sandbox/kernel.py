@@ -132,8 +132,8 @@ def landlock_ruleset(readable: Iterable[Path]) -> int:
         _NET_BIND_AND_CONNECT_TCP if version >= 4 else 0,
         _SCOPE_ABSTRACT_UNIX_AND_SIGNAL if version >= 6 else 0,
     )
-    known = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, known, 0), "landlock_create_ruleset")
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = _raise_on_error(_LIBC.syscall(_SYS_LANDLOCK_CREATE_RULESET, handled, size, 0), "landlock_create_ruleset")
     for path in readable:
         try:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)

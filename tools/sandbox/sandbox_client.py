@@ -1,4 +1,4 @@
-"""The trusted side of the sandbox: keeps a fork server, submits jobs to it, and validates their results."""
+"""The trusted side of the sandbox: runs a fork server, submits jobs to it, and validates their results."""
 
 import contextlib
 import itertools
@@ -27,11 +27,11 @@ _CLOSE_S = 5.0
 _CHUNK = 1 << 16
 
 _NUMBERS = itertools.count(os.getpid() * 61)
-"""Numbers of jobs, which determine their users: one sequence for all sandboxes of a process."""
+"""Numbers of jobs, one sequence for all sandboxes of a process. A number determines the user of a job."""
 
 _INPUTS: Final = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
 _SELF_TEST_JOB: Final = Job("def method(world): return ()", _INPUTS, seed=0)
-"""A job that is run at the start, so that a sandbox that does not work is found early."""
+"""A job that runs at the start, to detect a sandbox that does not work."""
 
 
 class Sandbox:
@@ -43,8 +43,7 @@ class Sandbox:
     Args:
         mode: `"strict"`; `"docker"` for a Docker or Podman container in place of bubblewrap and separate users; or
             `"none"` for trusted code, which can do everything that this user can within resource limits and deadline.
-        layers: Isolation layers of the strict mode, or those inside the container of the docker mode. Tests leave
-            some out.
+        layers: Isolation layers of the strict mode, or those inside the container of the docker mode. Tests omit some.
 
     Attributes:
         mode: The mode.
@@ -123,17 +122,17 @@ class Sandbox:
                 raise SandboxUnavailable("the sandbox is closed")
             if self._crashes >= _MAX_CONSECUTIVE_CRASHES:
                 raise SandboxUnavailable(
-                    f"the sandbox crashed {self._crashes} times in a row. Find out what kills its processes."
+                    f"the sandbox crashed {self._crashes} times in a row. Remedy: find out what kills its processes."
                 )
             if self._fork_server is None:
                 self._fork_server = ForkServer(self._requested_layers, self._file_allowlist)
-            # OSError means that it has ended. Then the report pipe is closed, and reading it finds its end.
+            # OSError means that the fork server has ended. The report pipe is then closed, which `_collect` detects.
             with contextlib.suppress(OSError):
                 self._fork_server.submit(limits, next(_NUMBERS), descriptors)
             return self._fork_server
 
     def _discard(self, fork_server: ForkServer) -> None:
-        """Discard a crashed or stuck fork server. Only the first of its jobs that calls this has an effect."""
+        """Discard a crashed or stuck fork server. Only the first call for a fork server has an effect."""
         with self._lock:
             if self._fork_server is not fork_server:
                 return

@@ -16,7 +16,7 @@ Assigner = Literal["pool", "evolution"]
 
 @dataclass(slots=True)
 class ResolvedStructure:
-    """What the dials ask for together. Graphs, tools and system prompts are built from this alone."""
+    """The combined settings of all dials. Graphs, tools and system prompts are built from these alone."""
 
     workflow: Workflow = "autonomous"
     """Shape of the researcher graph."""
@@ -39,7 +39,7 @@ class ResolvedStructure:
 
 
 def deciders(resolved: ResolvedStructure) -> dict[DecisionKind, Decider]:
-    """Return the decisions that the structure takes instead of the researcher."""
+    """Return the kinds of decisions that the structure takes instead of the researcher, each with its decider."""
     by_structure: set[DecisionKind] = set()
     if resolved.distinct_directions or "pool" in resolved.assigners:
         by_structure.add("direction")
@@ -60,6 +60,6 @@ class Dial:
     values: Mapping[str, str]
     """Each value with its meaning, from the least structure to the most."""
     apply: Callable[[str, ResolvedStructure], None]
-    """Writes what a value asks for to the resolved structure."""
+    """Applies a value to the resolved structure."""
     check: Callable[["RunEvents"], Iterator[str]]
     """Yields one sentence for each place where the events of a run contradict the configured value."""

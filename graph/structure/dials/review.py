@@ -30,7 +30,7 @@ def _check(events: "RunEvents") -> Iterator[str]:
         yield "the reviewer decided on full runs, although review is not gate"
     full = [(name, e) for name, e in events.of(Experiment) if e.fidelity == "full"]
     if gated and full and not decisions:
-        yield "the reviewer was asked about no full run"
+        yield "no full run was reviewed"
     approved = {(name, decision.code) for name, decision in decisions if decision.approved}
     unapproved = [e.id for name, e in full if gated and (name, e.code) not in approved]
     yield from (f"{experiment} ran in full without approval" for experiment in unapproved)

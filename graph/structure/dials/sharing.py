@@ -19,8 +19,8 @@ _EXPLANATIONS = {
 }
 _TEAM_TOOLS = {"read_board", "read_findings", "borrow", "critique", "grep_board", "ask_librarian", "search_board"}
 """Tools that can reach the findings of others."""
-_OFFERED = {
-    "none": {"read_board", "read_findings"},  # they list the researcher's own findings
+_TOOLS_BY_VALUE = {
+    "none": {"read_board", "read_findings"},  # for the researcher's own findings
     "synced": {"read_board", "read_findings", "grep_board", "borrow", "critique"},
     "query": {"ask_librarian", "borrow", "critique"},
     "keyword": {"search_board", "read_findings", "borrow", "critique"},
@@ -31,7 +31,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
     if value != "none":
         resolved.team_nodes.append("publish")
     resolved.new_findings = value == "synced"
-    resolved.withheld_tools |= _TEAM_TOOLS - _OFFERED[value]
+    resolved.withheld_tools |= _TEAM_TOOLS - _TOOLS_BY_VALUE[value]
     resolved.explanations.append(_EXPLANATIONS[value])
 
 
@@ -43,12 +43,12 @@ def _check(events: "RunEvents") -> Iterator[str]:
     elif events.structure["oversight"] != "gate":
         unshared = [finding.id for _, finding in events.of(Finding) if finding.id not in published]
         if unshared:
-            yield f"{len(unshared)} findings were never shared, {unshared[0]} among them"
+            yield f"{len(unshared)} findings were never shared, for example {unshared[0]}"
 
 
 DIAL = Dial(
     name="sharing",
-    claim="findings synced to all researchers help most, because nobody would have searched for some of them",
+    claim="findings synced to all researchers help most, because a search would have missed some of them",
     values={
         "none": "each researcher sees only its own findings",
         "synced": "all findings are shown to all researchers between rounds, and can be browsed",

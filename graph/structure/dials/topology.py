@@ -1,4 +1,4 @@
-"""Topology: whose findings reach whom. `aarlab.graph.structure.topologies` builds the graphs."""
+"""Topology: which researchers see each other's findings. `aarlab.graph.structure.topologies` builds the graphs."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ DIAL = Dial(
     name="topology",
     claim="the topology determines how fast a team converges, and whether it converges on one idea",
     values={
-        "complete": "findings reach everybody",
+        "complete": "all findings reach all researchers",
         "scale-free": "a few researchers have many neighbours (parameters: links)",
         "small-world": "near neighbours and a few distant ones (parameters: neighbours, rewired)",
         "star": "one researcher is connected to all others, which are connected only to it",

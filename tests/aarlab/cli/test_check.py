@@ -56,7 +56,7 @@ def test_valid_run_passes_every_check(aarlab: Aarlab, copied: Path) -> None:
         ),
         ("UPDATE runs SET summary = json_set(summary, '$.digest', 'abc')", "summary", "the summary says abc"),
         ("UPDATE runs SET scenario = json_set(scenario, '$.structure.review', 'gate')", "structure",
-            "the reviewer was asked about no full run",
+            "no full run was reviewed",
         ),
     ],
 )  # fmt: skip

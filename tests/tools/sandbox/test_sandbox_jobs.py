@@ -253,5 +253,5 @@ def test_invalid_limits_are_refused(limits: dict[str, float]):
 def test_invalid_jobs_raise_value_error(strict: Sandbox):
     with pytest.raises(ValueError, match="must not be negative"):
         Job("", {}, -1)
-    with pytest.raises(ValueError, match="inputs of a job are plain arrays"):
+    with pytest.raises(ValueError, match="inputs of a job must be plain arrays"):
         strict.run(Job("", {"features": np.array([object()])}, 1))
