@@ -1,6 +1,6 @@
 """Measure how much structure a team of automated researchers should be given.
 
-The functions below do what the commands of the same names do:
+The functions below do the same as the commands with these names:
 
 >>> import aarlab
 >>> small = ["budget.hours=4", "budget.round_hours=2", "team.researchers=2", "scoring.heldout_worlds=2"]

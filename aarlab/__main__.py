@@ -1,4 +1,4 @@
-"""`python -m aarlab` is `aarlab`."""
+"""`python -m aarlab` does the same as `aarlab`."""
 
 from aarlab.cli.main import main
 

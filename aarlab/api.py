@@ -76,11 +76,11 @@ def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = 
 def replay(
     run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()
 ) -> ReplayResult:
-    """Replay a run from its recording, compare every event, and return what was compared.
+    """Replay a run from its recording, compare every event, and return the result.
 
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
-        tools: `tape` takes the recorded scores; `live` runs every experiment again and compares the scores.
+        tools: `tape` uses the recorded scores; `live` runs every experiment again and compares the scores.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
 
     Raises:
@@ -104,7 +104,7 @@ def fork(
 
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs.
-        at: First round of the new run's own; earlier rounds repeat the recording.
+        at: First round under the new settings; earlier rounds repeat the recording.
         settings: Overrides as for `--set`, such as `structure=staged`, applied to the scenario of the run.
         seed: Seed from that round on; None keeps the seed of the run.
         out: Folder for the new run file.
@@ -153,7 +153,7 @@ def ablate(
     cache: bool = True,
     progress: bool = True,
 ) -> Results:
-    """Execute the unfinished runs of an ablation and return the records of all runs, failed ones included.
+    """Execute the unfinished runs of an ablation and return the records of all runs, including failed ones.
 
     Args:
         ablation: An ablation, a YAML file or the name of a shipped ablation.
@@ -163,7 +163,7 @@ def ablate(
         executor: `local` processes, or a `ray` cluster (needs the extra `ray`).
         shard: `i/n` executes only the i-th of n equal shares of the runs.
         sandbox: Where methods run; `none` does not confine them.
-        cache: Whether to reuse scores that other runs measured on the same worlds. The scores are the same either way.
+        cache: Whether to reuse scores that other runs measured on the same worlds. The scores do not depend on it.
         progress: Whether to show progress on stderr.
 
     Raises:
@@ -181,9 +181,9 @@ def ablate(
     root = Path(out or f"ablations/{plan.ablation.name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
     options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache)
-    ending = execute_ablation(
+    result = execute_ablation(
         plan, root, options, lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live()
     )
-    if ending.status == "failed":
-        raise OSError(ending.reason)
+    if result.status == "failed":
+        raise OSError(result.reason)
     return open_ablation(root)

@@ -5,7 +5,7 @@
 Takes some seconds of CPU time. All results are CPU time:
 
 - *Call overhead*: nine researchers with an instant base model make 400 calls each, under a budget that is checked
-  before each call. Measured is everything between a researcher and its model: cost bound, ledger, retries, price, and
+  before each call. This covers everything between a researcher and its model: cost bound, ledger, retries, price, and
   the transcript in the run file.
 - *Request body*: converting a conversation of 400 calls into the body of a request to the Messages API. It grows with
   the conversation, as the request does.
@@ -71,9 +71,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(asdict(figures)))
         return
-    for what, name in (("overhead per call", "call_overhead_ms"), ("body after 400 calls", "body_ms"),
-                       ("import aarlab", "import_ms"), ("aarlab --help", "help_ms")):  # fmt: skip
-        print(f"{what:<24}{getattr(figures, name):8.2f} ms of CPU time")
+    for label, name in (("overhead per call", "call_overhead_ms"), ("body after 400 calls", "body_ms"),
+                        ("import aarlab", "import_ms"), ("aarlab --help", "help_ms")):  # fmt: skip
+        print(f"{label:<24}{getattr(figures, name):8.2f} ms of CPU time")
 
 
 def call_overhead() -> tuple[float, Conversation]:
@@ -121,13 +121,13 @@ def request_body_ms(conversation: Conversation) -> float:
 
 def start_ms(*arguments: str) -> float:
     """Return the minimum milliseconds of three starts of the interpreter with these arguments."""
-    spent = []
+    seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(spent) * 1000
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(seconds) * 1000
 
 
 if __name__ == "__main__":

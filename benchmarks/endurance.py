@@ -2,9 +2,9 @@
 
     python benchmarks/endurance.py [--evaluations 10000] [--json]
 
-Runs pilots of the plain weak-to-strong student on chat, several at a time, through the evaluator and the strict
-sandbox. After each tenth, it prints the resident memory of this process and of the sandbox processes, the open
-descriptors of this process, and the number of processes. None of these may grow from the second tenth on.
+Runs parallel pilots of the plain weak-to-strong student on chat through the evaluator and the strict sandbox. After
+each tenth, it prints the resident memory of this process and of the sandbox processes, the open descriptors of this
+process, and the number of processes. None of these may grow from the second tenth on.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from aarlab.scenarios import baselines, task_registry
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox
 
-AT_ONCE = 8
+PARALLEL_PILOTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ def resource_samples(evaluations: int) -> Iterator[ResourceSample]:
     """Run evaluations and yield a sample after each tenth."""
     task, code = task_registry.make_task("chat"), baselines.load()["vanilla_soft"].code
     task.prepare()
-    part = max(AT_ONCE, evaluations // 10)
+    part = max(PARALLEL_PILOTS, evaluations // 10)
 
     async def evaluate(evaluator: Evaluator, first: int) -> None:
-        for start in range(first, first + part, AT_ONCE):
-            names = [f"r1.e{number}" for number in range(start, min(start + AT_ONCE, first + part))]
+        for start in range(first, first + part, PARALLEL_PILOTS):
+            names = [f"r1.e{number}" for number in range(start, min(start + PARALLEL_PILOTS, first + part))]
             trials = await asyncio.gather(*(evaluator.run_experiment(code, "pilot", name=name) for name in names))
             assert all(trial.error is None for trial in trials)
 
@@ -90,10 +90,10 @@ def _descendants(process: int) -> list[int]:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:  # the process has ended
                 continue
-    found = [process]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    return found[1:]
+    descendants = [process]
+    for ancestor in descendants:
+        descendants += [child for child, parent in parents.items() if parent == ancestor]
+    return descendants[1:]
 
 
 def _resident_mb(process: int) -> float:

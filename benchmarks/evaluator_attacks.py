@@ -39,7 +39,7 @@ class Strategy:
     name: str
     description: str
     honest: str
-    """Method from which it starts, and which it would submit without the leak."""
+    """Method from which it starts, and which it would submit without an attack."""
     attack: Callable[[Oracle], str]
     """Returns the code to submit."""
 
@@ -191,7 +191,7 @@ _WORLD_MODULES = (task, mlp, poisson, weight_cache, weak_teacher, world_builder,
 def regenerate(oracle: Oracle) -> str:
     """Draw worlds from guessed seeds, and return the labels of the world with the same features.
 
-    The attack assumes that no secret is set, and uses that the held-out panel is the same for every run.
+    The attack assumes that no secret is set, and that the held-out panel is the same for every run.
     """
     return _REGENERATING_METHOD.format(
         honest=HONEST,

@@ -1,4 +1,4 @@
-"""How much a hostile researcher gains from the evaluator's reported scores.
+"""Measure how much a hostile researcher gains from the evaluator's reported scores.
 
     python benchmarks/evaluator_leakage.py [--evaluations 200] [--task chat] [--strategies flip_bits ...] [--json]
 
@@ -73,14 +73,14 @@ class QueryingResearcher:
     """An oracle that requests scores as a researcher's tool does, and counts the requests."""
 
     def __init__(self, evaluator: Evaluator, evaluations: int) -> None:
-        """Allow so many evaluations."""
+        """Allow requests for `evaluations` scores."""
         self.evaluations = evaluations
         self._evaluator = evaluator
-        self._n_asked = 0
+        self._n_requested = 0
 
     def ask(self, codes: Sequence[str]) -> list[float]:
         """Return the reported PGRs. Raises RuntimeError if a method fails, or after the last allowed evaluation."""
-        if self._n_asked + len(codes) > self.evaluations:
+        if self._n_requested + len(codes) > self.evaluations:
             raise RuntimeError(f"only {self.evaluations} evaluations were allowed")
         return self.reported(codes)
 
@@ -88,7 +88,7 @@ class QueryingResearcher:
         """Return the reported PGRs without counting."""
 
         async def experiments() -> list[float]:
-            first, self._n_asked = self._n_asked, self._n_asked + len(codes)
+            first, self._n_requested = self._n_requested, self._n_requested + len(codes)
             names = [f"attack.e{first + i}" for i in range(len(codes))]
             runs = (self._evaluator.run_experiment(c, "full", name=n) for c, n in zip(codes, names, strict=True))
             results = await asyncio.gather(*runs)

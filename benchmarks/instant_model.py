@@ -1,4 +1,4 @@
-"""A base model that replies at once with a tool call, for benchmarks."""
+"""A base model that replies immediately with a tool call, for benchmarks."""
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, Reply, Request
@@ -18,7 +18,7 @@ class InstantModel:
         self._agent, self._turn = agent, 0
 
     async def reply(self, request: Request) -> Reply:
-        """Reply at once."""
+        """Return a call of write_notebook immediately."""
         self._turn += 1
         note = f"{self._agent}, note {self._turn}: {NOTE}"
         tool_call = ToolCall(f"t{self._turn}", "write_notebook", {"text": note})
@@ -32,5 +32,5 @@ def register(price: Price) -> None:
     def open_model(seed: int, agent: str, temperament: str) -> Model:
         return InstantModel(agent)
 
-    info = registry.ModelInfo(NAME, "replies at once", "nothing", open_model, price)
+    info = registry.ModelInfo(NAME, "replies immediately", "nothing", open_model, price)
     registry.MODELS = {**registry.MODELS, info.name: info}

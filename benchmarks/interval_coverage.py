@@ -1,9 +1,9 @@
-"""Coverage of the confidence intervals and power of the tests, measured on simulated results.
+"""Measure the coverage of the confidence intervals and the power of the tests on simulated results.
 
     python benchmarks/interval_coverage.py [--repeats 4000] [--json]
 
-The results are drawn, so the truth is known; intervals and tests are those of the reports. For 5, 10, 20 and 30 seeds
-per arm, and for normal and for skewed values (most near a ceiling, a few far below), the columns are:
+The results are drawn from known distributions; intervals and tests are those of the reports. For 5, 10, 20 and 30
+seeds per arm, and for normal and for skewed values (most near a maximum, a few far below), the columns are:
 
 - *same*: share of the intervals that contain zero for two identical arms: paired, unpaired, and with the plain
   percentile bootstrap (paired). Nominal: 95 %.
@@ -13,7 +13,7 @@ per arm, and for normal and for skewed values (most near a ceiling, a few far be
 - *detected*: share of pairs of arms in which the test detects a difference of the size that the design is predicted to
   detect. Predicted: 80 %.
 
-With 4,000 repeats the standard error is 0.3 points near 95 % and 0.6 near 80 %. It takes some minutes.
+With 4,000 repeats the standard error is 0.3 points near 95 % and 0.6 near 80 %. The benchmark takes a few minutes.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def normal(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
 
 
 def skewed(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Return values below a ceiling: a mirrored gamma distribution of shape 2 (skewness -1.4)."""
+    """Return values below a maximum: a mirrored gamma distribution of shape 2 (skewness -1.4)."""
     return np.asarray(SPREAD * (2 - draw.gamma(2.0, 1.0, shape)) / 2**0.5)
 
 

@@ -11,7 +11,7 @@ For each number of calls, a run of nine researchers with an instant base model t
 - *show*: seconds until `aarlab show` has printed the last round of a researcher, in a separate process, and the seconds
   for a run of ten calls.
 
-100,000 calls take some minutes.
+100,000 calls take a few minutes.
 """
 
 import argparse
@@ -61,19 +61,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         short = make_run(10, Path(folder) / "short.db")
         for calls in arguments.calls:
-            each = figures(calls, Path(folder) / f"{calls}.db", short)
+            result = measure(calls, Path(folder) / f"{calls}.db", short)
             if arguments.json:
-                print(json.dumps(asdict(each)), flush=True)
+                print(json.dumps(asdict(result)), flush=True)
                 continue
             print(
-                f"{each.calls:8,}{each.replayed_per_cpu_s:10,.0f}/s{each.langgraph_per_cpu_s:10,.0f}/s"
-                f"{each.bytes_per_call:8,.0f} bytes{each.show_s:7.2f} s{each.show_short_s:8.2f} s",
+                f"{result.calls:8,}{result.replayed_per_cpu_s:10,.0f}/s{result.langgraph_per_cpu_s:10,.0f}/s"
+                f"{result.bytes_per_call:8,.0f} bytes{result.show_s:7.2f} s{result.show_short_s:8.2f} s",
                 flush=True,
             )
 
 
-def figures(calls: int, path: Path, short: Path) -> ReplayFigures:
-    """Make a run of a number of calls, and measure it."""
+def measure(calls: int, path: Path, short: Path) -> ReplayFigures:
+    """Execute a run of about `calls` model calls and return its measurements."""
     make_run(calls, path)
     replay = replay_run(path)
     return ReplayFigures(
@@ -87,7 +87,7 @@ def figures(calls: int, path: Path, short: Path) -> ReplayFigures:
 
 
 def make_run(calls: int, path: Path) -> Path:
-    """Make a run of about a number of calls, each of which writes a note."""
+    """Execute a run of about `calls` model calls, each of which writes a note, and return its file."""
     # A call and a note take one hour together.
     hours = max(1, calls // RESEARCHERS)
     scenario = Scenario.model_validate(

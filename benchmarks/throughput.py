@@ -5,8 +5,8 @@
 Takes about a minute, in one process:
 
 - *Pilots per second*, and *worlds per second* in full experiments (eight worlds; on a quarter of them the method also
-  runs with shuffled labels), through the evaluator and its warm sandbox: the plain weak-to-strong student on chat, as
-  many at once as there are cores. For comparison, the same with a cold process per world and without the second runs.
+  runs with shuffled labels), through the evaluator and its warm sandbox: the plain weak-to-strong student on chat, in
+  parallel on all cores. For comparison, the same with a cold process per world and without the second runs.
 - *Model calls per second* of a team of nine with an instant base model: the cost of graph, tools and run file per turn.
 - *Bytes per model call* by which the run file grows at 50 and at 400 calls per researcher. Nothing that is stored grows
   with the length of a conversation, so the second number must not be larger than the first.
@@ -78,7 +78,7 @@ class ThroughputFigures:
 
 @dataclass(slots=True)
 class CallMeter:
-    """Listener that measures a run."""
+    """A listener that measures a run."""
 
     path: Path
     times: list[float] = field(default_factory=list)
@@ -149,7 +149,7 @@ def _evaluator() -> Iterator[Evaluator]:
 
 
 def _warm_rate(evaluator: Evaluator, fidelity: Fidelity) -> float:
-    """Return experiments per second through the evaluator, many at a time."""
+    """Return parallel experiments per second through the evaluator."""
     code = baselines.load()["vanilla_soft"].code
 
     async def experiments(first: int, count: int) -> None:
@@ -163,7 +163,7 @@ def _warm_rate(evaluator: Evaluator, fidelity: Fidelity) -> float:
 
 
 def _cold_rate(fidelity: Fidelity) -> float:
-    """Return worlds per second with a new process per world, as many at a time as there are cores."""
+    """Return worlds per second with a new process per world, in parallel on all cores."""
     command = [sys.executable, "-c", COLD_PROCESS, fidelity]
     started_at = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:

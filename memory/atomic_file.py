@@ -40,4 +40,4 @@ def atomic_output(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 def _require_new(path: Path, *, replace: bool) -> None:
     if not replace and (path.exists() or path.is_symlink()):
-        raise FileExistsError(f"{path} exists already; choose another path")
+        raise FileExistsError(f"{path} already exists; choose another path")

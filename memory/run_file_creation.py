@@ -41,7 +41,7 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
     from aarlab.memory.migrations import create_schema
 
     if path.exists():
-        raise FileExistsError(f"{path} exists already; choose another path")
+        raise FileExistsError(f"{path} already exists; choose another path")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock.acquire(path)
     with (

@@ -42,9 +42,9 @@ class WorldSize:
     """Number of items in a world."""
 
     unlabelled: int | None
-    """Unlabelled items in the training set; None: as many as the task's parameters say."""
+    """Unlabelled items in the training set; None: the number in the task's parameters."""
     test: int
-    """Test items; a task that has fewer uses all it has."""
+    """Test items; a task with fewer test items uses all of them."""
 
     def __post_init__(self) -> None:
         if self.test < 20 or (self.unlabelled is not None and self.unlabelled < 40):
@@ -122,7 +122,7 @@ class Task(Protocol):
         """Difficulty parameters by name."""
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Pretrain the student, or load its weights from the cache. `world` does so if this was not called."""
+        """Pretrain the student, or load its weights from the cache. `world` calls this if necessary."""
 
     def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
         """Return the world of a seed: a non-negative integer of up to 128 bits.
@@ -145,6 +145,8 @@ def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:
     out_of_range: BoolArray = ~((values >= 0) & (values <= 1))
     if out_of_range.any():
         position = int(np.argmax(out_of_range))
-        found = f"{out_of_range.sum()} are not: at {position}, {values[position]}"
-        raise ValueError(f"predictions must be probabilities in [0, 1]; {found}")
+        raise ValueError(
+            f"predictions must be probabilities in [0, 1]; {out_of_range.sum()} are not: at {position}, "
+            f"{values[position]}"
+        )
     return values

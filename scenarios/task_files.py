@@ -1,8 +1,8 @@
 """Tasks defined by a plain Python file.
 
-Task code runs outside the sandbox and holds the labels. So a file is executed only when a person names it: in a
+Task code runs outside the sandbox and has the labels. A file is therefore executed only if the user names it: in a
 scenario file, in an ablation file or on the command line. Scenarios refer to a loaded file by the SHA-256 of its bytes.
-Code that is named or contained in a run file is not executed, unless a person names the same file.
+Code in a run file, or in a file that a run file names, is not executed unless the user names the same file.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class TaskFile:
     """A task file that was executed in this process."""
 
     path: str
-    """Path as it was given."""
+    """Path, as the user gave it."""
     sha256: str
     """Hash of the file's bytes."""
     code: str
@@ -97,8 +97,8 @@ def _execute(code: str, path: str, sha256: str) -> ModuleType:
 
 
 def _only_task(module: ModuleType, path: str) -> type[SeededTask]:
-    """Return the one task class that a module defines; base classes that it imports or leaves abstract do not count."""
-    found = [
+    """Return the only task class that a module defines, without imported and abstract base classes."""
+    task_classes = [
         value
         for value in vars(module).values()
         if isinstance(value, type)
@@ -106,7 +106,7 @@ def _only_task(module: ModuleType, path: str) -> type[SeededTask]:
         and value.__module__ == module.__name__
         and "name" in vars(value)
     ]
-    if len(found) != 1:
-        names = ", ".join(kind.__name__ for kind in found) or "none"
+    if len(task_classes) != 1:
+        names = ", ".join(kind.__name__ for kind in task_classes) or "none"
         raise UnusableTask(f"{path} must define one subclass of SeededTask with a `name`; found: {names}")
-    return found[0]
+    return task_classes[0]

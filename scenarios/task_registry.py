@@ -29,7 +29,7 @@ class UnknownTask(ValueError):
 
 
 class UnusableTask(ValueError):
-    """The task of a package cannot be loaded, or its class breaks a rule."""
+    """A task from a package or file cannot be loaded, or its class is invalid."""
 
 
 class InvalidTaskParameter(ValueError):
@@ -51,7 +51,7 @@ def task_class(name: str) -> type[SeededTask]:
 
     Raises:
         UnknownTask: No task has this name; the message lists the names.
-        UnusableTask: Its package cannot be loaded, or breaks a rule; the message names the package.
+        UnusableTask: The package cannot be loaded, or its class is invalid; the message names the package.
     """
     return BUILT_IN[name] if name in BUILT_IN else _load(_entry_point(name))
 
@@ -60,7 +60,7 @@ def make_task(name: str, parameters: TaskParameters | None = None) -> SeededTask
     """Return a task with the given parameters and the defaults of the others.
 
     Raises:
-        UnknownTask, UnusableTask: As `task_class` does.
+        UnknownTask, UnusableTask: As for `task_class`.
         InvalidTaskParameter: A parameter does not exist, or cannot have its value.
     """
     return instantiate(task_class(name), parameters)
@@ -100,10 +100,10 @@ def name_conflicts() -> list[str]:
 
 
 def register_task_class(kind: object, origin: str, version: str) -> type[SeededTask]:
-    """Check the class of a task that is not built in, remember its version, and return it.
+    """Check the class of a task that is not built in, record its version, and return the class.
 
     Raises:
-        UnusableTask: It breaks a rule; the message begins with `origin`.
+        UnusableTask: The class is invalid; the message begins with `origin`.
     """
     if not (isinstance(kind, type) and issubclass(kind, SeededTask)):
         raise UnusableTask(f"{origin} is not a subclass of aarlab.scenarios.tasks.SeededTask")
@@ -126,7 +126,7 @@ _versions: dict[type, str] = {}
 def _entry_point(name: str) -> EntryPoint:
     points = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
     if not points:
-        raise UnknownTask(f"no task is called {name!r}; there are: {', '.join(task_names())}")
+        raise UnknownTask(f"there is no task {name!r}; the tasks are: {', '.join(task_names())}")
     if len(points) > 1:
         packages = " and ".join(sorted(_distribution(point) for point in points))
         raise UnusableTask(f"several packages define a task {name!r}: {packages}; uninstall all but one")

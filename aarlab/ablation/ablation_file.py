@@ -52,25 +52,25 @@ def load_ablation(source: str | Path, overrides: Sequence[str] = ()) -> Ablation
             arms share (`budget.hours=4`).
 
     Raises:
-        ConfigError: With all faults, each with its location and its arm.
+        ConfigError: The ablation is invalid. Each fault names its location and its arm.
     """
     path = find_ablation(source)
-    own, common = _split_overrides(parse_overrides(overrides))
-    return _plan_from(apply(own, read_document(path)), common, path.parent)
+    of_ablation, of_scenario = _split_overrides(parse_overrides(overrides))
+    return _plan_from(apply(of_ablation, read_document(path)), of_scenario, path.parent)
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:
     """Return the plan of an ablation made in Python; its paths are relative to the current folder.
 
     Raises:
-        ConfigError: With all faults.
+        ConfigError: The ablation is invalid.
     """
     data = ablation.model_dump(mode="json", exclude_unset=True)
     return _plan_from(document_from("Ablation", data, Path()), [], Path())
 
 
 def find_ablation(source: str | Path) -> Path:
-    """Return the file of an ablation: a shipped ablation's name takes precedence over a path.
+    """Return the file of an ablation. The name of a shipped ablation takes precedence over a path.
 
     Raises:
         ConfigError: There is no such ablation.
@@ -106,15 +106,15 @@ def _has_ablation_fields(document: Document) -> bool:
     return bool(document.data.keys() & (Ablation.model_fields.keys() - Scenario.model_fields.keys()))
 
 
-def _plan_from(document: Document, common: Sequence[Override], folder: Path) -> AblationPlan:
+def _plan_from(document: Document, scenario_overrides: Sequence[Override], folder: Path) -> AblationPlan:
     try:
         ablation = Ablation.model_validate(document.data, strict=True)
     except ValidationError as error:
         raise ConfigError(explain(error, document, Ablation)) from None
     fork_from = None if ablation.fork_from is None else _fork_source(ablation.fork_from, document, folder)
-    base = apply(common, _base(document, folder, fork_from))
+    base = apply(scenario_overrides, _base(document, folder, fork_from))
     arms, faults = resolved_arms(ablation, document, base, fork_from)
-    faults = [*_own_faults(ablation, document, base), *faults]
+    faults = [*_field_faults(ablation, document, base), *faults]
     if not faults:
         faults = _comparison_faults(ablation, document, arms)
     if faults:
@@ -157,48 +157,49 @@ def _fork_source(fork_point: ForkPoint, document: Document, folder: Path) -> For
 
 
 def _split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], list[Override]]:
-    """Return the overrides of the ablation's own fields, and those of the scenario that all arms share."""
-    own: list[Override] = []
-    common: list[Override] = []
+    """Return the overrides of fields of the ablation, and those of the scenario that all arms share."""
+    of_ablation: list[Override] = []
+    of_scenario: list[Override] = []
     for override in overrides:
         first, rest = override.key[0], override.key[1:]
         if first == "scenario" and rest:
-            common.append(replace(override, key=rest))
+            of_scenario.append(replace(override, key=rest))
         elif first in Ablation.model_fields:
-            before = _PATH_SECTIONS.get(first, len(override.key))
-            path = override.key[before:]
-            own.append(replace(override, key=(*override.key[:before], *([".".join(path)] if path else []))))
+            path_start = _PATH_SECTIONS.get(first, len(override.key))
+            path = override.key[path_start:]
+            key = (*override.key[:path_start], *([".".join(path)] if path else []))
+            of_ablation.append(replace(override, key=key))
         else:
-            common.append(override)
-    return own, sorted(common, key=lambda override: override.key)
+            of_scenario.append(override)
+    return of_ablation, sorted(of_scenario, key=lambda override: override.key)
 
 
 def _base(document: Document, folder: Path, fork_from: ForkSource | None) -> Document:
-    """Return the scenario that all arms share, as written."""
+    """Return the scenario that all arms share, before defaults are filled in."""
     if fork_from is not None and "scenario" not in document.data:
         with RunReader.open(fork_from.run) as file:
             return document_from(str(fork_from.run), arm_configuration(file.info().scenario))
     scenario = document.data.get("scenario", Ablation.model_fields["scenario"].default)
     if isinstance(scenario, dict):
-        inside = {key[1:]: place for key, place in document.sources.items() if key[0] == "scenario" and len(key) > 1}
-        return Document(document.name, scenario, inside)
+        sources = {key[1:]: source for key, source in document.sources.items() if key[0] == "scenario" and len(key) > 1}
+        return Document(document.name, scenario, sources)
     relative = folder / scenario
     base = read_document(find_scenario(relative if relative.is_file() else scenario))
     # A scenario file may set its name and seed; in an ablation the arm and `seeds` set them.
     return replace(base, data=arm_configuration(base.data))
 
 
-def _own_faults(ablation: Ablation, document: Document, base: Document) -> list[Fault]:
-    """Return the faults of the ablation's own fields other than wrong types."""
+def _field_faults(ablation: Ablation, document: Document, base: Document) -> list[Fault]:
+    """Return the faults of the fields outside `arms`, `grid` and `scenario`, other than wrong types."""
     faults: list[Fault] = []
-    for key, instead in (("seed", "`seeds` of the ablation"), ("name", "`name` of the ablation")):
+    for key, expected in (("seed", "`seeds` of the ablation"), ("name", "`name` of the ablation")):
         if key in base.data:
             problem = "the ablation sets this field for each run"
-            faults.append(Fault(_where(base, (key,)), f"scenario.{key}", problem, instead))
+            faults.append(Fault(_where(base, (key,)), f"scenario.{key}", problem, expected))
     if isinstance(ablation.seeds, list):
-        twice = sorted({seed for seed in ablation.seeds if ablation.seeds.count(seed) > 1})
-        if twice or not ablation.seeds:
-            problem = f"{comma_separated(map(str, twice))} occurs more than once" if twice else "no seeds"
+        duplicates = sorted({seed for seed in ablation.seeds if ablation.seeds.count(seed) > 1})
+        if duplicates or not ablation.seeds:
+            problem = f"{comma_separated(map(str, duplicates))} occurs more than once" if duplicates else "no seeds"
             faults.append(Fault(_where(document, ("seeds",)), "seeds", problem, "at least one seed, each once"))
     for measure in ablation.measures:
         if find_measure(measure) is None:

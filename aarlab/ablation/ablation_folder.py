@@ -2,7 +2,7 @@
 
     ablation.yaml                the plan with overrides applied and all fields of the scenario
     parent.db                    the run that all arms fork from, if there is one
-    runs/ARM-seedN-KEY.db        finished runs, and nothing else
+    runs/ARM-seedN-KEY.db        finished runs only
     unfinished/ARM-seedN-KEY.*   active or interrupted runs, errors of failed runs, attempts that cannot be resumed
     locks/I-of-N.lock            held by the process that executes this shard
     locks/shared_budget.db       reservations of open model calls, if there is a limit
@@ -51,11 +51,11 @@ class AblationFolder:
         return self._locks / "shared_budget.db"
 
     def finished_path(self, run: PlannedRun) -> Path:
-        """Return the path of a run file when the run is finished."""
+        """Return the path of the run file of a finished run."""
         return self._runs / f"{run.stem}.db"
 
     def draft(self, run: PlannedRun) -> Path:
-        """Return the path of a run file before the run is finished."""
+        """Return the path of the run file of an unfinished run."""
         return self._unfinished / f"{run.stem}.db"
 
     def _error(self, run: PlannedRun) -> Path:
@@ -85,7 +85,7 @@ class AblationFolder:
         """Return the info of finished runs by stem.
 
         Raises:
-            ConfigError: A file cannot be read, or is not the run that its name says.
+            ConfigError: A file cannot be read, or contains another run than its name states.
         """
         infos: dict[str, RunInfo] = {}
         faults: list[Fault] = []
@@ -103,14 +103,14 @@ class AblationFolder:
         return infos
 
     def error_of(self, run: PlannedRun) -> str | None:
-        """Return the error of a run's last attempt; None if it did not fail."""
+        """Return the error of the last attempt of a run; None if it did not fail."""
         try:
             return str(json.loads(self._error(run).read_text())["error"])
         except (OSError, ValueError, KeyError):
             return None
 
     def attempts(self, run: PlannedRun) -> list[Path]:
-        """Return the files of a run's unfinished attempts."""
+        """Return the files of the unfinished attempts of a run."""
         return sorted(self._unfinished.glob(f"{run.stem}*.db"))
 
     # -- writing ------------------------------------------------------------------------------------------------
@@ -135,14 +135,15 @@ class AblationFolder:
         """Lock the runs of a shard.
 
         Raises:
-            ConfigError: Another process executes them, or shards of another count; or the folder is not writable.
+            ConfigError: Another process executes these runs or uses another number of shards, or the folder is not
+                writable.
         """
         own = f"{shard.number}-of-{shard.of}"
         with self._writable(), ExitStack() as stack:
             self._locks.mkdir(parents=True, exist_ok=True)
             stack.enter_context(self._acquire(own))
             for path in self._locks.glob(f"*-of-*{LOCK_SUFFIX}"):
-                # Shards of one count have no run in common. If processes start with two counts, each finds the other.
+                # Shards of one count have no run in common, but shards of different counts do.
                 if not path.stem.endswith(f"-of-{shard.of}"):
                     self._acquire(path.stem).release()
             release = stack.pop_all()
@@ -170,7 +171,7 @@ class AblationFolder:
             raise ConfigError([Fault(f"--out {self.root}", None, problem, expected)]) from None
 
     def clear_attempt(self, run: PlannedRun) -> bool:
-        """Delete what a failed or killed attempt left, except its draft, and return whether there is a draft."""
+        """Delete the files of a failed or killed attempt except its draft, and return whether there is a draft."""
         self._error(run).unlink(missing_ok=True)
         for folder in (self._runs, self._unfinished):
             for temporary in folder.glob(f".{run.stem}*.partial"):
@@ -184,7 +185,7 @@ class AblationFolder:
 
 
 def publish(draft: Path, target: Path) -> None:
-    """Move a run file to `target` in one step, also while another process reads the draft."""
+    """Move a run file to `target` in one step, even while another process reads the draft."""
     copy(draft, target)
     remove(draft)
 
@@ -199,7 +200,7 @@ def copy(run: Path, target: Path) -> None:
 
 
 def set_aside(draft: Path) -> None:
-    """Rename a draft that cannot be resumed. Its spending still counts, and its content can be read."""
+    """Rename a draft that cannot be resumed. Its spending still counts, and the file can still be read."""
     earlier = len(list(draft.parent.glob(f"{draft.stem}*.db")))
     damaged = draft.with_name(f"{draft.stem}.attempt{earlier}.db")
     try:
@@ -210,7 +211,7 @@ def set_aside(draft: Path) -> None:
 
 
 def write_run_file(file: bytes, draft: Path, target: Path) -> None:
-    """Write a run file that another machine sent to `target` in one step; `target` may be the draft itself."""
+    """Write the bytes of a run file from another machine to `target` in one step; `target` can be the draft."""
     with atomic_output(target, replace=True) as temporary:
         temporary.write_bytes(file)
     if target != draft:
@@ -224,7 +225,7 @@ def remove(draft: Path) -> None:
 
 
 def is_finished(info: RunInfo) -> bool:
-    """Return whether a run was scored. A run that its own limit stopped was scored, too."""
+    """Return whether a run was scored. A run that reached a limit of its scenario is scored, too."""
     return info.status in ("done", "stopped") and info.summary is not None
 
 
@@ -237,7 +238,7 @@ def _checked_info(run: PlannedRun, path: Path, version: str) -> RunInfo:
         raise ValueError("it contains another run")
     if info.aarlab_version != version:
         raise ValueError(
-            f"its run is by aarlab {info.aarlab_version}; results are not comparable with those of {version}"
+            f"it was recorded by aarlab {info.aarlab_version}; its results are not comparable with those of {version}"
         )
     return info
 

@@ -1,4 +1,4 @@
-"""The fields of an ablation file, and the runs that follow from them."""
+"""The fields of an ablation file, and the plan of runs that is made from them."""
 
 import re
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ FORK_SOURCE_FILE = "parent.db"
 
 
 class ForkPoint(BaseModel):
-    """A run and a round: all arms fork from the run before that round."""
+    """A run and a round. All arms fork from the run at the start of that round."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     run: Annotated[str, Field(min_length=1)]
     """A run file (path relative to the ablation file), a folder (its newest run) or the id of a run in ./runs."""
     at: Annotated[int, Field(ge=1)]
-    """First round that the arms execute themselves."""
+    """First round under the settings of the arms; earlier rounds repeat the recording."""
     digest: str | None = None
     """Expected digest of the run. Default: not checked, and filled in when the ablation starts."""
 
@@ -68,7 +68,7 @@ class Ablation(BaseModel):
     budget_tokens: Annotated[int, Field(gt=0)] | None = None
     """Limit in input and output tokens for all runs together. Default: no limit."""
     retries: Annotated[int, Field(ge=0, le=100)] = 1
-    """How often a failed run is retried each time the ablation is started."""
+    """Maximum number of retries of a failed run each time the ablation is started."""
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -97,11 +97,11 @@ class ForkSource:
     run: Path
     """Its run file."""
     at: int
-    """First round that the arms execute themselves."""
+    """First round under the settings of the arms; earlier rounds repeat the recording."""
     digest: str
     """Digest of the run."""
     scenario: Scenario
-    """Configuration of the run before that round."""
+    """Scenario of the run before that round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class AblationPlan:
     arms: tuple[PlannedArm, ...]
     """In the order of the file, the control last."""
     runs: tuple[PlannedRun, ...]
-    """In order of execution: seed by seed, so that all arms have about as many runs whenever execution stops."""
+    """In order of execution: seed by seed, so that all arms have similar numbers of runs if execution stops early."""
     fork_from: ForkSource | None = None
 
     def runs_of(self, shard: Shard) -> tuple[PlannedRun, ...]:

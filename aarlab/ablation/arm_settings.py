@@ -20,7 +20,7 @@ from aarlab.graph.run.segments import InvalidFork, check_fork
 from aarlab.graph.scenario import Scenario
 
 PathSetting = tuple[str, Any, ValueSource]
-"""Dotted path, value, and where the value is written."""
+"""Dotted path, value, and source of the value."""
 
 _RESERVED = {"seed": "`seeds` of the ablation: all arms run under the same seeds", "name": "the name of the arm"}
 

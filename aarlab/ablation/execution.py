@@ -68,7 +68,7 @@ def execute_ablation(
         plan: The ablation.
         root: Its folder; created if it does not exist.
         options: How to execute the runs.
-        open_observer: Opens an observer of the progress, given the state and the number of runs at a time.
+        open_observer: Opens an observer of the progress, given the state and the number of parallel runs.
         prepare_progress: Opens a callback for the progress of slow preparations.
 
     Raises:

@@ -35,10 +35,10 @@ class ExecutionOptions:
     """How the runs of an ablation are executed."""
 
     jobs: int | None = None
-    """Runs at a time, each on one core. None: the number of cores, of this machine or of the cluster."""
+    """Number of parallel runs, each on one core. None: the number of cores of this machine or of the cluster."""
     executor: Executor = "local"
     shard: Shard = Shard()
     """The share of the runs that this process executes."""
     sandbox: SandboxMode = "strict"
     cache: bool = True
-    """Reuse cached scores on common worlds. Results are the same either way."""
+    """Whether to reuse cached scores on common worlds. The results do not depend on it."""

@@ -1,4 +1,4 @@
-"""Forecast of the time and the cost of the runs that are left."""
+"""Forecast of the time and the cost of the remaining runs."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ from aarlab.graph.scenario import Scenario
 DollarRange = tuple[float, float]
 """Lower and upper end of an estimated cost in US dollars."""
 Work = Sequence[tuple[str, float]]
-"""Arm of each run that is left, and the share of the run that is left, in [0, 1]."""
+"""Arm of each remaining run, and the remaining share of the run, in [0, 1]."""
 
 
 class Forecast:
-    """Means over the finished runs of each arm. Before an arm has any, its cost is estimated from its scenario."""
+    """Means over the finished runs of each arm. Without finished runs, the cost is estimated from the scenario."""
 
     def __init__(self, arms: Iterable[PlannedArm]) -> None:
         self._estimates = {arm.name: estimated_cost(arm.scenario) for arm in arms}
@@ -24,7 +24,7 @@ class Forecast:
 
     @property
     def costs_money(self) -> bool:
-        """Whether the runs have a cost, or an unknown one."""
+        """Whether the cost of the runs is not zero or is unknown."""
         return any(cost != (0.0, 0.0) for cost in self._estimates.values())
 
     def observe(self, arm: str, summary: Mapping[str, Any]) -> None:
@@ -48,7 +48,7 @@ class Forecast:
         return statistics.fmean(means) if means else None
 
     def cost(self, work: Work) -> DollarRange | None:
-        """Return the cost of the work that is left; None if it is unknown."""
+        """Return the cost of the remaining work; None if it is unknown."""
         low = high = 0.0
         for arm, share in work:
             cost = self.run_cost(arm)
@@ -58,14 +58,14 @@ class Forecast:
         return low, high
 
     def seconds(self, work: Work, jobs: int) -> float | None:
-        """Return the wall-clock seconds for the work that is left with `jobs` runs at a time; None if unknown."""
+        """Return the wall-clock seconds of the remaining work with `jobs` parallel runs; None if unknown."""
         parts = [(self.run_seconds(arm), share) for arm, share in work]
         known = [seconds * share for seconds, share in parts if seconds is not None]
         return sum(known) / jobs if len(known) == len(parts) else None
 
 
 def whole_runs(runs: Iterable[PlannedRun]) -> Work:
-    """Return runs that have not started as work that is left."""
+    """Return runs that have not started as remaining work."""
     return [(run.arm, 1.0) for run in runs]
 
 

@@ -12,7 +12,7 @@ from typing import IO, Protocol
 
 from aarlab.ablation.run_task import RunProgress, RunTask
 
-# A worker imports the modules of its parent, whatever is in its working directory.
+# A worker imports the same modules as its parent, regardless of its working directory.
 _BOOT = """
 import sys
 sys.path[:] = sys.argv[2:]
@@ -25,10 +25,10 @@ class WorkerPool(Protocol):
     """Executes runs of an ablation in parallel."""
 
     count: int
-    """Number of runs at a time."""
+    """Number of parallel runs."""
 
     def has_capacity(self) -> bool:
-        """Return whether another task can start at once."""
+        """Return whether another task can start now."""
 
     def submit(self, task: RunTask) -> None:
         """Start a task."""
@@ -37,14 +37,14 @@ class WorkerPool(Protocol):
         """Return new messages of the workers; wait at most `timeout_s` seconds for the first."""
 
     def close(self) -> None:
-        """Stop all workers at once and wait until they have ended."""
+        """Stop all workers immediately and wait until they have ended."""
 
 
 @dataclass(slots=True)
 class _Worker:
     process: "subprocess.Popen[bytes]"
     stderr_file: IO[bytes]
-    """Receives its standard error."""
+    """Standard error of the process."""
     current: RunProgress | None = None
     """Last message about its run; None: the worker is idle."""
     buffer: bytearray = field(default_factory=bytearray)
@@ -61,7 +61,7 @@ class LocalWorkerPool:
         self._selector = selectors.DefaultSelector()
 
     def has_capacity(self) -> bool:
-        """Return whether another task can start at once."""
+        """Return whether another task can start now."""
         return sum(worker.current is not None for worker in self._workers) < self.count
 
     def submit(self, task: RunTask) -> None:
@@ -92,7 +92,7 @@ class LocalWorkerPool:
         return received
 
     def close(self) -> None:
-        """Stop all workers at once and wait until they have ended."""
+        """Stop all workers immediately and wait until they have ended."""
         for worker in self._workers:
             worker.process.kill()
         for worker in list(self._workers):

@@ -82,13 +82,13 @@ class AblationDisplay:
             return
         self._state.forecast.observe(run.arm, progress.summary)
         if not self._console.is_terminal:
-            all_ = self._bars.tasks[self._all]
+            bar = self._bars.tasks[self._all]
             pgr = pgr_text(value_at(progress.summary, "heldout.pgr"))
-            count = f"[{all_.completed:.0f} of {all_.total:.0f}]"
+            count = f"[{bar.completed:.0f} of {bar.total:.0f}]"
             self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._remaining_text()}")
 
     def _remaining_text(self) -> str:
-        """Return the time that is left, and the cost so far and to come if there is one."""
+        """Return the remaining time and, if the runs have a cost, the cost so far and the remaining cost."""
         forecast = self._state.forecast
         work = [*whole_runs(self._waiting.values()), *((run.arm, 1 - p.share) for run, p in self._active.values())]
         seconds = forecast.seconds(work, self._jobs)
@@ -96,9 +96,9 @@ class AblationDisplay:
         cost = sum((progress.spent for _, progress in self._active.values()), self._spent).cost_usd
         if cost == 0 and not forecast.costs_money:
             return time
-        more = forecast.cost(work)
+        remaining_cost = forecast.cost(work)
         return f"{time}, {dollars_text(cost)} so far" + (
-            "" if more is None else f" and about {range_text(more)} to come"
+            "" if remaining_cost is None else f" and about {range_text(remaining_cost)} to come"
         )
 
     def _draw(self, arm: str) -> None:

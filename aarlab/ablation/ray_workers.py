@@ -33,7 +33,7 @@ _COPY_INTERVAL_S = 20.0
 """Seconds between two copies of an unfinished run file. If a node fails, the run loses at most this time."""
 _POLL_S = 1.0
 _GRACE_S = 20.0
-"""Seconds in which cancelled tasks can end by themselves."""
+"""Seconds after which cancelled tasks are killed."""
 _CONNECT_TIMEOUT_S = 10.0
 """Timeout for the first connection to a cluster."""
 _OBJECT_STORE_BYTES = 256 * 2**20
@@ -72,7 +72,7 @@ class RayWorkerPool:
     """Tasks on a Ray cluster, each on one core."""
 
     def __init__(self, count: int | None) -> None:
-        """Connect to the cluster, or start one, for up to `count` runs at a time; None: one per core.
+        """Connect to the cluster, or start one, for up to `count` parallel runs; None: one per core.
 
         Raises:
             ConfigError: Ray is not installed, or there is no cluster at the address.
@@ -92,7 +92,7 @@ class RayWorkerPool:
         """Task and last message, by the generator of its results."""
 
     def has_capacity(self) -> bool:
-        """Return whether another task can start at once."""
+        """Return whether another task can start now."""
         return len(self._active) < self.count
 
     def submit(self, task: RunTask) -> None:
@@ -134,10 +134,10 @@ class RayWorkerPool:
             expected = "the address of a cluster, or unset. A cluster with a token also needs RAY_AUTH_MODE=token"
             raise ConfigError([Fault(ADDRESS, None, problem, expected)]) from None
         except SystemExit:
-            # SIGTERM during the start.
+            # Ray turns SIGTERM during its start into SystemExit.
             raise KeyboardInterrupt from None
         finally:
-            # Ray installs a handler of its own.
+            # Ray replaces the handler.
             with suppress(ValueError):
                 signal.signal(signal.SIGTERM, previous_handler)
 
@@ -191,13 +191,13 @@ def _run_on_node(
         raise RuntimeError(f"aarlab is {__version__} on {node} and {version} where the ablation was started")
     with tempfile.TemporaryDirectory(prefix="aarlab-") as folder, closing(LocalWorkerPool(1)) as workers:
         draft, target = Path(folder) / "draft.db", Path(folder) / "finished.db"
-        here = {"draft": str(draft), "target": str(target)}
+        local_paths = {"draft": str(draft), "target": str(target)}
         if draft_bytes is not None:
             draft.write_bytes(draft_bytes)
         if fork_source_bytes is not None:
-            here["fork_from"] = str(Path(folder) / "fork_from.db")
-            Path(here["fork_from"]).write_bytes(fork_source_bytes)
-        workers.submit(RunTask(**{**task, **here}))
+            local_paths["fork_from"] = str(Path(folder) / "fork_from.db")
+            Path(local_paths["fork_from"]).write_bytes(fork_source_bytes)
+        workers.submit(RunTask(**{**task, **local_paths}))
         copied_at, ended = float("-inf"), False
         while not ended:
             # Ray can cancel the task only between two waits.

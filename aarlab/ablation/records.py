@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Curve = tuple[tuple[float, float], ...]
 """Points (cumulative team hours, value), in order."""
 READ_ERRORS = (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError)
-"""Errors of reading a file that is no run file, or a damaged one."""
+"""Errors of reading a file that is damaged or not a run file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class RunRecord:
     path: Path
     """Path of its run file, which may not exist yet."""
     status: Literal["done", "stopped", "failed", "missing"]
-    """`done`: scored, even if its own limit ended it early. `stopped`: started and not finished; a run that is being
-    executed has this status, too.
+    """`done`: scored, even if a limit of its scenario ended it early. `stopped`: started and not finished; active runs
+    have this status, too.
     """
     error: str | None
     """Why it failed, or why its file cannot be read."""
@@ -63,7 +63,7 @@ class Results:
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row per run: arm, seed, status, digest, every measure and the file.
 
-        A measure is None where there was nothing to measure.
+        A measure is None if the run does not have it.
         """
         measures = measures_in(record.summary for record in self.records)
         return [

@@ -45,13 +45,13 @@ class RunTask:
     """Path that the file is moved to when the run is finished."""
     sandbox: SandboxMode
     cache: bool = True
-    """Reuse cached scores on common worlds."""
+    """Whether to reuse cached scores on common worlds."""
     shared_budget: dict[str, Any] | None = None
     """Fields of `SharedBudgetSpec`; None: no limit for all runs together."""
     fork_from: str | None = None
     """Path of the run to fork from; None: the run starts at round 1."""
     at: int = 0
-    """First round that a forked run executes itself."""
+    """First round that a forked run does not repeat from the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class RunProgress:
 
 
 def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
-    """Execute a run on one core, and send its progress and its end. Errors of the run are sent, not raised."""
+    """Execute a run on one core, and send its progress and its result. Errors of the run are sent, not raised."""
     recorded = Scenario.from_record(task.scenario)
     for choice in (recorded.task, *recorded.scoring.transfer_tasks):
         # The code is trusted: the process that sent the task loaded it from a file that the user named.
@@ -148,16 +148,16 @@ class _ProgressListener:
     def progress(self, kind: ProgressKind, **more: Any) -> RunProgress:
         """Return a message about the run."""
         share = max(self._round - 1, 0) / self._rounds
-        # A resumed run replays its recorded calls first; until it has, its earlier spending is the larger one.
+        # A resumed run first replays its recorded calls. Until then, its earlier spending is the larger amount.
         return RunProgress(self._run, kind, share, self._spent.at_least(self._earlier), **more)
 
 
 def _is_disk_full(error: BaseException) -> bool:
     """Return whether an error or one of its causes means that a file cannot be written."""
-    for each in _causes(error):
-        if isinstance(each, OSError) and each.errno in _DISK_FULL_ERRNOS:
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _DISK_FULL_ERRNOS:
             return True
-        if isinstance(each, sqlite3.OperationalError) and any(sign in str(each) for sign in _SQLITE_DISK_FULL):
+        if isinstance(cause, sqlite3.OperationalError) and any(text in str(cause) for text in _SQLITE_DISK_FULL):
             return True
     return False
 

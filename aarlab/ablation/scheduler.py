@@ -23,8 +23,8 @@ class ExecutionResult:
     """How the execution of an ablation ended."""
 
     status: Literal["done", "failed", "stopped"]
-    """`done`: every run was executed, even if some failed. `failed`: the folder cannot be written to. `stopped`: by a
-    limit or a person.
+    """`done`: every run was executed, even if some failed. `failed`: the folder cannot be written to. `stopped`: a
+    limit or a person stopped the execution.
     """
     reason: str | None = None
 
@@ -49,7 +49,7 @@ def execute(
     *,
     retries: int,
 ) -> ExecutionResult:
-    """Execute runs and return how that ended. All workers have ended when this returns or raises.
+    """Execute runs and return the result. All workers have ended when this returns or raises.
 
     Runs that were interrupted are resumed at the next start.
     """
@@ -60,7 +60,7 @@ def execute(
     monitor.initialise_shared_budget(runs)
     failures: Counter[str] = Counter()
     try:
-        # If a call of one run exceeds the budget, smaller calls of active runs may not; but no new run is started.
+        # If a call of one run exceeds the budget, smaller calls of active runs can still fit. No new run is started.
         while active or (waiting and exhausted is None):
             reason = monitor.exceeded_limit({stem: progress for stem, (_, progress) in active.items()})
             if reason is not None:

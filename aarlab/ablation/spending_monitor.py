@@ -87,7 +87,7 @@ class SpendingMonitor:
             try:
                 status = path.stat()
             except OSError:
-                # Missing, or just moved to `runs/`.
+                # The file is missing, or another process has just moved it to `runs/`.
                 continue
             key = (path, status.st_mtime_ns, status.st_size)
             if key not in self._by_file:

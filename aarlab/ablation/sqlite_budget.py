@@ -2,7 +2,7 @@
 
 Before each model call, its maximum cost is reserved in one transaction across all processes, so that two calls cannot
 spend the same dollar. The run files remain the record of spending: the budget is initialised from them when execution
-starts, and the file may be deleted while nothing executes.
+starts, and the file can be deleted while no run executes.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from aarlab.ablation.spending import Spending
 from aarlab.graph.calls.budget import Amount, SharedBudgetExhausted
 
 _RETRY_S = 0.05
-"""Seconds between two attempts of a call that waits for its reservation."""
+"""Seconds between two attempts to reserve the amount of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class SqliteSharedBudget:
         Raises:
             SharedBudgetExhausted: The call exceeds the limit even if every other reservation is released.
         """
-        while (answer := self._try_reserve(max_amount)) == "later":
+        while (outcome := self._try_reserve(max_amount)) == "later":
             # Other open calls usually spend less than they reserved.
             await asyncio.sleep(_RETRY_S)
-        if answer == "never":
+        if outcome == "never":
             raise SharedBudgetExhausted(self._exhausted_text(max_amount))
 
     def commit(self, max_amount: Amount, spent: Amount) -> None:

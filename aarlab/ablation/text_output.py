@@ -39,7 +39,7 @@ def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
 
     Args:
         state: The ablation.
-        jobs: Runs at a time; None: the number of cores of a cluster.
+        jobs: Number of parallel runs; None: the number of cores of a cluster.
     """
     plan = state.plan
     head = Text.assemble((f"{plan.ablation.name}: ", "bold"), plan.ablation.question or "no question")
@@ -112,8 +112,8 @@ def _time(state: AblationState, jobs: int | None) -> str:
         return "none: all runs are done"
     if seconds is None:
         return "unknown before the first run is done"
-    how = "on a single core" if jobs is None else f"with --jobs {jobs}"
-    return f"about {time_text(seconds)} {how}, from finished runs"
+    basis = "on a single core" if jobs is None else f"with --jobs {jobs}"
+    return f"about {time_text(seconds)} {basis}, from finished runs"
 
 
 def cost_text(state: AblationState) -> str:
@@ -132,8 +132,8 @@ def cost_text(state: AblationState) -> str:
         return f"unknown before a run of each arm is done; no price is known: {', '.join(names)}{at_most}"
     if cost == (0.0, 0.0):
         return f"$0.00{at_most}"
-    how = "from finished runs" if cost[0] == cost[1] else "if earlier messages are read from the provider's cache"
-    return f"about {range_text(cost)}, {how}{at_most}"
+    basis = "from finished runs" if cost[0] == cost[1] else "if earlier messages are read from the provider's cache"
+    return f"about {range_text(cost)}, {basis}{at_most}"
 
 
 def table_json(state: AblationState) -> list[dict[str, Any]]:
@@ -154,10 +154,10 @@ def table_text(state: AblationState) -> RenderableType:
     table.add_column(measure_label(primary), justify="right")
     table.add_column("SE", justify="right")
     for arm, values in _by_arm(state, primary):
-        table.add_row(arm.name, str(len(values)), _figure(_mean(values)), _figure(_se(values)))
+        table.add_row(arm.name, str(len(values)), _decimal(_mean(values)), _decimal(_se(values)))
     if primary == "heldout.pgr":
         baseline = [value for _, values in _by_arm(state, "baseline.pgr") for value in values]
-        table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _figure(_mean(baseline)), "")
+        table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _decimal(_mean(baseline)), "")
     without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
     if without == 0:
         return table
@@ -183,7 +183,7 @@ def _se(values: Sequence[float]) -> float | None:
     return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
-def _figure(value: float | None) -> str:
+def _decimal(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 

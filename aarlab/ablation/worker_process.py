@@ -21,12 +21,12 @@ def main(parent_pid: int) -> None:
     die_with_parent(signal.SIGKILL)
     if os.getppid() != parent_pid:
         return
-    # Output that a library prints must not be mixed with the messages.
-    answers = os.fdopen(os.dup(1), "w")
+    # Libraries can print to standard output, which must contain messages only.
+    messages = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
     def send(progress: RunProgress) -> None:
-        print(json.dumps(asdict(progress)), file=answers, flush=True)
+        print(json.dumps(asdict(progress)), file=messages, flush=True)
 
     for line in sys.stdin:
         execute_task(RunTask(**json.loads(line)), send)

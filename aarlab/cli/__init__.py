@@ -1,1 +1,1 @@
-"""One module for each command, or for a few that belong together."""
+"""The commands of `aarlab`, one module each, and the modules that they share."""

@@ -102,17 +102,17 @@ def ablate(
     handle_sigterm()
     options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache)
     with exit_on_bad_input(as_json=as_json):
-        ending = _execute(state, options, quiet=quiet)
+        result = _execute(state, options, quiet=quiet)
     with exit_on_bad_input(as_json=as_json):
         state = read_state(plan, root, share)
     failures = _failures(state)
-    payload = _result(state, ending, failures)
+    payload = _result_json(state, result, failures)
     if as_json:
         print_json(payload)
     else:
-        _print_result(state, ending, failures, [ablation, *_continue_command(settings, out, jobs, executor, shard)])
+        _print_result(state, result, failures, [ablation, *_repeated_options(settings, out, jobs, executor, shard)])
     statuses = {"done": Status.FAILED if failures else Status.DONE, "stopped": Status.STOPPED}
-    sys.exit(statuses.get(ending.status, Status.FAILED))
+    sys.exit(statuses.get(result.status, Status.FAILED))
 
 
 def _shard(text: str | None) -> Shard:
@@ -149,11 +149,11 @@ def _failures(state: AblationState) -> list[dict[str, Any]]:
     ]
 
 
-def _result(state: AblationState, ending: ExecutionResult, failures: list[dict[str, Any]]) -> dict[str, Any]:
-    status = "failed" if failures and ending.status == "done" else ending.status
+def _result_json(state: AblationState, result: ExecutionResult, failures: list[dict[str, Any]]) -> dict[str, Any]:
+    status = "failed" if failures and result.status == "done" else result.status
     return {
         "status": status,
-        "reason": ending.reason,
+        "reason": result.reason,
         "name": state.plan.ablation.name,
         "folder": str(state.folder.root.resolve()),
         "runs": {
@@ -176,7 +176,7 @@ def _print_plan(state: AblationState, jobs: int | None, *, as_json: bool) -> Non
 
 
 def _print_result(
-    state: AblationState, ending: ExecutionResult, failures: list[dict[str, Any]], continue_command: list[str]
+    state: AblationState, result: ExecutionResult, failures: list[dict[str, Any]], continue_arguments: list[str]
 ) -> None:
     console = stdout_console()
     console.print(table_text(state))
@@ -184,11 +184,11 @@ def _print_result(
     for failure in failures:
         line = f"{failure['arm']}, seed {failure['seed']} failed: {printable(failure['error'])}"
         console.print(Text(line, style="red"), soft_wrap=True)
-    if ending.reason is not None:
-        console.print(Text(f"Stopped early: {ending.reason}.", style="yellow"), soft_wrap=True)
+    if result.reason is not None:
+        console.print(Text(f"Stopped early: {result.reason}.", style="yellow"), soft_wrap=True)
     console.print(Text("\nNext", style="bold"))
     if len(state.done) < len(state.runs):
-        _print_command(console, ["aarlab", "ablate", *continue_command], "continue")
+        _print_command(console, ["aarlab", "ablate", *continue_arguments], "continue")
     elif missing := remaining(state):
         console.print(f"  {missing} runs of other shards are missing: copy their runs/ into this folder")
     _print_command(console, ["aarlab", "report", str(state.folder.root)], "results with confidence intervals")
@@ -203,7 +203,7 @@ def _cores(executor: str) -> int | None:
     return available_cores() if executor == "local" else None
 
 
-def _continue_command(
+def _repeated_options(
     settings: tuple[str, ...], out: str | None, jobs: int | None, executor: str, shard: str | None
 ) -> list[str]:
     """Return the options of the command that continues the ablation."""

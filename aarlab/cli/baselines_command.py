@@ -53,7 +53,7 @@ _SORT_KEYS: Mapping[str, Callable[[Row], Any]] = {
     metavar="N",
     default=20,
     show_default=True,
-    help="Number of worlds, at least 2; the same ones for every baseline and every call.",
+    help="Number of worlds, at least 2. Every baseline and every call uses the same worlds.",
 )
 @click.option(
     "--set",
@@ -83,7 +83,7 @@ def baselines(
     (PGR).
     """
     with exit_on_bad_input(as_json=as_json):
-        choice = _checked(task, settings, worlds, out)
+        choice = _task_choice(task, settings, worlds, out)
     handle_sigterm()
     payload = _result(choice, worlds, sandbox, sort, as_json=as_json)
     if as_json:
@@ -94,7 +94,7 @@ def baselines(
         _write(payload, out, as_json=as_json)
 
 
-def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) -> TaskChoice:
+def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | None) -> TaskChoice:
     """Return the task with its parameters. Raises ConfigError with all faults of the input."""
     faults: list[Fault] = []
     if task not in (names := task_names()):
@@ -118,7 +118,7 @@ def _checked(task: str, settings: Sequence[str], worlds: int, out: Path | None) 
 
 
 def _csv_faults(out: Path | None) -> list[Fault]:
-    """Return why the table cannot be written, before anything is measured."""
+    """Return a fault if the table cannot be written to `out`. Called before anything is measured."""
     if out is None:
         return []
     if out.is_dir():
@@ -226,7 +226,7 @@ def show_table(payload: Mapping[str, Any]) -> None:
 
 
 def _write(payload: Mapping[str, Any], out: Path, *, as_json: bool) -> None:
-    """Write one line for each baseline. Columns of the task are repeated, so that tables can be joined."""
+    """Write one line for each baseline. Each line repeats the task's columns, so that tables can be concatenated."""
     common = {"task": payload["task"], "worlds": payload["worlds"]}
     gap = {
         f"{kind}_{part}": payload[f"{kind}_acc"][statistic]

@@ -1,4 +1,4 @@
-"""`aarlab check`: check the integrity of a run file. Only the file is needed, not the code that wrote it."""
+"""`aarlab check`: check the integrity of a run file. The check does not execute the run."""
 
 import sqlite3
 import sys
@@ -45,7 +45,7 @@ _HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
 }  # fmt: skip
 """Event fields that hold the hash of a text or a message."""
 _MAX_FAULTS = 20
-"""Faults of one check that are printed."""
+"""Maximum number of faults that are printed for one check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def check(run: str | None, as_json: bool) -> None:
     """Check the integrity of a run file.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
-    Hashes, references, the order of events, and costs and hours against budget and summary are checked. The file is
-    not changed. Whether this version of the code reproduces the run is checked by `aarlab replay`. Exit status:
+    The command checks hashes, references, the order of events, and costs and hours against budget and summary. It does
+    not change the file. `aarlab replay` checks whether this version of the code reproduces the run. Exit status:
     0 valid, 1 faults.
     """
     results, console = [], stdout_console()
@@ -129,13 +129,13 @@ def _database(file: RunReader, count: _Counter) -> Iterator[str]:
             for (reported,) in connection.execute("PRAGMA integrity_check"):
                 count.increment()
                 if reported != "ok":
-                    yield f"SQLite says: {reported}"
+                    yield f"SQLite reports: {reported}"
     except sqlite3.DatabaseError as error:
-        yield f"SQLite says: {error}"
+        yield f"SQLite reports: {error}"
 
 
 def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
-    """Yield messages and texts that do not have their hash."""
+    """Yield messages and texts that do not match their hash."""
     try:
         with closing(_read_only_connection(file)) as connection:
             for query, kind in (
@@ -171,7 +171,7 @@ def _log(file: RunReader, count: _Counter) -> Iterator[str]:
 
 
 def _references(file: RunReader, count: _Counter) -> Iterator[str]:
-    """Yield contents, findings and experiments that events name but the file lacks."""
+    """Yield contents, findings and experiments that events refer to and the file does not contain."""
     findings = {entry.event.id for entry in file.entries(Finding)}
     experiments = {entry.event.id for entry in file.entries(Experiment)}
     for entry in file.entries():
@@ -182,14 +182,14 @@ def _references(file: RunReader, count: _Counter) -> Iterator[str]:
                 count.increment()
                 if not file.has_content(key):
                     yield f"{where}: its {name} {key} is not in the file"
-        for name, kind, known in _named(entry.event, findings, experiments):
+        for name, kind, known in _referenced_ids(entry.event, findings, experiments):
             count.increment()
             if name not in known:
                 yield f"{where}: there is no {kind} {name}"
 
 
-def _named(event: Event, findings: set[str], experiments: set[str]) -> Iterator[tuple[str, str, set[str]]]:
-    """Yield the findings and experiments that an event names."""
+def _referenced_ids(event: Event, findings: set[str], experiments: set[str]) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the id of each finding and experiment that an event refers to, its kind, and the known ids of that kind."""
     match event:
         case Finding(experiment=str(name)):
             yield name, "experiment", experiments
@@ -206,29 +206,29 @@ def _named(event: Event, findings: set[str], experiments: set[str]) -> Iterator[
 
 
 def _tools(file: RunReader, count: _Counter) -> Iterator[str]:
-    """Yield tool calls of a researcher whose results do not come in order before its next model call."""
-    open_: dict[str, list[str]] = {}
+    """Yield tool calls of researchers without results in the same order before the next model call."""
+    open_calls: dict[str, list[str]] = {}
     for entry in file.entries(ModelCall, Prompted):
         match entry.event:
             case ModelCall(role="researcher", reply=key):
                 count.increment()
-                if open_.get(entry.stream):
-                    unanswered = open_[entry.stream][0]
+                if open_calls.get(entry.stream):
+                    unanswered = open_calls[entry.stream][0]
                     yield f"{entry.stream}, event {entry.ordinal}: model call before the result of {unanswered}"
-                open_[entry.stream] = [call.id for call in file.message(key).tool_calls]
+                open_calls[entry.stream] = [call.id for call in file.message(key).tool_calls]
             case Prompted(role="researcher", message=key):
                 results = [result.tool_call_id for result in file.message(key).tool_results]
-                expected = open_.get(entry.stream, [])
+                expected = open_calls.get(entry.stream, [])
                 if results and results != expected:
                     yield f"{entry.stream}, event {entry.ordinal}: results of {results} instead of {expected}"
                 if results:
-                    open_[entry.stream] = []
+                    open_calls[entry.stream] = []
             case _:
                 pass
 
 
 def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
-    """Yield sums of calls that differ from the summary or exceed the budget."""
+    """Yield costs and tokens of all calls that differ from the summary or exceed the budget."""
     info, total, unknown = file.info(), Amount(), False
     for entry in file.entries(ModelCall, FailedModelCall):
         call = entry.event

@@ -23,7 +23,7 @@ from aarlab.memory.run_reader import RunReader
 BUDGET_SHARES = (0.25, 0.5, 0.75, 1.0)
 """Shares of the longer budget at which the best development PGR is compared."""
 _MAX_ROWS = 8
-"""Findings of one run that are printed."""
+"""Maximum number of findings of one run that are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class StreamDivergence:
     ordinal: int
     """Number of equal events before it."""
     first: LogEntry | None
-    """None if the stream has ended in the first run."""
+    """None: the stream of the first run has ended."""
     second: LogEntry | None
-    """None if the stream has ended in the second run."""
+    """None: the stream of the second run has ended."""
 
     @property
     def round(self) -> int:
@@ -55,9 +55,9 @@ class RunComparison:
     decisions: Mapping[str, tuple[str, str]]
     """The first decision of each agent that differs, as text."""
     pgr_curves: tuple[tuple[float, float | None, float | None], ...]
-    """Research hours of the team, and the best development PGR of each run up to then."""
+    """Research hours of the team, and the best development PGR of each run up to that hour."""
     findings: tuple[tuple[Finding, ...], tuple[Finding, ...]]
-    """Findings that only one run has; findings are equal if author, type, title and code are."""
+    """Findings that only one run has. Findings are equal if their author, type, title and code are equal."""
     measures: Mapping[str, tuple[float | None, float | None]]
     """Measures of the summaries that differ, by label; empty unless both runs are closed."""
 
@@ -72,10 +72,10 @@ def diff(first: str, second: str, as_json: bool) -> None:
     FIRST and SECOND are run files, folders (their newest runs) or ids of runs in ./runs. Exit status: 0 same,
     1 different.
     """
-    with exit_on_bad_input(as_json=as_json), open_for_reading(first) as one, open_for_reading(second) as other:
+    with exit_on_bad_input(as_json=as_json), open_for_reading(first) as left, open_for_reading(second) as right:
         with stderr_console().status("comparing"):
-            comparison = compare_runs(one, other)
-        names = one.info().run_id, other.info().run_id
+            comparison = compare_runs(left, right)
+        names = left.info().run_id, right.info().run_id
     if as_json:
         print_json(_comparison_json(comparison, names))
     else:
@@ -85,24 +85,23 @@ def diff(first: str, second: str, as_json: bool) -> None:
 
 def compare_runs(first: RunReader, second: RunReader) -> RunComparison:
     """Return the differences between two runs."""
-    before, after = _streams(first), _streams(second)
+    left, right = _streams(first), _streams(second)
     divergences = [
         divergence
-        for stream in dict.fromkeys((*before, *after))
-        if (divergence := _stream_divergence(stream, before.get(stream, []), after.get(stream, []))) is not None
+        for stream in dict.fromkeys((*left, *right))
+        if (divergence := _stream_divergence(stream, left.get(stream, []), right.get(stream, []))) is not None
     ]
-    one, other = first.info(), second.info()
     return RunComparison(
-        settings=_settings(one.scenario, other.scenario),
+        settings=_differing_settings(first.info().scenario, second.info().scenario),
         divergences=tuple(sorted(divergences, key=lambda divergence: divergence.round)),
         decisions={
             stream: pair
-            for stream in before
-            if (pair := _first_differing_decision(before[stream], after.get(stream, []))) is not None
+            for stream in left
+            if (pair := _first_differing_decision(left[stream], right.get(stream, []))) is not None
         },
         pgr_curves=_pgr_curves(first, second),
-        findings=_only(first, second),
-        measures=_measures(one.summary, other.summary),
+        findings=_unshared_findings(first, second),
+        measures=_differing_measures(first.info().summary, second.info().summary),
     )
 
 
@@ -114,9 +113,9 @@ def _streams(file: RunReader) -> dict[str, list[LogEntry]]:
 
 
 def _stream_divergence(stream: str, first: list[LogEntry], second: list[LogEntry]) -> StreamDivergence | None:
-    for ordinal, (one, other) in enumerate(zip_longest(first, second)):
-        if one is None or other is None or _comparable(one) != _comparable(other):
-            return StreamDivergence(stream, ordinal, one, other)
+    for ordinal, (left, right) in enumerate(zip_longest(first, second)):
+        if left is None or right is None or _comparable(left) != _comparable(right):
+            return StreamDivergence(stream, ordinal, left, right)
     return None
 
 
@@ -126,7 +125,7 @@ def _comparable(entry: LogEntry) -> tuple[Any, ...]:
 
 def _first_differing_decision(first: list[LogEntry], second: list[LogEntry]) -> tuple[str, str] | None:
     pairs = zip_longest(_decisions(first), _decisions(second), fillvalue="none")
-    return next(((one, other) for one, other in pairs if one != other), None)
+    return next(((left, right) for left, right in pairs if left != right), None)
 
 
 def _decisions(entries: list[LogEntry]) -> Iterator[str]:
@@ -138,20 +137,20 @@ def _decisions(entries: list[LogEntry]) -> Iterator[str]:
                 pass
 
 
-def _settings(first: Any, second: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
+def _differing_settings(first: Any, second: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
     if isinstance(first, dict) and isinstance(second, dict):
         differing: dict[str, tuple[Any, Any]] = {}
         for name in dict.fromkeys((*first, *second)):
-            differing |= _settings(first.get(name), second.get(name), f"{path}.{name}" if path else name)
+            differing |= _differing_settings(first.get(name), second.get(name), f"{path}.{name}" if path else name)
         return differing
     return {} if first == second else {path: (first, second)}
 
 
 def _pgr_curves(first: RunReader, second: RunReader) -> tuple[tuple[float, float | None, float | None], ...]:
     hours = max(_team_budget_hours(file.info().scenario) for file in (first, second))
-    one, other = frontier(first), frontier(second)
+    left, right = frontier(first), frontier(second)
     return tuple(
-        (share * hours, _best_at(one, share * hours), _best_at(other, share * hours)) for share in BUDGET_SHARES
+        (share * hours, _best_at(left, share * hours), _best_at(right, share * hours)) for share in BUDGET_SHARES
     )
 
 
@@ -163,11 +162,11 @@ def _team_budget_hours(scenario: Any) -> float:
     return float(scenario["budget"]["hours"] * scenario["team"]["researchers"])
 
 
-def _only(first: RunReader, second: RunReader) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    one, other = _findings(first), _findings(second)
+def _unshared_findings(first: RunReader, second: RunReader) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    left, right = _findings(first), _findings(second)
     return (
-        tuple(finding for key, finding in one.items() if key not in other),
-        tuple(finding for key, finding in other.items() if key not in one),
+        tuple(finding for key, finding in left.items() if key not in right),
+        tuple(finding for key, finding in right.items() if key not in left),
     )
 
 
@@ -176,7 +175,7 @@ def _findings(file: RunReader) -> dict[tuple[Any, ...], Finding]:
     return {(finding.author, finding.type, finding.title, finding.code): finding for finding in findings}
 
 
-def _measures(first: Any, second: Any) -> dict[str, tuple[float | None, float | None]]:
+def _differing_measures(first: Any, second: Any) -> dict[str, tuple[float | None, float | None]]:
     if not first or not second:
         return {}
     values = {

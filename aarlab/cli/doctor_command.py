@@ -1,4 +1,4 @@
-"""`aarlab doctor`: check whether this machine can execute runs, and say how to fix what is missing."""
+"""`aarlab doctor`: check whether this machine can execute runs, and print fixes."""
 
 import os
 import platform
@@ -28,12 +28,12 @@ from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import Layer, Sandbox, SandboxMode, SandboxUnavailable, layers
 from aarlab.tools.sandbox.container import engine
 
-_KEY = re.compile(r"\b[A-Z][A-Z0-9_]*_KEY\b")
+_KEY_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9_]*_KEY\b")
 
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """A folder in which aarlab keeps files."""
+    """A folder with files of aarlab."""
 
     path: Path
     files: int
@@ -55,7 +55,7 @@ class MachineReport:
     docker_problem: str | None
     """Why the docker sandbox does not start, and how to fix it; None if it starts. It is optional."""
     engine: str | None
-    """Command of the container engine that the docker sandbox uses; None if that does not start."""
+    """Command of the container engine that the docker sandbox uses; None if the docker sandbox does not start."""
     system: str
     """Operating system and kernel."""
     versions: Mapping[str, str | None]
@@ -71,7 +71,7 @@ class MachineReport:
 
     @property
     def problems(self) -> list[str]:
-        """Everything that prevents a run in the strict sandbox. An unwritable cache and missing keys do not."""
+        """Problems that prevent a run in the strict sandbox. An unwritable cache or a missing key is not a problem."""
         missing = [f"{name} is not installed" for name, version in self.versions.items() if version is None]
         sandbox = [] if self.sandbox_problem is None else [self.sandbox_problem]
         runs = [] if self.runs.problem is None else [f"run files cannot be written: {self.runs.problem}"]
@@ -159,7 +159,7 @@ def _other_rows(report: MachineReport) -> Table:
         "versions": ", ".join(versions),
         "cache": _folder_text(report.cache),
         "runs": _folder_text(report.runs),
-        "API keys": ", ".join(keys) or "no provider here needs one",
+        "API keys": ", ".join(keys) or "no provider needs one",
     }
     return labelled_rows({label: Text(text) for label, text in rows.items()})
 
@@ -185,21 +185,24 @@ def check_machine(progress: Progress) -> MachineReport:
         cores=available_cores(),
         cache=folder_status(weight_cache.cache_folder()),
         runs=folder_status(DEFAULT_FOLDER.absolute()),
-        keys={key: bool(os.environ.get(key)) for needs in _needs() for key in key_variables(needs)},
+        keys={key: bool(os.environ.get(key)) for needs in _requirements() for key in key_variables(needs)},
     )
 
 
-def _needs() -> list[str]:
+def _requirements() -> list[str]:
     return [model.needs for model in MODELS.values()] + [provider.needs for provider in PROVIDERS.values()]
 
 
 def key_variables(needs: str) -> list[str]:
     """Return the environment variables for API keys that the requirements of a provider name."""
-    return _KEY.findall(needs)
+    return _KEY_VARIABLE.findall(needs)
 
 
 def folder_status(path: Path) -> FolderStatus:
-    """Return the number and size of the files in a folder, and whether it, or else its nearest parent, is writable."""
+    """Return the number and size of the files in a folder, and whether it is writable.
+
+    For a folder that does not exist, the nearest existing parent must be writable.
+    """
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not existing.is_dir():
         problem: str | None = f"{existing} is not a folder"

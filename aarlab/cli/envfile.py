@@ -1,4 +1,4 @@
-"""API keys from a file, put into the environment of this process."""
+"""Read API keys from a file into the environment of this process."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def read_env_file(path: str | Path) -> None:
     stripped = {number: line.strip() for number, line in enumerate(lines, start=1)}
     matches = {number: _LINE.fullmatch(line) for number, line in stripped.items() if line and not line.startswith("#")}
     if invalid := [f"{path}:{number}" for number, match in matches.items() if match is None]:
-        raise ConfigError([Fault(place, None, "not a line KEY=VALUE (not shown)", "KEY=VALUE") for place in invalid])
+        raise ConfigError([Fault(line, None, "not a line KEY=VALUE (not shown)", "KEY=VALUE") for line in invalid])
     for match in matches.values():
         if match is not None:
             value = _QUOTED.fullmatch(match[2])

@@ -86,7 +86,7 @@ def _redaction(patterns: tuple[str, ...]) -> Redaction:
 
 @contextmanager
 def _errors_as_faults(path: Path, target: Path) -> Iterator[None]:
-    """Turn errors of a run file that cannot be read, and of a target that cannot be written, into ConfigError."""
+    """Raise errors of reading the run file and of writing the target as ConfigError."""
     try:
         with schema_errors_as_faults(path):
             yield
@@ -96,7 +96,7 @@ def _errors_as_faults(path: Path, target: Path) -> Iterator[None]:
         problem = f"the run file is damaged ({error.args[0]})"
         raise ConfigError([Fault(str(path), None, problem, "an unchanged run file")]) from None
     except FileExistsError:
-        raise ConfigError([Fault(str(target), None, "the path exists already", "a new path: --out PATH")]) from None
+        raise ConfigError([Fault(str(target), None, "the path already exists", "a new path: --out PATH")]) from None
     except OSError as error:
         problem = f"the export cannot be written ({error.strerror or error})"
         raise ConfigError([Fault(str(target), None, problem, "a path that can be written: --out PATH")]) from None

@@ -36,14 +36,14 @@ from aarlab.tools.sandbox import SandboxMode
 @click.command()
 @click.argument("run")
 @click.option(
-    "--round", type=click.IntRange(min=1), required=True, metavar="ROUND", help="First round of the new run's own."
+    "--round", type=click.IntRange(min=1), required=True, metavar="ROUND", help="First round under the new settings."
 )
 @set_option
-@click.option("--model", metavar="NAME", help="Base model from that round on, of all researchers or of `--agent`.")
-@click.option("--agent", metavar="A", help="The one researcher, such as r3, that gets `--model`.")
+@click.option("--model", metavar="NAME", help="Base model from that round on, for all researchers or for `--agent`.")
+@click.option("--agent", metavar="A", help="Researcher that uses `--model`, such as r3.")
 @click.option(
     "--seeds", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-    help="Number of forks: with the seed of the run, and with the seeds after it.",
+    help="Number of forks. The first has the seed of the run, the others the seeds after it.",
 )  # fmt: skip
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run files.")
 @recorded_sandbox_option
@@ -68,17 +68,17 @@ def fork(
     """Continue a run from one of its rounds under other settings.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs. Up to the start of round `--round` the
-    new run repeats RUN from its recording, at no cost. From there on it uses the new settings. Without settings it
-    repeats the run; with `--seeds` the forks show the variation by chance. RUN is not changed, and the new file names
-    it as its parent.
+    new run repeats RUN from its recording, at no cost. From that round on it uses the new settings. Without settings
+    it repeats the run; with `--seeds` the forks show the variation due to chance. RUN is not changed, and the new file
+    records it as its parent.
     """
     with exit_on_bad_input(as_json=as_json):
-        path, info, before = load_recorded_run(run, models_needed=False)
+        path, info, parent_scenario = load_recorded_run(run, models_needed=False)
         if agent is not None and model is None:
             raise ConfigError([Fault(f"--agent {agent}", None, "--agent without --model", "--agent A --model NAME")])
         models = [] if model is None else [f"team.model={model}" if agent is None else f"team.models.{agent}={model}"]
         scenarios = [
-            forked_scenario(path, round, [*settings, *models], before.seed + offset) for offset in range(seeds)
+            forked_scenario(path, round, [*settings, *models], parent_scenario.seed + offset) for offset in range(seeds)
         ]
     check_models(scenarios[0], as_json=as_json)
     handle_sigterm()

@@ -28,21 +28,21 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "validate": ("aarlab.cli.validate_command:validate", "Check a scenario or an ablation and print all its fields."),
     "doctor": ("aarlab.cli.doctor_command:doctor", "Check this machine: sandbox, versions, folders, API keys."),
 }
-"""By name, in the order of `aarlab --help`: where the command is, and the first line of its help."""
+"""Location of each command and the first line of its help, by name, in the order of `aarlab --help`."""
 
 click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.STYLE_COMMANDS_TABLE_COLUMN_WIDTH_RATIO = (1, 4)
 
 
 class LazyGroup(click.RichGroup):
-    """A group that imports a command only to call it. Its own help comes from COMMANDS."""
+    """A group that imports a command only when it is called. COMMANDS has the help texts of the group."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return a stand-in with the name and the first help line; None if there is no such command."""
+        """Return a placeholder with the name and the first help line; None if there is no such command."""
         if name not in COMMANDS:
             return None
         return click.RichCommand(name=name, help=COMMANDS[name][1], add_help_option=False)
@@ -51,10 +51,10 @@ class LazyGroup(click.RichGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Import the command that the arguments name, and return it with its name and the other arguments."""
-        name, stand_in, rest = super().resolve_command(ctx, args)
-        if stand_in is None or stand_in.name is None:
-            return name, stand_in, rest
-        return name, resolve_name(COMMANDS[stand_in.name][0]), rest
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        if placeholder is None or placeholder.name is None:
+            return name, placeholder, rest
+        return name, resolve_name(COMMANDS[placeholder.name][0]), rest
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -23,7 +23,7 @@ class Status(IntEnum):
     FAILED = 1
     BAD_INPUT = 2
     STOPPED = 3
-    """By a budget or a person; finished work is kept."""
+    """Stopped by a budget or a person. Finished work is kept."""
 
 
 def stdout_console(width: int | None = None) -> Console:
@@ -42,7 +42,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def print_chunked(console: Console, parts: Iterable[RenderableType]) -> None:
-    """Print the parts one below the other, 50 at a time: rich is slow for single parts."""
+    """Print the parts one below the other, 50 at a time, because rich is slow for single parts."""
     iterator = iter(parts)
     while chunk := list(islice(iterator, 50)):
         console.print(Group(*chunk), crop=False)

@@ -1,4 +1,4 @@
-"""`aarlab power`: the differences that an ablation can detect, and the seeds that a difference requires."""
+"""`aarlab power`: the detectable differences of an ablation, and the seeds that a difference requires."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -35,13 +35,13 @@ class PowerEstimate:
     seeds: int
     """Runs of each arm: finished ones or, if there are none, planned ones."""
     paired: bool
-    """Whether runs of both arms with the same seed are compared in pairs."""
+    """Whether the runs of both arms are paired by seed."""
     sd: float
     """Standard deviation of the difference between a run of each arm."""
     observed: bool
     """Whether `sd` was estimated from runs; otherwise it is assumed."""
     detectable_difference: float | None
-    """Difference that `seeds` detect with 80 % power, two-sided 5 %; None for a single seed."""
+    """Difference that `seeds` runs detect at 80 % power, two-sided 5 %; None for a single seed."""
     required_seeds: int
     """Seeds required to detect the requested difference."""
     required_seeds_range: tuple[int, int] | None
@@ -64,7 +64,7 @@ def power(source: str, difference: float, as_json: bool) -> None:
 
     FILE_OR_DIR is an ablation file, the name of a shipped ablation, or a folder with runs. The SD over seeds is
     estimated from the runs. For an ablation file an SD of 0.1 in held-out PGR is assumed, as measured for small teams
-    of simulated researchers. All numbers hold for 80 % power at two-sided 5 %.
+    of simulated researchers. All numbers are for 80 % power at a two-sided level of 5 %.
     """
     with exit_on_bad_input(as_json=as_json):
         if not 0 < abs(difference) < float("inf"):
@@ -152,9 +152,9 @@ def power_from_results(results: Results, difference: float) -> tuple[str, list[P
 def power_from_ablation(
     ablation: Ablation, seeds: int, arms: Sequence[str], difference: float
 ) -> tuple[str, list[PowerEstimate]]:
-    """Return the primary measure and the power of a comparison of two arms before there are runs.
+    """Return the primary measure and the power of a planned comparison of two arms, without runs.
 
-    Pairing is not assumed, as its gain is unknown before there are runs.
+    Pairing is not assumed, because its gain can only be measured from runs.
 
     Args:
         ablation: Its primary measure must have a typical SD in the registry of measures.
@@ -163,7 +163,7 @@ def power_from_ablation(
         difference: The difference to detect, other than 0.
 
     Raises:
-        ConfigError: The SD of the primary measure is not known before there are runs.
+        ConfigError: The registry has no typical SD for the primary measure.
     """
     measure = find_measure(ablation.measures[0])
     if measure is None or measure.typical_sd is None:
@@ -180,6 +180,8 @@ def power_from_ablation(
 
 def _power_from_sd(arm: str, against: str, n: int, sd: float, difference: float, *, paired: bool) -> PowerEstimate:
     low, high = sd_interval(sd, n - 1 if paired else 2 * (n - 1))
-    required_seeds, low_seeds, high_seeds = (seeds_needed(difference, at, paired=paired) for at in (sd, low, high))
+    required_seeds, low_seeds, high_seeds = (
+        seeds_needed(difference, value, paired=paired) for value in (sd, low, high)
+    )
     detectable = detectable_difference(n, sd, paired=paired)
     return PowerEstimate(arm, against, n, paired, sd, True, detectable, required_seeds, (low_seeds, high_seeds))

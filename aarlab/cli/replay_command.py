@@ -36,9 +36,11 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
     type=click.Choice(["tape", "live"]),
     default="tape",
     show_default=True,
-    help="Source of scores: `tape` takes the recorded ones; `live` runs every experiment again and compares.",
+    help="Source of scores: `tape` uses the recorded scores; `live` runs every experiment again and compares.",
 )
-@click.option("--step", is_flag=True, help="Then browse the run in the terminal, one step of an agent at a time.")
+@click.option(
+    "--step", is_flag=True, help="After the replay, browse the run in the terminal, one step of an agent at a time."
+)
 @recorded_sandbox_option
 @task_file_option
 @json_option
@@ -49,11 +51,11 @@ def replay(
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
     The graph is executed again with the recorded model replies; base models are not called and need not be available.
-    Every prompt, tool result, decision and finding must equal the recorded one to the byte. The run file is not
+    Every prompt, tool result, decision and finding must equal the recorded one byte for byte. The run file is not
     changed.
 
-    With `--step` the terminal then shows one step at a time: forward, back, to a round, along one agent, into a tool
-    call, and from a borrowed idea to the finding it came from.
+    With `--step` the terminal then shows one step at a time. Commands move forward and back, go to a round, follow one
+    agent, open a tool call, and jump from a borrowed idea to its finding.
     """
     with exit_on_bad_input(as_json=as_json):
         if step and as_json:
@@ -62,21 +64,22 @@ def replay(
         if tools == "live":
             require_tasks(path, scenario)
     handle_sigterm()
-    done = _replayed(path, tools, sandbox, as_json=as_json)
+    replayed = _replay_or_exit(path, tools, sandbox, as_json=as_json)
     if as_json:
-        print_json({"status": "differs" if done.differences else "same", "file": str(path), **_replay_json(done)})
+        status = "differs" if replayed.differences else "same"
+        print_json({"status": status, "file": str(path), **_replay_json(replayed)})
     else:
-        _print_replay(done)
+        _print_replay(replayed)
     if step:
         with exit_on_bad_input(as_json=as_json):
             _browse_steps(path)
-    sys.exit(Status.FAILED if done.differences else Status.DONE)
+    sys.exit(Status.FAILED if replayed.differences else Status.DONE)
 
 
-def _replayed(
+def _replay_or_exit(
     path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode | None, *, as_json: bool
 ) -> ReplayResult:
-    """Replay the run; print a divergence or another reason to stop, and exit."""
+    """Replay the run and return the comparison. If it diverges or cannot be executed, print why and exit."""
     options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
     try:
         with exit_on_bad_input(as_json=as_json), DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
@@ -116,7 +119,7 @@ def _browse_steps(path: Path) -> None:
             page = browser.handle_command(command)
 
 
-def _replay_json(done: ReplayResult) -> dict[str, Any]:
+def _replay_json(replayed: ReplayResult) -> dict[str, Any]:
     differences = [
         {
             "subject": difference.subject,
@@ -125,32 +128,33 @@ def _replay_json(done: ReplayResult) -> dict[str, Any]:
             "recorded": str(difference.recorded),
             "remeasured": str(difference.remeasured),
         }
-        for difference in done.differences
+        for difference in replayed.differences
     ]
     return {
-        "finished": done.finished,
-        "events": done.events,
-        "model_calls": done.calls,
-        "digest": done.digest,
-        "cpu_s": round(done.cpu_s, 3),
-        "calls_per_cpu_s": round(done.calls / done.cpu_s) if done.cpu_s else None,
-        "n_scores_remeasured": done.n_remeasured,
+        "finished": replayed.finished,
+        "events": replayed.events,
+        "model_calls": replayed.calls,
+        "digest": replayed.digest,
+        "cpu_s": round(replayed.cpu_s, 3),
+        "calls_per_cpu_s": round(replayed.calls / replayed.cpu_s) if replayed.cpu_s else None,
+        "n_scores_remeasured": replayed.n_remeasured,
         "differences": differences,
     }
 
 
-def _print_replay(done: ReplayResult) -> None:
+def _print_replay(replayed: ReplayResult) -> None:
     console = stdout_console()
-    extent = "complete run" if done.finished else "interrupted run, up to its last event"
+    extent = "complete run" if replayed.finished else "interrupted run, up to its last event"
     console.print(
-        f"The replay equals the recorded run ({extent}): {counted(done.events, 'event')}, "
-        f"{counted(done.calls, 'model call')}, {done.calls / done.cpu_s:,.0f} calls per CPU second.\n"
-        f"digest  {done.digest}"
+        f"The replay equals the recorded run ({extent}): {counted(replayed.events, 'event')}, "
+        f"{counted(replayed.calls, 'model call')}, {replayed.calls / replayed.cpu_s:,.0f} calls per CPU second.\n"
+        f"digest  {replayed.digest}"
     )
-    if done.n_remeasured:
-        text = f"{counted(done.n_remeasured, 'score')} measured again, {counted(len(done.differences), 'difference')}"
-        console.print(text, style="yellow" if done.differences else None)
-    for difference in done.differences:
+    if replayed.n_remeasured:
+        n_differences = counted(len(replayed.differences), "difference")
+        text = f"{counted(replayed.n_remeasured, 'score')} measured again, {n_differences}"
+        console.print(text, style="yellow" if replayed.differences else None)
+    for difference in replayed.differences:
         console.print(
             f"  {difference.subject} ({difference.panel}), {difference.field}\n"
             f"    recorded  {printable(str(difference.recorded))}\n"

@@ -1,4 +1,4 @@
-"""The progress display of a run: live on a terminal, plain lines elsewhere. It reads nothing but events."""
+"""The progress display of a run: live on a terminal, plain lines elsewhere. It reads only events."""
 
 import math
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ from aarlab.memory.events import LogEntry, RoundStarted
 
 _BARS = "▁▂▃▄▅▆▇█"
 _FRAME_LINES = 10
-"""Lines of the live display that are not researchers."""
+"""Lines of the live display that do not show a researcher."""
 
 
 class RunDisplay(ABC):
@@ -47,9 +47,9 @@ class RunDisplay(ABC):
 
 
 def open_display(scenario: Scenario, console: Console) -> RunDisplay:
-    """Return a live display; plain lines if the console is no terminal or an agent is a person who types at it."""
-    typing = any(name.startswith("human/") for name in scenario.models_used)
-    if console.is_terminal and not console.is_dumb_terminal and not typing:
+    """Return a live display, or plain lines if the console is not a terminal or a person types at it as an agent."""
+    has_human_agent = any(name.startswith("human/") for name in scenario.models_used)
+    if console.is_terminal and not console.is_dumb_terminal and not has_human_agent:
         return LiveDisplay(scenario, console)
     return PlainDisplay(scenario, console)
 
@@ -76,11 +76,11 @@ class PlainDisplay(RunDisplay):
 
     def handle_event(self, entry: LogEntry) -> None:
         """Print a line at the end of a round."""
-        before = self._round_line()
+        round_line = self._round_line()
         round_, closing = self._progress.round, self._progress.closing
         self._progress.handle_event(entry)
         if round_ > 0 and (self._progress.round, self._progress.closing) != (round_, closing):
-            self._print(before)
+            self._print(round_line)
 
     def progress(self, label: str, share: float) -> None:
         """Print a line when a slow step starts."""
@@ -150,9 +150,9 @@ class LiveDisplay(RunDisplay):
 
 
 def render(
-    run_progress: TeamProgress, scenario: Scenario, size: tuple[int, int], waiting: tuple[str, float] | None = None
+    run_progress: TeamProgress, scenario: Scenario, size: tuple[int, int], slow_step: tuple[str, float] | None = None
 ) -> RenderableType:
-    """Return the live display for a screen of (columns, rows), with the name and share of a slow step."""
+    """Return the live display for a screen of (columns, rows), with the name and finished share of a slow step."""
     columns, rows = size
     parts: list[RenderableType] = [Text(shortened(scenario_line(scenario), columns), style="bold")]
     if run_progress.researchers:
@@ -163,8 +163,8 @@ def render(
         )
     if run_progress.closing and not run_progress.closed:
         parts.append(Text("research has ended; the best methods are scored on fresh worlds", style="yellow"))
-    if waiting is not None:
-        parts.append(_progress_line(*waiting, columns))
+    if slow_step is not None:
+        parts.append(_progress_line(*slow_step, columns))
     return Group(*parts)
 
 
@@ -237,9 +237,9 @@ def _researchers(run_progress: TeamProgress, columns: int, lines: int) -> Render
     )
     team = list(run_progress.researchers.values())
     shown = team if len(team) <= max(lines, 3) else _best_researchers(team, max(lines - 1, 3))
-    for one in shown:
-        direction, step = shortened(one.direction or "–", columns), shortened(one.step, columns)
-        table.add_row(one.name, direction, step, pgr_text(one.best), f"{one.hours:.1f}")
+    for member in shown:
+        direction, step = shortened(member.direction or "–", columns), shortened(member.step, columns)
+        table.add_row(member.name, direction, step, pgr_text(member.best), f"{member.hours:.1f}")
     if len(shown) == len(team):
         return table
     return Group(table, Text(f"and {len(team) - len(shown)} more with a lower best", style="dim"))
@@ -247,9 +247,9 @@ def _researchers(run_progress: TeamProgress, columns: int, lines: int) -> Render
 
 def _best_researchers(team: list[ResearcherProgress], count: int) -> list[ResearcherProgress]:
     """Return the `count` researchers with the best PGR, in the order of the team."""
-    ranked = sorted(team, key=lambda one: -math.inf if one.best is None else one.best, reverse=True)
-    best = {one.name for one in ranked[:count]}
-    return [one for one in team if one.name in best]
+    ranked = sorted(team, key=lambda member: -math.inf if member.best is None else member.best, reverse=True)
+    best = {member.name for member in ranked[:count]}
+    return [member for member in team if member.name in best]
 
 
 def _progress_line(label: str, share: float, columns: int) -> RenderableType:

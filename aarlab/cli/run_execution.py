@@ -123,10 +123,10 @@ def execute_run(
     """Execute a run and return its summary; if it fails or is stopped, return its status, file and error instead.
 
     Args:
-        execute: Is called with the run options as keyword arguments.
-        scenario: What the progress display shows.
+        execute: Executes the run, given the run options as keyword arguments.
+        scenario: The scenario that the progress display shows.
         path: The run file.
-        sandbox: Where methods run; None leaves the choice to `execute`.
+        sandbox: Where methods run; None: the default of `execute`.
         cache: Whether scores that other runs measured are used.
         quiet: Whether to show no progress.
 

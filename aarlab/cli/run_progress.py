@@ -65,8 +65,8 @@ class TeamProgress:
         match entry.event:
             case AgentSetup(role="researcher", direction=direction):
                 # A fork sets up the same researchers again.
-                known = self.researchers.setdefault(entry.stream, ResearcherProgress(entry.stream, direction))
-                known.direction = direction
+                progress = self.researchers.setdefault(entry.stream, ResearcherProgress(entry.stream, direction))
+                progress.direction = direction
             case RoundStarted():
                 self.round = entry.round
             case ModelCall(cost_usd=cost) | FailedModelCall(cost_usd=cost):

@@ -21,7 +21,7 @@ _OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed
 
 
 def summary_text(summary: Summary, file: RunReader) -> RenderableType:
-    """Return the scores, the winner and its ancestry, measures of the run, and commands to type next."""
+    """Return the scores, the winner and its ancestry, the measures of the run, and useful next commands."""
     board = Board(file)
     parts: list[RenderableType] = [_scores(summary)]
     if summary["best"] is not None:
@@ -180,5 +180,5 @@ def _idea_reuse(summary: Summary) -> str:
 
 
 def short_path(path: Path) -> str:
-    """Return the path relative to the current folder if it lies in it, else the path."""
+    """Return the path relative to the current folder if it is inside it, else the path."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

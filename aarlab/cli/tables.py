@@ -1,4 +1,4 @@
-"""Tables for the terminal: one look for all commands."""
+"""Tables for the terminal, in one style for all commands."""
 
 from collections.abc import Mapping
 

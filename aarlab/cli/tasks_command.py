@@ -37,8 +37,9 @@ class CatalogueEntry:
     weak_acc: MeanWithSE
     strong_acc: MeanWithSE
     experiment_ms: float
-    """Wall-clock milliseconds of a full experiment with vanilla training on all cores, controls with shuffled labels
-    included."""
+    """Wall-clock milliseconds of a full experiment with vanilla training on all cores, including the controls with
+    shuffled labels.
+    """
 
     @property
     def gap(self) -> float:
@@ -86,7 +87,7 @@ def _selected_tasks(name: str | None) -> list[SeededTask]:
     try:
         if name is not None and name.endswith(".py"):
             return [TaskChoice.from_file(name).make()]
-        return [make_task(each) for each in (names if name is None else [name])]
+        return [make_task(task) for task in (names if name is None else [name])]
     except UnknownTask:
         fix = did_you_mean(str(name), names)
         raise ConfigError([Fault("TASK", None, f"unknown task {name!r}", ", ".join(names), fix)]) from None

@@ -23,7 +23,7 @@ class ValueSource:
     overridden: bool = False
     """Whether it comes from an override."""
     folder: Path | None = None
-    """Folder of relative paths in the value; None if it comes from a run file, whose paths are never loaded."""
+    """Folder that relative paths in the value refer to; None for values from run files: their paths are not loaded."""
 
 
 @dataclass(frozen=True, slots=True)

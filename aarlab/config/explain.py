@@ -36,7 +36,7 @@ _NAME_FIELDS: Mapping[Key, tuple[Callable[[str], bool], _Names]] = {
     ("task", "name"): (_is_task, task_names),
     **{("team", role): (_is_model, model_names) for role in ("model", "reviewer", "librarian", "overseer")},
 }
-"""Fields that hold a name: whether a name exists, and all existing names."""
+"""Fields that hold a name, each with a check whether a name exists and the list of existing names."""
 
 
 def explain(error: ValidationError, document: Document, model: type[BaseModel] = Scenario) -> list[Fault]:
@@ -168,10 +168,10 @@ def _longest_written_key(key: Key, document: Document) -> Key:
 
 def _where(key: Key, document: Document) -> str:
     """Return the line or override of a field; for a section, the overrides of its fields if there are any."""
-    inside = [
+    overrides = [
         source.where
         for written, source in document.sources.items()
         if source.overridden and len(written) > len(key) and written[: len(key)] == key
     ]
     nearest = _longest_written_key(key, document)
-    return comma_separated(inside) if inside else document.sources[nearest].where if nearest else document.name
+    return comma_separated(overrides) if overrides else document.sources[nearest].where if nearest else document.name

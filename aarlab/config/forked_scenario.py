@@ -15,7 +15,7 @@ def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: i
 
     Args:
         parent: The run file to fork.
-        at: First round of the fork's own.
+        at: First round under the new settings.
         settings: Overrides as for `--set`, applied to the scenario of the parent's last segment.
         seed: Seed from that round on; None keeps the parent's. The temperament of simulated researchers is drawn from
             the parent's seed in either case.
@@ -24,7 +24,9 @@ def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: i
         ConfigError: The run has not begun that round, or the settings change what a fork must keep.
     """
     if any(setting.partition("=")[0].strip() == "seed" for setting in settings):
-        raise ConfigError([Fault("--set seed", None, "a fork takes no seed", "--seeds N, the number of forks")])
+        raise ConfigError(
+            [Fault("--set seed", None, "this override cannot set the seed of a fork", "--seeds N, the number of forks")]
+        )
     try:
         with RunReader.open(parent) as file:
             parent_scenario, configured = segments_before(file, at)[-1].scenario, file.info().scenario

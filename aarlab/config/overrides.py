@@ -88,7 +88,7 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
             inside = inside[section]
         else:
             inside[last] = override.value
-            sources = {key: place for key, place in sources.items() if key[: len(override.key)] != override.key}
+            sources = {key: source for key, source in sources.items() if key[: len(override.key)] != override.key}
             sources[override.key] = ValueSource(override.given, True, override.folder)
     if faults:
         raise ConfigError(faults)
@@ -96,13 +96,13 @@ def apply(overrides: Sequence[Override], document: Document) -> Document:
 
 
 def _contradict(a: Override, b: Override) -> bool:
-    """Whether two overrides contradict each other; the path of `a` sorts before that of `b`."""
+    """Return whether two overrides contradict each other; the path of `a` sorts before that of `b`."""
     if a.key == b.key:
         return repr(a.value) != repr(b.value)
     if b.key[: len(a.key)] != a.key:
         return False
     field = SHORTHAND_FIELDS.get(a.key[0]) if len(a.key) == 1 and isinstance(a.value, str) else None
-    # `structure=staged` and `structure.review=gate` go together; `structure.preset=reviewed` contradicts the first.
+    # `structure=staged` is compatible with `structure.review=gate` and contradicts `structure.preset=reviewed`.
     return field is None or (b.key == (a.key[0], field) and a.value != b.value)
 
 

@@ -24,15 +24,16 @@ class FoundRun:
 
 def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
     """Return a path for a new run, such as `quickstart-seed7-20261123-154210-3fa2c1.db`; its stem is the run's id."""
-    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return folder / f"{scenario}-seed{seed}-{moment}-{secrets.token_hex(3)}{SUFFIX}"
+    timestamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return folder / f"{scenario}-seed{seed}-{timestamp}-{secrets.token_hex(3)}{SUFFIX}"
 
 
 def find_run(name: str | None) -> Path:
     """Return the path of a run file.
 
     Args:
-        name: A file, a folder (its newest run), or an id, or its start, in ./runs; None means the newest in ./runs.
+        name: A file, a folder (its newest run), or an id, or the beginning of an id, in ./runs; None means the newest
+            run in ./runs.
 
     Raises:
         ConfigError: There is no such run, or the id is ambiguous.

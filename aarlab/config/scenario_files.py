@@ -34,24 +34,24 @@ def load_scenario(source: str | Path | None = None, overrides: Sequence[str] = (
     Raises:
         ConfigError: The scenario is invalid; one fault for each error.
     """
-    return _checked(apply(parse_overrides(overrides), read_document(find_scenario(source))))
+    return _validated(apply(parse_overrides(overrides), read_document(find_scenario(source))))
 
 
 def scenario_from_dict(name: str, data: dict[str, Any], overrides: Sequence[str] = ()) -> Scenario:
-    """Return the scenario given as plain values, as run files hold it, with `overrides` applied.
+    """Return the scenario given as plain values, as in run files, with `overrides` applied.
 
     Args:
-        name: Stands for the file name in faults.
+        name: Used in faults in place of a file name.
         data: The fields of the scenario.
         overrides: As for `load_scenario`.
 
     Raises:
         ConfigError: The scenario is invalid; one fault for each error.
     """
-    return _checked(apply(parse_overrides(overrides), document_from(name, data)))
+    return _validated(apply(parse_overrides(overrides), document_from(name, data)))
 
 
-def _checked(document: Document) -> Scenario:
+def _validated(document: Document) -> Scenario:
     document = with_task_files(document)
     try:
         # Strict: `researchers: "9"` or `true` is probably a mistake, so it is not converted.
@@ -64,7 +64,7 @@ def find_scenario(source: str | Path | None) -> Path:
     """Return the path of a scenario: that of a shipped scenario with this name, else `source` as a path.
 
     Raises:
-        ConfigError: There is neither.
+        ConfigError: Neither exists.
     """
     shipped = shipped_scenarios()
     name = DEFAULT_SCENARIO if source is None else str(source)

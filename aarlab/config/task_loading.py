@@ -15,9 +15,9 @@ _TASK_LISTS: tuple[Key, ...] = (("scoring", "transfer_tasks"),)
 
 
 def with_task_files(document: Document) -> Document:
-    """Execute the task files that a person names in the document; return it with the fields that follow from them.
+    """Execute the task files that the user names in the document, and return it with the fields from these files.
 
-    A path that comes from a run file is left alone: its code is not executed.
+    A path from a run file is not loaded, so its code is not executed.
 
     Raises:
         ConfigError: A file cannot be used.
@@ -26,20 +26,20 @@ def with_task_files(document: Document) -> Document:
     if isinstance(data.get("task"), dict):
         data["task"] = _completed(data["task"], ("task",), document, faults)
     for section, field in _TASK_LISTS:
-        inside = data.get(section)
-        if isinstance(inside, dict) and isinstance(inside.get(field), list):
+        fields = data.get(section)
+        if isinstance(fields, dict) and isinstance(fields.get(field), list):
             completed = [
                 _completed(entry, (section, field), document, faults) if isinstance(entry, dict) else entry
-                for entry in inside[field]
+                for entry in fields[field]
             ]
-            data[section] = {**inside, field: completed}
+            data[section] = {**fields, field: completed}
     if faults:
         raise ConfigError(faults)
     return replace(document, data=data)
 
 
 def _completed(task: Mapping[str, Any], key: Key, document: Document, faults: list[Fault]) -> dict[str, Any]:
-    """Return the fields of one task, from its file if it has one; add what is wrong to `faults`."""
+    """Return the fields of one task, from its file if it has one; append errors to `faults`."""
     name, path = (_origin((*key, field), document) for field in ("name", "path"))
     if name.overridden and not path.overridden:
         return {field: value for field, value in task.items() if field not in ("path", "source")}
@@ -64,7 +64,7 @@ def _completed(task: Mapping[str, Any], key: Key, document: Document, faults: li
 
 
 def _origin(key: Key, document: Document) -> ValueSource:
-    """Return where a field was written, or else the innermost section around it."""
+    """Return the source of a field, or of the innermost section that contains it."""
     for length in range(len(key), 0, -1):
         if key[:length] in document.sources:
             return document.sources[key[:length]]

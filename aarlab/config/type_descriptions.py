@@ -63,12 +63,12 @@ def type_text(annotation: Any, metadata: Iterable[Any] = ()) -> str:
 
 def _limit(constraint: Any) -> str | None:
     match constraint:
-        case Ge(ge=least):
-            return f"of {least} or more"
+        case Ge(ge=minimum):
+            return f"of {minimum} or more"
         case Gt(gt=bound):
             return f"greater than {bound}"
-        case Le(le=most):
-            return f"at most {most}"
+        case Le(le=maximum):
+            return f"at most {maximum}"
         case Lt(lt=bound):
             return f"less than {bound}"
         case _:

@@ -24,13 +24,13 @@ class ExportFormat:
     name: str
     """Value of `--format`."""
     description: str
-    """What the format contains and which tools read it, as a phrase for the help text."""
+    """Contents of the format and the tools that read it, as a phrase for the help text."""
     ending: str
     """Appended to the name of the run to make the default output path, such as `.md`, or `-csv` for a folder."""
     writer: str
     """The `Writer` as `module:function`. Its module is imported when a run is exported."""
     extra: str | None = None
-    """Extra of aarlab that installs what the writer imports. None: nothing besides aarlab's dependencies."""
+    """Extra of aarlab that installs the packages that the writer imports. None: the dependencies of aarlab suffice."""
 
 
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({
@@ -128,5 +128,5 @@ def load(format: ExportFormat) -> Writer:
     return writer
 
 
-def _format_error(name: str, found: str, allowed: str | None = None, hint: str | None = None) -> ConfigError:
-    return ConfigError([Fault(f"--format {name}", None, found, allowed, hint)])
+def _format_error(name: str, problem: str, expected: str | None = None, fix: str | None = None) -> ConfigError:
+    return ConfigError([Fault(f"--format {name}", None, problem, expected, fix)])

@@ -38,7 +38,7 @@ def write_jsonl(file: RunReader, path: Path, redaction: Redaction | None = None)
 
 
 def stream_jsonl(file: RunReader, out: TextIO, redaction: Redaction) -> None:
-    """Write a run to an open text file; the same as `write_jsonl` otherwise."""
+    """Write a run to an open text file. The records and errors are those of `write_jsonl`."""
     path = file.path
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
         # One transaction, so that events added by an active run do not appear in the middle of the export.
@@ -50,7 +50,7 @@ def _records(connection: sqlite3.Connection, path: Path, redaction: Redaction) -
     """Yield the records of a run.
 
     Everything is read once before the first record is yielded, because the header contains the digest and the number of
-    replaced matches, and because a damaged file must be found before anything is written.
+    replaced matches, and because damage must be detected before anything is written.
     """
     for _ in _contents(connection, redaction):
         pass

@@ -18,9 +18,9 @@ class InvalidRunData(ValueError):
     """A run file or an exported run has contents that aarlab does not write.
 
     Attributes:
-        where: Where they are, such as `run.jsonl:3`.
-        problem: What is wrong there.
-        expected: What is valid there; None if `problem` says it.
+        where: Location of the contents, such as `run.jsonl:3`.
+        problem: Description of the invalid contents.
+        expected: Valid contents; None if `problem` describes them.
     """
 
     def __init__(self, where: str, problem: str, expected: str | None = None) -> None:
@@ -29,7 +29,7 @@ class InvalidRunData(ValueError):
 
 
 def from_column(value: Json) -> Json:
-    """Return the JSON value of a column: a list or object where the column has the canonical text of one."""
+    """Return the JSON value of a column. Canonical JSON text of a list or object is parsed."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             parsed = json.loads(value)

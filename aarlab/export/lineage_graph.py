@@ -11,7 +11,7 @@ from aarlab.memory.lineage import lineage
 from aarlab.memory.run_reader import RunReader
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML cannot represent, and that a model may write."""
+"""Characters that XML cannot represent. Text of a model can contain them."""
 
 
 def write_graphml(file: RunReader, path: Path) -> None:
@@ -27,7 +27,7 @@ def write_gexf(file: RunReader, path: Path) -> None:
 def lineage_graph(file: RunReader) -> "nx.MultiDiGraph[str]":
     """Return the lineage with a label on each node and the edges in the order of the board.
 
-    Both formats give each attribute one type and have no null value, so attributes without a value are left out.
+    Both formats give each attribute one type and have no null value, so attributes without a value are omitted.
     """
     board = Board(file)
     posts = {post.finding.id: post for post in board.posts()}

@@ -14,7 +14,7 @@ _IDENTIFIER_FIELDS = frozenset({
     "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_call_id", "agent",
     "field", "idea", "parent", "best", "baseline", "leader_at_quarter", "leader_at_half", "neighbours", "task",
 })  # fmt: skip
-"""Event fields that have names of agents, findings, experiments, tools or tasks. Other records refer to these names."""
+"""Event fields with names of agents, findings, experiments, tools or tasks, which other records refer to."""
 
 
 def _is_enum(annotation: object) -> bool:

@@ -38,7 +38,7 @@ def export_run(run: Path, format: ExportFormat, target: Path, redaction: Redacti
 
 
 def _redacted_copy(file: RunReader, folder: Path, redaction: Redaction) -> RunReader:
-    """Return a redacted copy of a run file, made in a folder, so that one implementation serves all formats."""
+    """Return an open redacted copy of a run file in a folder. All formats but `jsonl` are written from such a copy."""
     lines = folder / "redacted.jsonl"
     write_jsonl(file, lines, redaction)
     with lines.open(encoding="utf-8", newline="\n") as redacted:

@@ -35,7 +35,7 @@ from aarlab.statistics import (
 )
 
 POINTS = 97
-"""Points of a curve."""
+"""Number of points of a curve."""
 Progress = Callable[[str, float], None]
 """Receives the current step and the completed share, in [0, 1]."""
 
@@ -127,10 +127,10 @@ def analyse(results: Results, progress: Progress = lambda label, share: None) ->
     """Return the analysis of the finished runs of an ablation."""
     # One thread for linear algebra: sums in a fixed order are bit-identical on any number of cores.
     with threadpool_limits(1):
-        return _analysed(results, progress)
+        return _analysis(results, progress)
 
 
-def _analysed(results: Results, progress: Progress) -> Analysis:
+def _analysis(results: Results, progress: Progress) -> Analysis:
     arms = arms_of(results)
     facts: dict[tuple[str, int], RunFacts] = {}
     for number, record in enumerate(results.records):
@@ -140,14 +140,14 @@ def _analysed(results: Results, progress: Progress) -> Analysis:
     pairs = planned_pairs(results, arms)
     outcomes = []
     for number, measure in enumerate(results.ablation.measures):
-        outcomes.append(_outcome(measure, arms, pairs))
+        outcomes.append(_measure_result(measure, arms, pairs))
         progress("comparing arms", 0.5 + 0.4 * (number + 1) / len(results.ablation.measures))
     primary = results.ablation.measures[0]
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     autonomy = {arm.name: _against_autonomy(arm, primary) for arm in arms}
     structured = {name: runs for name, runs in autonomy.items() if name != CONTROL}
     baselines = [pgr for arm in arms for r in arm.done if (pgr := value_at(r.summary, "baseline.pgr")) is not None]
-    progress("drawing curves", 0.95)
+    progress("computing curves", 0.95)
     return Analysis(
         results=results,
         arms=arms,
@@ -178,17 +178,17 @@ def planned_pairs(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, 
     return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
 
 
-def _outcome(measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]]) -> MeasureResult:
-    values = {arm.name: found for arm in arms if (found := arm.values(measure))}
+def _measure_result(measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]]) -> MeasureResult:
+    values = {arm.name: by_seed for arm in arms if (by_seed := arm.values(measure))}
     differences = [compare(a, values[a], b, values[b]) for a, b in pairs if a in values and b in values]
     adjusted = holm([difference.p for difference in differences])
-    comparisons = [_compared(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
+    comparisons = [_planned_comparison(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
     return MeasureResult(
         measure, {name: arm_summary(list(runs.values())) for name, runs in values.items()}, tuple(comparisons)
     )
 
 
-def _compared(difference: ArmDifference, p_holm: float | None, planned: int) -> PlannedComparison:
+def _planned_comparison(difference: ArmDifference, p_holm: float | None, planned: int) -> PlannedComparison:
     n, sd = difference.n, difference.sd
     if n < 2 or not sd:
         return PlannedComparison(difference, p_holm, None, None)
@@ -215,8 +215,8 @@ def _over_baseline(arm: ArmRuns) -> list[float]:
 def _best_so_far_curve(arm: ArmRuns) -> Band | None:
     if not arm.done or arm.budget_hours is None:
         return None
-    at = np.linspace(0.0, arm.budget_hours, POINTS)
-    return band(at, np.stack([best_so_far(record.frontier, at) for record in arm.done]))
+    hours = np.linspace(0.0, arm.budget_hours, POINTS)
+    return band(hours, np.stack([best_so_far(record.frontier, hours) for record in arm.done]))
 
 
 def _normalised_areas(arm: ArmRuns) -> list[float]:

@@ -98,12 +98,11 @@ def arms_of(results: Results) -> tuple[ArmRuns, ...]:
 
 def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a scenario by dotted path that differ from another, without a preset whose dials differ."""
-    here, there = flattened(scenario), flattened(against)
-    if not here or not there:
+    fields, other = flattened(scenario), flattened(against)
+    if not fields or not other:
         return {}
-    differing = {
-        path: here.get(path) for path in [*here, *(there.keys() - here.keys())] if here.get(path) != there.get(path)
-    }
+    paths = [*fields, *(other.keys() - fields.keys())]
+    differing = {path: fields.get(path) for path in paths if fields.get(path) != other.get(path)}
     if any(path.startswith("structure.") and path != "structure.preset" for path in differing):
         differing.pop("structure.preset", None)
     if SECRET_FIELD in differing:
@@ -141,16 +140,16 @@ def compute_sentence(arms: Iterable[ArmRuns]) -> str:
         return f"Every run had the same budget: {', '.join(parts)}."
     differing = []
     if len(set(hours)) > 1:
-        least, most = hours.index(min(hours)), hours.index(max(hours))
+        lowest, highest = hours.index(min(hours)), hours.index(max(hours))
         differing.append(
-            f"from {hours[least]:g} research hours for the whole team in {known[least].name} to {hours[most]:g} in "
-            f"{known[most].name}"
+            f"from {hours[lowest]:g} research hours for the whole team in {known[lowest].name} to {hours[highest]:g} "
+            f"in {known[highest].name}"
         )
     for field in dict.fromkeys(field for limit in limits for field in limit):
         values = {arm.name: arm.limits.get(field) for arm in known}
         if len(set(values.values())) > 1:
-            each = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
-            differing.append(f"budget.{field}: {', '.join(each)}")
+            by_arm = (f"{arm} {'none' if value is None else f'{value:,g}'}" for arm, value in values.items())
+            differing.append(f"budget.{field}: {', '.join(by_arm)}")
     text = f"Budgets were not equal: {'; '.join(differing)}."
     return f"{text} Differences between these arms include the effect of the budget."
 
@@ -158,7 +157,7 @@ def compute_sentence(arms: Iterable[ArmRuns]) -> str:
 def equal_compute(arms: Iterable[ArmRuns]) -> bool:
     """Return whether all arms with a known budget have the same budget and limits."""
     known = [(arm.budget_hours, arm.limits) for arm in arms if arm.budget_hours is not None]
-    return all(one == known[0] for one in known)
+    return all(budget == known[0] for budget in known)
 
 
 def _limit_texts(limits: Mapping[str, float]) -> list[str]:

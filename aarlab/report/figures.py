@@ -1,4 +1,4 @@
-"""Plotly figures for reports, the viewer and notebooks.
+"""Plotly figures for reports and notebooks.
 
 The first arm is the reference and dark grey. Every other arm has one colour in all figures. Intervals are 95 %, bands
 are pointwise.
@@ -106,15 +106,15 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
         horizontal_spacing=0.04, vertical_spacing=min(0.12, 0.3 / rows),
     )  # fmt: skip
     palette = colours(arms)
-    for place, arm in enumerate(others):
-        at = {"row": place // columns + 1, "col": place % columns + 1}
+    for index, arm in enumerate(others):
+        position = {"row": index // columns + 1, "col": index % columns + 1}
         for name in dict.fromkeys((first, arm)):
             for trace in _band(bands[name], palette[name], escape(name), steps=steps):
-                figure.add_trace(trace, **at)
+                figure.add_trace(trace, **position)
     figure.update_xaxes(title=x, row=rows)
-    # Columns without a panel in the last row have their axis label one row above.
-    for place in range(len(others), rows * columns):
-        figure.update_xaxes(title=x, showticklabels=True, row=rows - 1, col=place % columns + 1)
+    # In columns without a panel in the last row, the axis label is one row above.
+    for index in range(len(others), rows * columns):
+        figure.update_xaxes(title=x, showticklabels=True, row=rows - 1, col=index % columns + 1)
     figure.update_yaxes(title=y, col=1)
     figure.update_annotations(font={"size": 13, "color": _INK})
     return _styled(figure, height=60 + 200 * rows)
@@ -123,8 +123,8 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
 def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
     """Draw the share of each arm's runs above each value, with a band for the first arm only."""
     figure, palette = go.Figure(), colours(list(bands))
-    for place, (arm, band) in enumerate(bands.items()):
-        figure.add_traces(_band(band, palette[arm], escape(arm), filled=place == 0, legend=True, steps=True))
+    for index, (arm, band) in enumerate(bands.items()):
+        figure.add_traces(_band(band, palette[arm], escape(arm), filled=index == 0, legend=True, steps=True))
     figure.update_xaxes(title=measure)
     figure.update_yaxes(title="share of runs above", range=[-0.02, 1.02], tickformat=".0%")
     return _styled(figure, height=340)
@@ -162,10 +162,10 @@ def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | 
 def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
     """Draw each arm's mean PGR on every panel of worlds, with intervals."""
     arms, figure = list(scores), go.Figure()
-    kinds = list(dict.fromkeys(panel for of_arm in scores.values() for panel in of_arm))
-    for place, panel in enumerate(kinds):
-        offset = 0.6 * (place - (len(kinds) - 1) / 2) / max(len(kinds), 2)
-        colour, symbol = (REFERENCE, *COLOURS)[place % (len(COLOURS) + 1)], _SYMBOLS[place % len(_SYMBOLS)]
+    names = list(dict.fromkeys(panel for panels_of_arm in scores.values() for panel in panels_of_arm))
+    for index, panel in enumerate(names):
+        offset = 0.6 * (index - (len(names) - 1) / 2) / max(len(names), 2)
+        colour, symbol = (REFERENCE, *COLOURS)[index % (len(COLOURS) + 1)], _SYMBOLS[index % len(_SYMBOLS)]
         for row, arm in enumerate(arms):
             if panel in scores[arm]:
                 trace = _interval(scores[arm][panel], row + offset, colour, panel, symbol=symbol, size=8)
@@ -173,7 +173,7 @@ def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
         _legend(figure, panel, colour, symbol)
     figure.add_vline(x=0, line={"color": _GRID, "width": 2})
     figure.update_xaxes(title="PGR")
-    return _rows(figure, arms, row=max(_ROW, 9 * len(kinds) + 8), legend=True)
+    return _rows(figure, arms, row=max(_ROW, 9 * len(names) + 8), legend=True)
 
 
 def _signed(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Tables for reading: rounded, with a value and its interval in one cell."""
+"""Tables for readers: rounded, with a value and its interval in one cell."""
 
 from aarlab.report.analysis import Analysis, MeasureResult
 from aarlab.report.report_tables import Cell, Table
@@ -63,12 +63,12 @@ def checkpoints_table(analysis: Analysis) -> Table:
 
 
 def _estimate_of_runs(estimate: Estimate, n: int, runs: int) -> str:
-    """Return a value, with the number of runs if some lack it."""
+    """Return an estimate as text, with the number of runs that have the value if some lack it."""
     return estimate_text(estimate) if n == runs else f"{estimate_text(estimate)} in {n} of {runs}"
 
 
 def over_baseline_table(analysis: Analysis) -> Table:
-    """Return the difference of each arm to the best fixed baseline."""
+    """Return the difference between each arm and the best fixed baseline."""
     rows = [(name, estimate_text(over, sign="+")) for name, over in analysis.over_baseline.items()]
     return Table("over_baseline", "", ("arm", "held-out PGR minus best fixed baseline (95 %)"), tuple(rows))
 

@@ -14,13 +14,13 @@ from aarlab.report.sentences import caveats, controls_sentence, result_sentence,
 
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
 _MAX_UNBROKEN_CHARS = 12
-"""Longest text of a cell that is never broken into lines."""
+"""Maximum length of a cell that is not broken into lines."""
 _MAX_ROWS = 60
-"""Rows of a table on the page; the CSV file has all rows."""
+"""Maximum number of rows of a table on the page; the CSV file has all rows."""
 
 
 def page(analysis: Analysis) -> str:
-    """Return the page. It loads nothing: style, figures and plotly's JavaScript are included."""
+    """Return the page. It contains its style, its figures and plotly's JavaScript, and loads nothing."""
     from plotly.offline import get_plotlyjs
 
     title = title_line(analysis)

@@ -23,7 +23,7 @@ def reproduce_command(analysis: Analysis) -> str:
 
 
 def versions_sentence(analysis: Analysis) -> str:
-    """Return the versions of the software that made the runs and the report."""
+    """Return a sentence with the versions of the software that executed the runs and wrote the report."""
     written_by = sorted({facts.version for facts in analysis.facts.values()}) or ["an unknown version"]
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
     return (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Cell = str | float | int | None
 _ZERO_TOLERANCE = 1e-12
-"""Smaller absolute values are rounding errors and printed as zero."""
+"""Smaller absolute values are rounding errors and are printed as zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ def _usage(analysis: Analysis) -> Table:
 def _sensitivity(analysis: Analysis) -> Table:
     rows = [
         (difference.arm, difference.against, temperament, difference.n, *_ends(difference.mean))
-        for one in analysis.sensitivity
-        for temperament, difference in one.differences
+        for sensitivity in analysis.sensitivity
+        for temperament, difference in sensitivity.differences
     ]
     columns = ("arm", "against", "temperament", "runs", "difference", "low", "high")
     return Table("temperaments", "Differences by temperament", columns, tuple(rows))
@@ -147,7 +147,7 @@ def _sensitivity(analysis: Analysis) -> Table:
 def _suspicions(analysis: Analysis) -> Table:
     rows = []
     for arm in analysis.arms:
-        facts = [each for record in arm.records if (each := analysis.facts.get((arm.name, record.seed)))]
+        facts = [fact for record in arm.records if (fact := analysis.facts.get((arm.name, record.seed)))]
         if facts:
             winners = sum(fact.winner_suspected for fact in facts)
             rows.append((arm.name, sum(f.checked for f in facts), sum(f.suspected for f in facts), winners))
@@ -169,11 +169,11 @@ def _left_out(analysis: Analysis) -> Table:
     primary = analysis.primary.measure
     rows: list[tuple[Cell, ...]] = []
     for arm in analysis.arms:
-        has = arm.values(primary)
+        scored_seeds = arm.values(primary)
         for record in arm.records:
             if record.status != "done":
                 rows.append((arm.name, record.seed, record.status, record.error or "", record.path.name))
-            elif record.seed not in has:
+            elif record.seed not in scored_seeds:
                 reason = f"no {analysis.primary.label}"
                 rows.append((arm.name, record.seed, "done", reason, record.path.name))
     return Table(

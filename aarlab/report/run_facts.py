@@ -19,9 +19,9 @@ class RunFacts:
     checked: int
     """Full experiments that were repeated with a shuffled teacher."""
     suspected: int
-    """Those with an unchanged score."""
+    """Number of these experiments with an unchanged score."""
     winner_suspected: bool
-    """Whether the winning method is one of them."""
+    """Whether the winning method is among the suspected ones."""
 
 
 def facts_of(record: RunRecord) -> RunFacts | None:
@@ -29,16 +29,16 @@ def facts_of(record: RunRecord) -> RunFacts | None:
     try:
         with RunReader.open(record.path) as file:
             info = file.info()
-            ledger = [entry.event for entry in file.entries(Evaluation)]
+            evaluations = [entry.event for entry in file.entries(Evaluation)]
     except (OSError, SchemaError):
         return None
     best = record.summary.get("best") or {}
-    winners = {e.code for e in ledger if e.panel == "final" and e.subject == best.get("finding")}
-    suspected = [e for e in ledger if ignores_teacher(e)]
+    winners = {e.code for e in evaluations if e.panel == "final" and e.subject == best.get("finding")}
+    suspected = [e for e in evaluations if ignores_teacher(e)]
     return RunFacts(
         version=info.aarlab_version,
         created_at=info.created_at,
-        checked=sum(e.shuffled_pgr is not None for e in ledger),
+        checked=sum(e.shuffled_pgr is not None for e in evaluations),
         suspected=len(suspected),
         winner_suspected=any(e.code in winners for e in suspected),
     )

@@ -46,7 +46,7 @@ def results_of_run_files(paths: Sequence[Path]) -> Results:
 
 
 def _duplicate_faults(records: Sequence[RunRecord]) -> list[Fault]:
-    """Return a fault for each run that is a copy of another. Counted twice, it would make intervals too narrow."""
+    """Return a fault for each run that is a copy of another, because duplicates make intervals too narrow."""
     seen: dict[tuple[str, int, str], RunRecord] = {}
     faults = []
     for record in records:
@@ -67,16 +67,16 @@ def _arm_names(scenarios: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[t
     """Return a name for each group of runs: the fields in which its configuration differs from others."""
     fields = {key: flattened(arm_configuration(scenario)) for key, scenario in scenarios.items()}
     configurations = {key[0] for key in scenarios}
-    paths = dict.fromkeys(path for one in fields.values() for path in one)
-    varying = [path for path in paths if len({repr(one.get(path)) for one in fields.values()}) > 1]
+    paths = dict.fromkeys(path for group in fields.values() for path in group)
+    varying = [path for path in paths if len({repr(group.get(path)) for group in fields.values()}) > 1]
     presets = {fields[key].get("structure.preset") for key in scenarios}
     names = {}
     for key in scenarios:
-        one = fields[key]
-        if len(presets) == len(configurations) and "structure.preset" in one:
-            name = str(one["structure.preset"])
+        group = fields[key]
+        if len(presets) == len(configurations) and "structure.preset" in group:
+            name = str(group["structure.preset"])
         else:
-            parts = [f"{path.rpartition('.')[2]}={one.get(path)}" for path in varying if path != "structure.preset"]
+            parts = [f"{path.rpartition('.')[2]}={group.get(path)}" for path in varying if path != "structure.preset"]
             name = ", ".join(parts) or str(scenarios[key].get("name", "runs"))
         name = name if len(name) <= _MAX_NAME_CHARS else f"{name[: _MAX_NAME_CHARS - 9]}… {content_hash(key[0])[:6]}"
         names[key] = name if key[1] == 1 else f"{name} (repetition {key[1]})"

@@ -24,16 +24,16 @@ DEFAULT_QUESTION = "What is the effect of the structure?"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure. Formats without figures leave it out."""
+    """A figure. Formats without figures omit it."""
 
     name: str
     draw: Callable[[Any], Any]
-    """Takes the module `aarlab.report.figures` and returns a plotly figure, so that plotly is only imported if used."""
+    """Returns a plotly figure, given the module `aarlab.report.figures`. Formats without figures need no plotly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An explanation of a figure. Formats without figures leave it out."""
+    """An explanation of a figure. Formats without figures omit it."""
 
     text: str
 
@@ -51,11 +51,11 @@ class CodeBlock:
 
     text: str
     title: str = ""
-    """Title of a block that a page shows on demand and Markdown leaves out; empty: always shown."""
+    """Title of a block that HTML shows on demand and Markdown omits; empty: always shown."""
 
 
 Part = str | BulletList | Table | Figure | Note | CodeBlock
-"""A string is a paragraph."""
+"""A part of a section. A string is a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def sections(analysis: Analysis) -> Iterator[Section]:
     if any(analysis.autonomy.values()):
         yield _autonomy(analysis)
     if sentence := temperament_sentence(analysis):
-        found = (csv_tables["temperaments"],) if "temperaments" in csv_tables else ()
-        yield Section("Temperament", (sentence, *found))
+        table = (csv_tables["temperaments"],) if "temperaments" in csv_tables else ()
+        yield Section("Temperament", (sentence, *table))
     yield Section("Usage", (usage_table(analysis),))
     yield Section("Problems", tuple(_problems(csv_tables)))
     details = (CodeBlock(text, title) for title, text in configurations(analysis))
@@ -104,7 +104,7 @@ def _heading(outcome: MeasureResult) -> str:
 
 def _primary_measure(analysis: Analysis) -> Section:
     outcome = analysis.primary
-    values = {arm.name: found for arm in analysis.arms if (found := list(arm.values(outcome.measure).values()))}
+    values = {arm.name: runs for arm in analysis.arms if (runs := list(arm.values(outcome.measure).values()))}
     means = {name: arm_summary.mean for name, arm_summary in outcome.arm_summaries.items()}
     baseline = analysis.baseline if outcome.measure == "heldout.pgr" else None
     parts: tuple[Part, ...] = (

@@ -13,7 +13,7 @@ from aarlab.statistics import MIN_RUNS, Estimate, Slope
 
 SIMULATED = "simulated/"
 _MAX_NAMED = 3
-"""Differences that a sentence names besides the largest."""
+"""Maximum number of differences that a sentence names besides the largest."""
 
 
 def title_line(analysis: Analysis) -> str:
@@ -49,7 +49,7 @@ def result_sentence(analysis: Analysis) -> str:
 def _difference_sentence(
     outcome: MeasureResult, significant: list[PlannedComparison], tested: int, population: str
 ) -> str:
-    # Differences of the control come last: they are about the researchers and not about structure.
+    # Differences of the control come last, because they are not effects of structure.
     first, *rest = sorted(significant, key=lambda c: (c.difference.arm == CONTROL, -abs(c.difference.mean.value)))
     difference = first.difference
     higher = "higher" if difference.mean.value > 0 else "lower"
@@ -162,10 +162,10 @@ def _few_runs(analysis: Analysis) -> Iterator[str]:
     few = {name: arm_summary.n for name, arm_summary in arm_summaries.items() if arm_summary.n < MIN_RUNS}
     if few:
         text = ", ".join(f"{name} {n}" for name, n in few.items())
-        which = (
+        problem = (
             f"Every arm has fewer than {MIN_RUNS} runs" if len(few) == len(arm_summaries) else f"Too few runs: {text}"
         )
-        yield f"{which}. The intervals cover less than 95 %; treat this as a pilot."
+        yield f"{problem}. The intervals cover less than 95 %; treat this as a pilot."
 
 
 def _unscored(analysis: Analysis) -> Iterator[str]:
@@ -184,7 +184,7 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
         yield compute_sentence(analysis.arms)
     versions = sorted({facts.version for facts in analysis.facts.values()})
     if len(versions) > 1:
-        yield f"The runs are by different versions of aarlab: {', '.join(versions)}."
+        yield f"The runs were recorded by different versions of aarlab: {', '.join(versions)}."
     for measure in analysis.outcomes:
         if not measure.arm_summaries:
             yield f"No run has the measure {measure.measure}."
@@ -281,7 +281,7 @@ def temperament_sentence(analysis: Analysis) -> str | None:
             f"All simulated researchers draw their temperaments from {', '.join(names)}. Other temperaments were not "
             "tested: add arms with another `team.temperament`."
         )
-    changed = sum(not one.same_sign for one in analysis.sensitivity)
+    changed = sum(not difference.same_sign for difference in analysis.sensitivity)
     changes = "none changes sign" if changed == 0 else f"{changed} change{'s' if changed == 1 else ''} sign"
     return f"Of {counted(len(analysis.sensitivity), 'difference')} tested under several temperaments, {changes}."
 

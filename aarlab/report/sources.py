@@ -40,12 +40,12 @@ def _run_files(paths: Sequence[Path]) -> list[Path]:
     files: dict[Path, Path] = {}
     faults = []
     for path in paths:
-        inside = [run.path for run in runs_in(path)] if path.is_dir() else [path]
-        if not path.exists() or not inside:
+        paths_in_source = [run.path for run in runs_in(path)] if path.is_dir() else [path]
+        if not path.exists() or not paths_in_source:
             problem = "the folder contains no runs" if path.is_dir() else "no such file or folder"
             expected = "an ablation's folder, a run file, or a folder with run files"
             faults.append(Fault(str(path), None, problem, expected))
-        files |= {file.resolve(): file for file in inside}
+        files |= {file.resolve(): file for file in paths_in_source}
     if faults:
         raise ConfigError(faults)
     return list(files.values())

@@ -1,6 +1,6 @@
 """Statistics over runs. The unit is the run; `docs/statistics.md` gives formulas, sources and measured coverage.
 
-These functions take and return plain numbers, know no run files, and are deterministic.
+These functions take and return plain numbers, do not read run files, and are deterministic.
 """
 
 from aarlab.statistics.curves import Band, band, best_so_far, normalised_area, profile

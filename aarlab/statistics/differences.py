@@ -36,7 +36,7 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class ArmDifference:
-    """One arm minus another in one measure."""
+    """The difference between two arms in one measure: `arm` minus `against`."""
 
     arm: str
     against: str

@@ -16,7 +16,7 @@ IntArray = NDArray[np.int32]
 LEVEL = 0.95
 """Level of all intervals."""
 RESAMPLES = 10_000
-"""Bootstrap resamples for an interval."""
+"""Number of bootstrap resamples for an interval."""
 MIN_RUNS = 10
 """With fewer runs, intervals are unreliable: see the measured coverage in `docs/statistics.md`."""
 

@@ -8,7 +8,7 @@ from aarlab.memory.seeds import rng
 from aarlab.statistics.estimates import LEVEL, FloatArray
 
 SPLITS = 10_000
-"""Random splits of an arm into halves."""
+"""Number of random splits of an arm into halves."""
 MIN_RUNS_TO_SPLIT = 4
 """An arm with fewer runs is not split."""
 

@@ -53,7 +53,7 @@ def seeds_needed(difference: float, sd: float, *, paired: bool = True, alpha: fl
 
 def sd_interval(sd: float, degrees_of_freedom: int, level: float = 0.9) -> Interval:
     """Return the interval of an observed standard deviation, exact for normal values."""
-    low, high = (float(stats.chi2.ppf(at, degrees_of_freedom)) for at in ((1 - level) / 2, (1 + level) / 2))
+    low, high = (float(stats.chi2.ppf(q, degrees_of_freedom)) for q in ((1 - level) / 2, (1 + level) / 2))
     return sd * (degrees_of_freedom / high) ** 0.5, sd * (degrees_of_freedom / low) ** 0.5
 
 
@@ -68,12 +68,12 @@ def _degrees_of_freedom(seeds: int, *, paired: bool) -> int:
     return seeds - 1 if paired else 2 * (seeds - 1)
 
 
-def _smallest_integer(holds: Callable[[int], bool], least: int) -> int:
-    """Return the smallest integer from `least` on for which a monotone condition holds."""
-    high = least
+def _smallest_integer(holds: Callable[[int], bool], minimum: int) -> int:
+    """Return the smallest integer from `minimum` on for which a monotone condition holds."""
+    high = minimum
     while not holds(high):
         high *= 2
-    low = max(least, high // 2)
+    low = max(minimum, high // 2)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)

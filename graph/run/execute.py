@@ -69,7 +69,7 @@ def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) 
 def require_new_path(path: Path) -> None:
     """Raise FileExistsError if the file exists."""
     if path.exists():
-        raise FileExistsError(f"{path} exists already; choose another path")
+        raise FileExistsError(f"{path} already exists; choose another path")
 
 
 def create_run_file(

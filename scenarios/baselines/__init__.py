@@ -1,4 +1,4 @@
-"""Baselines: published and simple methods. Each file in this folder is a method as a researcher would submit it.
+"""Baselines: published and simple methods. Each file in this folder has the code of one method.
 
 The files are read here and executed only in the sandbox.
 """

@@ -1,4 +1,4 @@
-"""Built-in tasks, and what a new task needs: a base class, a weak teacher, a cache for pretrained weights."""
+"""Built-in tasks, and parts for new tasks: a base class, a weak teacher, a cache for pretrained weights."""
 
 from aarlab.scenarios.tasks.seeded_task import SeededTask
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher

@@ -28,7 +28,7 @@ N_FACTORS = len(MERIT_WEIGHTS) + 1 + TOPICS
 WORDS = 240
 TYPICAL_LENGTH = 90
 CUE_WORDS = 6
-"""The first words of the vocabulary, whose share in a reply the teacher observes."""
+"""Number of words, the first of the vocabulary, with a share in a reply that the teacher observes."""
 LANGUAGE_SEED = 303
 """Seed of the standard language."""
 PRETRAINING_REPLIES = 6000
@@ -111,10 +111,11 @@ class Chat(SeededTask):
         )
 
         first, second, labels = first[world_rows], second[world_rows], preferred[world_rows]
-        one, two = language.embed(first), language.embed(second)
-        features, weak = _pair_features(one, two), teacher.probabilities(_cues(first, second))
+        first_embedded, second_embedded = language.embed(first), language.embed(second)
+        features = _pair_features(first_embedded, second_embedded)
+        weak = teacher.probabilities(_cues(first, second))
         repeated = np.arange(swapped)
-        repeated_features = _pair_features(two[repeated], one[repeated])
+        repeated_features = _pair_features(second_embedded[repeated], first_embedded[repeated])
         repeated_weak = teacher.probabilities(_cues(second[repeated], first[repeated]))
         return Items(
             features=np.concatenate([features[:n_distinct], repeated_features]),
@@ -138,16 +139,16 @@ class Chat(SeededTask):
     ) -> tuple[Counts, FloatArray]:
         """Return (n, WORDS) word counts of replies on (n, TOPICS), and their (n,) qualities.
 
-        A reply starts from a good or a bad draft, which shifts all merits together; each also varies independently.
+        A reply starts from a good or a bad draft, which shifts all merits together. Each merit also varies on its own.
         """
         n = len(topics)
         draft = rng.choice([-1, 1], n)
         merits = self.separation * draft[:, None] * MERIT_WEIGHTS + 0.7 * rng.normal(size=(n, len(MERIT_WEIGHTS)))
         quality = merits @ MERIT_WEIGHTS
-        own_length = np.sqrt(1 - self.length_bias**2) * rng.normal(size=n)
-        length = TYPICAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + own_length))
-        causes = np.column_stack([0.45 * merits, 0.4 * rng.normal(size=n), 0.6 * topics])
-        rates = causes.astype(np.float32) @ loadings
+        length_noise = np.sqrt(1 - self.length_bias**2) * rng.normal(size=n)
+        length = TYPICAL_LENGTH * np.exp(0.4 * (self.length_bias * quality / quality.std() + length_noise))
+        factors = np.column_stack([0.45 * merits, 0.4 * rng.normal(size=n), 0.6 * topics])
+        rates = factors.astype(np.float32) @ loadings
         rates += base
         np.exp(rates, out=rates)
         rates *= (length / rates.sum(axis=1))[:, None].astype(np.float32)

@@ -214,13 +214,13 @@ def _claims(problems: Problems, mistakes: FloatArray, rng: np.random.Generator) 
 def _teacher_view(problems: Problems, claims: IntArray) -> FloatArray:
     """Return the teacher's (n, 11) features: mainly the claim's distance from an estimate by rounded operands."""
     a, b = ((operand + 5) // 10 * 10 for operand in (problems.a, problems.b))
-    off = np.abs(claims - _results(problems.template, a, b, problems.c))
+    distance = np.abs(claims - _results(problems.template, a, b, problems.c))
     return np.column_stack(
         [
-            np.log1p(off),
-            off / 100,
-            off < 20,
-            off > 60,
+            np.log1p(distance),
+            distance / 100,
+            distance < 20,
+            distance > 60,
             claims % 2 == 0,
             claims % 5 == 0,
             claims / 500,

@@ -21,7 +21,7 @@ class Network:
 
     @classmethod
     def random(cls, widths: tuple[int, ...], rng: np.random.Generator) -> Self:
-        """Return an untrained network of the given widths, input and output included (He et al. 2015)."""
+        """Return an untrained network of the given widths, including input and output (He et al. 2015)."""
         gains = [2.0] * (len(widths) - 2) + [1.0]
         layers = zip(widths, widths[1:], gains, strict=False)
         matrices = tuple((rng.normal(size=(a, b)) * np.sqrt(gain / a)).astype(np.float32) for a, b, gain in layers)

@@ -36,7 +36,7 @@ class WeakTeacher:
         Ties in distance go to the earlier training items.
         """
         distances = cdist((features - self._mean) / self._deviation, self._train_features, "sqeuclidean")
-        # A library would break ties depending on its threads, which would make worlds depend on the machine.
+        # A library breaks ties depending on its number of threads, which would make worlds depend on the machine.
         distances += _TIE * np.arange(len(self._train_features))
         row, votes = np.arange(len(distances)), np.zeros(len(distances), dtype=np.int64)
         for _ in range(self._neighbours):  # for few neighbours several times faster than a partition

@@ -1,4 +1,4 @@
-"""Building a world from raw items: rotate and scale the features, and measure the gap."""
+"""Build a world from raw items: rotate and scale the features, and measure the gap."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.student import fit
 
 MIN_GAP = 0.02
-"""Smallest difference between strong and weak accuracy; worlds below it are resampled, as their PGR would be noise."""
+"""Smallest gap between strong and weak accuracy. Worlds below it are resampled, because their PGR would be noise."""
 
 MAX_ATTEMPTS = 50
 
@@ -33,7 +33,7 @@ class Items:
     test_weak_labels: FloatArray
     """(m,)"""
     relations: IntArray
-    """(r, 3) known relations between unlabelled items, see `Inputs.relations`; r may be 0."""
+    """(r, 3) known relations between unlabelled items, see `Inputs.relations`; r can be 0."""
 
 
 def build_world(
@@ -45,7 +45,7 @@ def build_world(
         task: Name of the task.
         seed: Integer from 0 to 2**128 - 1.
         draw: Draws the raw items.
-        variant: Names the kind of world, so that the same seed gives different worlds of different kinds.
+        variant: `standard` or `shifted`. The same seed gives a different world for each variant.
         strong_l2: L2 penalty of the student that is trained on true labels.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The input of a method: the part of a world that it may see."""
+"""The input of a method: the visible part of a world."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,6 +1,6 @@
 """Static analysis of a method's code: operators, family and complexity.
 
-It is meant for measures and reviewers, not for methods, so the toolkit does not re-export it.
+Measures and reviewers use it. Methods do not, so the toolkit does not re-export it.
 """
 
 import ast

@@ -32,8 +32,8 @@ def consistency_probe(
     """
     probe = _Probe(data, reduce(data.features, dims), anchor, l2)
     start = fit(probe.features, data.targets, data.weights, l2=l2)
-    found = minimize(probe.loss, np.append(start.coefficients, start.intercept), jac=True, options={"maxiter": 200})
-    return data.relabelled(expit(probe.logits(found.x)))
+    optimum = minimize(probe.loss, np.append(start.coefficients, start.intercept), jac=True, options={"maxiter": 200})
+    return data.relabelled(expit(probe.logits(optimum.x)))
 
 
 @operator(family="evolutionary", stage="labels")

@@ -15,7 +15,7 @@ _SINGLE_CLASS_MARGIN = 1e-6
 _INTERCEPT_L2 = 1e-6
 """Penalty of the intercept: negligible, but enough to keep the problem strictly convex."""
 _MAX_STEPS, _MAX_HALVINGS, _TOLERANCE = 30, 12, 1e-5
-"""Maximum of Newton steps, maximum of halvings of each, and step length at which the iteration has converged."""
+"""Maximum number of Newton steps, maximum number of halvings of each, and step length at convergence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +75,8 @@ def _newton(
 ) -> FloatArray:
     """Return the minimum of the penalised cross-entropy by Newton's method, from the (d,) point `point`.
 
-    scikit-learn accepts no soft targets. With doubled rows it finds the same optimum (a test compares them) in three
-    times the time, and most of a run's time is spent here.
+    scikit-learn accepts no soft targets. With doubled rows it finds the same optimum (a test compares them) but takes
+    three times as long, and most of the time of a run is spent here.
     """
 
     def loss(theta: FloatArray, logits: FloatArray) -> float:

@@ -68,7 +68,7 @@ def test_interrupted_run_records_its_status_and_events(
 
 def test_run_does_not_overwrite_an_existing_file(tmp_path: Path) -> None:
     (tmp_path / "run.db").write_text("another file")
-    with pytest.raises(FileExistsError, match=r"run\.db exists already"):
+    with pytest.raises(FileExistsError, match=r"run\.db already exists"):
         run_scenario(scenario(), tmp_path / "run.db", sandbox="none")
     assert (tmp_path / "run.db").read_text() == "another file"
 

@@ -39,7 +39,7 @@ def test_output_of_a_failed_block_is_deleted(tmp_path: Path, folder: bool) -> No
 def test_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("before")
-    with pytest.raises(FileExistsError, match=r"file\.txt exists already"), atomic_output(path):
+    with pytest.raises(FileExistsError, match=r"file\.txt already exists"), atomic_output(path):
         pass
     with atomic_output(path, replace=True) as temporary:
         temporary.write_text("after")

@@ -87,7 +87,7 @@ def test_ordinal_is_unique_in_a_stream(file: RunWriter) -> None:
 
 def test_create_never_overwrites_a_file(make: Make) -> None:
     write(make("run"), ("r1", DECISION))
-    with pytest.raises(FileExistsError, match=r"run\.db exists already"):
+    with pytest.raises(FileExistsError, match=r"run\.db already exists"):
         make("run")
 
 

@@ -57,7 +57,7 @@ class _OpenStep:
     def accepts(self, header: EventHeader) -> bool:
         """Return whether the next event of the stream belongs to the step."""
         if self.step.stream == TEAM:
-            # Equal team events come in a row, such as published findings.
+            # Consecutive team events of one kind, such as published findings, are one step.
             return header.kind == self.kind != RoundStarted.kind
         if header.role is not None and self.role is not None and header.role != self.role:
             return True

@@ -123,14 +123,14 @@ class ConversationView:
         note = "" if hours is None else hours_text(hours)
         line = one_line(fields)
         if line is not None and len(line) + len(name) + len(note) < self.options.width - 16:
-            # Such events often come in rows.
+            # Many of these events can follow each other, so short ones take one line.
             yield Text.assemble(_step_heading_text(entry.hours, name, note, "blue"), f"  {line}")
             return
         yield _head(entry.hours, name, note, "blue")
         yield _indented(render_value(fields, self.options))
 
     def _resolve_hash(self, value: Any) -> Any:
-        """Return the text or message with this hash; a value that is not a hash as it is."""
+        """Return the text or message with this hash; other values unchanged."""
         if not is_hash(value):
             return value
         for read in (self.file.text, lambda key: self.file.message(key).text):
@@ -151,7 +151,7 @@ class ConversationView:
         if setup.direction is not None:
             yield _indented(Text.assemble(("direction: ", "dim"), printable(setup.direction)))
         if setup.neighbours is not None:
-            yield _indented(Text.assemble(("reads posts of: ", "dim"), ", ".join(setup.neighbours) or "nobody"))
+            yield _indented(Text.assemble(("reads posts of: ", "dim"), ", ".join(setup.neighbours) or "none"))
         tools = [printable(str(tool["name"])) for tool in json.loads(self.file.text(setup.tools))]
         yield _indented(Text.assemble(("tools: ", "dim"), ", ".join(tools) or "none"))
         for section in _SECTION.split(self.file.text(setup.system)):

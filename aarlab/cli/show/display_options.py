@@ -1,4 +1,4 @@
-"""Options of the views, the structure of a run on one line, and agents by name."""
+"""Display options, the structure of a run on one line, and look-up of agents by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from aarlab.memory.run_reader import RunReader
 
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
-    """Options of the views of a run."""
+    """How a run is displayed."""
 
     full: bool = False
     """Whether to shorten nothing."""

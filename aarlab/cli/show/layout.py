@@ -8,7 +8,7 @@ from rich.segment import Segment
 
 @dataclass(frozen=True, slots=True)
 class Indented:
-    """A part indented by some columns. Faster than rich's Padding, which measures its content and fills lines up."""
+    """A part indented by some columns. Faster than rich's Padding, which measures its content and pads every line."""
 
     part: RenderableType
     columns: int

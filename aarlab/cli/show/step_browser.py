@@ -1,4 +1,4 @@
-"""Browsing a run step by step: forward, back, along one agent, or to the finding that an idea came from."""
+"""Browse a run step by step: forward, back, along one agent, or to the finding of a borrowed idea."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ q          quit"""
 
 
 class StepBrowser:
-    """A position in the steps of a run, moved by commands."""
+    """The current position in the steps of a run, and commands that change it."""
 
     def __init__(self, file: RunReader, options: DisplayOptions) -> None:
         """Start at the first step."""

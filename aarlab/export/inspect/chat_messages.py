@@ -82,17 +82,17 @@ class ChatMessages:
 def _user(message: Message, before: Message) -> Iterator[ChatMessage]:
     """Yield the messages of Inspect for a user message; `before` is the message before it."""
     parts = _parts(message)
-    names = {call.id: call.name for call in before.tool_calls}
-    # Without part numbers, consecutive tool results are read back as one message and text as another.
+    tool_names = {call.id: call.name for call in before.tool_calls}
+    # Without part numbers, consecutive tool results are read back as one message, and text as another message.
     after_results = bool(before.blocks) and isinstance(before.blocks[-1], ToolResult)
     mixed = len(parts) > 1 and len(message.tool_results) < len(parts)
-    counted = mixed or (after_results and bool(message.tool_results))
+    needs_numbers = mixed or (after_results and bool(message.tool_results))
     for number, part in enumerate(parts):
-        common: dict[str, Any] = {"id": key_of(*part), "metadata": {PART: number} if counted else None}
+        common: dict[str, Any] = {"id": key_of(*part), "metadata": {PART: number} if needs_numbers else None}
         match part:
             case [ToolResult(tool_call_id=call_id, content=content) as result]:
                 error = error_of(result)
-                function = names.get(call_id)
+                function = tool_names.get(call_id)
                 yield ChatMessageTool(content=content, tool_call_id=call_id, function=function, error=error, **common)
             case [Text(text=text)]:
                 yield ChatMessageUser(content=text, **common)
@@ -121,7 +121,7 @@ def error_of(result: ToolResult) -> ToolCallError | None:
 
 def _assistant(message: Message) -> ChatMessageAssistant:
     kinds = ["tool_use" if isinstance(block, ToolCall) else "content" for block in message.blocks]
-    # Inspect has tool calls after all contents.
+    # In Inspect, tool calls follow all contents.
     metadata = None if kinds == sorted(kinds) else {BLOCKS: kinds}
     return ChatMessageAssistant(
         id=message.key,
@@ -146,7 +146,7 @@ def _contents(blocks: Iterable[Block]) -> Iterator[Content]:
             case RedactedThinking(data=data):
                 yield ContentReasoning(reasoning=data, redacted=True)
             case ToolCall() | ToolResult():
-                pass  # Inspect has them outside of the content.
+                pass  # In Inspect they are not part of the content.
 
 
 def output(call: ModelCall, reply: ChatMessageAssistant) -> ModelOutput:
@@ -178,7 +178,7 @@ def usage(calls: Iterable[ModelCall | FailedModelCall]) -> ModelUsage:
 
 
 def tool_info(tool: ToolSpec) -> ToolInfo:
-    """Return a tool of a request. Its options have the JSON Schema if Inspect's parameters cannot represent it."""
+    """Return a tool in Inspect's type. Its options have the JSON Schema if Inspect's parameters cannot represent it."""
     schema = dict(tool.schema)
     parameters = ToolParams(properties=schema.get("properties", {}), required=schema.get("required", []))
     options = None if schema_of(parameters) == schema else {SCHEMA: schema}

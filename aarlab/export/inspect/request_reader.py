@@ -43,7 +43,7 @@ def request_of(event: ModelEvent) -> Request:
 
 
 def _grouped_parts(messages: Iterable[ChatMessage]) -> Iterator[list[ChatMessage]]:
-    """Yield the parts of each message of aarlab: tool results in a row, or messages with consecutive part numbers."""
+    """Yield the parts of each message of aarlab: consecutive tool results, or messages with ascending part numbers."""
     parts: list[ChatMessage] = []
     for message in messages:
         part = _part(message)
@@ -103,7 +103,7 @@ def _blocks(contents: Iterable[Content]) -> Iterator[Block]:
             case "reasoning":
                 yield Thinking(content.reasoning, content.signature or "")
             case other:
-                raise ValueError(f"content of type {other!r}, which an exported run does not have")
+                raise ValueError(f"unexpected content of type {other!r}: the log was not exported by aarlab")
 
 
 def _tool_spec(tool: ToolInfo) -> ToolSpec:

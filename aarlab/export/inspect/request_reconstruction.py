@@ -29,7 +29,7 @@ class ReconstructedRequest:
 
 @dataclass(slots=True)
 class _CallerState:
-    """The conversation of one agent in one role, up to the current event."""
+    """The conversation and the tools of one agent in one role, up to the current event."""
 
     conversation: Conversation = field(default_factory=lambda: Conversation.begin(""))
     tools: tuple[ToolSpec, ...] = ()
@@ -120,7 +120,8 @@ class RequestReconstructor:
             return
         state = self._state_of(stream, role)
         yield Request(state.conversation, state.visible_tools)
-        # The run file has no system prompts of the other roles. A prompt of this version counts only if the hash fits.
+        # The run file does not contain the system prompts of the other roles. The hash shows whether the prompt of this
+        # version was sent.
         for role_prompt in self._role_prompts.get(role, ()):
             yield Request(_with_system(role_prompt.system, state.conversation.messages), role_prompt.tools)
 
@@ -143,7 +144,7 @@ def _with_system(system: str, messages: Sequence[Message]) -> Conversation:
 
 
 def _failed_call_hashes(entries: Sequence[LogEntry]) -> dict[str, str]:
-    """Return the request hash of each failed call, by event id: that of the call which ended the series of attempts."""
+    """Return the request hash of each failed call by event id. The call that ends a series of attempts records it."""
     hashes: dict[str, str] = {}
     final_hash: dict[tuple[str, Role], str] = {}
     for entry in reversed(entries):
@@ -160,5 +161,5 @@ def _failed_call_hashes(entries: Sequence[LogEntry]) -> dict[str, str]:
 
 
 def _tool_specs(definitions: str) -> tuple[ToolSpec, ...]:
-    """Parse the tool definitions that the run file has."""
+    """Return the tools of an agent, parsed from their definitions in the run file."""
     return tuple(map(tool_from_json, json.loads(definitions)))

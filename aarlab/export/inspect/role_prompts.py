@@ -1,7 +1,7 @@
 """System prompts and tools of the reviewer, librarian, overseer and planner.
 
-The run file does not contain them. These are the prompts of this version of aarlab, and another version may have sent
-other ones. Compare the hash of a request that is built from them with the recorded hash.
+The run file does not contain them. These are the prompts of this version of aarlab; another version may have sent
+different prompts. To find out, compare the hash of a request that is built from them with the recorded hash.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class RolePrompt:
 
 
 def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
-    """Return by role the prompts that this version may send in a run."""
+    """Return the prompts that this version can send in a run, by role."""
     return {
         "reviewer": _prompts(
             reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})
@@ -47,6 +47,6 @@ def _planner_prompts(file: RunReader) -> list[RolePrompt]:
     try:
         scenarios = [segment.scenario for segment in segments_of(file, models_needed=False)]
     except ValueError:
-        return []  # A redacted scenario, or one of another version.
+        return []  # The scenario is redacted or from another version.
     prompts = dict.fromkeys(planner_system_prompt(scenario) for scenario in scenarios)
     return [RolePrompt(prompt, (tool,)) for prompt in prompts for tool in planner.TOOLS.values()]

@@ -15,7 +15,7 @@ _MAIN_SCORE = str(MEASURES["heldout.pgr"].inspect_name)
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, Score]:
-    """Return the scores in a summary by name; unknown ones are left out."""
+    """Return the scores in a summary by name, without unknown scores."""
     return dict(_scores(summary))
 
 
@@ -48,9 +48,9 @@ def _explanation(description: str, details: Mapping[str, Any]) -> str:
 
 
 def results(scored: Mapping[str, Score]) -> list[EvalScore]:
-    """Return the scores as results of the evaluation, those of a PGR with its standard error.
+    """Return the scores as results of the evaluation. A PGR has its standard error.
 
-    The held-out PGR is first, also if it is unknown, because Inspect shows the first result as that of the evaluation.
+    The held-out PGR is first even if it is unknown, because Inspect shows the first result as that of the evaluation.
     """
     return [_result(name, scored.get(name)) for name in dict.fromkeys((_MAIN_SCORE, *scored))]
 

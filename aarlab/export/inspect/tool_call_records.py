@@ -23,7 +23,7 @@ class ToolCallRecord:
 def tool_call_records(file: RunReader, entries: Iterable[LogEntry]) -> dict[str, ToolCallRecord]:
     """Return the call and the result of each `ToolExecution`, by `event_id`."""
     records: dict[str, ToolCallRecord] = {}
-    # Later replies of a stream may use the ids of tool calls again, so calls and results are matched in order.
+    # Later replies of a stream can reuse the ids of tool calls, so calls and results are matched in order.
     requested: dict[str, dict[str, ToolCall]] = defaultdict(dict)
     without_result: dict[str, dict[str, ToolCallRecord]] = defaultdict(dict)
     for entry in entries:

@@ -47,7 +47,7 @@ _STEPS = (AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, Compa
 
 
 class Transcript:
-    """The events of a run as events of Inspect, in order of arrival."""
+    """The events of a run as events of Inspect, in the order of the log."""
 
     def __init__(self, file: RunReader) -> None:
         """Convert all events of an open run file."""

@@ -132,7 +132,7 @@ def test_setup_names_the_neighbours(tmp_path: Path) -> None:
         file.append(name, brief, round=0, hours=0.0)
     one, two, three = (printed(*conversation(file, name, None, DisplayOptions())) for name in ("r1", "r2", "r3"))
     assert "reads posts of: r2, r3" in one
-    assert "reads posts of: nobody" in two
+    assert "reads posts of: none" in two
     assert "reads posts of" not in three
 
 

@@ -165,10 +165,10 @@ def test_nothing_is_overwritten_and_no_temporary_file_is_left(aarlab: Aarlab, ru
         before = exported(aarlab, "--format", name)
         again = aarlab("export", "run.db", "--format", name)
         assert again.exit_code == 2
-        assert "exists already" in again.output
+        assert "already exists" in again.output
         assert before.exists()
     assert aarlab("import", "run.jsonl").exit_code == 0
-    assert "exists already" in aarlab("import", "run.jsonl").output
+    assert "already exists" in aarlab("import", "run.jsonl").output
     assert not [path for path in Path().rglob("*") if "partial" in path.name]
 
 
