@@ -141,7 +141,9 @@ def test_shipped_ablations_cover_presets_and_dials() -> None:
 
 def test_the_shipped_schema_is_current() -> None:
     shipped = shipped_ablations()["autonomy"].parent / "schema.json"
-    assert json.loads(shipped.read_text()) == ablation_schema(), "python -m aarlab.ablation.ablation_schema > schema.json"
+    assert json.loads(shipped.read_text()) == ablation_schema(), (
+        "python -m aarlab.ablation.ablation_schema > schema.json"
+    )
 
 
 def test_the_schema_has_every_field_of_an_arm() -> None:

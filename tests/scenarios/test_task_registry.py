@@ -102,7 +102,7 @@ def test_task_of_two_packages_is_refused(install: Install) -> None:
 
 
 def test_unknown_task_error_lists_tasks() -> None:
-    with pytest.raises(UnknownTask, match="'chess'; there are: chat, math, code, digits"):
+    with pytest.raises(UnknownTask, match="'chess'; the tasks are: chat, math, code, digits"):
         make_task("chess")
 
 

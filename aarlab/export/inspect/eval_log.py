@@ -115,7 +115,7 @@ def _limit(file: RunReader, budget: dict[str, Any]) -> EvalSampleLimit | None:
         match entry.event:
             case LimitReached(ends_run=True, field=field, message=message):
                 name = field.removeprefix("budget.")
-                unit = _LIMITS.get(name.removesuffix("_each"))
+                unit = _LIMITS.get(name.removesuffix("_per_agent"))
                 if unit is not None and budget.get(name) is not None:
                     return EvalSampleLimit(type=unit, limit=budget[name], reason=message)
             case _:
