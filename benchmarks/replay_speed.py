@@ -6,7 +6,7 @@ For each number of calls, a run of nine researchers with an instant base model t
 
 - *replay*: model calls per second of CPU time, with scores from the tape;
 - *LangGraph*: cycles of a graph of two empty nodes per second of CPU time, in the same process. This is an upper bound
-  for a replay whose steps LangGraph schedules;
+  for a replay with steps that LangGraph schedules;
 - *size*: bytes of the run file per call;
 - *show*: seconds until `aarlab show` has printed the last round of a researcher, in a separate process, and the seconds
   for a run of ten calls.

@@ -1,7 +1,7 @@
 """Tasks by name: built-in ones and those of installed packages.
 
-A package adds a task by an entry point of the group `aarlab.tasks`, whose name is the task's name and whose value is a
-subclass of `SeededTask`. `docs/example-task` is a complete package.
+A package adds a task by an entry point of the group `aarlab.tasks`. The name of the entry point is the task's name, and
+its value is a subclass of `SeededTask`. `docs/example-task` is a complete package.
 """
 
 import inspect
@@ -91,7 +91,7 @@ def task_version(task: Task | type[Task]) -> str:
 
 
 def name_conflicts() -> list[str]:
-    """Return a sentence for each package whose task is ignored because it has the name of a built-in task."""
+    """Return a sentence for each task of a package that is ignored because it has the name of a built-in task."""
     return [
         f"The task {point.name!r} of the package {_distribution(point)!r} is ignored: a built-in task has this name."
         for point in entry_points(group=ENTRY_POINT_GROUP)

@@ -34,7 +34,7 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _PATH_SECTIONS: Mapping[str, int] = {"arms": 2, "grid": 1}
-"""Sections whose keys are dotted scenario paths, and the number of key parts before such a path."""
+"""Sections with dotted scenario paths as keys, and the number of key parts before such a path."""
 
 
 def shipped_ablations() -> dict[str, Path]:

@@ -174,7 +174,7 @@ def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
 
 
 def _slug_faults(arms: Sequence[PlannedArm], document: Document) -> list[Fault]:
-    """Return a fault for arms whose names lead to the same file name."""
+    """Return a fault for each pair of arms with names that give the same file name."""
     first: dict[str, str] = {}
     faults: list[Fault] = []
     for arm in arms:

@@ -111,7 +111,7 @@ def initialise_budget(spec: SharedBudgetSpec, own: Mapping[str, Spending], other
 
 
 def release_reservations(spec: SharedBudgetSpec, run: str) -> None:
-    """Release all reservations of a run whose process has ended."""
+    """Release all reservations of a run after its process has ended."""
     with _opened(spec.path) as connection:
         connection.execute("UPDATE budget SET reserved_usd = 0.0, reserved_tokens = 0 WHERE run = ?", (run,))
 

@@ -87,8 +87,8 @@ def ablate(
 
     ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
     temperament. Finished runs are kept: the same command continues an interrupted ablation and resumes unfinished runs,
-    with the same results. With `--shard` several machines share the runs, in one folder or in several folders whose
-    `runs/` are merged afterwards.
+    with the same results. With `--shard` several machines share the runs, in one folder or in several; if in several,
+    copy the files of all `runs/` into one folder afterwards.
     """
     with exit_on_bad_input(as_json=as_json):
         check_executor(executor)
@@ -199,7 +199,7 @@ def _print_command(console: Console, words: list[str], purpose: str) -> None:
 
 
 def _cores(executor: str) -> int | None:
-    """Return the default number of parallel runs; None for a cluster, whose size is not known yet."""
+    """Return the default number of parallel runs; None for a cluster, because its size is not known yet."""
     return available_cores() if executor == "local" else None
 
 

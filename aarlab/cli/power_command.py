@@ -110,7 +110,7 @@ def _print_power(payload: Mapping[str, Any]) -> None:
     console.print(table)
     if observed:
         console.print(f"In brackets: {required} at the ends of the 90 % interval of the SD.", style="dim")
-    console.print("Testing several comparisons at once requires more seeds: see the report.", style="dim")
+    console.print("Testing several comparisons requires more seeds: see the report.", style="dim")
 
 
 def _power_row(comparison: Mapping[str, Any]) -> tuple[Text | str, ...]:

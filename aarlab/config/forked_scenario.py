@@ -43,7 +43,7 @@ def forked_scenario(parent: Path, at: int, settings: Sequence[str] = (), seed: i
 
 
 def with_pinned_temperament(scenario: Scenario, seed: int) -> Scenario:
-    """Return the scenario with the temperament of simulated researchers drawn from `seed` instead of its own seed."""
+    """Return the scenario with the temperament of simulated researchers drawn from `seed` instead of the seed field."""
     temperament = scenario.team.temperament
     pinned = temperament if "@" in temperament else f"{temperament}@{seed}"
     return scenario.model_copy(update={"team": scenario.team.model_copy(update={"temperament": pinned})})

@@ -97,7 +97,7 @@ def arms_of(results: Results) -> tuple[ArmRuns, ...]:
 
 
 def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a scenario by dotted path that differ from another, without a preset whose dials differ."""
+    """Return the fields of a scenario by dotted path that differ from another. A preset is omitted if dials differ."""
     fields, other = flattened(scenario), flattened(against)
     if not fields or not other:
         return {}

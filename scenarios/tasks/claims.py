@@ -14,7 +14,7 @@ HIDDEN_DIRECTIONS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkOutput:
-    """Output of a pretrained network for n questions whose answers have several digits."""
+    """Output of a pretrained network for n questions with answers of several digits."""
 
     log_probabilities: Float32Array
     """(n, digits, 10) of each digit of the answer."""

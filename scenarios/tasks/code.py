@@ -62,8 +62,8 @@ class Programs:
 def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArray | None = None) -> IntArray:
     """Return the (n, 2) final x and y.
 
-    `skipped` and `negated` are (n,) positions: of an instruction that is not executed, and of one whose condition, if
-    it has one, is negated.
+    `skipped` and `negated` are (n,) positions: of an instruction that is not executed, and of an instruction with a
+    negated condition, if it has a condition.
     """
     x, y, z = programs.registers.T
     for position, op in enumerate(programs.instructions.T):

@@ -90,7 +90,7 @@ class Digits(SeededTask):
         return self._draw_items(FIVE_OR_MORE, size, rng)
 
     def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items whose class 1 consists of five other digits."""
+        """Return items with five other digits as class 1."""
         return self._draw_items(_shifted_class(rng), size, rng)
 
     def _draw_items(self, class_one: frozenset[int], size: WorldSize, rng: np.random.Generator) -> Items:

@@ -1,4 +1,4 @@
-"""Poisson counts for a million small rates at once."""
+"""Poisson counts for arrays of a million small rates."""
 
 import numpy as np
 import numpy.typing as npt

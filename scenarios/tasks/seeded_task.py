@@ -17,7 +17,7 @@ Scale = Annotated[float, Field(gt=0)]
 
 
 class SeededTask(BaseModel, ABC):
-    """A task whose worlds are drawn from a seeded generator.
+    """A task that draws its worlds from a seeded generator.
 
     The fields of a subclass are its difficulty parameters: each has a default, a range and a docstring, which
     `aarlab tasks TASK` prints. Values are checked strictly: a string is not a number and 2.5 is not an integer.
@@ -58,7 +58,7 @@ class SeededTask(BaseModel, ABC):
     def pretrain(self, progress: Callable[[float], None]) -> object:
         """Return the pretrained student, from the cache if possible; report the completed share, from 0 to 1.
 
-        The default is for tasks whose student needs no pretraining.
+        The default is for tasks with a student that needs no pretraining.
         """
         return None
 

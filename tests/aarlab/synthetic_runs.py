@@ -25,7 +25,7 @@ AUTONOMY = {"free": 0.98, "staged": 0.6, "scripted": 0.2, "random search": 0.97}
 
 
 def record(arm: str, seed: int, pgr: float | None, scenario: Mapping[str, Any], autonomy: float = 0.9) -> RunRecord:
-    """Return a finished run whose winner has this held-out PGR; None: no winner."""
+    """Return a finished run with this held-out PGR of its winner; None: no winner."""
     resolved = Scenario.model_validate({**scenario, "seed": seed, "name": "synthetic"}).model_dump(mode="json")
     end = resolved["budget"]["hours"] * resolved["team"]["researchers"]
     best = 0.3 if pgr is None else round(pgr + 0.03, 4)
@@ -55,7 +55,7 @@ def results(
     measures: Sequence[str] = ("heldout.pgr", "entropy_bits"),
     **changes: Any,
 ) -> Results:
-    """Return an ablation with a mean held-out PGR of 0.55, an SD of 0.05 and planted effects."""
+    """Return an ablation with a mean held-out PGR of 0.55, an SD of 0.05 and known effects."""
     draw = np.random.default_rng(1)
     records = tuple(
         record(
@@ -80,7 +80,7 @@ def run_file(
     agent_decisions: int,
     status: Literal["done", "stopped"] = "done",
 ) -> Path:
-    """Write a run file whose winner has this held-out PGR; agents took `agent_decisions` of four decisions."""
+    """Write a run file with this held-out PGR of its winner; agents took `agent_decisions` of four decisions."""
     scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}})
     dumped = scenario.model_dump(mode="json")
     file = RunWriter.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario=dumped)

@@ -263,7 +263,7 @@ class InlineWorkers:
 
 
 class RecordingObserver:
-    """Records the ends of runs."""
+    """Records how runs end."""
 
     def __init__(self) -> None:
         self.endings: list[tuple[str, bool]] = []
@@ -280,7 +280,7 @@ class RecordingObserver:
 
 
 class Costly:
-    """A base model whose replies cost 0.25 dollars and which fails after the third."""
+    """A base model with replies that cost 0.25 dollars. It fails after the third."""
 
     def __init__(self) -> None:
         self.replies = 0

@@ -1,4 +1,4 @@
-"""Ablation files: the runs that follow from them, and the errors of invalid ones."""
+"""Ablation files: the runs that they plan, and the errors of invalid files."""
 
 import json
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from aarlab.ablation.ablation_file import load_ablation, plan_of, shipped_ablations
 from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan
-from aarlab.ablation.execution_options import Shard
 from aarlab.ablation.ablation_schema import ablation_schema
+from aarlab.ablation.execution_options import Shard
 from aarlab.config import ConfigError
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS

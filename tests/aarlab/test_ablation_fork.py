@@ -29,7 +29,7 @@ controls: false
 
 @pytest.fixture(scope="module")
 def folder(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished ablation whose arms fork from a run."""
+    """A finished ablation with arms that fork from a run."""
     from aarlab import ablate
 
     root = tmp_path_factory.mktemp("counterfactual")

@@ -22,13 +22,13 @@ def test_intervals_of_identical_arms_contain_zero(seeds: int, min_coverage: floa
 
 
 @pytest.mark.long
-def test_false_alarms_and_power_are_as_predicted() -> None:
+def test_false_positives_and_power_are_as_predicted() -> None:
     draw, seeds, sd = np.random.default_rng(7), 12, 0.06
     true_difference = detectable_difference(seeds, sd * 2**0.5)
-    false_alarms = detected = 0
+    false_positives = detected = 0
     for _ in range(800):
         first, *others = draw.normal(0.5, sd, (6, seeds))
-        false_alarms += min(p or 0.0 for p in holm([p_paired(other - first) for other in others])) < 0.05
+        false_positives += min(p or 0.0 for p in holm([p_paired(other - first) for other in others])) < 0.05
         detected += (p_paired(others[0] + true_difference - first) or 0.0) < 0.05
-    assert false_alarms / 800 <= 0.07
+    assert false_positives / 800 <= 0.07
     assert detected / 800 == pytest.approx(0.8, abs=0.04)

@@ -42,7 +42,7 @@ def one(value: Any) -> Rows:
 
 
 def entropy_of(rows: Rows, *, min_active: int) -> float | None:
-    """Compute the entropy from its ingredients as the page defines it."""
+    """Return the entropy, computed from the counts of the query as the page defines it."""
     rounds: dict[int, Counter[str]] = {}
     for round_, family, count in rows:
         rounds.setdefault(round_, Counter())[family] = count
@@ -186,7 +186,7 @@ def real(summary: dict[str, Any]) -> RunReader:
 
 
 def test_every_query_is_tested() -> None:
-    assert set(QUERIES) == {*EXPECTED, "entropy_ingredients"}
+    assert set(QUERIES) == {*EXPECTED, "entropy_counts"}
     assert PAGE.count("```sql") == len(QUERIES)
 
 
@@ -202,11 +202,11 @@ def test_queries_equal_functions_on_random_runs(random_run: RunReader, query: st
     assert_equal(random_run, query)
 
 
-def test_entropy_follows_from_its_ingredients(real: RunReader, random_run: RunReader) -> None:
+def test_entropy_is_computed_from_its_query(real: RunReader, random_run: RunReader) -> None:
     for file in (real, random_run):
         min_active = 5 if len(file.researchers()) >= 5 else 2
         assert measures.entropy_bits(file) == pytest.approx(
-            entropy_of(query_rows(file, "entropy_ingredients"), min_active=min_active)
+            entropy_of(query_rows(file, "entropy_counts"), min_active=min_active)
         )
 
 

@@ -268,7 +268,7 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
     assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in shown
 
 
-def test_a_run_stopped_by_its_own_limit_counts(small_runs: list[Path], tmp_path: Path) -> None:
+def test_a_run_stopped_by_a_limit_is_included(small_runs: list[Path], tmp_path: Path) -> None:
     from aarlab.report import results_from
 
     stopped = run_file(

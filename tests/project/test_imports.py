@@ -128,7 +128,7 @@ def test_imports_have_no_cycle() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_root_folder_is_no_top_level_package(package: str) -> None:
+def test_root_folders_are_not_top_level_packages(package: str) -> None:
     assert (ROOT / package).is_dir()
     assert not (ROOT / package / "__init__.py").exists(), "it would be importable under a name that others use"
 

@@ -1,4 +1,4 @@
-"""The wheel and the sdist hold what the checkout holds, and both install and import."""
+"""The wheel and the sdist contain the product files of the checkout, and both can be installed and imported."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ for package in ("agents", "graph", "memory", "scenarios", "tools"):
             importlib.import_module(found.name)
             print(found.name)
 """
-"""Left out: what needs Inspect, what runs the command line, and baselines, which run inside the sandbox only."""
+"""Modules that are not imported: they need Inspect, run the command line, or are baselines, which are sandboxed."""
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def test_sdist_holds_the_product_files(built: dict[str, Path]) -> None:
 
 
 def fresh_environment(folder: Path) -> Path:
-    """Return the interpreter of a new environment that has this one's libraries, but no aarlab."""
+    """Return the interpreter of a new environment that has the libraries of this one, but not aarlab."""
     venv.create(folder)
     python = folder / "bin" / "python"
     purelib = subprocess.run(
@@ -80,7 +80,7 @@ def fresh_environment(folder: Path) -> Path:
 
 
 def run_outside(python: Path, *arguments: str, where: Path) -> str:
-    """Run the interpreter in a folder that is no checkout, and return what it prints."""
+    """Run the interpreter in a folder that is not a checkout, and return its output."""
     command = [str(python), *arguments]
     done = subprocess.run(command, cwd=where, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr

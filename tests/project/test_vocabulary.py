@@ -28,7 +28,7 @@ RETIRED = {
     r"house rules|front[ _-]office": "import rules, command line",
     r"MOST_\w+|FEWEST_\w+|LONGEST_\w+": "MAX_..., MIN_...",
 }
-"""Regular expressions of words that earlier versions used in a meaning of their own, and what to write instead."""
+"""Regular expressions of private terms of earlier versions, and their replacements."""
 
 
 def project_files() -> list[Path]:
@@ -44,7 +44,7 @@ def project_files() -> list[Path]:
 
 
 @pytest.mark.parametrize("retired", RETIRED)
-def test_retired_words_do_not_come_back(retired: str) -> None:
+def test_retired_words_are_absent(retired: str) -> None:
     pattern = re.compile(rf"(?<![A-Za-z])({retired})(?![A-Za-z])", re.IGNORECASE if retired.islower() else 0)
     found = [
         f"{path.relative_to(ROOT)}:{number}: {match[0]!r}; write: {RETIRED[retired]}"

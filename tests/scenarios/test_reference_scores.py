@@ -28,7 +28,7 @@ EXPECTED = {
     "code": {"weak": 0.565, "strong": 0.851, "vanilla_soft": 0.12, "progressive_self_training": -0.10},
     "digits": {"weak": 0.716, "strong": 0.932, "vanilla_soft": 0.26, "progressive_self_training": -0.34},
 }
-"""Means over many worlds, measured when the tasks were defined."""
+"""Recorded means over many worlds."""
 
 
 @pytest.mark.long

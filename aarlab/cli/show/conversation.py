@@ -51,7 +51,7 @@ _JSON_FENCE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHOWN_BY_MESSAGES: tuple[type[Event], ...] = (
     WorkAssigned, Borrowed, Edge, Evaluation, Experiment, FileWritten, Finding, Nomination, NotebookEntry,
 )  # fmt: skip
-"""Events whose content messages and tool results show already."""
+"""Events that are not shown, because messages and tool results have the same content."""
 
 
 def conversation(file: RunReader, agent: str, round: int | None, options: DisplayOptions) -> Iterator[RenderableType]:

@@ -51,7 +51,7 @@ def run_as_json(file: RunReader, stream: str | None, round: int | None) -> dict[
 
 
 def _event_json(file: RunReader, entry: LogEntry) -> dict[str, Any]:
-    """Return an event with its round and hours, and with the message whose hash it holds."""
+    """Return an event with its round and hours, and with the message that it refers to."""
     event = {"round": entry.round, "hours": entry.hours, "kind": entry.event.kind, **entry.event.to_json()}
     match entry.event:
         case Prompted(message=key) | ModelCall(reply=key):

@@ -41,7 +41,7 @@ class StepBrowser:
         self._researchers = set(file.researchers())
         self._index = 0
         self._agent: str | None = None
-        """The agent whose steps are shown; None for all agents."""
+        """Agent to which the shown steps belong; None for all agents."""
         self._jump_origins: list[int] = []
         """Indices of the steps from which jumps started."""
 

@@ -130,7 +130,7 @@ def _ordered_keys(keys: Iterable[str]) -> list[str]:
 
 
 def _is_table(value: Sequence[Any], options: DisplayOptions) -> bool:
-    """Return whether a list holds records whose fields fit side by side on the page."""
+    """Return whether a list holds records with fields that fit side by side on the page."""
     if len(value) < 2 or not all(isinstance(row, dict) and row for row in value):
         return False
     if not all(_fits_in(cell, _MAX_CELL_CHARS) for row in value for cell in row.values()):

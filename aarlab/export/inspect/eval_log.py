@@ -73,7 +73,7 @@ def _spec(info: RunInfo, transcript: Transcript) -> EvalSpec:
 
 
 def _sample(file: RunReader, info: RunInfo, transcript: Transcript) -> EvalSample:
-    """Return the sample. Its messages are the conversation of the researcher whose finding won, or of `r1`."""
+    """Return the sample. Its messages are the conversation of the author of the winner, or of `r1`."""
     task, (started, ended) = info.scenario["task"]["name"], transcript.first_and_last_time
     messages, output = transcript.conversation(_winner(info) or "r1")
     metadata = {"scenario": info.scenario, "summary": info.summary, "digest": file.digest(), "sandbox": info.sandbox}
@@ -104,7 +104,7 @@ def _seconds(started: str, ended: str) -> float:
 
 
 def _winner(info: RunInfo) -> str | None:
-    """Return the researcher whose finding won; None if no finding won."""
+    """Return the author of the winning finding; None if no finding won."""
     best = (info.summary or {}).get("best")
     return None if best is None else str(best["finding"]).split(".")[0]
 

@@ -1,4 +1,4 @@
-"""Tests of faults of scenarios: place, problem, expected value and fix, all faults at once."""
+"""Tests of the faults of scenarios: location, problem, expected value and fix."""
 
 from pathlib import Path
 from textwrap import dedent
