@@ -1,4 +1,4 @@
-"""The librarian: its request, its tool, and how its reply is read."""
+"""The librarian: its request, its tool, and the parsing of its reply."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ ANSWER = ToolSpec(
 
 def question_request(question: str, findings: Sequence[Json]) -> Request:
     """Return the request to answer a question from findings."""
-    # The question is put on one line, so that it cannot imitate the block of findings.
+    # A question on one line cannot imitate the block of findings.
     text = render("librarian_question", question=" ".join(question.split()), findings=json.dumps(list(findings)))
     return Request(Conversation.begin(render("librarian")).then(user_message(text)), (ANSWER,))
 

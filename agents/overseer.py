@@ -1,4 +1,4 @@
-"""The overseer, a person or a model: its requests, its tools, and how its reply is read."""
+"""The overseer, a person or a model: its requests, its tools, and the parsing of its reply."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from aarlab.memory.events import OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _NOTE: Mapping[str, Json] = {"type": "string", "description": "A note to the team; may be empty."}
-PROCEED = ToolSpec("proceed", "Let the run continue.", {"type": "object", "properties": {"note": _NOTE}})
+PROCEED = ToolSpec("proceed", "Continue the run.", {"type": "object", "properties": {"note": _NOTE}})
 STOP = ToolSpec(
     "stop",
     "End the run now. The findings so far are scored.",

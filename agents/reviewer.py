@@ -1,4 +1,4 @@
-"""The reviewer: its requests, its tools, and how its reply is read."""
+"""The reviewer: its requests, its tools, and the parsing of its reply."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def run_review_request(author: str, case: Mapping[str, Json], *, full_hours: flo
 
 
 def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
-    """Return the request to comment on a finding, which the reviewer may decline."""
+    """Return the request to review a finding. The reviewer may reply without a comment."""
     text = render("review_finding", author=author, case=json.dumps(case, indent=1))
     return Request(Conversation.begin(system_prompt()).then(user_message(text)), (COMMENT,))
 

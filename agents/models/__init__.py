@@ -1,1 +1,1 @@
-"""Base models: what an agent thinks with."""
+"""Base models: the models that agents use to think."""

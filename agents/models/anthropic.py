@@ -1,4 +1,4 @@
-"""Claude through the official SDK: streamed, with prompt caching, with thinking kept in the transcript."""
+"""Claude through the official SDK: streaming, prompt caching, and thinking blocks that stay in the conversation."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ class Claude(SdkModel):
         return anthropic.AsyncAnthropic(api_key=os.environ.get(self.key_variable), **options)
 
     async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
-        # The SDK repairs tool inputs that were cut off; the tool has to see what the model wrote.
+        # The SDK repairs truncated tool inputs, but the tool must get the text that the model wrote.
         inputs: defaultdict[int, str] = defaultdict(str)
         async with self._client().messages.stream(**request_body(request, self._model, self._settings)) as stream:
             message = None
@@ -61,8 +61,8 @@ class Claude(SdkModel):
 def request_body(request: Request, model: str, settings: ModelSettings) -> dict[str, Any]:
     """Return the arguments of the API call.
 
-    The provider caches the longest prefix it has seen that ends in a mark. One mark is on the system prompt, after the
-    tools; the last two user messages have one each, so that each call reads the prefix the previous call wrote.
+    The provider caches prefixes that end at a cache breakpoint. One breakpoint is on the system prompt, after the
+    tools. The last two user messages have one each, so that each call reads the prefix that the previous call wrote.
     """
     system = request.conversation.system
     messages = wire_messages(request.conversation.messages)
@@ -119,6 +119,6 @@ def _block(block: Any, tool_input: str) -> Block:
 
 
 def _usage(reported: Any) -> Usage:
-    # The API's `input_tokens` leaves out the tokens that the cache provided or stored.
+    # The API's `input_tokens` excludes the tokens that were read from or written to the cache.
     read, written = reported.cache_read_input_tokens or 0, reported.cache_creation_input_tokens or 0
     return Usage(reported.input_tokens + read + written, reported.output_tokens, read, written)

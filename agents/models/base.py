@@ -16,9 +16,9 @@ class FailedAttempt:
     model: str
     """`provider/model`."""
     error: str
-    """What went wrong, for people."""
+    """Error message for the user."""
     usage: Usage
-    """The tokens it used, as far as they are known."""
+    """Known number of tokens that it used."""
     cost_usd: float | None
     """None: the price is not known."""
     waited_s: float
@@ -26,14 +26,14 @@ class FailedAttempt:
 
 
 class ModelError(RuntimeError):
-    """A base model cannot reply, and a retry would not help. The message says what happened and what to do."""
+    """A base model cannot reply, and a retry would not help. The message names the problem and the fix."""
 
     failed_attempts: tuple[FailedAttempt, ...] = ()
     """All attempts at this reply."""
 
 
 class TransientError(ModelError):
-    """A base model could not reply this time. A retry may help."""
+    """A call of a base model failed, and a retry may help."""
 
     def __init__(
         self, error: str, *, retry_after_s: float | None = None, usage: Usage | None = None, overloaded: bool = False
@@ -41,16 +41,16 @@ class TransientError(ModelError):
         """Describe the failure.
 
         Args:
-            error: What went wrong, for people.
-            retry_after_s: Seconds to wait before a retry, as the provider asks; None if it does not say.
-            usage: The tokens the call used, as far as they are known.
+            error: Error message for the user.
+            retry_after_s: Seconds that the provider asks to wait before a retry; None: not given.
+            usage: Known number of tokens that the call used; None: 0.
             overloaded: Whether the provider is overloaded, so that fewer concurrent calls would help.
         """
         super().__init__(error)
         self.retry_after_s, self.overloaded = retry_after_s, overloaded
         self.usage = usage or Usage()
         self.cost_usd: float | None = 0.0
-        """The cost, as far as it is known; the ledger fills it in."""
+        """Known cost in US dollars; the metered model sets it. None: the price is not known."""
 
 
 class ContextTooLong(ModelError):
@@ -58,10 +58,10 @@ class ContextTooLong(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """A base model kept failing until its retries ran out."""
+    """All retries of a call failed."""
 
     def __init__(self, explanation: str, *, agent: str) -> None:
-        """Take the message for people, and the agent that needed the reply."""
+        """Store the error message for the user, and the agent of the call."""
         super().__init__(explanation)
         self.agent = agent
 
@@ -90,7 +90,7 @@ class Reply:
     model: str
     """Id of the model as served."""
     cost_usd: float | None
-    """None: the model does not know its cost. It is then computed from the usage, if the price is known."""
+    """US dollars; None: the model does not report its cost. It is then computed from the usage if a price is known."""
     failed_attempts: tuple[FailedAttempt, ...] = ()
     """The attempts that failed before this reply."""
 
@@ -120,9 +120,9 @@ class ModelSettings:
     """Settings of calls to a live base model. Simulated models ignore them."""
 
     max_tokens: int = 8192
-    """Most tokens of one reply, thinking included."""
+    """Maximum number of tokens of one reply, thinking included."""
     effort: str | None = None
-    """Effort level, in the provider's words; None: the provider's default."""
+    """Effort level, as the provider names it; None: the provider's default."""
     thinking: Literal["default", "adaptive"] | int = "default"
     """Extended thinking: the model's default, adaptive, or a budget in tokens."""
     timeout_s: float = 600.0

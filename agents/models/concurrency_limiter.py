@@ -2,7 +2,7 @@
 
 Additive increase, multiplicative decrease, as in TCP congestion control (Chiu and Jain, 1989). While the limit is
 reached, it grows by one each time that as many calls have succeeded. It is halved when the server reports overload. The
-limit affects only the order in which live models reply; nothing that is recorded depends on it otherwise.
+limit affects only the order in which live models reply.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ class ConcurrencyLimiter:
     """Admits calls to one address in order of arrival, up to a limit that adapts."""
 
     limit: float = _INITIAL_LIMIT
-    """Most concurrent calls, rounded down."""
+    """Maximum number of concurrent calls; rounded down when it is applied."""
     in_flight: int = 0
-    """Calls in progress."""
+    """Number of calls in progress."""
     halvings: int = 0
-    """How often the limit was halved."""
+    """Number of times that the limit was halved."""
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
     async def acquire(self) -> int:
@@ -45,10 +45,10 @@ class ConcurrencyLimiter:
         return self.halvings
 
     def release(self, *, halvings_at_start: int, overloaded: bool, succeeded: bool) -> None:
-        """Count a call as ended, and adapt the limit.
+        """Register the end of a call, and adapt the limit.
 
         Args:
-            halvings_at_start: What `acquire` returned for this call.
+            halvings_at_start: Return value of `acquire` for this call.
             overloaded: Whether the server reported overload.
             succeeded: Whether the call returned a reply.
         """

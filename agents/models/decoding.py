@@ -1,4 +1,4 @@
-"""Decoding of what a model wrote: tool arguments and text that the transcript can store."""
+"""Decoding of model output: tool arguments, and text that the run file can store."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,9 @@ from aarlab.memory.messages import INVALID_INPUT, Json
 
 
 def parse_arguments(text: str) -> dict[str, Json]:
-    """Return the arguments of a tool call. Text that is not a JSON object becomes `{INVALID_INPUT: text}`, which every
-    tool rejects.
+    """Return the arguments of a tool call.
+
+    Text that is not a JSON object becomes `{INVALID_INPUT: text}`, which every tool rejects.
     """
     try:
         arguments = json.loads(text or "{}", parse_constant=_reject_constant)

@@ -44,7 +44,7 @@ class ChatCompletionsModel(SdkModel):
 
 
 def _is_custom_server(settings: ModelSettings) -> bool:
-    """Return whether the server is another than OpenAI's."""
+    """Return whether the server is not OpenAI's."""
     return bool(settings.base_url or os.environ.get("OPENAI_BASE_URL"))
 
 
@@ -162,8 +162,8 @@ class _PartialReply:
         calls: list[Block] = []
         for _, partial in sorted(self.calls.items()):
             # After a compaction, the ids of the dropped messages are unknown, so the count alone is not unique.
-            free = (f"call-{number}" for number in count(len(used_ids) + 1) if f"call-{number}" not in used_ids)
-            call_id = partial.id if partial.id and partial.id not in used_ids else next(free)
+            unused_ids = (f"call-{number}" for number in count(len(used_ids) + 1) if f"call-{number}" not in used_ids)
+            call_id = partial.id if partial.id and partial.id not in used_ids else next(unused_ids)
             used_ids.add(call_id)
             calls.append(ToolCall(call_id, partial.name, parse_arguments(partial.arguments)))
         return calls

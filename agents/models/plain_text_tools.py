@@ -38,7 +38,7 @@ These are the tools, each with the JSON Schema of its input:
 
 
 def tool_listing(tools: Sequence[ToolSpec]) -> str:
-    """Return the description of the tools that goes below a system prompt; empty if there are none."""
+    """Return the description of the tools, which is appended to a system prompt; empty if there are none."""
     if not tools:
         return ""
     lines = [f"- {tool.name}: {tool.description}\n  {json.dumps(dict(tool.schema))}" for tool in tools]
@@ -78,8 +78,8 @@ def parse_blocks(text: str, *, last_number: int) -> list[Block]:
     """Return the blocks of a reply in plain text. Its tool calls are numbered from `last_number` + 1."""
     blocks: list[Block] = []
     # The pattern has one group, so every second piece is the content of a tool block.
-    for place, piece in enumerate(_TOOL_BLOCK.split(text)):
-        if place % 2:
+    for index, piece in enumerate(_TOOL_BLOCK.split(text)):
+        if index % 2:
             last_number += 1
             blocks.append(_parse_call(piece, last_number))
         elif piece.strip():

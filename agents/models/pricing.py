@@ -20,7 +20,7 @@ Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PriceFileError(ValueError):
-    """A price file is invalid. The message says where and why."""
+    """A price file is invalid. The message gives the location and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _parse_prices(text: str, name: str) -> PriceTable:
     except YAMLError as error:
         raise PriceFileError(f"{name} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
-        raise PriceFileError(f"{name} holds no providers; see agents/models/prices.yaml for the form")
+        raise PriceFileError(f"{name} has no providers; see agents/models/prices.yaml for the format")
     prices: dict[str, tuple[Price, date | None]] = {}
     for provider, section in content.items():
         try:

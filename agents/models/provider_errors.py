@@ -1,4 +1,4 @@
-"""Translation of SDK errors into aarlab's errors, transient or not. Both official SDKs fail in the same ways."""
+"""Translation of SDK errors into aarlab's errors, transient or not. Both official SDKs raise similar errors."""
 
 import json
 import os
@@ -26,12 +26,12 @@ _MAX_ERROR_LENGTH = 300
 
 
 class MalformedResponse(Exception):
-    """The response is not what the protocol prescribes."""
+    """The response violates the protocol."""
 
 
 @contextmanager
 def reading_stream() -> Iterator[None]:
-    """Turn what malformed events of a stream raise into MalformedResponse."""
+    """Raise MalformedResponse for the errors that malformed stream events cause."""
     try:
         yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -48,13 +48,13 @@ def redacted(text: str) -> str:
 
 @contextmanager
 def translate_errors(sdk: ModuleType, *, model: str, key: str, usage_so_far: Callable[[], Usage]) -> Iterator[None]:
-    """Turn what an SDK or the network below it raises into a TransientError or a ModelError.
+    """Translate errors of an SDK or of the network into a TransientError or a ModelError.
 
     Args:
         sdk: `anthropic` or `openai`.
         model: `provider/model`, for messages.
         key: Environment variable that holds the API key.
-        usage_so_far: Returns the tokens that the call is known to have used when it fails.
+        usage_so_far: Returns the known number of tokens of the call when it fails.
     """
     try:
         yield
@@ -107,7 +107,7 @@ def _error_from_status(error: Any, model: str, key: str, usage: Usage) -> ModelE
 
 
 def _details(error: Any) -> tuple[str, str]:
-    """Return the type and the message that the provider gave an error; the type may be empty."""
+    """Return the type and the message of a provider's error; the type may be empty."""
     details = error.body.get("error", error.body) if isinstance(error.body, Mapping) else {}
     if not isinstance(details, Mapping):
         return "", str(error.message)
@@ -115,7 +115,7 @@ def _details(error: Any) -> tuple[str, str]:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait before a retry; None if it does not say."""
+    """Return the seconds that a server asks to wait before a retry; None: not given."""
     milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds is not None:

@@ -13,33 +13,33 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ROLES = ("reviewer", "overseer", "planner")
-"""Agents that are named after their role. All other agents are researchers, or helpers of a researcher."""
+"""Agents whose name is their role. All other agents are researchers, or helpers of a researcher."""
 
 
 class RecordedModel:
     """The recorded replies of one agent, as its base model."""
 
     def __init__(self, path: Path, agent: str) -> None:
-        """Take the path of the run file and the agent's name."""
+        """Store the path of the run file and the agent's name."""
         self._path, self._agent = path, agent
         self._file: RunReader | None = None
         self._replies: dict[str, list[ModelCall]] = {}
         """Recorded calls by request hash, in order."""
-        self._refused_requests: set[str] = set()
-        """Hashes of requests that were refused as too long."""
+        self._rejected_requests: set[str] = set()
+        """Hashes of requests that were rejected as too long."""
         self._times_used: Counter[str] = Counter()
 
     async def reply(self, request: Request) -> Reply:
         """Return the recorded reply to a request, with its recorded tokens. It costs nothing.
 
         Raises:
-            ContextTooLong: The recorded request was refused as too long.
+            ContextTooLong: The recorded request was rejected as too long.
             ModelError: The run file has no such request, or cannot be read.
         """
         file = self._run_file()
         request_hash = request.hash
-        if request_hash in self._refused_requests:
-            raise ContextTooLong(f"tape/{self._path}: the conversation was refused as too long")
+        if request_hash in self._rejected_requests:
+            raise ContextTooLong(f"tape/{self._path}: the conversation was rejected as too long")
         calls = self._replies.get(request_hash, [])
         if self._times_used[request_hash] == len(calls):
             raise self._not_recorded_error(request, seen_before=bool(calls))
@@ -64,8 +64,8 @@ class RecordedModel:
                 match event:
                     case ModelCall():
                         self._replies.setdefault(event.request, []).append(event)
-                    case Compaction(rejected_request=str(refused)):
-                        self._refused_requests.add(refused)
+                    case Compaction(rejected_request=str(rejected)):
+                        self._rejected_requests.add(rejected)
                     case _:
                         pass
         return self._file
@@ -84,8 +84,8 @@ class RecordedModel:
         turn = 1 + sum(message.speaker == "assistant" for message in request.conversation.messages)
         difference = "made this request fewer times" if seen_before else "did not make this request"
         return ModelError(
-            f"tape/{self._path}: {self._agent} {difference} in turn {turn}. A tape answers a run with the same "
-            "scenario, seed and versions; undo the change, or give the agents another model with team.model or "
+            f"tape/{self._path}: {self._agent} {difference} in turn {turn}. A tape has replies only for a run with the "
+            "same scenario, seed and versions; undo the change, or give the agents another model with team.model or "
             "team.models"
         )
 
@@ -95,7 +95,7 @@ def _role(event: Event) -> str | None:
 
 
 def missing_requirement(path: Path) -> str | None:
-    """Return why there is no run file at `path` and what to do; None if there is one."""
+    """Return why `path` is not a run file, and the fix; None if it is one."""
     try:
         RunReader.open(path).close()
     except (OSError, SchemaError) as error:

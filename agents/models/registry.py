@@ -42,7 +42,7 @@ class ModelInfo:
     price: Price | None = None
     """The price, if the provider knows it; None: look it up in the table of prices."""
     missing_requirement: Callable[[], str | None] = _nothing_missing
-    """Returns which requirement is not met and how to meet it; None if all are met."""
+    """Returns the missing requirement and how to meet it; None if all requirements are met."""
     address: str | None = None
     """Address of the server; None: the provider's own."""
 
@@ -132,7 +132,7 @@ MODELS: Mapping[str, ModelInfo] = MappingProxyType({model.name: model for model 
 
 
 def _missing_key(key: str, *, extra: str = "") -> str | None:
-    """Return which package or key is missing and how to add it; None if nothing is missing."""
+    """Return the missing package or key and how to add it; None if nothing is missing."""
     if extra and find_spec(extra) is None:
         return f"the package {extra} is not installed: pip install 'aarlab[{extra}]'"
     if key and not os.environ.get(key):
@@ -216,7 +216,7 @@ def _load_provider(point: EntryPoint) -> Provider:
     except Exception as error:
         raise UnknownModel(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(provider, Provider) or provider.name != point.name:
-        raise UnknownModel(f"{origin} is no Provider of that name; see docs/providers.md")
+        raise UnknownModel(f"{origin} is not a Provider of that name; see docs/providers.md")
     return provider
 
 

@@ -1,7 +1,8 @@
-"""Retries of failed model calls, for all providers in one place.
+"""Retries of failed model calls, for all providers.
 
-Transient errors (rate limits, overload, timeouts, cut streams, server errors) are retried after the time the server
-asks for, or after an exponential backoff with jitter, until `RetryPolicy.max_total_s` is over. Other errors are not.
+Transient errors (rate limits, overload, timeouts, interrupted streams, server errors) are retried after the time that
+the server asks for, or after an exponential backoff with jitter, until `RetryPolicy.max_total_s` has passed. Other
+errors are not retried.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from aarlab.agents.models.base import FailedAttempt, Model, ModelError, ModelUna
 from aarlab.memory.seeds import rng
 
 WaitCallback = Callable[[str, float], None]
-"""Receives a text about the wait for a model, and the share of the retry time that is over: in [0, 1), and 1 when the
-model has replied after all.
+"""Receives a text about the wait for a model, and the share of the retry time that has passed: in [0, 1), or 1 when the
+model has replied.
 """
 
 
@@ -25,13 +26,13 @@ class RetryPolicy:
     max_total_s: float = 1800.0
     """Seconds from the first failure of a request until retrying stops."""
     initial_wait_s: float = 1.0
-    """Seconds before the second attempt if the server names no time; doubled with each attempt."""
+    """Seconds before the second attempt if the server gives no time; doubled with each attempt."""
     max_wait_s: float = 120.0
-    """Most seconds between two attempts, even if the server asks for more."""
+    """Maximum number of seconds between two attempts, even if the server asks for more."""
 
 
 class RetryingModel:
-    """A base model whose transient errors are retried."""
+    """A base model that retries calls after transient errors."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class RetryingModel:
         """Return the reply to a request.
 
         Raises:
-            ModelUnavailable: The call kept failing until the retry time was over.
+            ModelUnavailable: The call failed until the retry time had passed.
             ModelError: The call failed, and a retry would not help.
         """
         failed: list[FailedAttempt] = []
@@ -102,7 +103,7 @@ class RetryingModel:
 
 
 def _start_clock_at_first_failure(state: RetryCallState) -> None:
-    # The first attempt may take long without failing; that time does not count.
+    # The time of the first attempt does not count, because a call may take long without failing.
     if state.attempt_number == 1 and state.outcome_timestamp is not None:
         state.start_time = state.outcome_timestamp
 

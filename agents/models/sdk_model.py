@@ -1,4 +1,4 @@
-"""What base models behind an official SDK share: one client, one timeout, and errors in aarlab's terms."""
+"""Base class of models that use an official SDK: the client, the timeout and the translation of errors."""
 
 import asyncio
 import importlib
@@ -17,13 +17,13 @@ _CONNECT_S = 20.0
 
 @dataclass(slots=True)
 class KnownUsage:
-    """The tokens that a call is known to have used so far. It is counted even if the call fails later."""
+    """Known number of tokens of a call so far. It is charged even if the call fails later."""
 
     usage: Usage = field(default_factory=Usage)
 
 
 class SdkModel(ABC):
-    """A model behind an official SDK, as one agent's base model. The SDK is imported at the first call."""
+    """A model that uses an official SDK, as one agent's base model. The SDK is imported at the first call."""
 
     sdk_name: ClassVar[str]
     """Name of the SDK's package, and of the provider."""
@@ -31,7 +31,7 @@ class SdkModel(ABC):
     """Environment variable that holds the API key."""
 
     def __init__(self, model: str, settings: ModelSettings) -> None:
-        """Take the model's id as the API names it, and the settings of its calls."""
+        """Store the model's id in the API and the settings of its calls."""
         self._model, self._settings = model, settings
         self._sdk_client: Any = None
 
@@ -41,7 +41,7 @@ class SdkModel(ABC):
 
     @abstractmethod
     async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
-        """Return the streamed reply, and keep `known` up to date meanwhile."""
+        """Return the streamed reply, and update `known` during the stream."""
 
     async def reply(self, request: Request) -> Reply:
         """Return the reply to a request.
@@ -82,8 +82,9 @@ class SdkModel(ABC):
 
 
 def finished_reply(blocks: Sequence[Block], stop_reason: str, usage: Usage, model: str) -> Reply:
-    """Return a complete reply. A refused reply keeps no tool calls: they must not be executed, and the providers reject
-    a tool call without a result.
+    """Return a complete reply.
+
+    Tool calls of a refusal are removed: they must not be executed, and providers reject a tool call without a result.
     """
     kept = [block for block in blocks if stop_reason != "refusal" or not isinstance(block, ToolCall)]
     return Reply(Message("assistant", tuple(kept)), stop_reason, usage, model, cost_usd=None)

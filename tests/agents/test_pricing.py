@@ -69,7 +69,7 @@ def test_a_price_file_is_read(tmp_path: Path) -> None:
         ("openai: {models: {mine: {input: -1, output: 2}}}", r"openai: models\.mine\.input: .*greater than or equal"),
         ("openai: {models: {mine: {input: 1}}}", r"models\.mine\.output: Field required"),
         ("openai: {model: {}}", "model: Extra inputs"),
-        ("[1]", "holds no providers"),
+        ("[1]", "has no providers"),
         ("a: [", "is not YAML"),
     ],
 )

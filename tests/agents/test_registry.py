@@ -110,7 +110,7 @@ def test_a_package_adds_a_provider(package: Callable[[str], None]) -> None:
     ("code", "message"),
     [
         ("raise ImportError('no acme here')", "'acme' of the package 'acme-for-a-test' cannot be loaded: ImportError"),
-        ("PROVIDER = 3", "is no Provider of that name; see docs/providers.md"),
+        ("PROVIDER = 3", "is not a Provider of that name; see docs/providers.md"),
     ],
 )
 def test_a_broken_package_is_named_and_affects_no_other_model(

@@ -1,1 +1,1 @@
-"""Simulated agents: policies that see what a language model would see, and act through the same tools."""
+"""Simulated agents: policies that get the same requests as a language model, and act through the same tools."""

@@ -8,13 +8,13 @@ from aarlab.agents.models.simulated.recipe import title
 from aarlab.agents.models.simulated.state import KnownFinding, ParsedState, TrackedIdea
 
 MAX_READ_AT_ONCE = 10
-"""Most findings in one call of read_findings."""
+"""Maximum number of findings in one call of read_findings."""
 MAX_RELIABLE_SE = 0.1
-"""Standard error at or above which it criticises a score as unreliable."""
+"""Scores with this standard error or a larger one are criticised as unreliable."""
 
 
 def read_unread(state: ParsedState, max_reads: int) -> Action | None:
-    """Return reading the best unread findings, up to `max_reads` in a round; None if there is nothing to read."""
+    """Return an action that reads the best unread findings, up to `max_reads` in a round; None if there are none."""
     best = list(state.unread)[: min(max_reads - state.read_this_round, MAX_READ_AT_ONCE)]
     if not best or not state.can_afford("read"):
         return None
@@ -22,7 +22,7 @@ def read_unread(state: ParsedState, max_reads: int) -> Action | None:
 
 
 def search_findings(state: ParsedState) -> Iterator[Action]:
-    """Yield ways to search for findings, once a round: ask the librarian, search words, search a pattern."""
+    """Yield search actions, once a round: ask the librarian, search for words, search for a pattern."""
     if state.searches_this_round:
         return
     best = max((idea for idea in state.ideas if idea.best_outcome), key=_score, default=None)
@@ -46,7 +46,7 @@ def _score(idea: TrackedIdea) -> float:
 
 
 def critique_doubtful(state: ParsedState) -> Iterator[Action]:
-    """Yield a critique of the first finding it doubts."""
+    """Yield a critique of the first doubtful finding."""
     if state.critiqued_this_round or not state.can_afford("share"):
         return
     for known in state.known.values():

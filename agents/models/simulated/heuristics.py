@@ -8,7 +8,7 @@ from typing import Any
 from aarlab.agents.models.simulated.recipe import SearchSpace
 
 IGNORES_TEACHER = 0.5
-"""Agreement with the teacher at or below which a method is taken to ignore it."""
+"""A method with this agreement with the teacher or less is assumed to ignore the teacher."""
 _WORD = re.compile(r"[a-z]{4,}")
 
 
@@ -29,7 +29,10 @@ def word_stems(text: str) -> set[str]:
 
 
 def log_symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
-    """Return the first problem in a training log: its position, its description, and the operator that cures it."""
+    """Return the first problem in a training log: its position, its description, and the operator that fixes it.
+
+    None if there is no problem.
+    """
     for position, entry in enumerate(log):
         if entry.get("operator") in ("start", "finish"):
             continue

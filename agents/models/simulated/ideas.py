@@ -1,4 +1,4 @@
-"""Where a simulated researcher's next idea comes from: a repair, a starter method, an assignment, or the search."""
+"""Sources of a simulated researcher's next idea: a repair, a starter method, an assignment, or the search."""
 
 from collections.abc import Callable
 
@@ -12,36 +12,38 @@ from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.agents.models.simulated.turn import ASSUMED_PILOT_SE, FULL_RUN_STEPS, Turn
 
 MAX_STARTERS_READ, MAX_STARTERS_TRIED = 5, 2
-"""How many starter methods it reads, and how many it tries before its own ideas. The others compete with its ideas."""
+"""Number of starter methods that it reads, and that it tries before its own ideas. Others compete with its ideas."""
 ASSIGNMENT_CANDIDATES = 24
-"""How many recipes it considers for an assignment."""
+"""Number of recipes that it considers for an assignment."""
 
 
 def operator_weights_for(traits: Temperament, direction: str, space: SearchSpace) -> dict[str, float]:
-    """Return the sampling weight of each operator: the taste for its family, raised by relevance to the direction."""
+    """Return the sampling weight of each operator: the taste for its family, times a factor for relevance."""
     relevance = operator_relevance(direction, space)
     return {name: traits.taste[o.family] * (1 + 5 * relevance[name]) for name, o in space.operators.items()}
 
 
 def next_idea(turn: Turn) -> TrackedIdea:
-    """Return the first that applies: a repair of the last idea, a starter method, a variation of the last idea, or a
-    proposal of the search.
+    """Return the next idea.
+
+    It is the first that exists: a repair of the last idea, a starter method, a variation of the last idea, a proposal
+    of the search.
     """
     return _repair(turn) or _starter_idea(turn) or _variation(turn) or _proposal(turn)
 
 
 def _repair(turn: Turn) -> TrackedIdea | None:
-    """Return the last idea with the operator inserted that cures the problem its training log shows."""
+    """Return the last idea with an inserted operator that fixes the problem in its training log; None without one."""
     last = turn.state.idea
     if last is None or last.repair_depth:
         return None
     outcome = last.best_outcome
     if outcome is None or not (symptom := log_symptom(outcome.log)):
         return None
-    position, _, cure = symptom
-    if cure not in turn.space.operators or any(step.operator == cure for step in last.recipe):
+    position, _, fix = symptom
+    if fix not in turn.space.operators or any(step.operator == fix for step in last.recipe):
         return None
-    steps = [*last.recipe[:position], _default_step(cure, turn.space), *last.recipe[position:]]
+    steps = [*last.recipe[:position], _default_step(fix, turn.space), *last.recipe[position:]]
     repaired = tuple(steps[: search.MAX_STEPS])
     if any(idea.recipe == repaired for idea in turn.state.ideas) or not turn.promising(repaired):
         return None
@@ -49,13 +51,13 @@ def _repair(turn: Turn) -> TrackedIdea | None:
 
 
 def _starter_idea(turn: Turn) -> TrackedIdea | None:
-    """Return a starter method it has read, while it has tried fewer than MAX_STARTERS_TRIED ideas."""
+    """Return an untried starter method that it has read; None after MAX_STARTERS_TRIED ideas."""
     untried = _untried_starters(turn)
     return TrackedIdea(untried[0]) if untried and len(turn.state.ideas) < MAX_STARTERS_TRIED else None
 
 
 def _variation(turn: Turn) -> TrackedIdea | None:
-    """Return the last idea with other settings, if it was dropped and the researcher is stubborn about it."""
+    """Return the last idea with other settings, with probability `stubbornness` if it was dropped; else None."""
     last = turn.state.idea
     persists = turn.bernoulli(turn.traits.stubbornness, "stay")
     if last is None or not last.recipe or "full" in last.outcomes or not persists:
@@ -64,19 +66,19 @@ def _variation(turn: Turn) -> TrackedIdea | None:
 
 
 def _proposal(turn: Turn) -> TrackedIdea:
-    """Return the proposal of the search: a new recipe, or a piloted one that deserves a full run."""
+    """Return the proposal of the search: a new recipe, or a piloted recipe that is worth a full run."""
     state, traits, direction = turn.state, turn.traits, turn.state.prompt.direction
     generator = turn.rng("propose")
     sources = _scored_recipes(turn)
     completed = {trial.recipe for trial in turn.trials if trial.se < ASSUMED_PILOT_SE}
     piloted = [recipe for recipe in sources if recipe not in completed]
     if piloted and not state.can_afford("write", "pilot", "think", *FULL_RUN_STEPS):
-        # There is time for one more full run but not for a pilot first: take the best piloted recipe.
+        # There is time for one more full run but not for a pilot first.
         best = piloted[int(np.argmax(turn.surrogate.predict(piloted)[0]))]
         return TrackedIdea(best, sources[best])
     follows_direction = bool(direction) and generator.random() < traits.loyalty
     relevance = operator_relevance(direction, turn.space)
-    # Late in the run there is no time left to exploit what exploration finds.
+    # Exploration decreases over the run, because its results can be used only in the remaining time.
     left = max(0.0, 1 - state.hours / state.budget)
     recipe, parent = search.propose(
         turn.surrogate,
@@ -94,7 +96,7 @@ def _proposal(turn: Turn) -> TrackedIdea:
 
 
 def _scored_recipes(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
-    """Return the recipes with a known score, each with the findings that a user of the recipe builds on."""
+    """Return the recipes with a known score, each with the findings that an idea with this recipe builds on."""
     own = {idea.recipe: () for idea in turn.state.ideas if idea.best_outcome}
     return own | {k.recipe: (k.id,) for k in turn.state.known.values() if k.recipe and k.pgr is not None}
 
@@ -118,7 +120,7 @@ def starters_to_read(turn: Turn) -> list[str]:
 
 
 def assigned_idea(turn: Turn, assignment: ParsedAssignment, choose: Callable[[list[Recipe]], Recipe]) -> TrackedIdea:
-    """Return an idea that fulfils an assignment. `choose` picks among the recipes that do."""
+    """Return an idea that fulfils an assignment. `choose` selects one of the possible recipes."""
     builds_on = tuple(finding for finding in (assignment.parent, assignment.partner) if finding)
     candidates = _assignment_candidates(turn, assignment)
     tried = {idea.recipe for idea in turn.state.ideas if idea.assignment == assignment.number}

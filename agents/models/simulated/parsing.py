@@ -1,4 +1,4 @@
-"""Parsing of a simulated researcher's conversation. Its state comes from nothing else."""
+"""Parsing of a simulated researcher's conversation, which is the only source of its state."""
 
 import json
 import re
@@ -17,9 +17,9 @@ from aarlab.agents.models.simulated.state import (
 from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
 
 METHOD = "method.py"
-"""The workspace file that holds a simulated researcher's method."""
+"""The workspace file of a simulated researcher's method."""
 MAX_UNREAD = 60
-"""Most unread findings it keeps track of."""
+"""Maximum number of unread findings that it tracks."""
 
 _NAME = re.compile(r"^You are (\S+),")
 _JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)

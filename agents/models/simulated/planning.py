@@ -16,7 +16,7 @@ IDEAS, DIRECTIONS = "write_ideas", "write_directions"
 """The tools that write a plan."""
 _COUNT = re.compile(r"Write (\d+) (?:ideas|directions)")
 _DEFAULT_COUNT = 8
-"""Ideas or directions to write if the request has no number."""
+"""Number of ideas or directions if the request has no number."""
 
 
 def asked_to_plan(request: Request) -> bool:

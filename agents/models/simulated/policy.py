@@ -1,4 +1,4 @@
-"""The policy of the simulated researcher: what it does next, given what it knows.
+"""The policy of the simulated researcher: the choice of its next action from its state.
 
 Each turn it takes the first of these actions that its tools allow:
 
@@ -33,7 +33,7 @@ class ResearcherPolicy:
     """The decisions of one turn."""
 
     def __init__(self, turn: Turn) -> None:
-        """Decide for this turn."""
+        """Store the turn."""
         self.turn, self.state, self.traits, self.space = turn, turn.state, turn.traits, turn.space
 
     def next_action(self, tools: set[str]) -> Action:
@@ -71,8 +71,8 @@ class ResearcherPolicy:
         return self.state.assignment is None or idea.assignment == self.state.assignment.number
 
     def _finished(self, idea: TrackedIdea) -> bool:
-        """Return whether nothing is left to do for an idea."""
-        # After a rejection without a pilot, it runs a pilot and asks once more.
+        """Return whether no step is left for an idea."""
+        # After a rejection without a pilot, it runs a pilot and requests the full run once more.
         rejected = idea.rejections > ("pilot" not in idea.outcomes)
         completed = idea.report_id is not None or idea.error is not None or "full" in idea.outcomes
         return completed or rejected or self._pilot_rules_out(idea)
@@ -101,7 +101,7 @@ class ResearcherPolicy:
             yield Action("It looks worth a full run.", (self.experiment_call("full"),))
 
     def write(self, idea: TrackedIdea) -> Iterator[Action]:
-        """Yield writing the method, in one reply with the first cheap experiment if there is one."""
+        """Yield actions that write the method, in one reply with the first cheap experiment if there is one."""
         call: ProposedCall = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
         name = title(idea.recipe)
         if self._wants_smoke(idea):
@@ -124,7 +124,7 @@ class ResearcherPolicy:
         return not idea.outcomes and self.turn.advised("smoke") and self.state.can_afford("smoke", *FULL_RUN_STEPS)
 
     def wants_pilot(self, idea: TrackedIdea) -> bool:
-        """Return whether to pilot an idea: after a rejection, on advice, out of rigour, or if it is not promising."""
+        """Return whether to pilot an idea: after a rejection, on advice, by `rigour`, or if it is not promising."""
         if "pilot" in idea.outcomes or not self.state.can_afford("pilot", *FULL_RUN_STEPS):
             return False
         if idea.rejections > 0 or self.turn.advised("pilot"):
@@ -136,7 +136,7 @@ class ResearcherPolicy:
     # -- reports ------------------------------------------------------------------------------------------------
 
     def _writes_analysis(self, idea: TrackedIdea) -> bool:
-        """Return whether to write down, on advice, what it learned from a finished idea."""
+        """Return whether to write an analysis of a finished idea, on advice."""
         unwritten = bool(idea.outcomes) and self._finished(idea) and not idea.in_notebook
         return unwritten and self.turn.advised("write down") and self.state.can_afford("write", *FULL_RUN_STEPS)
 
@@ -163,14 +163,14 @@ class ResearcherPolicy:
         return None
 
     def posts_failure(self, idea: TrackedIdea) -> bool:
-        """Return whether to report an idea that went badly: if it has to, on advice, or out of honesty."""
-        asked_to = idea.assignment is not None or self.state.stage is not None or self.turn.advised("share")
-        return asked_to or self.turn.bernoulli(self.traits.honesty, "tell")
+        """Return whether to report an idea without success: if a report is required, on advice, or by `honesty`."""
+        required = idea.assignment is not None or self.state.stage is not None or self.turn.advised("share")
+        return required or self.turn.bernoulli(self.traits.honesty, "tell")
 
     # -- the board and the next idea ----------------------------------------------------------------------------
 
     def consult_board(self) -> Iterator[Action]:
-        """Yield reading starter methods, searching and reading findings, and a critique."""
+        """Yield actions that read starter methods, search and read findings, and criticise one."""
         state = self.state
         unread = state.prompt.starters and not state.starters and not state.ideas
         if unread and state.assignment is None and state.can_afford("write", *FULL_RUN_STEPS):

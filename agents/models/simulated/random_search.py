@@ -39,7 +39,7 @@ class RandomPolicy(ResearcherPolicy):
         return True
 
     def write(self, idea: TrackedIdea) -> Iterator[Action]:
-        """Yield writing the method, in one reply with the full run."""
+        """Yield actions that write the method, in one reply with the full run."""
         call: ProposedCall = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
         yield Action("Drawn at random, run in full.", (call, self.experiment_call("full")))
         yield Action("Drawn at random.", (call,))

@@ -93,7 +93,7 @@ class SearchSpace:
     """The operators of a prompt's catalogue, with the ranges of their settings."""
 
     def __init__(self, catalogue: Sequence[Mapping[str, Any]]) -> None:
-        """Take the catalogue of the prompt."""
+        """Parse the catalogue of the prompt."""
         self.operators = {
             entry["name"]: Operator(
                 entry["name"],
@@ -173,7 +173,7 @@ def parse_recipe(recipe_text: str, space: SearchSpace) -> Recipe | None:
 
 
 def recipe_in_text(text: str, space: SearchSpace) -> Recipe:
-    """Return the operators that a text names, in this order, with the settings it gives; empty if it names none."""
+    """Return the operators that a text names, in order of mention, with the settings in the text; empty if none."""
     steps = (
         step
         for name, settings in _MENTION.findall(text)
@@ -192,7 +192,7 @@ def _step(call: ast.Call, space: SearchSpace) -> RecipeStep | None:
     if operator is None:
         return None
     try:
-        values = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
+        values = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     except ValueError:
         return None
     return RecipeStep(operator.name, tuple((s.name, values.get(s.name, s.default)) for s in operator.settings))

@@ -1,4 +1,4 @@
-"""What a simulated researcher writes about an idea: findings on the board and notes in its notebook."""
+"""Texts of a simulated researcher about an idea: findings on the board and notebook entries."""
 
 from aarlab.agents.models.simulated.action import ProposedCall
 from aarlab.agents.models.simulated.heuristics import log_symptom
@@ -7,7 +7,7 @@ from aarlab.agents.models.simulated.state import ExperimentOutcome, TrackedIdea
 from aarlab.memory.messages import Json
 
 Report = tuple[str, dict[str, Json]]
-"""What it says in its reply, and the fields of the finding that are specific to the report."""
+"""The text of the reply, and the fields of the finding that are specific to the report."""
 
 
 def hypothesis_call(idea: TrackedIdea, space: SearchSpace) -> ProposedCall:
@@ -52,7 +52,7 @@ def _body(idea: TrackedIdea, outcome: ExperimentOutcome) -> str:
     lines = [f"{recipe_text(idea.recipe)}.", f"PGR {outcome.pgr:.2f}{se} {how} ({outcome.id})."]
     pilot = idea.outcomes.get("pilot")
     if pilot and pilot.pgr is not None and pilot is not outcome:
-        lines.append(f"The pilot had said {pilot.pgr:.2f}.")
+        lines.append(f"The pilot gave {pilot.pgr:.2f}.")
     if symptom := log_symptom(outcome.log):
         lines.append(f"The log shows that {symptom[1]}.")
     return " ".join(lines)

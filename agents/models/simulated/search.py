@@ -9,11 +9,11 @@ from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace
 from aarlab.agents.models.simulated.surrogate import Surrogate
 
 MAX_STEPS = 6
-"""Most steps in a recipe."""
+"""Maximum number of steps in a recipe."""
 CANDIDATES = 64
 """Number of recipes generated for each choice."""
 MAX_PARENTS = 8
-"""Most known recipes that are mutated."""
+"""Maximum number of known recipes that are mutated."""
 MUTATION_PROBABILITIES: Mapping[str, float] = MappingProxyType(
     {"tune": 0.35, "insert": 0.2, "remove": 0.1, "replace": 0.15, "move": 0.05, "cross": 0.15}
 )
@@ -48,7 +48,7 @@ def propose(
         exploration: Factor on the deviations of the sampled scores from their means.
         restart: Whether all candidates are random.
         required_operators: If not empty, candidates without any of these operators are dropped.
-        unchanged_recipes: Recipes that compete with the candidates as they are.
+        unchanged_recipes: Recipes that are candidates without a mutation.
         completed: Recipes that are not proposed again.
     """
     promising = [known[i] for i in np.argsort(-surrogate.predict(known)[0], kind="stable")[:MAX_PARENTS]]
@@ -57,7 +57,7 @@ def propose(
         if promising and i % 4 and not restart:
             parent = promising[min(int(rng.geometric(0.35)) - 1, len(promising) - 1)]
             child = mutate(parent, promising, space, operator_weights, rng)
-            # Two mutations at once can cross a valley that one alone cannot.
+            # Two mutations together can improve a recipe that neither mutation improves alone.
             if rng.random() < 0.3:
                 child = mutate(child, promising, space, operator_weights, rng)
             candidates.append((child, parent))
@@ -124,19 +124,19 @@ def apply_mutation(
         partner: The recipe to cross with: its last steps follow the first steps of `recipe`.
     """
     steps = list(recipe)
-    places = [i for i, step in enumerate(steps) if step.operator == operator] or list(range(len(steps)))
-    where = places[int(rng.integers(len(places)))] if places else 0
+    positions = [i for i, step in enumerate(steps) if step.operator == operator] or list(range(len(steps)))
+    position = positions[int(rng.integers(len(positions)))] if positions else 0
     match kind:
         case "tune" if steps:
-            steps[where] = space.tune(steps[where], rng, width=0.2)
+            steps[position] = space.tune(steps[position], rng, width=0.2)
         case "insert" if operator is not None and operator in space.operators:
             steps.insert(int(rng.integers(len(steps) + 1)), space.draw(operator, rng))
         case "remove" if steps:
-            del steps[where]
+            del steps[position]
         case "replace" if steps and replacement is not None and replacement in space.operators:
-            steps[where] = space.draw(replacement, rng)
+            steps[position] = space.draw(replacement, rng)
         case "cross" if partner:
-            steps = [*steps[: where + 1], *partner[int(rng.integers(len(partner))) :]]
+            steps = [*steps[: position + 1], *partner[int(rng.integers(len(partner))) :]]
         case _:
             pass
     return tuple(steps[:MAX_STEPS])

@@ -9,13 +9,13 @@ from aarlab.agents.models.simulated.heuristics import word_stems
 from aarlab.agents.models.simulated.parsing import json_blocks
 
 MAX_NAMED = 5
-"""Most findings in an answer."""
+"""Maximum number of findings in an answer."""
 _QUESTION = re.compile(r"^Question: (.*)$", re.MULTILINE)
 _ASKS_FOR_BEST = re.compile(r"\b(best|highest|top|works?)\b", re.IGNORECASE)
 
 
 class SimulatedLibrarian:
-    """A librarian without a memory: it knows only the findings in its request."""
+    """A librarian that uses only the findings in its request."""
 
     async def reply(self, request: Request) -> Reply:
         """Return the answer to the question."""

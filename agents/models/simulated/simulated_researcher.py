@@ -1,7 +1,7 @@
 """The simulated researcher as a base model.
 
-It sees only its request and acts only through the tools it is offered. Seed, agent name and request
-determine its reply. `policy` decides what it does.
+It gets only its request and acts only through its tools. Seed, agent name and request determine its reply. `policy`
+chooses its actions.
 """
 
 from typing import ClassVar
@@ -19,7 +19,7 @@ from aarlab.memory.seeds import rng
 
 
 class SimulatedResearcher:
-    """A researcher that searches with a surrogate model. As planner it writes ideas that follow its taste."""
+    """A researcher that searches with a surrogate model. As planner, it draws ideas by its taste."""
 
     name: ClassVar[str] = "simulated/researcher"
     policy_class: ClassVar[type[ResearcherPolicy]] = ResearcherPolicy

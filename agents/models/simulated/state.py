@@ -75,9 +75,9 @@ class TrackedIdea:
     report_id: str | None = None
     """The finding that reports on it."""
     rejections: int = 0
-    """How often its full run was rejected."""
+    """Number of rejections of its full run."""
     repair_depth: int = 0
-    """How many repairs in a row led to it."""
+    """Number of consecutive repairs that led to it."""
 
     @property
     def error(self) -> ExperimentOutcome | None:
@@ -150,5 +150,5 @@ class ParsedState:
         return self.ideas[-1] if self.ideas else None
 
     def can_afford(self, *steps: str) -> bool:
-        """Return whether the hours left pay for these steps and one `think`. Steps without a listed cost are free."""
+        """Return whether the remaining hours cover these steps and one `think`. Steps without a cost are free."""
         return self.hours + sum(self.prompt.costs.get(step, 0.0) for step in ("think", *steps)) <= (self.budget + 1e-9)

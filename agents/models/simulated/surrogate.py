@@ -22,9 +22,9 @@ FloatArray = npt.NDArray[np.float64]
 PRIOR_MEAN, PRIOR_SD = 0.15, 0.25
 """Prior mean and standard deviation of PGR, for a recipe of three steps."""
 RECIPE_SD = 0.1
-"""Standard deviation of the part of a recipe's PGR that only its own trials reveal."""
+"""Standard deviation of the part of a recipe's PGR that other recipes do not predict."""
 MIN_SCORE = -0.2
-"""Lower scores are raised to this one: how bad a bad method is says little about good methods."""
+"""Lower scores are set to this value: differences between bad methods contain little information about good ones."""
 LOG_SD = 0.18
 """Standard deviation of the scores of methods with equal log features."""
 LOG_LENGTH_SCALE = 1.7
@@ -77,16 +77,17 @@ class Surrogate:
         features = _features(recipes, self._space)
         cross = features @ self._tried.T
         covariance = features @ features.T - cross @ self._inverse @ cross.T
-        # RECIPE_SD is left out of the covariance, where it would only add noise. The diagonal term keeps the matrix
-        # positive definite despite rounding.
+        # The covariance excludes RECIPE_SD, which would only add noise. The diagonal term keeps the matrix positive
+        # definite despite rounding.
         root = np.linalg.cholesky(covariance + 1e-4 * np.eye(len(recipes)))
         mean = PRIOR_MEAN + (cross + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)) @ self._weights
         return mean + scale * (root @ generator.standard_normal(len(recipes)))
 
 
 def denoised_scores(trials: Sequence[ScoredRecipe], skill: float) -> tuple[FloatArray, FloatArray]:
-    """Return (n,) scores and their variances. Each score is the mean of the measured score and of the score predicted
-    from the training log, weighted by precision.
+    """Return (n,) scores and their variances.
+
+    Each score is the mean of the measured score and the score predicted from the training log, weighted by precision.
     """
     scores = np.maximum([trial.pgr for trial in trials], MIN_SCORE)
     variances = np.array([trial.se**2 for trial in trials]) + 1e-3
@@ -146,8 +147,8 @@ def _features(recipes: Sequence[Recipe], space: SearchSpace) -> FloatArray:
 def _equal_recipes(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArray[np.bool_]:
     """Return (left, right) whether recipes are equal."""
     numbers = {recipe: i for i, recipe in enumerate(dict.fromkeys((*left, *right)))}
-    one, other = (np.array([numbers[recipe] for recipe in side], dtype=np.int64) for side in (left, right))
-    return np.asarray(one[:, None] == other[None], dtype=np.bool_)
+    rows, columns = (np.array([numbers[recipe] for recipe in side], dtype=np.int64) for side in (left, right))
+    return np.asarray(rows[:, None] == columns[None], dtype=np.bool_)
 
 
 @lru_cache(maxsize=20_000)
@@ -160,14 +161,14 @@ def _feature_vector(recipe: Recipe, space: SearchSpace) -> FloatArray:
         np.zeros((len(space.names), width)),
     )
     slots, signs = _order_hash(space)
-    places = [space.index[step.operator] for step in recipe]
-    for i, (place, step) in enumerate(zip(places, recipe, strict=True)):
-        numbers = _step_features(step, space)
-        steps[place] += numbers
-        # In the end features, the last step has weight 1, the one before it 1/2, and so on.
-        end[place] += 0.5 ** (len(recipe) - 1 - i) * numbers
-        for later in places[i + 1 :]:
-            order[slots[place, later]] += signs[place, later]
+    operators = [space.index[step.operator] for step in recipe]
+    for i, (operator, step) in enumerate(zip(operators, recipe, strict=True)):
+        features = _step_features(step, space)
+        steps[operator] += features
+        # In the end features, the last step has weight 1, the step before it 1/2, and so on.
+        end[operator] += 0.5 ** (len(recipe) - 1 - i) * features
+        for later in operators[i + 1 :]:
+            order[slots[operator, later]] += signs[operator, later]
     share = {name: weight**0.5 for name, weight in WEIGHTS.items()}
     return np.concatenate(
         [[share["any"]], share["steps"] * steps.ravel(), share["order"] * order, share["end"] * end.ravel()]

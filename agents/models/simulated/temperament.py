@@ -45,15 +45,15 @@ class Distribution:
 
     about: str
     judgement: Range = (-0.5, 0.5)
-    """Quality of the taste, in [-1, 1]: its correlation, over families, with `FAMILY_EFFECTS`. Drawn once for each run,
-    because the agents of a team share a base model.
+    """Correlation of the taste with `FAMILY_EFFECTS` over families, in [-1, 1]. Drawn once for each run, because the
+    agents of a team share a base model.
     """
     exploration: Range = (0.3, 1.0)
     """Factor on the standard deviations in Thompson sampling and in the upper confidence bound."""
     restlessness: Range = (0.1, 0.4)
     """Probability that it proposes a random recipe instead of a mutation of a known one; falls to 0 over the run."""
     imitation: Range = (6, 20)
-    """Most findings of others it reads in a round, best first."""
+    """Maximum number of findings of others that it reads in a round, best first."""
     curiosity: Range = (0.5, 1.0)
     """Probability, for each round, that it searches for findings; a fifth of it if new findings start the round."""
     rigour: Range = (0.6, 1.0)
@@ -74,13 +74,13 @@ class Distribution:
     """Probability, for each idea, that the idea must match its direction."""
 
 
-_VARIED = Distribution("Wide ranges around sensible values; taste is right as often as wrong.")
+_VARIED = Distribution("Wide ranges around plausible values; good and poor taste are equally likely.")
 
 DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
     {
         "varied": _VARIED,
-        "good-taste": replace(_VARIED, about="It prefers families that mostly do well.", judgement=(0.6, 0.9)),
-        "poor-taste": replace(_VARIED, about="It prefers families that mostly do badly.", judgement=(-0.9, -0.6)),
+        "good-taste": replace(_VARIED, about="Prefers families with high mean PGR.", judgement=(0.6, 0.9)),
+        "poor-taste": replace(_VARIED, about="Prefers families with low mean PGR.", judgement=(-0.9, -0.6)),
         "cautious": replace(
             _VARIED,
             about="Pilots almost every idea, reads much, stays close to known recipes.",
@@ -116,7 +116,7 @@ def distribution(name: str) -> Distribution:
     if bare not in DISTRIBUTIONS:
         raise UnknownTemperament(f"no temperament is called {bare!r}; there are: {', '.join(DISTRIBUTIONS)}")
     if at and not seed.isdecimal():
-        raise UnknownTemperament(f"the @ in {name!r} needs a seed after it, such as {bare}@7")
+        raise UnknownTemperament(f"the seed after @ in {name!r} must be a number, such as {bare}@7")
     return DISTRIBUTIONS[bare]
 
 

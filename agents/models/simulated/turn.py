@@ -1,4 +1,4 @@
-"""One turn of a simulated researcher: what it knows, its traits, its random streams and its surrogate model."""
+"""One turn of a simulated researcher: its state, its traits, its random streams and its surrogate model."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -12,18 +12,18 @@ from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.memory.seeds import rng
 
 ASSUMED_PILOT_SE = 0.2
-"""Standard error assumed for pilots, whose single world gives none."""
+"""Standard error assumed for pilots, because a single world gives no standard error."""
 FULL_RUN_STEPS = ("full", "think", "share", "think", "share")
 """Steps that must be affordable before a full run: the run, its report and its submission."""
 MAX_TRIALS = 120
-"""Most scored recipes that the surrogate is fitted to; the latest are kept."""
+"""Maximum number of scored recipes to which the surrogate is fitted; the latest are used."""
 
 
 class Turn:
-    """What a researcher's decisions in one turn are based on."""
+    """The data for a researcher's decisions in one turn."""
 
     def __init__(self, state: ParsedState, traits: Temperament, seed: int, agent: str) -> None:
-        """Take the state and the traits of `agent` in the run with this seed."""
+        """Store the state and the traits of `agent` in the run with this seed."""
         self.state, self.traits = state, traits
         self.space = state.prompt.space
         self._name = (seed, agent)
