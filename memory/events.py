@@ -44,7 +44,7 @@ class AgentSetup(Event):
     direction: str | None
     """Assigned direction; None without one."""
     neighbours: list[str] | None = None
-    """Researchers whose published findings it sees; None: all of them, or none if findings are not shared."""
+    """Authors of the published findings that it sees; None: all researchers, or none if findings are not shared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 LOCK_SUFFIX = ".lock"
-"""Suffix of the lock file beside the locked path."""
+"""Suffix of the lock file, which is in the folder of the locked path."""
 
 
 class FileLocked(RuntimeError):

@@ -9,7 +9,7 @@ INHERITING_RELATIONS = ("borrows", "refines", "replicates")
 
 
 def lineage(board: Board) -> "nx.MultiDiGraph[str]":
-    """Return a graph whose nodes are findings and whose edges lead from the later finding to the earlier one.
+    """Return a graph of findings with edges from later findings to earlier ones.
 
     The source of a critique is the agent that wrote it, a node of type "agent". Findings have author, type, title,
     family, round and pgr (None without a score). Edges have relation and text.

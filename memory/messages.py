@@ -13,7 +13,7 @@ Json = Any
 Speaker = Literal["user", "assistant"]
 
 INVALID_INPUT = "INVALID_JSON"
-"""Name of the only argument of a tool call whose input was not JSON; its value is the model's text. It is sent to
+"""Name of the only argument of a tool call with input that is not JSON; its value is the model's text. It is sent to
 providers that require an object, and the tool returns an error.
 """
 

@@ -19,7 +19,7 @@ from aarlab.memory.schema import open_read_only
 
 
 class ReplayingLog(RunWriter):
-    """A run file whose recorded events are compared with those of a re-execution."""
+    """A run file that compares its recorded events with the events of a re-execution."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         """Wrap an open connection; use `resume`, `replay` or `fork` instead. Without a lock, nothing is written."""

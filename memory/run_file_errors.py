@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class SchemaError(ValueError):
-    """The file is not a run file, is damaged, or was written by another version of aarlab. The message says which."""
+    """Not a run file, damaged, or written by another version of aarlab. The message gives the reason."""
 
 
 class ContentNotFound(SchemaError, KeyError):

@@ -50,7 +50,7 @@ class ReadBoard(Arguments):
     """Arguments of read_board."""
 
     type: FindingType | None = None
-    """Only findings of this type; left out: all types."""
+    """Only findings of this type; not set: all types."""
     order: Literal["newest", "best"] = "newest"
     """Newest first, or best development PGR first."""
     limit: _Limit = 20

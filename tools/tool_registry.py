@@ -1,7 +1,7 @@
 """Tools by name: built-in tools, and tools of installed packages.
 
-A package adds a tool by an entry point of the group `aarlab.tools`, whose name is the tool's name and whose value is a
-`Tool`. `docs/example-tool` is a complete package. A scenario offers the tool to its researchers with `team.tools`.
+A package adds a tool by an entry point of the group `aarlab.tools`, which has the tool's name and refers to a `Tool`.
+`docs/example-tool` is a complete package. A scenario gives the tool to its researchers with `team.tools`.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ROLES = ("reviewer", "overseer", "planner")
-"""Agents whose name is their role. All other agents are researchers, or helpers of a researcher."""
+"""Agents that are named by their role. All other agents are researchers, or helpers of a researcher."""
 
 
 class RecordedModel:

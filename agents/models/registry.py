@@ -57,7 +57,7 @@ class Provider:
     needs: str
     """What its models require: a key, a server, or nothing."""
     models: str
-    """Description of the names after the slash, for people."""
+    """Description of the names after the slash, for the user."""
     find: Callable[[str, ModelSettings], ModelInfo | None]
     """Returns the model with this name after the slash, with these settings; None if there is none."""
 

@@ -14,7 +14,7 @@ from aarlab.agents.models.retrying import RetryPolicy
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 RECORDED_CONTEXT = {"recorded": True}
-"""Validation context for the scenario of a recorded run, whose models and prices need not be available."""
+"""Validation context for the scenario of a recorded run. Its models and prices need not be available."""
 
 
 def is_recorded(info: ValidationInfo) -> bool:

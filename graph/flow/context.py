@@ -33,7 +33,7 @@ class RunContext:
     board: Board
     evaluator: EvaluatorProtocol
     neighbours: Mapping[str, Set[str]] | None
-    """Authors whose findings each researcher can see; None: each can see all."""
+    """Authors of the findings that each researcher can see; None: each can see all findings."""
     sessions: dict[str, AgentSession]
     """By researcher, in the order of the team."""
     tools: Mapping[str, Tool]

@@ -49,7 +49,7 @@ class Stage:
     name: str
     tools: tuple[str, ...]
     ends_with: str | None
-    """The tool whose success ends the stage; None: a turn without tool calls ends it."""
+    """A successful call of this tool ends the stage; None: a turn without tool calls ends it."""
     next_stage: str
 
     def nodes(self, first: str) -> dict[str, FlowNode]:

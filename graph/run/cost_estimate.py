@@ -77,7 +77,7 @@ def estimate_cost(scenario: Scenario) -> CostEstimate:
 
 
 def _usages(scenario: Scenario, assumed: _Assumptions, *, at_high_end: bool) -> Iterator[UsageEstimate]:
-    """Yield the usage of each agent whose base model is not free."""
+    """Yield the usage of each agent that has a base model with a price."""
     team, structure, costs = scenario.team, scenario.structure, scenario.costs
     cycle = _MIN_CALLS_PER_EXPERIMENT * costs.think + costs.write + costs.pilot + costs.full + costs.share
     experiments = scenario.budget.hours / cycle

@@ -48,7 +48,7 @@ class CritiqueUptake:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedExperiments:
-    """Full experiments whose method had a full experiment before, by the same or another researcher."""
+    """Number of full experiments with a method that had a full experiment before, by the same or another researcher."""
 
     full: int
     """Number of full experiments."""

@@ -1,4 +1,4 @@
-"""Simulated researchers work on nothing but their assignment until they have reported on it."""
+"""Simulated researchers work only on their assignment until they have reported on it."""
 
 import json
 from typing import Any

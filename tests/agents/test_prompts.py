@@ -1,4 +1,4 @@
-"""Prompts: every placeholder gets a value, and text of agents is never taken for a placeholder."""
+"""Prompts: every placeholder gets a value, and text of agents is never a placeholder."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def placeholders(template: str) -> list[str]:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_rendered_prompt_has_no_placeholder_left(template: str) -> None:
+def test_a_rendered_prompt_has_no_placeholder(template: str) -> None:
     filled = render(template, **{name: f"<{name}>" for name in placeholders(template)})
     assert PLACEHOLDER.search(filled) is None
     assert all(f"<{name}>" in filled for name in placeholders(template))
@@ -35,12 +35,12 @@ def test_a_placeholder_without_a_value_is_an_error(template: str) -> None:
         render(template, **dict.fromkeys(others, ""))
 
 
-def test_text_of_agents_is_not_taken_for_a_placeholder() -> None:
+def test_text_of_agents_is_never_a_placeholder() -> None:
     text = reviewer.finding_review_request("r1", {"title": "$author $case ${system}"}).conversation.messages[0].text
     assert "$author $case ${system}" in text
 
 
-def test_the_prompts_of_a_researcher_have_no_placeholder_left() -> None:
+def test_the_prompts_of_a_researcher_have_no_placeholder() -> None:
     texts = [
         prompt(direction="Look inside."),
         round_message(round=1, rounds=6, used=0.0, hours=24.0, until=4.0, new_findings="[]"),

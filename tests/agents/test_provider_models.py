@@ -144,7 +144,7 @@ def test_a_slow_reply_succeeds_unless_it_exceeds_the_timeout(provider: str, open
         ("too long", ContextTooLong, "the conversation is too long"),
     ],
 )
-def test_permanent_errors_say_what_to_do(
+def test_permanent_errors_name_the_fix(
     provider: str, fault: str, kind: type[ModelError], message: str, opened: Callable[..., ModelClient]
 ) -> None:
     with ModelServer(HELLO, faults=[fault], every=1) as server:

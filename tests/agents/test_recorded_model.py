@@ -1,4 +1,4 @@
-"""A recorded run as a base model returns recorded replies and nothing else."""
+"""A recorded run as a base model returns only recorded replies."""
 
 from pathlib import Path
 

@@ -61,12 +61,12 @@ def test_some_providers_accept_any_model_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["anthropic/", "anthropic", "/claude"])
-def test_half_a_name_is_unknown(name: str) -> None:
+def test_an_incomplete_name_is_unknown(name: str) -> None:
     with pytest.raises(UnknownModel, match="anthropic/MODEL"):
         check_model_name(name)
 
 
-def test_a_missing_key_is_reported_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_reported_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     assert "--env-file" in str(find_model("anthropic/claude-opus-5-5").missing_requirement())
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")

@@ -20,7 +20,7 @@ from aarlab.memory.messages import Message, Text, ToolCall, Usage
 def reply(text: str = "", *calls: tuple[str, str]) -> Reply:
     """Return a reply with a text and calls of the reviewer's tools, each with a comment."""
     blocks = [ToolCall(f"t{i}", name, {"comment": comment}) for i, (name, comment) in enumerate(calls)]
-    return Reply(Message("assistant", (Text(text), *blocks)), "end_turn", Usage(), "somebody", None)
+    return Reply(Message("assistant", (Text(text), *blocks)), "end_turn", Usage(), "some-model", None)
 
 
 def test_only_an_approval_approves() -> None:
@@ -43,7 +43,7 @@ def test_a_reply_without_a_decision_rejects(unclear: Reply, comment: str) -> Non
 
 
 def test_an_approval_needs_no_comment() -> None:
-    bare = Reply(Message("assistant", (ToolCall("t1", "approve", {}),)), "tool_use", Usage(), "somebody", None)
+    bare = Reply(Message("assistant", (ToolCall("t1", "approve", {}),)), "tool_use", Usage(), "some-model", None)
     assert parse_run_decision(bare) == RunDecision(True, "")
 
 

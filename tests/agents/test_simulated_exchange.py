@@ -1,4 +1,4 @@
-"""How a simulated researcher learns of findings, follows advice and parses its conversation."""
+"""A simulated researcher reads findings, follows advice and parses its conversation."""
 
 import dataclasses
 import json

@@ -65,7 +65,7 @@ def test_it_calls_only_offered_tools(open_model: Open) -> None:
 
 
 @each_model
-def test_it_stops_when_its_time_is_up(open_model: Open) -> None:
+def test_it_stops_at_the_end_of_its_hours(open_model: Open) -> None:
     late = request(Conversation.begin(prompt()).then(round_start(round=6, used=23.9)))
     reply = ask(open_model(7, "r1"), late)
     assert reply.message.tool_calls == ()

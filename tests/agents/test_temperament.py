@@ -33,7 +33,7 @@ def test_an_unknown_temperament_is_an_error_that_lists_the_names() -> None:
 
 
 @each_distribution
-def test_every_trait_lies_in_its_range(name: str) -> None:
+def test_every_trait_is_in_its_range(name: str) -> None:
     ranges = DISTRIBUTIONS[name]
     assert ranges.about
     for seed in range(20):
@@ -60,7 +60,7 @@ def judgement(name: str) -> float:
     return statistics.fmean(statistics.correlation(effects, [taste[f] for f in families]) for taste in tastes)
 
 
-def test_taste_is_as_good_as_its_distribution_says() -> None:
+def test_taste_correlates_with_family_effects_as_documented() -> None:
     assert judgement("good-taste") > 0.4
     assert abs(judgement("varied")) < 0.2
     assert judgement("poor-taste") < -0.4

@@ -1,4 +1,4 @@
-"""Runs that tests share; each is made once."""
+"""Runs that several tests share; each is executed once."""
 
 import json
 from collections.abc import Callable, Iterator

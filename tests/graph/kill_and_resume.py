@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from model_servers import ModelServer, SimulatedTeam
-from team_runs import ALWAYS, TINY, complete
+from team_runs import FAST_STRUCTURES, TINY, complete
 
 _RUN_SCRIPT = """
 import json, os, sys
@@ -78,7 +78,7 @@ def read_log(path: Path, kills: int = 0) -> KilledRun:
 
 
 def served_by(server: ModelServer, scenario_data: dict[str, Any]) -> dict[str, Any]:
-    """Return a scenario whose researchers use a model on the server."""
+    """Return a scenario in which the researchers use a model on the server."""
     team = {**scenario_data["team"], "model": "anthropic/claude-opus-5-5"}
     return {**scenario_data, "team": team, "live": {"base_urls": {"anthropic": server.url}}}
 
@@ -91,7 +91,7 @@ def main() -> None:
     os.environ["ANTHROPIC_API_KEY"] = ModelServer.key
     with tempfile.TemporaryDirectory() as folder, ModelServer(SimulatedTeam(TINY["seed"])) as server:
         while kills < n_kills:
-            dials = ALWAYS[runs % len(ALWAYS)]
+            dials = FAST_STRUCTURES[runs % len(FAST_STRUCTURES)]
             scenario_data = {**TINY, "structure": complete(dials)}
             live = runs % 2 == 1 and dials["directions"] != "pool"
             scenario_data = served_by(server, scenario_data) if live else scenario_data

@@ -92,31 +92,34 @@ def _row(*values: str) -> Dials:
     return dict(zip([dial.name for dial in DIALS], values, strict=True))
 
 
-ALWAYS: list[Dials] = [
+FAST_STRUCTURES: list[Dials] = [
     _row("autonomous", "distinct", "self", "none", "synced", "complete", "none", "guarded"),
     _row("autonomous", "none", "self", "gate", "none", "complete", "checkpoint", "capped"),
     _row("staged", "distinct", "evolutionary", "advisory", "synced", "ring", "gate", "open"),
     _row("suggested", "pool", "self", "none", "query", "islands", "none", "guarded"),
     _row("staged", "pool", "evolutionary", "gate", "keyword", "star", "none", "guarded"),
 ]
-"""Structures that together have nearly every value of every dial."""
-COMBINATIONS: list[Dials] = [*ALWAYS, *(dials for dials in covering() if dials not in ALWAYS)]
-"""Structures with every valid pair of values of two dials; those outside ALWAYS are long tests."""
+"""Structures of the fast tests. Together they have nearly every value of every dial."""
+PAIRWISE_STRUCTURES: list[Dials] = [*FAST_STRUCTURES, *(dials for dials in covering() if dials not in FAST_STRUCTURES)]
+"""Structures with every valid pair of values of two dials; those outside FAST_STRUCTURES are long tests."""
 
 
 def each_value() -> list[Dials]:
-    """Return the structures of ALWAYS, and the others that add a dial value."""
+    """Return the structures of FAST_STRUCTURES, and the others that add a dial value."""
     chosen: list[Dials] = []
-    for dials in COMBINATIONS:
-        if dials in ALWAYS or not dials.items() <= {item for one in chosen for item in one.items()}:
+    for dials in PAIRWISE_STRUCTURES:
+        if dials in FAST_STRUCTURES or not dials.items() <= {item for other in chosen for item in other.items()}:
             chosen.append(dials)
     return chosen
 
 
-def structures(among: list[Dials] = COMBINATIONS, **dials: str) -> pytest.MarkDecorator:
+def structures(among: list[Dials] = PAIRWISE_STRUCTURES, **dials: str) -> pytest.MarkDecorator:
     """Parametrise a test with a run of each structure that has these dial values."""
     selected = [c for c in among if dials.items() <= c.items()]
-    params = [pytest.param(c, id="-".join(c.values()), marks=() if c in ALWAYS else pytest.mark.long) for c in selected]
+    params = [
+        pytest.param(c, id="-".join(c.values()), marks=() if c in FAST_STRUCTURES else pytest.mark.long)
+        for c in selected
+    ]
     return pytest.mark.parametrize("run", params, indirect=True)
 
 
@@ -135,10 +138,10 @@ class Run:
 
     def of(self, *kinds: type[Event], stream: str | None = None) -> list[Any]:
         """Return the events of these kinds."""
-        return [entry.event for entry in self.placed(*kinds, stream=stream)]
+        return [entry.event for entry in self.entries_of(*kinds, stream=stream)]
 
-    def placed(self, *kinds: type[Event], stream: str | None = None) -> list[Any]:
-        """Return the log entries of these kinds; typed loosely, because callers know the fields of a kind."""
+    def entries_of(self, *kinds: type[Event], stream: str | None = None) -> list[Any]:
+        """Return the log entries of these kinds. The type is `Any`, because callers know the fields of a kind."""
         return [e for e in self.entries if isinstance(e.event, kinds) and stream in (None, e.stream)]
 
     @property
@@ -146,13 +149,13 @@ class Run:
         """Names of the researchers."""
         return [f"r{i + 1}" for i in range(self.scenario.team.researchers)]
 
-    def words(self, message: str) -> str:
+    def message_text(self, message: str) -> str:
         """Return the text of a stored message, with tool results."""
         return str(self.file.message(message).to_json())
 
     def findings_named_in(self, message: str) -> set[str]:
         """Return the ids of the findings in a stored message."""
-        return set(re.findall(r"\br\d+\.f\d+\b", self.words(message)))
+        return set(re.findall(r"\br\d+\.f\d+\b", self.message_text(message)))
 
 
 def scenario(**changes: Any) -> Scenario:
@@ -169,7 +172,7 @@ def run(scenario: Scenario, path: Path, **options: Any) -> Run:
     return Run(scenario, summary, RunReader.open(path))
 
 
-def questions(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
+def model_requests(run: Run, name: str) -> Iterator[tuple[Request, ModelCall, Message]]:
     """Yield each request to a researcher's model with its event and its reply, rebuilt from the file."""
     (setup,) = run.of(AgentSetup, stream=name)
     all_tools = tuple(map(tool_from_json, json.loads(run.file.text(setup.tools))))

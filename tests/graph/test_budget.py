@@ -22,7 +22,7 @@ QUESTION = Request(Conversation.begin("Be brief.").then(user_message("What now?"
 
 
 class ScriptedModel:
-    """A model that replies after some loop turns with some tokens; a negative number of tokens makes it fail."""
+    """A model that replies after some turns of the event loop; it fails if the number of tokens is negative."""
 
     def __init__(self, script: list[tuple[int, int]]) -> None:
         self.script = list(script)
@@ -174,7 +174,7 @@ def test_tokens_are_counted_only_if_the_bound_is_too_high() -> None:
 
 
 def test_bound_of_a_shortened_conversation_does_not_grow() -> None:
-    """Otherwise the request for a summary would be bounded by its bytes, four times its tokens."""
+    """Otherwise the bound of a summary request would be its number of bytes, four times its tokens."""
 
     async def two_calls(limit: int) -> None:
         model = MeteredModel(ScriptedModel([(0, 5), (0, 5)]), "r1", Ledger(Budget(tokens=limit)), PRICE, MAX_TOKENS)

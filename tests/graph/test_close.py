@@ -29,7 +29,7 @@ def test_finalists_are_submitted_methods_then_the_best_others(run: Run) -> None:
     rescored = list(scores(run, "final"))
     assert len(rescored) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
     assert set(rescored) <= results.keys()
-    last = {entry.stream: entry.event.finding for entry in run.placed(Nomination)}
+    last = {entry.stream: entry.event.finding for entry in run.entries_of(Nomination)}
     submitted = {results[finding].code for finding in last.values()}
     codes = {results[finding].code for finding in rescored}
     assert codes <= submitted or submitted <= codes
@@ -72,7 +72,7 @@ def test_past_leaders_had_the_best_development_score(run: Run) -> None:
         until = share * run.scenario.budget.hours
         by_then = {
             entry.event.id: entry.event.pgr
-            for entry in run.placed(Finding)
+            for entry in run.entries_of(Finding)
             if entry.event.type == "result" and entry.event.fidelity == "full" and entry.hours <= until
         }
         assert (leader is None) == (not by_then)
@@ -81,8 +81,8 @@ def test_past_leaders_had_the_best_development_score(run: Run) -> None:
 
 @structures()
 def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
-    last = max(entry.round for entry in run.placed(RoundStarted))
-    for entry in run.placed(Evaluation):
+    last = max(entry.round for entry in run.entries_of(RoundStarted))
+    for entry in run.entries_of(Evaluation):
         assert (entry.event.panel == "development") == (entry.round <= last)
         assert (entry.event.panel == "development") == (entry.stream in run.researchers)
 
@@ -106,8 +106,8 @@ def test_summary_counts_equal_event_counts(run: Run) -> None:
     ):  # fmt: skip
         assert summary[key] == len(run.of(kind)), key
     assert summary["critiques"] == sum(edge.relation == "critiques" for edge in run.of(Edge))
-    takers = [event.taken_by for event in run.of(Decision)]
-    assert summary["realised_autonomy"] == round(takers.count("agent") / len(takers), 4)
+    deciders = [event.taken_by for event in run.of(Decision)]
+    assert summary["realised_autonomy"] == round(deciders.count("agent") / len(deciders), 4)
 
 
 @structures()

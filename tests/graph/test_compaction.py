@@ -1,4 +1,4 @@
-"""Compaction: what is dropped, what is kept, and that both are recorded."""
+"""Compaction: dropped and kept messages, and their record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_servers import ModelServer, SummarisingTeam
-from team_runs import Run, questions, run, scenario
+from team_runs import Run, model_requests, run, scenario
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.researcher import summary_request
@@ -34,14 +34,14 @@ def keys() -> Iterator[None]:
 def run_on_server(server: ModelServer, path: Path, provider: str = "anthropic", **live: Any) -> Run:
     """Run a tiny team with models on the server."""
     model, tail = SERVED[provider]
-    where = {"base_urls": {provider: server.url + tail}, **live}
-    return run(scenario(team={"researchers": 2, "model": model}, live=where, budget=LONG), path)
+    settings = {"base_urls": {provider: server.url + tail}, **live}
+    return run(scenario(team={"researchers": 2, "model": model}, live=settings, budget=LONG), path)
 
 
 def check(done: Run, server: ModelServer) -> None:
-    """Check the requests, tool calls and bill of a run with compactions."""
+    """Check the requests, tool calls and token counts of a run with compactions."""
     for name in done.researchers:
-        asked = list(questions(done, name))
+        asked = list(model_requests(done, name))
         assert [request.hash for request, _, _ in asked] == [event.request for _, event, _ in asked]
         used: list[str] = []
         for request, _, answer in asked:
@@ -138,4 +138,4 @@ def test_compaction_keeps_whole_turns_including_the_last(first: str, turns: list
         assert [call.id for call in message.tool_calls] == [r.tool_call_id for r in following.tool_results]
     sizes = [len(canonical_json(message.to_json())) for message in messages]
     assert sum(sizes[dropped + 2 :]) <= sum(sizes) / 4, "one turn less is below a quarter"
-    assert sum(sizes[dropped:]) >= sum(sizes) / 4 or dropped == 3, "or all turns but the first are kept"
+    assert sum(sizes[dropped:]) >= sum(sizes) / 4 or dropped == 3, "a quarter, or all turns except the first"

@@ -26,10 +26,10 @@ def test_cap_limits_scored_full_experiments(run: Run) -> None:
 
 @structures(evaluation="open")
 def test_open_scores_are_exact_and_on_one_world(run: Run) -> None:
-    ledger = [event for event in run.of(Evaluation) if event.panel == "development" and event.pgr is not None]
-    assert {event.worlds for event in ledger} == {1}
-    assert len({(event.weak_acc, event.strong_acc) for event in ledger}) == 1
-    assert any(event.pgr != round(event.pgr, 4) for event in ledger)
+    evaluations = [event for event in run.of(Evaluation) if event.panel == "development" and event.pgr is not None]
+    assert {event.worlds for event in evaluations} == {1}
+    assert len({(event.weak_acc, event.strong_acc) for event in evaluations}) == 1
+    assert any(event.pgr != round(event.pgr, 4) for event in evaluations)
 
 
 @structures()
@@ -38,7 +38,7 @@ def test_teacher_check_of_full_experiments_is_hidden(run: Run) -> None:
     full = [experiment.id for name in run.researchers for experiment in scored(run, name)]
     assert sorted(event.subject for event in checked) == sorted(full)
     for name in run.researchers:
-        assert not any("shuffled_pgr" in run.words(event.message) for event in run.of(Prompted, stream=name))
+        assert not any("shuffled_pgr" in run.message_text(event.message) for event in run.of(Prompted, stream=name))
 
 
 @structures()

@@ -40,7 +40,7 @@ def keys() -> Iterator[None]:
 
 
 def served(server: ModelServer, provider: str, *, live: dict[str, Any] | None = None, **changes: Any) -> Scenario:
-    """Return a tiny scenario whose researchers use a model on the server."""
+    """Return a tiny scenario in which the researchers use a model on the server."""
     model, path = SERVED[provider]
     team = {"researchers": 2, "model": model, **changes.pop("team", {})}
     return scenario(team=team, live={"base_urls": {provider: server.url + path}, **(live or {})}, **changes)
@@ -48,7 +48,7 @@ def served(server: ModelServer, provider: str, *, live: dict[str, Any] | None = 
 
 @dataclass(frozen=True)
 class FaultyRun:
-    """The same team with embedded models, and with a server that fails at every tenth call."""
+    """Two runs of a team: with embedded models, and with a server that fails at every tenth call."""
 
     embedded: Run
     served: Run
@@ -57,7 +57,7 @@ class FaultyRun:
 
 @pytest.fixture(scope="module")
 def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], FaultyRun]]:
-    """Return a function that makes the faulty run of a provider once."""
+    """Return a function that returns the faulty run of a provider, which is executed once."""
     folder = tmp_path_factory.mktemp("runs")
     embedded = run(scenario(team={"researchers": 9}, budget=TWO_ROUNDS), folder / "embedded.db")
     runs: dict[str, FaultyRun] = {}
@@ -175,7 +175,7 @@ def test_malformed_replies_are_reported_to_the_model(tmp_path: Path) -> None:
     errors = [call.summary for call in done.of(ToolExecution) if not call.ok]
     assert any(summary.startswith("unknown tool 'no_such_tool'") for summary in errors)
     assert any("is not a JSON object" in summary for summary in errors)
-    assert any("Your reply reached the length limit" in done.words(event.message) for event in done.of(Prompted))
+    assert any("Your reply reached the length limit" in done.message_text(event.message) for event in done.of(Prompted))
     check_tool_calls(done)
     assert +recorded_usage(done) == +server.billed
     done.file.close()
@@ -236,7 +236,7 @@ def test_unreachable_provider_stops_run_and_resume_continues(tmp_path: Path) -> 
         server.faults = []
         done = Run(team, resume_run(tmp_path / "run.db"), RunReader.open(tmp_path / "run.db"))
         uninterrupted = run(served(server, "anthropic", live=short_retries), tmp_path / "uninterrupted.db")
-    assert [entry.id for entry in done.placed(ModelCall)][: len(before)] == before, "paid calls are kept"
+    assert [entry.id for entry in done.entries_of(ModelCall)][: len(before)] == before, "paid calls are kept"
     assert effects(done) == effects(uninterrupted)
     assert done.of(FailedModelCall)
     for each in (done, uninterrupted):

@@ -1,4 +1,4 @@
-"""Measures of methods and ideas, read from their code and words."""
+"""Measures of methods and ideas, computed from code and text."""
 
 from pathlib import Path
 
@@ -36,13 +36,13 @@ def post(
     round: int = 1,
     hours: float = 1.0,
     family: str = "other",
-    says: str = "",
+    title: str = "",
 ) -> None:
-    """Post a finding whose method uses these operators; without any it has no method."""
+    """Post a finding with a method of these operators; without operators it has no method."""
     code = METHOD.format("".join(f"    s = tk.{name}\n" for name in operators)) if operators else None
     author = name.partition(".")[0]
     key = None if code is None else file.store_text(code)
-    finding = Finding(name, author, "result", says, "", family, None, key, None, None, None)
+    finding = Finding(name, author, "result", title, "", family, None, key, None, None, None)
     file.append(author, finding, round=round, hours=hours)
 
 
@@ -69,9 +69,9 @@ def test_complexity_is_reported_by_round(file: RunWriter) -> None:
 
 def test_novelty_is_distance_from_nearest_earlier_idea(file: RunWriter) -> None:
     assert mean_novelty(file) is None
-    post(file, "r1.f1", "bag(s)", says="many students vote", hours=1.0)
-    post(file, "r2.f1", "bag(s)", says="many students vote", hours=2.0)
-    post(file, "r3.f1", "evolve_probe(s)", says="search a direction", hours=3.0)
+    post(file, "r1.f1", "bag(s)", title="many students vote", hours=1.0)
+    post(file, "r2.f1", "bag(s)", title="many students vote", hours=2.0)
+    post(file, "r3.f1", "evolve_probe(s)", title="search a direction", hours=3.0)
     first, copy, new = ideas(file)
     assert (first.novelty, first.nearest) == (None, None)
     assert copy.novelty == pytest.approx(0)
@@ -81,9 +81,9 @@ def test_novelty_is_distance_from_nearest_earlier_idea(file: RunWriter) -> None:
 
 
 def test_novelty_depends_on_operators_not_settings(file: RunWriter) -> None:
-    post(file, "r1.f1", "bag(s, members=5)", "harden(s)", says="bag", hours=1.0)
-    post(file, "r1.f2", "bag(s, members=9)", "harden(s)", says="bag", hours=2.0)
-    post(file, "r1.f3", "bag(s, members=9)", "coherence(s)", says="bag", hours=3.0)
+    post(file, "r1.f1", "bag(s, members=5)", "harden(s)", title="bag", hours=1.0)
+    post(file, "r1.f2", "bag(s, members=9)", "harden(s)", title="bag", hours=2.0)
+    post(file, "r1.f3", "bag(s, members=9)", "coherence(s)", title="bag", hours=3.0)
     _, tuned, changed = ideas(file)
     assert tuned.novelty == pytest.approx(0)
     assert changed.novelty is not None
@@ -91,24 +91,24 @@ def test_novelty_depends_on_operators_not_settings(file: RunWriter) -> None:
 
 
 def test_announcing_an_idea_does_not_reduce_its_novelty(file: RunWriter) -> None:
-    post(file, "r1.f1", "bag(s)", says="vote", hours=1.0)
-    post(file, "r2.f1", says="evolve a probe", hours=1.5)
-    post(file, "r2.f2", "evolve_probe(s)", says="evolve a probe", hours=2.0)
+    post(file, "r1.f1", "bag(s)", title="vote", hours=1.0)
+    post(file, "r2.f1", title="evolve a probe", hours=1.5)
+    post(file, "r2.f2", "evolve_probe(s)", title="evolve a probe", hours=2.0)
     assert mean_novelty(file) == 1.0
 
 
 def test_similarity_compares_authors_within_a_round(file: RunWriter) -> None:
-    post(file, "r1.f1", "bag(s)", says="vote")
-    post(file, "r1.f2", "bag(s)", says="vote")
+    post(file, "r1.f1", "bag(s)", title="vote")
+    post(file, "r1.f2", "bag(s)", title="vote")
     assert similarity_by_round(file) == {}
-    post(file, "r2.f1", "bag(s)", says="vote")
-    post(file, "r3.f1", "bag(s)", says="vote", round=2)
-    post(file, "r1.f3", "evolve_probe(s)", says="search", round=2)
+    post(file, "r2.f1", "bag(s)", title="vote")
+    post(file, "r3.f1", "bag(s)", title="vote", round=2)
+    post(file, "r1.f3", "evolve_probe(s)", title="search", round=2)
     assert similarity_by_round(file) == {1: pytest.approx(1), 2: 0.0}
 
 
 def test_ideas_without_words_are_not_similar(file: RunWriter) -> None:
     for name in ("r1.f1", "r2.f1"):
-        post(file, name, "nothing(s)", says="7 8 9")
+        post(file, name, "nothing(s)", title="7 8 9")
     assert similarity_by_round(file) == {1: 0.0}
     assert mean_novelty(file) == 1.0

@@ -3,7 +3,7 @@
 import asyncio
 from itertools import pairwise
 
-from team_runs import Run, questions, structures
+from team_runs import Run, model_requests, structures
 
 from aarlab.agents.models.registry import open_model
 from aarlab.memory.events import ModelCall, Prompted
@@ -12,7 +12,7 @@ from aarlab.memory.events import ModelCall, Prompted
 @structures()
 def test_requests_can_be_rebuilt_from_the_run_file(run: Run) -> None:
     for name in run.researchers:
-        rebuilt = list(questions(run, name))
+        rebuilt = list(model_requests(run, name))
         assert rebuilt
         assert [request.hash for request, _, _ in rebuilt] == [event.request for _, event, _ in rebuilt]
 
@@ -20,7 +20,7 @@ def test_requests_can_be_rebuilt_from_the_run_file(run: Run) -> None:
 @structures()
 def test_simulated_researcher_repeats_its_reply(run: Run) -> None:
     for name in run.researchers:
-        for request, _, answer in list(questions(run, name))[::-4]:
+        for request, _, answer in list(model_requests(run, name))[::-4]:
             model = open_model(run.scenario.team.model, seed=run.scenario.seed, agent=name)
             assert asyncio.run(model.reply(request)).message == answer
 
@@ -35,7 +35,7 @@ def test_each_message_is_stored_once(run: Run) -> None:
 @structures()
 def test_every_tool_call_has_a_result(run: Run) -> None:
     for name in run.researchers:
-        *_, (request, _, _) = questions(run, name)
+        *_, (request, _, _) = model_requests(run, name)
         messages = request.conversation.messages
         for message, following in pairwise(messages):
             assert [tool_call.id for tool_call in message.tool_calls] == [

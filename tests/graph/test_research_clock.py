@@ -16,7 +16,7 @@ def slice_end(run: Run, round: int) -> float:
 @structures()
 def test_rounds_are_equal_slices_of_the_budget(run: Run) -> None:
     budget = run.scenario.budget
-    rounds = [(entry.round, entry.event.end_hours) for entry in run.placed(RoundStarted)]
+    rounds = [(entry.round, entry.event.end_hours) for entry in run.entries_of(RoundStarted)]
     assert rounds == [(i, slice_end(run, i)) for i in range(1, math.ceil(budget.hours / budget.round_hours) + 1)]
 
 
@@ -30,7 +30,7 @@ def test_no_researcher_exceeds_the_budget_by_more_than_one_step(run: Run) -> Non
 @structures()
 def test_no_call_starts_after_the_end_of_its_slice(run: Run) -> None:
     for name in run.researchers:
-        for entry in run.placed(ModelCall, stream=name):
+        for entry in run.entries_of(ModelCall, stream=name):
             if entry.event.role == "researcher":
                 assert entry.hours - entry.event.cost_hours < slice_end(run, entry.round)
 
@@ -38,10 +38,10 @@ def test_no_call_starts_after_the_end_of_its_slice(run: Run) -> None:
 @structures()
 def test_overrun_is_deducted_from_the_next_slice(run: Run) -> None:
     for name in run.researchers:
-        for entry in run.placed(RoundStarted)[1:]:
+        for entry in run.entries_of(RoundStarted)[1:]:
             before = max(e.hours for e in run.entries if e.stream == name and e.round == entry.round - 1)
             # A slice may begin with a step that the structure executes.
-            steps = run.placed(ModelCall, ToolExecution, stream=name)
+            steps = run.entries_of(ModelCall, ToolExecution, stream=name)
             starts = [e.hours - e.event.cost_hours for e in steps if e.round == entry.round and e.event.cost_hours]
             # After waiting, a researcher starts at the end of the last slice, otherwise at its own last hour.
             expected = (before, max(before, slice_end(run, entry.round - 1)))
@@ -58,7 +58,7 @@ def test_research_hours_never_decrease(run: Run) -> None:
 @structures()
 def test_recorded_costs_do_not_exceed_the_hours_used(run: Run) -> None:
     for name in run.researchers:
-        steps = [entry.event for entry in run.placed(ModelCall, ToolExecution, stream=name)]
+        steps = [entry.event for entry in run.entries_of(ModelCall, ToolExecution, stream=name)]
         spent = math.fsum(step.cost_hours for step in steps if not is_review(step))
         reviewed = run.scenario.costs.review * sum(is_review(step) for step in steps)
         last = max(entry.hours for entry in run.entries if entry.stream == name)

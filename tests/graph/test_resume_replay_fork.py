@@ -13,7 +13,7 @@ from typing import Any
 import kill_and_resume
 import pytest
 from model_servers import ModelServer, SimulatedTeam
-from team_runs import ALWAYS, TINY, Dials, Run, complete, run, scenario, structures
+from team_runs import FAST_STRUCTURES, TINY, Dials, Run, complete, run, scenario, structures
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, Reply, Request
@@ -47,7 +47,7 @@ def stop_at(number: int) -> Callable[[LogEntry], None]:
 
 
 def interrupted_run(dials: Dials, path: Path, at: int) -> None:
-    """Make a run that is interrupted at an event."""
+    """Execute a run that is interrupted at an event."""
     with pytest.raises((Interrupted, ExceptionGroup)):
         run(scenario(structure=complete(dials)), path, listeners=[stop_at(at)])
 
@@ -64,11 +64,11 @@ def rows(path: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("at", [1, 40, 120, 230])
 def test_resumed_run_equals_an_uninterrupted_run(run_of: Callable[[Dials], Run], tmp_path: Path, at: int) -> None:
-    interrupted_run(ALWAYS[0], tmp_path / "run.db", at)
+    interrupted_run(FAST_STRUCTURES[0], tmp_path / "run.db", at)
     before = rows(tmp_path / "run.db")
     received: list[int] = []
     summary = resume_run(tmp_path / "run.db", listeners=[lambda entry: received.append(entry.id)])
-    finished = run_of(ALWAYS[0])
+    finished = run_of(FAST_STRUCTURES[0])
     assert summary["digest"] == finished.summary["digest"]
     assert rows(tmp_path / "run.db") == rows(finished.file.path)
     assert set(before) <= set(rows(tmp_path / "run.db")), "no recorded event is removed"
@@ -80,7 +80,7 @@ def test_resumed_run_equals_an_uninterrupted_run(run_of: Callable[[Dials], Run],
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dials", ALWAYS[1:], ids=lambda dials: "-".join(dials.values()))
+@pytest.mark.parametrize("dials", FAST_STRUCTURES[1:], ids=lambda dials: "-".join(dials.values()))
 def test_resume_works_at_any_event_of_every_structure(
     run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials
 ) -> None:
@@ -96,11 +96,11 @@ def test_repeatedly_killed_run_has_the_same_log(
     run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: str
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
-    mode, draw = run_of(ALWAYS[0]).summary["sandbox"], random.Random(11)
-    scenario_data: dict[str, Any] = {**TINY, "structure": dict(ALWAYS[0])}
+    mode, draw = run_of(FAST_STRUCTURES[0]).summary["sandbox"], random.Random(11)
+    scenario_data: dict[str, Any] = {**TINY, "structure": dict(FAST_STRUCTURES[0])}
     with ModelServer(SimulatedTeam(TINY["seed"])) as server:
         if models == "embedded":
-            finished = kill_and_resume.read_log(run_of(ALWAYS[0]).file.path)
+            finished = kill_and_resume.read_log(run_of(FAST_STRUCTURES[0]).file.path)
         else:
             scenario_data = kill_and_resume.served_by(server, scenario_data)
             finished = kill_and_resume.run_with_kills(scenario_data, tmp_path / "whole.db", mode, kills=0, draw=draw)
@@ -113,11 +113,11 @@ def test_repeatedly_killed_run_has_the_same_log(
 
 def test_finished_run_cannot_be_resumed(run_of: Callable[[Dials], Run]) -> None:
     with pytest.raises(RunAlreadyFinished, match="already finished"):
-        resume_run(run_of(ALWAYS[0]).file.path)
+        resume_run(run_of(FAST_STRUCTURES[0]).file.path)
 
 
 def test_run_in_progress_cannot_be_resumed(tmp_path: Path) -> None:
-    interrupted_run(ALWAYS[0], tmp_path / "run.db", 20)
+    interrupted_run(FAST_STRUCTURES[0], tmp_path / "run.db", 20)
     with ReplayingLog.resume(tmp_path / "run.db"), pytest.raises(FileLocked, match=r"in use by process \d+ on "):
         resume_run(tmp_path / "run.db")
     assert resume_run(tmp_path / "run.db")["status"] == "done"
@@ -136,7 +136,7 @@ def test_replay_reproduces_the_run_and_leaves_the_file(run: Run) -> None:
 
 
 class DelayedModel:
-    """A base model whose replies have random delays."""
+    """A base model with random delays."""
 
     def __init__(self, model: Model, draw: random.Random) -> None:
         self.model, self.draw = model, draw
@@ -148,7 +148,11 @@ class DelayedModel:
 
 def delayed(info: registry.ModelInfo) -> registry.ModelInfo:
     """Return a base model with delayed replies."""
-    return replace(info, open=lambda seed, agent, how: DelayedModel(info.open(seed, agent, how), random.Random(agent)))
+
+    def open_delayed(seed: int, agent: str, temperament: str) -> Model:
+        return DelayedModel(info.open(seed, agent, temperament), random.Random(agent))
+
+    return replace(info, open=open_delayed)
 
 
 @pytest.mark.long
@@ -168,9 +172,9 @@ def test_reply_order_does_not_change_the_digest(preset: str, tmp_path: Path, mon
 def test_replay_and_fork_need_no_recorded_models_or_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prices = tmp_path / "prices.yaml"
     prices.write_text("gone: {models: {away: {input: 1, output: 5}}}")
-    with monkeypatch.context() as there:
+    with monkeypatch.context() as patch:
         model = replace(registry.MODELS["simulated/researcher"], name="gone/away")
-        there.setattr(registry, "MODELS", {**registry.MODELS, model.name: model})
+        patch.setattr(registry, "MODELS", {**registry.MODELS, model.name: model})
         team = scenario(
             team={"researchers": 2, "model": model.name},
             live={"prices": str(prices)},
@@ -191,14 +195,14 @@ def test_replay_and_fork_need_no_recorded_models_or_prices(tmp_path: Path, monke
 
 
 def test_interrupted_run_replays_up_to_the_interruption(tmp_path: Path) -> None:
-    interrupted_run(ALWAYS[4], tmp_path / "run.db", 90)
+    interrupted_run(FAST_STRUCTURES[4], tmp_path / "run.db", 90)
     replayed = replay_run(tmp_path / "run.db")
     assert not replayed.finished
     assert replayed.events == len(rows(tmp_path / "run.db"))
 
 
 def test_remeasured_scores_equal_recorded_scores(run_of: Callable[[Dials], Run]) -> None:
-    done = run_of(ALWAYS[0])
+    done = run_of(FAST_STRUCTURES[0])
     replayed = replay_run(done.file.path, "live")
     assert replayed.differences == ()
     assert replayed.n_remeasured >= len(done.of(Evaluation))
@@ -206,7 +210,7 @@ def test_remeasured_scores_equal_recorded_scores(run_of: Callable[[Dials], Run])
 
 @contextmanager
 def altered(run: Run, folder: Path, statement: str, *values: object) -> Iterator[Path]:
-    """Make a copy of a run file with a changed row."""
+    """Yield a copy of a run file with a changed row."""
     path = folder / "altered.db"
     shutil.copy(run.file.path, path)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -218,7 +222,7 @@ def altered(run: Run, folder: Path, statement: str, *values: object) -> Iterator
 
 def test_live_replay_finds_an_altered_score(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
     better = "UPDATE events SET data = json_set(data, '$.se', 0.001) WHERE kind = 'evaluations' AND stream = 'team'"
-    with altered(run_of(ALWAYS[0]), tmp_path, better) as path:
+    with altered(run_of(FAST_STRUCTURES[0]), tmp_path, better) as path:
         replay_run(path)  # the altered log is consistent
         differences = replay_run(path, "live").differences
     assert {difference.field for difference in differences} == {"measurement"}
@@ -239,7 +243,7 @@ def test_live_replay_finds_an_altered_score(run_of: Callable[[Dials], Run], tmp_
 def test_altered_log_does_not_replay(
     run_of: Callable[[Dials], Run], tmp_path: Path, statement: str, kind: str | None
 ) -> None:
-    with altered(run_of(ALWAYS[0]), tmp_path, statement) as path, pytest.raises(Divergence) as caught:
+    with altered(run_of(FAST_STRUCTURES[0]), tmp_path, statement) as path, pytest.raises(Divergence) as caught:
         replay_run(path)
     assert kind is None or (caught.value.recorded and caught.value.recorded.event.kind == kind)
 
@@ -247,7 +251,7 @@ def test_altered_log_does_not_replay(
 def test_changed_system_prompt_diverges_at_the_setup(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = run_of(ALWAYS[0]).file.path
+    path = run_of(FAST_STRUCTURES[0]).file.path
     original = researcher_setup.system_prompt
     monkeypatch.setattr(
         researcher_setup, "system_prompt", lambda **values: original(**values).replace("board", "bored", 1)
@@ -262,7 +266,7 @@ def test_changed_system_prompt_diverges_at_the_setup(
 def test_changed_round_message_diverges_in_its_round(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = run_of(ALWAYS[0]).file.path
+    path = run_of(FAST_STRUCTURES[0]).file.path
     from aarlab.graph.flow import team_graph
 
     original = team_graph.round_message
@@ -281,7 +285,7 @@ def test_changed_round_message_diverges_in_its_round(
 def test_changed_tool_description_diverges_at_the_setup(
     run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = run_of(ALWAYS[0]).file.path
+    path = run_of(FAST_STRUCTURES[0]).file.path
     from aarlab.graph.run import build
 
     original = build.tools_for
@@ -306,12 +310,12 @@ def test_changed_dial_or_step_cost_diverges(
     run_of: Callable[[Dials], Run], tmp_path: Path, field: str, value: object
 ) -> None:
     statement = "UPDATE runs SET scenario = json_set(scenario, ?, ?)"
-    with altered(run_of(ALWAYS[0]), tmp_path, statement, field, value) as path, pytest.raises(Divergence):
+    with altered(run_of(FAST_STRUCTURES[0]), tmp_path, statement, field, value) as path, pytest.raises(Divergence):
         replay_run(path)
 
 
 def test_changed_agent_order_diverges(run_of: Callable[[Dials], Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    path = run_of(ALWAYS[0]).file.path
+    path = run_of(FAST_STRUCTURES[0]).file.path
     from aarlab.graph.scenario import TeamConfig
 
     monkeypatch.setattr(TeamConfig, "names", property(lambda team: [f"r{i}" for i in range(team.researchers, 0, -1)]))
@@ -324,9 +328,9 @@ def test_changed_agent_order_diverges(run_of: Callable[[Dials], Run], monkeypatc
 def test_tape_of_another_scenario_diverges(
     run_of: Callable[[Dials], Run], tmp_path: Path, execute: Callable[[Path], object]
 ) -> None:
-    other = run_of(ALWAYS[1]).scenario.model_dump_json()
+    other = run_of(FAST_STRUCTURES[1]).scenario.model_dump_json()
     statement = "UPDATE runs SET scenario = ?, summary = NULL"
-    with altered(run_of(ALWAYS[0]), tmp_path, statement, other) as path:
+    with altered(run_of(FAST_STRUCTURES[0]), tmp_path, statement, other) as path:
         before = path.read_bytes()
         with pytest.raises(Divergence):
             execute(path)
@@ -337,7 +341,9 @@ def test_tape_of_another_scenario_diverges(
 
 
 @pytest.mark.parametrize(
-    "dials", [ALWAYS[0], pytest.param(ALWAYS[4], marks=pytest.mark.long)], ids=["autonomous", "staged"]
+    "dials",
+    [FAST_STRUCTURES[0], pytest.param(FAST_STRUCTURES[4], marks=pytest.mark.long)],
+    ids=["autonomous", "staged"],
 )
 @pytest.mark.parametrize("at", [1, 2])
 def test_fork_without_changes_has_the_parents_digest(
@@ -352,8 +358,8 @@ def test_fork_without_changes_has_the_parents_digest(
 
 
 def test_fork_shares_the_past_and_then_differs(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
-    parent = run_of(ALWAYS[0])
-    staged = scenario(structure={**ALWAYS[0], "workflow": "staged", "review": "gate"})
+    parent = run_of(FAST_STRUCTURES[0])
+    staged = scenario(structure={**FAST_STRUCTURES[0], "workflow": "staged", "review": "gate"})
     forked = Run(
         staged,
         fork_run(parent.file.path, tmp_path / "fork.db", staged, at=2, sandbox=parent.summary["sandbox"]),
@@ -361,11 +367,11 @@ def test_fork_shares_the_past_and_then_differs(run_of: Callable[[Dials], Run], t
     )
     fork_history = [row for row in rows(parent.file.path) if row[2] < 2]
     assert [row for row in rows(tmp_path / "fork.db") if row[2] < 2] == fork_history
-    later = {call.request for call in forked.placed(ModelCall) if call.round >= 2 for call in [call.event]}
-    assert not later & {entry.event.request for entry in parent.placed(ModelCall)}
-    steps = [entry.event for entry in forked.placed(Decision) if entry.round >= 2 and entry.stream in ("r1", "r2")]
+    later = {call.request for call in forked.entries_of(ModelCall) if call.round >= 2 for call in [call.event]}
+    assert not later & {entry.event.request for entry in parent.entries_of(ModelCall)}
+    steps = [entry.event for entry in forked.entries_of(Decision) if entry.round >= 2 and entry.stream in ("r1", "r2")]
     assert {step.taken_by for step in steps if step.decision == "next_step"} == {"structure"}
-    assert {entry.round for entry in forked.placed(AgentSetup, stream="r1")} == {0, 2}
+    assert {entry.round for entry in forked.entries_of(AgentSetup, stream="r1")} == {0, 2}
     assert forked.summary["structure_violations"] == []
     replayed = replay_run(tmp_path / "fork.db")
     assert replayed.digest == forked.summary["digest"]
@@ -373,8 +379,8 @@ def test_fork_shares_the_past_and_then_differs(run_of: Callable[[Dials], Run], t
 
 
 def test_forks_can_be_resumed_and_forked(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
-    parent = run_of(ALWAYS[0])
-    other = scenario(structure={**ALWAYS[0], "sharing": "none"})
+    parent = run_of(FAST_STRUCTURES[0])
+    other = scenario(structure={**FAST_STRUCTURES[0], "sharing": "none"})
     mode = parent.summary["sandbox"]
     finished = fork_run(parent.file.path, tmp_path / "whole.db", other, at=2, sandbox=mode)
     events = len(rows(tmp_path / "whole.db"))
@@ -388,7 +394,7 @@ def test_forks_can_be_resumed_and_forked(run_of: Callable[[Dials], Run], tmp_pat
 
 
 def test_invalid_fork_is_rejected_before_writing(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
-    parent = run_of(ALWAYS[0])
+    parent = run_of(FAST_STRUCTURES[0])
     rounds = len(parent.of(RoundStarted))
     with pytest.raises(NoSuchRound, match=f"has begun rounds 1 to {rounds}"):
         fork_run(parent.file.path, tmp_path / "fork.db", parent.scenario, at=rounds + 1)

@@ -1,4 +1,4 @@
-"""The status of a run that closes, fails, is interrupted or is killed, and the events that its file keeps."""
+"""Status and events in the file of a run that closed, failed, was interrupted or was killed."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2])
 
 
 class FailingModel:
-    """A simulated researcher whose fifth call raises an error."""
+    """A simulated researcher that raises an error at its fifth call."""
 
     def __init__(self, seed: int, agent: str, error: BaseException) -> None:
         self.model, self.error, self.calls = SimulatedResearcher(seed, agent), error, 0

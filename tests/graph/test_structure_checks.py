@@ -1,4 +1,4 @@
-"""Runs have the configured structure, read from their events and not from their prompts."""
+"""Runs have the configured structure according to their events, not their prompts."""
 
 import re
 
@@ -39,9 +39,9 @@ def test_autonomous_researchers_choose_every_step(run: Run) -> None:
 @structures(workflow="staged")
 def test_staged_researchers_choose_no_step(run: Run) -> None:
     for decision in ("next_step", "fidelity", "share"):
-        takers = {event.taken_by for event in run.of(Decision) if event.decision == decision}
-        assert takers
-        assert takers <= {"structure", "reviewer"}
+        deciders = {event.taken_by for event in run.of(Decision) if event.decision == decision}
+        assert deciders
+        assert deciders <= {"structure", "reviewer"}
     assert all(
         event.tool_call_id.startswith("run-") for event in run.of(ToolExecution) if event.tool == "run_experiment"
     )
@@ -98,8 +98,8 @@ def test_without_sharing_edges_stay_within_an_author(run: Run) -> None:
 
 @structures()
 def test_finding_is_published_once_in_the_round_of_its_post(run: Run) -> None:
-    posted = {entry.event.id: entry.round for entry in run.placed(Finding)}
-    published = [(entry.event.finding, entry.round) for entry in run.placed(Published)]
+    posted = {entry.event.id: entry.round for entry in run.entries_of(Finding)}
+    published = [(entry.event.finding, entry.round) for entry in run.entries_of(Published)]
     assert posted
     assert len(published) == len(set(published))
     assert set(published) <= set(posted.items())
@@ -110,9 +110,9 @@ def test_finding_is_published_once_in_the_round_of_its_post(run: Run) -> None:
 
 @structures(sharing="synced")
 def test_findings_are_visible_from_the_next_round(run: Run) -> None:
-    posted = {entry.event.id: entry.round for entry in run.placed(Finding)}
+    posted = {entry.event.id: entry.round for entry in run.entries_of(Finding)}
     for name in run.researchers:
-        for entry in run.placed(Prompted, stream=name):
+        for entry in run.entries_of(Prompted, stream=name):
             others = {f for f in run.findings_named_in(entry.event.message) if not f.startswith(f"{name}.")}
             assert all(posted[finding] < entry.round for finding in others)
 
@@ -120,11 +120,11 @@ def test_findings_are_visible_from_the_next_round(run: Run) -> None:
 @structures(sharing="synced")
 def test_round_message_lists_findings_of_the_last_round(run: Run) -> None:
     for name in run.researchers:
-        round_message = next(e for e in run.placed(Prompted, stream=name) if e.round == 2)
+        round_message = next(e for e in run.entries_of(Prompted, stream=name) if e.round == 2)
         (setup,) = run.of(AgentSetup, stream=name)
         authors = set(run.researchers if setup.neighbours is None else setup.neighbours) - {name}
-        new_findings = {e.event.finding for e in run.placed(Published) if e.round == 1}
-        text, *_ = run.words(round_message.event.message).split("### From the overseer")
+        new_findings = {e.event.finding for e in run.entries_of(Published) if e.round == 1}
+        text, *_ = run.message_text(round_message.event.message).split("### From the overseer")
         assert set(FINDING.findall(text)) == {f for f in new_findings if f.split(".")[0] in authors}
 
 
@@ -159,8 +159,8 @@ def test_full_runs_need_the_reviewers_approval(run: Run) -> None:
 
 @structures(review="gate")
 def test_gated_full_run_is_decided_by_the_reviewer(run: Run) -> None:
-    takers = {e.taken_by for e in run.of(Decision) if e.decision == "fidelity" and "full" in e.choice}
-    assert takers <= {"reviewer", "structure"}
+    deciders = {e.taken_by for e in run.of(Decision) if e.decision == "fidelity" and "full" in e.choice}
+    assert deciders <= {"reviewer", "structure"}
 
 
 # -- tools ----------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_self_selection_assigns_only_pool_ideas(run: Run) -> None:
 
 @structures(directions="pool")
 def test_pool_is_written_first_and_assigned_in_turn(run: Run) -> None:
-    plans = run.placed(PlanItem)
+    plans = run.entries_of(PlanItem)
     assert len(plans) == 4 * len(run.researchers)
     assert {entry.round for entry in plans} == {0}
     for index, name in enumerate(run.researchers):
@@ -204,8 +204,8 @@ def test_evolution_assigns_visible_parents(run: Run) -> None:
         reach = {name} if run.scenario.structure.sharing == "none" else neighbours | {name}
         parents = [event.parent for event in run.of(WorkAssigned, stream=name) if event.parent is not None]
         assert {parent.split(".")[0] for parent in parents} <= reach
-    takers = {event.taken_by for event in run.of(Decision) if event.decision in ("idea", "parent")}
-    assert takers <= {"structure"}
+    deciders = {event.taken_by for event in run.of(Decision) if event.decision in ("idea", "parent")}
+    assert deciders <= {"structure"}
 
 
 @structures()

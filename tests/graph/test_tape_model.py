@@ -13,7 +13,7 @@ from aarlab.memory.events import AgentSetup, Compaction, ModelCall
 
 
 def team_on(path: Path, **changes: Any) -> dict[str, Any]:
-    """Return a team of two whose agents all use a recorded run as base model."""
+    """Return a team of two in which all agents use a recorded run as base model."""
     name = f"tape/{path}"
     return {"researchers": 2, **dict.fromkeys(("model", "reviewer", "librarian", "overseer"), name), **changes}
 
@@ -33,7 +33,7 @@ def effects(run: Run) -> dict[str, list[str]]:
     return streams
 
 
-# test_resume_replay_fork.py replays every pair of dial values; here each value once is enough.
+# test_resume_replay_fork.py replays every pair of dial values, so each value once is enough here.
 @structures(each_value())
 def test_tape_model_repeats_the_recorded_run(run: Run, tmp_path: Path) -> None:
     team = scenario(structure=run.scenario.structure, team=team_on(run.file.path))

@@ -1,4 +1,4 @@
-"""The task of a scenario: by name or from a file, and what a run file may do with its code."""
+"""The task of a scenario: by name or from a file. Code in a run file is never executed."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def file_scenario(path: Path) -> Scenario:
 
 @pytest.fixture
 def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start as a new process does: no task file is loaded."""
+    """Unload all task files, as in a new process."""
     monkeypatch.setattr(task_files, "_loaded", {})
 
 
@@ -49,7 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 def executions(path: Path) -> int:
-    """Return how often the task file beside a run file was executed."""
+    """Return the number of executions of the task file in the folder of a run file."""
     return len((path.parent / "executed").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and locks held by one process."""
+"""Atomic output, and locks that one process holds."""
 
 from pathlib import Path
 

@@ -64,7 +64,7 @@ def sample(position: int, field: "dataclasses.Field[Any]") -> object:
 
 
 def shown(value: object) -> object:
-    """Return a field's value as a view shows it: lists as JSON. (True and False equal 1 and 0.)"""
+    """Return a field's value as in a view: lists as JSON. (True and False equal 1 and 0.)"""
     return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, list) else value
 
 

@@ -14,7 +14,7 @@ FINDINGS = {
 
 @pytest.fixture
 def family(file: RunWriter) -> RunWriter:
-    """r2 borrows from r1, r3 refines r2's finding and one of its own, r4 replicates r3, r5 only criticises."""
+    """r2 borrows from r1, r3 refines r2's finding and its own finding, r4 replicates r3, r5 only criticises."""
     for round, (finding, title) in enumerate(FINDINGS.items(), start=1):
         author = finding.split(".")[0]
         event = Finding(finding, author, "result", title, "", "ensemble", None, None, "full", 0.25, 0.1)

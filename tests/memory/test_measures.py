@@ -60,7 +60,7 @@ def post_families(file: RunWriter, round_: int, families: Iterable[str | None], 
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40))
-def test_entropy_lies_between_zero_and_log2_of_labels(labels: list[str]) -> None:
+def test_entropy_is_between_zero_and_log2_of_labels(labels: list[str]) -> None:
     assert 0 <= shannon_bits(labels) <= math.log2(len(set(labels))) + 1e-12
     assert shannon_bits(labels) == shannon_bits(sorted(labels))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read_anthropic(body: dict[str, Any]) -> tuple[Request, list[tuple[Json, bool]]]:
-    """Return the request, and the blocks of the prompt, each with whether it has a cache mark."""
+    """Return the request, and the blocks of the prompt, each with whether it has a cache breakpoint."""
     tools = tuple(map(tool_from_json, body["tools"]))
     system = "".join(block["text"] for block in body.get("system", []))
     conversation = Conversation.begin(system)

@@ -29,7 +29,7 @@ def corrupted(reply: Reply, fault: str) -> Reply:
 
 
 def input_json(call: ToolCall, fault: str) -> str:
-    """Return the JSON input of a tool call: cut off for "invalid input", followed by an error for "malformed input"."""
+    """Return the JSON input of a tool call: truncated for "invalid input", not parsable for "malformed input"."""
     text = json.dumps(dict(call.arguments))
     match fault:
         case "invalid input":

@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._error(529, "overloaded_error", "Overloaded")
             case "500":
                 self._error(500, "api_error", "Internal server error")
-            case "telling 500" | "telling 429" | "telling 403":
+            case "leaking 500" | "leaking 429" | "leaking 403":
                 self._error(int(fault[-3:]), "api_error", f"something is wrong with {self.model_server.key}")
             case "no credit":
                 self._error(400, "invalid_request_error", "Your credit balance is too low to access the API.")

@@ -33,20 +33,20 @@ class ModelServer:
     """Request bodies in order of arrival, including those of failed calls."""
     billed: Counter[str] = field(default_factory=Counter)
     """Tokens reported to clients, and completed calls."""
-    seen: set[str] = field(default_factory=set)
+    cached_prefixes: set[str] = field(default_factory=set)
     """Hashes of the cached prefixes."""
     applied_faults: Counter[str] = field(default_factory=Counter)
     """Faults applied so far."""
     pending_faults: list[str] = field(default_factory=list)
     """Faults to apply next."""
     window: int | None = None
-    """Most tokens of a prompt; None: no limit."""
+    """Maximum number of tokens of a prompt; None: no limit."""
     counts_tokens: bool = True
     """Whether it serves token counts."""
     counted: int = 0
     """Number of token counts requested."""
     max_concurrent: int | None = None
-    """Most concurrent calls; more get a rate limit error. None: no limit."""
+    """Maximum number of concurrent calls; more get a rate limit error. None: no limit."""
     in_flight_calls: int = 0
     """Calls in progress."""
 
@@ -96,7 +96,7 @@ class ModelServer:
     def cached(self, blocks: Sequence[tuple[Json, bool]]) -> tuple[int, int, int]:
         """Return the tokens read from the cache, the tokens written to it, and the other tokens.
 
-        `blocks` are the blocks of the prompt, in order, each with whether the prefix up to it is cached.
+        `blocks` are the blocks of the prompt, in order, each with whether it ends a prefix to cache.
         """
         key, tokens, read, written = "", 0, 0, 0
         new_prefixes: set[str] = set()
@@ -105,16 +105,16 @@ class ModelServer:
                 text = canonical_json(block)
                 key = content_hash(key, text)
                 tokens += len(text.encode()) // 4 + 1
-                if key in self.seen:
+                if key in self.cached_prefixes:
                     read = tokens
                 if marked:
                     new_prefixes.add(key)
                     written = tokens
-            self.seen |= new_prefixes
+            self.cached_prefixes |= new_prefixes
         return read, max(0, written - read), tokens - max(read, written)
 
     def admit(self) -> bool:
-        """Return whether another call may start, and count it if so."""
+        """Return whether another call may start. If it may, it is counted."""
         with self._lock:
             if self.max_concurrent is not None and self.in_flight_calls >= self.max_concurrent:
                 return False
@@ -122,7 +122,7 @@ class ModelServer:
             return True
 
     def finish_call(self) -> None:
-        """Count a call as ended."""
+        """Register the end of a call."""
         with self._lock:
             self.in_flight_calls -= 1
 

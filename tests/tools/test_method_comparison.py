@@ -21,8 +21,8 @@ METHODS = {
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_a_method_that_learns_from_the_teacher_loses_it(evaluator: Evaluator) ->
     assert measured.shuffled_pgr < measured.pgr - 0.1
 
 
-def test_evaluation_events_show_who_ignores_the_teacher(team: TeamDriver) -> None:
+def test_evaluations_show_whether_the_teacher_is_ignored(team: TeamDriver) -> None:
     r1 = team["r1"]
     for code in (VANILLA, MAJORITY, ALONE):
         r1.run(code, "full")
@@ -85,7 +85,7 @@ accuracies = st.floats(0.5, 0.7)
 
 
 @given(pgr=st.floats(-1, 1.5), weak=accuracies, gap=st.floats(0.05, 0.3), lost=st.floats(0, 2))
-def test_losing_more_never_looks_more_suspicious(pgr: float, weak: float, gap: float, lost: float) -> None:
+def test_a_larger_loss_is_never_more_suspicious(pgr: float, weak: float, gap: float, lost: float) -> None:
     def entry(left: float) -> Evaluation:
         return Evaluation("r1.e1", "development", "code", 8, pgr, 0.1, weak, weak, weak + gap, left)
 

@@ -1,4 +1,4 @@
-"""Seeds of worlds: which are common to runs, which belong to one run, and their range."""
+"""Seeds of worlds: those common to runs, those of one run, and their range."""
 
 from itertools import pairwise
 from typing import get_args

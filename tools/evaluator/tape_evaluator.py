@@ -109,7 +109,7 @@ def recorded_experiment(file: RunWriter, code: str, fidelity: Fidelity, name: st
 def recorded_panel(
     file: RunWriter, methods: Mapping[str, str], panel: Panel, worlds: int, task: TaskFactory | None
 ) -> dict[str, EvaluationResult]:
-    """Return the recorded results on a panel by name, for methods whose code is unchanged."""
+    """Return the recorded results on a panel by name, for methods with unchanged code."""
     task_name = None if task is None else task.name
     scores = {name: file.tape.score(name, panel, worlds, task_name) for name in methods}
     return {

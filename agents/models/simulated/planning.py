@@ -68,7 +68,7 @@ def _mean_weight(recipe: Recipe, operator_weights: Mapping[str, float]) -> float
 def _directions(
     space: SearchSpace, count: int, operator_weights: Mapping[str, float], rng: np.random.Generator
 ) -> list[dict[str, Json]]:
-    """Return directions that each hint at one operator and name its family. Families repeat after all were used."""
+    """Return directions that each hint at one operator and name its family. Families repeat after all are used."""
     directions: list[dict[str, Json]] = []
     families = {operator.family for operator in space.operators.values()}
     unused: set[str] = set()

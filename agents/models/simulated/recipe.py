@@ -192,7 +192,7 @@ def _step(call: ast.Call, space: SearchSpace) -> RecipeStep | None:
     if operator is None:
         return None
     try:
-        values = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        values = {argument.arg: ast.literal_eval(argument.value) for argument in call.keywords}
     except ValueError:
         return None
     return RecipeStep(operator.name, tuple((s.name, values.get(s.name, s.default)) for s in operator.settings))

@@ -29,7 +29,7 @@ def report_call(idea: TrackedIdea, space: SearchSpace, fields: dict[str, Json]) 
 
 
 def error_report(idea: TrackedIdea, failed: ExperimentOutcome) -> Report:
-    """Return the report on an idea whose experiment failed."""
+    """Return the report on an idea with a failed experiment."""
     body = f"{recipe_text(idea.recipe)} failed: {failed.error}"
     return "It failed; the others should know.", {"type": "error", "experiment": failed.id, "body": body}
 

@@ -43,7 +43,7 @@ class ParsedAssignment:
     number: int
     text: str
     parent: str | None
-    """The finding whose method is mutated."""
+    """The finding with the method to mutate."""
     parent_code: str | None
     kind: str | None
     """The mutation: tune, insert, remove, replace or cross; None: the text describes the idea."""

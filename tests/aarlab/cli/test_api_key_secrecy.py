@@ -52,12 +52,12 @@ def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str])
         "ANTHROPIC_LOG": "debug", "OPENAI_LOG": "debug", "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"),
     }  # fmt: skip
     tiny = [setting.replace("hours=6", "hours=3").replace("hours=2", "hours=3") for setting in tiny]
-    with ModelServer(spying, faults=["telling 500", "garbage", "telling 429"], every=3, key=KEY) as server:
+    with ModelServer(spying, faults=["leaking 500", "garbage", "leaking 429"], every=3, key=KEY) as server:
         address = server.url + ("/v1" if provider == "openai" else "")
         model = ["--set", f"team.model={provider}/m", "--set", f"live.base_urls={{{provider}: {address}}}"]
         done = _aarlab(folder, environment, "run", "--json", "--env-file", str(env_file), *tiny, *model)
         output = _aarlab(folder, environment, "show", "--agent", "r1", "--full")
-        server.faults, server.every = ["telling 403"], 1
+        server.faults, server.every = ["leaking 403"], 1
         refused = _aarlab(folder, environment, "run", "--env-file", str(env_file), *tiny, *model)
     assert done.returncode == 0, done.stderr
     assert "this is what I see" in output.stdout, "the method ran"

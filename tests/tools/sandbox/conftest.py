@@ -42,7 +42,7 @@ def docker() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def without_layers() -> Iterator[Sandbox]:
-    """A sandbox without layers, whose parent has secrets in memory, environment and open file descriptors."""
+    """A sandbox without layers. Its parent has secrets in memory, environment and open file descriptors."""
     secret = os.memfd_create("secret", 0)
     os.write(secret, b"these are the labels")
     os.environ["SECRET"] = "these are the labels"

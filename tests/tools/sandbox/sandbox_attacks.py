@@ -32,7 +32,7 @@ class Attack:
     """An attack."""
 
     name: str
-    """What it tries."""
+    """The attempted action."""
     body: str
     """Python code that returns whether it succeeded, with `$NAME` for each target."""
     stopped_by: frozenset[str]
@@ -225,18 +225,18 @@ _PRIVILEGES = [
         "make a mount namespace", "return libc.unshare(0x00020000) == 0", BUBBLEWRAP, SECCOMP, UID, needs_root=True
     ),
     _attack("make a user namespace", "return libc.unshare(0x10000000) == 0", SECCOMP),
-    _attack("lift its own limits", "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); return True", SECCOMP),
-    _attack("take up more descriptors", "return [os.dup(2) for _ in range(200)]", RLIMITS),
-    _attack("take up more memory", "return np.empty(3 << 27).size", RLIMITS),
-    _attack("take up more shared memory", "return mmap.mmap(-1, 3 << 30)", RLIMITS),
+    _attack("change its own limits", "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); return True", SECCOMP),
+    _attack("open more descriptors", "return [os.dup(2) for _ in range(200)]", RLIMITS),
+    _attack("use more memory", "return np.empty(3 << 27).size", RLIMITS),
+    _attack("use more shared memory", "return mmap.mmap(-1, 3 << 30)", RLIMITS),
     _attack(
-        "take up memory in a file without a name",
+        "use memory through an anonymous file",
         "return os.write(os.memfd_create('hoard'), bytes(1 << 20))",
         SECCOMP,
         RLIMITS,
     ),
-    _attack("keep other jobs off the processor", "os.sched_setaffinity(0, {0}); return True", SECCOMP),
-    _attack("trace itself open to others", "return libc.prctl(4, 1, 0, 0, 0) == 0", SECCOMP),
+    _attack("change its processor affinity", "os.sched_setaffinity(0, {0}); return True", SECCOMP),
+    _attack("allow others to trace it", "return libc.prctl(4, 1, 0, 0, 0) == 0", SECCOMP),
 ]
 
 ATTACKS = [*_FILES, *_NETWORK, *_PROCESSES, *_PRIVILEGES]

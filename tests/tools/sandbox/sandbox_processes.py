@@ -1,4 +1,4 @@
-"""Helpers that find processes and wait for them to end. Code of common jobs."""
+"""Functions that find processes and wait for their end, and the code of two jobs."""
 
 import contextlib
 import time

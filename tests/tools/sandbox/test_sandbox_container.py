@@ -1,4 +1,4 @@
-"""The docker mode stops the same attacks, returns the same results, and leaves no container behind."""
+"""The docker mode stops the same attacks, returns the same results, and removes its containers."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def kill_container(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def container_only(docker: Sandbox) -> Iterator[Sandbox]:
-    """A docker sandbox without layers inside the container, whose parent has secrets in its environment."""
+    """A docker sandbox without layers inside the container. Its parent has secrets in the environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://name:password@proxy")
         patch.setenv("CONTAINER_SECRET", "these are the labels")
@@ -107,11 +107,11 @@ def method(world):
     order = np.array([hash(str(number)) % 1000 for number in range(20)])  # depends on the hash seed
     return tk.finish(tk.confident(tk.start(world))) + np.random.random(20) + order
 """
-    here, there = docker.run(job(code)), without_layers.run(job(code))
-    assert here.error is None
-    assert here.predictions is not None
-    np.testing.assert_array_equal(here.predictions, there.predictions)
-    assert here.log == there.log
+    in_docker, without = docker.run(job(code)), without_layers.run(job(code))
+    assert in_docker.error is None
+    assert in_docker.predictions is not None
+    np.testing.assert_array_equal(in_docker.predictions, without.predictions)
+    assert in_docker.log == without.log
 
 
 def test_limits_hold_in_a_container(docker: Sandbox, job: Callable[..., Job]):
@@ -137,7 +137,7 @@ def test_a_killed_container_fails_only_its_own_jobs(job: Callable[..., Job]):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("docker")
-def test_closing_a_docker_sandbox_leaves_nothing_behind(
+def test_closing_a_docker_sandbox_releases_all_resources(
     job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("TMPDIR", str(tmp_path))

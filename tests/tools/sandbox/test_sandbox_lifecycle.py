@@ -1,4 +1,4 @@
-"""The processes of the sandbox restart after a crash, leave nothing behind, and end with their parent."""
+"""The processes of the sandbox restart after a crash, release all resources, and end with their parent."""
 
 import os
 import select
@@ -55,7 +55,7 @@ def test_repeated_fork_server_crashes_raise(job: Callable[..., Job]):
 
 
 @pytest.mark.parametrize("running", [pytest.param(False, marks=pytest.mark.long), True])
-def test_closing_leaves_nothing_behind(
+def test_closing_releases_all_resources(
     running: bool, job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("TMPDIR", str(tmp_path))

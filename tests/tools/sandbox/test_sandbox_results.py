@@ -41,7 +41,7 @@ def _head(**changes: object) -> bytes:
 
 
 def _nested(levels: int) -> bytes:
-    """Return a result whose log has this many levels."""
+    """Return a result with a log of this many levels."""
     return b'{"shape": [1], "error": null, "log": ' + b"[" * levels + b"]" * levels + b"}\n" + bytes(8)
 
 
@@ -118,7 +118,7 @@ def test_a_pickle_is_never_loaded(strict: Sandbox, job: Callable[..., Job], tmp_
 
 
 class _MakesFolder:
-    """An object whose pickle makes a folder when it is loaded."""
+    """An object with a pickle that creates a folder when it is loaded."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -63,7 +63,7 @@ def first(job_result: JobResult) -> float:
 
 
 def in_this_process(code: str) -> float:
-    """Return what the same search finds in this process."""
+    """Return the result of the same search in this process."""
     namespace: dict[str, Callable[[None], list[float]]] = {}
     exec(code, namespace)
     return namespace["method"](None)[0]
@@ -93,7 +93,7 @@ def test_parent_environment_variables_are_not_visible(without_layers: Sandbox, j
 
 def test_the_file_allowlist_has_the_toolkit_and_no_task():
     allowlist = file_allowlist()
-    assert {place for _, place in allowlist.package_parts} == {"__init__.py", "scenarios/toolkit", "tools/sandbox"}
+    assert {part for _, part in allowlist.package_parts} == {"__init__.py", "scenarios/toolkit", "tools/sandbox"}
     readable = allowlist.readable()
     toolkit = Path(sys.modules["aarlab.scenarios.toolkit"].__file__ or "").resolve().parent
     assert toolkit in readable
