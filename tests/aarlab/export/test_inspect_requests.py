@@ -149,7 +149,7 @@ def test_requests_of_a_staged_run_and_its_fork_are_exact(
     assert check_exact_requests(path, events)["planner"] == 2
     assert len({tuple(tool.name for tool in event.tools) for event in events if event.role == "researcher"}) > 3
 
-    done = aarlab("fork", str(path), "--at", "2", "--json", *_set("structure=autonomous", "structure.sharing=none"))
+    done = aarlab("fork", str(path), "--round", "2", "--json", *_set("structure=autonomous", "structure.sharing=none"))
     assert done.exit_code == 0, done.output
     forked = Path(json.loads(done.stdout)["forks"][0]["file"])
     assert check_exact_requests(forked, model_events(forked))["researcher"] > 2
