@@ -16,7 +16,7 @@ from aarlab.ablation.ablation_schema import ablation_schema
 from aarlab.ablation.execution_options import Shard
 from aarlab.config import ConfigError
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure.structure import PRESETS
+from aarlab.graph.structure.structure import PRESETS, Structure
 
 TWO = """
     name: two
@@ -175,12 +175,12 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
     [
         (
             "name: x\narms:\n  a: {}\n  b:\n    structure.revew: gate\n",
-            """
+            f"""
             my.yaml:5: structure.revew (arm b)
               problem   unknown key
-              expected  preset, workflow, directions, selection, sharing, topology, review, oversight, evaluation, directions_source, pool_ideas, pool_revisions, topology_parameters, checkpoint_rounds
+              expected  {", ".join(Structure.model_fields)}
               fix       did you mean review?
-            """,  # noqa: E501
+            """,
         ),
         (
             "name: x\narms:\n  a: {}\n  b:\n    structure.sharing: none\n    structure.topology: ring\n",

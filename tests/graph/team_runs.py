@@ -17,7 +17,7 @@ from aarlab.agents.models.base import Request
 from aarlab.graph.flow.stages import STAGES
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure.structure import DIALS, Structure
+from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import AgentSetup, Compaction, Decision, Event, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Conversation, Message, tool_from_json
 from aarlab.memory.run_reader import RunReader
@@ -89,7 +89,8 @@ def complete(dials: Dials) -> dict[str, Any]:
 
 
 def _row(*values: str) -> Dials:
-    return dict(zip([dial.name for dial in DIALS], values, strict=True))
+    """Return the structure with these values of the first dials, and the autonomous values of the others."""
+    return {**PRESETS["autonomous"], **dict(zip([dial.name for dial in DIALS], values, strict=False))}
 
 
 FAST_STRUCTURES: list[Dials] = [

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from aarlab.graph.scenario import StepCosts
 from aarlab.memory.board import Board
 from aarlab.memory.events import TEAM, Event, Published
 from aarlab.memory.messages import ToolCall
@@ -16,10 +17,7 @@ from aarlab.tools.tool import Tool
 from aarlab.tools.tool_calls import call_tool
 from aarlab.tools.tool_registry import TOOLS
 
-COSTS = {
-    "think": 0.1, "read": 0.1, "ask": 0.2, "write": 0.1, "share": 0.1, "review": 0.2, "smoke": 0.1, "pilot": 0.25,
-    "full": 2.0,
-}  # fmt: skip
+COSTS = StepCosts().model_dump()
 
 VANILLA = """
 from aarlab.scenarios import toolkit as tk
