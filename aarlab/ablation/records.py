@@ -142,6 +142,6 @@ def _curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
     diversity = entropy(file)
     return (
         tuple(frontier(file)),
-        tuple((hours(each.round), each.bits) for each in diversity.rounds) if diversity else (),
+        tuple((hours(entry.round), entry.bits) for entry in diversity.rounds) if diversity else (),
         tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
     )

@@ -69,12 +69,12 @@ def structure(
     if png:
         _write_png(graphs, Path(png), as_json=as_json)
     if as_json:
-        sources = {which: graph.draw_mermaid() for which, graph in graphs.items()}
+        sources = {graph_name: graph.draw_mermaid() for graph_name, graph in graphs.items()}
         payload = {"name": name, "dials": chosen.model_dump(mode="json", exclude={"preset"}), "mermaid": sources}
         print_json(payload | ({"png": png} if png else {}))
     elif mermaid:
-        for which, graph in graphs.items():
-            click.echo(f"## {which} graph\n\n```mermaid\n{graph.draw_mermaid().rstrip()}\n```\n")
+        for graph_name, graph in graphs.items():
+            click.echo(f"## {graph_name} graph\n\n```mermaid\n{graph.draw_mermaid().rstrip()}\n```\n")
     elif png:
         click.echo(f"Wrote the graphs to {png}.")
     else:
@@ -122,8 +122,8 @@ def _compare_presets(a: str, b: str, *, as_json: bool) -> None:
 def _edge_lines(graphs: Graphs) -> set[str]:
     """Return one line for each edge."""
     return {
-        f"{which} graph: {_label(edge.source)} {'⇢' if edge.conditional else '→'} {_label(edge.target)}"
-        for which, graph in graphs.items()
+        f"{graph_name} graph: {_label(edge.source)} {'⇢' if edge.conditional else '→'} {_label(edge.target)}"
+        for graph_name, graph in graphs.items()
         for edge in graph.edges
     }
 
@@ -150,8 +150,8 @@ def _print_structure(chosen: Structure, graphs: Graphs, console: Console) -> Non
         value = chosen.value_of(dial)
         table.add_row(dial.name, value, dial.values[value], dial.claim)
     console.print(table)
-    for which, graph in graphs.items():
-        console.print(Text(f"{which} graph (→ always, ⇢ conditional)", style="bold"))
+    for graph_name, graph in graphs.items():
+        console.print(Text(f"{graph_name} graph (→ always, ⇢ conditional)", style="bold"))
         for line in graph_lines(graph):
             console.print(Text(f"  {line}"))
         console.print()

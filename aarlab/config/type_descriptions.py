@@ -48,7 +48,7 @@ def type_text(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     if origin is dict:
         return f"a section in which each key has {type_text(get_args(annotation)[1])}"
     if origin is Annotated:
-        inner = [each.metadata if isinstance(each, FieldInfo) else [each] for each in annotation.__metadata__]
+        inner = [item.metadata if isinstance(item, FieldInfo) else [item] for item in annotation.__metadata__]
         return type_text(annotation.__origin__, chain.from_iterable(inner))
     if origin is list:
         return f"a list, each item {type_text(get_args(annotation)[0])}"

@@ -160,14 +160,14 @@ def test_the_schema_has_every_field_of_an_arm() -> None:
 
 
 def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]) -> None:
-    made = Ablation(
+    ablation = Ablation(
         name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}).model_dump(exclude_unset=True,
         exclude={"seed"}), arms={"free": {}, "staged": {"structure": "staged", "structure.review": "gate"}}, seeds=3,
     )  # fmt: skip
-    assert [run.stem for run in plan_of(made).runs] == [run.stem for run in plan(TWO).runs]
+    assert [run.stem for run in plan_of(ablation).runs] == [run.stem for run in plan(TWO).runs]
     from_scenario = Ablation(name="two", scenario=Scenario.model_validate({"budget": {"hours": 8}, "seed": 9}),
-                             arms=made.arms, seeds=3)  # type: ignore[arg-type]  # fmt: skip
-    assert plan_of(from_scenario) == plan_of(made)
+                             arms=ablation.arms, seeds=3)  # type: ignore[arg-type]  # fmt: skip
+    assert plan_of(from_scenario) == plan_of(ablation)
 
 
 @pytest.mark.parametrize(
@@ -316,10 +316,10 @@ def test_a_faulty_override_is_named(fault_text: Callable[..., str]) -> None:
 
 
 def test_a_dry_run_shows_the_arms_and_writes_nothing(aarlab: Callable[..., Result], tmp_path: Path) -> None:
-    shown = aarlab("ablate", "reviewer", "--dry-run", "--set", "seeds=4").stdout
-    assert "7 arms x 4 seeds = 28 runs, 0 done" in shown
-    assert "structure.workflow: staged, structure.review: gate" in shown
-    assert "50 research hours of the team in each run" in shown
+    output = aarlab("ablate", "reviewer", "--dry-run", "--set", "seeds=4").stdout
+    assert "7 arms x 4 seeds = 28 runs, 0 done" in output
+    assert "structure.workflow: staged, structure.review: gate" in output
+    assert "50 research hours of the team in each run" in output
     expected = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
     assert (expected["status"], expected["runs"]["planned"], expected["cost_usd"]) == ("planned", 140, [0.0, 0.0])
     assert list(tmp_path.iterdir()) == []

@@ -84,7 +84,7 @@ def test_an_interrupted_run_is_resumed(folder: Path, tmp_path: Path, aarlab: Aar
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("fork_from", "problem"),
     [
         ("fork_from: {run: nowhere.db, at: 2}", "no such run"),
         ("fork_from: {run: parent.db, at: 9}", "the run has begun rounds 1 to 3"),
@@ -93,11 +93,11 @@ def test_an_interrupted_run_is_resumed(folder: Path, tmp_path: Path, aarlab: Aar
     ],
 )
 def test_an_impossible_fork_is_refused(
-    aarlab: Aarlab, summary: dict[str, Any], tmp_path: Path, given: str, found: str
+    aarlab: Aarlab, summary: dict[str, Any], tmp_path: Path, fork_from: str, problem: str
 ) -> None:
     shutil.copy(summary["file"], tmp_path / "parent.db")
-    (tmp_path / "bad.yaml").write_text(FILE.replace("fork_from: {run: parent.db, at: 2}", given))
+    (tmp_path / "bad.yaml").write_text(FILE.replace("fork_from: {run: parent.db, at: 2}", fork_from))
     done = aarlab("ablate", "bad.yaml", "--json")
     assert done.exit_code == 2
-    assert found in json.dumps(json.loads(done.stdout))
+    assert problem in json.dumps(json.loads(done.stdout))
     assert not (tmp_path / "ablations").exists()

@@ -21,6 +21,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "simulated researchers, not a language model" in output
     assert output.count("held-out PGR") >= 4
     assert "seeds to detect 0.03 for an SD of 0.06 over runs: 64" in output
-    again = analyse(results_from([tmp_path / "workflow"]))
-    assert [len(arm.done) for arm in again.arms] == [2, 2]
-    assert result_sentence(again) in output
+    analysis = analyse(results_from([tmp_path / "workflow"]))
+    assert [len(arm.done) for arm in analysis.arms] == [2, 2]
+    assert result_sentence(analysis) in output

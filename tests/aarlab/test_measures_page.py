@@ -69,11 +69,11 @@ def model_calls(file: RunReader) -> Rows:
     calls = [(entry.stream, entry.event) for entry in file.entries(ModelCall)]
     rows = []
     for stream, role in sorted({(stream, call.role) for stream, call in calls}):
-        mine = [call for name, call in calls if (name, call.role) == (stream, role)]
-        dollars = [call.cost_usd for call in mine if call.cost_usd is not None]
-        tokens = (sum(call.input_tokens for call in mine), sum(call.output_tokens for call in mine))
-        hours = sum(call.cost_hours for call in mine)
-        rows.append((stream, role, len(mine), *tokens, sum(dollars) if dollars else None, hours))
+        own_calls = [call for name, call in calls if (name, call.role) == (stream, role)]
+        dollars = [call.cost_usd for call in own_calls if call.cost_usd is not None]
+        tokens = (sum(call.input_tokens for call in own_calls), sum(call.output_tokens for call in own_calls))
+        hours = sum(call.cost_hours for call in own_calls)
+        rows.append((stream, role, len(own_calls), *tokens, sum(dollars) if dollars else None, hours))
     return rows
 
 

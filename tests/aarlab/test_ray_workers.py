@@ -55,15 +55,20 @@ def test_without_ray_the_error_says_what_to_install(
 
 @with_ray
 @pytest.mark.parametrize(
-    ("address", "found"),
+    ("address", "problem"),
     [("ray://there:10001", "a Ray client"), ("there", "problem   there"), ("127.0.0.1:9", "no server answers")],
 )
 def test_an_address_without_a_cluster_is_refused(
-    aarlab: Callable[..., Result], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, found: str
+    aarlab: Callable[..., Result],
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    problem: str,
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     done = aarlab(*arguments(file, tmp_path / "out", "--executor", "ray"))
-    assert (done.exit_code, found in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, problem in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -94,11 +99,11 @@ def descendants(process: int) -> Iterator[int]:
 
 def descendants_with(running: "subprocess.Popen[str]", text: bytes) -> list[int]:
     """Return the descendants with `text` in their command line."""
-    found = []
+    processes = []
     for child in descendants(running.pid):
         with suppress(OSError):
-            found += [child] if text in Path(f"/proc/{child}/cmdline").read_bytes() else []
-    return found
+            processes += [child] if text in Path(f"/proc/{child}/cmdline").read_bytes() else []
+    return processes
 
 
 def agents_set_up(draft: Path) -> int:

@@ -76,8 +76,8 @@ def test_simulated_policies_are_named_in_the_title() -> None:
 
 def test_the_most_serious_caveats_come_first() -> None:
     given = results(seeds=6)
-    lost = {("staged", 2): "missing", ("staged", 3): "failed"}
-    given = map_records(given, lambda one: replace(one, status=lost.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
+    statuses = {("staged", 2): "missing", ("staged", 3): "failed"}
+    given = map_records(given, lambda one: replace(one, status=statuses.get((one.arm, one.seed), "done")))  # type: ignore[arg-type]
     given = map_records(
         given,
         lambda one: record(one.arm, one.seed, None, ARMS["free"]) if (one.arm, one.seed) == ("free", 1) else one,
@@ -262,10 +262,10 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
         assert float(row["heldout.pgr"]) == pytest.approx(values[path.stem], abs=1e-6)
         autonomy = scalar(path, "SELECT avg(taken_by = 'agent') FROM decisions")
         assert float(row["realised_autonomy"]) == pytest.approx(autonomy, abs=1e-4)
-    shown = (tmp_path / "r.html").read_text()
-    shown = shown[shown.index("<body>") :]
-    assert f"<td class=i>{fmean(free):.3f} (" in shown
-    assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in shown
+    page_text = (tmp_path / "r.html").read_text()
+    page_text = page_text[page_text.index("<body>") :]
+    assert f"<td class=i>{fmean(free):.3f} (" in page_text
+    assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in page_text
 
 
 def test_a_run_stopped_by_a_limit_is_included(small_runs: list[Path], tmp_path: Path) -> None:
@@ -301,9 +301,9 @@ def test_run_files_are_grouped_by_configuration(small_runs: list[Path], tmp_path
     with sqlite3.connect(copy) as connection:
         connection.execute("UPDATE runs SET summary = json_set(summary, '$.digest', 'another')")
     connection.close()
-    again = results_from([*small_runs, copy])
-    assert [one.arm for one in again.records][-1] == "autonomous (repetition 2)"
-    assert "have the same configuration" in " ".join(caveats(analyse(again)))
+    results = results_from([*small_runs, copy])
+    assert [one.arm for one in results.records][-1] == "autonomous (repetition 2)"
+    assert "have the same configuration" in " ".join(caveats(analyse(results)))
 
 
 def test_invalid_sources_are_refused_before_writing(
@@ -351,4 +351,4 @@ def test_a_browser_shows_the_figures_without_a_network(tmp_path: Path) -> None:
         "figure-forest", "figure-runs", "figure-profiles", "figure-panels", "figure-forest-entropy_bits",
         "figure-best_so_far_curves", "figure-entropies", "figure-autonomy",
     ]  # fmt: skip
-    assert all('class="main-svg"' in drawn for _, drawn in figures)
+    assert all('class="main-svg"' in html for _, html in figures)

@@ -179,9 +179,9 @@ def test_pairing_measures_the_shared_variance() -> None:
     assert result is not None
     assert result.correlation == pytest.approx(0.9, abs=0.03)
     assert result.variance_ratio == pytest.approx(0.1, abs=0.03)
-    lost = compare("a", by_seed(own[:300]), "b", by_seed(own[300:])).pairing
-    assert lost is not None
-    assert lost.variance_ratio == pytest.approx(1.0, abs=0.12)
+    pairing = compare("a", by_seed(own[:300]), "b", by_seed(own[300:])).pairing
+    assert pairing is not None
+    assert pairing.variance_ratio == pytest.approx(1.0, abs=0.12)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
@@ -266,11 +266,11 @@ def test_the_regression_between_arms_counts_each_arm_once() -> None:
 def test_the_regression_within_arms_has_an_effect_per_arm() -> None:
     draw = np.random.default_rng(5)
     arms, rows, outcomes = {}, [], []
-    for place, name in enumerate("abc"):
-        x = draw.normal(place, 0.1, 8)
-        y = 5 * place - 0.7 * x + draw.normal(0, 0.05, 8)
+    for index, name in enumerate("abc"):
+        x = draw.normal(index, 0.1, 8)
+        y = 5 * index - 0.7 * x + draw.normal(0, 0.05, 8)
         arms[name] = list(zip(x.tolist(), y.tolist(), strict=True))
-        rows += [[value, *(float(place == other) for other in range(3))] for value in x]
+        rows += [[value, *(float(index == other) for other in range(3))] for value in x]
         outcomes += y.tolist()
     fit, result = sm.OLS(outcomes, np.array(rows)).fit(), within_arms(arms)
     assert result is not None

@@ -19,9 +19,9 @@ MAX_FILES = 3
 
 def block(recipe: str, language: str) -> str:
     """Return the content of the recipe's code block in a language."""
-    found = re.search(rf"^```{language}\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL)
-    assert found, f"the recipe has no block in {language}"
-    return found[1]
+    match = re.search(rf"^```{language}\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL)
+    assert match, f"the recipe has no block in {language}"
+    return match[1]
 
 
 @pytest.fixture

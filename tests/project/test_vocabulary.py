@@ -46,10 +46,10 @@ def project_files() -> list[Path]:
 @pytest.mark.parametrize("retired", RETIRED)
 def test_retired_words_are_absent(retired: str) -> None:
     pattern = re.compile(rf"(?<![A-Za-z])({retired})(?![A-Za-z])", re.IGNORECASE if retired.islower() else 0)
-    found = [
+    occurrences = [
         f"{path.relative_to(ROOT)}:{number}: {match[0]!r}; write: {RETIRED[retired]}"
         for path in project_files()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if (match := pattern.search(line))
     ]
-    assert found == []
+    assert occurrences == []

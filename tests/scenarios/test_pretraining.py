@@ -55,7 +55,7 @@ def test_pretraining_is_bitwise_independent_of_threads(tmp_path: Path, monkeypat
     for threads in (1, 2):
         monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / str(threads)))
         with threadpool_limits(threads):
-            make_task("chat").prepare(lambda what, share: None)
+            make_task("chat").prepare(lambda label, share: None)
         weight_cache.clear_memory()
         (path,) = (tmp_path / str(threads)).iterdir()
         with np.load(path) as file:

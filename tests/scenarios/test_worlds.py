@@ -144,7 +144,7 @@ def test_worlds_do_not_depend_on_threads() -> None:
 @every_task
 def test_progress_ends_at_one(name: str) -> None:
     reported: list[tuple[str, float]] = []
-    make_task(name).prepare(lambda what, share: reported.append((what, share)))
+    make_task(name).prepare(lambda label, share: reported.append((label, share)))
     assert reported[-1] == (f"pretraining for {name}", 1.0)
     assert all(0 <= share <= 1 for _, share in reported)
 

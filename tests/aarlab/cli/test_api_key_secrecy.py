@@ -67,9 +67,9 @@ def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str])
     assert "the key was refused" in refused.stderr
     for one in (done, output, refused):
         assert KEY not in one.stdout + one.stderr
-    kept = [path for root in (folder, home) for path in root.rglob("*") if path.is_file()]
-    assert [path.suffix for path in kept].count(".db") >= 2
-    assert [path for path in kept if KEY.encode() in path.read_bytes()] == []
+    files = [path for root in (folder, home) for path in root.rglob("*") if path.is_file()]
+    assert [path.suffix for path in files].count(".db") >= 2
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     assert all(KEY not in str(body) for body in server.requests), "no prompt and no tool result has the key"
 
 

@@ -96,8 +96,14 @@ def test_bad_input_leaves_an_existing_table_unchanged(aarlab: Aarlab, tmp_path: 
 
 
 def test_failed_baseline_is_shown_with_its_error(capsys: pytest.CaptureFixture[str], output: dict[str, Any]) -> None:
-    lost = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
-    failed = {"name": "fragile", "title": "Break.", "family": "other", **lost, "error": "line 3: KeyError: 'x'\x1b[2J"}
+    no_scores = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
+    failed = {
+        "name": "fragile",
+        "title": "Break.",
+        "family": "other",
+        **no_scores,
+        "error": "line 3: KeyError: 'x'\x1b[2J",
+    }
     show_table({**output, "baselines": [*output["baselines"], failed]})
     page = capsys.readouterr().out
     assert "failed, see below" in page
@@ -133,20 +139,20 @@ def test_interrupted_command_prints_no_table(tmp_path: Path, signal_number: sign
         [*COMMAND, *options], cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, text=True
     ) as running:
         os.close(terminal)
-        drawn = read_until(screen, f"{len(baselines.load())} methods on 400".encode())
+        output = read_until(screen, f"{len(baselines.load())} methods on 400".encode())
         running.send_signal(signal_number)
         drained, _ = running.communicate(timeout=30)
         os.close(screen)
-    assert running.returncode == 3, drawn
+    assert running.returncode == 3, output
     assert json.loads(drained) == {"status": "stopped", "task": "chat"}
     assert list(tmp_path.iterdir()) == []
 
 
 def read_until(screen: int, words: bytes) -> bytes:
     """Return the output on a terminal up to these bytes."""
-    drawn, deadline = b"", time.monotonic() + 120
-    while words not in drawn:
-        assert time.monotonic() < deadline, drawn
+    output, deadline = b"", time.monotonic() + 120
+    while words not in output:
+        assert time.monotonic() < deadline, output
         if select.select([screen], [], [], 1)[0]:
-            drawn += os.read(screen, 1 << 16)
-    return drawn
+            output += os.read(screen, 1 << 16)
+    return output

@@ -26,9 +26,9 @@ def faults(aarlab: Aarlab, path: Path) -> dict[str, list[str]]:
     """Return the faults by check, without checks that pass."""
     done = aarlab("check", str(path), "--json")
     output = json.loads(done.stdout)
-    found = {check["check_name"]: check["faults"] for check in output["checks"] if check["faults"]}
-    assert (done.exit_code, output["status"]) == ((1, "faults") if found else (0, "valid"))
-    return found
+    faults_by_check = {check["check_name"]: check["faults"] for check in output["checks"] if check["faults"]}
+    assert (done.exit_code, output["status"]) == ((1, "faults") if faults_by_check else (0, "valid"))
+    return faults_by_check
 
 
 def test_valid_run_passes_every_check(aarlab: Aarlab, copied: Path) -> None:

@@ -189,12 +189,12 @@ def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: 
     reordered = [part for pair in reversed(pairs) for part in pair]
     quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
     assert quietly.stderr == "", "--quiet with --json prints nothing on stderr"
-    again = json.loads(quietly.stdout)
+    repeated = json.loads(quietly.stdout)
     other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
-    assert again["digest"] == summary["digest"] != other["digest"]
+    assert repeated["digest"] == summary["digest"] != other["digest"]
     same = ("best", "heldout", "baseline", "findings", "entropy_bits", "realised_autonomy", "hours")
-    assert {key: again[key] for key in same} == {key: summary[key] for key in same}
-    assert len({again["file"], other["file"], summary["file"]}) == 3
+    assert {key: repeated[key] for key in same} == {key: summary[key] for key in same}
+    assert len({repeated["file"], other["file"], summary["file"]}) == 3
 
 
 @pytest.mark.long
@@ -220,9 +220,9 @@ def test_killed_run_can_be_shown(aarlab: Aarlab, tmp_path: Path) -> None:
     path = wait_for_findings(tmp_path / "runs", running)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait(timeout=60)
-    shown = aarlab("show", str(path))
-    assert shown.exit_code == 0, shown.stderr
-    assert "Not closed: round" in shown.stdout
+    output = aarlab("show", str(path))
+    assert output.exit_code == 0, output.stderr
+    assert "Not closed: round" in output.stdout
     assert "round 1" in aarlab("show", str(path), "--agent", "1").stdout
 
 

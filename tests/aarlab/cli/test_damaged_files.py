@@ -37,17 +37,17 @@ def read(aarlab: Aarlab, path: Path, command: tuple[str, ...]) -> Result:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.95])
 def test_truncated_file_is_refused(aarlab: Aarlab, damaged: Path, share: float) -> None:
-    whole = damaged.read_bytes()
-    damaged.write_bytes(whole[: int(len(whole) * share)])
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: int(len(content) * share)])
     for command in READING:
         assert read(aarlab, damaged, command).exit_code == 2
 
 
 def test_flipped_bit_causes_no_traceback(aarlab: Aarlab, damaged: Path) -> None:
-    draw, whole = random.Random(3), damaged.read_bytes()
+    draw, content = random.Random(3), damaged.read_bytes()
     for _ in range(25):
-        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
-        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        position, bit = draw.randrange(len(content)), 1 << draw.randrange(8)
+        damaged.write_bytes(content[:position] + bytes([content[position] ^ bit]) + content[position + 1 :])
         for command in READING[:3]:
             read(aarlab, damaged, command)
 

@@ -31,21 +31,21 @@ def test_run_equals_itself(aarlab: Aarlab, summary: dict[str, Any]) -> None:
 
 def test_divergence_is_the_first_differing_event(summary: dict[str, Any], forked: Path) -> None:
     with RunReader.open(Path(summary["file"])) as one, RunReader.open(forked) as other:
-        found = compare_runs(one, other)
+        comparison = compare_runs(one, other)
         logs = [{(e.stream, e.ordinal): (e.round, e.hours, e.event) for e in file.entries()} for file in (one, other)]
-    assert found.settings == {"structure.workflow": ("autonomous", "staged")}
-    assert found.divergences
-    for divergence in found.divergences:
+    assert comparison.settings == {"structure.workflow": ("autonomous", "staged")}
+    assert comparison.divergences
+    for divergence in comparison.divergences:
         common = [(divergence.stream, ordinal) for ordinal in range(divergence.ordinal)]
-        assert all(logs[0][place] == logs[1][place] for place in common)
+        assert all(logs[0][position] == logs[1][position] for position in common)
         assert logs[0].get((divergence.stream, divergence.ordinal)) != logs[1].get(
             (divergence.stream, divergence.ordinal)
         )
         assert divergence.round >= 2
-    assert set(found.decisions) >= {"r1", "r2"}
+    assert set(comparison.decisions) >= {"r1", "r2"}
     assert all("(by agent)" in first and "(by structure)" in second for first, second in
-               (found.decisions[name] for name in ("r1", "r2")))  # fmt: skip
-    assert found.measures["realised autonomy"] == (summary["realised_autonomy"], pytest.approx(0.5, abs=0.45))
+               (comparison.decisions[name] for name in ("r1", "r2")))  # fmt: skip
+    assert comparison.measures["realised autonomy"] == (summary["realised_autonomy"], pytest.approx(0.5, abs=0.45))
 
 
 def test_diff_prints_text_and_json(aarlab: Aarlab, summary: dict[str, Any], forked: Path) -> None:

@@ -44,8 +44,8 @@ def test_unwritable_run_folder_is_a_problem_and_cache_is_not(
     (tmp_path / "runs").write_text("these are notes")
     done = aarlab("doctor")
     assert done.exit_code == 1
-    found, verdict = " ".join(done.stdout.split()).split("Runs in the strict sandbox do not work here.")
-    assert "/dev/null is not a folder" in found
+    report, verdict = " ".join(done.stdout.split()).split("Runs in the strict sandbox do not work here.")
+    assert "/dev/null is not a folder" in report
     assert "is not a folder" in verdict
     assert "/dev/null" not in verdict
 

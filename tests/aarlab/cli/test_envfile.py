@@ -20,8 +20,8 @@ def test_keys_override_the_environment(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# keys\n\nPLAIN=a=b\nQUOTED = \"with # and spaces \"\nexport EXPORTED='x'\nEMPTY=\n")
     read_env_file(path)
-    found = [os.environ[name] for name in ("PLAIN", "QUOTED", "EXPORTED", "EMPTY")]
-    assert found == ["a=b", "with # and spaces ", "x", ""]
+    values = [os.environ[name] for name in ("PLAIN", "QUOTED", "EXPORTED", "EMPTY")]
+    assert values == ["a=b", "with # and spaces ", "x", ""]
 
 
 def test_invalid_line_is_refused_without_quoting_it(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def test_models_are_listed_with_requirements_and_prices(aarlab: Aarlab) -> None:
     assert {provider["name"] for provider in output["providers"]} >= {"anthropic", "openai"}
     assert "ANTHROPIC_API_KEY" in output["providers"][0]["needs"]
     assert output["prices"]["anthropic/claude-opus-4-6"]["output"] == 25
-    shown = aarlab("models").stdout
-    assert "anthropic/MODEL" in shown
-    assert "human/terminal" in shown
+    output = aarlab("models").stdout
+    assert "anthropic/MODEL" in output
+    assert "human/terminal" in output
 
 
 def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
@@ -58,11 +58,11 @@ def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
     with ModelServer(answer, key=KEY) as server:
         command = ("models", "test", "anthropic/claude-opus-5-5", "--env-file", env_file, *served(server))
         output = json.loads(aarlab(*command, "--json").stdout)
-        shown = aarlab(*command).stdout
+        output = aarlab(*command).stdout
     assert (output["status"], output["stop_reason"], output["cost_usd"]) == ("done", "tool_use", None)
     assert output["usage"]["input_tokens"] == server.billed["input"] / 2
-    assert "▸ add {'a': 2, 'b': 2}" in shown
-    assert "cost unknown" in shown, "prices of other servers are unknown"
+    assert "▸ add {'a': 2, 'b': 2}" in text
+    assert "cost unknown" in text, "prices of other servers are unknown"
 
 
 def test_refused_key_is_not_printed(aarlab: Aarlab, env_file: str) -> None:
@@ -94,9 +94,9 @@ def test_key_appears_nowhere_after_a_limited_run(
     assert output["limits_reached"][0].startswith("budget.calls is 14 calls; 14 calls are spent")
     assert f"anthropic/claude-opus-5-5 is called at {server.url}" in done.stderr
     assert sum(server.applied_faults.values()) > 0
-    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert kept
-    assert all(KEY.encode() not in content for content in kept)
+    contents = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert contents
+    assert all(KEY.encode() not in content for content in contents)
     assert KEY not in done.output
     assert all(KEY not in json.dumps(body) for body in server.requests), "the key is sent in a header only"
 
@@ -122,11 +122,11 @@ def test_prompts_match_the_structure(aarlab: Aarlab, preset: str) -> None:
 @pytest.mark.long
 def test_example_provider_runs_when_installed(tmp_path: Path, tiny: list[str]) -> None:
     package = shutil.copytree(ROOT / "docs" / "example-provider", tmp_path / "package")
-    place = tmp_path / "site"
+    site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(place), str(package)], check=True, capture_output=True)
+    subprocess.run([*pip, "--target", str(site), str(package)], check=True, capture_output=True)
     run = [sys.executable, "-m", "aarlab", "run", "--json", "--quiet", *tiny, "--set", "team.model=acme/echo"]
-    path = {"PYTHONPATH": str(place), "PATH": "/usr/bin:/bin"}
+    path = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(run, cwd=tmp_path, env=path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     output = json.loads(done.stdout)

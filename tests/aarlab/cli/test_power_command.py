@@ -32,8 +32,8 @@ def test_folder_of_runs_gives_sd_with_interval(aarlab: Callable[..., Result], tm
     assert (design["arm"], design["against"], design["seeds"], design["paired"]) == ("staged", "autonomous", 4, True)
     assert design["sd"] == pytest.approx(0.066081, abs=1e-5)
     assert design["required_seeds"] == seeds_needed(0.05, design["sd"])
-    least, most = design["required_seeds_range"]
-    assert least < design["required_seeds"] < most
+    minimum, maximum = design["required_seeds_range"]
+    assert minimum < design["required_seeds"] < maximum
 
 
 def test_invalid_questions_are_refused(aarlab: Callable[..., Result], tmp_path: Path) -> None:

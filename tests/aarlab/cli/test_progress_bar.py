@@ -9,7 +9,7 @@ from rich.console import Console
 from aarlab.cli.progress_bar import DelayedProgressBar
 
 
-def drawn(*, terminal: bool, delay_s: float = 0.0) -> str:
+def rendered(*, terminal: bool, delay_s: float = 0.0) -> str:
     """Return the output of a bar with two steps."""
     page = StringIO()
     console = Console(file=page, force_terminal=terminal, width=80)
@@ -20,14 +20,14 @@ def drawn(*, terminal: bool, delay_s: float = 0.0) -> str:
 
 
 def test_terminal_shows_label_and_share() -> None:
-    page = drawn(terminal=True)
+    page = rendered(terminal=True)
     assert "measuring" in page
     assert "25%" in page
 
 
 @pytest.mark.parametrize(("terminal", "delay_s"), [(False, 0.0), (True, 3600.0)])
 def test_no_output_without_terminal_or_before_the_delay(terminal: bool, delay_s: float) -> None:
-    assert drawn(terminal=terminal, delay_s=delay_s) == ""
+    assert rendered(terminal=terminal, delay_s=delay_s) == ""
 
 
 def test_threads_may_call_it_even_after_the_end() -> None:

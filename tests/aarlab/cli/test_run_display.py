@@ -50,7 +50,7 @@ def event_log(researchers: int = 2) -> Iterator[LogEntry]:
         yield LogEntry(id_, stream, id_, round_, hours, event, "")
 
 
-def drawn(researchers: int, columns: int, rows: int) -> str:
+def rendered(researchers: int, columns: int, rows: int) -> str:
     run_progress = TeamProgress()
     for entry in event_log(researchers):
         run_progress.handle_event(entry)
@@ -63,19 +63,19 @@ def drawn(researchers: int, columns: int, rows: int) -> str:
 @pytest.mark.parametrize("researchers", [1, 9, 200])
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 50), (40, 12)])
 def test_every_team_fits_every_screen(researchers: int, columns: int, rows: int) -> None:
-    lines = drawn(researchers, columns, rows).splitlines()
+    lines = rendered(researchers, columns, rows).splitlines()
     assert len(lines) <= rows + 3
     assert all(len(line) <= columns for line in lines)
 
 
 def test_small_screen_shows_the_best_researchers() -> None:
-    page = drawn(200, 80, 24)
+    page = rendered(200, 80, 24)
     assert "r200" in page
     assert "more with a lower best" in page
 
 
 def test_display_shows_progress_and_best_pgr() -> None:
-    page = drawn(2, 120, 40)
+    page = rendered(2, 120, 40)
     assert "round 2 of 2" in page
     assert "best 0.00 ± 0.01 by r2" in page
     assert "2 experiments, 1 evaluation, $0.50" in page

@@ -48,7 +48,7 @@ def printed(*parts: Any, width: int = 100) -> str:
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> RunWriter:
+def run_file(tmp_path: Path) -> RunWriter:
     """Return a run in which r1 is set up, receives a message, replies and calls a tool."""
     file = RunWriter.create(tmp_path / "talk.db", run_id="talk", version="0", seed=1, scenario={})
     say = file.store_message
@@ -67,8 +67,8 @@ def talk(tmp_path: Path) -> RunWriter:
     return file
 
 
-def test_conversation_is_in_chronological_order(talk: RunWriter) -> None:
-    page = printed(*conversation(talk, "r1", None, DisplayOptions()))
+def test_conversation_is_in_chronological_order(run_file: RunWriter) -> None:
+    page = printed(*conversation(run_file, "r1", None, DisplayOptions()))
     in_order = [
         "setup", "r1 is set up", "direction: Look inside.", "You are r1.", "round 1", "r1 receives", "Round 1 of 1",
         "r1 replies", "A pilot first.", "▸ run_experiment", "path m.py · fidelity pilot", "run_experiment returns",
@@ -79,30 +79,30 @@ def test_conversation_is_in_chronological_order(talk: RunWriter) -> None:
     assert places == sorted(places)
 
 
-def test_hours_and_costs_are_in_the_headings(talk: RunWriter) -> None:
-    page = printed(*conversation(talk, "r1", None, DisplayOptions()))
+def test_hours_and_costs_are_in_the_headings(run_file: RunWriter) -> None:
+    page = printed(*conversation(run_file, "r1", None, DisplayOptions()))
     assert "0.1 h  r1 replies  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
     assert "0.3 h  run_experiment returns  (0.2 h)" in page
 
 
-def test_round_option_limits_the_conversation(talk: RunWriter) -> None:
-    assert "r1 replies" not in printed(*conversation(talk, "r1", 0, DisplayOptions()))
-    assert "is set up" not in printed(*conversation(talk, "r1", 1, DisplayOptions()))
-    assert "r1 has no events in round 5." in printed(*conversation(talk, "r1", 5, DisplayOptions()))
+def test_round_option_limits_the_conversation(run_file: RunWriter) -> None:
+    assert "r1 replies" not in printed(*conversation(run_file, "r1", 0, DisplayOptions()))
+    assert "is set up" not in printed(*conversation(run_file, "r1", 1, DisplayOptions()))
+    assert "r1 has no events in round 5." in printed(*conversation(run_file, "r1", 5, DisplayOptions()))
 
 
-def test_tool_call_without_result_is_shown(talk: RunWriter) -> None:
-    reply = talk.store_message(Message("assistant", (ToolCall("u2", "submit", {"finding": "r1.f1"}),)))
-    talk.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 0, 0, None, 0.1), round=1, hours=0.45)
-    assert "▸ submit" in printed(*conversation(talk, "r1", None, DisplayOptions()))
+def test_tool_call_without_result_is_shown(run_file: RunWriter) -> None:
+    reply = run_file.store_message(Message("assistant", (ToolCall("u2", "submit", {"finding": "r1.f1"}),)))
+    run_file.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 0, 0, None, 0.1), round=1, hours=0.45)
+    assert "▸ submit" in printed(*conversation(run_file, "r1", None, DisplayOptions()))
 
 
-def test_structure_and_reviewer_are_named(talk: RunWriter) -> None:
-    talk.append("r1", Decision("next_step", "smoke", "structure"), round=1, hours=0.4)
-    talk.append("r1", Decision("idea", "m.py", "agent"), round=1, hours=0.4)
-    talk.append("r1", ToolExecution("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
-    talk.append("r1", ReviewDecision("c", False, "No pilot yet.", 0.2), round=1, hours=0.7)
-    page = printed(*conversation(talk, "r1", None, DisplayOptions()))
+def test_structure_and_reviewer_are_named(run_file: RunWriter) -> None:
+    run_file.append("r1", Decision("next_step", "smoke", "structure"), round=1, hours=0.4)
+    run_file.append("r1", Decision("idea", "m.py", "agent"), round=1, hours=0.4)
+    run_file.append("r1", ToolExecution("lab-1", "run_experiment", True, "smoke of m.py ran", 0.1), round=1, hours=0.5)
+    run_file.append("r1", ReviewDecision("c", False, "No pilot yet.", 0.2), round=1, hours=0.7)
+    page = printed(*conversation(run_file, "r1", None, DisplayOptions()))
     assert "decision by structure: next step: smoke" in page
     assert "idea: m.py" not in page
     assert "run by the system: run_experiment" in page
@@ -147,40 +147,40 @@ def test_setup_shows_tools_and_start_of_each_section(tmp_path: Path) -> None:
     assert "In stages." in page
 
 
-def test_other_events_show_their_fields(talk: RunWriter) -> None:
-    recipe = talk.store_text("Flour.\nWater.")
+def test_other_events_show_their_fields(run_file: RunWriter) -> None:
+    recipe = run_file.store_text("Flour.\nWater.")
     scored = Evaluation("r1.e1", "final", recipe, 8, None, None, None, None, None)
-    talk.append("team", scored, round=1, hours=1.0)
-    talk.append("team", OversightDecision("release", ["r1.f1", "r2.f1"], "Go on."), round=1, hours=1.0)
-    page = printed(*conversation(talk, "team", None, DisplayOptions()))
+    run_file.append("team", scored, round=1, hours=1.0)
+    run_file.append("team", OversightDecision("release", ["r1.f1", "r2.f1"], "Go on."), round=1, hours=1.0)
+    page = printed(*conversation(run_file, "team", None, DisplayOptions()))
     assert "  1.0 h  evaluation  subject r1.e1 · panel final · worlds 8 · code Flour.\n" in page
     assert "  1.0 h  oversight decision  action release · findings r1.f1, r2.f1 · note Go on.\n" in page
-    assert "Water." in printed(*conversation(talk, "team", None, DisplayOptions(full=True)))
+    assert "Water." in printed(*conversation(run_file, "team", None, DisplayOptions(full=True)))
 
 
-def test_events_shown_by_messages_are_not_repeated(talk: RunWriter) -> None:
-    before = printed(*conversation(talk, "r1", None, DisplayOptions()))
-    talk.append("r1", Borrowed("r2.f1", "borrowed/r2.f1.py"), round=1, hours=0.4)
-    talk.append("r1", NotebookEntry("Remember."), round=1, hours=0.4)
-    assert printed(*conversation(talk, "r1", None, DisplayOptions())) == before
+def test_events_shown_by_messages_are_not_repeated(run_file: RunWriter) -> None:
+    before = printed(*conversation(run_file, "r1", None, DisplayOptions()))
+    run_file.append("r1", Borrowed("r2.f1", "borrowed/r2.f1.py"), round=1, hours=0.4)
+    run_file.append("r1", NotebookEntry("Remember."), round=1, hours=0.4)
+    assert printed(*conversation(run_file, "r1", None, DisplayOptions())) == before
 
 
-def test_events_of_the_team_can_be_shown(talk: RunWriter) -> None:
-    talk.append("team", Published("r1.f1"), round=1, hours=4.0)
-    talk.append("team", RunClosed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
-    page = printed(*conversation(talk, find_agent(talk, "team"), None, DisplayOptions()))
+def test_events_of_the_team_can_be_shown(run_file: RunWriter) -> None:
+    run_file.append("team", Published("r1.f1"), round=1, hours=4.0)
+    run_file.append("team", RunClosed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
+    page = printed(*conversation(run_file, find_agent(run_file, "team"), None, DisplayOptions()))
     assert "published  finding r1.f1" in page
     assert "─ close ─" in page
     assert "closed  (1.5 h)  baseline baseline:bagging" in page
 
 
-def test_side_calls_are_shown_in_full_only(talk: RunWriter) -> None:
-    asked = talk.store_message(user_message("May r1 run this?"))
-    reply = talk.store_message(Message("assistant", (Text("It may."),)))
-    talk.append("r1", Prompted("reviewer", asked), round=1, hours=0.5)
-    talk.append("r1", ModelCall("reviewer", "m", "h", reply, "end", 0, 0, None, 0.2), round=1, hours=0.7)
-    assert "It may." not in printed(*conversation(talk, "r1", None, DisplayOptions()))
-    full = printed(*conversation(talk, "r1", None, DisplayOptions(full=True)))
+def test_side_calls_are_shown_in_full_only(run_file: RunWriter) -> None:
+    asked = run_file.store_message(user_message("May r1 run this?"))
+    reply = run_file.store_message(Message("assistant", (Text("It may."),)))
+    run_file.append("r1", Prompted("reviewer", asked), round=1, hours=0.5)
+    run_file.append("r1", ModelCall("reviewer", "m", "h", reply, "end", 0, 0, None, 0.2), round=1, hours=0.7)
+    assert "It may." not in printed(*conversation(run_file, "r1", None, DisplayOptions()))
+    full = printed(*conversation(run_file, "r1", None, DisplayOptions(full=True)))
     assert "reviewer receives" in full
     assert "reviewer replies" in full
     assert "It may." in full
@@ -196,10 +196,10 @@ def test_decisions_are_counted_by_kind_and_taker(aarlab: Aarlab, summary: dict[s
     assert "Realised autonomy by round (0 is the setup): 0% in 0, 100% in 1–3." in page
 
 
-def test_agents_are_found_by_name_and_number(talk: RunWriter) -> None:
-    assert find_agent(talk, "r1") == find_agent(talk, "1") == "r1"
+def test_agents_are_found_by_name_and_number(run_file: RunWriter) -> None:
+    assert find_agent(run_file, "r1") == find_agent(run_file, "1") == "r1"
     with pytest.raises(ConfigError, match="no such agent"):
-        find_agent(talk, "r2")
+        find_agent(run_file, "r2")
 
 
 def test_agent_text_cannot_control_the_terminal() -> None:

@@ -40,21 +40,21 @@ def walk_through(file: RunWriter) -> Callable[..., str]:
     walk, console = StepBrowser(file, DisplayOptions()), Console(width=100, force_terminal=False, color_system=None)
 
     def handle_command(*commands: str) -> str:
-        shown = ""
+        page = ""
         for command in commands:
             with console.capture() as capture:
                 for part in walk.handle_command(command):
                     console.print(part, crop=False)
-            shown = capture.get()
-        return shown
+            page = capture.get()
+        return page
 
     return handle_command
 
 
-def where(shown: str) -> tuple[str, int, int]:
+def where(page: str) -> tuple[str, int, int]:
     """Return agent, round and number of the shown step."""
-    (found,) = HEADING.findall(shown)
-    return found[0], int(found[1] or 0), int(found[2].replace(",", ""))
+    (heading,) = HEADING.findall(page)
+    return heading[0], int(heading[1] or 0), int(heading[2].replace(",", ""))
 
 
 def test_steps_contain_each_event_once_in_order(file: RunWriter) -> None:
@@ -101,13 +101,13 @@ def test_tool_call_opens_in_full(walk: Callable[..., str], file: RunWriter) -> N
     first = next(entry for entry in file.entries(Experiment, stream="r1"))
     steps = [step for step in agent_steps(file) if step.stream == "r1"]
     number = next(number for number, step in enumerate(steps) if step.last >= first.ordinal)
-    shown = walk("a r1", "r 0", f"n {number}")
-    (place,) = re.findall(r"o (\d): run_experiment", shown)
-    opened = walk(f"o {place}")
+    page = walk("a r1", "r 0", f"n {number}")
+    (number,) = re.findall(r"o (\d): run_experiment", page)
+    opened = walk(f"o {number}")
     assert "▸ run_experiment" in opened
     assert "experiment r1.e1" in opened
     assert "(--full)" not in opened
-    assert f"This step has {place} tool call" in walk("o 9")
+    assert f"This step has {number} tool call" in walk("o 9")
     assert "This step has no tool call." in walk("r 0", "o")
 
 
@@ -135,13 +135,13 @@ def borrowing(tmp_path: Path) -> RunWriter:
 @pytest.mark.parametrize("round_", [2, 3])
 def test_jump_to_the_origin_of_a_finding_and_back(borrowing: RunWriter, round_: int) -> None:
     walk = walk_through(borrowing)
-    shown = walk(f"r {round_}")
-    assert "⤷ r1.f1 “Look at the margin”, posted by r1 in round 1" in shown
-    assert "j: origin of the finding" in shown
+    page = walk(f"r {round_}")
+    assert "⤷ r1.f1 “Look at the margin”, posted by r1 in round 1" in page
+    assert "j: origin of the finding" in page
     origin = walk("j")
     assert where(origin)[:2] == ("r1", 1)
     assert "I use post_finding." in origin
-    assert walk("u") == shown
+    assert walk("u") == page
     assert "There is no jump to undo." in walk("u")
     assert where(walk("j r2.f1"))[:2] == ("r2", 3)
     assert "There is no finding 'r9.f99'" in walk("j r9.f99")
@@ -162,7 +162,7 @@ def test_step_option_browses_after_the_replay(summary: dict[str, Any]) -> None:
     done = stepped("\nr 1\nq\nnever read", summary["file"])
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("The replay equals the recorded run (complete run): ")
-    assert [found[0] for found in HEADING.findall(done.stdout)] == ["r1", "r2", TEAM]
+    assert [heading[0] for heading in HEADING.findall(done.stdout)] == ["r1", "r2", TEAM]
     assert stepped("", summary["file"]).exit_code == 0, "end of input quits"
     refused = stepped("", summary["file"], "--json")
     assert (refused.exit_code, "one of them" in refused.stderr) == (2, True)

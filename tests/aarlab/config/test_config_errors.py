@@ -248,7 +248,7 @@ def test_override_into_a_scalar_names_its_line(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "problem"),
     [
         ("quickstrt", "no such file"),
         ("nowhere/x.yaml", "no such file"),
@@ -256,11 +256,11 @@ def test_override_into_a_scalar_names_its_line(tmp_path: Path, monkeypatch: pyte
         ("/dev/null", "an empty file"),
     ],
 )
-def test_other_files_are_refused(source: str, found: str) -> None:
+def test_other_files_are_refused(source: str, problem: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_scenario(source)
     (fault,) = raised.value.faults
-    assert (fault.where, fault.problem) == (source, found)
+    assert (fault.where, fault.problem) == (source, problem)
 
 
 def test_binary_file_is_refused(tmp_path: Path) -> None:

@@ -90,11 +90,11 @@ def test_contents_are_written_once_and_events_by_stream(aarlab: Aarlab, run: Pat
 @pytest.mark.parametrize("keep", [0, 1, 2, 50, -1])
 def test_a_truncated_file_is_refused(aarlab: Aarlab, run: Path, keep: int) -> None:
     lines = exported(aarlab, "--format", "jsonl")
-    kept = lines.read_text().splitlines(keepends=True)[:keep]
-    lines.write_text("".join(kept))
+    kept_lines = lines.read_text().splitlines(keepends=True)[:keep]
+    lines.write_text("".join(kept_lines))
     done = aarlab("import", "run.jsonl", "--out", "back")
     assert done.exit_code == 2
-    assert f"run.jsonl:{max(len(kept), 1)}\n" in done.output
+    assert f"run.jsonl:{max(len(kept_lines), 1)}\n" in done.output
     assert not list(Path("back").glob("*"))
 
 
@@ -150,22 +150,22 @@ def test_changes_with_valid_chain_hashes_fail_other_checks(aarlab: Aarlab, run: 
     assert "`mood`, which the table `runs` does not have" in refusal(0, run={**records[0]["run"], "mood": "good"})
 
 
-@pytest.mark.parametrize(("field", "found"), [("schema", SCHEMA_VERSION + 1), ("version", 3)])
-def test_a_file_of_another_version_is_refused(aarlab: Aarlab, run: Path, field: str, found: int) -> None:
+@pytest.mark.parametrize(("field", "actual"), [("schema", SCHEMA_VERSION + 1), ("version", 3)])
+def test_a_file_of_another_version_is_refused(aarlab: Aarlab, run: Path, field: str, actual: int) -> None:
     path = exported(aarlab, "--format", "jsonl")
     header, *rest = records_of(path)
-    write_with_new_chain_hashes([{**header, field: found}, *rest], path)
+    write_with_new_chain_hashes([{**header, field: actual}, *rest], path)
     done = aarlab("import", "run.jsonl")
     assert done.exit_code == 2
-    assert f"{field} {found}, from another version of aarlab" in done.output
+    assert f"{field} {actual}, from another version of aarlab" in done.output
 
 
 def test_nothing_is_overwritten_and_no_temporary_file_is_left(aarlab: Aarlab, run: Path) -> None:
     for name in ("jsonl", "graphml", "csv"):
         before = exported(aarlab, "--format", name)
-        again = aarlab("export", "run.db", "--format", name)
-        assert again.exit_code == 2
-        assert "already exists" in again.output
+        repeated = aarlab("export", "run.db", "--format", name)
+        assert repeated.exit_code == 2
+        assert "already exists" in repeated.output
         assert before.exists()
     assert aarlab("import", "run.jsonl").exit_code == 0
     assert "already exists" in aarlab("import", "run.jsonl").output
@@ -197,14 +197,14 @@ def test_networkx_reads_the_lineage_with_typed_attributes(
     edges = [(a, b, relation) for a, b, relation in graph.edges(data="relation")]
     assert sorted(edges) == sorted(ideas.edges(keys=True))
     for node, attributes in ideas.nodes(data=True):
-        found = graph.nodes[node]
-        assert {name: found[name] for name, value in attributes.items() if value is not None} == {
+        actual = graph.nodes[node]
+        assert {name: actual[name] for name, value in attributes.items() if value is not None} == {
             name: value for name, value in attributes.items() if value is not None
         }
-        assert None not in found.values()
+        assert None not in actual.values()
         if "author" in attributes:
-            assert (type(found["round"]), type(found["winner"])) == (int, bool)
-            assert found["winner"] == (node == winner)
+            assert (type(actual["round"]), type(actual["winner"])) == (int, bool)
+            assert actual["winner"] == (node == winner)
 
 
 def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path) -> None:
@@ -220,10 +220,10 @@ def test_tables_have_the_columns_and_rows_of_the_views(aarlab: Aarlab, run: Path
             names = [column[0] for column in cursor.description]
             rows = [["" if cell is None else str(cell) for cell in row] for row in cursor]
             with (folder / f"{kind.kind}.csv").open(newline="") as table:
-                head, *found = csv.reader(table)
+                head, *actual = csv.reader(table)
             assert head == names
             # A field that the event data lack is empty in the view and has its default in the table.
-            assert [[y or x for x, y in zip(a, b, strict=True)] for a, b in zip(found, rows, strict=True)] == found
+            assert [[y or x for x, y in zip(a, b, strict=True)] for a, b in zip(actual, rows, strict=True)] == actual
 
 
 def test_redacted_text_is_in_no_format(aarlab: Aarlab, run: Path) -> None:

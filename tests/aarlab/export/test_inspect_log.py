@@ -67,28 +67,28 @@ def test_inspect_reads_all_spans_and_events_of_a_run(aarlab: Aarlab, nine: Path)
     assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
 
     # Inspect orders events by their start, so that the effects of a tool come after the tool event.
-    shown = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
-    assert [kind for kind in shown if kind in ("model", "tool")] == [
+    kinds = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
+    assert [kind for kind in kinds if kind in ("model", "tool")] == [
         e.event for e in sample.events if e.span_id == "r1" and e.event in ("model", "tool")
     ]
     assert all(e.timestamp <= e.completed for e in sample.events if e.event in ("model", "tool"))
-    assert shown.index("score") > shown.index("tool")
+    assert kinds.index("score") > kinds.index("tool")
 
     # The events of each span are those of the run file.
-    found: dict[str, list[Any]] = defaultdict(list)
+    events_by_kind: dict[str, list[Any]] = defaultdict(list)
     for event in sample.events:
-        found[event.event].append(event)
+        events_by_kind[event.event].append(event)
     model_calls = [entry for entry in entries if isinstance(entry.event, ModelCall | FailedModelCall)]
     tool_calls = [entry for entry in entries if isinstance(entry.event, ToolExecution)]
-    assert [(e.span_id, e.role, e.metadata["round"]) for e in found["model"]] == [
+    assert [(e.span_id, e.role, e.metadata["round"]) for e in events_by_kind["model"]] == [
         (e.stream if e.event.role == "researcher" else e.event.role, e.event.role, e.round) for e in model_calls
     ]
-    assert [(e.span_id, e.id, e.function) for e in found["tool"]] == [
+    assert [(e.span_id, e.id, e.function) for e in events_by_kind["tool"]] == [
         (e.stream, e.event.tool_call_id, e.event.tool) for e in tool_calls
     ]
-    assert all("def method" in event.data["code"] for event in found["info"] if event.data.get("code"))
+    assert all("def method" in event.data["code"] for event in events_by_kind["info"] if event.data.get("code"))
     scored = [e.event.pgr for e in entries if isinstance(e.event, Evaluation) and e.event.pgr is not None]
-    assert [event.score.value for event in found["score"]] == scored
+    assert [event.score.value for event in events_by_kind["score"]] == scored
 
     # Usage and cost are those of the run file.
     calls = [entry.event for entry in model_calls]
