@@ -154,7 +154,7 @@ class Tape:
 
     @cached_property
     def _experiments(self) -> dict[str, Experiment]:
-        return {event.id: event for event in self._all(Experiment)}
+        return {event.id: event for event in self._events_of(Experiment)}
 
     @cached_property
     def _development(self) -> dict[str, Evaluation]:
@@ -166,9 +166,9 @@ class Tape:
 
     @cached_property
     def _evaluations(self) -> list[Evaluation]:
-        return self._all(Evaluation)
+        return self._events_of(Evaluation)
 
-    def _all(self, kind: type[E]) -> list[E]:
+    def _events_of(self, kind: type[E]) -> list[E]:
         if not self._length:
             return []
         rows = self._connection.execute("SELECT data FROM events WHERE kind = ? ORDER BY id", (kind.kind,)).fetchall()

@@ -168,7 +168,10 @@ class Ledger:
             unit = LIMIT_FIELDS[name]
             agents = [agent] if name.endswith(_PER_AGENT) else [*self.spent.keys() | reserved.keys()]
             used = [
-                getattr(amounts[one], unit) for amounts in (self.spent, reserved) for one in agents if one in amounts
+                getattr(amounts[agent_name], unit)
+                for amounts in (self.spent, reserved)
+                for agent_name in agents
+                if agent_name in amounts
             ]
             if sum(used) + getattr(max_amount, unit) > limit + 1e-9:
                 return name
@@ -177,7 +180,7 @@ class Ledger:
     def _exhausted_error(self, name: str, agent: str, max_amount: Amount) -> BudgetExhausted:
         unit, limit, per_agent = LIMIT_FIELDS[name], self.budget.limits[name], name.endswith(_PER_AGENT)
         agents = [agent] if per_agent else list(self.spent)
-        spent = sum(getattr(self.spent[one], unit) for one in agents if one in self.spent)
+        spent = sum(getattr(self.spent[agent_name], unit) for agent_name in agents if agent_name in self.spent)
         message = (
             f"budget.{name} is {_format_amount(unit, limit)}; {_format_amount(unit, spent)} are spent"
             f"{f' by {agent}' if per_agent else ''}, and the next call of {agent} can take "

@@ -1,4 +1,4 @@
-"""A base model with a price and a budget: it reserves the maximum cost before each call and books the actual cost."""
+"""A base model with a price and a budget: it reserves the maximum cost before each call and commits the actual cost."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ _OVERHEAD = 1000
 
 
 class MeteredModel:
-    """A base model that makes a call only if the budget covers it, and books the cost of each call."""
+    """A base model that makes a call only if the budget covers it, and commits the cost of each call."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class MeteredModel:
         Args:
             model: The base model.
             agent: The agent that makes the calls.
-            ledger: Where calls are reserved and booked.
+            ledger: Where the amounts of calls are reserved and committed.
             price: Price of the base model; None: unknown.
             max_tokens: Maximum number of tokens in a reply.
             count: Returns the provider's token count of a request. Called only if the local bound exceeds the budget.

@@ -57,7 +57,8 @@ class ModelPool:
         model = info.open(self._seed, agent, self._temperament)
         if (close := getattr(model, "aclose", None)) is not None:
             self._closers.append(close)
-        # The limiter counts open calls, so it is innermost. The meter is inside the retries: every attempt is booked.
+        # The limiter counts open calls, so it is innermost. The meter is inside the retries, so the cost of every
+        # attempt is committed.
         limited_model = ConcurrencyLimitedModel(model, self._limiters[name.partition("/")[0], info.address])
         metered = MeteredModel(
             limited_model, agent, self.ledger, live.price(name), live.max_tokens,
@@ -100,11 +101,11 @@ class AgentModel:
         return await self._opened[1].reply(request)
 
     def restore_reply(self, request: Request, reply: Reply) -> None:
-        """Book a recorded reply, and keep it to bound the tokens of the next request."""
+        """Add a recorded reply to the ledger, and keep it to bound the tokens of the next request."""
         self.model_pool.ledger.spent[self.agent] += Amount(reply.cost_usd or 0.0, reply.usage.tokens, 1)
         self._last = (request, reply)
 
     def restore_failure(self, attempt: FailedModelCall) -> None:
-        """Book a recorded attempt that failed."""
+        """Add a recorded attempt that failed to the ledger."""
         tokens = attempt.input_tokens + attempt.output_tokens
         self.model_pool.ledger.spent[self.agent] += Amount(attempt.cost_usd or 0.0, tokens, 0)

@@ -21,7 +21,7 @@ async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSt
     session = run.sessions[state["agent"]]
     if not session.assigned:
         session.n_assignments += 1
-        event, details = _next_pool_idea(run, session) or _evolve(run, session)
+        event, details = _next_pool_idea(run, session) or _next_mutation(run, session)
         session.record(event)
         session.record_decision("parent", event.parent or event.idea or "nothing")
         details = {"assignment": event.number, "idea": event.idea, "text": event.text, **details}
@@ -56,7 +56,7 @@ def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetail
     return WorkAssigned(session.n_assignments, text, idea.id, None, None), empty
 
 
-def _evolve(run: RunContext, session: AgentSession) -> _AssignmentDetails:
+def _next_mutation(run: RunContext, session: AgentSession) -> _AssignmentDetails:
     """Return a mutation of a good method.
 
     The archive holds the best result of each method family that the researcher can see (MAP-Elites, Mouret and Clune

@@ -53,21 +53,21 @@ def planner_system_prompt(scenario: Scenario) -> str:
 
 
 async def _request_plan(
-    run: RunContext, what: planner.PlanKind, count: int, *, critiques: int
+    run: RunContext, kind: planner.PlanKind, count: int, *, critiques: int
 ) -> list[tuple[str, list[str]]]:
     conversation = Conversation.begin(planner_system_prompt(run.scenario))
-    prompt: Message = user_message(planner.plan_message(what, count))
+    prompt: Message = user_message(planner.plan_message(kind, count))
     for critique in range(critiques + 1):
         conversation = conversation.then(prompt)
         run.record(Prompted("planner", run.file.store_message(prompt)), round=run.setup_round, stream=PLANNER)
-        request = Request(conversation, (planner.TOOLS[what],))
+        request = Request(conversation, (planner.TOOLS[kind],))
         reply = await ask(run.models[PLANNER], request, "planner", run.call_context(PLANNER, run.setup_round))
-        planned_texts = planner.parse_plan(reply, what)
+        planned_texts = planner.parse_plan(reply, kind)
         conversation = conversation.then(reply.message)
         if critique < critiques:
             acknowledged = tuple(
                 ToolResult(tool_call.id, "written", is_error=False) for tool_call in reply.message.tool_calls
             )
-            revision = user_message(planner.plan_message(what, count, revision=True))
+            revision = user_message(planner.plan_message(kind, count, revision=True))
             prompt = Message("user", (*acknowledged, *revision.blocks))
     return planned_texts

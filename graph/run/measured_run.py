@@ -66,7 +66,7 @@ class MeasuredRun:
     @property
     def transfer(self) -> dict[str, Evaluation]:
         """The winner's evaluations on other tasks, by task."""
-        return {str(each.task): each for each in self.evaluations if each.panel == "transfer"}
+        return {str(score.task): score for score in self.evaluations if score.panel == "transfer"}
 
     @property
     def baseline(self) -> Evaluation | None:

@@ -26,10 +26,10 @@ def render_prompts(scenario: Scenario) -> dict[str, str]:
 def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
     structure = scenario.structure
     if structure.planned:
-        what: planner.PlanKind = "ideas" if structure.directions == "pool" else "directions"
-        request = planner.plan_message(what, planned_count(scenario))
+        kind: planner.PlanKind = "ideas" if structure.directions == "pool" else "directions"
+        request = planner.plan_message(kind, planned_count(scenario))
         yield "planner", planner_system_prompt(scenario)
-        yield f"planner: asked for {what}", f"{request}\n\n{_tools(planner.TOOLS[what])}"
+        yield f"planner: asked for {kind}", f"{request}\n\n{_tools(planner.TOOLS[kind])}"
     yield from _researcher(scenario)
     if structure.review != "none":
         yield "reviewer", reviewer.system_prompt()

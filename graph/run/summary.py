@@ -37,7 +37,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
     }
     for measure in MEASURES.values():
         for path, value in measure.values(run).items():
-            _put(summary, path, value)
+            _set_value(summary, path, value)
     summary["heldout_pgr_by_budget"]["whole"] = run.heldout and run.heldout.pgr
     return {
         **summary,
@@ -47,7 +47,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
     }
 
 
-def _put(summary: dict[str, Any], path: str, value: float | None) -> None:
+def _set_value(summary: dict[str, Any], path: str, value: float | None) -> None:
     """Store a value at a dotted path. Sections that the run does not have, such as `shifted`, stay None."""
     *sections, key = path.split(".")
     section: dict[str, Any] | None = summary

@@ -47,7 +47,9 @@ def development_pgr(file: RunReader) -> DevelopmentPgr:
     above = [(hours, pgr) for hours, pgr in steps if pgr > 0 and hours < budget]
     ends = [*(hours for hours, _ in above[1:]), budget]
     area = math.fsum(pgr * (end - hours) for (hours, pgr), end in zip(above, ends, strict=True)) if above else 0.0
-    return DevelopmentPgr(_at(steps, budget / 4), _at(steps, budget / 2), _at(steps, math.inf), area / budget)
+    return DevelopmentPgr(
+        _pgr_at(steps, budget / 4), _pgr_at(steps, budget / 2), _pgr_at(steps, math.inf), area / budget
+    )
 
 
 def _improvements(file: RunReader) -> list[tuple[float, float]]:
@@ -64,5 +66,5 @@ def _improvements(file: RunReader) -> list[tuple[float, float]]:
     return steps
 
 
-def _at(steps: list[tuple[float, float]], hour: float) -> float | None:
+def _pgr_at(steps: list[tuple[float, float]], hour: float) -> float | None:
     return max((pgr for hours, pgr in steps if hours <= hour + 1e-9), default=None)

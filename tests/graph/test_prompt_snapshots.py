@@ -22,7 +22,7 @@ def prompts_of(preset: str) -> str:
     methods = starter_files()
     elided = {
         catalogue(): "[the catalogue]",
-        ", ".join(f"`{path}`" for path in methods): "[the shipped methods]",
+        ", ".join(f"`{path}`" for path in methods): "[the baselines]",
         methods["baselines/vanilla_soft.py"].strip(): "[an example]",
     }
     for part, name in elided.items():

@@ -1,5 +1,7 @@
 """Structure is compiled: the dials determine nodes, edges and tools."""
 
+import subprocess
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -177,3 +179,8 @@ def test_unknown_preset_dial_or_value_is_rejected(dials: Dials | str) -> None:
 def test_documented_dial_values_are_the_accepted_values() -> None:
     for dial in DIALS:
         assert set(dial.values) == set(Structure.model_json_schema()["properties"][dial.name]["enum"])
+
+
+def test_dials_are_imported_without_the_method_toolkit() -> None:
+    check = "import sys, aarlab.graph.structure.structure; sys.exit('aarlab.scenarios.toolkit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -57,7 +57,7 @@ def available(mode: SandboxMode, requested: frozenset[str]) -> frozenset[str]:
     if mode == "none":
         return requested & {RLIMITS}
     by_name = {layer.name: layer for layer in layers()}
-    required = _required() if mode == "strict" else {SECCOMP, RLIMITS}
+    required = _required_layers() if mode == "strict" else {SECCOMP, RLIMITS}
     for name in sorted(requested & required):
         if not by_name[name].available:
             raise SandboxUnavailable(
@@ -69,7 +69,7 @@ def available(mode: SandboxMode, requested: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in requested if by_name[name].available)
 
 
-def _required() -> frozenset[str]:
+def _required_layers() -> frozenset[str]:
     """Return the layers that the strict mode requires. A new enough Landlock replaces bubblewrap."""
     return ALL_LAYERS - {BUBBLEWRAP} if sys.platform != "linux" or os.getuid() == 0 else ALL_LAYERS - {BUBBLEWRAP, UID}
 

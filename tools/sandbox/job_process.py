@@ -55,7 +55,7 @@ class Lockdown:
         """
         try:
             if RLIMITS in self.layers:
-                self._limit(limits)
+                self._set_resource_limits(limits)
             kernel.forbid_new_privileges()
             if self.ruleset is not None and LANDLOCK in self.layers:
                 kernel.landlock_restrict(self.ruleset)
@@ -74,7 +74,7 @@ class Lockdown:
         except (OSError, ValueError) as exception:
             raise LockdownFailed(str(exception)) from exception
 
-    def _limit(self, limits: Limits) -> None:
+    def _set_resource_limits(self, limits: Limits) -> None:
         """Set the resource limits. With a limit of one process, no fork and no thread succeeds."""
         max_address_space = self.address_space + limits.memory_mb * (1 << 20)
         for kind, soft, hard in (

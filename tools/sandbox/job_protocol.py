@@ -114,12 +114,14 @@ def encode_result(predictions: NDArray[np.float64] | None, log: list[Any], error
     """
     shape = None if predictions is None else list(predictions.shape)
     head = json.dumps(
-        {"shape": shape, "log": log, "error": error and error[:_MAX_ERROR_CHARS]}, allow_nan=False, default=_plain
+        {"shape": shape, "log": log, "error": error and error[:_MAX_ERROR_CHARS]},
+        allow_nan=False,
+        default=_numpy_to_python,
     )
     return head.encode() + b"\n" + (b"" if predictions is None else np.ascontiguousarray(predictions, "<f8").tobytes())
 
 
-def _plain(value: object) -> object:
+def _numpy_to_python(value: object) -> object:
     """Return numpy numbers and arrays as Python numbers and lists."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
@@ -145,7 +147,7 @@ def decode_result(encoded: bytes) -> tuple[NDArray[np.float64] | None, list[dict
     log, error = head["log"], head["error"]
     if not isinstance(log, list) or not all(isinstance(record, dict) for record in log):
         raise InvalidResult("world.log is not a list of records")
-    _check_plain(log, "world.log")
+    _check_log_value(log, "world.log")
     if error is None:
         return _array(head["shape"], numbers), log, None
     if not isinstance(error, str) or numbers or head["shape"] is not None:
@@ -171,18 +173,18 @@ def _array(shape: object, numbers: bytes) -> NDArray[np.float64]:
     return np.frombuffer(numbers, "<f8").astype(np.float64).reshape(shape)
 
 
-def _check_plain(value: object, where: str, depth: int = 0) -> None:
+def _check_log_value(value: object, where: str, depth: int = 0) -> None:
     """Raise InvalidResult for JSON that a log must not contain."""
     if depth > _MAX_LOG_DEPTH:
         raise InvalidResult(f"{where} is more than {_MAX_LOG_DEPTH} levels deep")
     match value:
         case dict():
             for key, part in value.items():
-                _check_plain(key, where, depth)
-                _check_plain(part, where, depth + 1)
+                _check_log_value(key, where, depth)
+                _check_log_value(part, where, depth + 1)
         case list():
             for part in value:
-                _check_plain(part, where, depth + 1)
+                _check_log_value(part, where, depth + 1)
         case str():
             if any("\ud800" <= letter <= "\udfff" for letter in value):
                 raise InvalidResult(f"{where} contains invalid text")

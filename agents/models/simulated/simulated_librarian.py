@@ -22,14 +22,14 @@ class SimulatedLibrarian:
         message_text = request.conversation.messages[-1].text
         findings: list[dict[str, Any]] = json_blocks(message_text)[-1]
         question_match = _QUESTION.search(message_text)
-        chosen = _chosen(question_match[1] if question_match else "", findings)
+        chosen = _relevant_findings(question_match[1] if question_match else "", findings)
         text = "; ".join(_finding_text(finding) for finding in chosen) or "The board has nothing about this."
         named = [finding["finding"] for finding in chosen]
         action = Action("", (("answer", {"text": text, "findings": named}),))
         return action_reply(action, 0, "simulated/librarian")
 
 
-def _chosen(question: str, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _relevant_findings(question: str, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the findings that answer a question, most relevant first."""
     if _ASKS_FOR_BEST.search(question):
         scored = [finding for finding in findings if finding.get("pgr") is not None]
