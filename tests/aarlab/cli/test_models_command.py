@@ -58,7 +58,7 @@ def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
     with ModelServer(answer, key=KEY) as server:
         command = ("models", "test", "anthropic/claude-opus-5-5", "--env-file", env_file, *served(server))
         output = json.loads(aarlab(*command, "--json").stdout)
-        output = aarlab(*command).stdout
+        text = aarlab(*command).stdout
     assert (output["status"], output["stop_reason"], output["cost_usd"]) == ("done", "tool_use", None)
     assert output["usage"]["input_tokens"] == server.billed["input"] / 2
     assert "▸ add {'a': 2, 'b': 2}" in text
