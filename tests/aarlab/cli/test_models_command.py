@@ -43,9 +43,9 @@ def test_models_are_listed_with_requirements_and_prices(aarlab: Aarlab) -> None:
     assert {provider["name"] for provider in output["providers"]} >= {"anthropic", "openai"}
     assert "ANTHROPIC_API_KEY" in output["providers"][0]["needs"]
     assert output["prices"]["anthropic/claude-opus-4-6"]["output"] == 25
-    output = aarlab("models").stdout
-    assert "anthropic/MODEL" in output
-    assert "human/terminal" in output
+    text = aarlab("models").stdout
+    assert "anthropic/MODEL" in text
+    assert "human/terminal" in text
 
 
 def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
