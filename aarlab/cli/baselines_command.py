@@ -79,7 +79,8 @@ def baselines(
 ) -> None:
     """Score every shipped baseline on a task.
 
-    Each baseline runs on the same fresh worlds of TASK. Its score is the share of the performance gap that it recovers
+    TASK is a name, or a Python file that defines a task; the file is executed. Each baseline runs on the same fresh
+    worlds of TASK. Its score is the share of the performance gap that it recovers
     (PGR).
     """
     with exit_on_bad_input(as_json=as_json):
@@ -97,7 +98,8 @@ def baselines(
 def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | None) -> TaskChoice:
     """Return the task with its parameters. Raises ConfigError with all faults of the input."""
     faults: list[Fault] = []
-    if task not in (names := task_names()):
+    is_file = task.endswith(".py")
+    if not is_file and task not in (names := task_names()):
         faults.append(Fault("TASK", None, f"unknown task {task!r}", ", ".join(names), did_you_mean(task, names)))
     if worlds < 2:
         faults.append(Fault(f"--worlds {worlds}", None, "fewer than 2 worlds give no standard error", "2 or more"))
@@ -114,7 +116,7 @@ def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | No
     ]
     if faults:
         raise ConfigError(faults)
-    return load_scenario(None, [f"task.name={task}", *settings]).task
+    return load_scenario(None, [f"task.{'path' if is_file else 'name'}={task}", *settings]).task
 
 
 def _csv_faults(out: Path | None) -> list[Fault]:
