@@ -100,7 +100,7 @@ def _report_json(report: MachineReport) -> dict[str, Any]:
         "ready": not report.problems,
         "problems": report.problems,
         "layers": [
-            {"name": layer.name, "available": layer.available, "reason": layer.reason, "remedy": layer.remedy}
+            {"name": layer.name, "available": layer.available, "reason": layer.reason, "fix": layer.fix}
             for layer in report.layers
         ],
         "docker": docker,
@@ -143,8 +143,8 @@ def _layers_table(report: MachineReport) -> Table:
         # The strict sandbox can start without some layers.
         state = ("on", "green") if layer.available else ("off", "red" if report.sandbox_problem else "yellow")
         reason = Text(layer.reason)
-        if layer.remedy:
-            reason.append(f"\nfix: {layer.remedy}", "dim")
+        if layer.fix:
+            reason.append(f"\nfix: {layer.fix}", "dim")
         table.add_row(layer.name, Text(*state), reason)
     return table
 

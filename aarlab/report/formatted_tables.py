@@ -1,5 +1,6 @@
 """Tables for readers: rounded, with a value and its interval in one cell."""
 
+from aarlab.cli.formatting import counted
 from aarlab.report.analysis import Analysis, MeasureResult
 from aarlab.report.report_tables import Cell, Table
 from aarlab.statistics import Estimate
@@ -21,7 +22,7 @@ def differences_table(outcome: MeasureResult) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for comparison in outcome.comparisons:
         d = comparison.difference
-        runs = f"{d.n} {'pairs' if d.paired else 'per arm'}"
+        runs = counted(d.n, "pair") if d.paired else f"{d.n} per arm"
         ps = (p_value(d.p), p_value(comparison.p_holm))
         rows.append((
             f"{d.arm} \N{MINUS SIGN} {d.against}", runs, estimate_text(d.mean, sign="+"),

@@ -270,7 +270,7 @@ def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
         RunReader.open(path)
 
 
-def test_earlier_schema_is_refused_with_remedy(file: RunWriter) -> None:
+def test_earlier_schema_is_refused_with_fix(file: RunWriter) -> None:
     sql(file, "DROP TABLE _sqlite_migrations")
     with pytest.raises(
         SchemaError, match=r"has schema version 0, written by aarlab 0\.1\.0; .* the aarlab that wrote it"
@@ -278,7 +278,7 @@ def test_earlier_schema_is_refused_with_remedy(file: RunWriter) -> None:
         RunReader.open(file.path)
 
 
-def test_later_schema_is_refused_with_remedy(file: RunWriter) -> None:
+def test_later_schema_is_refused_with_fix(file: RunWriter) -> None:
     sql(file, f"INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('{MIGRATION_SET}', 'm')")
     with pytest.raises(SchemaError, match=rf"has schema version {SCHEMA_VERSION + 1}, .* the aarlab that wrote it"):
         RunReader.open(file.path)

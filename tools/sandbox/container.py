@@ -86,7 +86,7 @@ def engine() -> Engine:
         engine_errors.append(f"{command}: {error}")
     raise SandboxUnavailable(
         f"no docker sandbox: {'; '.join(engine_errors)}. "
-        "Remedy: start Docker and get permission to use it, or install podman."
+        "Fix: start Docker and get permission to use it, or install podman."
     )
 
 
@@ -163,7 +163,7 @@ class Container:
                 shutil.rmtree(self._scratch)
                 raise SandboxUnavailable(
                     f"no docker sandbox: no socket at {control_socket_path}: {error}. "
-                    "Remedy: set TMPDIR to a shorter path."
+                    "Fix: set TMPDIR to a shorter path."
                 ) from error
             control_socket_path.chmod(0o666)  # its folder is open to this user only
             listener.listen(1)

@@ -112,7 +112,7 @@ def _package_paths() -> Iterator[Path]:
         seen.add(name)
         package = distribution(name)
         if package.files is None:
-            raise SandboxUnavailable(f"{name} has no list of installed files. Remedy: install it with pip or conda.")
+            raise SandboxUnavailable(f"{name} has no list of installed files. Fix: install it with pip or conda.")
         for file in package.files:
             top = Path(str(package.locate_file(file.parts[0])))
             if file.parts[0] not in ("..", "__pycache__") and top.exists():

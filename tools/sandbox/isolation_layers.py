@@ -32,7 +32,7 @@ class Layer:
     """Whether the strict mode uses it on this machine."""
     reason: str
     """What it does here, or why it is not available."""
-    remedy: str
+    fix: str
     """How to make a missing layer available; empty if nothing needs to be done."""
 
 
@@ -60,9 +60,7 @@ def available(mode: SandboxMode, requested: frozenset[str]) -> frozenset[str]:
     required = _required_layers() if mode == "strict" else {SECCOMP, RLIMITS}
     for name in sorted(requested & required):
         if not by_name[name].available:
-            raise SandboxUnavailable(
-                f"no {mode} sandbox: {name}: {by_name[name].reason}. Remedy: {by_name[name].remedy}."
-            )
+            raise SandboxUnavailable(f"no {mode} sandbox: {name}: {by_name[name].reason}. Fix: {by_name[name].fix}.")
     if mode == "docker":
         optional = {LANDLOCK} if kernel.landlock_version() else set()
         return frozenset({CONTAINER}) | requested & (required | optional)
@@ -78,8 +76,8 @@ def _bubblewrap() -> Layer:
     unavailable_reason = bubblewrap.unavailable_reason()
     if unavailable_reason is None:
         return Layer(BUBBLEWRAP, True, "separate namespaces, and a file system with the libraries only", "")
-    remedy = "install bubblewrap and allow user namespaces (optional where Landlock has version 6 or later)"
-    return Layer(BUBBLEWRAP, False, unavailable_reason, remedy)
+    fix = "install bubblewrap and allow user namespaces (optional where Landlock has version 6 or later)"
+    return Layer(BUBBLEWRAP, False, unavailable_reason, fix)
 
 
 def _landlock() -> Layer:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class SandboxUnavailable(RuntimeError):
-    """The requested sandbox is not available on this machine. The message has the reason and a remedy."""
+    """The requested sandbox is not available on this machine. The message has the reason and a fix."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Sandbox:
         if mode not in get_args(SandboxMode):
             raise ValueError(f"there is no sandbox mode {mode!r}: use 'strict', 'docker' or 'none'")
         if sys.platform != "linux":
-            raise SandboxUnavailable("the sandbox needs Linux. Remedy: use a Linux machine or virtual machine.")
+            raise SandboxUnavailable("the sandbox needs Linux. Fix: use a Linux machine or virtual machine.")
         if unknown := layers - ALL_LAYERS:
             raise ValueError(f"there are no layers {sorted(unknown)}: use {sorted(ALL_LAYERS)}")
         self.mode = mode
@@ -122,7 +122,7 @@ class Sandbox:
                 raise SandboxUnavailable("the sandbox is closed")
             if self._crashes >= _MAX_CONSECUTIVE_CRASHES:
                 raise SandboxUnavailable(
-                    f"the sandbox crashed {self._crashes} times in a row. Remedy: find out what kills its processes."
+                    f"the sandbox crashed {self._crashes} times in a row. Fix: find out what kills its processes."
                 )
             if self._fork_server is None:
                 self._fork_server = ForkServer(self._requested_layers, self._file_allowlist)

@@ -91,7 +91,7 @@ def test_unreadable_content_is_reported(aarlab: Aarlab, damaged: Path, change: s
     ],
     ids=["earlier", "later"],
 )
-def test_other_schema_version_is_refused_with_remedy(aarlab: Aarlab, damaged: Path, change: str, version: int) -> None:
+def test_other_schema_version_is_refused_with_fix(aarlab: Aarlab, damaged: Path, change: str, version: int) -> None:
     with closing(sqlite3.connect(damaged)) as connection, connection:
         connection.execute(change)
     for command in READING:

@@ -178,16 +178,14 @@ def test_a_container_ends_with_its_parent(tmp_path: Path):
     assert eventually(lambda: list(tmp_path.iterdir()) == [])
 
 
-def test_the_error_names_each_engine_and_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_names_each_engine_and_a_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     engine_script = tmp_path / "docker"
     engine_script.write_text(
         "#!/bin/sh\necho 'Is the daemon running?' >&2\necho \"See 'docker --help'.\" >&2\nexit 1\n"
     )
     engine_script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        SandboxUnavailable, match=r"docker: Is the daemon running\?; podman: it is not installed\. Remedy"
-    ):
+    with pytest.raises(SandboxUnavailable, match=r"docker: Is the daemon running\?; podman: it is not installed\. Fix"):
         Sandbox("docker")
 
 
@@ -195,7 +193,7 @@ def test_the_error_names_each_engine_and_a_remedy(tmp_path: Path, monkeypatch: p
 def test_a_too_long_socket_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (deep := tmp_path / ("deep" * 30)).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with pytest.raises(SandboxUnavailable, match=r"AF_UNIX path too long\. Remedy: set TMPDIR"):
+    with pytest.raises(SandboxUnavailable, match=r"AF_UNIX path too long\. Fix: set TMPDIR"):
         Sandbox("docker")
     assert list(deep.iterdir()) == []
 

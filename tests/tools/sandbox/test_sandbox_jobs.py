@@ -223,12 +223,12 @@ def test_active_layers_are_the_available_layers(strict: Sandbox):
     assert all(layer.reason for layer in offered)
 
 
-def test_strict_mode_needs_its_layers_and_names_a_remedy(monkeypatch: pytest.MonkeyPatch):
+def test_strict_mode_needs_its_layers_and_names_a_fix(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "pyseccomp", None)
     compile_filter.cache_clear()
-    with pytest.raises(SandboxUnavailable, match=r"seccomp: .* Remedy: install pyseccomp and libseccomp"):
+    with pytest.raises(SandboxUnavailable, match=r"seccomp: .* Fix: install pyseccomp and libseccomp"):
         Sandbox()
-    assert any(layer.name == "seccomp" and not layer.available and layer.remedy for layer in layers())
+    assert any(layer.name == "seccomp" and not layer.available and layer.fix for layer in layers())
 
 
 @pytest.mark.parametrize("mode", ["podman", "", "STRICT"])
