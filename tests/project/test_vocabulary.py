@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SUFFIXES = {".css", ".html", ".md", ".py", ".toml", ".yaml", ".yml"}
 RETIRED = {
     r"purse|payroll": "shared budget, model pool",
-    r"re?furnish\w*|furnish\w*": "build, rebuild",
+    r"(re)?furnish\w*": "build, rebuild",
     r"on[ _-]?foot": "direct execution",
     r"hearing|who hears whom": "topology, neighbours",
     r"happens? again|happened again|happen again": "is replayed",
@@ -18,7 +18,7 @@ RETIRED = {
     r"go(es|ing|ne)? on with|went on with": "continue, resume",
     r"wish(es)?": "tool call",
     r"knocks?|bury|buries|mourns?|front[ _-]door": "connect, discard, reap, import root",
-    r"furnished|glances?|outlook|parting(s)?": "heuristics, estimate, divergence",
+    r"glances?|outlook|partings?": "heuristics, estimate, divergence",
     r"for want of|of yours|in the midst of": "plain English",
     r"stands? for the final": "is submitted",
     r"redrawn": "shifted",
