@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ __all__ = [
     "PILOT",
     "SAME",
     "SMOKE",
+    "SPLITS",
     "FloatArray",
     "Inputs",
     "IntArray",
     "Progress",
+    "Split",
     "Task",
     "TaskParameters",
     "World",
@@ -32,6 +34,14 @@ __all__ = [
 
 TaskParameters = Mapping[str, float | int | str]
 """Difficulty parameters of a task by name."""
+
+Split = Literal["development", "heldout", "shifted"]
+"""The part of a task that a world comes from.
+
+Runs choose methods on `development` worlds. `heldout` worlds have the same distribution but other variants of the task
+(other languages, networks, topics), where the task has variants. `shifted` worlds come from another distribution.
+"""
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 Progress = Callable[[str, float], None]
 """Called with a description of the work and the completed share, from 0 to 1."""
@@ -124,11 +134,8 @@ class Task(Protocol):
     def prepare(self, progress: Progress | None = None) -> None:
         """Pretrain the student, or load its weights from the cache. `world` calls this if necessary."""
 
-    def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
-        """Return the world of a seed: a non-negative integer of up to 128 bits.
-
-        A shifted world comes from another distribution, about which standard worlds carry no information.
-        """
+    def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> World:
+        """Return the world of a seed in a split. The seed is a non-negative integer of up to 128 bits."""
 
 
 def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from aarlab.scenarios.task import FloatArray, WorldSize
+from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks import Items, SeededTask, WeakTeacher
 
 DIMENSIONS = 20
@@ -27,18 +27,10 @@ class Halfspace(SeededTask):
     seen: Annotated[int, Field(ge=1, le=DIMENSIONS)] = 5
     """Coordinates that the teacher sees."""
 
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items with normal coordinates."""
-        return self._items(rng.normal(size=self._shape(size)), size, rng)
-
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items with Laplace coordinates."""
-        return self._items(rng.laplace(size=self._shape(size)), size, rng)
-
-    def _shape(self, size: WorldSize) -> tuple[int, int]:
-        return self.teacher_examples + (size.unlabelled or self.unlabelled) + size.test, DIMENSIONS
-
-    def _items(self, points: FloatArray, size: WorldSize, rng: np.random.Generator) -> Items:
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return items with normal coordinates; in shifted worlds with Laplace coordinates."""
+        shape = self.teacher_examples + (size.unlabelled or self.unlabelled) + size.test, DIMENSIONS
+        points = rng.laplace(size=shape) if split == "shifted" else rng.normal(size=shape)
         labels = (points @ rng.normal(size=DIMENSIONS) > 0).astype(np.int64)
         first_test = len(points) - size.test
         teacher, train, test = np.split(np.arange(len(points)), [self.teacher_examples, first_test])

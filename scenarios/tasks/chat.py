@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
-from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.mlp import Float32Array
 from aarlab.scenarios.tasks.poisson import Counts, poisson_counts
 from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, Scale, SeededTask
@@ -93,12 +93,10 @@ class Chat(SeededTask):
         arrays = cached("chat", parameters, lambda: asdict(self._learn_language(np.random.default_rng(LANGUAGE_SEED))))
         return Language(**arrays)
 
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        return self._draw_items(self.pretrain(lambda share: None), size, rng)
-
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items in a new language, on which the student was pretrained."""
-        return self._draw_items(self._learn_language(rng), size, rng)
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return the items of a world. A shifted world has a new language, on which the student was pretrained."""
+        language = self._learn_language(rng) if split == "shifted" else self.pretrain(lambda share: None)
+        return self._draw_items(language, size, rng)
 
     def _draw_items(self, language: Language, size: WorldSize, rng: np.random.Generator) -> Items:
         total = size.unlabelled or self.unlabelled

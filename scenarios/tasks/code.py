@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.claims import (
     NetworkOutput,
     claim_features,
@@ -134,11 +134,10 @@ class Code(SeededTask):
 
         return Network.of_arrays(cached("code", settings, make))
 
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        return self._draw_items(STANDARD_INSTRUCTIONS, STANDARD_MISTAKES, size, rng)
-
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items in which instructions and mistakes have other shares."""
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return the items of a world. In shifted ones, instructions and mistakes have other shares."""
+        if split != "shifted":
+            return self._draw_items(STANDARD_INSTRUCTIONS, STANDARD_MISTAKES, size, rng)
         instruction_shares = rng.dirichlet(np.ones(INSTRUCTIONS))
         return self._draw_items(instruction_shares, rng.dirichlet(np.ones(len(STANDARD_MISTAKES))), size, rng)
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, train
 from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, SeededTask
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
@@ -86,12 +86,9 @@ class Digits(SeededTask):
             for run in range(PRETRAINING_RUNS)
         ]
 
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        return self._draw_items(FIVE_OR_MORE, size, rng)
-
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items with five other digits as class 1."""
-        return self._draw_items(_shifted_class(rng), size, rng)
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return the items of a world. In shifted ones, five other digits are class 1."""
+        return self._draw_items(_shifted_class(rng) if split == "shifted" else FIVE_OR_MORE, size, rng)
 
     def _draw_items(self, class_one: frozenset[int], size: WorldSize, rng: np.random.Generator) -> Items:
         images, digits = _images()

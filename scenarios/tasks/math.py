@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from aarlab.scenarios.task import WorldSize
+from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.claims import (
     NetworkOutput,
     claim_features,
@@ -131,11 +131,10 @@ class Math(SeededTask):
 
         return Network.of_arrays(cached("math", settings, make))
 
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        return self._draw_items(STANDARD, size, rng)
-
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return items in which templates and mistakes have other shares and operands other ranges."""
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return the items of a world. In shifted ones, shares of templates and mistakes and operands differ."""
+        if split != "shifted":
+            return self._draw_items(STANDARD, size, rng)
         low = rng.integers(10, 60, 2)
         high = np.minimum(low + rng.integers(30, 60, 2), 99)
         distribution = ProblemDistribution(

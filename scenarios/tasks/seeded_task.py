@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from aarlab.scenarios.task import FULL, Progress, TaskParameters, World, WorldSize
+from aarlab.scenarios.task import FULL, Progress, Split, TaskParameters, World, WorldSize
 from aarlab.scenarios.tasks.world_builder import Items, build_world
 
 Count = Annotated[int, Field(ge=1)]
@@ -45,15 +45,13 @@ class SeededTask(BaseModel, ABC):
         if progress:
             progress(f"pretraining for {self.name}", 1.0)
 
-    def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
+    def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> World:
         """Return the world of a seed; see `Task.world`."""
-        draw = self.draw_shifted if shifted else self.draw
 
         def items(rng: np.random.Generator) -> Items:
-            return draw(size, rng)
+            return self.draw(size, split, rng)
 
-        variant = "shifted" if shifted else "standard"
-        return build_world(self.name, seed, items, variant=variant, strong_l2=self.strong_l2)
+        return build_world(self.name, seed, items, split=split, strong_l2=self.strong_l2)
 
     def pretrain(self, progress: Callable[[float], None]) -> object:
         """Return the pretrained student, from the cache if possible; report the completed share, from 0 to 1.
@@ -63,9 +61,8 @@ class SeededTask(BaseModel, ABC):
         return None
 
     @abstractmethod
-    def draw(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return the items of a standard world. All randomness must come from `rng`."""
+    def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
+        """Return the items of a world of a split. All randomness must come from `rng`.
 
-    @abstractmethod
-    def draw_shifted(self, size: WorldSize, rng: np.random.Generator) -> Items:
-        """Return the items of a world from a shifted distribution. All randomness must come from `rng`."""
+        A task without variants may treat `development` and `heldout` alike: the same seed has another stream for each.
+        """

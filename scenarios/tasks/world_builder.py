@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aarlab.scenarios.task import World
+from aarlab.scenarios.task import Split, World
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs, IntArray
 from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.student import fit
@@ -37,7 +37,7 @@ class Items:
 
 
 def build_world(
-    task: str, seed: int, draw: Callable[[np.random.Generator], Items], *, variant: str, strong_l2: float
+    task: str, seed: int, draw: Callable[[np.random.Generator], Items], *, split: Split, strong_l2: float
 ) -> World:
     """Return the world of a seed. While its gap is too small, it is resampled from the next stream of the seed.
 
@@ -45,7 +45,7 @@ def build_world(
         task: Name of the task.
         seed: Integer from 0 to 2**128 - 1.
         draw: Draws the raw items.
-        variant: `standard` or `shifted`. The same seed gives a different world for each variant.
+        split: The same seed gives a different world for each split.
         strong_l2: L2 penalty of the student that is trained on true labels.
 
     Raises:
@@ -54,7 +54,7 @@ def build_world(
     if seed < 0 or seed.bit_length() > 128:
         raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
     for attempt in range(MAX_ATTEMPTS):
-        rng = generator(task, variant, seed, attempt)
+        rng = generator(task, split, seed, attempt)
         world = _assemble(task, draw(rng), rng, strong_l2)
         if world.strong_acc - world.weak_acc > MIN_GAP:
             return world

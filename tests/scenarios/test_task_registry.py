@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aarlab.scenarios.task import PILOT
+from aarlab.scenarios.task import PILOT, SPLITS
 from aarlab.scenarios.task_registry import (
     BUILT_IN,
     InvalidTaskParameter,
@@ -46,8 +46,8 @@ def test_example_package_adds_a_task(install: Install) -> None:
     task = make_task("halfspace", {"seen": 8})
     assert task.parameters == {"unlabelled": 1000, "teacher_examples": 200, "seen": 8}
     assert task_version(task) == "acme 2.1"
-    for shifted in (False, True):
-        worlds = [task.world(seed, size=PILOT, shifted=shifted) for seed in (1, 1, 2)]
+    for split in SPLITS:
+        worlds = [task.world(seed, size=PILOT, split=split) for seed in (1, 1, 2)]
         assert np.array_equal(worlds[0].inputs.features, worlds[1].inputs.features)
         assert not np.array_equal(worlds[0].inputs.features, worlds[2].inputs.features)
         assert all(world.strong_acc > world.weak_acc for world in worlds)
@@ -71,7 +71,7 @@ def test_listing_tasks_imports_no_package(install: Install) -> None:
         ("Halfspace = 3", "of the package 'acme' is not a subclass of aarlab.scenarios.tasks.SeededTask"),
         (EXAMPLE.replace('= "halfspace"', '= "other"'), "of the package 'acme' has a class named 'other'"),
         (EXAMPLE.replace('= "halfspace"', '= "chat"'), "of the package 'acme' has the name of a built-in task, 'chat'"),
-        (EXAMPLE.replace("def draw_shifted", "def other"), "of the package 'acme' does not define draw_shifted"),
+        (EXAMPLE.replace("def draw", "def other"), "of the package 'acme' does not define draw"),
         (
             EXAMPLE.replace(", le=DIMENSIONS)] = 5", ")]"),
             "of the package 'acme' has parameters without a default: seen",

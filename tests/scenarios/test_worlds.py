@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from aarlab.scenarios.task import FULL, NOT_BOTH, OPPOSITE, PILOT, SAME, SMOKE, World, WorldSize
+from aarlab.scenarios.task import FULL, NOT_BOTH, OPPOSITE, PILOT, SAME, SMOKE, SPLITS, Split, World, WorldSize
 from aarlab.scenarios.task_registry import BUILT_IN, make_task
 from aarlab.scenarios.tasks.world_builder import Items, build_world
 from aarlab.scenarios.toolkit import FloatArray
 
 every_task = pytest.mark.parametrize("name", list(BUILT_IN))
-both_variants = pytest.mark.parametrize("shifted", [False, True], ids=["standard", "shifted"])
+every_split = pytest.mark.parametrize("split", SPLITS)
 
 
 def arrays(world: World) -> list[FloatArray]:
@@ -27,9 +27,9 @@ def equal(one: World, other: World) -> bool:
 
 
 @every_task
-@both_variants
-def test_same_seed_gives_the_same_world(name: str, shifted: bool) -> None:
-    worlds = [make_task(name).world(2**127 + 5, size=SMOKE, shifted=shifted) for _ in range(2)]
+@every_split
+def test_same_seed_gives_the_same_world(name: str, split: Split) -> None:
+    worlds = [make_task(name).world(2**127 + 5, size=SMOKE, split=split) for _ in range(2)]
     assert equal(*worlds)
 
 
@@ -43,10 +43,10 @@ def test_one_bit_of_the_seed_changes_the_world(name: str) -> None:
 
 
 @every_task
-def test_shifted_world_differs_from_standard(name: str) -> None:
-    standard, shifted = (make_task(name).world(4, size=SMOKE, shifted=kind) for kind in (False, True))
-    assert not np.array_equal(standard.inputs.features, shifted.inputs.features)
-    assert standard.inputs.features.shape == shifted.inputs.features.shape
+def test_same_seed_gives_another_world_in_each_split(name: str) -> None:
+    worlds = [make_task(name).world(4, size=SMOKE, split=split) for split in SPLITS]
+    assert len({world.inputs.features.tobytes() for world in worlds}) == len(SPLITS)
+    assert len({world.inputs.features.shape for world in worlds}) == 1
 
 
 @every_task
@@ -57,10 +57,10 @@ def test_seed_must_be_a_128_bit_unsigned_integer(name: str, seed: int) -> None:
 
 
 @every_task
-@both_variants
-def test_inputs_do_not_contain_labels(name: str, shifted: bool) -> None:
+@every_split
+def test_inputs_do_not_contain_labels(name: str, split: Split) -> None:
     for seed in range(3):
-        world = make_task(name).world(seed, size=PILOT, shifted=shifted)
+        world = make_task(name).world(seed, size=PILOT, split=split)
         inputs, labels, test_labels = world.inputs, world._unlabelled_labels, world._test_labels
         assert abs(np.corrcoef(inputs.weak_labels, labels)[0, 1]) < 0.99
         for features, truth in ((inputs.features, labels), (inputs.test_features, test_labels)):
@@ -79,10 +79,10 @@ def test_repr_does_not_show_labels(name: str) -> None:
 
 
 @every_task
-@both_variants
-def test_relations_hold_for_true_labels(name: str, shifted: bool) -> None:
+@every_split
+def test_relations_hold_for_true_labels(name: str, split: Split) -> None:
     for seed in range(3):
-        world = make_task(name).world(seed, size=PILOT, shifted=shifted)
+        world = make_task(name).world(seed, size=PILOT, split=split)
         first, second, kind = world.inputs.relations.T
         a, b = world._unlabelled_labels[first], world._unlabelled_labels[second]
         assert len(kind) > 0
@@ -92,10 +92,10 @@ def test_relations_hold_for_true_labels(name: str, shifted: bool) -> None:
 
 
 @every_task
-@both_variants
+@every_split
 @pytest.mark.parametrize("size", [SMOKE, PILOT, FULL, WorldSize(unlabelled=201, test=77)], ids=str)
-def test_world_has_the_requested_size(name: str, shifted: bool, size: WorldSize) -> None:
-    world = make_task(name).world(0, size=size, shifted=shifted)
+def test_world_has_the_requested_size(name: str, split: Split, size: WorldSize) -> None:
+    world = make_task(name).world(0, size=size, split=split)
     inputs = world.inputs
     expected = size.unlabelled or int(make_task(name).parameters["unlabelled"])
     assert expected - 1 <= len(inputs.features) <= expected
@@ -106,10 +106,10 @@ def test_world_has_the_requested_size(name: str, shifted: bool, size: WorldSize)
 
 
 @every_task
-@both_variants
-def test_every_world_has_a_gap(name: str, shifted: bool) -> None:
+@every_split
+def test_every_world_has_a_gap(name: str, split: Split) -> None:
     for seed in range(8):
-        world = make_task(name).world(seed, size=SMOKE, shifted=shifted)
+        world = make_task(name).world(seed, size=SMOKE, split=split)
         assert world.strong_acc - world.weak_acc > 0.02
 
 
@@ -176,7 +176,7 @@ def items(rng: np.random.Generator, *, reliability: float) -> Items:
 
 def test_task_without_a_gap_raises() -> None:
     with pytest.raises(ValueError, match="had no gap between teacher and strong accuracy"):
-        build_world("toy", 0, lambda rng: items(rng, reliability=1.0), variant="standard", strong_l2=1e-3)
+        build_world("toy", 0, lambda rng: items(rng, reliability=1.0), split="development", strong_l2=1e-3)
 
 
 def test_world_without_a_gap_is_resampled_reproducibly() -> None:
@@ -186,6 +186,6 @@ def test_world_without_a_gap_is_resampled_reproducibly() -> None:
         draws.append(rng.random())
         return items(rng, reliability=0.7 if draws[-1] < 0.2 else 1.0)
 
-    worlds = [build_world("toy", 1, draw_items, variant="standard", strong_l2=1e-3) for _ in range(2)]
+    worlds = [build_world("toy", 1, draw_items, split="development", strong_l2=1e-3) for _ in range(2)]
     assert len(draws) > 2, "this seed should need more than one draw"
     assert equal(*worlds)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from aarlab.scenarios import baselines, task_registry
-from aarlab.scenarios.task import FULL, Progress, TaskParameters, World, WorldSize
+from aarlab.scenarios.task import FULL, Progress, Split, TaskParameters, World, WorldSize
 from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
 from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.sandbox import Sandbox
@@ -85,7 +85,7 @@ class EmptyTask:
     def prepare(self, progress: Progress | None = None) -> None:
         """Do nothing."""
 
-    def world(self, seed: int, *, size: WorldSize = FULL, shifted: bool = False) -> World:
+    def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> World:
         raise ValueError("no worlds")
 
 

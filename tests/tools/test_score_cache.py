@@ -67,12 +67,12 @@ def test_an_unreadable_cache_is_ignored(sandbox: Sandbox, tmp_path: Path) -> Non
 def test_the_cache_key_covers_code_worlds_task_and_parameters() -> None:
     chat, easier = task_registry.make_task("chat"), task_registry.make_task("chat", {"separation": 1.5})
     keys = {
-        score_key(chat, [1, 2], shifted=False, code="a"),
-        score_key(chat, [1, 2], shifted=True, code="a"),
-        score_key(chat, [2, 1], shifted=False, code="a"),
-        score_key(chat, [1, 2], shifted=False, code="b"),
-        score_key(easier, [1, 2], shifted=False, code="a"),
-        score_key(task_registry.make_task("math"), [1, 2], shifted=False, code="a"),
+        score_key(chat, [1, 2], split="development", code="a"),
+        score_key(chat, [1, 2], split="shifted", code="a"),
+        score_key(chat, [2, 1], split="development", code="a"),
+        score_key(chat, [1, 2], split="development", code="b"),
+        score_key(easier, [1, 2], split="development", code="a"),
+        score_key(task_registry.make_task("math"), [1, 2], split="development", code="a"),
     }
     assert len(keys) == 6
 
@@ -82,5 +82,5 @@ def test_score_key_depends_on_the_version_of_a_task() -> None:
     for version in ("acme 1.0", "acme 1.1"):
         kind = type("Other", (Chat,), {"name": "other", "__module__": __name__})
         task = register_task_class(kind, "a test", version)()
-        keys.add(score_key(task, [1], shifted=False, code="a"))
+        keys.add(score_key(task, [1], split="development", code="a"))
     assert len(keys) == 2

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Self
 
 from aarlab.memory.events import Fidelity, Panel
-from aarlab.scenarios.task import FULL, PILOT, SMOKE, Task, World, WorldSize
+from aarlab.scenarios.task import FULL, PILOT, SMOKE, Split, Task, World, WorldSize
 from aarlab.tools.evaluator.results import EvaluationResult, Measurement, TaskFactory, WorldResult, summarise_worlds
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
 from aarlab.tools.evaluator.teacher_check import n_checked_worlds, shuffled_weak_labels
@@ -14,6 +14,8 @@ from aarlab.tools.evaluator.world_seeds import WorldSeeds
 from aarlab.tools.sandbox import Sandbox
 
 _SIZES: Mapping[Fidelity, WorldSize] = {"smoke": SMOKE, "pilot": PILOT, "full": FULL}
+_SPLITS: Mapping[Panel, Split] = {"heldout": "heldout", "transfer": "heldout", "shifted": "shifted"}
+"""Splits of the panels whose worlds are not development worlds."""
 
 
 class Evaluator:
@@ -106,13 +108,13 @@ class Evaluator:
         Returns:
             Results by name, with PGR rounded to four decimals.
         """
-        panel_task, shifted = self._task if task is None else task.make(), panel == "shifted"
+        panel_task, split = self._task if task is None else task.make(), _SPLITS.get(panel, "development")
         seeds = [self._seeds.panel(panel, i) for i in range(worlds)]
         cache = None if panel == "final" else self._cache
         keys: dict[str, str] = {}
         results: dict[str, EvaluationResult] = {}
         if cache is not None:
-            keys = {name: score_key(panel_task, seeds, shifted=shifted, code=code) for name, code in methods.items()}
+            keys = {name: score_key(panel_task, seeds, split=split, code=code) for name, code in methods.items()}
             cached = {name: cache.get(key) for name, key in keys.items()}
             results = {
                 name: EvaluationResult(None, [], Measurement(**fields))
@@ -122,7 +124,7 @@ class Evaluator:
         uncached = {name: code for name, code in methods.items() if name not in results}
 
         def on_world(seed: int) -> list[WorldResult]:
-            world = panel_task.world(seed, shifted=shifted)
+            world = panel_task.world(seed, split=split)
             return [run_on_world(code, world, self._sandbox) for code in uncached.values()]
 
         by_world = await self._pool.map_async(on_world, seeds if uncached else [])

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import aarlab.scenarios.toolkit
 from aarlab.memory.messages import canonical_json
-from aarlab.scenarios.task import Task
+from aarlab.scenarios.task import Split, Task
 from aarlab.scenarios.task_registry import task_version
 from aarlab.scenarios.tasks.weight_cache import cache_folder
 
@@ -70,10 +70,10 @@ class ScoreCache:
             )
 
 
-def score_key(task: Task, seeds: Sequence[int], *, shifted: bool, code: str) -> str:
+def score_key(task: Task, seeds: Sequence[int], *, split: Split, code: str) -> str:
     """Return the key of a method's score on the full worlds of these seeds."""
     identity = [task.name, task_version(task), dict(task.parameters)]
-    key_json = canonical_json([*identity, [str(seed) for seed in seeds], shifted, code])
+    key_json = canonical_json([*identity, [str(seed) for seed in seeds], split, code])
     return hashlib.blake2b(key_json.encode(), digest_size=20).hexdigest()
 
 
