@@ -5,17 +5,48 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from aarlab.memory.seeds import seed_of
 
 Parameters = Mapping[str, float | int | str]
 
 
-def _islands(n: int, seed: int, *, islands: int = 3) -> "nx.Graph[Any]":
-    """Return complete graphs of nearly equal size, with no edge between them."""
+def _islands(n: int, seed: int, *, islands: int = 3, bridges: int = 0, rewired: float = 0.0) -> "nx.Graph[Any]":
+    """Return complete graphs of nearly equal size, connected by edges between random members of two islands.
+
+    Args:
+        n: Number of nodes.
+        seed: Seed of the edges between islands.
+        islands: Number of complete graphs.
+        bridges: Number of edges between islands that are added.
+        rewired: Probability that an edge of an island is replaced by an edge from one of its ends to another island
+            (Fang, Lee and Schilling 2010).
+
+    Raises:
+        ValueError: A parameter is outside its range, or there are fewer pairs of nodes in two islands than bridges.
+    """
+    if islands < 1 or bridges < 0 or not 0 <= rewired <= 1:
+        raise ValueError("islands is at least 1, bridges at least 0 and rewired in [0, 1]")
     sizes = [n // islands + (i < n % islands) for i in range(islands)]
-    union: nx.Graph[Any] = nx.disjoint_union_all([nx.complete_graph(size) for size in sizes if size])
-    return union
+    graph: nx.Graph[Any] = nx.disjoint_union_all([nx.complete_graph(size) for size in sizes if size])
+    island_of = [island for island, size in enumerate(sizes) for _ in range(size)]
+    random = np.random.default_rng(seed)
+    for node, other in list(graph.edges):
+        if random.random() < rewired:
+            end = (node, other)[random.integers(2)]
+            free = [x for x in range(n) if island_of[x] != island_of[end] and not graph.has_edge(end, x)]
+            if free:
+                graph.remove_edge(node, other)
+                graph.add_edge(end, free[random.integers(len(free))])
+    if bridges:
+        pairs = [
+            (x, y) for x in range(n) for y in range(x) if island_of[x] != island_of[y] and not graph.has_edge(x, y)
+        ]
+        if bridges > len(pairs):
+            raise ValueError(f"{bridges} bridges, but only {len(pairs)} pairs of researchers are in different islands")
+        graph.add_edges_from(pairs[i] for i in random.choice(len(pairs), bridges, replace=False))
+    return graph
 
 
 def _small_world(n: int, seed: int, *, neighbours: int = 4, rewired: float = 0.1) -> "nx.Graph[Any]":
@@ -96,7 +127,7 @@ def neighbours_of(
         return None
     try:
         graph = _GENERATORS[topology](len(names), seed_of(seed, "topology") % 2**32, **parameters)
-    except (TypeError, nx.NetworkXException) as error:
+    except (TypeError, ValueError, nx.NetworkXException) as error:
         raise ValueError(f"topology {topology} with the parameters {dict(parameters)}: {error}") from None
     if len(graph) != len(names):
         raise ValueError(f"topology {topology} has {len(graph)} nodes and team.researchers is {len(names)}")

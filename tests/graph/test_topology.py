@@ -31,6 +31,28 @@ def test_topologies_have_the_named_shape() -> None:
     assert all(len(others) >= 2 for others in topology_of("small-world", neighbours=4, rewired=0.2).values())
 
 
+def _edges(neighbours: dict[str, frozenset[str]]) -> set[frozenset[str]]:
+    return {frozenset((name, other)) for name, others in neighbours.items() for other in others}
+
+
+@pytest.mark.parametrize("bridges", [0, 1, 4, 27])
+def test_bridges_add_edges_between_islands_only(bridges: int) -> None:
+    isolated, bridged = _edges(topology_of("islands")), _edges(topology_of("islands", bridges=bridges))
+    assert isolated <= bridged
+    assert len(bridged - isolated) == bridges
+
+
+def test_islands_without_bridges_are_isolated() -> None:
+    groups = [set(NAMES[:3]), set(NAMES[3:6]), set(NAMES[6:])]
+    assert all(any(edge <= group for group in groups) for edge in _edges(topology_of("islands", bridges=0)))
+
+
+def test_rewired_islands_keep_their_number_of_edges() -> None:
+    isolated, rewired = _edges(topology_of("islands")), _edges(topology_of("islands", rewired=0.5))
+    assert len(rewired) == len(isolated)
+    assert rewired != isolated
+
+
 @pytest.mark.parametrize("topology", ["small-world", "scale-free"])
 def test_random_topologies_depend_on_the_seed(topology: str) -> None:
     assert topology_of(topology, 1) == topology_of(topology, 1)
@@ -64,6 +86,9 @@ def test_directed_edge_reaches_its_target(tmp_path: Path) -> None:
         ("networkx", {"generator": "os"}, "no generator 'os'"),
         ("networkx", {"generator": "petersen_graph"}, "10 nodes and team.researchers is 9"),
         ("small-world", {"wings": 3}, "wings"),
+        ("islands", {"bridges": 28}, "28 bridges, but only 27 pairs"),
+        ("islands", {"islands": 0}, "islands is at least 1"),
+        ("islands", {"rewired": 2}, r"rewired in \[0, 1\]"),
         ("file", {"path": "nowhere.graphml"}, "nowhere.graphml cannot be read"),
         ("networkx", {}, "generator"),
     ],

@@ -36,7 +36,7 @@ DIAL = Dial(
         "small-world": "near neighbours and a few distant ones (parameters: neighbours, rewired)",
         "star": "one researcher is connected to all others, which are connected only to it",
         "ring": "each researcher has two neighbours",
-        "islands": "separate groups (parameters: islands)",
+        "islands": "groups, separate or with edges between them (parameters: islands, bridges, rewired)",
         "networkx": "any networkx generator (parameters: generator and its own parameters)",
         "file": "a graph file: GraphML, GEXF or an edge list (parameters: path)",
     },
