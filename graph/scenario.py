@@ -109,7 +109,7 @@ class StepCosts(_Section):
     smoke: Hours = 0.1
     """One smoke test."""
     pilot: Hours = 0.25
-    """One pilot: a single small world."""
+    """One pilot: `scoring.pilot_worlds` small worlds."""
     full: Hours = 2.0
     """One full experiment. If it fails, it costs the share of its worlds that were run."""
 
@@ -127,6 +127,10 @@ class Scoring(_Section):
 
     full_worlds: Annotated[int, Field(ge=2, le=1024)] = 8
     """Number of worlds of a full experiment."""
+    pilot_worlds: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of small worlds of a pilot: more worlds make its score less noisy. Its cost is `costs.pilot`, whatever the
+    number. One world gives no standard error.
+    """
     finalists: Annotated[int, Field(ge=1, le=100)] = 3
     """Number of findings that are scored again at the close; the one with the highest score is the winner."""
     final_worlds: Annotated[int, Field(ge=2, le=1024)] = 16

@@ -111,7 +111,7 @@ _LOG_DESCRIPTION = (
 )
 EXPERIMENT_TOOL = Tool(
     "run_experiment",
-    "Run a method on fresh worlds: a pilot on one small world, which is noisy, a full experiment on several full-size "
+    "Run a method on fresh worlds: a pilot on few small worlds, which is noisy, a full experiment on several full-size "
     "worlds. It returns the PGR and, for a full experiment, the standard error over worlds. "
     f"{_LOG_DESCRIPTION}",
     RunExperiment,

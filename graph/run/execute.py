@@ -156,6 +156,7 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
         sandbox,
         run_seed=scenario.seed,
         full_worlds=scoring.full_worlds,
+        pilot_worlds=scoring.pilot_worlds,
         secret=scoring.secret,
         fixed_world=scenario.structure.resolved().evaluation == "open",
         cache=ScoreCache.open() if cached else None,

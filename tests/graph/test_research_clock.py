@@ -77,7 +77,7 @@ def test_experiments_cost_hours_by_fidelity(run: Run) -> None:
         charged = [
             e.cost_hours for e in run.of(ToolExecution, stream=name) if e.tool == "run_experiment" and e.cost_hours
         ]
-        worlds = {"smoke": 1, "pilot": 1, "full": run.scenario.scoring.full_worlds}
+        worlds = {"smoke": 1, "pilot": run.scenario.scoring.pilot_worlds, "full": run.scenario.scoring.full_worlds}
         if run.scenario.structure.evaluation == "open":
             worlds["full"] = 1
         # A method that fails on its first world is not run on the others.

@@ -52,6 +52,15 @@ def test_two_runs_do_not_share_development_worlds(evaluator: Evaluator, make_eva
     assert experiment(evaluator, RAISES_WORLD_SEED) != experiment(make_evaluator(run_seed=8), RAISES_WORLD_SEED)
 
 
+def test_a_pilot_on_several_worlds_has_a_standard_error(sandbox: Sandbox, evaluator: Evaluator) -> None:
+    with Evaluator(task_registry.make_task("chat"), sandbox, run_seed=7, full_worlds=2, pilot_worlds=3) as wide:
+        few, several = (experiment(one, VANILLA, "pilot").measurement for one in (evaluator, wide))
+    assert few is not None
+    assert several is not None
+    assert (few.worlds, few.se, several.worlds) == (1, None, 3)
+    assert several.se is not None
+
+
 def test_runs_share_heldout_worlds_but_not_final_worlds(evaluator: Evaluator, make_evaluator: Make) -> None:
     other = make_evaluator(run_seed=8)
     assert panel(evaluator, "heldout", RAISES_WORLD_SEED) == panel(other, "heldout", RAISES_WORLD_SEED)

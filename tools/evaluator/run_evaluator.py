@@ -28,6 +28,7 @@ class Evaluator:
         *,
         run_seed: int,
         full_worlds: int,
+        pilot_worlds: int = 1,
         secret: str = "",
         fixed_world: bool = False,
         cache: ScoreCache | None = None,
@@ -40,6 +41,7 @@ class Evaluator:
             sandbox: Where methods run.
             run_seed: Seed of the run; with the secret it determines every world.
             full_worlds: Number of worlds of a full experiment.
+            pilot_worlds: Number of small worlds of a pilot.
             secret: See `WorldSeeds`.
             fixed_world: Whether pilots and full experiments are scored on one fixed world of the run, without rounding
                 (evaluation mode `open`).
@@ -51,7 +53,7 @@ class Evaluator:
         self._seeds = WorldSeeds.of(run_seed, secret)
         self._fixed_world = fixed_world
         self._cache = cache
-        self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": 1, "full": full_worlds}
+        self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": pilot_worlds, "full": full_worlds}
         self._pool = WorldPool(threads)
 
     def __enter__(self) -> Self:
