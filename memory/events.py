@@ -216,6 +216,11 @@ class Evaluation(Event):
     """PGR with shuffled teacher labels; None if it was not measured."""
     task: str | None = None
     """Task of the transfer panel; None: the run's own task."""
+    pgr_by_world: list[float] | None = None
+    """PGR on each world, in the order of the panel's worlds; None for experiments and after a failure.
+
+    Methods that were scored on the same panel have the same worlds, so their difference can be paired by world.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def evaluation_event(
     if m is None:
         return Evaluation(subject, panel, code, 0, None, None, None, None, None, task=task)
     accuracies = (m.transfer_acc, m.weak_acc, m.strong_acc)
-    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, *accuracies, m.shuffled_pgr, task)
+    return Evaluation(subject, panel, code, m.worlds, m.pgr, m.se, *accuracies, m.shuffled_pgr, task, m.pgr_by_world)
 
 
 def _visible_content(experiment: Experiment, result: EvaluationResult) -> dict[str, Json]:

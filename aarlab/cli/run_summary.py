@@ -17,6 +17,8 @@ from aarlab.memory.run_reader import RunReader
 Summary = Mapping[str, Any]
 """What `aarlab run --json` prints."""
 
+_ALPHA = 0.05
+"""Two-sided level at which a difference is called significant."""
 _OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed owner twice"}
 
 
@@ -67,14 +69,19 @@ def _scores(summary: Summary) -> Text:
     if baseline is not None and baseline["pgr"] is not None:
         text.append(f"\nThe best fixed baseline on the same worlds, {baseline['name']}, reaches ")
         text.append(pgr_text(baseline["pgr"]), "bold")
-        text.append(f": the team is {_comparison(heldout['pgr'] - baseline['pgr'])}.")
+        difference = baseline.get("team_minus_reference")
+        text.append("." if difference is None else f": {comparison_by_world(difference)}.")
     return text
 
 
-def _comparison(difference: float) -> str:
-    # Two decimals, like the scores.
-    size = f"{abs(difference):.2f}"
-    return "not distinguishable from it" if size == "0.00" else f"{size} {'above' if difference > 0 else 'below'} it"
+def comparison_by_world(difference: Mapping[str, float]) -> str:
+    """Return how a team compares with a reference method: `team_minus_reference` of a summary as text."""
+    if difference["low"] == difference["high"] == 0:
+        return "the team has the same score on every world"
+    mean, low, high = (f"{difference[field]:+.2f}" for field in ("mean", "low", "high"))
+    above = "above" if difference["mean"] > 0 else "below"
+    claim = f"the team is {above} it" if difference["p"] < _ALPHA else "the difference is not significant"
+    return f"{claim} (team minus reference {mean}, 95 % interval over worlds {low} to {high})"
 
 
 def _winner(summary: Summary, board: Board) -> Text:

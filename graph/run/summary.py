@@ -1,12 +1,13 @@
 """The summary of a run, computed from its file."""
 
+import dataclasses
 from typing import Any
 
 from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.events import Evaluation, RoundStarted
-from aarlab.memory.measures import entropy
+from aarlab.memory.measures import difference_by_world, entropy
 from aarlab.memory.run_reader import RunReader
 
 
@@ -32,7 +33,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "heldout": _details(run.heldout),
         "shifted": _details(run.shifted),
         "transfer": {task: _details(evaluation) for task, evaluation in run.transfer.items()},
-        "baseline": run.baseline and {"name": run.baseline.subject.removeprefix("baseline:")},
+        "baseline": _reference(run, run.baseline),
         "autonomy_by_kind": {},
     }
     for measure in MEASURES.values():
@@ -62,6 +63,20 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
         return None
     finding = run.winner.finding
     return {"finding": finding.id, "title": finding.title, "family": finding.family, "pgr": None, "se": run.final.se}
+
+
+def _reference(run: MeasuredRun, evaluation: Evaluation | None) -> dict[str, Any] | None:
+    """Return the section of a reference method that was scored on the winner's held-out worlds."""
+    if evaluation is None:
+        return None
+    heldout = None if run.heldout is None else run.heldout.pgr_by_world
+    difference = difference_by_world(heldout, evaluation.pgr_by_world)
+    return {
+        "name": evaluation.subject.removeprefix("baseline:"),
+        "pgr": None,
+        "team_minus_reference": difference
+        and {field: round(value, 6) for field, value in dataclasses.asdict(difference).items()},
+    }
 
 
 def _details(evaluation: Evaluation | None) -> dict[str, float | None] | None:

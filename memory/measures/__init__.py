@@ -14,6 +14,7 @@ from aarlab.memory.measures.exchange import (
     critique_uptake,
     repeated_experiments,
 )
+from aarlab.memory.measures.paired_worlds import WorldDifference, difference_by_world
 from aarlab.memory.measures.progress import DevelopmentPgr, development_pgr, frontier
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Entropy",
     "RepeatedExperiments",
     "RoundEntropy",
+    "WorldDifference",
     "autonomy_by_kind",
     "autonomy_by_round",
     "borrow_depth",
@@ -30,6 +32,7 @@ __all__ = [
     "critique_uptake",
     "decisions",
     "development_pgr",
+    "difference_by_world",
     "entropy",
     "entropy_bits",
     "frontier",

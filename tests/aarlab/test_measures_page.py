@@ -18,6 +18,7 @@ from aarlab.memory.events import (
     AgentSetup,
     Decision,
     Edge,
+    Evaluation,
     Experiment,
     Finding,
     ModelCall,
@@ -77,6 +78,12 @@ def model_calls(file: RunReader) -> Rows:
     return rows
 
 
+def world_scores(file: RunReader) -> Rows:
+    entries = [entry.event for entry in file.entries(Evaluation)]
+    heldout = {event.subject: event.pgr_by_world or [] for event in entries if event.panel == "heldout"}
+    return [(name, i, pgr) for name, scores in sorted(heldout.items()) for i, pgr in enumerate(scores)]
+
+
 EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "realised_autonomy": lambda file: one(measures.realised_autonomy(file)),
     "autonomy_by_kind": lambda file: list(measures.autonomy_by_kind(file).items()),
@@ -93,6 +100,7 @@ EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "hours": lambda file: one(summarise(file)["hours"]),
     "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
     "thinking": model_calls,
+    "pgr_by_world": world_scores,
 }
 """The result of each query, computed by the functions; the entropy has its own test."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from aarlab.memory.events import (
     AgentSetup,
@@ -30,6 +31,7 @@ from aarlab.memory.measures import (
     critique_uptake,
     decisions,
     development_pgr,
+    difference_by_world,
     entropy,
     entropy_bits,
     frontier,
@@ -333,3 +335,24 @@ def test_frontier_uses_team_hours_and_full_experiments(file: RunWriter) -> None:
         experiment = Experiment("e", "m.py", "c", fidelity, None, pgr, None, [])  # type: ignore[arg-type]
         file.append(stream, experiment, round=1, hours=hours)
     assert frontier(file) == [(4.0, 0.2), (6.0, 0.4), (14.0, 0.5)]
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=2, max_size=20))
+def test_world_interval_excludes_zero_if_p_is_below_5_percent(pairs: list[tuple[float, float]]) -> None:
+    own, other = ([round(pair[i], 3) for pair in pairs] for i in (0, 1))
+    result = difference_by_world(own, other)
+    assert result is not None
+    assert result.mean == pytest.approx(sum(own) / len(own) - sum(other) / len(other))
+    assert (result.p < 0.05) == (result.low > 0 or result.high < 0)
+
+
+def test_difference_by_world_equals_scipys_paired_test() -> None:
+    own, other = [0.5, 0.7, 0.4, 0.9], [0.4, 0.7, 0.1, 0.5]
+    result, expected = difference_by_world(own, other), stats.ttest_rel(own, other)
+    assert result is not None
+    interval = expected.confidence_interval(0.95)
+    assert (result.low, result.high, result.p) == pytest.approx((interval.low, interval.high, expected.pvalue))
+    assert difference_by_world(own[:1], other[:1]) is None
+    assert difference_by_world(None, other) is None
+    with pytest.raises(ValueError, match="shorter"):
+        difference_by_world(own, other[:3])

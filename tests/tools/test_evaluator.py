@@ -1,6 +1,7 @@
 """The evaluator: fresh worlds, hidden labels, results independent of completion order."""
 
 import asyncio
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,20 @@ def test_experiments_have_two_decimals_and_panels_four(evaluator: Evaluator) -> 
     assert on_panel.measurement is not None
     assert reported.pgr == round(reported.pgr, 2)
     assert on_panel.measurement.pgr == round(on_panel.measurement.pgr, 4) != round(on_panel.measurement.pgr, 2)
+
+
+@pytest.mark.parametrize("name", ["screening", "final", "heldout", "shifted"])
+def test_a_panel_has_the_score_of_each_world(evaluator: Evaluator, name: str) -> None:
+    (on_panel,) = panel(evaluator, name, VANILLA, worlds=3)
+    assert on_panel.measurement is not None
+    by_world = on_panel.measurement.pgr_by_world
+    assert by_world is not None
+    assert len(by_world) == 3
+    assert by_world == [round(pgr, 4) for pgr in by_world]
+    assert on_panel.measurement.pgr == pytest.approx(statistics.fmean(by_world), abs=1e-4)
+    reported = experiment(evaluator, VANILLA, "full").measurement
+    assert reported is not None
+    assert reported.pgr_by_world is None
 
 
 def test_a_score_is_the_mean_over_the_worlds(evaluator: Evaluator) -> None:

@@ -55,6 +55,8 @@ class Measurement:
     strong_acc: float
     shuffled_pgr: float | None
     """`pgr` with shuffled weak labels (see `teacher_check`); None: not measured, or the method failed with them."""
+    pgr_by_world: list[float] | None = None
+    """PGR on each world of a panel, rounded to four decimals, in the order of the worlds; None: an experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ class EvaluatorProtocol(Protocol):
         """Run several methods, code by name, on the same worlds of a panel."""
 
 
-def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None) -> EvaluationResult:
+def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None, by_world: bool = False) -> EvaluationResult:
     """Return the result of one method over worlds, with PGR rounded to `digits` decimals (None: not rounded).
+
+    With `by_world`, the measurement also has the PGR of each world.
 
     If it failed on any world, the first error in the order of the worlds is reported for the method.
     """
@@ -111,6 +115,7 @@ def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None) -> E
         weak_acc=round(statistics.fmean(result.weak_acc for result in results), 4),
         strong_acc=round(statistics.fmean(result.strong_acc for result in results), 4),
         shuffled_pgr=round(statistics.fmean(scores) - statistics.fmean(drops), 4) if drops else None,
+        pgr_by_world=[round(score, 4) for score in scores] if by_world else None,
     )
     return EvaluationResult(None, _average_logs([result.log for result in results]), measurement)
 

@@ -131,7 +131,7 @@ class Evaluator:
 
         by_world = await self._pool.map_async(on_world, seeds if uncached else [])
         for i, name in enumerate(uncached):
-            results[name] = summarise_worlds([world_results[i] for world_results in by_world], digits=4)
+            results[name] = summarise_worlds([world_results[i] for world_results in by_world], digits=4, by_world=True)
             if cache is not None and (measurement := results[name].measurement) is not None:
                 cache.put(keys[name], measurement)
         return {name: results[name] for name in methods}

@@ -12,7 +12,7 @@ import platform
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from aarlab.memory.messages import canonical_json
 from aarlab.scenarios.task import Split, Task
 from aarlab.scenarios.task_registry import task_version
 from aarlab.scenarios.tasks.weight_cache import cache_folder
+from aarlab.tools.evaluator.results import Measurement
 
 _NUMERICAL_LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
@@ -60,8 +61,8 @@ class ScoreCache:
                 return dict(json.loads(score))
         return None
 
-    def put(self, key: str, measurement: Any) -> None:
-        """Store a measurement, a dataclass of numbers."""
+    def put(self, key: str, measurement: Measurement) -> None:
+        """Store a measurement."""
         if self._connection is None:
             return
         with suppress(sqlite3.Error):
@@ -79,10 +80,11 @@ def score_key(task: Task, seeds: Sequence[int], *, split: Split, code: str) -> s
 
 @cache
 def _fingerprint() -> str:
-    """Return a hash of everything that a score depends on except its key: library versions and sources."""
+    """Return a hash of everything that a score depends on except its key: library versions, sources and fields."""
     digest = hashlib.blake2b(platform.python_version().encode(), digest_size=8)
     for name in _NUMERICAL_LIBRARIES:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    digest.update(" ".join(field.name for field in fields(Measurement)).encode())
     sources = Path(aarlab.scenarios.toolkit.__file__).parents[1]
     for path in sorted(sources.rglob("*.py")):
         digest.update(str(path.relative_to(sources)).encode() + path.read_bytes())

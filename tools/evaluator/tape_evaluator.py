@@ -127,4 +127,4 @@ def _measurement(score: Evaluation | None) -> Measurement | None:
     assert score.weak_acc is not None
     assert score.strong_acc is not None
     accuracies = (score.transfer_acc, score.weak_acc, score.strong_acc)
-    return Measurement(score.worlds, score.pgr, score.se, *accuracies, score.shuffled_pgr)
+    return Measurement(score.worlds, score.pgr, score.se, *accuracies, score.shuffled_pgr, score.pgr_by_world)

@@ -30,6 +30,12 @@ def family_tree(tmp_path: Path) -> RunWriter:
     return file
 
 
+def baseline(mean: float, low: float, high: float, p: float) -> dict[str, Any]:
+    """Return the section of the best baseline in a summary."""
+    difference = {"mean": mean, "low": low, "high": high, "p": p, "worlds": 64}
+    return {"name": "two_cluster_vote", "pgr": 0.55, "team_minus_reference": difference}
+
+
 def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
     """Return the printed text of a summary with these changes."""
     summary = {
@@ -39,7 +45,7 @@ def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
         "wall_clock_s": 2,
         "structure_violations": [],
         "best": {"finding": "r3.f1", "title": "idea of r3", "family": "ensemble", "pgr": 0.5, "se": 0.02},
-        "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": {"name": "two_cluster_vote", "pgr": 0.55},
+        "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": baseline(0.06, 0.01, 0.11, 0.02),
     }  # fmt: skip
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
@@ -58,15 +64,24 @@ def test_other_sandbox_modes_are_named(family_tree: RunWriter) -> None:
 def test_scores_are_compared_with_the_best_baseline(family_tree: RunWriter) -> None:
     output = outcome(family_tree)
     assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in output
-    assert "two_cluster_vote, reaches 0.55: the team is 0.06 above it." in output
+    assert (
+        "two_cluster_vote, reaches 0.55: the team is above it (team minus reference +0.06, 95 % interval over worlds "
+        "+0.01 to +0.11)."
+    ) in output
 
 
 @pytest.mark.parametrize(
-    ("pgr", "standing"), [(0.4, "0.15 below it"), (0.5501, "not distinguishable from it"), (-1.0, "1.55 below it")]
+    ("difference", "claim"),
+    [
+        ((-0.15, -0.2, -0.1, 0.001), "the team is below it"),
+        ((0.06, -0.01, 0.13, 0.09), "the difference is not significant"),
+        ((0.0, 0.0, 0.0, 1.0), "the team has the same score on every world"),
+    ],
 )
-def test_difference_to_the_baseline_has_a_direction(family_tree: RunWriter, pgr: float, standing: str) -> None:
-    output = outcome(family_tree, heldout={"pgr": pgr, "se": 0.1, "worlds": 64})
-    assert f"the team is {standing}." in output
+def test_only_significant_differences_have_a_direction(
+    family_tree: RunWriter, difference: tuple[float, float, float, float], claim: str
+) -> None:
+    assert f"reaches 0.55: {claim}" in outcome(family_tree, baseline=baseline(*difference))
 
 
 def test_run_without_result_has_no_winner(family_tree: RunWriter) -> None:
