@@ -18,7 +18,6 @@ def system_prompt(
     round_hours: float,
     costs: Mapping[str, float],
     example: str,
-    starters: Sequence[str],
     catalogue: str,
 ) -> str:
     """Return a researcher's system prompt. `structure` holds the paragraphs that explain how the work is organised."""
@@ -34,7 +33,6 @@ def system_prompt(
         round_hours=f"{round_hours:g}",
         costs="\n".join(f"- {step}: {cost:g}" for step, cost in costs.items()),
         example=example.strip(),
-        starters=", ".join(f"`{path}`" for path in starters),
         catalogue=catalogue,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from aarlab.memory.events import Edge, Finding, FindingType, LogEntry, Nomination, Published
+from aarlab.memory.events import LAB, Edge, Finding, FindingType, LogEntry, Nomination, Published
 from aarlab.memory.run_reader import RunReader
 
 _WORD = re.compile(r"[^\W_]+")
@@ -70,7 +70,8 @@ class Board:
         """Return posts ordered by round, author and number.
 
         Args:
-            visible_to: Only posts that this researcher sees: its own, and published ones of its neighbours. None: all.
+            visible_to: Only posts that this researcher sees: its own, and published ones of its neighbours and of the
+                lab. None: all.
             type: Only posts of this type; None: all types.
         """
         self._read_new_events()
@@ -85,7 +86,7 @@ class Board:
         author = post.finding.author
         if reader is None or author == reader:
             return True
-        return post.published and (self._neighbours is None or author in self._neighbours[reader])
+        return post.published and (author == LAB or self._neighbours is None or author in self._neighbours[reader])
 
     def post(self, finding: str, *, visible_to: str | None = None) -> Post | None:
         """Return the post with this id; None if there is none or `visible_to` does not see it."""

@@ -18,6 +18,8 @@ from aarlab.memory.run_file_errors import SchemaError
 
 TEAM = "team"
 """Stream of the events of the whole team: rounds, publications, the close."""
+LAB = "lab"
+"""Stream and author of the opening: the known methods on the board before round 1."""
 
 Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner", "summariser"]
 """Role in which a base model is called. The summariser is a researcher's model that summarises its own conversation."""
@@ -265,6 +267,17 @@ class Borrowed(Event):
     kind: ClassVar[str] = "borrowed"
     finding: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningPosted(Event):
+    """The lab posted known methods on the board before round 1."""
+
+    kind: ClassVar[str] = "openings"
+    methods: list[str]
+    """Names of the methods, best first; failed ones last."""
+    cost_hours: float
+    """Research hours of the lab: a full experiment for each method."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from aarlab.graph.flow.context import RunContext
 from aarlab.memory.board import Post
-from aarlab.memory.events import Panel, RunClosed
+from aarlab.memory.events import LAB, Panel, RunClosed
 from aarlab.scenarios import baselines
 from aarlab.tools.evaluator.results import EvaluationResult, TaskFactory
 from aarlab.tools.experiment_tool import evaluation_event
@@ -55,16 +55,21 @@ async def _screen_baselines(run: RunContext) -> dict[str, str]:
 
 
 def finalists(run: RunContext) -> list[Post]:
-    """Return the findings to score again: first submitted ones, then others, each by development score."""
+    """Return the team's findings to score again: first submitted ones, then others, each by development score."""
     submitted = set(run.board.nominations().values())
-    ranked = sorted(run.board.leaderboard(), key=lambda post: post.finding.id not in submitted)
+    ranked = sorted(_team_results(run), key=lambda post: post.finding.id not in submitted)
     by_code = {post.finding.code: post for post in reversed(ranked)}
     return [post for post in ranked if by_code[post.finding.code] is post][: run.scenario.scoring.finalists]
 
 
 def leader(run: RunContext, hours: float) -> Post | None:
-    """Return the best finding by development score after a number of hours per researcher, None if there was none."""
-    return next((post for post in run.board.leaderboard() if post.hours <= hours), None)
+    """Return the team's best finding by development score after some hours per researcher, None if there was none."""
+    return next((post for post in _team_results(run) if post.hours <= hours), None)
+
+
+def _team_results(run: RunContext) -> list[Post]:
+    """Return the leaderboard without the lab's posts, which are not discoveries of the team."""
+    return [post for post in run.board.leaderboard() if post.finding.author != LAB]
 
 
 async def _transfer(run: RunContext, methods: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Setup of a researcher: system prompt, starter files and tools, from the scenario and the structure."""
+"""Setup of a researcher: system prompt and tools, from the scenario and the structure."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,6 @@ def update_setup(run: RunContext, session: AgentSession) -> None:
 
 def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> str:
     """Return the system prompt of a researcher; `direction` is None if it has none."""
-    files = starter_files()
     return system_prompt(
         name=agent,
         team_size=scenario.team.researchers,
@@ -49,15 +48,9 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         hours=scenario.budget.hours,
         round_hours=scenario.budget.round_hours,
         costs=scenario.costs.model_dump(),
-        example=files["baselines/vanilla_soft.py"],
-        starters=list(files),
+        example=baselines.load()["vanilla_soft"].code,
         catalogue=catalogue(),
     )
-
-
-def starter_files() -> dict[str, str]:
-    """Return the initial files of every workspace, which are the baselines: code by path."""
-    return {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
 
 
 def tools_for(scenario: Scenario) -> Mapping[str, Tool]:

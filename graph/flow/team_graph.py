@@ -1,6 +1,6 @@
 """The team graph: rounds of research, the nodes between them, and the close.
 
-START -> [plan] -> brief -> next_round -> (research | close) -> END
+START -> [plan] -> [opening] -> brief -> next_round -> (research | close) -> END
 research (for all researchers) -> [review] -> [publish | release] -> [oversee] -> next_round
 
 A forked run executes one team graph after another: `next_round` ends a graph after its last round, and the next graph
@@ -20,6 +20,7 @@ from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.direct import execute_flow
 from aarlab.graph.flow.flow_table import Flow, FlowNode, NodeFunction
 from aarlab.graph.flow.limits import LIMITS, limit_ended_run, limit_event, raise_pending_errors, within_limits
+from aarlab.graph.flow.opening_node import post_opening
 from aarlab.graph.flow.oversight_nodes import oversee, overseer_note, release, stopped_by_overseer
 from aarlab.graph.flow.planner_node import plan
 from aarlab.graph.flow.researcher_graph import researcher_flow
@@ -55,8 +56,14 @@ def team_flow(structure: Structure) -> Flow:
         "release": within_limits(release, OVERSEER),
         "oversee": within_limits(oversee, OVERSEER),
     }
-    nodes = {"plan": FlowNode(within_limits(plan, PLANNER), ("brief",))} if structure.planned else {}
-    nodes["brief"] = FlowNode(brief, ("next_round",))
+    before_rounds: dict[str, NodeFunction] = {"brief": brief}
+    if resolved.opening != "none":
+        before_rounds = {"opening": post_opening, **before_rounds}
+    if structure.planned:
+        before_rounds = {"plan": within_limits(plan, PLANNER), **before_rounds}
+    nodes: dict[str, FlowNode] = {}
+    for name, successor in pairwise([*before_rounds, "next_round"]):
+        nodes[name] = FlowNode(before_rounds[name], (successor,))
     nodes["next_round"] = FlowNode(raise_pending_errors(next_round), ("research", "close", END))
     path = pairwise(["research", *resolved.team_nodes, "next_round"])
     for name, successor in path:
@@ -132,7 +139,9 @@ async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> dict[str
 def _round_message(run: RunContext, session: AgentSession) -> str:
     """Return the message that starts the round for one researcher."""
     new_findings = None
-    if run.resolved.new_findings:
+    # The opening is listed even if findings are not: it is prior knowledge.
+    opens = session.round == 1 and run.resolved.opening != "none"
+    if run.resolved.new_findings or opens:
         visible = run.board.posts(visible_to=session.agent)
         others = [post for post in visible if post.finding.author != session.agent]
         new_findings = listing_json([post for post in others if post.round == session.round - 1])

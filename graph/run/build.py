@@ -6,7 +6,7 @@ from aarlab.graph.calls.budget import Ledger, SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
 from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.librarian_answers import make_librarian
-from aarlab.graph.flow.researcher_setup import starter_files, tools_for
+from aarlab.graph.flow.researcher_setup import tools_for
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.dial import deciders
 from aarlab.graph.structure.dials.directions import direction_of
@@ -32,7 +32,7 @@ def build_run(
     board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
     sessions = {
         name: AgentSession(
-            name, file, board, evaluator, costs, hours, workspace=starter_files(),
+            name, file, board, evaluator, costs, hours,
             direction=direction_of(i) if resolved.distinct_directions else None,
         )
         for i, name in enumerate(scenario.team.names)

@@ -23,7 +23,7 @@ def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options
     Raises:
         FileExistsError: The file `path` exists.
         NoSuchRound: The parent has not begun round `at`.
-        InvalidFork: The scenario has another task, team size or round length than the parent.
+        InvalidFork: The scenario has another task, opening, team size or round length than the parent.
         FileNotFoundError, SchemaError, Divergence: As in `resume_run`, for the parent.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """

@@ -165,6 +165,10 @@ _ALL = (
     Measure("experiments", "experiments", "count", lambda run: run.count(Experiment), "counts"),
     Measure("evaluations", "evaluations", "count", lambda run: run.count(Evaluation), "counts"),
     Measure("hours", "research time of the team", "research hours", lambda run: run.hours, _COSTS, decimals=2),
+    Measure(
+        "opening_hours", "research time of the lab for the opening", "research hours", lambda run: run.opening_hours,
+        _COSTS, decimals=2,
+    ),
     Measure("cost_usd", "cost", "US dollars", lambda run: run.cost_usd, _COSTS, decimals=6),
     Measure("usd_per_hour", "cost per research hour", "US dollars", lambda run: run.usd_per_hour, _COSTS),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Literal
 
 from aarlab.memory.board import Board, Post
-from aarlab.memory.events import Edge, Evaluation, Event, FailedModelCall, ModelCall, RunClosed
+from aarlab.memory.events import Edge, Evaluation, Event, FailedModelCall, ModelCall, OpeningPosted, RunClosed
 from aarlab.memory.measures import DevelopmentPgr, development_pgr
 from aarlab.memory.run_reader import RunReader
 
@@ -80,17 +80,22 @@ class MeasuredRun:
 
     @cached_property
     def research_hours(self) -> float:
-        """Research hours that the researchers used, summed over the team, without the close."""
+        """Research hours that the researchers used, summed over the team, without the opening and the close."""
         last = dict.fromkeys(self.file.researchers(), 0.0)
         for entry in self.file.entries():
             if entry.stream in last:
                 last[entry.stream] = max(last[entry.stream], entry.hours)
         return sum(last.values())
 
+    @cached_property
+    def opening_hours(self) -> float:
+        """Research hours of the lab for scoring the opening; 0 without one."""
+        return sum(entry.event.cost_hours for entry in self.file.entries(OpeningPosted))
+
     @property
     def hours(self) -> float:
-        """Research hours of the team, including the close."""
-        return self.research_hours + (self.closed.cost_hours if self.closed else 0.0)
+        """Research hours of the team, the opening and the close."""
+        return self.research_hours + self.opening_hours + (self.closed.cost_hours if self.closed else 0.0)
 
     @cached_property
     def cost_usd(self) -> float | None:

@@ -53,7 +53,9 @@ def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:
     direction = "<written by the planner>" if scenario.structure.directions_source == "model" else direction_of(0)
     yield "r1", system_prompt_for("r1", scenario, direction if resolved.distinct_directions else None)
     yield "r1: tools", _tools(*(tool.spec for tool in tools_for(scenario).values()))
-    new_findings = "<findings of other researchers>" if resolved.new_findings else None
+    opens = resolved.opening != "none"
+    listed = "<known methods, best first>" if opens else "<findings of other researchers>"
+    new_findings = listed if resolved.new_findings or opens else None
     round_message = researcher.round_message(
         round=1, rounds=scenario.rounds, used=0.0, hours=budget.hours, until=budget.round_hours,
         new_findings=new_findings,

@@ -74,9 +74,10 @@ def segments_before(file: RunReader, round: int) -> list[Segment]:
 
 
 def check_fork(before: Scenario, after: Scenario) -> None:
-    """Raise InvalidFork, with the fields, if a scenario changes task, team size or round length."""
+    """Raise InvalidFork, with the fields, if a scenario changes task, opening, team size or round length."""
     fixed = {
         "task": tuple(scenario.task.model_copy(update={"path": None}) for scenario in (before, after)),
+        "structure.opening": (before.structure.opening, after.structure.opening),
         "team.researchers": (before.team.researchers, after.team.researchers),
         "budget.round_hours": (before.budget.round_hours, after.budget.round_hours),
     }

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from aarlab.memory.events import AgentSetup, Event, Finding, PlanItem
+from aarlab.memory.events import LAB, AgentSetup, Event, Finding, PlanItem, Prompted
 from aarlab.memory.run_reader import RunReader
-from aarlab.scenarios import toolkit
+from aarlab.scenarios import baselines, toolkit
 from aarlab.scenarios.toolkit.method_analysis import operators_in
 
 E = TypeVar("E", bound=Event)
@@ -33,8 +33,9 @@ class RunEvents:
         first_round = max(other_rounds, default=-1) + 1
         self._events: dict[type[Event], list[tuple[str, Any]]] = defaultdict(list)
         for entry in file.entries():
-            # System prompts and plans stay in force until they are replaced.
-            if entry.round >= first_round or isinstance(entry.event, AgentSetup | PlanItem):
+            # The opening stays; system prompts and plans stay in force until they are replaced.
+            kept = entry.stream == LAB or isinstance(entry.event, AgentSetup | PlanItem)
+            if entry.round >= first_round or kept:
                 self._events[type(entry.event)].append((entry.stream, entry.event))
 
     @property
@@ -50,6 +51,18 @@ class RunEvents:
     def of(self, kind: type[E]) -> list[tuple[str, E]]:
         """Return (stream, event) of one kind, in order of arrival."""
         return self._events[kind]
+
+    def opening_methods(self) -> dict[str, str]:
+        """Return the code of the methods that the structure's opening posts, by name."""
+        return {name: method.code for name, method in baselines.opening_methods(self.structure["opening"]).items()}
+
+    def first_messages(self) -> dict[str, str]:
+        """Return the text of the first message of round 1 of each researcher, by name."""
+        texts: dict[str, str] = {}
+        for entry in self._file.entries(Prompted, round=1):
+            if entry.event.role == "researcher" and entry.stream not in texts:
+                texts[entry.stream] = self._file.message(entry.event.message).text
+        return texts
 
     def findings_by(self, name: str) -> list[Finding]:
         """Return the findings of a researcher."""

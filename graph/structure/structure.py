@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from aarlab.graph.structure.dials import (
     directions,
     evaluation,
+    opening,
     oversight,
     review,
     selection,
@@ -19,13 +20,14 @@ from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
 
 DIALS: tuple[Dial, ...] = (
     workflow.DIAL, directions.DIAL, selection.DIAL, review.DIAL, sharing.DIAL, topology.DIAL, oversight.DIAL,
-    evaluation.DIAL,
+    evaluation.DIAL, opening.DIAL,
 )  # fmt: skip
 """In the order in which they are applied. In the team graph `review` comes before `publish` and oversight after it."""
 
 _AUTONOMOUS_DIALS: Mapping[str, str] = {
     "workflow": "autonomous", "directions": "distinct", "selection": "self", "sharing": "synced",
     "topology": "complete", "review": "none", "oversight": "none", "evaluation": "guarded",
+    "opening": "published",
 }  # fmt: skip
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "autonomous": _AUTONOMOUS_DIALS,
@@ -70,6 +72,10 @@ class Structure(BaseModel):
     evaluation: Literal["guarded", "capped", "open"] = "guarded"
     """How experiments are scored: on fresh worlds (guarded), on fresh worlds with a limited number of scored full
     experiments (capped), or exactly on one fixed world (open).
+    """
+    opening: Literal["none", "published", "library"] = "published"
+    """Known methods that the lab posts on the board before round 1, with code and scores: none, the four published
+    methods of the study, or all that come with aarlab (library). It costs one full experiment for each method.
     """
 
     directions_source: Literal["study", "model"] = "study"

@@ -72,7 +72,7 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
 
     It is the largest number of edges between findings of different authors on any chain of inheriting edges (borrows,
     refines, replicates) that ends in the finding. Only declared parents (`builds_on`) make edges: copying a method
-    without declaring it adds nothing.
+    without declaring it adds nothing. The lab's posts are not findings of the team: building on one adds nothing.
     """
     findings = _findings(file)
     inherits: nx.DiGraph[str] = nx.DiGraph()
@@ -80,7 +80,7 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
     inherits.add_edges_from(
         (entry.event.source, entry.event.target)
         for entry in file.entries(Edge)
-        if entry.event.relation in INHERITING_RELATIONS
+        if entry.event.relation in INHERITING_RELATIONS and entry.event.target in findings
     )
     depth: dict[str, int] = {}
     # Edges lead from later to earlier findings, so the reversed order has the earlier ones first.

@@ -1,4 +1,4 @@
-"""Baselines: published and simple methods. Each file in this folder has the code of one method.
+"""Baselines: the known methods, published and simple ones. Each file in this folder has the code of one method.
 
 The files are read here and executed only in the sandbox.
 """
@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Literal
 
 from aarlab.scenarios.toolkit.operators import FAMILIES
 
-__all__ = ["Baseline", "load"]
+__all__ = ["PUBLISHED", "Baseline", "load", "opening_methods"]
+
+PUBLISHED = ("vanilla_hard", "confident_only", "unsupervised_elicitation", "critic_like")
+"""The four published methods with which the study of Wen et al. 2026 compares its agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Baseline:
     """Name of the file without suffix."""
     title: str
     """First line of the docstring, one sentence."""
+    about: str
+    """The docstring without its first and its last line: source and idea."""
     family: str
     """One of the study's eleven families of ideas."""
     code: str
@@ -39,10 +45,17 @@ def load() -> Mapping[str, Baseline]:
     return MappingProxyType({name: _read(name, texts[name]) for name in sorted(texts)})
 
 
+def opening_methods(opening: Literal["none", "published", "library"]) -> Mapping[str, Baseline]:
+    """Return the methods that the lab posts before round 1: none, the four published ones, or all."""
+    names = {"none": (), "published": PUBLISHED, "library": tuple(load())}[opening]
+    return {name: baseline for name, baseline in load().items() if name in names}
+
+
 def _read(name: str, code: str) -> Baseline:
     """Return the baseline of a file. Raises ValueError if its docstring names no family."""
     docstring = ast.get_docstring(ast.parse(code)) or ""
     family = re.search(r"^Family: (.+)\.$", docstring, re.MULTILINE)
     if family is None or family[1] not in FAMILIES:
         raise ValueError(f"baseline {name}: its docstring must have a line 'Family: ...', one of {', '.join(FAMILIES)}")
-    return Baseline(name, docstring.partition("\n")[0], family[1], code)
+    title, _, rest = docstring.partition("\n")
+    return Baseline(name, title, rest.replace(family[0], "").strip(), family[1], code)

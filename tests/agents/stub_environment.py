@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aarlab.agents.models.base import Model, Reply, Request
@@ -15,7 +15,6 @@ COSTS = {
     "think": 0.1, "read": 0.1, "write": 0.1, "share": 0.1, "ask": 0.2, "review": 0.2, "smoke": 0.1,
     "pilot": 0.25, "full": 2.0,
 }  # fmt: skip
-STARTERS = {f"baselines/{name}.py": baseline.code for name, baseline in baselines.load().items()}
 LOG = [{"operator": "start", "agreement": 1.0, "balance": 0.5}, {"operator": "finish"}]
 
 
@@ -24,15 +23,16 @@ def prompt(*, direction: str | None = None) -> str:
     entries = ",\n".join(json.dumps(entry) for entry in toolkit.catalogue())
     return system_prompt(
         name="r1", team_size=2, task="chat", task_about="Pairs of replies.", structure=["As you like."],
-        direction=direction, hours=24.0, round_hours=4.0, costs=COSTS, example=STARTERS["baselines/vanilla_soft.py"],
-        starters=list(STARTERS), catalogue=f"[\n{entries}\n]",
+        direction=direction, hours=24.0, round_hours=4.0, costs=COSTS, example=baselines.load()["vanilla_soft"].code,
+        catalogue=f"[\n{entries}\n]",
     )  # fmt: skip
 
 
-def round_start(*, round: int = 1, used: float = 0.0) -> Message:
+def round_start(*, round: int = 1, used: float = 0.0, new_findings: Sequence[Mapping[str, Any]] = ()) -> Message:
     """Return the message that starts a round."""
+    listing = json.dumps(list(new_findings))
     return user_message(
-        round_message(round=round, rounds=6, used=used, hours=24.0, until=4.0 * round, new_findings="[]")
+        round_message(round=round, rounds=6, used=used, hours=24.0, until=4.0 * round, new_findings=listing)
     )
 
 
@@ -103,7 +103,7 @@ def _result(call: ToolCall, turn: int) -> ToolResult:
 def _stub_result(tool: str, arguments: Mapping[str, Any], unique: str, pgr: float = 0.2) -> dict[str, Any]:
     match tool:
         case "read_file":
-            return {"path": arguments["path"], "text": STARTERS[arguments["path"]]}
+            return {"path": arguments["path"], "text": ""}
         case "write_file":
             return {"path": arguments["path"], "lines": 9}
         case "run_experiment":

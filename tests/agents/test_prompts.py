@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 import pytest
-from stub_environment import COSTS, STARTERS, prompt
+from stub_environment import COSTS, prompt
 
 from aarlab.agents import prompts, reviewer
 from aarlab.agents.prompts import render
@@ -51,12 +51,11 @@ def test_the_prompts_of_a_researcher_have_no_placeholder() -> None:
     assert [text for text in texts if PLACEHOLDER.search(text)] == []
 
 
-def test_the_system_prompt_has_name_direction_costs_and_starters() -> None:
+def test_the_system_prompt_has_name_direction_and_costs() -> None:
     text = prompt(direction="Look inside.")
     assert text.startswith("You are r1, one of 2 researchers in a team.")
     assert "## Your direction\n\nLook inside." in text
     assert all(f"- {step}: {hours:g}" in text for step, hours in COSTS.items())
-    assert all(f"`{path}`" in text for path in STARTERS)
 
 
 def test_a_prompt_without_a_direction_does_not_mention_it() -> None:

@@ -71,7 +71,7 @@ def test_code_that_is_not_a_recipe_is_not_parsed(code: str) -> None:
     assert parse_code(code, SPACE) is None
 
 
-def test_most_starter_methods_are_recipes() -> None:
+def test_most_known_methods_are_recipes() -> None:
     known = [parse_code(baseline.code, SPACE) for baseline in baselines.load().values()]
     assert sum(recipe is not None for recipe in known) > len(known) / 2
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from stub_environment import LOG, STARTERS, StubEnvironment, prompt
+from stub_environment import LOG, StubEnvironment, prompt
 
 from aarlab.agents.models.simulated import temperament
 from aarlab.agents.models.simulated.parsing import ConversationParser
@@ -14,6 +14,7 @@ from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearc
 from aarlab.agents.researcher import round_message
 from aarlab.graph.structure.structure import Structure
 from aarlab.memory.messages import Conversation, user_message
+from aarlab.scenarios import baselines
 from aarlab.scenarios.toolkit import catalogue
 
 SPACE = SearchSpace(catalogue())
@@ -133,6 +134,6 @@ def test_parsing_another_conversation_starts_from_scratch() -> None:
     assert parser.state(shorter) == ConversationParser().state(shorter)
 
 
-def test_the_starter_method_parses_as_a_recipe() -> None:
-    assert parse_code(STARTERS["baselines/coherence_chain.py"], SPACE)
+def test_a_known_method_parses_as_a_recipe() -> None:
+    assert parse_code(baselines.load()["coherence_chain"].code, SPACE)
     assert recipe_text(GOOD_RECIPE).startswith("coherence(")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stub_environment import STARTERS, ask, converse, first_request, prompt, request, round_start
+from stub_environment import ask, converse, first_request, prompt, request, round_start
 
 from aarlab.agents.models import simulated
 from aarlab.agents.models.base import Model, Request
@@ -94,10 +94,14 @@ def test_the_code_it_writes_runs(open_model: Open) -> None:
         assert namespace["method"](inputs).shape == (len(inputs.test_features),)  # type: ignore[operator]
 
 
-def test_a_researcher_starts_by_reading_starter_methods() -> None:
-    reply = ask(SimulatedResearcher(7, "r1"), first_request())
-    assert {call.name for call in reply.message.tool_calls} == {"read_file"}
-    assert {call.arguments["path"] for call in reply.message.tool_calls} <= STARTERS.keys()
+def test_a_researcher_starts_by_reading_listed_findings() -> None:
+    listed = {
+        "finding": "lab.f1", "round": 0, "author": "lab", "type": "result", "title": "A known method",
+        "family": "other", "fidelity": "full", "pgr": 0.3, "se": 0.02,
+    }  # fmt: skip
+    conversation = Conversation.begin(prompt()).then(round_start(new_findings=[listed]))
+    reply = ask(SimulatedResearcher(7, "r1"), request(conversation))
+    assert ("read_findings", {"findings": ["lab.f1"]}) in [(c.name, c.arguments) for c in reply.message.tool_calls]
 
 
 def test_random_search_reads_nothing() -> None:

@@ -94,11 +94,11 @@ def _row(*values: str) -> Dials:
 
 
 FAST_STRUCTURES: list[Dials] = [
-    _row("autonomous", "distinct", "self", "none", "synced", "complete", "none", "guarded"),
-    _row("autonomous", "none", "self", "gate", "none", "complete", "checkpoint", "capped"),
-    _row("staged", "distinct", "evolutionary", "advisory", "synced", "ring", "gate", "open"),
-    _row("suggested", "pool", "self", "none", "query", "islands", "none", "guarded"),
-    _row("staged", "pool", "evolutionary", "gate", "keyword", "star", "none", "guarded"),
+    _row("autonomous", "distinct", "self", "none", "synced", "complete", "none", "guarded", "published"),
+    _row("autonomous", "none", "self", "gate", "none", "complete", "checkpoint", "capped", "published"),
+    _row("staged", "distinct", "evolutionary", "advisory", "synced", "ring", "gate", "open", "none"),
+    _row("suggested", "pool", "self", "none", "query", "islands", "none", "guarded", "library"),
+    _row("staged", "pool", "evolutionary", "gate", "keyword", "star", "none", "guarded", "published"),
 ]
 """Structures of the fast tests. Together they have nearly every value of every dial."""
 PAIRWISE_STRUCTURES: list[Dials] = [*FAST_STRUCTURES, *(dials for dials in covering() if dials not in FAST_STRUCTURES)]
@@ -155,7 +155,7 @@ class Run:
         return str(self.file.message(message).to_json())
 
     def findings_named_in(self, message: str) -> set[str]:
-        """Return the ids of the findings in a stored message."""
+        """Return the ids of the researchers' findings in a stored message."""
         return set(re.findall(r"\br\d+\.f\d+\b", self.message_text(message)))
 
 

@@ -3,6 +3,7 @@
 from team_runs import Run, structures
 
 from aarlab.memory.events import (
+    LAB,
     Borrowed,
     Decision,
     Edge,
@@ -10,6 +11,7 @@ from aarlab.memory.events import (
     Experiment,
     Finding,
     Nomination,
+    OpeningPosted,
     RoundStarted,
     RunClosed,
 )
@@ -25,7 +27,7 @@ def scores(run: Run, panel: str) -> dict[str, Evaluation]:
 
 @structures()
 def test_finalists_are_submitted_methods_then_the_best_others(run: Run) -> None:
-    results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full"}
+    results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full" and e.author != LAB}
     rescored = list(scores(run, "final"))
     assert len(rescored) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
     assert set(rescored) <= results.keys()
@@ -73,7 +75,10 @@ def test_past_leaders_had_the_best_development_score(run: Run) -> None:
         by_then = {
             entry.event.id: entry.event.pgr
             for entry in run.entries_of(Finding)
-            if entry.event.type == "result" and entry.event.fidelity == "full" and entry.hours <= until
+            if entry.stream != LAB
+            and entry.event.type == "result"
+            and entry.event.fidelity == "full"
+            and entry.hours <= until
         }
         assert (leader is None) == (not by_then)
         assert leader is None or by_then[leader] == max(by_then.values())
@@ -83,6 +88,9 @@ def test_past_leaders_had_the_best_development_score(run: Run) -> None:
 def test_no_final_or_heldout_score_exists_before_the_close(run: Run) -> None:
     last = max(entry.round for entry in run.entries_of(RoundStarted))
     for entry in run.entries_of(Evaluation):
+        if entry.stream == LAB:
+            assert (entry.event.panel, entry.round) == ("screening", 0)
+            continue
         assert (entry.event.panel == "development") == (entry.round <= last)
         assert (entry.event.panel == "development") == (entry.stream in run.researchers)
 
@@ -111,10 +119,12 @@ def test_summary_counts_equal_event_counts(run: Run) -> None:
 
 
 @structures()
-def test_summary_hours_are_research_hours_plus_the_close(run: Run) -> None:
+def test_summary_hours_include_the_opening_and_the_close(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     own = [max(entry.hours for entry in run.entries if entry.stream == name) for name in run.researchers]
-    assert run.summary["hours"] == round(sum(own) + closed.cost_hours, 2)
+    opening = sum(event.cost_hours for event in run.of(OpeningPosted))
+    assert run.summary["opening_hours"] == round(opening, 2)
+    assert run.summary["hours"] == round(sum(own) + opening + closed.cost_hours, 2)
 
 
 @structures()

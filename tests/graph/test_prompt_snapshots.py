@@ -7,23 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from aarlab.graph.flow.researcher_setup import catalogue, starter_files
+from aarlab.graph.flow.researcher_setup import catalogue
 from aarlab.graph.run.prompt_preview import render_prompts
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
+from aarlab.scenarios import baselines
 
 FOLDER = Path(__file__).parent / "prompts"
 
 
 def prompts_of(preset: str) -> str:
-    """Return the prompts of a preset, without the toolkit's catalogue and the baselines, which have their own tests."""
+    """Return the prompts of a preset, without the toolkit's catalogue and the example, which have their own tests."""
     scenario = Scenario.model_validate({"structure": preset})
     text = "\n\n".join(f"=== {title} ===\n\n{prompt}" for title, prompt in render_prompts(scenario).items())
-    methods = starter_files()
     elided = {
         catalogue(): "[the catalogue]",
-        ", ".join(f"`{path}`" for path in methods): "[the baselines]",
-        methods["baselines/vanilla_soft.py"].strip(): "[an example]",
+        baselines.load()["vanilla_soft"].code.strip(): "[an example]",
     }
     for part, name in elided.items():
         text = text.replace(part, name)

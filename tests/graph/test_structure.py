@@ -56,9 +56,9 @@ def edges(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> set[tuple[str, str
 def test_sharing_and_review_set_the_nodes_between_rounds(dials: Dials, between_rounds: list[str]) -> None:
     team = team_graph(structure(dials))
     path = ["research", *between_rounds, "next_round"]
-    assert nodes(team) == {"brief", "close", *path}
+    assert nodes(team) == {"opening", "brief", "close", *path}
     assert edges(team) == {
-        ("__start__", "brief"), ("brief", "next_round"), *pairwise(path),
+        ("__start__", "opening"), ("opening", "brief"), ("brief", "next_round"), *pairwise(path),
         ("next_round", "research"), ("next_round", "close"), ("next_round", "__end__"), ("close", "__end__"),
     }  # fmt: skip
 
@@ -114,7 +114,11 @@ def test_assigned_ideas_add_an_assign_node(dials: Dials) -> None:
 
 def test_plan_precedes_the_setup() -> None:
     for dials in ({"directions": "pool"}, {"directions": "distinct", "directions_source": "model"}):
-        assert {("__start__", "plan"), ("plan", "brief")} <= edges(team_graph(structure(dials)))
+        assert {("__start__", "plan"), ("plan", "opening")} <= edges(team_graph(structure(dials)))
+
+
+def test_without_an_opening_the_graph_starts_with_the_setup() -> None:
+    assert ("__start__", "brief") in edges(team_graph(structure({"opening": "none"})))
 
 
 def test_oversight_follows_or_replaces_publish() -> None:

@@ -1,18 +1,16 @@
-"""Sources of a simulated researcher's next idea: a repair, a starter method, an assignment, or the search."""
+"""Sources of a simulated researcher's next idea: a repair, an assignment, or the search."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from aarlab.agents.models.simulated import search
-from aarlab.agents.models.simulated.heuristics import log_symptom, operator_relevance, word_stems
+from aarlab.agents.models.simulated.heuristics import log_symptom, operator_relevance
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, recipe_in_text
 from aarlab.agents.models.simulated.state import ParsedAssignment, TrackedIdea
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.agents.models.simulated.turn import ASSUMED_PILOT_SE, FULL_RUN_STEPS, Turn
 
-MAX_STARTERS_READ, MAX_STARTERS_TRIED = 5, 2
-"""Number of starter methods that it reads, and that it tries before its own ideas. Others compete with its ideas."""
 ASSIGNMENT_CANDIDATES = 24
 """Number of recipes that it considers for an assignment."""
 
@@ -26,10 +24,9 @@ def operator_weights_for(traits: Temperament, direction: str, space: SearchSpace
 def next_idea(turn: Turn) -> TrackedIdea:
     """Return the next idea.
 
-    It is the first that exists: a repair of the last idea, a starter method, a variation of the last idea, a proposal
-    of the search.
+    It is the first that exists: a repair of the last idea, a variation of the last idea, a proposal of the search.
     """
-    return _repair(turn) or _starter_idea(turn) or _variation(turn) or _proposal(turn)
+    return _repair(turn) or _variation(turn) or _proposal(turn)
 
 
 def _repair(turn: Turn) -> TrackedIdea | None:
@@ -48,12 +45,6 @@ def _repair(turn: Turn) -> TrackedIdea | None:
     if any(idea.recipe == repaired for idea in turn.state.ideas) or not turn.promising(repaired):
         return None
     return TrackedIdea(repaired, last.builds_on, repair_depth=last.repair_depth + 1)
-
-
-def _starter_idea(turn: Turn) -> TrackedIdea | None:
-    """Return an untried starter method that it has read; None after MAX_STARTERS_TRIED ideas."""
-    untried = _untried_starters(turn)
-    return TrackedIdea(untried[0]) if untried and len(turn.state.ideas) < MAX_STARTERS_TRIED else None
 
 
 def _variation(turn: Turn) -> TrackedIdea | None:
@@ -89,7 +80,7 @@ def _proposal(turn: Turn) -> TrackedIdea:
         exploration=traits.exploration * left,
         restart=bool(generator.random() < traits.restlessness * left),
         required_operators={name for name, r in relevance.items() if r > 0.5} if follows_direction else set(),
-        unchanged_recipes=[*_untried_starters(turn), *filter(turn.promising, piloted)],
+        unchanged_recipes=list(filter(turn.promising, piloted)),
         completed=completed,
     )
     return TrackedIdea(recipe, sources.get(parent, ()) if parent is not None else ())
@@ -99,21 +90,6 @@ def _scored_recipes(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
     """Return the recipes with a known score, each with the findings that an idea with this recipe builds on."""
     own = {idea.recipe: () for idea in turn.state.ideas if idea.best_outcome}
     return own | {k.recipe: (k.id,) for k in turn.state.known.values() if k.recipe and k.pgr is not None}
-
-
-def _untried_starters(turn: Turn) -> list[Recipe]:
-    state = turn.state
-    tried = {idea.recipe for idea in state.ideas} | {known.recipe for known in state.known.values()}
-    return [recipe for recipe in state.starters.values() if recipe and recipe not in tried]
-
-
-def starters_to_read(turn: Turn) -> list[str]:
-    """Return paths of starter methods, drawn at random with more weight on names that match the direction."""
-    generator, direction = turn.rng("starters"), word_stems(turn.state.prompt.direction)
-    paths = turn.state.prompt.starters
-    weights = np.array([1.0 + 3 * len(direction & word_stems(path)) for path in paths])
-    count = min(MAX_STARTERS_READ, len(paths))
-    return [paths[i] for i in generator.choice(len(paths), count, replace=False, p=weights / weights.sum())]
 
 
 # -- assignments ----------------------------------------------------------------------------------------------------

@@ -26,7 +26,6 @@ _JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
-_STARTER = re.compile(r"`(baselines/\w+\.py)`")
 _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(
@@ -53,7 +52,6 @@ def parse_prompt(system: str) -> ParsedPrompt:
         space=_space(catalogue[1]),
         direction=direction[1].strip() if direction else "",
         costs={step: float(hours) for step, hours in _COST.findall(system)},
-        starters=tuple(_STARTER.findall(system)),
         advice=advice[1].lower() if advice else "",
     )
 
@@ -188,8 +186,6 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
             idea.written = True
         case "write_notebook" if idea:
             idea.in_notebook = True
-        case "read_file" if data.get("path") in state.prompt.starters:
-            state.starters[data["path"]] = parse_code(data["text"], state.prompt.space)
         case "read_findings":
             state.read_this_round += len(data["findings"])
             _add_read_findings(state, data["findings"])

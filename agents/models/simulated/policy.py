@@ -6,8 +6,8 @@ Each turn it takes the first of these actions that its tools allow:
 2. Report its last idea once it has run in full, has failed or is dropped.
 3. Submit its best posted result.
 4. Advance its current idea: borrow, announce, write the method, smoke test, pilot, full run.
-5. Consult the board: read starter methods, search, read findings, critique one (`board_actions`).
-6. Start the next idea (`ideas`): assigned, a repair of the last idea, a starter method, or a proposal of the search.
+5. Consult the board: search, read findings, critique one (`board_actions`).
+6. Start the next idea (`ideas`): assigned, a repair of the last idea, or a proposal of the search.
 
 The search is Bayesian optimisation. All known scores, its own and those it has read, are fitted by a `surrogate` model.
 `search.propose` generates new recipes and mutations of the best known ones, draws a score for each from the surrogate,
@@ -170,14 +170,8 @@ class ResearcherPolicy:
     # -- the board and the next idea ----------------------------------------------------------------------------
 
     def consult_board(self) -> Iterator[Action]:
-        """Yield actions that read starter methods, search and read findings, and criticise one."""
+        """Yield actions that search and read findings, and criticise one."""
         state = self.state
-        unread = state.prompt.starters and not state.starters and not state.ideas
-        if unread and state.assignment is None and state.can_afford("write", *FULL_RUN_STEPS):
-            calls: tuple[ProposedCall, ...] = tuple(
-                ("read_file", {"path": path}) for path in ideas.starters_to_read(self.turn)
-            )
-            yield Action("First I read known methods.", calls)
         # It searches less in a round that started with new findings.
         curiosity = self.traits.curiosity * (0.2 if state.new_findings_this_round else 1.0)
         if self.turn.bernoulli(curiosity, "look", state.round):

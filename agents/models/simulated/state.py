@@ -18,8 +18,6 @@ class ParsedPrompt:
     """Empty if it has none."""
     costs: Mapping[str, float]
     """Research hours by kind of step."""
-    starters: tuple[str, ...]
-    """Workspace paths of the starter methods."""
     advice: str
     """The suggested steps, in lower case; empty if there are none."""
 
@@ -136,8 +134,6 @@ class ParsedState:
     """Whether the round started with new findings of others."""
     searches_this_round: int = 0
     """Searches and questions in this round."""
-    starters: dict[str, Recipe | None] = field(default_factory=dict)
-    """Starter methods it has read, by path; None if the code is not a recipe."""
     ideas: list[TrackedIdea] = field(default_factory=list)
     """Its own ideas, oldest first."""
     best_posted: tuple[float, str] | None = None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # Reading the structure of a run must not load the evaluator 
     from aarlab.tools.experiment_tool import EvaluationMode
 
 Workflow = Literal["autonomous", "staged"]
+Opening = Literal["none", "published", "library"]
 Assigner = Literal["pool", "evolution"]
 
 
@@ -30,6 +31,8 @@ class ResolvedStructure:
     """Whether a round message lists the findings published since the last round."""
     gated: bool = False
     """Whether a reviewer must approve each full run."""
+    opening: Opening = "none"
+    """Known methods that the lab posts on the board before round 1."""
     evaluation: "EvaluationMode" = "guarded"
     """How experiments are scored."""
     withheld_tools: set[str] = field(default_factory=set)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.memory.events import Borrowed, Finding, Published
+from aarlab.memory.events import LAB, Borrowed, Finding, Published
 
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
@@ -38,7 +38,8 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 def _check(events: "RunEvents") -> Iterator[str]:
     published = {event.finding for _, event in events.of(Published)}
     if events.structure["sharing"] == "none":
-        if published or events.of(Borrowed):
+        # The opening is prior knowledge, not a finding of the team.
+        if any(stream != LAB for stream, _ in events.of(Published)) or events.of(Borrowed):
             yield "findings reached other researchers, although sharing is none"
     elif events.structure["oversight"] != "gate":
         unshared = [finding.id for _, finding in events.of(Finding) if finding.id not in published]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.memory.events import Borrowed, Edge
+from aarlab.memory.events import LAB, Borrowed, Edge
 
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
@@ -23,7 +23,7 @@ def _check(events: "RunEvents") -> Iterator[str]:
     used += [(name, edge.target) for name, edge in events.of(Edge) if name in neighbours]
     for name, finding in used:
         author, visible = finding.split(".")[0], neighbours[name]
-        if visible is not None and author != name and author not in visible:
+        if visible is not None and author not in (name, LAB) and author not in visible:
             yield f"{name} used {finding}, which does not reach it"
 
 

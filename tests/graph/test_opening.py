@@ -1,0 +1,104 @@
+"""The opening: the lab posts known methods before round 1, equally in every run, as prior knowledge of the team."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from team_runs import Run, run, scenario, structures
+
+from aarlab.graph.structure.checks import violations
+from aarlab.memory.events import LAB, Evaluation, Finding, OpeningPosted, Prompted, Published, RunClosed
+from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios import baselines
+
+METHODS = {"none": 0, "published": len(baselines.PUBLISHED), "library": len(baselines.load())}
+
+
+def posts(run: Run) -> list[Any]:
+    """Return the findings of the lab, in order."""
+    return [entry.event for entry in run.entries_of(Finding, stream=LAB)]
+
+
+@structures()
+def test_the_lab_posts_the_methods_of_the_opening_best_first(run: Run) -> None:
+    opening, findings = run.scenario.structure.opening, posts(run)
+    expected = baselines.opening_methods(opening)
+    assert len(findings) == METHODS[opening] == len(expected)
+    assert {run.file.text(finding.code) for finding in findings} == {method.code for method in expected.values()}
+    scores = [finding.pgr for finding in findings if finding.pgr is not None]
+    assert scores == sorted(scores, reverse=True)
+    assert {entry.round for entry in run.entries_of(Finding, stream=LAB)} <= {0}
+    assert {entry.hours for entry in run.entries_of(Finding, stream=LAB)} <= {0.0}
+
+
+@structures()
+def test_every_researcher_gets_the_opening_in_round_one(run: Run) -> None:
+    ids = [finding.id for finding in posts(run)]
+    for name in run.researchers:
+        first = run.of(Prompted, stream=name)[0]
+        text = run.message_text(first.message)
+        positions = [text.find(f'"{key}"') for key in ids]
+        assert positions == sorted(positions)
+        assert -1 not in positions
+        assert run.researchers
+    assert {event.finding for event in run.of(Published, stream=LAB)} == set(ids)
+
+
+@structures()
+def test_the_opening_costs_a_full_run_for_each_method(run: Run) -> None:
+    count = METHODS[run.scenario.structure.opening]
+    assert run.summary["opening_hours"] == round(count * run.scenario.costs.full, 2)
+    assert len(run.of(OpeningPosted)) == (count > 0)
+
+
+@structures()
+def test_posts_show_the_scores_on_the_screening_panel(run: Run) -> None:
+    scores = {event.code: event for event in run.of(Evaluation, stream=LAB)}
+    for finding in posts(run):
+        score = scores[finding.code]
+        assert (score.panel, score.worlds) == ("screening", run.scenario.scoring.screening_worlds)
+        assert (finding.pgr, finding.se) == (round(score.pgr, 2), round(score.se, 2))
+
+
+@structures()
+def test_a_post_of_the_lab_is_no_finalist_and_no_leader(run: Run) -> None:
+    (closed,) = run.of(RunClosed)
+    for finding in (closed.best, closed.leader_at_quarter, closed.leader_at_half):
+        assert finding is None or not finding.startswith(f"{LAB}.")
+    assert not any(event.subject.startswith(f"{LAB}.") for event in run.of(Evaluation))
+
+
+def test_the_opening_is_equal_in_every_arm_and_seed(tmp_path: Path) -> None:
+    rows = []
+    for seed, structure in ((7, "autonomous"), (8, "staged"), (9, {"sharing": "none"}), (9, {"topology": "ring"})):
+        done = run(scenario(seed=seed, structure=structure), tmp_path / f"{seed}-{len(rows)}.db")
+        rows.append([(finding.title, finding.code, finding.pgr, finding.se) for finding in posts(done)])
+        done.file.close()
+    assert len(rows[0]) == len(baselines.PUBLISHED)
+    assert all(row == rows[0] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "violation"),
+    [
+        ("DELETE FROM events WHERE stream = 'lab' AND kind = 'findings' AND ordinal = 1", "the lab did not post"),
+        ("UPDATE events SET data = json_set(data, '$.pgr', 0.99) WHERE stream = 'lab' AND kind = 'findings'", "score"),
+        ("UPDATE events SET data = json_set(data, '$.code', 'x') WHERE stream = 'lab' AND kind = 'findings'", "no"),
+        ("DELETE FROM events WHERE stream = 'lab' AND kind = 'publications'", "not visible on the board"),
+        ("DELETE FROM events WHERE kind = 'prompts' AND stream = 'r1' AND round = 1 AND ordinal < 4", "does not list"),
+    ],
+    ids=["missing", "another score", "another method", "invisible", "not listed"],
+)
+def test_check_finds_a_missing_or_altered_post(tmp_path: Path, change: str, violation: str) -> None:
+    path = tmp_path / "run.db"
+    done = run(scenario(), path)
+    assert done.summary["structure_violations"] == []
+    done.file.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER events_reject_updates")
+        connection.execute("DROP TRIGGER events_reject_deletes")
+        connection.execute(change)
+    with RunReader.open(path) as file:
+        found = [text for text in violations(file) if text.startswith("opening: ")]
+    assert any(violation in text for text in found), found
