@@ -374,6 +374,17 @@ class RoundStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FindingsImported(Event):
+    """The findings of this run file come from the files of a study. Nothing else of the run is known."""
+
+    kind: ClassVar[str] = "findings_imports"
+    source: str
+    """Name of the imported folder."""
+    authors: dict[str, str]
+    """The study's id of each researcher, by the name that it has in this file."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunClosed(Event):
     """The run was closed and scored."""
 

@@ -30,7 +30,7 @@ def m001_event_log_and_content_store(db: Database) -> None:
             created_at TEXT NOT NULL,    -- ISO 8601, UTC
             seed INTEGER NOT NULL,
             scenario TEXT NOT NULL,      -- JSON: the resolved scenario
-            status TEXT NOT NULL,        -- running | done | stopped | failed
+            status TEXT NOT NULL,        -- running | done | stopped | failed | partial (imported findings)
             summary TEXT,                -- JSON: as printed by `aarlab run --json`; NULL until the close
             sandbox TEXT,                -- strict | docker | none; NULL if it was not recorded
             fork_history TEXT            -- JSON: earlier segments of a forked run; else NULL

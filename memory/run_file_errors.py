@@ -10,6 +10,10 @@ class SchemaError(ValueError):
     """Not a run file, damaged, or written by another version of aarlab. The message gives the reason."""
 
 
+class PartialRun(SchemaError):
+    """The run file has imported findings only, so the run cannot be replayed, resumed or forked."""
+
+
 class ContentNotFound(SchemaError, KeyError):
     """The file has no message or text under a hash that one of its events refers to."""
 

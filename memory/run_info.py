@@ -5,7 +5,8 @@ from typing import Literal
 
 from aarlab.memory.messages import Json
 
-Status = Literal["running", "done", "stopped", "failed"]
+Status = Literal["running", "done", "stopped", "failed", "partial"]
+"""`partial`: only findings, which were imported. Such a run can be read, but not executed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def check(run: str | None, as_json: bool) -> None:
     """
     results, console = [], stdout_console()
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
+        partial = file.info().status == "partial"
         for result in _with_spinner(check_run(file)):
             results.append(result)
             if not as_json:
@@ -78,7 +79,12 @@ def check(run: str | None, as_json: bool) -> None:
     valid = not any(result.faults for result in results)
     if as_json:
         path, checks = str(file.path), [asdict(result) for result in results]
-        print_json({"status": "valid" if valid else "faults", "file": path, "checks": checks})
+        print_json({"status": "valid" if valid else "faults", "file": path, "partial": partial, "checks": checks})
+    elif partial:
+        console.print(
+            "Partial run: imported findings without prompts and replies. It can be read, but not replayed, resumed or "
+            "forked."
+        )
     sys.exit(Status.DONE if valid else Status.FAILED)
 
 

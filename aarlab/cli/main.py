@@ -17,6 +17,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("aarlab.cli.check_command:check", "Check the integrity of a run file."),
     "export": ("aarlab.cli.export_command:export", "Write a run in a format that other tools read."),
     "import": ("aarlab.cli.import_command:import_", "Create a run file from an exported run."),
+    "import-study": (
+        "aarlab.cli.import_study_command:import_study",
+        "Import the released results and findings of a study.",
+    ),
     "ablate": ("aarlab.cli.ablate_command:ablate", "Run every arm of an ablation with every seed."),
     "report": ("aarlab.cli.report_command:report", "Report the results of an ablation or of any runs."),
     "power": ("aarlab.cli.power_command:power", "Compute detectable differences and required seeds."),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import rich_click as click
 from rich.table import Column
@@ -19,11 +19,22 @@ from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console, std
 from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.tables import data_table, number_column
 from aarlab.config.errors import ConfigError, Fault
-from aarlab.graph.run.measure_registry import MEASURES, find_measure
+from aarlab.graph.run.measure_registry import MEASURES, Measure, find_measure
 from aarlab.report import results_from
 from aarlab.report.analysis import planned_pairs
 from aarlab.report.arm_runs import arms_of
 from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_needed
+from aarlab.study.study_file import StudyFile, load_study_file
+
+_SD_ORIGINS: Mapping[str, str] = {
+    "runs": "estimated from the runs",
+    "study": (
+        "from the imported results. It is the spread over the training seeds of one method, pooled over methods, and "
+        "not the spread over teams, which also find different methods. Estimate again from the first runs"
+    ),
+    "assumed": "assumed, as there are no runs",
+}
+"""Description of the SD, by `PowerEstimate.sd_from`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +49,8 @@ class PowerEstimate:
     """Whether the runs of both arms are paired by seed."""
     sd: float
     """Standard deviation of the difference between a run of each arm."""
-    observed: bool
-    """Whether `sd` was estimated from runs; otherwise it is assumed."""
+    sd_from: Literal["runs", "study", "assumed"]
+    """Origin of `sd`: the runs, the results of an imported study, or an assumed value."""
     detectable_difference: float | None
     """Difference that `seeds` runs detect at 80 % power, two-sided 5 %; None for a single seed."""
     required_seeds: int
@@ -58,13 +69,20 @@ class PowerEstimate:
     metavar="D",
     help="Difference to detect, in the primary measure.",
 )
+@click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Study file of `aarlab import-study`: take the SD from its results. Only for an ablation without runs.",
+)
 @json_option
-def power(source: str, difference: float, as_json: bool) -> None:
+def power(source: str, difference: float, study: Path | None, as_json: bool) -> None:
     """Compute detectable differences and required seeds.
 
     FILE_OR_DIR is an ablation file, the name of a shipped ablation, or a folder with runs. The SD over seeds is
     estimated from the runs. For an ablation file an SD of 0.1 in held-out PGR is assumed, as measured for small teams
-    of simulated researchers. All numbers are for 80 % power at a two-sided level of 5 %.
+    of simulated researchers, or with `--study` the spread of PGR over the training seeds of a method, which is not the
+    spread over teams. All numbers are for 80 % power at a two-sided level of 5 %.
     """
     with exit_on_bad_input(as_json=as_json):
         if not 0 < abs(difference) < float("inf"):
@@ -73,21 +91,25 @@ def power(source: str, difference: float, as_json: bool) -> None:
             )
         with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             progress_bar("reading runs", 0.0)
-            payload = _power_json(source, difference)
+            payload = _power_json(source, difference, study)
     if as_json:
         print_json({"status": "done", **payload})
     else:
         _print_power(payload)
 
 
-def _power_json(source: str, difference: float) -> dict[str, Any]:
+def _power_json(source: str, difference: float, study: Path | None = None) -> dict[str, Any]:
     """Return what `--json` prints, without its status."""
+    if Path(source).is_dir() and study is not None:
+        problem = "the SD comes from the runs of a folder, so --study has no effect"
+        raise ConfigError([Fault(f"--study {study}", None, problem, "an ablation file, or no --study")])
     if Path(source).is_dir():
         measure, estimates = power_from_results(results_from([source]), difference)
     else:
         plan = load_ablation(source)
         arms, seeds = [arm.name for arm in plan.arms], len(seeds_of(plan.ablation))
-        measure, estimates = power_from_ablation(plan.ablation, seeds, arms, difference)
+        imported = None if study is None else (load_study_file(study), str(study))
+        measure, estimates = power_from_ablation(plan.ablation, seeds, arms, difference, imported)
     return {
         "source": source,
         "measure": measure,
@@ -98,17 +120,16 @@ def _power_json(source: str, difference: float) -> dict[str, Any]:
 
 def _print_power(payload: Mapping[str, Any]) -> None:
     console, difference = stdout_console(), payload["difference"]
-    observed = payload["comparisons"][0]["observed"]
-    source = "estimated from the runs" if observed else "assumed, as there are no runs"
+    sd_from = payload["comparisons"][0]["sd_from"]
     console.print(Text(f"Differences in {payload['measure']} detectable with 80 % power at two-sided 5 %."))
-    console.print(Text(f"SD of the difference between a run of each arm: {source}."))
+    console.print(Text(f"SD of the difference between a run of each arm: {_SD_ORIGINS[sd_from]}."))
     required = f"seeds for {difference:g}"
     headings = ("seeds", "SD", "detectable", required)
     table = data_table(Column("comparison", style="cyan"), *(number_column(heading) for heading in headings))
     for comparison in payload["comparisons"]:
         table.add_row(*_power_row(comparison))
     console.print(table)
-    if observed:
+    if sd_from != "assumed":
         console.print(f"In brackets: {required} at the ends of the 90 % interval of the SD.", style="dim")
     console.print("Testing several comparisons requires more seeds: see the report.", style="dim")
 
@@ -150,7 +171,11 @@ def power_from_results(results: Results, difference: float) -> tuple[str, list[P
 
 
 def power_from_ablation(
-    ablation: Ablation, seeds: int, arms: Sequence[str], difference: float
+    ablation: Ablation,
+    seeds: int,
+    arms: Sequence[str],
+    difference: float,
+    study: tuple[StudyFile, str] | None = None,
 ) -> tuple[str, list[PowerEstimate]]:
     """Return the primary measure and the power of a planned comparison of two arms, without runs.
 
@@ -161,11 +186,19 @@ def power_from_ablation(
         seeds: Planned runs of each arm.
         arms: Names of the arms.
         difference: The difference to detect, other than 0.
+        study: Imported results from which the SD is taken, and the name of their file; None: the typical SD.
 
     Raises:
-        ConfigError: The registry has no typical SD for the primary measure.
+        ConfigError: The SD of the primary measure is not known.
     """
+    arm, against = (arms[1], arms[0]) if len(arms) == 2 else ("any arm", "another")
     measure = find_measure(ablation.measures[0])
+    if study is not None:
+        sd, degrees_of_freedom = _study_sd(ablation, measure, *study)
+        estimate = _power_from_sd(
+            arm, against, seeds, sd, difference, paired=False, sd_from="study", degrees_of_freedom=degrees_of_freedom
+        )
+        return ablation.measures[0], [estimate]
     if measure is None or measure.typical_sd is None:
         problem = f"the SD of the primary measure {ablation.measures[0]} is not known before there are runs"
         known = [path for path, other in MEASURES.items() if other.typical_sd is not None]
@@ -174,14 +207,36 @@ def power_from_ablation(
     sd = measure.typical_sd * 2**0.5
     detectable = detectable_difference(seeds, sd, paired=False) if seeds > 1 else None
     required_seeds = seeds_needed(difference, sd, paired=False)
-    arm, against = (arms[1], arms[0]) if len(arms) == 2 else ("any arm", "another")
-    return measure.path, [PowerEstimate(arm, against, seeds, False, sd, False, detectable, required_seeds, None)]
+    return measure.path, [PowerEstimate(arm, against, seeds, False, sd, "assumed", detectable, required_seeds, None)]
 
 
-def _power_from_sd(arm: str, against: str, n: int, sd: float, difference: float, *, paired: bool) -> PowerEstimate:
-    low, high = sd_interval(sd, n - 1 if paired else 2 * (n - 1))
+def _study_sd(ablation: Ablation, measure: Measure | None, study: StudyFile, source: str) -> tuple[float, int]:
+    """Return the SD of the difference between two runs, and its degrees of freedom, from imported results."""
+    if measure is None or measure.unit != "PGR":
+        problem = f"the study file has PGRs, but the primary measure is {ablation.measures[0]}"
+        raise ConfigError([Fault(ablation.name, "measures", problem, "a PGR first, such as heldout.pgr")])
+    pooled = study.pooled_sd()
+    if pooled is None or not pooled[0]:
+        raise ConfigError([Fault(source, "lines", "no method has different results of two seeds", None)])
+    sd, degrees_of_freedom = pooled
+    return sd * 2**0.5, degrees_of_freedom
+
+
+def _power_from_sd(
+    arm: str,
+    against: str,
+    n: int,
+    sd: float,
+    difference: float,
+    *,
+    paired: bool,
+    sd_from: Literal["runs", "study"] = "runs",
+    degrees_of_freedom: int | None = None,
+) -> PowerEstimate:
+    """Return the power for an estimated SD of the difference, whose degrees of freedom follow from `n` by default."""
+    low, high = sd_interval(sd, degrees_of_freedom or (n - 1 if paired else 2 * (n - 1)))
     required_seeds, low_seeds, high_seeds = (
         seeds_needed(difference, value, paired=paired) for value in (sd, low, high)
     )
-    detectable = detectable_difference(n, sd, paired=paired)
-    return PowerEstimate(arm, against, n, paired, sd, True, detectable, required_seeds, (low_seeds, high_seeds))
+    detectable = detectable_difference(n, sd, paired=paired) if n > 1 else None
+    return PowerEstimate(arm, against, n, paired, sd, sd_from, detectable, required_seeds, (low_seeds, high_seeds))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import RoundStarted
 from aarlab.memory.messages import Json
+from aarlab.memory.run_file_errors import PartialRun
 from aarlab.memory.run_reader import RunReader
 
 
@@ -42,9 +43,15 @@ def segments_of(file: RunReader, *, models_needed: bool = True) -> list[Segment]
         models_needed: Whether the models and prices of the last segment must be available.
 
     Raises:
+        PartialRun: The run has imported findings only.
         ValueError: The recorded configuration is not valid (pydantic's ValidationError).
     """
     info, from_record = file.info(), Scenario.from_record
+    if info.status == "partial":
+        raise PartialRun(
+            "this is a partial run with imported findings. It has no prompts and replies, so it cannot be replayed, "
+            "resumed or forked"
+        )
     past = [
         Segment(from_record(segment["scenario"]), segment["until_round"], segment["run_id"], segment["digest"])
         for segment in info.fork_history

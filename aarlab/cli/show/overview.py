@@ -10,10 +10,12 @@ from aarlab.cli.formatting import counted, pgr_text, shortened
 from aarlab.cli.run_progress import TeamProgress
 from aarlab.cli.run_summary import sandbox_text, summary_text
 from aarlab.cli.show.display_options import DisplayOptions, structure_summary
+from aarlab.cli.show.partial_run_overview import partial_run_findings, partial_run_header, partial_run_measures
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
+from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 
 _BOARD_ROWS = 10
@@ -23,8 +25,23 @@ _TEAM_ROWS = 20
 def overview(file: RunReader, options: DisplayOptions) -> Iterator[RenderableType]:
     """Yield the parts of the page."""
     info, progress = file.info(), run_progress(file)
-    scenario = info.scenario
     yield Text.assemble((info.run_id, "bold"), (f"  {info.status}", "green" if info.status == "done" else "yellow"))
+    if info.status == "partial":
+        yield from partial_run_header(file)
+        yield Text()
+        yield from _leaderboard(file, options)
+        yield from _team(progress, options)
+        yield from partial_run_measures(file)
+        yield from partial_run_findings(file, options)
+        return
+    yield from _executed_run(file, info, progress, options)
+    yield Text.assemble("Read a conversation with ", ("--agent NAME", "cyan"), " and ", ("--round N", "cyan"), ".")
+
+
+def _executed_run(
+    file: RunReader, info: RunInfo, progress: TeamProgress, options: DisplayOptions
+) -> Iterator[RenderableType]:
+    scenario = info.scenario
     yield Text(
         f"{scenario['task']['name']}, {counted(len(progress.researchers), 'researcher')} "
         f"({scenario['team']['model']}), seed {info.seed}, started {info.created_at[:16].replace('T', ' ')} UTC",
@@ -43,7 +60,6 @@ def overview(file: RunReader, options: DisplayOptions) -> Iterator[RenderableTyp
     yield from _leaderboard(file, options)
     yield from _team(progress, options)
     yield from _decisions(file)
-    yield Text.assemble("Read a conversation with ", ("--agent NAME", "cyan"), " and ", ("--round N", "cyan"), ".")
 
 
 def run_progress(file: RunReader) -> TeamProgress:

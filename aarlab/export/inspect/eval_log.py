@@ -26,6 +26,7 @@ from aarlab.memory.run_reader import RunReader
 
 _STATUSES: dict[Status, EvalStatus] = {
     "done": "success", "stopped": "cancelled", "failed": "error", "running": "started",
+    "partial": "success",
 }  # fmt: skip
 _LIMITS: dict[str, Literal["cost", "token", "turn"]] = {"usd": "cost", "tokens": "token", "calls": "turn"}
 """Inspect's type of limit, by the unit of a budget."""
