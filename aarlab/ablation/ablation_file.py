@@ -20,6 +20,7 @@ from aarlab.ablation.ablation_plan import (
 )
 from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.arm_settings import resolved_arms
+from aarlab.ablation.sensitivity_settings import resolved_settings
 from aarlab.config.document import Document, Key, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
@@ -33,7 +34,7 @@ from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
-_PATH_SECTIONS: Mapping[str, int] = {"arms": 2, "grid": 1}
+_PATH_SECTIONS: Mapping[Key, int] = {("arms",): 2, ("grid",): 1, ("sensitivity", "grid"): 2}
 """Sections with dotted scenario paths as keys, and the number of key parts before such a path."""
 
 
@@ -119,25 +120,28 @@ def _plan_from(document: Document, scenario_overrides: Sequence[Override], folde
         faults = _comparison_faults(ablation, document, arms)
     if faults:
         raise ConfigError(faults)
-    return _with_runs(ablation, arms, base, fork_from)
-
-
-def _with_runs(
-    ablation: Ablation, arms: Sequence[PlannedArm], base: Document, fork_from: ForkSource | None
-) -> AblationPlan:
-    comparisons = [[arm.name, arms[0].name] for arm in arms[1:]]
-    filled: dict[str, Any] = {
-        "scenario": base.data,
-        "comparisons": comparisons if ablation.comparisons is None else ablation.comparisons,
-    }
-    runs = [
-        PlannedRun(arm.name, arm.scenario.model_copy(update={"seed": seed}), fork_from)
-        for seed in seeds_of(ablation)
-        for arm in arms
-    ]
+    comparisons = ablation.comparisons
+    if comparisons is None:
+        comparisons = [[arm.name, arms[0].name] for arm in arms[1:]]
+    settings, faults = resolved_settings(ablation, document, base, arms, comparisons, fork_from)
+    if faults:
+        raise ConfigError(faults)
+    filled: dict[str, Any] = {"scenario": base.data, "comparisons": comparisons}
     if fork_from is not None:
         filled["fork_from"] = ForkPoint(run=FORK_SOURCE_FILE, at=fork_from.at, digest=fork_from.digest)
-    return AblationPlan(ablation.model_copy(update=filled), tuple(arms), tuple(runs), fork_from)
+    runs = _planned_runs(ablation, arms, fork_from)
+    return AblationPlan(ablation.model_copy(update=filled), tuple(arms), runs, fork_from, tuple(settings))
+
+
+def _planned_runs(
+    ablation: Ablation, arms: Sequence[PlannedArm], fork_from: ForkSource | None
+) -> tuple[PlannedRun, ...]:
+    return tuple(
+        PlannedRun(arm.name, arm.scenarios[task].model_copy(update={"seed": seed}), fork_from, task)
+        for seed in seeds_of(ablation)
+        for task in arms[0].scenarios
+        for arm in arms
+    )
 
 
 def _fork_source(fork_point: ForkPoint, document: Document, folder: Path) -> ForkSource:
@@ -165,7 +169,8 @@ def _split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], lis
         if first == "scenario" and rest:
             of_scenario.append(replace(override, key=rest))
         elif first in Ablation.model_fields:
-            path_start = _PATH_SECTIONS.get(first, len(override.key))
+            starts = (start for section, start in _PATH_SECTIONS.items() if override.key[: len(section)] == section)
+            path_start = next(starts, len(override.key))
             path = override.key[path_start:]
             key = (*override.key[:path_start], *([".".join(path)] if path else []))
             of_ablation.append(replace(override, key=key))
@@ -196,6 +201,13 @@ def _field_faults(ablation: Ablation, document: Document, base: Document) -> lis
         if key in base.data:
             problem = "the ablation sets this field for each run"
             faults.append(Fault(_where(base, (key,)), f"scenario.{key}", problem, expected))
+    if ablation.tasks is not None and ablation.fork_from is not None:
+        problem = "all arms fork from one run, which has one task"
+        faults.append(Fault(_where(document, ("tasks",)), "tasks", problem, "either `tasks` or `fork_from`"))
+    if ablation.seeds_from != 1 and isinstance(ablation.seeds, list):
+        problem = "`seeds` is a list and contains its first seed"
+        expected = "a number of seeds, or no `seeds_from`"
+        faults.append(Fault(_where(document, ("seeds_from",)), "seeds_from", problem, expected))
     if isinstance(ablation.seeds, list):
         duplicates = sorted({seed for seed in ablation.seeds if ablation.seeds.count(seed) > 1})
         if duplicates or not ablation.seeds:

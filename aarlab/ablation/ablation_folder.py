@@ -2,7 +2,8 @@
 
     ablation.yaml                the plan with overrides applied and all fields of the scenario
     parent.db                    the run that all arms fork from, if there is one
-    runs/ARM-seedN-KEY.db        finished runs only
+    my_task.py                   copies of the task files, under the paths that the ablation gives
+    runs/ARM-seedN-KEY.db        finished runs only; with `tasks` ARM-TASK-seedN-KEY.db
     unfinished/ARM-seedN-KEY.*   active or interrupted runs, errors of failed runs, attempts that cannot be resumed
     locks/I-of-N.lock            held by the process that executes this shard
     locks/shared_budget.db       reservations of open model calls, if there is a limit
@@ -65,6 +66,11 @@ class AblationFolder:
 
     def check(self, plan: AblationPlan) -> None:
         """Raise ConfigError, with the difference, if the folder belongs to another ablation. Writes nothing."""
+        for path in _task_files(plan):
+            if ".." in path.parts:
+                problem = f"the task file {path} is outside the folder of the ablation file and cannot be copied"
+                expected = "a path inside that folder, or an absolute path"
+                raise ConfigError([Fault(f"--out {self.root}", None, problem, expected)])
         if not self.file.exists():
             if self.root.exists() and not self.root.is_dir():
                 raise ConfigError([Fault(f"--out {self.root}", None, "it is a file", "a folder")])
@@ -126,6 +132,9 @@ class AblationFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             if plan.fork_from is not None and not self.fork_from.exists():
                 copy(plan.fork_from.run, self.fork_from)
+            for path, code in _task_files(plan).items():
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / path).write_text(code, encoding="utf-8")
             if not self.file.exists() or self.file.read_text() != text:
                 with atomic_output(self.file, replace=True) as temporary:
                     temporary.write_text(text)
@@ -241,6 +250,18 @@ def _checked_info(run: PlannedRun, path: Path, version: str) -> RunInfo:
             f"it was recorded by aarlab {info.aarlab_version}; its results are not comparable with those of {version}"
         )
     return info
+
+
+def _task_files(plan: AblationPlan) -> dict[Path, str]:
+    """Return the code of the task files with a relative path, by path."""
+    scenarios = {id(scenario): scenario for arm in plan.arms for scenario in arm.scenarios.values()}
+    choices = [c for s in scenarios.values() for c in (s.task, *s.scoring.transfer_tasks)]
+    return {
+        Path(choice.path): choice.source.code
+        for choice in choices
+        if choice.path is not None and choice.source is not None and choice.source.code is not None
+        and not Path(choice.path).is_absolute()
+    }  # fmt: skip
 
 
 def _plain(ablation: Ablation) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The fields of an ablation file, and the plan of runs that is made from them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from aarlab.ablation.arm_configuration import RUN_FIELDS
-from aarlab.ablation.execution_options import Shard
+from aarlab.ablation.execution_options import Part, Shard
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.messages import canonical_json, content_hash
 
@@ -19,6 +19,12 @@ CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random"}
 """Settings of the control on top of the first arm."""
 FORK_SOURCE_FILE = "parent.db"
 """File in the ablation's folder with the run that all arms fork from."""
+
+
+Seeds = Annotated[int, Field(ge=1, le=100_000)] | list[Annotated[int, Field(ge=0, lt=2**63)]]
+"""A number of seeds, or a list of them."""
+GridValues = dict[str, list[bool | int | float | str]]
+"""Values by dotted scenario path."""
 
 
 class ForkPoint(BaseModel):
@@ -34,8 +40,25 @@ class ForkPoint(BaseModel):
     """Expected digest of the run. Default: not checked, and filled in when the ablation starts."""
 
 
+class SensitivityGrid(BaseModel):
+    """The comparison repeated under other values of scenario fields that all arms share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    grid: Annotated[GridValues, Field(min_length=1)]
+    """Values by dotted scenario path, such as `costs.pilot`. No arm may set these fields."""
+    cross: bool = False
+    """Whether every combination of the values is a setting. Default: every value of one field, the others unchanged."""
+    seeds: Seeds = 5
+    """Number of seeds of each setting, or a list of seeds. Runs that the ablation contains anyway are not repeated."""
+    tasks: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names of the tasks. Default: all tasks of the ablation."""
+    arms: Annotated[list[str], Field(min_length=2)] | None = None
+    """Names of the arms. Default: all arms in `comparisons` except the control."""
+
+
 class Ablation(BaseModel):
-    """Arms x seeds: the same scenario with different settings, each under the same seeds."""
+    """Arms x tasks x seeds: the same scenario with different settings, each on the same tasks under the same seeds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -53,10 +76,18 @@ class Ablation(BaseModel):
     """
     arms: dict[str, dict[str, Any]] = {}
     """Settings of each arm by its name: dotted scenario paths and values. An empty section is the scenario itself."""
-    grid: dict[str, list[bool | int | float | str]] = {}
+    grid: GridValues = {}
     """Values by dotted scenario path. Every combination is an arm; with `arms`, every arm runs at every combination."""
-    seeds: Annotated[int, Field(ge=1, le=100_000)] | list[Annotated[int, Field(ge=0, lt=2**63)]] = 10
+    tasks: Annotated[list[dict[str, Any] | str], Field(min_length=1)] | None = None
+    """Tasks, each a name or the fields of `task`, such as `{path: my_task.py}`. Every arm runs on every task; arms are
+    compared on each task and over all tasks. Default: the task of the scenario.
+    """
+    seeds: Seeds = 10
     """Number of seeds (5 means 1 to 5), or a list of seeds. All arms run under the same seeds."""
+    seeds_from: Annotated[int, Field(ge=0, lt=2**62)] = 1
+    """First seed if `seeds` is a number: 1001 gives fresh seeds for the confirmation of a selected result."""
+    sensitivity: SensitivityGrid | None = None
+    """Other values of shared scenario fields, under which the comparison is repeated. Default: none."""
     measures: Annotated[list[str], Field(min_length=1)] = ["heldout.pgr"]
     """Measures, as paths in a run's summary; the first is the primary measure."""
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None
@@ -86,8 +117,13 @@ class PlannedArm:
     name: str
     settings: Mapping[str, Any]
     """Settings on top of the ablation's scenario, by dotted path."""
-    scenario: Scenario
-    """The resolved scenario under the first seed."""
+    scenarios: Mapping[str, Scenario]
+    """The resolved scenario under the first seed, by task. Without `tasks` the only key is empty."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """The resolved scenario on the first task under the first seed."""
+        return next(iter(self.scenarios.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +146,24 @@ class PlannedRun:
 
     arm: str
     scenario: Scenario
-    """Resolved, with its seed. Its name is the file name of the arm."""
+    """Resolved, with its seed. Its name is the file name of the arm, with that of the task if there are `tasks`."""
     fork_from: ForkSource | None = None
+    task: str = ""
+    """Name of its task; empty without `tasks`."""
+    setting: str = ""
+    """Name of its sensitivity setting; empty for the runs of the comparison itself."""
 
     @property
     def seed(self) -> int:
         """The run's seed."""
         return self.scenario.seed
+
+    @property
+    def title(self) -> str:
+        """Arm, task, setting and seed in words."""
+        task = f" on {self.task}" if self.task else ""
+        setting = f" with {self.setting}" if self.setting else ""
+        return f"{self.arm}{task}{setting}, seed {self.seed}"
 
     @property
     def key(self) -> str:
@@ -131,6 +178,17 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSetting:
+    """A sensitivity setting with its runs. A run that is also a run of the comparison has the same file."""
+
+    name: str
+    """The changed fields and their values, such as `costs.pilot=0.5`."""
+    values: Mapping[str, Any]
+    """Values by dotted scenario path."""
+    runs: tuple[PlannedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AblationPlan:
     """An ablation with its resolved arms and runs."""
 
@@ -139,12 +197,36 @@ class AblationPlan:
     arms: tuple[PlannedArm, ...]
     """In the order of the file, the control last."""
     runs: tuple[PlannedRun, ...]
-    """In order of execution: seed by seed, so that all arms have similar numbers of runs if execution stops early."""
+    """Runs of the comparison in order of execution: seed by seed, so that all arms have similar numbers of runs if
+    execution stops early.
+    """
     fork_from: ForkSource | None = None
+    settings: tuple[PlannedSetting, ...] = ()
+    """The sensitivity settings."""
 
-    def runs_of(self, shard: Shard) -> tuple[PlannedRun, ...]:
-        """Return the runs of a shard."""
-        return self.runs[shard.number - 1 :: shard.of]
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks; a single empty name without `tasks`."""
+        return tuple(self.arms[0].scenarios)
+
+    @property
+    def sensitivity_runs(self) -> tuple[PlannedRun, ...]:
+        """Runs of the sensitivity settings that are no runs of the comparison, each once."""
+        own = {run.stem for run in self.runs}
+        others = {run.stem: run for run in _by_seed(run for setting in self.settings for run in setting.runs)}
+        return tuple(run for stem, run in others.items() if stem not in own)
+
+    def runs_of(self, shard: Shard, part: Part = "all") -> tuple[PlannedRun, ...]:
+        """Return the runs of a shard, all or those of one part of the ablation."""
+        n_own = len(self.runs)
+        numbered = list(enumerate((*self.runs, *self.sensitivity_runs)))[shard.number - 1 :: shard.of]
+        kept = {"all": (True, True), "comparison": (True, False), "sensitivity": (False, True)}[part]
+        return tuple(run for number, run in numbered if kept[number >= n_own])
+
+
+def _by_seed(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Return runs by the rank of their seed, otherwise in the given order."""
+    return sorted(runs, key=lambda run: run.seed)
 
 
 def slug(arm: str) -> str:
@@ -153,5 +235,10 @@ def slug(arm: str) -> str:
 
 
 def seeds_of(ablation: Ablation) -> list[int]:
-    """Return the seeds in ascending order."""
-    return list(range(1, ablation.seeds + 1)) if isinstance(ablation.seeds, int) else sorted(ablation.seeds)
+    """Return the seeds of the comparison in ascending order."""
+    return seed_list(ablation.seeds, ablation.seeds_from)
+
+
+def seed_list(seeds: int | list[int], first: int) -> list[int]:
+    """Return seeds in ascending order: those of a list, or a number of them from the first on."""
+    return list(range(first, first + seeds)) if isinstance(seeds, int) else sorted(seeds)

@@ -1,4 +1,4 @@
-"""Resolve the arms of an ablation (named arms, grid and control) into scenarios."""
+"""Resolve the arms of an ablation (named arms, grid and control) into scenarios, one for each task."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from aarlab.config.task_loading import with_task_files
 from aarlab.config.type_descriptions import value_text
 from aarlab.graph.run.segments import InvalidFork, check_fork
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.task_choice import TaskChoice
 
 PathSetting = tuple[str, Any, ValueSource]
 """Dotted path, value, and source of the value."""
@@ -39,32 +40,89 @@ def resolved_arms(
     faults = _name_faults(ablation, document) + _path_faults(ablation, document)
     if faults:
         return [], faults
-    arm_settings = _arm_settings(ablation, document)
-    if ablation.controls:
-        first = next(iter(arm_settings.values()))
-        control = [setting for setting in first if setting[0] not in CONTROL_SETTINGS]
-        arm_settings[CONTROL] = [
-            *control,
-            *((path, value, ValueSource("the control")) for path, value in CONTROL_SETTINGS.items()),
-        ]
-    arms: list[PlannedArm] = []
+    settings_by_arm = arm_settings(ablation, document)
+    tasks, seeds = task_settings(ablation, document), seeds_of(ablation)
+    scenarios: dict[str, list[Scenario]] = {}
     faults_by_arm: dict[str, list[Fault]] = {}
-    for name, settings in arm_settings.items():
+    for name, settings in settings_by_arm.items():
         try:
-            arms.append(_arm(name, settings, base, seeds_of(ablation), fork_from))
+            scenarios[name] = [
+                resolved_scenario(name, [*task, *settings], base, seeds, fork_from, of_task=bool(task))
+                for task in tasks
+            ]
         except ConfigError as error:
             faults_by_arm[name] = list(error.faults)
     if faults_by_arm:
-        return [], _merged_faults(faults_by_arm, arms=len(arm_settings))
+        return [], _merged_faults(faults_by_arm, arms=len(settings_by_arm))
+    choices = [scenario.task for scenario in next(iter(scenarios.values()))]
+    labels = task_labels(choices) if ablation.tasks else [""]
+    if len(set(labels)) < len(labels):
+        fault = Fault(_location(document, "tasks"), "tasks", "a task is repeated", "different tasks or parameters")
+        return [], [fault]
+    arms = [
+        PlannedArm(
+            name,
+            {path: value for path, value, _ in settings_by_arm[name]},
+            dict(zip(labels, by_task, strict=True)),
+        )
+        for name, by_task in scenarios.items()
+    ]
     if ablation.controls and _is_duplicate(arms):
         arms.pop()
     return arms, _slug_faults(arms, document)
 
 
-def _arm(
-    name: str, settings: Sequence[PathSetting], base: Document, seeds: Sequence[int], fork_from: ForkSource | None
-) -> PlannedArm:
-    """Return an arm under the first seed. Raises ConfigError with its faults."""
+def task_settings(ablation: Ablation, document: Document) -> list[list[PathSetting]]:
+    """Return the setting of each task of the ablation; one without settings if there are no `tasks`."""
+    source = _source(document, "tasks")
+    return [[("task", task, source)] for task in ablation.tasks or ()] or [[]]
+
+
+def task_labels(choices: Sequence[TaskChoice]) -> list[str]:
+    """Return the name of each task, with its parameters if the same task occurs more than once."""
+    counts = Counter(choice.name for choice in choices)
+
+    def label(choice: TaskChoice) -> str:
+        parameters = ", ".join(f"{name}={_value_text(value)}" for name, value in choice.parameters.items())
+        return choice.name if counts[choice.name] == 1 or not parameters else f"{choice.name} ({parameters})"
+
+    return [label(choice) for choice in choices]
+
+
+def arm_settings(ablation: Ablation, document: Document) -> dict[str, list[PathSetting]]:
+    """Return the settings of each arm by name, those of the control last."""
+    settings = _own_arm_settings(ablation, document)
+    if ablation.controls:
+        first = next(iter(settings.values()))
+        settings[CONTROL] = [
+            *(setting for setting in first if setting[0] not in CONTROL_SETTINGS),
+            *((path, value, ValueSource("the control")) for path, value in CONTROL_SETTINGS.items()),
+        ]
+    return settings
+
+
+def resolved_scenario(
+    name: str,
+    settings: Sequence[PathSetting],
+    base: Document,
+    seeds: Sequence[int],
+    fork_from: ForkSource | None,
+    *,
+    of_task: bool,
+) -> Scenario:
+    """Return the scenario of an arm under the first seed.
+
+    Args:
+        name: Name of the arm.
+        settings: Its settings on top of the shared scenario, with that of the task if there is one.
+        base: The shared scenario.
+        seeds: Seeds for which the scenario must be valid.
+        fork_from: The run that all arms fork from; None: they start at round 1.
+        of_task: Whether the file name of the arm contains the name of the task.
+
+    Raises:
+        ConfigError: The settings contradict each other, or the scenario is invalid.
+    """
     overrides = [
         Override(tuple(path.split(".")), value, source.where, source.folder) for path, value, source in settings
     ]
@@ -75,7 +133,7 @@ def _arm(
     scenarios: list[Scenario] = []
     # All seeds are validated: a topology that is drawn from the seed can be invalid for a single one.
     for seed in seeds:
-        data = {**document.data, "name": slug(name), "seed": seed}
+        data = {**document.data, "name": slug(f"{name}-{_task_name(document)}" if of_task else name), "seed": seed}
         try:
             scenarios.append(Scenario.model_validate(data, strict=True))
         except ValidationError as error:
@@ -89,11 +147,17 @@ def _arm(
                 [Fault(document.name, None, "its team or task differs from that of the run in `fork_from`", str(error))]
             ) from None
         scenario = with_pinned_temperament(scenario, fork_from.scenario.seed)
-    return PlannedArm(name, {path: value for path, value, _ in settings}, scenario)
+    return scenario
 
 
-def _arm_settings(ablation: Ablation, document: Document) -> dict[str, list[PathSetting]]:
-    """Return the settings of each arm by name: every named arm at every point of the grid."""
+def _task_name(document: Document) -> str:
+    """Return the name of the task in a scenario's document; task files are loaded."""
+    task = document.data.get("task")
+    return str(task.get("name", "")) if isinstance(task, dict) else str(task)
+
+
+def _own_arm_settings(ablation: Ablation, document: Document) -> dict[str, list[PathSetting]]:
+    """Return the settings of each arm by name without the control: every named arm at every point of the grid."""
     labels = _labels(list(ablation.grid))
     points: list[list[PathSetting]] = [
         list(zip(ablation.grid, values, (_source(document, "grid", path) for path in ablation.grid), strict=True))
@@ -167,6 +231,9 @@ def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
             )
         elif path in _RESERVED:
             faults.append(Fault(where, field, "an arm cannot set this field", _RESERVED[path]))
+        elif ablation.tasks is not None and path in ("task", "task.name", "task.path"):
+            problem = f"`tasks` sets this field, too ({_location(document, 'tasks')})"
+            faults.append(Fault(where, field, problem, "each field either in arms, in the grid or in tasks"))
         elif path in ablation.grid and key[0] == "arms":
             problem = f"grid.{path} sets this field, too ({_location(document, 'grid', path)})"
             faults.append(Fault(where, field, problem, "each field either in arms or in the grid"))
@@ -192,7 +259,8 @@ def _merged_faults(faults_by_arm: Mapping[str, list[Fault]], *, arms: int) -> li
     where: dict[Fault, list[str]] = {}
     for name, faults in faults_by_arm.items():
         for fault in faults:
-            where.setdefault(fault, []).append(name)
+            if name not in where.setdefault(fault, []):
+                where[fault].append(name)
     merged: list[Fault] = []
     for fault, names in where.items():
         if len(names) == arms and arms > 1:

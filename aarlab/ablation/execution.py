@@ -8,7 +8,7 @@ from pathlib import Path
 from aarlab import __version__
 from aarlab.ablation.ablation_folder import AblationFolder
 from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun
-from aarlab.ablation.execution_options import ExecutionOptions, Executor, Shard
+from aarlab.ablation.execution_options import ExecutionOptions, Executor, Part, Shard
 from aarlab.ablation.forecast import Forecast
 from aarlab.ablation.local_workers import LocalWorkerPool, WorkerPool
 from aarlab.ablation.scheduler import ExecutionResult, ProgressObserver, execute
@@ -27,7 +27,7 @@ class AblationState:
     plan: AblationPlan
     folder: AblationFolder
     runs: tuple[PlannedRun, ...]
-    """Runs of this process's shard."""
+    """Runs of this process's shard and of the chosen part of the ablation."""
     done: dict[str, RunInfo]
     """Finished runs of the shard by stem."""
     forecast: Forecast
@@ -38,7 +38,7 @@ class AblationState:
         return tuple(run for run in self.runs if run.stem not in self.done)
 
 
-def read_state(plan: AblationPlan, root: Path, shard: Shard) -> AblationState:
+def read_state(plan: AblationPlan, root: Path, shard: Shard, part: Part = "all") -> AblationState:
     """Return the state of an ablation. Writes nothing.
 
     Raises:
@@ -46,12 +46,12 @@ def read_state(plan: AblationPlan, root: Path, shard: Shard) -> AblationState:
     """
     folder = AblationFolder(root)
     folder.check(plan)
-    runs = plan.runs_of(shard)
+    runs = plan.runs_of(shard, part)
     done = folder.done(runs, __version__)
-    forecast = Forecast(plan.arms)
+    forecast = Forecast((*plan.runs, *plan.sensitivity_runs))
     for run in runs:
         if run.stem in done and isinstance(summary := done[run.stem].summary, dict):
-            forecast.observe(run.arm, summary)
+            forecast.observe(run, summary)
     return AblationState(plan, folder, runs, done, forecast)
 
 
@@ -81,7 +81,7 @@ def execute_ablation(
     folder = AblationFolder(root)
     folder.check(plan)
     with folder.locked(options.shard):
-        state = read_state(plan, root, options.shard)
+        state = read_state(plan, root, options.shard, options.part)
         folder.prepare(plan)
         if not state.waiting:
             return ExecutionResult("done")
@@ -90,7 +90,7 @@ def execute_ablation(
             with prepare_progress or nullcontext() as progress:
                 _prepare([run.scenario for run in state.waiting], options.sandbox, progress)
         workers = _worker_pool(options)
-        monitor = SpendingMonitor(plan.ablation, plan.runs, folder)
+        monitor = SpendingMonitor(plan.ablation, (*plan.runs, *plan.sensitivity_runs), folder)
         with open_observer(state, workers.count) as observer:
             return execute(state.waiting, folder, workers, monitor, observer, options, retries=plan.ablation.retries)
 

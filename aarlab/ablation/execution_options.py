@@ -8,6 +8,8 @@ from aarlab.tools.sandbox import SandboxMode
 
 Executor = Literal["local", "ray"]
 """`local`: worker processes on this machine; `ray`: a Ray cluster."""
+Part = Literal["all", "comparison", "sensitivity"]
+"""The runs of an ablation: all, those of the comparison itself, or the others of its sensitivity settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,5 @@ class ExecutionOptions:
     sandbox: SandboxMode = "strict"
     cache: bool = True
     """Whether to reuse cached scores on common worlds. The results do not depend on it."""
+    part: Part = "all"
+    """Which runs this process executes."""

@@ -4,54 +4,66 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aarlab.ablation.ablation_plan import PlannedArm, PlannedRun
+from aarlab.ablation.ablation_plan import PlannedRun
 from aarlab.graph.run.cost_estimate import estimate_cost
 from aarlab.graph.scenario import Scenario
 
 DollarRange = tuple[float, float]
 """Lower and upper end of an estimated cost in US dollars."""
-Work = Sequence[tuple[str, float]]
-"""Arm of each remaining run, and the remaining share of the run, in [0, 1]."""
+Group = tuple[str, str, str]
+"""Arm, task and setting of similar runs."""
+Work = Sequence[tuple[PlannedRun, float]]
+"""The remaining runs, and the remaining share of each, in [0, 1]."""
 
 
 class Forecast:
-    """Means over the finished runs of each arm. Without finished runs, the cost is estimated from the scenario."""
+    """Means over the finished runs of each arm, task and setting.
 
-    def __init__(self, arms: Iterable[PlannedArm]) -> None:
-        self._estimates = {arm.name: estimated_cost(arm.scenario) for arm in arms}
-        self._costs: dict[str, list[float]] = {}
-        self._seconds: dict[str, list[float]] = {}
+    Without finished runs, the cost is estimated from the scenario.
+    """
+
+    def __init__(self, runs: Iterable[PlannedRun]) -> None:
+        scenarios = {_group(run): run.scenario for run in runs}
+        self._estimates = {group: estimated_cost(scenario) for group, scenario in scenarios.items()}
+        self._costs: dict[Group, list[float]] = {}
+        self._seconds: dict[Group, list[float]] = {}
 
     @property
     def costs_money(self) -> bool:
         """Whether the cost of the runs is not zero or is unknown."""
         return any(cost != (0.0, 0.0) for cost in self._estimates.values())
 
-    def observe(self, arm: str, summary: Mapping[str, Any]) -> None:
+    def observe(self, run: PlannedRun, summary: Mapping[str, Any]) -> None:
         """Add a finished run, given its summary."""
-        self._seconds.setdefault(arm, []).append(float(summary["wall_clock_s"]))
+        self._seconds.setdefault(_group(run), []).append(float(summary["wall_clock_s"]))
         if summary.get("cost_usd") is not None:
-            self._costs.setdefault(arm, []).append(summary["cost_usd"])
+            self._costs.setdefault(_group(run), []).append(summary["cost_usd"])
 
-    def run_cost(self, arm: str) -> DollarRange | None:
-        """Return the cost of a run of an arm; None if it is unknown."""
-        if arm in self._costs:
-            mean = statistics.fmean(self._costs[arm])
+    def run_cost(self, run: PlannedRun) -> DollarRange | None:
+        """Return the cost of a run; None if it is unknown."""
+        if costs := self._costs.get(_group(run)):
+            mean = statistics.fmean(costs)
             return mean, mean
-        return self._estimates[arm]
+        return self._estimates[_group(run)]
 
-    def run_seconds(self, arm: str) -> float | None:
-        """Return the wall-clock seconds of a run: the mean of its arm, else of all arms; None without finished runs."""
-        if arm in self._seconds:
-            return statistics.fmean(self._seconds[arm])
-        means = [statistics.fmean(seconds) for seconds in self._seconds.values()]
-        return statistics.fmean(means) if means else None
+    def run_seconds(self, run: PlannedRun) -> float | None:
+        """Return the wall-clock seconds of a run; None without finished runs.
+
+        It is the mean over the runs of its arm, task and setting; without such runs over those of its arm, else over
+        all runs, each group with the same weight.
+        """
+        group = _group(run)
+        if seconds := self._seconds.get(group):
+            return statistics.fmean(seconds)
+        means = {other: statistics.fmean(seconds) for other, seconds in self._seconds.items()}
+        similar = [mean for other, mean in means.items() if other[0] == group[0]] or list(means.values())
+        return statistics.fmean(similar) if similar else None
 
     def cost(self, work: Work) -> DollarRange | None:
         """Return the cost of the remaining work; None if it is unknown."""
         low = high = 0.0
-        for arm, share in work:
-            cost = self.run_cost(arm)
+        for run, share in work:
+            cost = self.run_cost(run)
             if cost is None:
                 return None
             low, high = low + share * cost[0], high + share * cost[1]
@@ -59,14 +71,18 @@ class Forecast:
 
     def seconds(self, work: Work, jobs: int) -> float | None:
         """Return the wall-clock seconds of the remaining work with `jobs` parallel runs; None if unknown."""
-        parts = [(self.run_seconds(arm), share) for arm, share in work]
+        parts = [(self.run_seconds(run), share) for run, share in work]
         known = [seconds * share for seconds, share in parts if seconds is not None]
         return sum(known) / jobs if len(known) == len(parts) else None
 
 
 def whole_runs(runs: Iterable[PlannedRun]) -> Work:
     """Return runs that have not started as remaining work."""
-    return [(run.arm, 1.0) for run in runs]
+    return [(run, 1.0) for run in runs]
+
+
+def _group(run: PlannedRun) -> Group:
+    return run.arm, run.task, run.setting
 
 
 def estimated_cost(scenario: Scenario) -> DollarRange | None:

@@ -51,7 +51,7 @@ class AblationDisplay:
     def run_started(self, run: PlannedRun, *, resumed: bool) -> None:
         """Show that a run has started."""
         if resumed:
-            self._print(f"{run.arm}, seed {run.seed} resumes where it was interrupted.")
+            self._print(f"{run.title} resumes where it was interrupted.")
         self._waiting.pop(run.stem, None)
         self._active[run.stem] = (run, RunProgress(run.stem, "progress"))
         self._draw(run.arm)
@@ -69,28 +69,28 @@ class AblationDisplay:
         self._spent += progress.spent
         if will_retry:
             self._waiting[run.stem] = run
-            self._print(f"{run.arm}, seed {run.seed} failed and will be retried: {progress.error}", style="yellow")
+            self._print(f"{run.title} failed and will be retried: {progress.error}", style="yellow")
             return
         if progress.kind == "budget exhausted":
             self._waiting[run.stem] = run
-            self._print(f"{run.arm}, seed {run.seed} was interrupted: {progress.error}", style="yellow")
+            self._print(f"{run.title} was interrupted: {progress.error}", style="yellow")
             return
         self._bars.advance(self._bar_of_arm[run.arm])
         self._bars.advance(self._all)
         if progress.kind != "done" or progress.summary is None:
-            self._print(f"{run.arm}, seed {run.seed} failed: {progress.error}", style="red")
+            self._print(f"{run.title} failed: {progress.error}", style="red")
             return
-        self._state.forecast.observe(run.arm, progress.summary)
+        self._state.forecast.observe(run, progress.summary)
         if not self._console.is_terminal:
             bar = self._bars.tasks[self._all]
             pgr = pgr_text(value_at(progress.summary, "heldout.pgr"))
             count = f"[{bar.completed:.0f} of {bar.total:.0f}]"
-            self._print(f"{count} {run.arm}, seed {run.seed}: held-out PGR {pgr}, {self._remaining_text()}")
+            self._print(f"{count} {run.title}: held-out PGR {pgr}, {self._remaining_text()}")
 
     def _remaining_text(self) -> str:
         """Return the remaining time and, if the runs have a cost, the cost so far and the remaining cost."""
         forecast = self._state.forecast
-        work = [*whole_runs(self._waiting.values()), *((run.arm, 1 - p.share) for run, p in self._active.values())]
+        work = [*whole_runs(self._waiting.values()), *((run, 1 - p.share) for run, p in self._active.values())]
         seconds = forecast.seconds(work, self._jobs)
         time = "no estimate yet" if seconds is None else f"about {time_text(seconds)} left"
         cost = sum((progress.spent for _, progress in self._active.values()), self._spent).cost_usd

@@ -1,14 +1,14 @@
 """The runs of an ablation as records, read from its folder."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder, is_finished
-from aarlab.ablation.ablation_plan import Ablation, PlannedRun
+from aarlab.ablation.ablation_plan import Ablation, AblationPlan, PlannedRun
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.messages import canonical_json, content_hash
@@ -50,18 +50,40 @@ class RunRecord:
     """Entropy over method families in bits, at the end of each round that counts."""
     autonomy: Curve = ()
     """Realised autonomy by round, in [0, 1]."""
+    task: str = ""
+    """Name of its task; empty if the ablation has no `tasks`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingResults:
+    """A sensitivity setting with its records, arms in the order of the file, seeds ascending."""
+
+    name: str
+    """The changed fields and their values, such as `costs.pilot=0.5`."""
+    values: Mapping[str, Any]
+    """Values by dotted scenario path."""
+    records: tuple[RunRecord, ...]
+    """Without curves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """An ablation with its records, arms in the order of the file, seeds ascending."""
+    """An ablation with its records, arms in the order of the file, then tasks in the order of the file and seeds."""
 
     ablation: Ablation
     folder: Path | None
     records: tuple[RunRecord, ...]
+    """Runs of the comparison itself."""
+    settings: tuple[SettingResults, ...] = ()
+    """The sensitivity settings."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks; a single empty name if the ablation has no `tasks`."""
+        return tuple(dict.fromkeys(record.task for record in self.records)) or ("",)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one flat row per run: arm, seed, status, digest, every measure and the file.
+        """Return one flat row per run of the comparison: arm, task, seed, status, digest, every measure and the file.
 
         A measure is None if the run does not have it.
         """
@@ -69,6 +91,7 @@ class Results:
         return [
             {
                 "arm": record.arm,
+                "task": record.task or record.scenario.get("task", {}).get("name"),
                 "seed": record.seed,
                 "status": record.status,
                 "digest": record.summary.get("digest"),
@@ -93,30 +116,43 @@ def open_ablation(folder: str | Path) -> Results:
     """
     ablation_folder = AblationFolder(Path(folder))
     plan = load_ablation(ablation_folder.file)
-    order = {arm.name: i for i, arm in enumerate(plan.arms)}
-    runs = sorted(plan.runs, key=lambda run: order[run.arm])
-    return Results(plan.ablation, ablation_folder.root, tuple(record_of(run, ablation_folder) for run in runs))
+    records = {run.stem: record_of(run, ablation_folder) for run in plan.runs}
+    settings = []
+    for setting in plan.settings:
+        of_setting = [
+            replace(records[run.stem], task=run.task, frontier=(), entropy=(), autonomy=())
+            if run.stem in records else record_of(run, ablation_folder, curves=False) for run in setting.runs
+        ]  # fmt: skip
+        settings.append(SettingResults(setting.name, setting.values, _in_order(of_setting, plan)))
+    return Results(plan.ablation, ablation_folder.root, _in_order(records.values(), plan), tuple(settings))
 
 
-def record_of(run: PlannedRun, folder: AblationFolder) -> RunRecord:
-    """Return the record of a planned run."""
+def _in_order(records: Iterable[RunRecord], plan: AblationPlan) -> tuple[RunRecord, ...]:
+    """Return records by arm and task in the order of the file, and by seed."""
+    arms, tasks = ({name: i for i, name in enumerate(names)} for names in ([a.name for a in plan.arms], plan.tasks))
+    return tuple(sorted(records, key=lambda record: (arms[record.arm], tasks[record.task], record.seed)))
+
+
+def record_of(run: PlannedRun, folder: AblationFolder, *, curves: bool = True) -> RunRecord:
+    """Return the record of a planned run; its curves need the events and are omitted if `curves` is not set."""
     path, draft = folder.finished_path(run), folder.draft(run)
-    planned = RunRecord(run.arm, run.seed, run.key, path, "missing", None, run.scenario.model_dump(mode="json"), {})
+    scenario = run.scenario.model_dump(mode="json")
+    planned = RunRecord(run.arm, run.seed, run.key, path, "missing", None, scenario, {}, task=run.task)
     if path.exists():
         try:
-            record = record_from_file(path)
+            record = record_from_file(path, curves=curves)
             if record.status != "done":
                 raise ValueError(f"its run has the status {record.status}")
         except READ_ERRORS as error:
             return replace(planned, status="failed", error=f"its file cannot be read: {error}")
-        return replace(record, arm=run.arm, key=run.key, scenario=planned.scenario)
+        return replace(record, arm=run.arm, key=run.key, scenario=planned.scenario, task=run.task)
     if (error_text := folder.error_of(run)) is not None:
         return replace(planned, path=draft, status="failed", error=error_text)
     return replace(planned, path=draft, status="stopped") if draft.exists() else planned
 
 
-def record_from_file(path: Path) -> RunRecord:
-    """Return the record of a run file, with the arm "". Raises one of READ_ERRORS."""
+def record_from_file(path: Path, *, curves: bool = True) -> RunRecord:
+    """Return the record of a run file, with the arm "", by default with its curves. Raises one of READ_ERRORS."""
     with RunReader.open(path) as file:
         info = file.info()
         key = content_hash(canonical_json(info.scenario))[:12]
@@ -125,7 +161,7 @@ def record_from_file(path: Path) -> RunRecord:
             return replace(record, status="failed", error="the run failed; `aarlab show` prints its events")
         if not is_finished(info):
             return record
-        best_so_far, bits, autonomy = _curves_in(file)
+        best_so_far, bits, autonomy = _curves_in(file) if curves else ((), (), ())
         # The file may have been moved since it was written.
         summary = {**info.summary, "file": str(path.resolve())}
         return replace(record, status="done", summary=summary, frontier=best_so_far, entropy=bits, autonomy=autonomy)

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm
+from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm, PlannedRun, seeds_of
 from aarlab.ablation.execution import AblationState
-from aarlab.ablation.forecast import range_text, time_text, whole_runs
+from aarlab.ablation.forecast import Work, range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
 from aarlab.graph.run.measure_registry import find_measure, measure_label, value_at
@@ -26,12 +26,21 @@ def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
         "ablation": plan.ablation.model_dump(mode="json"),
         "folder": str(state.folder.root),
         "arms": [{"name": arm.name, "sets": dict(arm.settings), "hours": _hours(arm)} for arm in plan.arms],
-        "runs": {"planned": len(plan.runs), "in_this_shard": len(state.runs), "done": len(state.done)},
+        "runs": {
+            "planned": len(plan.runs) + len(plan.sensitivity_runs), "in_this_shard": len(state.runs),
+            "done": len(state.done),
+        },
+        "parts": [
+            {"part": name, "runs": len(runs), "done": sum(run.stem in state.done for run in runs),
+             "seconds": state.forecast.seconds(_waiting(runs, state), jobs or 1),
+             "cost_usd": state.forecast.cost(_waiting(runs, state))}
+            for name, runs in _parts(state).items()
+        ],
         "jobs": jobs,
         "seconds": state.forecast.seconds(whole_runs(state.waiting), jobs or 1),
         "cost_usd": state.forecast.cost(whole_runs(state.waiting)),
         "detectable_difference": planned_detectable_difference(plan),
-    }
+    }  # fmt: skip
 
 
 def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
@@ -52,19 +61,56 @@ def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for label, line in _plan_lines(state, jobs).items():
         grid.add_row(Text(label, style="dim"), line)
-    return Group(head, table, grid)
+    return Group(head, table, grid, *_parts_table(state, jobs))
+
+
+def _parts_table(state: AblationState, jobs: int | None) -> list[RenderableType]:
+    """Return the number of runs, the time and the cost of each task and of the sensitivity settings."""
+    parts = _parts(state)
+    if len(parts) == 1:
+        return []
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("part", style="cyan")
+    for column in ("runs", "done", "time left", "cost left"):
+        table.add_column(column, justify="right")
+    for name, runs in parts.items():
+        waiting = _waiting(runs, state)
+        seconds, cost = state.forecast.seconds(waiting, jobs or 1), state.forecast.cost(waiting)
+        time = "unknown" if seconds is None else time_text(seconds) if waiting else "none"
+        usd = "unknown" if cost is None else range_text(cost)
+        table.add_row(name, str(len(runs)), str(len(runs) - len(waiting)), time, usd)
+    return [table]
+
+
+def _parts(state: AblationState) -> dict[str, list[PlannedRun]]:
+    """Return the runs of this process by task, and those of the sensitivity settings."""
+    parts: dict[str, list[PlannedRun]] = {}
+    for run in state.runs:
+        parts.setdefault("sensitivity" if run.setting else f"task {run.task}" if run.task else "runs", []).append(run)
+    return parts
+
+
+def _waiting(runs: Sequence[PlannedRun], state: AblationState) -> Work:
+    return whole_runs(run for run in runs if run.stem not in state.done)
 
 
 def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
     """Return the lines below the arms by label."""
     plan, ablation = state.plan, state.plan.ablation
-    seeds = len(plan.runs) // len(plan.arms)
-    runs = f"{counted(len(plan.arms), 'arm')} x {counted(seeds, 'seed')} = {counted(len(plan.runs), 'run')}"
-    if len(state.runs) < len(plan.runs):
-        runs += f", {len(state.runs)} in this shard"
+    seeds = seeds_of(ablation)
+    factors = [counted(len(plan.arms), "arm")]
+    factors += [counted(len(plan.tasks), "task")] if ablation.tasks else []
+    factors += [counted(len(seeds), "seed")]
+    runs = f"{' x '.join(factors)} = {counted(len(plan.runs), 'run')}"
+    total = len(plan.runs) + len(plan.sensitivity_runs)
+    if len(state.runs) < total:
+        runs += f", {len(state.runs)} of all {total} in this part or shard"
     hours = sorted({_hours(arm) for arm in plan.arms})
+    sensitivity = {"sensitivity": _sensitivity_text(plan)} if plan.settings else {}
+    from_ = f" (seeds {seeds[0]} to {seeds[-1]})" if ablation.seeds_from != 1 else ""
     return {
-        "runs": f"{runs}, {len(state.done)} done",
+        "runs": f"{runs}, {len(state.done)} done{from_}",
+        **sensitivity,
         "compute": f"{hours[0]:g} research hours of the team in each run"
         if len(hours) == 1
         else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms do not have equal compute",
@@ -77,6 +123,17 @@ def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
     }
 
 
+def _sensitivity_text(plan: AblationPlan) -> str:
+    """Return the number of settings and of their runs."""
+    runs, more = plan.settings[0].runs, len(plan.sensitivity_runs)
+    factors = [
+        counted(len({run.arm for run in runs}), "arm"),
+        *([counted(len({run.task for run in runs}), "task")] if runs[0].task else []),
+        counted(len({run.seed for run in runs}), "seed"),
+    ]
+    return f"{counted(len(plan.settings), 'setting')} x {' x '.join(factors)}: {counted(more, 'more run')}"
+
+
 def planned_detectable_difference(plan: AblationPlan) -> float | None:
     """Return the detectable difference at 80 % power, two-sided 5 %, for the typical SD of the primary measure.
 
@@ -84,10 +141,11 @@ def planned_detectable_difference(plan: AblationPlan) -> float | None:
     """
     from aarlab.statistics import detectable_difference
 
-    measure, seeds = find_measure(plan.ablation.measures[0]), len(plan.runs) // len(plan.arms)
+    measure, seeds = find_measure(plan.ablation.measures[0]), len(seeds_of(plan.ablation))
     if seeds < 2 or measure is None or measure.typical_sd is None:
         return None
-    return detectable_difference(seeds, measure.typical_sd * 2**0.5, paired=False)
+    # The mean over independent tasks has a smaller SD.
+    return detectable_difference(seeds, measure.typical_sd * (2 / len(plan.tasks)) ** 0.5, paired=False)
 
 
 def detectable_text(plan: AblationPlan) -> str:
@@ -137,37 +195,74 @@ def cost_text(state: AblationState) -> str:
 
 
 def table_json(state: AblationState) -> list[dict[str, Any]]:
-    """Return the primary measure by arm: number of runs, mean and standard error over runs."""
-    primary = state.plan.ablation.measures[0]
-    return [
-        {"name": arm.name, "n": len(values), "measure": primary, "mean": _mean(values), "se": _se(values)}
-        for arm, values in _by_arm(state, primary)
-    ]
+    """Return the primary measure by arm and task: number of runs, mean and standard error over runs."""
+    primary, rows = state.plan.ablation.measures[0], []
+    for task in state.plan.tasks:
+        rows += [
+            {"name": arm.name, "task": task or None, "n": len(values), "measure": primary, "mean": _mean(values),
+             "se": _se(values)}
+            for arm, values in _by_arm(state, primary, task)
+        ]  # fmt: skip
+    return rows
 
 
 def table_text(state: AblationState) -> RenderableType:
     """Return the primary measure by arm as a table, followed by the best fixed baseline."""
     primary = state.plan.ablation.measures[0]
+    if len(state.plan.tasks) > 1:
+        return _table_by_task(state, primary)
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
     table.add_column("n", justify="right")
     table.add_column(measure_label(primary), justify="right")
     table.add_column("SE", justify="right")
-    for arm, values in _by_arm(state, primary):
+    task = state.plan.tasks[0]
+    for arm, values in _by_arm(state, primary, task):
         table.add_row(arm.name, str(len(values)), _decimal(_mean(values)), _decimal(_se(values)))
     if primary == "heldout.pgr":
-        baseline = [value for _, values in _by_arm(state, "baseline.pgr") for value in values]
+        baseline = [value for _, values in _by_arm(state, "baseline.pgr", task) for value in values]
         table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _decimal(_mean(baseline)), "")
-    without = len(state.done) - sum(len(values) for _, values in _by_arm(state, primary))
-    if without == 0:
-        return table
-    note = f"{counted(without, 'finished run')} without this measure, for example because the team posted no result."
-    return Group(table, Text(note, style="yellow"))
+    return Group(table, *_without_measure(state, primary))
 
 
-def _by_arm(state: AblationState, measure: str) -> list[tuple[PlannedArm, list[float]]]:
+def _table_by_task(state: AblationState, measure: str) -> RenderableType:
+    """Return the mean of a measure by arm and task with its standard error."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", style="cyan")
+    for task in state.plan.tasks:
+        table.add_column(task, justify="right")
+    by_task = [{arm.name: values for arm, values in _by_arm(state, measure, task)} for task in state.plan.tasks]
+    for arm in state.plan.arms:
+        cells = [(_decimal(_mean(values[arm.name])), _se(values[arm.name])) for values in by_task]
+        table.add_row(arm.name, *(mean if se is None else f"{mean} ± {se:.3f}" for mean, se in cells))
+    if measure == "heldout.pgr":
+        baselines = [
+            [value for _, values in _by_arm(state, "baseline.pgr", task) for value in values]
+            for task in state.plan.tasks
+        ]
+        table.add_row(Text("best fixed baseline", style="dim"), *(_decimal(_mean(values)) for values in baselines))
+    note = Text(f"{measure_label(measure)}, mean ± standard error over seeds", style="dim")
+    return Group(table, note, *_without_measure(state, measure))
+
+
+def _without_measure(state: AblationState, measure: str) -> list[Text]:
+    """Return a note on the finished runs of the comparison that lack a measure; empty if there are none."""
+    done = sum(run.stem in state.done for run in state.runs if not run.setting)
+    known = sum(len(values) for task in state.plan.tasks for _, values in _by_arm(state, measure, task))
+    if done == known:
+        return []
+    note = (
+        f"{counted(done - known, 'finished run')} without this measure, for example because the team posted no result."
+    )
+    return [Text(note, style="yellow")]
+
+
+def _by_arm(state: AblationState, measure: str, task: str) -> list[tuple[PlannedArm, list[float]]]:
+    """Return a measure of the finished runs of the comparison on one task, by arm."""
     values: dict[str, list[float]] = {arm.name: [] for arm in state.plan.arms}
     for run in state.runs:
+        if run.setting or run.task != task:
+            continue
         info = state.done.get(run.stem)
         value = value_at(info.summary, measure) if info is not None and isinstance(info.summary, Mapping) else None
         if value is not None:
@@ -198,4 +293,5 @@ def _value(value: Any) -> str:
 
 def remaining(state: AblationState) -> int:
     """Return the number of runs of the whole ablation that are not finished in this folder."""
-    return sum(not state.folder.finished_path(run).exists() for run in state.plan.runs)
+    runs = (*state.plan.runs, *state.plan.sensitivity_runs)
+    return sum(not state.folder.finished_path(run).exists() for run in runs)

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from aarlab.ablation.ablation_file import load_ablation
+from aarlab.ablation.ablation_plan import AblationPlan
 from aarlab.ablation.execution import AblationState, check_executor, execute_ablation, read_state
-from aarlab.ablation.execution_options import ExecutionOptions, Shard
+from aarlab.ablation.execution_options import ExecutionOptions, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
 from aarlab.ablation.scheduler import ExecutionResult
 from aarlab.ablation.text_output import (
@@ -64,6 +65,15 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
     help="`local`: processes on this machine. `ray`: the Ray cluster at RAY_ADDRESS, or a new one on this machine.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan with its estimated time and cost and exit.")
+@click.option("--no-sensitivity", is_flag=True, help="Execute only the comparison, without its sensitivity settings.")
+@click.option("--only-sensitivity", is_flag=True, help="Execute only the sensitivity settings.")
+@click.option(
+    "--seeds-from",
+    type=click.IntRange(min=0),
+    metavar="SEED",
+    help="First seed, such as 1001: fresh seeds confirm a result that was selected from other runs. The default folder "
+    "is then ablations/NAME-from-SEED.",
+)
 @click.option("--shard", metavar="I/N", help="Execute only the I-th of N equal shares of the runs.")
 @sandbox_option
 @no_cache_option
@@ -77,6 +87,9 @@ def ablate(
     jobs: int | None,
     executor: Literal["local", "ray"],
     dry_run: bool,
+    no_sensitivity: bool,
+    only_sensitivity: bool,
+    seeds_from: int | None,
     shard: str | None,
     sandbox: SandboxMode,
     no_cache: bool,
@@ -92,25 +105,29 @@ def ablate(
     """
     with exit_on_bad_input(as_json=as_json):
         check_executor(executor)
+        if seeds_from is not None:
+            settings = (*settings, f"seeds_from={seeds_from}")
         plan = load_ablation(ablation, settings)
-        share = _shard(shard)
-        root = Path(out or f"ablations/{plan.ablation.name}")
-        state = read_state(plan, root, share)
+        share, part = _shard(shard), _part(plan, no_sensitivity=no_sensitivity, only_sensitivity=only_sensitivity)
+        root = Path(out or f"ablations/{_folder_name(plan)}")
+        state = read_state(plan, root, share, part)
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return
     handle_sigterm()
-    options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache)
+    options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache, part=part)
     with exit_on_bad_input(as_json=as_json):
         result = _execute(state, options, quiet=quiet)
     with exit_on_bad_input(as_json=as_json):
-        state = read_state(plan, root, share)
+        state = read_state(plan, root, share, part)
     failures = _failures(state)
     payload = _result_json(state, result, failures)
     if as_json:
         print_json(payload)
     else:
-        _print_result(state, result, failures, [ablation, *_repeated_options(settings, out, jobs, executor, shard)])
+        flags = ["--no-sensitivity"] * no_sensitivity + ["--only-sensitivity"] * only_sensitivity
+        repeated = [ablation, *_repeated_options(settings, out, jobs, executor, shard), *flags]
+        _print_result(state, result, failures, repeated)
     statuses = {"done": Status.FAILED if failures else Status.DONE, "stopped": Status.STOPPED}
     sys.exit(statuses.get(result.status, Status.FAILED))
 
@@ -121,6 +138,20 @@ def _shard(text: str | None) -> Shard:
     except ValueError as error:
         expected = "I/N with I from 1 to N, such as 1/4"
         raise ConfigError([Fault(f"--shard {text}", None, str(error), expected)]) from None
+
+
+def _part(plan: AblationPlan, *, no_sensitivity: bool, only_sensitivity: bool) -> Part:
+    """Return which runs to execute. Raises ConfigError."""
+    if only_sensitivity and (no_sensitivity or not plan.settings):
+        problem = "it contradicts --no-sensitivity" if no_sensitivity else "the ablation has no `sensitivity`"
+        raise ConfigError([Fault("--only-sensitivity", None, problem, "an ablation with `sensitivity`, or no option")])
+    return "sensitivity" if only_sensitivity else "comparison" if no_sensitivity else "all"
+
+
+def _folder_name(plan: AblationPlan) -> str:
+    """Return the name of the default folder."""
+    ablation = plan.ablation
+    return ablation.name if ablation.seeds_from == 1 else f"{ablation.name}-from-{ablation.seeds_from}"
 
 
 def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) -> ExecutionResult:
@@ -143,7 +174,15 @@ def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) ->
 def _failures(state: AblationState) -> list[dict[str, Any]]:
     """Return the runs that failed and their errors."""
     return [
-        {"arm": run.arm, "seed": run.seed, "file": str(state.folder.draft(run)), "error": error}
+        {
+            "arm": run.arm,
+            "task": run.task,
+            "setting": run.setting,
+            "seed": run.seed,
+            "run": run.title,
+            "file": str(state.folder.draft(run)),
+            "error": error,
+        }
         for run in state.waiting
         if (error := state.folder.error_of(run)) is not None
     ]
@@ -157,7 +196,7 @@ def _result_json(state: AblationState, result: ExecutionResult, failures: list[d
         "name": state.plan.ablation.name,
         "folder": str(state.folder.root.resolve()),
         "runs": {
-            "planned": len(state.plan.runs),
+            "planned": len(state.plan.runs) + len(state.plan.sensitivity_runs),
             "in_this_shard": len(state.runs),
             "done": len(state.done),
             "failed": len(failures),
@@ -182,7 +221,7 @@ def _print_result(
     console.print(table_text(state))
     console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are finished, in {state.folder.root}."))
     for failure in failures:
-        line = f"{failure['arm']}, seed {failure['seed']} failed: {printable(failure['error'])}"
+        line = f"{failure['run']} failed: {printable(failure['error'])}"
         console.print(Text(line, style="red"), soft_wrap=True)
     if result.reason is not None:
         console.print(Text(f"Stopped early: {result.reason}.", style="yellow"), soft_wrap=True)
@@ -190,7 +229,8 @@ def _print_result(
     if len(state.done) < len(state.runs):
         _print_command(console, ["aarlab", "ablate", *continue_arguments], "continue")
     elif missing := remaining(state):
-        console.print(f"  {missing} runs of other shards are missing: copy their runs/ into this folder")
+        others = "other shards or parts" if state.plan.settings else "other shards"
+        console.print(f"  {missing} runs of {others} are missing: execute them, or copy their runs/ into this folder")
     _print_command(console, ["aarlab", "report", str(state.folder.root)], "results with confidence intervals")
 
 

@@ -379,12 +379,13 @@ def test_a_dry_run_estimates_the_cost(aarlab: Aarlab, file: Path, copy: Path) ->
 @pytest.mark.usefixtures("costly")
 def test_costs_are_forecast_from_finished_runs_of_the_arm(file: Path) -> None:
     plan = load_ablation(file, [*SMALL, "seeds=3", "arms.staged.team.model=test/costly"])
-    forecast, waiting = Forecast(plan.arms), whole_runs(plan.runs)
-    assert (forecast.run_cost("free"), forecast.run_cost("staged"), forecast.cost(waiting)) == ((0.0, 0.0), None, None)
-    forecast.observe("staged", {"cost_usd": 2.0, "wall_clock_s": 30.0})
-    forecast.observe("staged", {"cost_usd": 1.0, "wall_clock_s": 50.0})
-    assert forecast.cost([*waiting[2:], ("staged", 0.5)]) == (3.75, 3.75)
-    assert forecast.seconds([("staged", 0.5), ("free", 1.0)], jobs=2) == 30.0
+    forecast, waiting = Forecast(plan.runs), whole_runs(plan.runs)
+    free, staged = plan.runs[:2]
+    assert (forecast.run_cost(free), forecast.run_cost(staged), forecast.cost(waiting)) == ((0.0, 0.0), None, None)
+    forecast.observe(staged, {"cost_usd": 2.0, "wall_clock_s": 30.0})
+    forecast.observe(staged, {"cost_usd": 1.0, "wall_clock_s": 50.0})
+    assert forecast.cost([*waiting[2:], (staged, 0.5)]) == (3.75, 3.75)
+    assert forecast.seconds([(staged, 0.5), (free, 1.0)], jobs=2) == 30.0
 
 
 @pytest.mark.long
