@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -82,8 +83,8 @@ class Analysis:
     arms: tuple[ArmRuns, ...]
     outcomes: tuple[MeasureResult, ...]
     """The primary measure first."""
-    facts: Mapping[tuple[str, int], RunFacts]
-    """By arm and seed, for finished runs with a readable file."""
+    facts: Mapping[Path, RunFacts]
+    """By path, for finished runs with a readable file."""
     usage: Mapping[str, ArmUsage]
     panels: Mapping[str, Mapping[str, Estimate]]
     """Mean PGR by arm and panel: development, held-out, shifted, and `transfer to TASK`."""
@@ -132,10 +133,10 @@ def analyse(results: Results, progress: Progress = lambda label, share: None) ->
 
 def _analysis(results: Results, progress: Progress) -> Analysis:
     arms = arms_of(results)
-    facts: dict[tuple[str, int], RunFacts] = {}
+    facts: dict[Path, RunFacts] = {}
     for number, record in enumerate(results.records):
         if record.status == "done" and (run_facts := facts_of(record)):
-            facts[record.arm, record.seed] = run_facts
+            facts[record.path] = run_facts
         progress("reading run files", 0.5 * (number + 1) / len(results.records))
     pairs = planned_pairs(results, arms)
     outcomes = []

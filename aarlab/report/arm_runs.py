@@ -1,7 +1,8 @@
 """The arms of an ablation with their runs: how their configurations and budgets differ."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from aarlab.ablation.arm_configuration import arm_configuration, flattened
@@ -20,9 +21,9 @@ class ArmRuns:
 
     name: str
     records: tuple[RunRecord, ...]
-    """All planned runs, seeds ascending."""
+    """All planned runs, task by task, seeds ascending."""
     scenario: Mapping[str, Any]
-    """Resolved configuration; empty if no run file could be read."""
+    """Resolved configuration on the first task; empty if no run file could be read."""
     differing_fields: Mapping[str, Any]
     """Fields by dotted path that differ from the first arm."""
 
@@ -59,10 +60,28 @@ class ArmRuns:
         budget = self.scenario.get("budget", {})
         return {field: budget[field] for field in LIMIT_FIELDS if budget.get(field) is not None}
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks; a single empty name if the ablation has no `tasks`."""
+        return tuple(dict.fromkeys(record.task for record in self.records))
+
+    def on(self, task: str) -> "ArmRuns":
+        """Return the arm with its runs on one task only."""
+        return replace(self, records=tuple(record for record in self.records if record.task == task))
+
     def values(self, measure: str) -> dict[int, float]:
-        """Return a measure by seed, for runs that have it."""
-        values = ((record.seed, value_at(record.summary, measure)) for record in self.done)
-        return {seed: value for seed, value in values if value is not None}
+        """Return a measure by seed, for runs that have it.
+
+        With several tasks it is the mean over the tasks, each with the same weight, for seeds that have the measure on
+        every task. The task of a transfer measure does not count: there is no transfer to the run's own task.
+        """
+        by_task: dict[str, dict[int, float]] = {task: {} for task in self.tasks if f"transfer.{task}.pgr" != measure}
+        for record in self.done:
+            value = value_at(record.summary, measure)
+            if value is not None and record.task in by_task:
+                by_task[record.task][record.seed] = value
+        seeds = set.intersection(*(set(values) for values in by_task.values())) if by_task else set()
+        return {seed: fmean(values[seed] for values in by_task.values()) for seed in sorted(seeds)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def checkpoints_table(analysis: Analysis) -> Table:
         if arm.name in analysis.normalised_areas:
             points_of_arm = analysis.checkpoints.get(arm.name, {})
             cells = (
-                _estimate_of_runs(*points_of_arm[point], len(arm.done)) if point in points_of_arm else None
+                _estimate_of_runs(*points_of_arm[point], len(arm.values("hours"))) if point in points_of_arm else None
                 for point in points
             )
             rows.append((arm.name, estimate_text(analysis.normalised_areas[arm.name]), *cells))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aarlab.ablation.records import RunRecord
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
 from aarlab.statistics import Estimate
@@ -48,6 +49,11 @@ def tables(analysis: Analysis) -> list[Table]:
     return [table for table in all_tables if table.rows]
 
 
+def task_of(record: RunRecord) -> str:
+    """Return the name of a run's task."""
+    return record.task or str(record.scenario.get("task", {}).get("name", ""))
+
+
 def write_csv(table: Table, folder: Path) -> Path:
     """Write a table into a folder and return the file. Raises OSError."""
     path = folder / f"{table.name}.csv"
@@ -61,10 +67,10 @@ def write_csv(table: Table, folder: Path) -> Path:
 def _runs(analysis: Analysis) -> Table:
     measures = [outcome.measure for outcome in analysis.outcomes]
     shared = [m for m in ("heldout.pgr", "heldout.se", "realised_autonomy", "hours", "cost_usd") if m not in measures]
-    columns = ("arm", "seed", "status", "digest", *measures, *shared, "file")
+    columns = ("arm", "task", "seed", "status", "digest", *measures, *shared, "file")
     rows = [
         (
-            record.arm, record.seed, record.status, record.summary.get("digest"),
+            record.arm, task_of(record), record.seed, record.status, record.summary.get("digest"),
             *(value_at(record.summary, measure) for measure in [*measures, *shared]), record.path.name,
         )
         for arm in analysis.arms for record in arm.records
@@ -147,7 +153,7 @@ def _sensitivity(analysis: Analysis) -> Table:
 def _suspicions(analysis: Analysis) -> Table:
     rows = []
     for arm in analysis.arms:
-        facts = [fact for record in arm.records if (fact := analysis.facts.get((arm.name, record.seed)))]
+        facts = [fact for record in arm.records if (fact := analysis.facts.get(record.path))]
         if facts:
             winners = sum(fact.winner_suspected for fact in facts)
             rows.append((arm.name, sum(f.checked for f in facts), sum(f.suspected for f in facts), winners))
@@ -157,27 +163,31 @@ def _suspicions(analysis: Analysis) -> Table:
 
 def _violations(analysis: Analysis) -> Table:
     rows = [
-        (arm.name, record.seed, violation)
+        (arm.name, task_of(record), record.seed, violation)
         for arm in analysis.arms
         for record in arm.done
         for violation in record.summary.get("structure_violations") or ()
     ]
-    return Table("violations", "Violations of the configured structure", ("arm", "seed", "violation"), tuple(rows))
+    return Table(
+        "violations", "Violations of the configured structure", ("arm", "task", "seed", "violation"), tuple(rows)
+    )
 
 
 def _left_out(analysis: Analysis) -> Table:
     primary = analysis.primary.measure
     rows: list[tuple[Cell, ...]] = []
     for arm in analysis.arms:
-        scored_seeds = arm.values(primary)
         for record in arm.records:
+            run = (arm.name, task_of(record), record.seed)
             if record.status != "done":
-                rows.append((arm.name, record.seed, record.status, record.error or "", record.path.name))
-            elif record.seed not in scored_seeds:
-                reason = f"no {analysis.primary.label}"
-                rows.append((arm.name, record.seed, "done", reason, record.path.name))
+                rows.append((*run, record.status, record.error or "", record.path.name))
+            elif value_at(record.summary, primary) is None:
+                rows.append((*run, "done", f"no {analysis.primary.label}", record.path.name))
     return Table(
-        "left_out", "Failed, unfinished and excluded runs", ("arm", "seed", "status", "reason", "file"), tuple(rows)
+        "left_out",
+        "Failed, unfinished and excluded runs",
+        ("arm", "task", "seed", "status", "reason", "file"),
+        tuple(rows),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from aarlab.ablation.ablation_plan import CONTROL
 from aarlab.cli.formatting import counted
+from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis, MeasureResult, PlannedComparison
 from aarlab.report.arm_runs import compute_sentence, equal_compute
 from aarlab.report.formatted_tables import estimate_text, number, p_value
@@ -171,7 +172,7 @@ def _few_runs(analysis: Analysis) -> Iterator[str]:
 def _unscored(analysis: Analysis) -> Iterator[str]:
     outcome = analysis.primary
     for arm in analysis.arms:
-        unscored = len(arm.done) - len(arm.values(outcome.measure))
+        unscored = sum(value_at(record.summary, outcome.measure) is None for record in arm.done)
         if unscored:
             yield (
                 f"{unscored} of {len(arm.done)} runs of {arm.name} ended without {outcome.label} and are "

@@ -87,10 +87,10 @@ def test_the_most_serious_caveats_come_first() -> None:
     assert text[1].startswith("Every arm has fewer than 10 runs.")
     assert text[2].startswith("1 of 6 runs of free ended without held-out PGR")
     left_out = next(table for table in tables(analyse(given)) if table.name == "left_out")
-    assert [row[:3] for row in left_out.rows] == [
-        ("free", 1, "done"),
-        ("staged", 2, "missing"),
-        ("staged", 3, "failed"),
+    assert [row[:4] for row in left_out.rows] == [
+        ("free", "chat", 1, "done"),
+        ("staged", "chat", 2, "missing"),
+        ("staged", "chat", 3, "failed"),
     ]
 
 
