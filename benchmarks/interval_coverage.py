@@ -1,67 +1,93 @@
-"""Measure the coverage of the confidence intervals and the power of the tests on simulated results.
+"""Measure the coverage of the intervals and the errors of the tests on simulated results.
 
     python benchmarks/interval_coverage.py [--repeats 4000] [--json]
 
-The results are drawn from known distributions; intervals and tests are those of the reports. For 5, 10, 20 and 30
-seeds per arm, and for normal and for skewed values (most near a maximum, a few far below), the columns are:
+The results are drawn from known distributions; intervals and tests are those of the reports. Values in per cent:
 
-- *same*: share of the intervals that contain zero for two identical arms: paired, unpaired, and with the plain
-  percentile bootstrap (paired). Nominal: 95 %.
-- *mean*: share of the intervals for the mean of one arm that contain the true mean. Nominal: 95 %.
-- *false positives*: share of ablations of six identical arms in which at least one of five comparisons with the first
-  arm is significant after Holm's correction. At most: 5 %.
-- *detected*: share of pairs of arms in which the test detects a difference of the size that the design is predicted to
-  detect. Predicted: 80 %.
+- *mean*: share of intervals for a mean of n values that contain the true mean: by Student's t distribution, by the
+  bootstrap-t, and by the percentile bootstrap (for comparison). Nominal: 95.
+- *same*: share of intervals of the difference between two identical arms of n runs that contain zero, paired and
+  unpaired (Welch). Nominal: 95.
+- *A/A*: share of differences between two identical arms below the noise floor of one of them; *halves*: below the 95 %
+  point of random halves of the arm (for comparison). Nominal: 95.
+- *tasks*: share of intervals of the mixed model that contain zero, for two identical arms with n seeds on each of
+  three tasks whose SDs are as .06 : .11 : .20. Nominal: 95. *arm x task*: false positives of its test of interaction.
+  Nominal: 5.
+- *looks*: false positives of a paired test at n, 2n and 4n seeds with the levels of planned looks; *every look at 5 %*:
+  without them (for comparison). Nominal: 5.
+- *Holm*: share of ablations of six identical arms in which at least one of five comparisons with the first arm is
+  significant after Holm's correction. At most: 5.
+- *detected*: share of differences of the detectable size that the paired test detects. Nominal: 80.
 
-With 4,000 repeats the standard error is 0.3 points near 95 % and 0.6 near 80 %. The benchmark takes a few minutes.
+With 4,000 repeats the standard error is 0.3 points near 5 and 95, and 0.6 near 80. The benchmark takes some minutes.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aarlab.memory.seeds import rng
-from aarlab.statistics import ALPHA, Interval, detectable_difference, holm
-from aarlab.statistics.differences import p_paired
-from aarlab.statistics.estimates import bootstrap_weights, interval
+from aarlab.statistics import (
+    ALPHA,
+    Interval,
+    bootstrap_t,
+    compare,
+    detectable_difference,
+    holm,
+    mean_estimate,
+    mixed_model,
+    noise_floor,
+    planned_looks,
+)
 
-SEEDS = (5, 10, 20, 30)
-SPREAD = 0.06
+SEEDS = (4, 5, 8, 10, 20)
+TASK_SDS = {"chat": 0.06, "math": 0.11, "code": 0.20}
 COMPARISONS = 5
+RESAMPLES = 2000
+"""Resamples of the percentile bootstrap, and random halves."""
 FloatArray = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], FloatArray]
-"""Values with mean 0 and standard deviation `SPREAD`."""
+"""Values with mean 0 and standard deviation 1."""
 
 
 def normal(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
     """Return normal values."""
-    return SPREAD * draw.standard_normal(shape)
+    return draw.standard_normal(shape)
 
 
 def skewed(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
     """Return values below a maximum: a mirrored gamma distribution of shape 2 (skewness -1.4)."""
-    return np.asarray(SPREAD * (2 - draw.gamma(2.0, 1.0, shape)) / 2**0.5)
+    return np.asarray((2 - draw.gamma(2.0, 1.0, shape)) / 2**0.5)
 
 
-DISTRIBUTIONS: Mapping[str, Draw] = {"normal": normal, "skewed": skewed}
+def heavy_tailed(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Return values with Student's distribution with 3 degrees of freedom."""
+    return np.asarray(draw.standard_t(3, shape) / 3**0.5)
+
+
+def bimodal(draw: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Return values around two centres: 70 % find a good method, 30 % do not."""
+    centres, spread = np.where(draw.random(shape) < 0.7, 0.3, -0.7), 0.1
+    return np.asarray((centres + spread * draw.standard_normal(shape)) / (0.21 + spread**2) ** 0.5)
+
+
+DISTRIBUTIONS: Mapping[str, Draw] = {
+    "normal": normal, "skewed": skewed, "heavy-tailed": heavy_tailed, "bimodal": bimodal,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class CoverageResult:
-    """Shares for one distribution and number of seeds; the module docstring explains the columns."""
+class CoverageRow:
+    """Shares for one distribution and number of seeds, by column; the module docstring explains the columns."""
 
     values: str
     seeds: int
-    covered_paired: float
-    covered_unpaired: float
-    covered_percentile: float
-    mean: float
-    familywise_errors: float
-    detected: float
+    shares: Mapping[str, float]
 
 
 def main() -> None:
@@ -70,55 +96,109 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4000)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    rows = [measure(name, seeds, arguments.repeats) for name in DISTRIBUTIONS for seeds in SEEDS]
+    rows = []
+    for values in DISTRIBUTIONS:
+        for seeds in SEEDS:
+            row = measure(values, seeds, arguments.repeats)
+            if not arguments.json:
+                _print_row(row, heading=not rows)
+            rows.append(row)
     if arguments.json:
-        print(json.dumps([asdict(row) for row in rows]))
-        return
-    print("| values | seeds | same, paired | same, unpaired | same, percentile | mean | false positives | detected |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|")
-    for row in rows:
-        figures = (
-            row.covered_paired,
-            row.covered_unpaired,
-            row.covered_percentile,
-            row.mean,
-            row.familywise_errors,
-            row.detected,
-        )
-        print(f"| {row.values} | {row.seeds} | {' | '.join(f'{100 * figure:.1f}' for figure in figures)} |")
+        print(json.dumps([{"values": row.values, "seeds": row.seeds, **row.shares} for row in rows]))
 
 
-def measure(values: str, seeds: int, repeats: int) -> CoverageResult:
+def _print_row(row: CoverageRow, *, heading: bool) -> None:
+    if heading:
+        print(f"| values | n | {' | '.join(row.shares)} |")
+        print(f"|---|--:|{'--:|' * len(row.shares)}")
+    print(f"| {row.values} | {row.seeds} | {' | '.join(f'{100 * s:.1f}' for s in row.shares.values())} |", flush=True)
+
+
+def measure(values: str, seeds: int, repeats: int) -> CoverageRow:
     """Return the shares for one distribution and number of seeds."""
     draw = DISTRIBUTIONS[values]
-    true_difference = detectable_difference(seeds, SPREAD * 2**0.5)
-    outcomes = np.array(
-        [_one_repeat(draw, rng("coverage", values, seeds, i), seeds, true_difference) for i in range(repeats)]
-    )
-    return CoverageResult(values, seeds, *(float(share) for share in outcomes.mean(axis=0)))
+    outcomes = [_one_repeat(draw, rng("coverage", values, seeds, i), seeds) for i in range(repeats)]
+    shares = {name: float(np.nanmean([outcome[name] for outcome in outcomes])) for name in outcomes[0]}
+    return CoverageRow(values, seeds, shares)
 
 
-def _one_repeat(draw: Draw, generator: np.random.Generator, seeds: int, true_difference: float) -> tuple[bool, ...]:
-    arms = draw(generator, (COMPARISONS + 1, seeds))
-    differences = arms[0] - arms[1]
-    # The same resampled means as in `compare` and `estimate`, which also compute medians and would be slower.
-    paired = bootstrap_weights(seeds) @ differences
-    unpaired = bootstrap_weights(seeds, "arm") @ arms[0] - bootstrap_weights(seeds, "against") @ arms[1]
-    low, high = np.quantile(paired, [0.025, 0.975])
-    detected = p_paired(differences + true_difference)
-    return (
-        _contains(interval(paired, seeds)),
-        _contains(interval(unpaired, seeds, 2 * seeds - 2)),
-        bool(low <= 0 <= high),
-        _contains(interval(bootstrap_weights(seeds) @ arms[0], seeds)),
-        any(p is not None and p < ALPHA for p in holm([p_paired(arms[0] - arm) for arm in arms[1:]])),
-        detected is not None and detected < ALPHA,
-    )
+def _one_repeat(draw: Draw, generator: np.random.Generator, n: int) -> dict[str, float]:
+    """Return whether each interval or test was right; NaN for an interval without ends."""
+    arms = draw(generator, (COMPARISONS + 1, n))
+    first, second = dict(enumerate(arms[0].tolist())), dict(enumerate(arms[1].tolist()))
+    paired = compare("a", first, "b", second)
+    unpaired = compare("a", first, "b", {n + i: value for i, value in second.items()})
+    resampled = arms[0][_resamples(n)].mean(axis=1)
+    difference = abs(float(arms[0].mean() - arms[1].mean()))
+    detected = compare("a", {i: value + _detectable(n) for i, value in first.items()}, "b", second).p or 0.0
+    others = [compare("a", first, "b", dict(enumerate(arm.tolist()))).p for arm in arms[1:]]
+    return {
+        "mean, t": _contains(mean_estimate(arms[0]).interval),
+        "mean, bootstrap-t": _contains(bootstrap_t(arms[0])),
+        "mean, percentile": _contains(tuple(np.quantile(resampled, [0.025, 0.975]))),
+        "same, paired": _contains(paired.mean.interval),
+        "same, unpaired": _contains(unpaired.mean.interval),
+        "A/A": difference <= (noise_floor(arms[0]) or 0.0),
+        "A/A, halves": difference <= _halves_floor(arms[0]),
+        **_tasks(draw, generator, n),
+        **_looks(draw, generator, n),
+        "Holm": any((p or 0.0) < ALPHA for p in holm(others)),
+        "detected": detected < ALPHA,
+    }
 
 
-def _contains(bounds: Interval | None) -> bool:
-    """Return whether an interval contains the true value, zero."""
-    return bounds is not None and bounds[0] <= 0 <= bounds[1]
+def _tasks(draw: Draw, generator: np.random.Generator, n: int) -> dict[str, float]:
+    scores = {
+        (arm, task, seed): sd * value
+        for arm in ("a", "b")
+        for task, sd in TASK_SDS.items()
+        for seed, value in enumerate(draw(generator, (n,)).tolist())
+    }
+    effects = mixed_model(scores, "a", "b")
+    assert effects is not None
+    return {"tasks": _contains(effects.mean.interval), "arm x task": (effects.interaction_p or 0.0) < ALPHA}
+
+
+def _looks(draw: Draw, generator: np.random.Generator, n: int) -> dict[str, float]:
+    arms = draw(generator, (2, 4 * n))
+    looks = planned_looks([n, 2 * n, 4 * n])
+    ps = [_paired_p(arms[0, : look.seeds] - arms[1, : look.seeds]) for look in looks]
+    return {
+        "looks": any(p < look.level for p, look in zip(ps, looks, strict=True)),
+        "every look at 5 %": min(ps) < ALPHA,
+    }
+
+
+def _paired_p(differences: FloatArray) -> float:
+    values = dict(enumerate(differences.tolist()))
+    return compare("a", values, "b", dict.fromkeys(values, 0.0)).p or 0.0
+
+
+def _halves_floor(values: FloatArray) -> float:
+    """Return the 95 % point of the difference between random halves, scaled to the size of the arm."""
+    half, halves = len(values) // 2, values[_permutations(len(values))]
+    differences = halves[:, :half].mean(axis=1) - halves[:, half : 2 * half].mean(axis=1)
+    return float(np.quantile(np.abs(differences), 0.95) * (half / len(values)) ** 0.5)
+
+
+@cache
+def _detectable(n: int) -> float:
+    return detectable_difference(n, 2**0.5)
+
+
+@cache
+def _resamples(n: int) -> NDArray[np.int64]:
+    return rng("percentile", n).integers(n, size=(RESAMPLES, n))
+
+
+@cache
+def _permutations(n: int) -> NDArray[np.int64]:
+    return rng("halves", n).permuted(np.tile(np.arange(n), (RESAMPLES, 1)), axis=1)
+
+
+def _contains(bounds: Interval | tuple[float, ...] | None) -> float:
+    """Return whether an interval contains the true value, zero; NaN without an interval."""
+    return float("nan") if bounds is None else float(bounds[0] <= 0 <= bounds[1])
 
 
 if __name__ == "__main__":

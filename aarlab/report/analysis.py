@@ -26,9 +26,8 @@ from aarlab.statistics import (
     between_arms,
     compare,
     detectable_difference,
-    estimate,
     holm,
-    mean,
+    mean_estimate,
     noise_floor,
     normalised_area,
     profile,
@@ -157,10 +156,10 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         usage={arm.name: used for arm in arms if (used := usage(arm))},
         panels={arm.name: _panels(arm) for arm in arms},
         panel_se={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
-        over_baseline={arm.name: estimate(mean, over) for arm in arms if (over := _over_baseline(arm))},
-        baseline=estimate(mean, baselines) if baselines else None,
+        over_baseline={arm.name: mean_estimate(over) for arm in arms if (over := _over_baseline(arm))},
+        baseline=mean_estimate(baselines) if baselines else None,
         best_so_far_curves={arm.name: curve for arm in arms if (curve := _best_so_far_curve(arm))},
-        normalised_areas={arm.name: estimate(mean, areas) for arm in arms if (areas := _normalised_areas(arm))},
+        normalised_areas={arm.name: mean_estimate(areas) for arm in arms if (areas := _normalised_areas(arm))},
         checkpoints={arm.name: points for arm in arms if (points := _checkpoints(arm))},
         entropies={arm.name: curve for arm in arms if (curve := _entropy_curve(arm))},
         profiles=_profiles(values),
@@ -205,7 +204,7 @@ def _panels(arm: ArmRuns) -> dict[str, Estimate]:
         "shifted": "shifted.pgr",
         **{f"transfer to {task}": f"transfer.{task}.pgr" for task in tasks},
     }
-    return {panel: estimate(mean, list(runs.values())) for panel, path in paths.items() if (runs := arm.values(path))}
+    return {panel: mean_estimate(list(runs.values())) for panel, path in paths.items() if (runs := arm.values(path))}
 
 
 def _over_baseline(arm: ArmRuns) -> list[float]:
@@ -230,7 +229,7 @@ def _checkpoints(arm: ArmRuns) -> dict[str, tuple[Estimate, int]]:
     points = {
         point: list(arm.values(f"heldout_pgr_by_budget.{point}").values()) for point in ("quarter", "half", "whole")
     }
-    return {point: (estimate(mean, scores), len(scores)) for point, scores in points.items() if scores}
+    return {point: (mean_estimate(scores), len(scores)) for point, scores in points.items() if scores}
 
 
 def _entropy_curve(arm: ArmRuns) -> Band | None:

@@ -9,7 +9,7 @@ from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.statistics import Estimate, estimate, mean
+from aarlab.statistics import Estimate, mean_estimate
 
 SECRET_FIELD = "scoring.secret"
 """Field that a report must not contain: the worlds and their labels can be computed from it."""
@@ -193,4 +193,4 @@ def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
 
 
 def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:
-    return estimate(mean, [value_at(summary, field) or 0.0 for summary in summaries])
+    return mean_estimate([value_at(summary, field) or 0.0 for summary in summaries])

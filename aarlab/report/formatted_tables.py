@@ -3,7 +3,7 @@
 from aarlab.cli.formatting import counted
 from aarlab.report.analysis import Analysis, MeasureResult
 from aarlab.report.report_tables import Cell, Table
-from aarlab.statistics import Estimate
+from aarlab.statistics import Estimate, Interval
 
 
 def design_table(analysis: Analysis) -> Table:
@@ -18,19 +18,20 @@ def design_table(analysis: Analysis) -> Table:
 
 
 def differences_table(outcome: MeasureResult) -> Table:
-    """Return the planned comparisons in one measure."""
+    """Return the planned comparisons in one measure. The exact p value is omitted if every comparison has many runs."""
     rows: list[tuple[Cell, ...]] = []
+    exact = any(comparison.difference.p_exact is not None for comparison in outcome.comparisons)
     for comparison in outcome.comparisons:
         d = comparison.difference
         runs = counted(d.n, "pair") if d.paired else f"{d.n} per arm"
-        ps = (p_value(d.p), p_value(comparison.p_holm))
+        ps = (p_value(d.p), *((p_value(d.p_exact),) if exact else ()), p_value(comparison.p_holm))
         rows.append((
-            f"{d.arm} \N{MINUS SIGN} {d.against}", runs, estimate_text(d.mean, sign="+"),
-            estimate_text(d.median, sign="+"), estimate_text(d.p_improvement, digits=2), *ps, comparison.detectable,
+            f"{d.arm} \N{MINUS SIGN} {d.against}", runs, estimate_text(d.mean, sign="+"), interval_text(d.bootstrap_t),
+            number(d.median, sign="+"), estimate_text(d.p_improvement, digits=2), *ps, comparison.detectable,
         ))  # fmt: skip
     columns = (
-        "comparison", "runs", "mean (95 %)", "median (95 %)", "P(improvement) (95 %)", "p", "p, Holm",
-        "detectable difference",
+        "comparison", "runs", "mean (95 %)", "bootstrap-t, 95 %", "median", "P(improvement) (95 %)", "p",
+        *(("p, exact",) if exact else ()), "p, Holm", "detectable difference",
     )  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 
@@ -38,10 +39,10 @@ def differences_table(outcome: MeasureResult) -> Table:
 def arms_table(outcome: MeasureResult) -> Table:
     """Return the arms in one measure."""
     rows = [
-        (name, s.n, estimate_text(s.mean), estimate_text(s.median), estimate_text(s.iqm), s.sd)
+        (name, s.n, estimate_text(s.mean), s.median, estimate_text(s.iqm), s.sd)
         for name, s in outcome.arm_summaries.items()
     ]
-    columns = ("arm", "runs", "mean (95 %)", "median (95 %)", "interquartile mean (95 %)", "SD over runs")
+    columns = ("arm", "runs", "mean (95 %)", "median", "interquartile mean (95 %)", "SD over runs")
     return Table("arms", "Arms", columns, tuple(rows))
 
 
@@ -115,6 +116,14 @@ def estimate_text(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str
         return value
     low, high = (number(end, digits, sign) for end in estimate.interval)
     return f"{value} ({low} to {high})"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """Return the interval of a difference as text; an en dash for None."""
+    if interval is None:
+        return "\N{EN DASH}"
+    low, high = (number(end, sign="+") for end in interval)
+    return f"{low} to {high}"
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:

@@ -43,7 +43,7 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
     if analysis.primary.comparisons:
         yield _figure(forest_figure(analysis.primary))
         yield _note(
-            "Planned comparisons, paired by seed where possible, with 95 % bootstrap intervals over runs. Intervals "
+            "Planned comparisons, paired by seed where possible, with 95 % t intervals over runs. Intervals "
             "are not corrected for multiple comparisons. Filled: significant after Holm's correction."
         )
     if controls := controls_sentence(analysis):

@@ -80,12 +80,12 @@ def _runs(analysis: Analysis) -> Table:
 
 def _arms(analysis: Analysis) -> Table:
     columns = (
-        "measure", "arm", "runs", "mean", "mean_low", "mean_high", "median", "median_low", "median_high", "iqm",
+        "measure", "arm", "runs", "mean", "mean_low", "mean_high", "median", "iqm",
         "iqm_low", "iqm_high", "sd", "noise_floor",
     )  # fmt: skip
     rows = [
         (
-            outcome.measure, name, summary.n, *_ends(summary.mean), *_ends(summary.median), *_ends(summary.iqm),
+            outcome.measure, name, summary.n, *_ends(summary.mean), summary.median, *_ends(summary.iqm),
             summary.sd, analysis.noise.get(name) if outcome is analysis.primary else None,
         )
         for outcome in analysis.outcomes for name, summary in outcome.arm_summaries.items()
@@ -95,9 +95,9 @@ def _arms(analysis: Analysis) -> Table:
 
 def _differences(analysis: Analysis) -> Table:
     columns = (
-        "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "median", "median_low",
-        "median_high", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_holm",
-        "detectable_difference", "detectable_difference_corrected", "seed_correlation", "variance_ratio",
+        "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "bootstrap_t_low",
+        "bootstrap_t_high", "median", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_exact",
+        "p_holm", "detectable_difference", "detectable_difference_corrected", "seed_correlation", "variance_ratio",
     )  # fmt: skip
     rows = []
     for outcome in analysis.outcomes:
@@ -105,9 +105,9 @@ def _differences(analysis: Analysis) -> Table:
             d = comparison.difference
             pairing = (None, None) if d.pairing is None else (d.pairing.correlation, d.pairing.variance_ratio)
             rows.append((
-                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean), *_ends(d.median),
-                *_ends(d.p_improvement), d.p, comparison.p_holm, comparison.detectable,
-                comparison.detectable_corrected, *pairing,
+                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean),
+                *(d.bootstrap_t or (None, None)), d.median, *_ends(d.p_improvement), d.p, d.p_exact,
+                comparison.p_holm, comparison.detectable, comparison.detectable_corrected, *pairing,
             ))  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 

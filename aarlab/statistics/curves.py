@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
-from aarlab.statistics.estimates import FloatArray, bootstrap_weights, interval_quantiles
+from aarlab.statistics.estimates import LEVEL, FloatArray
 
 Steps = Sequence[tuple[float, float]]
 """Points (x, y) of a step function, x ascending: its value is y from x on."""
-
-_BAND_RESAMPLES = 2000
-"""Resamples for a band. Fewer than for an interval, because bands are only drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,24 @@ def normalised_area(steps: Steps, end: float) -> float:
 
 
 def band(x: FloatArray, curves: FloatArray) -> Band:
-    """Return the mean of (runs, points) curves with the expanded percentile bootstrap over runs."""
+    """Return the mean of (runs, points) curves with a t interval over runs at each point."""
     n = len(curves)
     mean = curves.mean(axis=0)
     if n < 2:
         return Band(x, mean, mean, mean, n)
-    low, high = np.quantile(bootstrap_weights(n)[:_BAND_RESAMPLES] @ curves, interval_quantiles(n), axis=0)
-    return Band(x, mean, low, high, n)
+    half_width = stats.t.ppf((1 + LEVEL) / 2, n - 1) * curves.std(axis=0, ddof=1) / n**0.5
+    return Band(x, mean, mean - half_width, mean + half_width, n)
 
 
 def profile(values: Sequence[float] | FloatArray, thresholds: FloatArray) -> Band:
     """Return the performance profile: the share of (n,) runs above each of (points,) thresholds.
 
-    Source: Agarwal et al. (2021), after Dolan and More (2002). If two profiles do not cross, one arm is better at every
-    level and not only on average.
+    If two profiles do not cross, one arm is better at every level and not only on average. Sources: Agarwal et al.
+    (2021), after Dolan and More (2002); Wilson (1927) for the interval of a share.
     """
     sample = np.asarray(values, dtype=np.float64)
-    return band(thresholds, (sample[:, None] > thresholds[None, :]).astype(np.float64))
+    n, share = len(sample), (sample[:, None] > thresholds[None, :]).mean(axis=0)
+    z = stats.norm.ppf((1 + LEVEL) / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Band(thresholds, share, centre - half_width, centre + half_width, n)

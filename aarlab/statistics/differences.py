@@ -1,4 +1,4 @@
-"""Compare two arms: difference, probability of improvement, and effect of pairing by seed."""
+"""Compare two arms: difference with its t interval, probability of improvement, effect of pairing by seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from aarlab.statistics.bootstrap_t import bootstrap_t, bootstrap_t_difference
 from aarlab.statistics.estimates import (
     LEVEL,
+    ZERO_TOLERANCE,
     Estimate,
     FloatArray,
     Interval,
-    bootstrap_indices,
-    bootstrap_weights,
-    interval,
+    t_interval,
+    t_test,
 )
+from aarlab.statistics.exact_tests import permutation_p, sign_flip_p
 
+MIN_PAIRS = 5
+"""With fewer pairs, or fewer runs in an arm, a difference is never called higher or lower."""
+EXACT_BELOW = 8
+"""With fewer pairs, or fewer runs in an arm, an exact test stands beside Student's."""
 MIN_PAIRS_FOR_CORRELATION = 4
 """Fisher's interval of a correlation needs at least this number of pairs."""
-_ZERO_TOLERANCE = 1e-12
-"""Smaller differences are floating-point errors and count as zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,13 @@ class ArmDifference:
     paired: bool
     """Whether runs were paired by seed. Runs with a seed that only one arm has are then excluded."""
     mean: Estimate
-    median: Estimate
+    """Student's paired interval or Welch's. It excludes 0 exactly if `p` is below 1 - level."""
+    standard_error: float | None
+    """Standard error of the mean difference; None if an arm has a single run."""
+    degrees_of_freedom: float | None
+    bootstrap_t: Interval | None
+    """Bootstrap-t interval of the mean difference, for skewed values; None for fewer than four runs in an arm."""
+    median: float
     """Median of the paired differences, or difference of the medians if unpaired."""
     p_improvement: Estimate
     """Probability that a run of the arm is better than a run of the other; ties count half."""
@@ -53,20 +63,36 @@ class ArmDifference:
     """Standard deviation of the difference between one run of each arm; None if an arm has a single run."""
     p: float | None
     """Two-sided p value of Student's paired or Welch's test; None if an arm has a single run."""
+    p_exact: float | None
+    """Two-sided p value of the sign-flip test, or of the permutation test if unpaired; None from eight runs on."""
     pairing: Pairing | None
     """None if unpaired, with fewer than three pairs, or if an arm does not vary."""
 
 
-def compare(arm: str, values: Mapping[int, float], against: str, against_values: Mapping[int, float]) -> ArmDifference:
+def compare(
+    arm: str,
+    values: Mapping[int, float],
+    against: str,
+    against_values: Mapping[int, float],
+    *,
+    level: float = LEVEL,
+) -> ArmDifference:
     """Compare two arms, each given as at least one value by seed.
 
     Runs are paired by seed if the arms share at least half of the smaller arm's seeds.
+
+    Args:
+        arm: Name of the arm.
+        values: Its values by seed.
+        against: Name of the arm that it is compared with.
+        against_values: Its values by seed.
+        level: Level of the intervals. A planned look has a higher one (see `sequential`).
     """
     shared = sorted(values.keys() & against_values.keys())
     if 2 * len(shared) >= min(len(values), len(against_values)):
         left = np.array([values[seed] for seed in shared])
-        return _paired(arm, left, against, np.array([against_values[seed] for seed in shared]))
-    return _unpaired(arm, _by_seed(values), against, _by_seed(against_values))
+        return _paired(arm, left, against, np.array([against_values[seed] for seed in shared]), level)
+    return _unpaired(arm, _by_seed(values), against, _by_seed(against_values), level)
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
@@ -83,78 +109,95 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def _paired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
+def _paired(arm: str, left: FloatArray, against: str, right: FloatArray, level: float) -> ArmDifference:
     differences, n = left - right, len(left)
-    medians = np.median(differences[bootstrap_indices(n)], axis=1)
+    mean = _without_rounding_error(float(differences.mean()))
+    sd = _without_rounding_error(float(differences.std(ddof=1))) if n > 1 else None
+    se, df = (None, None) if sd is None else (sd / n**0.5, float(n - 1))
+    # The influence of a pair on the probability of improvement is the sum of its two placements (Munzel, 1999).
+    wins = _wins(left, right)
     return ArmDifference(
         arm, against, n, True,
-        mean=Estimate(float(differences.mean()), interval(bootstrap_weights(n) @ differences, n)),
-        median=Estimate(float(np.median(differences)), interval(medians, n)),
-        p_improvement=_probability_of_improvement(left, right, bootstrap_weights(n), bootstrap_weights(n), n, n - 1),
-        sd=float(differences.std(ddof=1)) if n > 1 else None,
-        p=p_paired(differences),
+        mean=_student(mean, se, df, level),
+        standard_error=se,
+        degrees_of_freedom=df,
+        bootstrap_t=bootstrap_t(differences, level),
+        median=float(np.median(differences)),
+        p_improvement=_probability(float(wins.mean()), *_mean_error(wins.mean(axis=1) + wins.mean(axis=0)), level),
+        sd=sd,
+        p=None if se is None or df is None else t_test(mean, se, df),
+        p_exact=sign_flip_p(differences) if n < EXACT_BELOW else None,
         pairing=_pairing(left, right),
     )  # fmt: skip
 
 
-def _unpaired(arm: str, left: FloatArray, against: str, right: FloatArray) -> ArmDifference:
-    n, df = min(len(left), len(right)), len(left) + len(right) - 2
-    left_weights, right_weights = bootstrap_weights(len(left), "arm"), bootstrap_weights(len(right), "against")
-    medians = np.median(left[bootstrap_indices(len(left), "arm")], axis=1) - np.median(
-        right[bootstrap_indices(len(right), "against")], axis=1
-    )
+def _unpaired(arm: str, left: FloatArray, against: str, right: FloatArray, level: float) -> ArmDifference:
+    n, wins = min(len(left), len(right)), _wins(left, right)
+    mean = _without_rounding_error(float(left.mean() - right.mean()))
+    se, df = _welch(left, right)
     return ArmDifference(
         arm, against, n, False,
-        mean=Estimate(float(left.mean() - right.mean()), interval(left_weights @ left - right_weights @ right, n, df)),
-        median=Estimate(float(np.median(left) - np.median(right)), interval(medians, n, df)),
-        p_improvement=_probability_of_improvement(left, right, left_weights, right_weights, n, df),
+        mean=_student(mean, se, df, level),
+        standard_error=se,
+        degrees_of_freedom=df,
+        bootstrap_t=bootstrap_t_difference(left, right, level),
+        median=float(np.median(left) - np.median(right)),
+        p_improvement=_probability(float(wins.mean()), *_welch(wins.mean(axis=1), wins.mean(axis=0)), level),
         sd=float((left.var(ddof=1) + right.var(ddof=1)) ** 0.5) if n > 1 else None,
-        p=p_unpaired(left, right),
+        p=None if se is None or df is None else t_test(mean, se, df),
+        p_exact=permutation_p(left, right) if n < EXACT_BELOW else None,
         pairing=None,
     )  # fmt: skip
 
 
-def _probability_of_improvement(
-    left: FloatArray,
-    right: FloatArray,
-    left_weights: FloatArray,
-    right_weights: FloatArray,
-    n: int,
-    degrees_of_freedom: int,
-) -> Estimate:
-    """Return the probability of improvement (Mann and Whitney, 1947; Agarwal et al., 2021), over all pairs of runs."""
-    wins = (np.sign(left[:, None] - right[None, :]) + 1) / 2
-    return Estimate(
-        float(wins.mean()), interval(((left_weights @ wins) * right_weights).sum(axis=1), n, degrees_of_freedom)
-    )
+def _wins(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the (left, right) results of all pairs of runs: 1 if the left run is better, 0.5 for a tie."""
+    return np.asarray((np.sign(left[:, None] - right[None, :]) + 1) / 2)
 
 
-def p_paired(paired_differences: FloatArray) -> float | None:
-    """Return the two-sided p value of Student's test that (n,) differences have mean zero; None for n < 2."""
-    if len(paired_differences) < 2:
-        return None
-    if np.ptp(paired_differences) < _ZERO_TOLERANCE:
-        return _p_without_spread(float(paired_differences[0]))
-    return float(stats.ttest_1samp(paired_differences, 0.0).pvalue)
+def _probability(value: float, se: float | None, df: float | None, level: float) -> Estimate:
+    """Return a probability of improvement, over all pairs of runs, with its t interval inside [0, 1].
+
+    Sources: Mann and Whitney (1947) and Agarwal et al. (2021) for the statistic, Brunner and Munzel (2000) for the
+    standard error.
+    """
+    interval = _student(value, se, df, level).interval
+    return Estimate(value, interval and (max(interval[0], 0.0), min(interval[1], 1.0)))
 
 
-def p_unpaired(left: FloatArray, right: FloatArray) -> float | None:
-    """Return the two-sided p value of Welch's test for equal means; None if an arm has a single run."""
+def _student(value: float, se: float | None, df: float | None, level: float) -> Estimate:
+    return Estimate(value, None if se is None or df is None else t_interval(value, se, df, level))
+
+
+def _mean_error(values: FloatArray) -> tuple[float | None, float | None]:
+    """Return the standard error of a mean and its degrees of freedom."""
+    n = len(values)
+    return (None, None) if n < 2 else (_without_rounding_error(float(values.std(ddof=1))) / n**0.5, n - 1.0)
+
+
+def _welch(left: FloatArray, right: FloatArray) -> tuple[float | None, float | None]:
+    """Return Welch's standard error of a difference of means and its degrees of freedom (Welch, 1947)."""
     if min(len(left), len(right)) < 2:
-        return None
-    if max(np.ptp(left), np.ptp(right)) < _ZERO_TOLERANCE:
-        return _p_without_spread(float(left[0] - right[0]))
-    return float(stats.ttest_ind(left, right, equal_var=False).pvalue)
+        return None, None
+    (left_se, left_df), (right_se, right_df) = _mean_error(left), _mean_error(right)
+    assert left_se is not None
+    assert right_se is not None
+    assert left_df is not None
+    assert right_df is not None
+    squared = left_se**2 + right_se**2
+    if squared == 0:
+        return 0.0, left_df + right_df
+    return squared**0.5, squared**2 / (left_se**4 / left_df + right_se**4 / right_df)
 
 
-def _p_without_spread(difference: float) -> float:
-    """Return the limit of the p value for runs without variation, such as bit-identical arms."""
-    return 1.0 if abs(difference) < _ZERO_TOLERANCE else 0.0
+def _without_rounding_error(value: float) -> float:
+    """Return 0 for a value that is only a floating-point error, so that identical arms have no difference."""
+    return 0.0 if abs(value) < ZERO_TOLERANCE else value
 
 
 def _pairing(left: FloatArray, right: FloatArray) -> Pairing | None:
     n = len(left)
-    if n < 3 or min(np.ptp(left), np.ptp(right)) < _ZERO_TOLERANCE:
+    if n < 3 or min(np.ptp(left), np.ptp(right)) < ZERO_TOLERANCE:
         return None
     correlation = float(np.clip(np.corrcoef(left, right)[0, 1], -1.0, 1.0))
     ratio = float((left - right).var(ddof=1) / (left.var(ddof=1) + right.var(ddof=1)))

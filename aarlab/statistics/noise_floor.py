@@ -3,28 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import stdtrit
 
-from aarlab.memory.seeds import rng
 from aarlab.statistics.estimates import LEVEL, FloatArray
-
-SPLITS = 10_000
-"""Number of random splits of an arm into halves."""
-MIN_RUNS_TO_SPLIT = 4
-"""An arm with fewer runs is not split."""
 
 
 def noise_floor(values: Sequence[float] | FloatArray) -> float | None:
     """Return the 95 % point of the difference between two arms of (n,) runs that differ only in their seeds.
 
-    The runs are split into random halves, and the means of the halves are compared. Halves have half as many runs as
-    the arm, so the difference is divided by the square root of two. None for fewer than four runs.
+    The difference of two means has the standard error `sd * sqrt(2 / n)`. As `sd` is estimated from n runs, the
+    difference divided by it has Student's distribution with n - 1 degrees of freedom, exactly for normal values. None
+    for a single run.
     """
     sample = np.asarray(values, dtype=np.float64)
     n = len(sample)
-    if n < MIN_RUNS_TO_SPLIT:
+    if n < 2:
         return None
-    half = n // 2
-    order = rng("noise floor", n).permuted(np.tile(np.arange(n, dtype=np.int32), (SPLITS, 1)), axis=1)
-    shuffled = sample[order]
-    half_differences = shuffled[:, :half].mean(axis=1) - shuffled[:, half : 2 * half].mean(axis=1)
-    return float(np.quantile(np.abs(half_differences), LEVEL) * (half / n) ** 0.5)
+    return float(stdtrit(n - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) * (2 / n) ** 0.5)

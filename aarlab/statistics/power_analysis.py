@@ -8,10 +8,8 @@ from collections.abc import Callable
 
 from scipy import optimize, stats
 
-from aarlab.statistics.estimates import Interval
+from aarlab.statistics.estimates import ALPHA, Interval
 
-ALPHA = 0.05
-"""Two-sided significance level."""
 POWER = 0.8
 """Probability of detecting the difference."""
 

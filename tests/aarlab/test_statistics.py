@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from aarlab.statistics import (
     band,
     best_so_far,
     between_arms,
+    bootstrap_t,
+    bootstrap_t_difference,
     compare,
     detectable_difference,
-    estimate,
     holm,
     interquartile_mean,
-    mean,
-    median,
+    mean_estimate,
     noise_floor,
     normalised_area,
     power,
@@ -60,7 +60,7 @@ def normal_values(n: int, seed: int = 0, centre: float = 0.55, sd: float = 0.06)
 def test_point_estimates_equal_numpy_and_scipy(values: list[float]) -> None:
     summary = arm_summary(values)
     assert summary.mean.value == pytest.approx(np.mean(values))
-    assert summary.median.value == pytest.approx(np.median(values))
+    assert summary.median == pytest.approx(np.median(values))
     assert summary.iqm.value == pytest.approx(stats.trim_mean(values, 0.25))
     assert summary.sd == pytest.approx(np.std(values, ddof=1))
 
@@ -68,52 +68,80 @@ def test_point_estimates_equal_numpy_and_scipy(values: list[float]) -> None:
 @given(SAMPLES, PGR)
 @settings(max_examples=25, deadline=None)
 def test_an_interval_contains_the_mean_and_shifts_with_it(values: list[float], shift: float) -> None:
-    at = estimate(mean, values)
+    at, moved = mean_estimate(values), mean_estimate([value + shift for value in values])
     assert at.interval is not None
     low, high = at.interval
-    assert min(values) - 1e-9 <= low <= at.value + 1e-9
-    assert at.value - 1e-9 <= high <= max(values) + 1e-9
-    moved = estimate(mean, [value + shift for value in values])
+    assert low <= at.value <= high
     assert moved.interval == pytest.approx((low + shift, high + shift))
 
 
-def test_the_interval_of_many_runs_equals_scipys_bootstrap() -> None:
-    values = normal_values(400)
-    for ours, theirs in ((mean, np.mean), (median, np.median)):
-        result = estimate(ours, values).interval
-        scipys = stats.bootstrap(
-            (values,), theirs, method="percentile", rng=np.random.default_rng(1)
-        ).confidence_interval
-        width = scipys.high - scipys.low
-        assert result == pytest.approx((scipys.low, scipys.high), abs=0.06 * width)
-    exact = stats.norm.interval(0.95, values.mean(), values.std(ddof=1) / 20)
-    assert estimate(mean, values).interval == pytest.approx(exact, abs=0.0006)
+def test_the_interval_of_a_mean_is_students() -> None:
+    values = normal_values(7)
+    expected = stats.t.interval(0.95, 6, values.mean(), stats.sem(values))
+    assert mean_estimate(values).interval == pytest.approx(expected)
 
 
-def test_the_interval_of_few_runs_is_as_wide_as_students() -> None:
-    widths = []
-    for seed in range(40):
-        values = normal_values(10, seed)
-        low, high = estimate(mean, values).interval or (0, 0)
-        student = stats.t.interval(0.95, 9, values.mean(), stats.sem(values))
-        widths.append((high - low) / (student[1] - student[0]))
-    assert np.mean(widths) == pytest.approx(1.0, abs=0.05)
+def test_the_interval_of_the_interquartile_mean_is_yuens() -> None:
+    values = normal_values(11)
+    result = interquartile_mean(values)
+    # Yuen's test of two samples with the same spread has twice the squared standard error of one sample.
+    test = stats.ttest_ind(values, values - 0.1, equal_var=False, trim=0.25)
+    half_width = stats.t.ppf(0.975, 11 - 2 * 2 - 1) * 0.1 / test.statistic / 2**0.5
+    assert result.interval == pytest.approx((result.value - half_width, result.value + half_width))
 
 
 def test_intervals_of_a_single_run_and_of_equal_runs() -> None:
     assert arm_summary([0.4]).mean.interval is None
     assert arm_summary([0.4]).sd is None
-    assert estimate(interquartile_mean, [0.4] * 6).interval == pytest.approx((0.4, 0.4))
+    assert interquartile_mean([0.4] * 6).interval == pytest.approx((0.4, 0.4))
 
 
-def test_intervals_are_deterministic() -> None:
-    first = estimate(mean, normal_values(12)).interval
-    for n in range(2, 9):
-        estimate(mean, normal_values(n))
-    assert estimate(mean, normal_values(12)).interval == first
+def test_bootstrap_t_equals_the_enumeration_of_all_resamples() -> None:
+    values = np.array([0.1, 0.35, 0.4, 0.62, 0.9])
+    resamples = values[np.array(list(product(range(5), repeat=5)))]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.nan_to_num(
+            (resamples.mean(axis=1) - values.mean()) / stats.sem(resamples, axis=1), posinf=99, neginf=-99
+        )
+    low, high = values.mean() - np.quantile(t, [0.975, 0.025]) * stats.sem(values)
+    assert bootstrap_t(values) == pytest.approx((low, high), abs=0.05)
+
+
+def test_bootstrap_t_follows_the_skew_and_is_deterministic() -> None:
+    values = np.random.default_rng(3).gamma(1.0, 1.0, 12)
+    low, high = bootstrap_t(values) or (0, 0)
+    assert high - values.mean() > values.mean() - low
+    for n in range(4, 10):
+        bootstrap_t(normal_values(n))
+    assert bootstrap_t(values) == (low, high)
+
+
+def test_bootstrap_t_of_many_values_is_students() -> None:
+    left, right = normal_values(300, 1), normal_values(200, 2)
+    student = stats.ttest_ind(left, right, equal_var=False).confidence_interval(0.95)
+    assert bootstrap_t_difference(left, right) == pytest.approx((student.low, student.high), abs=0.001)
+    assert bootstrap_t(left[:3]) is None
+    assert bootstrap_t(np.array([0.0, 0.0, 0.0, 1.0, 1.0])) is None
 
 
 # -- differences -------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_an_interval_excludes_zero_exactly_if_p_is_low(pairs: list[tuple[float, float]], paired: bool) -> None:
+    left, right = (list(side) for side in zip(*pairs, strict=True))
+    first_seed = 1 if paired else 100
+    result = compare("a", by_seed(left), "b", {first_seed + i: value for i, value in enumerate(right)})
+    assert (result.paired, result.p is not None) == (paired, True)
+    low, high = result.mean.interval or (0, 0)
+    assert (low > 0 or high < 0) == ((result.p or 0.0) < 0.05)
+
+
+def test_a_single_pair_has_no_interval_and_no_p_value() -> None:
+    result = compare("a", {1: 0.4}, "b", {1: 0.5})
+    assert (result.mean.interval, result.p, result.p_exact, result.sd) == (None, None, None, None)
+    assert (result.bootstrap_t, result.p_improvement.interval, result.standard_error) == (None, None, None)
 
 
 def test_arms_with_shared_seeds_are_paired_as_in_scipy() -> None:
@@ -149,6 +177,11 @@ def test_the_probability_of_improvement_is_mann_whitneys() -> None:
     left, right = np.round(normal_values(15, 3), 2), np.round(normal_values(15, 4, centre=0.5), 2)
     result = compare("a", by_seed(left), "b", by_seed(right))
     assert result.p_improvement.value == pytest.approx(stats.mannwhitneyu(left, right).statistic / 15**2)
+    unpaired = compare("a", by_seed(left), "b", {100 + seed: value for seed, value in by_seed(right).items()})
+    test = stats.brunnermunzel(right, left)
+    low, high = unpaired.p_improvement.interval or (0, 0)
+    assert (low > 0.5 or high < 0.5) == (test.pvalue < 0.05)
+    assert unpaired.p_improvement.value == result.p_improvement.value
     always = compare("a", by_seed(left + 1), "b", by_seed(right))
     assert (always.p_improvement.value, always.p_improvement.interval) == (1.0, pytest.approx((1.0, 1.0)))
 
@@ -239,9 +272,10 @@ def test_the_interval_of_an_sd_is_chi_squares() -> None:
 
 def test_the_noise_floor_is_that_of_two_equal_arms() -> None:
     values = normal_values(400)
-    assert noise_floor(values) == pytest.approx(1.96 * values.std(ddof=1) * (2 / 400) ** 0.5, rel=0.03)
+    assert noise_floor(values) == pytest.approx(1.966 * values.std(ddof=1) * (2 / 400) ** 0.5, rel=1e-3)
+    assert noise_floor([0.4, 0.6]) == pytest.approx(12.706 * 0.2 / 2**0.5, rel=1e-3)
     assert noise_floor([0.5] * 8) == 0.0
-    assert noise_floor([0.4, 0.5, 0.6]) is None
+    assert noise_floor([0.4]) is None
 
 
 # -- regression and curves ---------------------------------------------------------------------------------------------
@@ -293,8 +327,7 @@ def test_a_band_is_a_pointwise_interval_of_the_mean() -> None:
     curves = np.stack([normal_values(12, seed) for seed in range(9)])
     result = band(np.arange(12.0), curves)
     assert result.mean == pytest.approx(curves.mean(axis=0))
-    low, high = estimate(mean, curves[:, 4]).interval or (0, 0)
-    assert (result.low[4], result.high[4]) == pytest.approx((low, high), abs=0.006)
+    assert (result.low[4], result.high[4]) == pytest.approx(mean_estimate(curves[:, 4]).interval)
     alone = band(np.arange(12.0), curves[:1])
     assert (alone.low == alone.mean).all()
 
@@ -304,3 +337,5 @@ def test_a_profile_is_the_share_of_runs_above() -> None:
     result = profile(values, np.array([0.0, 0.1, 0.2, 0.5, 0.9]))
     assert result.mean == pytest.approx([1, 0.75, 0.25, 0.25, 0])
     assert all(later <= earlier for earlier, later in pairwise(result.mean))
+    wilson = stats.binomtest(1, 4).proportion_ci(0.95, method="wilson")
+    assert (result.low[2], result.high[2]) == pytest.approx((wilson.low, wilson.high))
