@@ -9,6 +9,7 @@ from aarlab.memory.board import Post
 from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
 from aarlab.memory.messages import Json
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.known_methods import same_method
 from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
@@ -199,6 +200,9 @@ async def _post_finding(session: AgentSession, args: PostFinding) -> ToolOutput:
     for parent in parents:
         relation = _relation(session, finding, parent)
         session.record(Edge(relation, finding.id, parent.id, ""))
+    replicated = _replicated(session, finding) if finding.type == "result" else None
+    if replicated is not None and replicated not in parents:
+        session.record(Edge("replicates", finding.id, replicated.id, ""))
     session.record_decision("share", f"{args.type} {finding.id}")
     return ToolOutput({"finding": finding.id}, f"{finding.id} ({args.type}): {args.title}")
 
@@ -221,11 +225,24 @@ def _experiment(session: AgentSession, args: PostFinding) -> Experiment | None:
 def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Literal["borrows", "refines", "replicates"]:
     """Return the relation of a finding to its parent.
 
-    `replicates`: another author's code, unchanged. `borrows`: the parent's code was borrowed. Otherwise `refines`.
+    `replicates`: another author's method, unchanged. `borrows`: the parent's code was borrowed. Otherwise `refines`.
     """
-    if finding.code is not None and finding.code == parent.code and parent.author != session.agent:
+    if _replicates(session, finding, parent):
         return "replicates"
     return "borrows" if parent.id in session.borrowed_from.values() else "refines"
+
+
+def _replicates(session: AgentSession, finding: Finding, earlier: Finding) -> bool:
+    """Return whether a finding has the same method as an earlier finding of another author."""
+    if finding.code is None or earlier.code is None or earlier.author == session.agent:
+        return False
+    return same_method(session.file.text(finding.code), session.file.text(earlier.code))
+
+
+def _replicated(session: AgentSession, finding: Finding) -> Finding | None:
+    """Return the first visible result of another author with the same method; None if there is none."""
+    visible = session.board.posts(visible_to=session.agent, type="result")
+    return next((post.finding for post in visible if _replicates(session, finding, post.finding)), None)
 
 
 class Borrow(Arguments):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aarlab.graph.run.measured_run import MeasuredRun
-from aarlab.graph.run.method_measures import mean_novelty
-from aarlab.memory.events import Borrowed, Evaluation, Experiment, Finding
+from aarlab.graph.run.method_measures import distinct_recipes, known_method_share, mean_novelty, novel_share
+from aarlab.memory.events import Borrowed, Evaluation, Experiment
 from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
@@ -152,6 +152,18 @@ _ALL = (
         lambda run: repeated_experiments(run.file).share, "exchange", inspect_name="repeated_experiment_share",
     ),
     Measure(
+        "known_method_share", "share of full experiments that run a known method", "share",
+        lambda run: known_method_share(run.file), "known-methods-and-novel-recipes", inspect_name="known_method_share",
+    ),
+    Measure(
+        "novel_share", "share of full experiments with a novel recipe", "share", lambda run: novel_share(run.file),
+        "known-methods-and-novel-recipes", inspect_name="novel_share",
+    ),
+    Measure(
+        "distinct_recipes", "distinct recipes tested", "count", lambda run: distinct_recipes(run.file),
+        "known-methods-and-novel-recipes", inspect_name="distinct_recipes",
+    ),
+    Measure(
         "realised_autonomy", "realised autonomy", "share", lambda run: realised_autonomy(run.file),
         "realised-autonomy", inspect_name="realised_autonomy",
     ),
@@ -159,7 +171,7 @@ _ALL = (
         "autonomy_by_kind.KIND", "realised autonomy in decisions of the kind KIND", "share",
         lambda run: autonomy_by_kind(run.file), "realised-autonomy",
     ),
-    Measure("findings", "findings", "count", lambda run: run.count(Finding), "counts"),
+    Measure("findings", "findings of the team", "count", lambda run: run.team_findings(), "counts"),
     Measure("borrows", "borrows", "count", lambda run: run.count(Borrowed), "counts"),
     Measure("critiques", "critiques", "count", lambda run: run.critiques(), "counts"),
     Measure("experiments", "experiments", "count", lambda run: run.count(Experiment), "counts"),

@@ -4,7 +4,17 @@ from functools import cached_property
 from typing import Literal
 
 from aarlab.memory.board import Board, Post
-from aarlab.memory.events import Edge, Evaluation, Event, FailedModelCall, ModelCall, OpeningPosted, RunClosed
+from aarlab.memory.events import (
+    LAB,
+    Edge,
+    Evaluation,
+    Event,
+    FailedModelCall,
+    Finding,
+    ModelCall,
+    OpeningPosted,
+    RunClosed,
+)
 from aarlab.memory.measures import DevelopmentPgr, development_pgr
 from aarlab.memory.run_reader import RunReader
 
@@ -18,6 +28,10 @@ class MeasuredRun:
     def count(self, kind: type[Event]) -> int:
         """Return the number of events of a kind."""
         return len(list(self.file.entries(kind)))
+
+    def team_findings(self) -> int:
+        """Return the number of findings that researchers posted."""
+        return sum(entry.stream != LAB for entry in self.file.entries(Finding))
 
     def critiques(self) -> int:
         """Return the number of critiques that were posted."""

@@ -8,8 +8,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.memory.events import Finding, LogEntry
+from aarlab.memory.events import Experiment, Fidelity, Finding, LogEntry
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.known_methods import known_method, normal_form
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
 
 _WORD = r"[a-z][a-z_]+"
@@ -25,6 +26,20 @@ class MethodFamily:
     """Declared by its author."""
     detected: str
     """Detected in its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentOrigin:
+    """A scored experiment, and whether its method is new."""
+
+    experiment: str
+    fidelity: Fidelity
+    method: str
+    """Normal form of its code (`scenarios.known_methods`)."""
+    known: str | None
+    """Name of the known method that it runs; None for another method."""
+    replicates: str | None
+    """Id of the first earlier full experiment of the team with the same method; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,49 @@ def family_agreement(file: RunReader) -> float | None:
     """
     pairs = method_families(file)
     return sum(pair.declared == pair.detected for pair in pairs) / len(pairs) if pairs else None
+
+
+def experiment_origins(file: RunReader) -> list[ExperimentOrigin]:
+    """Return the origin of the method of each scored pilot and full experiment, in order of research hours."""
+    first_full: dict[str, str] = {}
+    origins: list[ExperimentOrigin] = []
+    for experiment in (entry.event for entry in file.by_research_hours(Experiment)):
+        if experiment.pgr is None:
+            continue
+        code = file.text(experiment.code)
+        method = normal_form(code)
+        origin = ExperimentOrigin(
+            experiment.id, experiment.fidelity, method, known_method(code), first_full.get(method)
+        )
+        origins.append(origin)
+        if experiment.fidelity == "full":
+            first_full.setdefault(method, experiment.id)
+    return origins
+
+
+def known_method_share(file: RunReader) -> float | None:
+    """Return the share of full experiments, in [0, 1], that run a known method; None without full experiments.
+
+    Known methods are those that come with aarlab, whether or not the lab has posted them.
+    """
+    full = [origin for origin in experiment_origins(file) if origin.fidelity == "full"]
+    return sum(origin.known is not None for origin in full) / len(full) if full else None
+
+
+def novel_share(file: RunReader) -> float | None:
+    """Return the share of full experiments, in [0, 1], with a novel recipe; None without full experiments.
+
+    A recipe is novel if it is no known method and no earlier full experiment of the team ran it. The remaining share,
+    apart from `known_method_share`, repeats the team's own methods.
+    """
+    full = [origin for origin in experiment_origins(file) if origin.fidelity == "full"]
+    novel = sum(origin.known is None and origin.replicates is None for origin in full)
+    return novel / len(full) if full else None
+
+
+def distinct_recipes(file: RunReader) -> int:
+    """Return the number of different methods in the team's scored pilots and full experiments."""
+    return len({origin.method for origin in experiment_origins(file)})
 
 
 def complexity_by_round(file: RunReader) -> list[RoundComplexity]:

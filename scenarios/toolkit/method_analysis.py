@@ -36,7 +36,7 @@ def operators_in(code: str) -> tuple[str, ...]:
     The toolkit may be imported under any name, as a whole or in part. A use in a loop counts once, unreachable uses
     count, and uses by `getattr` are not detected. Code that does not parse has no operators.
     """
-    tree = _parsed(code)
+    tree = parse_method(code)
     return () if tree is None else tuple(_operators_used(tree))
 
 
@@ -53,11 +53,11 @@ def family_of(code: str) -> str:
 
 def complexity(code: str) -> Complexity | None:
     """Return the complexity of the code; None if it does not parse."""
-    tree = _parsed(code)
+    tree = parse_method(code)
     if tree is None:
         return None
     used = len(_operators_used(tree))
-    _drop_docstrings(tree)
+    drop_docstrings(tree)
     try:
         normalised = ast.unparse(tree)
     except RecursionError:
@@ -65,7 +65,8 @@ def complexity(code: str) -> Complexity | None:
     return Complexity(used, sum(1 for _ in ast.walk(tree)), sum(1 for line in normalised.splitlines() if line.strip()))
 
 
-def _parsed(code: str) -> ast.Module | None:
+def parse_method(code: str) -> ast.Module | None:
+    """Return the syntax tree of the code; None if it does not parse."""
     with warnings.catch_warnings():
         # Invalid escapes in a method's strings should not print warnings where measures are computed.
         warnings.simplefilter("ignore", SyntaxWarning)
@@ -78,7 +79,7 @@ def _parsed(code: str) -> ast.Module | None:
 def _operators_used(tree: ast.Module) -> list[str]:
     """Return the operators named in expressions, in the order in which their calls end."""
     called_by = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    names = dict(_imported(tree))
+    names = dict(imported_names(tree))
     uses: list[tuple[int, int, str]] = []
     for node in ast.walk(tree):
         operator = _operator(node, names)
@@ -88,7 +89,7 @@ def _operators_used(tree: ast.Module) -> list[str]:
     return [operator for _, _, operator in sorted(uses)]
 
 
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield each name that an import binds, with the full name of the imported object."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -118,7 +119,8 @@ def _operator(node: ast.AST, names: dict[str, str]) -> str | None:
     return name if name in _FAMILY_OF_OPERATOR and (module == _TOOLKIT or module.startswith(f"{_TOOLKIT}.")) else None
 
 
-def _drop_docstrings(tree: ast.Module) -> None:
+def drop_docstrings(tree: ast.Module) -> None:
+    """Remove all docstrings from a syntax tree."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:

@@ -109,10 +109,11 @@ def test_final_scoring_costs_hours_like_full_experiments(run: Run) -> None:
 def test_summary_counts_equal_event_counts(run: Run) -> None:
     summary = run.summary
     for key, kind in (
-        ("findings", Finding), ("borrows", Borrowed), ("experiments", Experiment), ("evaluations", Evaluation),
+        ("borrows", Borrowed), ("experiments", Experiment), ("evaluations", Evaluation),
         ("rounds", RoundStarted),
     ):  # fmt: skip
         assert summary[key] == len(run.of(kind)), key
+    assert summary["findings"] == len([entry for entry in run.entries_of(Finding) if entry.stream != LAB])
     assert summary["critiques"] == sum(edge.relation == "critiques" for edge in run.of(Edge))
     deciders = [event.taken_by for event in run.of(Decision)]
     assert summary["realised_autonomy"] == round(deciders.count("agent") / len(deciders), 4)

@@ -6,14 +6,19 @@ import pytest
 
 from aarlab.graph.run.method_measures import (
     complexity_by_round,
+    distinct_recipes,
+    experiment_origins,
     family_agreement,
     ideas,
+    known_method_share,
     mean_novelty,
     method_families,
+    novel_share,
     similarity_by_round,
 )
-from aarlab.memory.events import AgentSetup, Finding
+from aarlab.memory.events import AgentSetup, Experiment, Fidelity, Finding
 from aarlab.memory.run_writer import RunWriter
+from aarlab.scenarios import baselines
 
 METHOD = (
     "from aarlab.scenarios import toolkit as tk\n"
@@ -112,3 +117,32 @@ def test_ideas_without_words_are_not_similar(file: RunWriter) -> None:
         post(file, name, "nothing(s)", title="7 8 9")
     assert similarity_by_round(file) == {1: 0.0}
     assert mean_novelty(file) == 1.0
+
+
+# -- known methods and novel recipes ----------------------------------------------------------------------------------
+
+
+def experiment(file: RunWriter, name: str, code: str, fidelity: Fidelity = "full", *, hours: float) -> None:
+    """Record a scored experiment of a researcher."""
+    event = Experiment(name, "method.py", file.store_text(code), fidelity, None, 0.1, 0.1, [])
+    file.append(name.partition(".")[0], event, round=1, hours=hours)
+
+
+def test_experiments_are_known_methods_repeats_or_novel(file: RunWriter) -> None:
+    assert (known_method_share(file), novel_share(file), distinct_recipes(file)) == (None, None, 0)
+    vanilla = baselines.load()["vanilla_hard"].code
+    own, other = (METHOD.format(f"    s = tk.bag(s, members={n})\n") for n in (3, 4))
+    experiment(file, "r1.e1", f"# mine\n{vanilla}", hours=1.0)
+    experiment(file, "r1.e2", own, "pilot", hours=1.5)
+    experiment(file, "r1.e3", own, hours=2.0)
+    experiment(file, "r2.e1", f"{own}\n", hours=3.0)
+    experiment(file, "r3.e1", other, "pilot", hours=1.0)
+    failed = Experiment("r3.e2", "method.py", file.store_text("x"), "full", "it failed", None, None, [])
+    file.append("r3", failed, round=1, hours=4.0)
+    origins = {origin.experiment: (origin.known, origin.replicates) for origin in experiment_origins(file)}
+    assert origins == {
+        "r1.e1": ("vanilla_hard", None), "r3.e1": (None, None), "r1.e2": (None, None), "r1.e3": (None, None),
+        "r2.e1": (None, "r1.e3"),
+    }  # fmt: skip
+    assert (known_method_share(file), novel_share(file)) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert distinct_recipes(file) == 3

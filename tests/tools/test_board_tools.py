@@ -162,9 +162,22 @@ def test_the_edge_kind_follows_from_code_and_borrowing(
     r2 = team["r2"]
     if borrows:
         r2.call_tool("borrow", finding=published)
-    experiment = r2.run(VANILLA + "# changed\n" * changes)
+    code = VANILLA.replace("tk.start(world)", "tk.harden(tk.start(world))") if changes else f"# same\n{VANILLA}"
+    experiment = r2.run(code)
     r2.post(type="result", experiment=experiment, builds_on=[published])
     assert r2.events(Edge) == [Edge(relation, "r2.f1", "r1.f1", "")]
+
+
+def test_a_result_with_a_visible_method_replicates_it(team: TeamDriver, published: str) -> None:
+    r1, r2, r3 = (team[name] for name in ("r1", "r2", "r3"))
+    for researcher in (r1, r2):
+        researcher.post(type="result", experiment=researcher.run(f"# again\n{VANILLA}"))
+    r2.post(type="insight", experiment="r2.e1")
+    # The result of r2 is not visible to r3 yet, so the first one is replicated.
+    r3.post(type="result", experiment=r3.run(VANILLA))
+    assert r1.events(Edge) == []
+    assert r2.events(Edge) == [Edge("replicates", "r2.f1", published, "")]
+    assert r3.events(Edge) == [Edge("replicates", "r3.f1", published, "")]
 
 
 def test_building_on_ones_own_finding_refines_it(team: TeamDriver) -> None:

@@ -1,0 +1,102 @@
+"""Recognise known methods: a method whose code equals that of a baseline is a replication, not an idea.
+
+Two codes are equal if they have the same normal form: the same operators with the same settings in the same program.
+Comments, docstrings, annotations, formatting, names of variables, import aliases, the order of settings, and settings
+that are written out with their default value do not count.
+"""
+
+import ast
+from functools import cache, lru_cache
+
+from aarlab.scenarios import baselines
+from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, imported_names, parse_method
+from aarlab.scenarios.toolkit.operators import catalogue
+
+_DEFAULTS: dict[str, dict[str, object]] = {
+    entry["name"]: {name: setting["default"] for name, setting in entry["settings"].items()} for entry in catalogue()
+}
+
+
+def known_method(code: str) -> str | None:
+    """Return the name of the baseline with the same normal form as the code; None if there is none."""
+    return _baselines_by_normal_form().get(normal_form(code))
+
+
+def same_method(code: str, other: str) -> bool:
+    """Return whether two codes have the same normal form."""
+    return code == other or normal_form(code) == normal_form(other)
+
+
+@lru_cache(maxsize=8192)
+def normal_form(code: str) -> str:
+    """Return the normal form of a method's code; the code itself if it cannot be parsed."""
+    tree = parse_method(code)
+    if tree is None:
+        return code
+    try:
+        aliases = dict(imported_names(tree))
+        drop_docstrings(tree)
+        tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+        return ast.unparse(ast.fix_missing_locations(_Normaliser(aliases, _bound_names(tree)).visit(tree)))
+    except RecursionError:
+        return code
+
+
+@cache
+def _baselines_by_normal_form() -> dict[str, str]:
+    return {normal_form(baseline.code): name for name, baseline in reversed(list(baselines.load().items()))}
+
+
+def _bound_names(tree: ast.Module) -> dict[str, str]:
+    """Return a new name for each variable, argument and function, in the order of their first appearance."""
+    bound: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            bound[node.arg] = None
+        elif isinstance(node, ast.FunctionDef) and node.name != "method":
+            bound[node.name] = None
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound[node.id] = None
+    return {name: f"v{i}" for i, name in enumerate(bound)}
+
+
+class _Normaliser(ast.NodeTransformer):
+    """Rewrites a syntax tree to its normal form."""
+
+    def __init__(self, aliases: dict[str, str], bound: dict[str, str]) -> None:
+        self._aliases, self._bound = aliases, bound
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Replace a variable by its new name, and an alias by the full name of what it imports."""
+        return ast.Name(self._bound.get(node.id) or self._aliases.get(node.id, node.id), node.ctx)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Replace the name of an argument and drop its annotation."""
+        return ast.arg(self._bound.get(node.arg, node.arg))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Drop the annotation of the result."""
+        node.returns, node.name = None, self._bound.get(node.name, node.name)
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        """Replace an annotated assignment by a plain one."""
+        if node.value is None:
+            return None
+        return self.generic_visit(ast.Assign([node.target], node.value))
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Write integers and real numbers alike."""
+        is_number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        return ast.Constant(float(node.value)) if is_number else node  # type: ignore[arg-type]  # mypy: not a number
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Sort the named settings of a call, and write out the defaults of operators."""
+        function = node.func
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None}
+        if len(given) == len(node.keywords):
+            defaults = {key: ast.Constant(value) for key, value in _DEFAULTS.get(name, {}).items()}  # type: ignore[arg-type]
+            settings = {**defaults, **given}
+            node.keywords = [ast.keyword(key, settings[key]) for key in sorted(settings)]
+        return self.generic_visit(node)
