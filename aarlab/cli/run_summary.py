@@ -126,6 +126,7 @@ def _rows(summary: Summary) -> dict[str, str]:
     rows = {
         "activity": ", ".join(counted(summary[f"{kind}s"], kind) for kind in kinds),
         "resources": _resources(summary),
+        "hours": _hours_by_kind(summary) or "–",
         "development PGR": _development_pgr(summary) or "–",
         "autonomy": _autonomy(summary) or "–",
         "diversity": _diversity(summary) or "–",
@@ -147,6 +148,12 @@ def _resources(summary: Summary) -> str:
         f"{counted(summary['rounds'], 'round')}, {summary['hours']:g} research hours, {cost}, "
         f"wall-clock {summary['wall_clock_s']:.0f} s"
     )
+
+
+def _hours_by_kind(summary: Summary) -> str:
+    """Return the research hours of each kind, the largest first."""
+    hours = sorted(summary.get("hours_by_kind", {}).items(), key=lambda item: -item[1])
+    return ", ".join(f"{kind} {used:.1f}" for kind, used in hours)
 
 
 def _development_pgr(summary: Summary) -> str:

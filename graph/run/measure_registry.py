@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.run.method_measures import distinct_recipes, known_method_share, mean_novelty, novel_share
+from aarlab.graph.run.spending_measures import experiments_of, hours_by_kind, model_calls, tokens
 from aarlab.memory.events import Borrowed, Evaluation, Experiment
 from aarlab.memory.measures import (
     autonomy_by_kind,
@@ -181,6 +182,14 @@ _ALL = (
         "opening_hours", "research time of the lab for the opening", "research hours", lambda run: run.opening_hours,
         _COSTS, decimals=2,
     ),
+    Measure(
+        "hours_by_kind.KIND", "research time of the kind KIND", "research hours", lambda run: hours_by_kind(run.file),
+        "hours-by-kind", decimals=2,
+    ),
+    Measure("pilots", "pilots", "count", lambda run: experiments_of(run.file, "pilot"), "counts"),
+    Measure("full_experiments", "full experiments", "count", lambda run: experiments_of(run.file, "full"), "counts"),
+    Measure("model_calls", "model calls", "count", lambda run: model_calls(run.file), "counts"),
+    Measure("tokens", "tokens", "count", lambda run: tokens(run.file), "counts"),
     Measure("cost_usd", "cost", "US dollars", lambda run: run.cost_usd, _COSTS, decimals=6),
     Measure("usd_per_hour", "cost per research hour", "US dollars", lambda run: run.usd_per_hour, _COSTS),
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """The summary of a run, computed from its file."""
 
 import dataclasses
+from dataclasses import asdict
 from typing import Any
 
 from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
+from aarlab.graph.run.spending_measures import improvements
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.events import Evaluation, RoundStarted
 from aarlab.memory.measures import difference_by_world, entropy
@@ -35,6 +37,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "transfer": {task: _details(evaluation) for task, evaluation in run.transfer.items()},
         "baseline": _reference(run, run.baseline),
         "autonomy_by_kind": {},
+        "improvements": [asdict(improvement) for improvement in improvements(file)],
     }
     for measure in MEASURES.values():
         for path, value in measure.values(run).items():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from aarlab.graph.run.measure_registry import MEASURES, find_measure, measures_in
+from aarlab.graph.run.spending_measures import hours_by_kind
 from aarlab.graph.run.summary import summarise
 from aarlab.memory import measures
 from aarlab.memory.events import (
@@ -25,6 +26,7 @@ from aarlab.memory.events import (
     Published,
     RoundStarted,
     RunClosed,
+    ToolExecution,
 )
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
@@ -100,6 +102,7 @@ EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "hours": lambda file: one(summarise(file)["hours"]),
     "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
     "thinking": model_calls,
+    "hours_by_kind": lambda file: sorted(hours_by_kind(file).items()),
     "pgr_by_world": world_scores,
 }
 """The result of each query, computed by the functions; the entropy has its own test."""
@@ -150,7 +153,7 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
                     file.append(name, decision, round=round_, hours=hours)
                 case "think":
                     price = pick([0.25, 0.5]) if seed % 2 else pick([0.25, None])
-                    call = ModelCall("researcher", "m", "", "", "", 10, 3, price, 0.1)
+                    call = ModelCall(pick(["researcher", "reviewer"]), "m", "", "", "", 10, 3, price, 0.1)
                     file.append(name, call, round=round_, hours=hours)
                 case "try":
                     experiments += 1
@@ -158,6 +161,8 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
                     fidelity = pick(["pilot", "full", "full"])
                     event = Experiment(f"e{experiments}", "m.py", pick(codes), fidelity, None, pgr, None, [])
                     file.append(name, event, round=round_, hours=hours)
+                    used = ToolExecution("", pick(["run_experiment", "read_board", "own_tool"]), True, "", 0.25)
+                    file.append(name, used, round=round_, hours=hours)
                 case "post":
                     code, family = pick([None, *codes]), pick(["ensemble", "other", "curriculum"])
                     post = Finding(

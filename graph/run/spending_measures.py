@@ -1,0 +1,134 @@
+"""What a run spent: research hours by kind of step, model calls and tokens, and what had been spent at each score."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aarlab.memory.events import (
+    Experiment,
+    FailedModelCall,
+    ModelCall,
+    OpeningPosted,
+    RunClosed,
+    ToolExecution,
+)
+from aarlab.memory.measures import frontier
+from aarlab.memory.run_reader import RunReader
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
+from aarlab.tools.tool_registry import TOOLS
+
+OTHER_TOOLS = "tools"
+"""Kind of the hours of tools of installed packages."""
+STEP_KINDS = ("think", "read", "write", "ask", "share", "review", "smoke", "pilot", "full", OTHER_TOOLS)
+"""Kinds of hours of the researchers: the entries of `costs`, and other tools."""
+LAB_KINDS = ("opening", "close")
+"""Kinds of hours of the lab: scoring the known methods and the finalists."""
+IDLE = "idle"
+"""Kind of the hours of the budget that no step used: waiting for the end of a round, or left over at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """A full experiment that was better than all before it, and what the team had spent by then."""
+
+    at_hours: float
+    """Research hour of each researcher at which the experiment ended."""
+    pgr: float
+    """Its development PGR."""
+    hours: float
+    """Research hours of all steps of the team up to that hour, with the opening."""
+    tokens: int
+    """Input and output tokens of all model calls up to that hour."""
+    cost_usd: float | None
+    """US dollars of these calls; None if the price of one is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Charge:
+    """What one step used."""
+
+    at_hours: float
+    kind: str
+    hours: float
+    tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+def hours_by_kind(file: RunReader) -> dict[str, float]:
+    """Return the research hours of the team and the lab by kind, without kinds that did not occur.
+
+    The kinds are the entries of `costs`, `tools` (tools of installed packages), `opening`, `close` and `idle`: hours of
+    the researchers' budget that no step used. A step that started before the end of the budget is completed, so the sum
+    of the researchers' kinds can exceed the budget slightly; then `idle` is absent.
+    """
+    hours: dict[str, float] = {}
+    for charge in _charges(file):
+        hours[charge.kind] = hours.get(charge.kind, 0.0) + charge.hours
+    budget = float(file.info().scenario["budget"]["hours"]) * len(file.researchers())
+    hours[IDLE] = budget - sum(hours.get(kind, 0.0) for kind in STEP_KINDS)
+    hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
+    return {kind: used for kind in (*STEP_KINDS, IDLE, *LAB_KINDS) if (used := hours.get(kind, 0.0)) > 1e-9}
+
+
+def model_calls(file: RunReader) -> int:
+    """Return the number of replies of base models."""
+    return sum(1 for _ in file.entries(ModelCall))
+
+
+def tokens(file: RunReader) -> int:
+    """Return the input and output tokens of all calls of base models, including failed ones."""
+    calls = (entry.event for entry in file.entries(ModelCall, FailedModelCall))
+    return sum(call.input_tokens + call.output_tokens for call in calls)
+
+
+def experiments_of(file: RunReader, fidelity: str) -> int:
+    """Return the number of experiments of a fidelity, including failed ones."""
+    return sum(entry.event.fidelity == fidelity for entry in file.entries(Experiment))
+
+
+def improvements(file: RunReader) -> list[Improvement]:
+    """Return every improvement of the best development PGR with what the team had spent by then, in order."""
+    team, charges = len(file.researchers()), sorted(_charges(file), key=lambda charge: charge.at_hours)
+    found: list[Improvement] = []
+    for team_hours, pgr in frontier(file):
+        at_hours = team_hours / team
+        before = [charge for charge in charges if charge.at_hours <= at_hours + 1e-6]
+        costs = [charge.cost_usd for charge in before]
+        known = [cost for cost in costs if cost is not None]
+        found.append(
+            Improvement(
+                round(at_hours, 6),
+                pgr,
+                round(sum(charge.hours for charge in before), 4),
+                sum(charge.tokens for charge in before),
+                round(sum(known), 6) if len(known) == len(costs) else None,
+            )
+        )
+    return found
+
+
+def _charges(file: RunReader) -> Iterator[_Charge]:
+    """Yield what every step before the close used."""
+    fidelity_by_stream: dict[str, str] = {}
+    for entry in file.entries(Experiment, ModelCall, FailedModelCall, ToolExecution, OpeningPosted):
+        match entry.event:
+            case Experiment() as experiment:
+                fidelity_by_stream[entry.stream] = experiment.fidelity
+            case ModelCall() as call:
+                kind = "review" if call.role == "reviewer" else "think"
+                tokens = call.input_tokens + call.output_tokens
+                yield _Charge(entry.hours, kind, call.cost_hours, tokens, call.cost_usd)
+            case FailedModelCall() as failed:
+                yield _Charge(entry.hours, "think", 0.0, failed.input_tokens + failed.output_tokens, failed.cost_usd)
+            case ToolExecution() as execution if execution.cost_hours:
+                # The experiment of a charged call is the last one of its stream.
+                fidelity = fidelity_by_stream.get(entry.stream)
+                yield _Charge(entry.hours, _kind_of_tool(execution.tool, fidelity), execution.cost_hours)
+            case OpeningPosted() as opening:
+                yield _Charge(0.0, "opening", opening.cost_hours)
+
+
+def _kind_of_tool(tool: str, fidelity: str | None) -> str:
+    if tool == EXPERIMENT_TOOL.name:
+        return fidelity or OTHER_TOOLS
+    cost = TOOLS[tool].cost if tool in TOOLS else OTHER_TOOLS
+    return cost if isinstance(cost, str) else OTHER_TOOLS
