@@ -86,7 +86,7 @@ _AGENT_ARGUMENTS = ("seed", "agent", "temperament")
 _BUILT_IN = (
     ModelInfo(
         "simulated/researcher",
-        "Model-based search: proposes, pilots, repairs, borrows, learns from all results it reads.",
+        "Takes the step with the highest expected gain per research hour, and learns from all results it reads.",
         "nothing",
         _opener("simulated.simulated_researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
         FREE,
@@ -95,7 +95,21 @@ _BUILT_IN = (
         "simulated/random",
         "Control: draws methods at random from the same toolkit, runs each in full, learns nothing.",
         "nothing",
-        _opener("simulated.random_search:RandomSearch", *_AGENT_ARGUMENTS),
+        _opener("simulated.controls:RandomSearch", *_AGENT_ARGUMENTS),
+        FREE,
+    ),
+    ModelInfo(
+        "simulated/random-pilots",
+        "Control: starts from the published methods, pilots random variations and recipes, learns nothing else.",
+        "nothing",
+        _opener("simulated.controls:RandomSearchWithPilots", *_AGENT_ARGUMENTS),
+        FREE,
+    ),
+    ModelInfo(
+        "simulated/shuffled-board",
+        "Control: the researcher, with the scores of others permuted over their findings.",
+        "nothing",
+        _opener("simulated.controls:ShuffledBoard", *_AGENT_ARGUMENTS),
         FREE,
     ),
     ModelInfo(

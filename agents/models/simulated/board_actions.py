@@ -13,12 +13,9 @@ MAX_RELIABLE_SE = 0.1
 """Scores with this standard error or a larger one are criticised as unreliable."""
 
 
-def read_unread(state: ParsedState, max_reads: int) -> Action | None:
-    """Return an action that reads the best unread findings, up to `max_reads` in a round; None if there are none."""
-    best = list(state.unread)[: min(max_reads - state.read_this_round, MAX_READ_AT_ONCE)]
-    if not best or not state.can_afford("read"):
-        return None
-    return Action("Let me see what the others found.", (("read_findings", {"findings": best}),))
+def read(findings: list[str]) -> Action:
+    """Return an action that reads findings."""
+    return Action("Let me see what is known.", (("read_findings", {"findings": list(findings)}),))
 
 
 def search_findings(state: ParsedState) -> Iterator[Action]:
@@ -61,7 +58,7 @@ def _problem_with(known: KnownFinding, state: ParsedState) -> str | None:
     if known.pgr is None or known.se is None:
         return None
     for idea in state.ideas:
-        own = idea.outcomes.get("full")
+        own = idea.outcome("full")
         if own is None or own.pgr is None or own.se is None or idea.recipe != known.recipe:
             continue
         if abs(own.pgr - known.pgr) > 2 * (own.se**2 + known.se**2) ** 0.5:

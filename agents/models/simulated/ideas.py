@@ -1,6 +1,9 @@
-"""Sources of a simulated researcher's next idea: a repair, an assignment, or the search."""
+"""The next idea of a simulated researcher: the recipe with the highest value per hour, or an assignment."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
 
 import numpy as np
 
@@ -8,100 +11,153 @@ from aarlab.agents.models.simulated import search
 from aarlab.agents.models.simulated.heuristics import log_symptom, operator_relevance
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, recipe_in_text
 from aarlab.agents.models.simulated.state import ParsedAssignment, TrackedIdea
+from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, RECIPE_SD
 from aarlab.agents.models.simulated.temperament import Temperament
-from aarlab.agents.models.simulated.turn import ASSUMED_PILOT_SE, FULL_RUN_STEPS, Turn
+from aarlab.agents.models.simulated.turn import Turn
+from aarlab.agents.models.simulated.valuation import best_plans, expected_improvement
+from aarlab.memory.family_keywords import follows, suggested_families
 
 ASSIGNMENT_CANDIDATES = 24
 """Number of recipes that it considers for an assignment."""
 
+Experiment = Literal["pilot", "full"]
+"""Fidelity of an experiment that gives a score."""
+Sources = Mapping[Recipe, tuple[str, ...]]
+"""Recipes, each with the findings that an idea with this recipe builds on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A possible next step."""
+
+    idea: TrackedIdea
+    step: Experiment
+    """The first step of its best plan."""
+    value: float
+    """Expected gain of PGR per hour of the plan."""
+
 
 def operator_weights_for(traits: Temperament, direction: str, space: SearchSpace) -> dict[str, float]:
-    """Return the sampling weight of each operator: the taste for its family, times a factor for relevance."""
-    relevance = operator_relevance(direction, space)
-    return {name: traits.taste[o.family] * (1 + 5 * relevance[name]) for name, o in space.operators.items()}
+    """Return the sampling weight of each operator: the taste for its family, times a factor for its direction."""
+    suggested = suggested_families(direction)
+    return {name: traits.taste[o.family] * (5 if o.family in suggested else 1) for name, o in space.operators.items()}
 
 
-def next_idea(turn: Turn) -> TrackedIdea:
-    """Return the next idea.
+def best_option(turn: Turn, recipes: Sources, *, pilots_allowed: bool, written: bool = False) -> Option | None:
+    """Return the option with the highest value per hour; None if there is no time for any of them.
 
-    It is the first that exists: a repair of the last idea, a variation of the last idea, a proposal of the search.
+    Args:
+        turn: The turn.
+        recipes: The recipes to choose from.
+        pilots_allowed: Whether pilots can be run.
+        written: Whether the method is written.
     """
-    return _repair(turn) or _variation(turn) or _proposal(turn)
-
-
-def _repair(turn: Turn) -> TrackedIdea | None:
-    """Return the last idea with an inserted operator that fixes the problem in its training log; None without one."""
-    last = turn.state.idea
-    if last is None or last.repair_depth:
+    if not recipes:
         return None
-    outcome = last.best_outcome
-    if outcome is None or not (symptom := log_symptom(outcome.log)):
+    mean, sd = turn.surrogate.predict(list(recipes))
+    values, pilot_first = best_plans(
+        mean, sd * turn.traits.exploration, turn.best_score, turn.plan_hours(written=written),
+        pilot_sd=turn.surrogate.pilot_sd, pilots_allowed=pilots_allowed,
+    )  # fmt: skip
+    best = int(np.argmax(values))
+    if values[best] == -np.inf:
         return None
-    position, _, fix = symptom
-    if fix not in turn.space.operators or any(step.operator == fix for step in last.recipe):
-        return None
-    steps = [*last.recipe[:position], _default_step(fix, turn.space), *last.recipe[position:]]
-    repaired = tuple(steps[: search.MAX_STEPS])
-    if any(idea.recipe == repaired for idea in turn.state.ideas) or not turn.promising(repaired):
-        return None
-    return TrackedIdea(repaired, last.builds_on, repair_depth=last.repair_depth + 1)
+    recipe = list(recipes)[best]
+    return Option(TrackedIdea(recipe, recipes[recipe]), "pilot" if pilot_first[best] else "full", float(values[best]))
 
 
-def _variation(turn: Turn) -> TrackedIdea | None:
-    """Return the last idea with other settings, with probability `stubbornness` if it was dropped; else None."""
-    last = turn.state.idea
-    persists = turn.bernoulli(turn.traits.stubbornness, "stay")
-    if last is None or not last.recipe or "full" in last.outcomes or not persists:
-        return None
-    return TrackedIdea(search.apply_mutation("tune", last.recipe, turn.space, turn.rng("stay")), last.builds_on)
+def best_new_option(turn: Turn, *, pilots_allowed: bool) -> Option | None:
+    """Return the best option other than the current idea; None if there is no time for any.
+
+    New recipes, piloted recipes, replications of posted results, and suggestions of logs and critiques compete. With
+    probability `receptivity` it considers only suggestions if there are any; with probability `loyalty`, only recipes
+    that follow its direction.
+    """
+    state, generator = turn.state, turn.rng("propose")
+    scored = _scored_recipes(turn)
+    trusted = [recipe for recipe in scored if not _unreplicated(turn, recipe)]
+    means = turn.surrogate.predict(trusted)[0]
+    parents = [trusted[i] for i in np.argsort(-means, kind="stable")]
+    weights = operator_weights_for(turn.traits, state.prompt.direction, turn.space)
+    proposed = search.proposals(parents, turn.space, weights, generator)
+    suggestions = _suggestions(turn)
+    receptive = bool(suggestions) and turn.bernoulli(turn.traits.receptivity, "suggestion")
+    new: Sources = {recipe: scored[parent] if parent is not None else () for recipe, parent in proposed.items()}
+    recipes = suggestions if receptive else {**new, **suggestions, **scored}
+    ended = {idea.recipe for idea in state.ideas if idea is state.idea or idea.is_over}
+    open_recipes = {recipe: sources for recipe, sources in recipes.items() if recipe not in ended}
+    suggested = suggested_families(state.prompt.direction)
+    if suggested and turn.bernoulli(turn.traits.loyalty, "direction"):
+        families = {recipe: [turn.space.operators[step.operator].family for step in recipe] for recipe in open_recipes}
+        following = {recipe: s for recipe, s in open_recipes.items() if follows(families[recipe], suggested)}
+        open_recipes = following or open_recipes
+    return best_option(turn, open_recipes, pilots_allowed=pilots_allowed)
 
 
-def _proposal(turn: Turn) -> TrackedIdea:
-    """Return the proposal of the search: a new recipe, or a piloted recipe that is worth a full run."""
-    state, traits, direction = turn.state, turn.traits, turn.state.prompt.direction
-    generator = turn.rng("propose")
-    sources = _scored_recipes(turn)
-    completed = {trial.recipe for trial in turn.trials if trial.se < ASSUMED_PILOT_SE}
-    piloted = [recipe for recipe in sources if recipe not in completed]
-    if piloted and not state.can_afford("write", "pilot", "think", *FULL_RUN_STEPS):
-        # There is time for one more full run but not for a pilot first.
-        best = piloted[int(np.argmax(turn.surrogate.predict(piloted)[0]))]
-        return TrackedIdea(best, sources[best])
-    follows_direction = bool(direction) and generator.random() < traits.loyalty
-    relevance = operator_relevance(direction, turn.space)
-    # Exploration decreases over the run, because its results can be used only in the remaining time.
-    left = max(0.0, 1 - state.hours / state.budget)
-    recipe, parent = search.propose(
-        turn.surrogate,
-        list(sources),
-        turn.space,
-        operator_weights_for(traits, direction, turn.space),
-        generator,
-        exploration=traits.exploration * left,
-        restart=bool(generator.random() < traits.restlessness * left),
-        required_operators={name for name, r in relevance.items() if r > 0.5} if follows_direction else set(),
-        unchanged_recipes=list(filter(turn.promising, piloted)),
-        completed=completed,
-    )
-    return TrackedIdea(recipe, sources.get(parent, ()) if parent is not None else ())
+def value_of_unknown(turn: Turn) -> float:
+    """Return the value per hour of an idea of which it knows nothing, such as its next assignment."""
+    mean, sd = np.array([PRIOR_MEAN]), np.array([PRIOR_SD * turn.traits.exploration])
+    pilot_sd = turn.surrogate.pilot_sd
+    values, _ = best_plans(mean, sd, turn.best_score, turn.plan_hours(), pilot_sd=pilot_sd, pilots_allowed=True)
+    return float(values[0])
+
+
+def value_of_reading(turn: Turn) -> float:
+    """Return the value per hour of reading the first unread finding.
+
+    Its recipe is a new start: the gain is the expected improvement over the best recipe that it can start from now.
+    """
+    first = next(iter(turn.unread), None)
+    if first is None:
+        return 0.0
+    start = turn.surrogate.predict(list(_scored_recipes(turn)))[0].max(initial=PRIOR_MEAN)
+    gain = expected_improvement(np.array([turn.listed_score(first)]), np.array([RECIPE_SD]), float(start))
+    return float(gain[0]) / max(turn.state.hours_of("think", "read"), 1e-9)
 
 
 def _scored_recipes(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
-    """Return the recipes with a known score, each with the findings that an idea with this recipe builds on."""
-    own = {idea.recipe: () for idea in turn.state.ideas if idea.best_outcome}
-    return own | {k.recipe: (k.id,) for k in turn.state.known.values() if k.recipe and k.pgr is not None}
+    """Return the recipes with a known score."""
+    own: dict[Recipe, tuple[str, ...]] = {idea.recipe: () for idea in turn.state.ideas if idea.best_outcome}
+    return own | {known.recipe: (known.id,) for known in turn.known if known.recipe is not None}
+
+
+def _unreplicated(turn: Turn, recipe: Recipe) -> bool:
+    return any(known.recipe == recipe and turn.distrusts(known) for known in turn.known)
+
+
+def _suggestions(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
+    """Return its recipes and those it has read with an operator inserted that a log or a critique suggests."""
+    suggestions: dict[Recipe, tuple[str, ...]] = {}
+    last = turn.state.idea
+    if last and (outcome := last.best_outcome) and (symptom := log_symptom(outcome.log)):
+        position, _, fix = symptom
+        suggestions |= dict.fromkeys(_with_operator(last.recipe, fix, turn.space, position), last.builds_on)
+    read = ((known.recipe, (known.id,), known.critiques) for known in turn.known if known.recipe is not None)
+    own = ((idea.recipe, idea.builds_on, idea.critiques) for idea in turn.state.ideas if idea.critiques)
+    for recipe, sources, critiques in chain[tuple[Recipe, tuple[str, ...], tuple[str, ...]]](read, own):
+        for step in recipe_in_text(" ".join(critiques), turn.space):
+            suggestions |= dict.fromkeys(_with_operator(recipe, step.operator, turn.space), sources)
+    return suggestions
+
+
+def _with_operator(recipe: Recipe, operator: str, space: SearchSpace, position: int | None = None) -> list[Recipe]:
+    """Return the recipe with an operator inserted at a position or at each; empty if it has it or is too long."""
+    if len(recipe) == search.MAX_STEPS or operator not in space.operators or operator in {s.operator for s in recipe}:
+        return []
+    positions = range(len(recipe) + 1) if position is None else [position]
+    return [(*recipe[:i], _default_step(operator, space), *recipe[i:]) for i in positions]
 
 
 # -- assignments ----------------------------------------------------------------------------------------------------
 
 
-def assigned_idea(turn: Turn, assignment: ParsedAssignment, choose: Callable[[list[Recipe]], Recipe]) -> TrackedIdea:
-    """Return an idea that fulfils an assignment. `choose` selects one of the possible recipes."""
+def assignment_recipes(turn: Turn, assignment: ParsedAssignment) -> Sources:
+    """Return the recipes that fulfil an assignment, without those it has tried if there are others."""
     builds_on = tuple(finding for finding in (assignment.parent, assignment.partner) if finding)
     candidates = _assignment_candidates(turn, assignment)
     tried = {idea.recipe for idea in turn.state.ideas if idea.assignment == assignment.number}
     untried = [candidate for candidate in candidates if candidate not in tried] or candidates
-    return TrackedIdea(choose(untried), builds_on, assignment.number)
+    return dict.fromkeys(untried, builds_on)
 
 
 def _assignment_candidates(turn: Turn, assignment: ParsedAssignment) -> list[Recipe]:

@@ -26,11 +26,10 @@ _JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
+_REVIEWER = "A reviewer reads the posted findings"
 _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
-_RECIPE = re.compile(
-    r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(repair (\d+)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE
-)
+_RECIPE = re.compile(r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE)
 _EMPTY_RECIPE = "the weak labels as they are"
 
 
@@ -52,6 +51,7 @@ def parse_prompt(system: str) -> ParsedPrompt:
         space=_space(catalogue[1]),
         direction=direction[1].strip() if direction else "",
         costs={step: float(hours) for step, hours in _COST.findall(system)},
+        has_reviewer=_REVIEWER in system,
         advice=advice[1].lower() if advice else "",
     )
 
@@ -106,17 +106,16 @@ def announcement(idea: TrackedIdea) -> str:
     """Return the line that announces an idea; `_add_announced_ideas` parses it."""
     text = f"Recipe: {' > '.join(str(step) for step in idea.recipe) or _EMPTY_RECIPE}"
     text += f" (from {', '.join(idea.builds_on)})" if idea.builds_on else ""
-    text += f" (repair {idea.repair_depth})" if idea.repair_depth else ""
     return text + (f" (assignment {idea.assignment})" if idea.assignment is not None else "")
 
 
 def _add_announced_ideas(state: ParsedState, message: Message) -> None:
-    for recipe_match, builds_on, repair_depth, assignment in _RECIPE.findall(message.text):
+    for recipe_match, builds_on, assignment in _RECIPE.findall(message.text):
         recipe = () if recipe_match == _EMPTY_RECIPE else parse_recipe(recipe_match, state.prompt.space)
         if recipe is not None:
             parents = tuple(builds_on.split(", ")) if builds_on else ()
             number = int(assignment) if assignment else None
-            state.ideas.append(TrackedIdea(recipe, parents, number, repair_depth=int(repair_depth or 0)))
+            state.ideas.append(TrackedIdea(recipe, parents, number))
 
 
 # -- messages -------------------------------------------------------------------------------------------------------
@@ -128,6 +127,8 @@ def _update_from_text(state: ParsedState, text: str) -> None:
         state.round += 1
         state.read_this_round = state.critiqued_this_round = state.searches_this_round = 0
         state.stage, state.new_findings_this_round = None, False
+        if state.prompt.has_reviewer:
+            _add_own_reports(state)
     if stage := _STAGE.search(text):
         state.stage = stage[1]
     for block in json_blocks(text):
@@ -148,7 +149,16 @@ def _update_from_text(state: ParsedState, text: str) -> None:
 
 def _add_listed(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     others = [e for e in entries if e["author"] != state.prompt.name and e["finding"] not in state.known]
-    new = {e["finding"]: e for e in others if e.get("pgr") is not None}
+    _add_unread(state, {e["finding"]: e for e in others if e.get("pgr") is not None})
+
+
+def _add_own_reports(state: ParsedState) -> None:
+    """List its own reports as unread, because they may have critiques."""
+    reports = {idea.report_id: idea.best_outcome for idea in state.ideas if idea.report_id and idea.critiques is None}
+    _add_unread(state, {key: {"pgr": best.pgr, "se": best.se} for key, best in reports.items() if best})
+
+
+def _add_unread(state: ParsedState, new: dict[str, dict[str, Any]]) -> None:
     best = sorted((state.unread | new).items(), key=lambda item: -item[1]["pgr"])[:MAX_UNREAD]
     state.unread = dict(best)
 
@@ -216,12 +226,18 @@ def _add_outcome(state: ParsedState, data: dict[str, Any]) -> None:
         outcome = ExperimentOutcome(
             data["experiment"], data["fidelity"], data.get("pgr"), data.get("se"), data.get("error"), data["log"]
         )
-        state.idea.outcomes[outcome.fidelity] = outcome
+        state.idea.outcomes.append(outcome)
+        state.full_runs_left = data.get("full_experiments_left", state.full_runs_left)
 
 
 def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> None:
-    for data in (entry for entry in entries if entry["author"] != state.prompt.name):
+    for data in entries:
         state.unread.pop(data["finding"], None)
+        critiques = tuple(critique["text"] for critique in data.get("critiques", ()))
+        if data["author"] == state.prompt.name:
+            for idea in (idea for idea in state.ideas if idea.report_id == data["finding"]):
+                idea.critiques = critiques
+            continue
         state.known[data["finding"]] = KnownFinding(
             data["finding"],
             data["author"],
@@ -230,8 +246,9 @@ def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> Non
             parse_code(data["code"], state.prompt.space) if "code" in data else None,
             data.get("pgr"),
             data.get("se"),
+            data.get("fidelity"),
             data.get("log") or [],
-            len(data.get("critiques", ())),
+            critiques,
         )
 
 
@@ -243,7 +260,7 @@ def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> No
 
 def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
     experiment = call.arguments.get("experiment")
-    reported = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes.values())]
+    reported = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes)]
     if call.arguments["type"] == "hypothesis" or not reported:
         if state.idea:
             state.idea.hypothesis_id = finding
@@ -252,7 +269,7 @@ def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
     idea.report_id = finding
     if state.assignment and idea.assignment == state.assignment.number:
         state.assignment = None
-    full = idea.outcomes.get("full")
+    full = idea.outcome("full")
     pgr = full.pgr if full and call.arguments["type"] == "result" else None
     if pgr is not None and (state.best_posted is None or pgr > state.best_posted[0]):
         state.best_posted = (pgr, finding)

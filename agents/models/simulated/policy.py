@@ -1,32 +1,36 @@
 """The policy of the simulated researcher: the choice of its next action from its state.
 
-Each turn it takes the first of these actions that its tools allow:
+It takes the step with the highest expected gain of PGR per research hour. The steps that compete are
 
-1. Write an analysis of its last idea into the notebook, in the analyse stage or on advice.
-2. Report its last idea once it has run in full, has failed or is dropped.
-3. Submit its best posted result.
-4. Advance its current idea: borrow, announce, write the method, smoke test, pilot, full run.
-5. Consult the board: search, read findings, critique one (`board_actions`).
-6. Start the next idea (`ideas`): assigned, a repair of the last idea, or a proposal of the search.
+- to run its current idea in full, or to pilot it once more;
+- to start another idea: a new recipe, a mutation of a known one, one that was piloted before, a replication of a
+  posted result, or a recipe with an operator that a training log or a critique suggests (`ideas.best_new_option`);
+- to read the best findings that it has not read, the published methods of the leaderboard first
+  (`ideas.value_of_reading`);
+- to stop, which is worth nothing.
 
-The search is Bayesian optimisation. All known scores, its own and those it has read, are fitted by a `surrogate` model.
-`search.propose` generates new recipes and mutations of the best known ones, draws a score for each from the surrogate,
-and returns the recipe with the highest draw (Thompson sampling). With the probability `rigour` a pilot comes first; the
-full run follows only if the upper confidence bound reaches the best full run (`Turn.promising`). Traits such as
-`rigour` and `exploration` differ between researchers (`temperament`).
+The gain comes from a `surrogate` model of all scores it knows, its own and those it has read; `valuation` compares
+plans of pilots and full runs. So it pilots where a pilot is cheap for what it tells, more than once if pilots are
+noisy, and not at all where a pilot costs nearly as much as a full run. A criticised score counts less
+(`Turn.distrusts`).
+
+Before that come obligations: the analysis and the report of an idea that is over, the submission of its best result, the
+steps of a stage or an assignment, and advice that it follows. What it gives to others has no value for itself and
+depends on its traits (`temperament`): announcing ideas, reporting failures, criticising findings.
 """
 
 from collections.abc import Iterator
-from itertools import chain
-
-import numpy as np
+from functools import cached_property
 
 from aarlab.agents.models.simulated import board_actions, ideas, reports
 from aarlab.agents.models.simulated.action import Action, ProposedCall
+from aarlab.agents.models.simulated.ideas import Experiment, Option
 from aarlab.agents.models.simulated.parsing import METHOD, announcement
-from aarlab.agents.models.simulated.recipe import Recipe, title, write
+from aarlab.agents.models.simulated.recipe import title, write
 from aarlab.agents.models.simulated.state import TrackedIdea
 from aarlab.agents.models.simulated.turn import FULL_RUN_STEPS, Turn
+
+_REASONS = {"pilot": "A pilot first: it is cheap for what it tells.", "full": "It looks worth a full run."}
 
 
 class ResearcherPolicy:
@@ -51,18 +55,27 @@ class ResearcherPolicy:
         if idea and (report := self._report_action(idea)):
             # One reply holds the report and the next action, unless a stage or an assignment waits for the report.
             if state.stage is None and state.assignment is None:
-                for after in chain(self.consult_board(), self._start_idea()):
+                for after in self._actions_between_ideas():
                     yield Action(f"{report.text}\n{after.text}", (*report.calls, *after.calls))
             yield report
         if state.best_posted and state.submitted != state.best_posted[1] and state.can_afford("share"):
             score, finding = state.best_posted
             text = f"{finding} is my best result so far, at {score:.2f}. I submit it."
             yield Action(text, (("submit", {"finding": finding}),))
-        if idea and self._is_current(idea) and not self._finished(idea):
-            yield from self._advance(idea)
-        yield from self.consult_board()
+        if idea and self._is_current(idea) and self.step is not None:
+            yield from self.read_first(self.value)
+            yield from self._advance(idea, self.step)
         if state.stage != "share":
-            yield from self._start_idea()
+            yield from self._actions_between_ideas()
+
+    def _actions_between_ideas(self) -> Iterator[Action]:
+        """Yield actions on the board, then the first steps of the next idea."""
+        yield from self.consult_board()
+        if self.state.assignment or (option := self.new_option) is None:
+            yield from self.read_first(0.0)
+        else:
+            yield from self.read_first(option.value)
+        yield from self._start_idea()
 
     # -- the current idea ---------------------------------------------------------------------------------------
 
@@ -70,48 +83,79 @@ class ResearcherPolicy:
         """Return whether an idea belongs to the current assignment, if there is one."""
         return self.state.assignment is None or idea.assignment == self.state.assignment.number
 
-    def _finished(self, idea: TrackedIdea) -> bool:
-        """Return whether no step is left for an idea."""
-        # After a rejection without a pilot, it runs a pilot and requests the full run once more.
-        rejected = idea.rejections > ("pilot" not in idea.outcomes)
-        completed = idea.report_id is not None or idea.error is not None or "full" in idea.outcomes
-        return completed or rejected or self._pilot_rules_out(idea)
+    @cached_property
+    def _own_option(self) -> Option | None:
+        """The option to continue the current idea."""
+        idea = self.state.idea
+        if idea is None:
+            return None
+        return ideas.best_option(
+            self.turn, {idea.recipe: idea.builds_on}, pilots_allowed=self._pilots_allowed, written=idea.written
+        )
 
-    def _pilot_rules_out(self, idea: TrackedIdea) -> bool:
-        """Return whether an idea has a pilot and is not worth a full run."""
-        return "pilot" in idea.outcomes and "full" not in idea.outcomes and not self.turn.promising(idea.recipe)
+    @cached_property
+    def new_option(self) -> Option | None:
+        """The best option other than the current idea."""
+        return ideas.best_new_option(self.turn, pilots_allowed=self._pilots_allowed)
 
-    def _advance(self, idea: TrackedIdea) -> Iterator[Action]:
-        """Yield the next steps of an idea: borrow, announce, write, smoke test, pilot, full run."""
+    @property
+    def _pilots_allowed(self) -> bool:
+        """Whether it may run pilots: the stages run their own experiments."""
+        return self.state.stage is None
+
+    @property
+    def value(self) -> float:
+        """The value per hour of the current idea."""
+        return self._own_option.value if self._own_option else 0.0
+
+    @cached_property
+    def step(self) -> Experiment | None:
+        """The next experiment with the current idea, `pilot` or `full`; None if the idea is over."""
+        idea = self.state.idea
+        if idea is None or idea.is_over or self._own_option is None:
+            return None
+        if self.state.stage is not None:
+            return "full"
+        if idea.outcome("pilot") is None:
+            # A reviewer may ask for a pilot before the full run.
+            wants_pilot = idea.rejections > 0 or self.turn.advised("pilot")
+            affordable = self.state.can_afford("pilot", "think", *FULL_RUN_STEPS)
+            return "pilot" if wants_pilot and affordable else self._own_option.step
+        return self._own_option.step if self.keeps(idea, self._own_option) else None
+
+    def keeps(self, idea: TrackedIdea, option: Option) -> bool:
+        """Return whether to continue a piloted idea: whether nothing else is worth more."""
+        if idea.assignment is not None:
+            return option.value >= ideas.value_of_unknown(self.turn)
+        return self.new_option is None or option.value >= self.new_option.value
+
+    def _advance(self, idea: TrackedIdea, step: Experiment) -> Iterator[Action]:
+        """Yield the next steps of an idea: borrow, announce, write, smoke test, experiment."""
         state = self.state
         if not idea.written:
-            if unborrowed := [f for f in idea.builds_on if f in state.known and f not in state.borrowed]:
-                calls = tuple(("borrow", {"finding": finding}) for finding in unborrowed)
-                yield Action("I take the method that I build on.", calls)
+            unborrowed = [f for f in idea.builds_on if f in state.known and f not in state.borrowed]
+            borrow: tuple[ProposedCall, ...] = tuple(("borrow", {"finding": finding}) for finding in unborrowed)
             if idea.hypothesis_id is None and self.posts_hypothesis(idea):
-                yield Action("I announce the idea before I test it.", (reports.hypothesis_call(idea, self.space),))
+                post = reports.hypothesis_call(idea, self.space)
+                yield Action("I announce the idea before I test it.", (*borrow, post))
+                yield Action("I announce the idea before I test it.", (post,))
             if state.stage == "plan":
                 yield Action("My plan.", (reports.plan_call(idea),))
-            yield from self.write(idea)
+            yield from self._write(idea, step, borrow)
         if self._wants_smoke(idea):
             yield Action("Does it run at all?", (self.experiment_call("smoke"),))
-        if self.wants_pilot(idea):
-            yield Action("A pilot first: one small world is cheap.", (self.experiment_call("pilot"),))
-        if "full" not in idea.outcomes and state.can_afford(*FULL_RUN_STEPS):
-            yield Action("It looks worth a full run.", (self.experiment_call("full"),))
+        yield Action(_REASONS[step], (self.experiment_call(step),))
 
-    def write(self, idea: TrackedIdea) -> Iterator[Action]:
-        """Yield actions that write the method, in one reply with the first cheap experiment if there is one."""
+    def _write(self, idea: TrackedIdea, step: Experiment, borrow: tuple[ProposedCall, ...]) -> Iterator[Action]:
+        """Yield actions that write the method, in one reply with the first experiment if it can be run."""
         call: ProposedCall = ("write_file", {"path": METHOD, "text": write(idea.recipe)})
-        name = title(idea.recipe)
-        if self._wants_smoke(idea):
-            yield Action(f"I write the method and smoke test it: {name}.", (call, self.experiment_call("smoke")))
-        if self.wants_pilot(idea):
-            yield Action(f"I write the method and pilot it: {name}.", (call, self.experiment_call("pilot")))
+        name, first = title(idea.recipe), "smoke" if self._wants_smoke(idea) else step
+        test = self.experiment_call(first)
+        yield Action(f"I write the method and test it ({first}): {name}.", (*borrow, call, test))
+        yield Action(f"I write the method: {name}.", (*borrow, call))
         yield Action(f"I write the method: {name}.", (call,))
 
     def experiment_call(self, fidelity: str) -> ProposedCall:
-        """Return the call that runs the method at a fidelity."""
         return "run_experiment", {"path": METHOD, "fidelity": fidelity}
 
     def posts_hypothesis(self, idea: TrackedIdea) -> bool:
@@ -123,22 +167,16 @@ class ResearcherPolicy:
     def _wants_smoke(self, idea: TrackedIdea) -> bool:
         return not idea.outcomes and self.turn.advised("smoke") and self.state.can_afford("smoke", *FULL_RUN_STEPS)
 
-    def wants_pilot(self, idea: TrackedIdea) -> bool:
-        """Return whether to pilot an idea: after a rejection, on advice, by `rigour`, or if it is not promising."""
-        if "pilot" in idea.outcomes or not self.state.can_afford("pilot", *FULL_RUN_STEPS):
-            return False
-        if idea.rejections > 0 or self.turn.advised("pilot"):
-            return True
-        if any(trial.recipe == idea.recipe for trial in self.turn.trials):
-            return False
-        return self.turn.bernoulli(self.traits.rigour, "pilot") or not self.turn.promising(idea.recipe)
-
     # -- reports ------------------------------------------------------------------------------------------------
 
+    def _ended(self, idea: TrackedIdea) -> bool:
+        """Return whether no step is left for an idea."""
+        return idea.report_id is not None or idea.is_over or self.step is None
+
     def _writes_analysis(self, idea: TrackedIdea) -> bool:
-        """Return whether to write an analysis of a finished idea, on advice."""
-        unwritten = bool(idea.outcomes) and self._finished(idea) and not idea.in_notebook
-        return unwritten and self.turn.advised("write down") and self.state.can_afford("write", *FULL_RUN_STEPS)
+        """Return whether to write an analysis of an idea that is over, on advice."""
+        unwritten = bool(idea.outcomes) and not idea.in_notebook and self.turn.advised("write down")
+        return unwritten and self.state.can_afford("write", *FULL_RUN_STEPS) and self._ended(idea)
 
     def _report_action(self, idea: TrackedIdea) -> Action | None:
         """Return the report on an idea that has run in full, has failed or is dropped; None if it posts none."""
@@ -150,16 +188,15 @@ class ResearcherPolicy:
         return Action(text, (reports.report_call(idea, self.space, fields),))
 
     def _report(self, idea: TrackedIdea) -> reports.Report | None:
-        full, failed, pilot = idea.outcomes.get("full"), idea.error, idea.outcomes.get("pilot")
+        full, failed, pilot = idea.outcome("full"), idea.error, idea.outcome("pilot")
         if failed is not None and self.posts_failure(idea):
             return reports.error_report(idea, failed)
         if full is not None and full.pgr is not None:
             best = self.state.best_posted
             if best is None or full.pgr > best[0] or self.posts_failure(idea):
                 return reports.result_report(idea, full)
-        dropped = full is None and pilot is not None and pilot.pgr is not None and self._finished(idea)
-        if pilot is not None and dropped and self.posts_failure(idea):
-            return reports.dropped_report(idea, pilot)
+        if full is None and pilot is not None and pilot.pgr is not None and self._ended(idea):
+            return reports.dropped_report(idea, pilot) if self.posts_failure(idea) else None
         return None
 
     def posts_failure(self, idea: TrackedIdea) -> bool:
@@ -170,32 +207,39 @@ class ResearcherPolicy:
     # -- the board and the next idea ----------------------------------------------------------------------------
 
     def consult_board(self) -> Iterator[Action]:
-        """Yield actions that search and read findings, and criticise one."""
+        """Yield actions that search findings and criticise one."""
         state = self.state
         # It searches less in a round that started with new findings.
         curiosity = self.traits.curiosity * (0.2 if state.new_findings_this_round else 1.0)
         if self.turn.bernoulli(curiosity, "look", state.round):
             yield from board_actions.search_findings(state)
-        if reading := board_actions.read_unread(state, self.traits.imitation):
-            yield reading
         if self.turn.bernoulli(self.traits.candour, "candour", state.round):
             yield from board_actions.critique_doubtful(state)
 
+    def read_first(self, value: float) -> Iterator[Action]:
+        """Yield an action that reads findings if that is worth more per hour than `value`."""
+        count = min(self.traits.imitation - self.state.read_this_round, board_actions.MAX_READ_AT_ONCE)
+        if count > 0 and self.state.can_afford("read") and ideas.value_of_reading(self.turn) > value:
+            yield board_actions.read(list(self.turn.unread)[:count])
+
     def _start_idea(self) -> Iterator[Action]:
         """Yield the first steps of the next idea, with the announcement that `parsing` reads back."""
-        if not self.state.can_afford("write", *FULL_RUN_STEPS):
+        option = self.assigned_option() if self.state.assignment else self.new_option
+        if option is None:
             return
+        for step in type(self)(self.turn.with_idea(option.idea)).first_steps(option):
+            yield Action(f"A new idea.\n{announcement(option.idea)}\n{step.text}", step.calls)
+
+    def first_steps(self, option: Option) -> Iterator[Action]:
+        """Yield the first steps of an option, in a turn whose current idea it is."""
+        yield from self._advance(option.idea, "pilot" if self.turn.advised("pilot") else option.step)
+
+    def assigned_option(self) -> Option | None:
+        """Return the best option that fulfils the assignment."""
         assignment = self.state.assignment
-        idea = ideas.assigned_idea(self.turn, assignment, self.choose) if assignment else self.next_idea()
-        reason = "The log shows a problem; I repair it." if idea.repair_depth else "A new idea."
-        for step in type(self)(self.turn.with_idea(idea))._advance(idea):
-            yield Action(f"{reason}\n{announcement(idea)}\n{step.text}", step.calls)
-
-    def next_idea(self) -> TrackedIdea:
-        """Return the idea to work on next."""
-        return ideas.next_idea(self.turn)
-
-    def choose(self, recipes: list[Recipe]) -> Recipe:
-        """Return the recipe with the highest score drawn from the surrogate."""
-        scores = self.turn.surrogate.sample_scores(recipes, self.turn.rng("choose"), self.traits.exploration)
-        return recipes[int(np.argmax(scores))]
+        assert assignment is not None, "there is an assignment"
+        recipes = ideas.assignment_recipes(self.turn, assignment)
+        option = ideas.best_option(self.turn, recipes, pilots_allowed=self._pilots_allowed)
+        if option is not None:
+            option.idea.assignment = assignment.number
+        return option

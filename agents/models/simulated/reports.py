@@ -50,7 +50,7 @@ def _body(idea: TrackedIdea, outcome: ExperimentOutcome) -> str:
     se = f" ± {outcome.se:.2f}" if outcome.se is not None else ""
     how = "in a full run" if outcome.fidelity == "full" else f"in a {outcome.fidelity}"
     lines = [f"{recipe_text(idea.recipe)}.", f"PGR {outcome.pgr:.2f}{se} {how} ({outcome.id})."]
-    pilot = idea.outcomes.get("pilot")
+    pilot = idea.outcome("pilot")
     if pilot and pilot.pgr is not None and pilot is not outcome:
         lines.append(f"The pilot gave {pilot.pgr:.2f}.")
     if symptom := log_symptom(outcome.log):
@@ -68,6 +68,6 @@ def analysis_call(idea: TrackedIdea) -> ProposedCall:
     outcomes = [
         f"{outcome.fidelity}: "
         + (outcome.error or (f"PGR {outcome.pgr:.2f}" if outcome.pgr is not None else "it runs"))
-        for outcome in idea.outcomes.values()
+        for outcome in idea.outcomes
     ]
     return "write_notebook", {"text": f"{recipe_text(idea.recipe)}. {'; '.join(outcomes)}."}

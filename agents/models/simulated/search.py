@@ -1,17 +1,16 @@
-"""The search of a simulated researcher: random recipes, mutations, and the choice of the next recipe."""
+"""Generation of recipes: random ones and mutations."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace
-from aarlab.agents.models.simulated.surrogate import Surrogate
 
 MAX_STEPS = 6
 """Maximum number of steps in a recipe."""
 CANDIDATES = 64
-"""Number of recipes generated for each choice."""
+"""Number of new recipes that compete for each choice."""
 MAX_PARENTS = 8
 """Maximum number of known recipes that are mutated."""
 MUTATION_PROBABILITIES: Mapping[str, float] = MappingProxyType(
@@ -20,55 +19,32 @@ MUTATION_PROBABILITIES: Mapping[str, float] = MappingProxyType(
 """Probability of each kind of mutation."""
 
 
-def propose(
-    surrogate: Surrogate,
-    known: Sequence[Recipe],
-    space: SearchSpace,
-    operator_weights: Mapping[str, float],
-    rng: np.random.Generator,
-    *,
-    exploration: float,
-    restart: bool = False,
-    required_operators: Set[str] = frozenset(),
-    unchanged_recipes: Sequence[Recipe] = (),
-    completed: Set[Recipe] = frozenset(),
-) -> tuple[Recipe, Recipe | None]:
-    """Return the recipe to try next, and the known recipe it was mutated from or equals; None if it is new.
+def proposals(
+    parents: Sequence[Recipe], space: SearchSpace, operator_weights: Mapping[str, float], rng: np.random.Generator
+) -> dict[Recipe, Recipe | None]:
+    """Return CANDIDATES recipes, each with the parent it was mutated from; None if it is random.
 
-    Generates CANDIDATES recipes: a quarter are random, the others are mutations of the best known recipes. Draws one
-    joint sample of their scores from the surrogate and returns the recipe with the highest (Thompson sampling, which
-    keeps researchers with the same knowledge from all trying the same recipe; Kandasamy et al. 2018).
+    A quarter are random, the others are mutations of the parents, which are given best first.
 
     Args:
-        surrogate: Model of the recipes' scores.
-        known: Recipes with a known score.
+        parents: Recipes to mutate.
         space: The operators and their settings.
         operator_weights: Sampling weight of each operator.
         rng: Source of randomness.
-        exploration: Factor on the deviations of the sampled scores from their means.
-        restart: Whether all candidates are random.
-        required_operators: If not empty, candidates without any of these operators are dropped.
-        unchanged_recipes: Recipes that are candidates without a mutation.
-        completed: Recipes that are not proposed again.
     """
-    promising = [known[i] for i in np.argsort(-surrogate.predict(known)[0], kind="stable")[:MAX_PARENTS]]
-    candidates: list[tuple[Recipe, Recipe | None]] = [(recipe, recipe) for recipe in unchanged_recipes]
+    parents = parents[:MAX_PARENTS]
+    candidates: dict[Recipe, Recipe | None] = {}
     for i in range(CANDIDATES):
-        if promising and i % 4 and not restart:
-            parent = promising[min(int(rng.geometric(0.35)) - 1, len(promising) - 1)]
-            child = mutate(parent, promising, space, operator_weights, rng)
-            # Two mutations together can improve a recipe that neither mutation improves alone.
-            if rng.random() < 0.3:
-                child = mutate(child, promising, space, operator_weights, rng)
-            candidates.append((child, parent))
-        else:
-            candidates.append((random_recipe(space, operator_weights, rng), None))
-    fresh = [candidate for candidate in candidates if candidate[0] not in completed] or candidates
-    fitting = [
-        c for c in fresh if not required_operators or any(step.operator in required_operators for step in c[0])
-    ] or fresh
-    sampled = surrogate.sample_scores([recipe for recipe, _ in fitting], rng, exploration)
-    return fitting[int(np.argmax(sampled))]
+        if not parents or i % 4 == 0:
+            candidates[random_recipe(space, operator_weights, rng)] = None
+            continue
+        parent = parents[min(int(rng.geometric(0.35)) - 1, len(parents) - 1)]
+        child = mutate(parent, parents, space, operator_weights, rng)
+        # Two mutations together can improve a recipe that neither mutation improves alone.
+        if rng.random() < 0.3:
+            child = mutate(child, parents, space, operator_weights, rng)
+        candidates[child] = parent
+    return candidates
 
 
 def random_recipe(space: SearchSpace, operator_weights: Mapping[str, float], rng: np.random.Generator) -> Recipe:

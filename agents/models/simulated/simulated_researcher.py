@@ -23,6 +23,7 @@ class SimulatedResearcher:
 
     name: ClassVar[str] = "simulated/researcher"
     policy_class: ClassVar[type[ResearcherPolicy]] = ResearcherPolicy
+    turn_class: ClassVar[type[Turn]] = Turn
 
     def __init__(self, seed: int, agent: str, temperament: str = "varied") -> None:
         """Open the model for one agent of a run, with a temperament drawn from the named distribution."""
@@ -35,7 +36,7 @@ class SimulatedResearcher:
         if planning.asked_to_plan(request):
             return self._plan(request)
         state = self._parser.state(request.conversation)
-        turn = Turn(state, self.traits(state.prompt.space), self._seed, self._agent)
+        turn = self.turn_class(state, self.traits(state.prompt.space), self._seed, self._agent)
         action = self.policy_class(turn).next_action({tool.name for tool in request.tools})
         return action_reply(action, state.turn, self.name)
 

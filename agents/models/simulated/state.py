@@ -18,6 +18,8 @@ class ParsedPrompt:
     """Empty if it has none."""
     costs: Mapping[str, float]
     """Research hours by kind of step."""
+    has_reviewer: bool
+    """Whether a reviewer comments on posted findings."""
     advice: str
     """The suggested steps, in lower case; empty if there are none."""
 
@@ -66,26 +68,37 @@ class TrackedIdea:
     """The finding that announced it."""
     written: bool = False
     """Whether the method has been written to the workspace."""
-    outcomes: dict[str, ExperimentOutcome] = field(default_factory=dict)
-    """Its last outcome at each fidelity."""
+    outcomes: list[ExperimentOutcome] = field(default_factory=list)
+    """Outcomes of its experiments, oldest first."""
     in_notebook: bool = False
     """Whether the notebook has been written to since it started."""
     report_id: str | None = None
     """The finding that reports on it."""
+    critiques: tuple[str, ...] | None = None
+    """Critiques of the report; None: it has not read its report on the board."""
     rejections: int = 0
     """Number of rejections of its full run."""
-    repair_depth: int = 0
-    """Number of consecutive repairs that led to it."""
+
+    def outcome(self, fidelity: str) -> ExperimentOutcome | None:
+        """Return the last outcome at a fidelity, if there is one."""
+        return next((outcome for outcome in reversed(self.outcomes) if outcome.fidelity == fidelity), None)
 
     @property
     def error(self) -> ExperimentOutcome | None:
-        """The failed outcome, if there is one."""
-        return next((outcome for outcome in self.outcomes.values() if outcome.error is not None), None)
+        """The last outcome at any fidelity, if it failed."""
+        last = {outcome.fidelity: outcome for outcome in self.outcomes}
+        return next((outcome for outcome in last.values() if outcome.error is not None), None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has run in full, has failed or was rejected. One rejection asks for a pilot if it has none."""
+        rejected = self.rejections > (self.outcome("pilot") is None)
+        return self.outcome("full") is not None or self.error is not None or rejected
 
     @property
     def best_outcome(self) -> ExperimentOutcome | None:
         """Its outcome at the highest fidelity that gave a score."""
-        scored = (self.outcomes.get(fidelity) for fidelity in ("full", "pilot"))
+        scored = (self.outcome(fidelity) for fidelity in ("full", "pilot"))
         return next((outcome for outcome in scored if outcome is not None and outcome.pgr is not None), None)
 
 
@@ -100,8 +113,9 @@ class KnownFinding:
     recipe: Recipe | None
     pgr: float | None
     se: float | None
+    fidelity: str | None
     log: list[dict[str, Any]]
-    critiques: int
+    critiques: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -123,7 +137,7 @@ class ParsedState:
     round_end_hour: float = 0.0
     """Research hour at which the round ends."""
     unread: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Listed findings of others that have a score and that it has not read, best first."""
+    """Listed findings with a score that it has not read, best first: those of others, and its own for critiques."""
     known: dict[str, KnownFinding] = field(default_factory=dict)
     """Findings of others it has read."""
     borrowed: set[str] = field(default_factory=set)
@@ -139,12 +153,18 @@ class ParsedState:
     best_posted: tuple[float, str] | None = None
     """PGR and id of its best posted result."""
     submitted: str | None = None
+    full_runs_left: int | None = None
+    """Number of full runs that may still be scored; None: no maximum."""
 
     @property
     def idea(self) -> TrackedIdea | None:
         """Its latest idea."""
         return self.ideas[-1] if self.ideas else None
 
+    def hours_of(self, *steps: str) -> float:
+        """Return the hours of these steps. Steps without a cost are free."""
+        return sum(self.prompt.costs.get(step, 0.0) for step in steps)
+
     def can_afford(self, *steps: str) -> bool:
-        """Return whether the remaining hours cover these steps and one `think`. Steps without a cost are free."""
-        return self.hours + sum(self.prompt.costs.get(step, 0.0) for step in ("think", *steps)) <= (self.budget + 1e-9)
+        """Return whether the remaining hours cover these steps and one `think`."""
+        return self.hours + self.hours_of("think", *steps) <= self.budget + 1e-9

@@ -9,37 +9,47 @@ steps, the order of steps, and their last step.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace
 from aarlab.memory.seeds import rng
 
 FloatArray = npt.NDArray[np.float64]
 
-PRIOR_MEAN, PRIOR_SD = 0.15, 0.25
-"""Prior mean and standard deviation of PGR, for a recipe of three steps."""
+PRIOR_MEAN, PRIOR_SD = 0.2, 0.25
+"""Prior mean and standard deviation of PGR, for a recipe of three steps. The twelve scores of published methods in the
+study (four methods, three tasks) have mean .19 and standard deviation .19; with the agents' five methods, .35 and .30.
+"""
 RECIPE_SD = 0.1
-"""Standard deviation of the part of a recipe's PGR that other recipes do not predict."""
+"""Standard deviation of the part of a recipe's PGR that other recipes do not predict: 16 % of the variance."""
 MIN_SCORE = -0.2
 """Lower scores are set to this value: differences between bad methods contain little information about good ones."""
-LOG_SD = 0.18
-"""Standard deviation of the scores of methods with equal log features."""
-LOG_LENGTH_SCALE = 1.7
-"""Length scale of the log features, in standard deviations."""
+LOG_SD = PRIOR_SD / 2**0.5
+"""Standard deviation of the scores of methods with equal log features: a log explains at most half of the variance."""
+LOG_LENGTH_SCALE = 1.9
+"""Length scale of the log features, in standard deviations: half of the root mean square distance of seven features."""
 LENGTH_SCALE = 0.4
 """Length scale of settings, as a share of their ranges."""
 SAME_OPERATOR_SIMILARITY = 0.4
 """Similarity of two steps with the same operator and very different settings."""
 FOURIER_FEATURES, ORDER_FEATURES = 3, 256
 """Number of random Fourier features of settings (Rahimi and Recht 2007), and of hashed features of step order."""
-WEIGHTS = {"any": 0.12, "steps": 0.2, "order": 0.04, "end": 0.1}
-"""Shares of the prior variance: common to all recipes, for each step, for the order of each two steps, and for the last
-step. Chosen on 400 random recipes of each task, of which 150 predict the others: the correlation is .58 on average, and
-.53 for similarity by shared steps and adjacent pairs.
+KERNELS: tuple[Mapping[str, float], ...] = (
+    {"any": 0.1, "steps": 0.2, "order": 0.05, "end": 0.1},
+    {"any": 0.1, "steps": 0.27, "order": 0.01, "end": 0.04},
+    {"any": 0.1, "steps": 0.1, "order": 0.12, "end": 0.2},
+)
+"""Possible shares of the prior variance: common to all recipes, for each step, for the order of each two steps, and for
+the last step. Each adds up to about 1 for three steps. The first treats all parts alike; in the second, operators act
+independently; in the third, what follows what matters most.
 """
+PILOT_SDS = (0.2, 0.1, 0.4)
+"""Possible standard deviations of the noise of a pilot without a standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +58,35 @@ class ScoredRecipe:
 
     recipe: Recipe
     pgr: float
-    se: float
+    se: float | None
+    """None: a pilot without a standard error."""
     log: Sequence[Mapping[str, Any]] = field(default=(), hash=False)
+    doubt: float = 0.0
+    """Standard deviation that critiques of the score add to its error."""
 
 
 class Surrogate:
-    """A Gaussian process over recipes, conditioned on trials."""
+    """A Gaussian process over recipes, conditioned on trials.
+
+    Kernel and pilot noise are those of KERNELS and PILOT_SDS under which the trials are most likely (Rasmussen and
+    Williams 2006, equation 5.8).
+    """
 
     def __init__(self, trials: Sequence[ScoredRecipe], space: SearchSpace, *, skill: float = 1.0) -> None:
         """Condition the prior on the trials. `skill` in [0, 1] weights the training logs; 0 ignores them."""
         self._space = space
         self._recipes = [trial.recipe for trial in trials]
-        self._tried = _features(self._recipes, space)
-        scores, variances = denoised_scores(trials, skill)
-        prior = self._tried @ self._tried.T + RECIPE_SD**2 * _equal_recipes(self._recipes, self._recipes)
+        features, equal = _features(self._recipes, space), _equal_recipes(self._recipes, self._recipes)
+        blocks = {name: features[:, columns] @ features[:, columns].T for name, columns in _blocks(space).items()}
+        own = RECIPE_SD**2 * equal.astype(np.float64)
+        priors = [own + PRIOR_SD**2 * np.sum([w * blocks[n] for n, w in kernel.items()], axis=0) for kernel in KERNELS]
+        prior, kernel, self.pilot_sd = max(
+            ((prior, kernel, sd) for sd in PILOT_SDS for kernel, prior in zip(KERNELS, priors, strict=True)),
+            key=lambda choice: _log_likelihood(choice[0], trials, choice[2]),
+        )
+        self._scale = _column_scale(kernel, space)
+        self._tried = features * self._scale**2
+        scores, variances = denoised_scores(trials, skill, self.pilot_sd)
         self._inverse = np.linalg.inv(prior + np.diag(variances))
         self._weights = self._inverse @ (scores - PRIOR_MEAN)
 
@@ -69,28 +94,37 @@ class Surrogate:
         """Return the predicted mean and standard deviation of each recipe's PGR, both of shape (recipes,)."""
         features = _features(recipes, self._space)
         cross = features @ self._tried.T + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)
-        variance = (features**2).sum(1) + RECIPE_SD**2 - ((cross @ self._inverse) * cross).sum(1)
+        prior_variance = ((features * self._scale) ** 2).sum(1) + RECIPE_SD**2
+        variance = prior_variance - ((cross @ self._inverse) * cross).sum(1)
         return PRIOR_MEAN + cross @ self._weights, np.sqrt(np.maximum(variance, 1e-6))
 
-    def sample_scores(self, recipes: Sequence[Recipe], generator: np.random.Generator, scale: float) -> FloatArray:
-        """Return (recipes,) one joint sample of PGR, with the deviations from the mean multiplied by `scale`."""
-        features = _features(recipes, self._space)
-        cross = features @ self._tried.T
-        covariance = features @ features.T - cross @ self._inverse @ cross.T
-        # The covariance excludes RECIPE_SD, which would only add noise. The diagonal term keeps the matrix positive
-        # definite despite rounding.
-        root = np.linalg.cholesky(covariance + 1e-4 * np.eye(len(recipes)))
-        mean = PRIOR_MEAN + (cross + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)) @ self._weights
-        return mean + scale * (root @ generator.standard_normal(len(recipes)))
+
+@lru_cache(maxsize=256)
+def fitted_surrogate(trials: tuple[ScoredRecipe, ...], space: SearchSpace, skill: float) -> Surrogate:
+    """Return the surrogate of these trials. Turns without a new score share it."""
+    return Surrogate(trials, space, skill=skill)
 
 
-def denoised_scores(trials: Sequence[ScoredRecipe], skill: float) -> tuple[FloatArray, FloatArray]:
+def _log_likelihood(prior: FloatArray, trials: Sequence[ScoredRecipe], pilot_sd: float) -> float:
+    """Return the logarithm of the marginal likelihood of the scores, up to a constant."""
+    scores, variances = _clipped_scores(trials, pilot_sd)
+    root = np.linalg.cholesky(prior + np.diag(variances))
+    whitened = solve_triangular(root, scores - PRIOR_MEAN, lower=True, check_finite=False)
+    return float(-0.5 * whitened @ whitened - np.log(np.diag(root)).sum())
+
+
+def _clipped_scores(trials: Sequence[ScoredRecipe], pilot_sd: float) -> tuple[FloatArray, FloatArray]:
+    """Return (n,) scores, not below MIN_SCORE, and their variances."""
+    errors = ((pilot_sd if trial.se is None else trial.se) ** 2 + trial.doubt**2 for trial in trials)
+    return np.maximum([trial.pgr for trial in trials], MIN_SCORE), np.fromiter(errors, np.float64) + 1e-3
+
+
+def denoised_scores(trials: Sequence[ScoredRecipe], skill: float, pilot_sd: float) -> tuple[FloatArray, FloatArray]:
     """Return (n,) scores and their variances.
 
     Each score is the mean of the measured score and the score predicted from the training log, weighted by precision.
     """
-    scores = np.maximum([trial.pgr for trial in trials], MIN_SCORE)
-    variances = np.array([trial.se**2 for trial in trials]) + 1e-3
+    scores, variances = _clipped_scores(trials, pilot_sd)
     with_log = [i for i, trial in enumerate(trials) if trial.log]
     if skill > 0 and len(with_log) > 3:
         scores_from_logs, log_variance = _scores_from_logs(
@@ -137,11 +171,23 @@ def _log_features(log: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def _features(recipes: Sequence[Recipe], space: SearchSpace) -> FloatArray:
-    """Return (recipes, features). Inner products are prior covariances."""
+    """Return (recipes, features) without the weights of a kernel."""
+    columns = _blocks(space)["end"].stop
+    return np.array([_feature_vector(recipe, space) for recipe in recipes]).reshape(-1, columns)
+
+
+@lru_cache(maxsize=16)
+def _blocks(space: SearchSpace) -> Mapping[str, slice]:
+    """Return the columns of each part of a kernel."""
     size = len(space.names) * (1 + 2 * FOURIER_FEATURES)
-    return PRIOR_SD * np.array([_feature_vector(recipe, space) for recipe in recipes]).reshape(
-        -1, 1 + 2 * size + ORDER_FEATURES
-    )
+    edges = np.cumsum([0, 1, size, ORDER_FEATURES, size]).tolist()
+    return {name: slice(*pair) for name, pair in zip(KERNELS[0], pairwise(edges), strict=True)}
+
+
+def _column_scale(kernel: Mapping[str, float], space: SearchSpace) -> FloatArray:
+    """Return (features,) factors. Inner products of scaled features are prior covariances."""
+    blocks = _blocks(space)
+    return PRIOR_SD * np.concatenate([np.full(blocks[n].stop - blocks[n].start, w**0.5) for n, w in kernel.items()])
 
 
 def _equal_recipes(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArray[np.bool_]:
@@ -169,10 +215,7 @@ def _feature_vector(recipe: Recipe, space: SearchSpace) -> FloatArray:
         end[operator] += 0.5 ** (len(recipe) - 1 - i) * features
         for later in operators[i + 1 :]:
             order[slots[operator, later]] += signs[operator, later]
-    share = {name: weight**0.5 for name, weight in WEIGHTS.items()}
-    return np.concatenate(
-        [[share["any"]], share["steps"] * steps.ravel(), share["order"] * order, share["end"] * end.ravel()]
-    )
+    return np.concatenate([[1.0], steps.ravel(), order, end.ravel()])
 
 
 @lru_cache(maxsize=20_000)

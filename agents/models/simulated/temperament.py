@@ -3,7 +3,7 @@
 A temperament depends on the seed and the agent, never on the structure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -18,25 +18,25 @@ Range = tuple[float, float]
 TASTE_SD = 0.7
 """Standard deviation, over families, of the logarithm of the taste."""
 
-FAMILY_EFFECTS: Mapping[str, float] = MappingProxyType(
+REPORTED_PGR: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "confidence weighting": -0.87,
-        "curriculum": -2.38,
-        "data filtering": -0.13,
-        "distillation": 0.50,
-        "ensemble": 0.23,
-        "evolutionary": 1.85,
-        "loss function": 0.12,
-        "model internal": -0.45,
-        "other": 0.50,
-        "self-training": 0.00,
-        "unsupervised elicitation": 0.63,
+        "data filtering": {"overlap density": 0.75, "confident only": 0.23, "critic": -0.04},
+        "unsupervised elicitation": {"unsupervised elicitation": 0.03},
+        "evolutionary": {"consistency-probe resampling with an evolution strategy": 0.93},
+        "curriculum": {"MDL curriculum": 0.68},
+        "other": {"EM posterior of a noisy channel": 0.78, "epiplexity smoothing": 0.62, "vanilla": 0.20},
     }
 )
-"""Mean effect of each family on PGR, standardised over families. Measured on 400 random recipes, each on eight worlds
-of each of the four tasks: PGR was regressed on the families of a recipe, and the coefficients were standardised for
-each task and averaged over tasks.
+"""PGR of methods by family, on chat preferences, as *Automated Weak-to-Strong Researcher* (Wen et al. 2026) reports it:
+four published methods, and the five that its agents found. There is no report on the other families.
 """
+
+
+def reputation(families: Sequence[str]) -> dict[str, float]:
+    """Return the mean reported PGR of each family, standardised over families; 0 for families without a report."""
+    means = {family: float(np.mean(list(REPORTED_PGR[family].values()))) for family in REPORTED_PGR}
+    centre, spread = float(np.mean(list(means.values()))), float(np.std(list(means.values())))
+    return {family: (means[family] - centre) / spread if family in means else 0.0 for family in families}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class Distribution:
 
     about: str
     judgement: Range = (-0.5, 0.5)
-    """Correlation of the taste with `FAMILY_EFFECTS` over families, in [-1, 1]. Drawn once for each run, because the
+    """Correlation of the taste with `reputation` over families, in [-1, 1]. Drawn once for each run, because the
     agents of a team share a base model.
     """
-    exploration: Range = (0.3, 1.0)
-    """Factor on the standard deviations in Thompson sampling and in the upper confidence bound."""
-    restlessness: Range = (0.1, 0.4)
-    """Probability that it proposes a random recipe instead of a mutation of a known one; falls to 0 over the run."""
+    exploration: Range = (0.7, 1.3)
+    """Factor on the standard deviations of its beliefs about recipes: above 1 it overestimates what is unknown."""
     imitation: Range = (6, 20)
     """Maximum number of findings of others that it reads in a round, best first."""
     curiosity: Range = (0.5, 1.0)
     """Probability, for each round, that it searches for findings; a fifth of it if new findings start the round."""
-    rigour: Range = (0.6, 1.0)
-    """Probability, for each idea, of a pilot before the full run."""
-    stubbornness: Range = (0.0, 0.15)
-    """Probability that it retries a dropped idea with other settings."""
+    trust: Range = (0.2, 0.8)
+    """Weight of critiques: the standard deviation that one adds to a score, as a share of the prior's. It is also the
+    probability, for each criticised finding, that it builds on it only after a replication of its own.
+    """
+    receptivity: Range = (0.1, 0.5)
+    """Probability, for each idea, that it tries a change that a critique or its own training log suggests, if any."""
     honesty: Range = (0.5, 1.0)
     """Probability, for each idea, that it reports a failure, a result below its best, or a dropped idea."""
     skill: Range = (0.5, 1.0)
@@ -79,23 +79,21 @@ _VARIED = Distribution("Wide ranges around plausible values; good and poor taste
 DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
     {
         "varied": _VARIED,
-        "good-taste": replace(_VARIED, about="Prefers families with high mean PGR.", judgement=(0.6, 0.9)),
-        "poor-taste": replace(_VARIED, about="Prefers families with low mean PGR.", judgement=(-0.9, -0.6)),
+        "good-taste": replace(_VARIED, about="Prefers families with a good reputation.", judgement=(0.6, 0.9)),
+        "poor-taste": replace(_VARIED, about="Prefers families with a poor reputation.", judgement=(-0.9, -0.6)),
         "cautious": replace(
             _VARIED,
-            about="Pilots almost every idea, reads much, stays close to known recipes.",
-            exploration=(0.1, 0.4),
-            restlessness=(0.0, 0.15),
+            about="Underestimates what is unknown, reads much, believes critiques.",
+            exploration=(0.4, 0.8),
             imitation=(10, 24),
-            rigour=(0.9, 1.0),
+            trust=(0.6, 1.0),
         ),
         "bold": replace(
             _VARIED,
-            about="Explores far from known recipes, reads little, often skips the pilot.",
-            exploration=(1.0, 1.8),
-            restlessness=(0.3, 0.6),
+            about="Overestimates what is unknown, reads little, ignores most critiques.",
+            exploration=(1.3, 2.0),
             imitation=(2, 6),
-            rigour=(0.1, 0.5),
+            trust=(0.0, 0.3),
         ),
     }
 )
@@ -127,11 +125,10 @@ class Temperament:
     taste: Mapping[str, float]
     """Preference for each method family, above zero."""
     exploration: float
-    restlessness: float
     imitation: int
     curiosity: float
-    rigour: float
-    stubbornness: float
+    trust: float
+    receptivity: float
     honesty: float
     skill: float
     compliance: float
@@ -162,18 +159,17 @@ def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Tem
 
 
 _TRAITS = (
-    "exploration", "restlessness", "curiosity", "rigour", "stubbornness", "honesty", "skill", "compliance", "openness",
-    "candour", "loyalty",
+    "exploration", "curiosity", "trust", "receptivity", "honesty", "skill", "compliance", "openness", "candour",
+    "loyalty",
 )  # fmt: skip
 
 
 def _taste(seed: int, space: SearchSpace, judgement: Range) -> Mapping[str, float]:
-    """Return the taste of a run's base model: log-normal, a mixture of `FAMILY_EFFECTS` and noise."""
+    """Return the taste of a run's base model: log-normal, a mixture of `reputation` and noise."""
     families = sorted({operator.family for operator in space.operators.values()})
     generator = rng(seed, "taste")
     share = generator.uniform(*judgement)
     noise = generator.standard_normal(len(families))
-    log_taste = (
-        share * FAMILY_EFFECTS.get(f, 0.0) + (1 - share**2) ** 0.5 * n for f, n in zip(families, noise, strict=True)
-    )
-    return {family: float(np.exp(TASTE_SD * x)) for family, x in zip(families, log_taste, strict=True)}
+    known = reputation(families)
+    log_taste = {f: share * known[f] + (1 - share**2) ** 0.5 * n for f, n in zip(families, noise, strict=True)}
+    return {family: float(np.exp(TASTE_SD * x)) for family, x in log_taste.items()}

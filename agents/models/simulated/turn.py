@@ -1,22 +1,26 @@
-"""One turn of a simulated researcher: its state, its traits, its random streams and its surrogate model."""
+"""One turn of a simulated researcher: its state, its traits, its random streams and its beliefs about scores."""
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from aarlab.agents.models.simulated.recipe import Recipe
-from aarlab.agents.models.simulated.state import ParsedState, TrackedIdea
-from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, ScoredRecipe, Surrogate
+from aarlab.agents.models.simulated.state import ExperimentOutcome, KnownFinding, ParsedState, TrackedIdea
+from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, ScoredRecipe, Surrogate, fitted_surrogate
 from aarlab.agents.models.simulated.temperament import Temperament
+from aarlab.agents.models.simulated.valuation import PlanHours
 from aarlab.memory.seeds import rng
 
-ASSUMED_PILOT_SE = 0.2
-"""Standard error assumed for pilots, because a single world gives no standard error."""
 FULL_RUN_STEPS = ("full", "think", "share", "think", "share")
-"""Steps that must be affordable before a full run: the run, its report and its submission."""
+"""Steps of a full run: the run, its report and its submission."""
 MAX_TRIALS = 120
 """Maximum number of scored recipes to which the surrogate is fitted; the latest are used."""
+_EVIDENCE = re.compile(r"\d")
 
 
 class Turn:
@@ -30,47 +34,88 @@ class Turn:
 
     def with_idea(self, idea: TrackedIdea) -> "Turn":
         """Return the turn after this idea has been announced."""
-        return Turn(replace(self.state, ideas=[*self.state.ideas, idea]), self.traits, *self._name)
+        return type(self)(replace(self.state, ideas=[*self.state.ideas, idea]), self.traits, *self._name)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return this turn's random stream for a purpose."""
-        return rng(*self._name, purpose, self.state.turn)
+        return self.stream(purpose, self.state.turn)
 
-    def bernoulli(self, probability: float, purpose: str, ordinal: int | None = None) -> bool:
+    def stream(self, purpose: str, ordinal: int | str) -> np.random.Generator:
+        """Return the random stream for a purpose and an ordinal, which is the same in all turns."""
+        return rng(*self._name, purpose, ordinal)
+
+    def bernoulli(self, probability: float, purpose: str, ordinal: int | str | None = None) -> bool:
         """Return True with a probability. The outcome is fixed for each purpose and ordinal (default: the idea's)."""
         number = len(self.state.ideas) if ordinal is None else ordinal
-        return bool(rng(*self._name, purpose, number).random() < probability)
+        return bool(self.stream(purpose, number).random() < probability)
 
     def advised(self, step: str) -> bool:
         """Return whether the prompt advises a step and the researcher follows advice for its current idea."""
         return step in self.state.prompt.advice and self.bernoulli(self.traits.compliance, "comply")
 
+    def plan_hours(self, *, written: bool = False) -> PlanHours:
+        """Return the hours of the parts of a plan for a recipe whose method is written or not."""
+        state = self.state
+        return PlanHours(
+            start=0.0 if written else state.hours_of("write"),
+            pilot=state.hours_of("think", "pilot"),
+            full=state.hours_of("think", *FULL_RUN_STEPS),
+            left=0.0 if state.full_runs_left == 0 else state.budget - state.hours,
+        )
+
+    # -- beliefs ------------------------------------------------------------------------------------------------
+
     @cached_property
-    def trials(self) -> list[ScoredRecipe]:
+    def unread(self) -> Mapping[str, Mapping[str, Any]]:
+        """The listed findings with a score that it has not read, best first."""
+        return self.state.unread
+
+    @cached_property
+    def known(self) -> list[KnownFinding]:
+        """The findings of others that it has read, with a recipe and a score."""
+        return [known for known in self.state.known.values() if known.recipe is not None and known.pgr is not None]
+
+    @cached_property
+    def trials(self) -> tuple[ScoredRecipe, ...]:
         """All scores it knows: of findings it has read, then its own."""
-        trials: list[ScoredRecipe] = []
-        for known in self.state.known.values():
-            if known.recipe is not None and known.pgr is not None:
-                trials.append(ScoredRecipe(known.recipe, known.pgr, known.se or ASSUMED_PILOT_SE, known.log))
-        for idea in self.state.ideas:
-            for outcome in idea.outcomes.values():
-                if outcome.pgr is not None:
-                    trials.append(ScoredRecipe(idea.recipe, outcome.pgr, outcome.se or ASSUMED_PILOT_SE, outcome.log))
-        return trials[-MAX_TRIALS:]
+        trials = [_trial(k.recipe, k, doubt=self._doubt(k)) for k in self.known if k.recipe is not None]
+        trials += [_trial(idea.recipe, o) for idea in self.state.ideas for o in idea.outcomes if o.pgr is not None]
+        return tuple(trials[-MAX_TRIALS:])
 
     @cached_property
     def surrogate(self) -> Surrogate:
         """The surrogate model, fitted to `trials`."""
-        return Surrogate(self.trials, self.space, skill=self.traits.skill)
-
-    def promising(self, recipe: Recipe) -> bool:
-        """Return whether a recipe's upper confidence bound reaches the best full run."""
-        mean, sd = self.surrogate.predict([recipe])
-        return bool(mean[0] + self.traits.exploration * sd[0] >= self._best_full_run)
+        return fitted_surrogate(self.trials, self.space, self.traits.skill)
 
     @cached_property
-    def _best_full_run(self) -> float:
-        """The best predicted PGR of the recipes that were run in full."""
-        in_full = [trial.recipe for trial in self.trials if trial.se < ASSUMED_PILOT_SE]
-        # The lower limit keeps the threshold above most recipes while no good one is known.
-        return max(PRIOR_MEAN + PRIOR_SD, float(self.surrogate.predict(in_full)[0].max(initial=-np.inf)))
+    def best_score(self) -> float:
+        """The best PGR of a full run that it knows of, as it believes it; at least 0, the PGR of the teacher."""
+        in_full = [known.recipe for known in self.known if known.fidelity == "full" and known.recipe is not None]
+        full_runs = ((idea.recipe, idea.outcome("full")) for idea in self.state.ideas)
+        in_full += [recipe for recipe, full in full_runs if full and full.pgr is not None]
+        listed = [self.listed_score(key) for key, entry in self.unread.items() if entry.get("fidelity") == "full"]
+        return float(max([0.0, *self.surrogate.predict(in_full)[0], *listed]))
+
+    def listed_score(self, finding: str) -> float:
+        """Return the expected PGR of a finding it has not read, from the score in the listing."""
+        pgr, se = float(self.unread[finding]["pgr"]), self.unread[finding].get("se")
+        noise = self.surrogate.pilot_sd if se is None else float(se)
+        return PRIOR_MEAN + (pgr - PRIOR_MEAN) * PRIOR_SD**2 / (PRIOR_SD**2 + noise**2)
+
+    def distrusts(self, known: KnownFinding) -> bool:
+        """Return whether it replicates a finding before it builds on it, because of a critique."""
+        if not known.critiques or any(idea.outcome("full") for idea in self.state.ideas if idea.recipe == known.recipe):
+            return False
+        return self.bernoulli(self.traits.trust, "doubt", known.id)
+
+    def _doubt(self, known: KnownFinding) -> float:
+        """Return the standard deviation that critiques add to a score: half as much if they name no evidence."""
+        weights = [1.0 if _EVIDENCE.search(critique) else 0.5 for critique in known.critiques]
+        return self.traits.trust * PRIOR_SD * math.hypot(*weights)
+
+
+def _trial(recipe: Recipe, scored: KnownFinding | ExperimentOutcome, doubt: float = 0.0) -> ScoredRecipe:
+    """Return a score as data of the surrogate. A full run without a standard error is exact."""
+    assert scored.pgr is not None, "only scored recipes are data"
+    se = 0.0 if scored.se is None and scored.fidelity == "full" else scored.se
+    return ScoredRecipe(recipe, scored.pgr, se, scored.log, doubt)
