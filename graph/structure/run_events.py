@@ -68,6 +68,11 @@ class RunEvents:
         """Return the findings of a researcher."""
         return [finding for author, finding in self.of(Finding) if author == name]
 
-    def families(self, code: str) -> set[str]:
-        """Return the families of the operators that a method uses, given the hash of its code."""
-        return {_OPERATOR_FAMILIES[name] for name in operators_in(self._file.text(code))}
+    def families(self, code: str) -> list[str]:
+        """Return the family of each operator that a method uses, given the hash of its code."""
+        return [_OPERATOR_FAMILIES[name] for name in operators_in(self._file.text(code))]
+
+    @property
+    def operator_families(self) -> list[str]:
+        """The family of each operator of the toolkit."""
+        return list(_OPERATOR_FAMILIES.values())

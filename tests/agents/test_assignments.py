@@ -7,8 +7,8 @@ import pytest
 from stub_environment import StubEnvironment, request
 
 from aarlab.agents.models.base import Model
+from aarlab.agents.models.simulated.controls import RandomSearch
 from aarlab.agents.models.simulated.parsing import METHOD
-from aarlab.agents.models.simulated.random_search import RandomSearch
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace, parse_code, parse_recipe, recipe_text, write
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.memory.messages import user_message

@@ -74,7 +74,7 @@ def test_ideas_follow_taste_except_those_of_random_search() -> None:
                 written_plan(name, "Write 40 ideas", "write_ideas", seed=seed, temperament=temperament)
             )
         ]
-        return sum(family in ("evolutionary", "unsupervised elicitation") for family in families) / len(families)
+        return sum(family in ("evolutionary", "curriculum", "other") for family in families) / len(families)
 
     assert share("simulated/researcher", "good-taste") > share("simulated/researcher", "poor-taste") + 0.1
     assert share("simulated/random", "good-taste") == share("simulated/random", "poor-taste")

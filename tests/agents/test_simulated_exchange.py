@@ -95,7 +95,7 @@ def steps_taken(compliance: float, system: str) -> list[str]:
     model = SimulatedResearcher(7, "r1")
     space = ConversationParser().state(StubEnvironment(model, system=system).conversation).prompt.space
     traits = temperament.draw(7, "r1", space)
-    model._traits[space] = dataclasses.replace(traits, compliance=compliance, rigour=0.0)
+    model._traits[space] = dataclasses.replace(traits, compliance=compliance)
     env = StubEnvironment(model, system=system)
     for _ in range(14):
         env.next_turn(*WORK)

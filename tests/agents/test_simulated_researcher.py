@@ -10,8 +10,8 @@ from stub_environment import ask, converse, first_request, prompt, request, roun
 
 from aarlab.agents.models import simulated
 from aarlab.agents.models.base import Model, Request
+from aarlab.agents.models.simulated.controls import RandomSearch
 from aarlab.agents.models.simulated.parsing import METHOD
-from aarlab.agents.models.simulated.random_search import RandomSearch
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.graph.structure.structure import DIALS, PRESETS
 from aarlab.memory.messages import Conversation

@@ -9,10 +9,11 @@ from aarlab.agents.models.registry import check_temperament, open_model
 from aarlab.agents.models.simulated.recipe import SearchSpace
 from aarlab.agents.models.simulated.temperament import (
     DISTRIBUTIONS,
-    FAMILY_EFFECTS,
+    REPORTED_PGR,
     Temperament,
     UnknownTemperament,
     draw,
+    reputation,
 )
 from aarlab.scenarios.toolkit import FAMILIES, catalogue
 
@@ -53,23 +54,26 @@ def test_a_team_shares_only_its_taste() -> None:
 
 
 def judgement(name: str) -> float:
-    """Return the correlation of tastes with family effects, averaged over seeds."""
+    """Return the correlation of tastes with the reputation of families, averaged over seeds."""
     families = sorted({operator.family for operator in SPACE.operators.values()})
-    effects = [FAMILY_EFFECTS[family] for family in families]
+    known = list(reputation(families).values())
     tastes = (draw(seed, "r1", SPACE, name).taste for seed in range(60))
-    return statistics.fmean(statistics.correlation(effects, [taste[f] for f in families]) for taste in tastes)
+    return statistics.fmean(statistics.correlation(known, [taste[f] for f in families]) for taste in tastes)
 
 
-def test_taste_correlates_with_family_effects_as_documented() -> None:
+def test_taste_correlates_with_reputation_as_documented() -> None:
     assert judgement("good-taste") > 0.4
     assert abs(judgement("varied")) < 0.2
     assert judgement("poor-taste") < -0.4
 
 
-def test_family_effects_cover_all_families_and_are_standardised() -> None:
-    assert set(FAMILY_EFFECTS) == set(FAMILIES)
-    assert statistics.fmean(FAMILY_EFFECTS.values()) == pytest.approx(0, abs=0.02)
-    assert statistics.pstdev(FAMILY_EFFECTS.values()) == pytest.approx(1, abs=0.02)
+def test_reputation_is_standardised_over_reported_families() -> None:
+    assert set(REPORTED_PGR) <= set(FAMILIES)
+    known = reputation(FAMILIES)
+    reported = [known[family] for family in REPORTED_PGR]
+    assert statistics.fmean(reported) == pytest.approx(0, abs=1e-9)
+    assert statistics.pstdev(reported) == pytest.approx(1)
+    assert all(known[family] == 0 for family in FAMILIES if family not in REPORTED_PGR)
 
 
 def test_changing_one_range_leaves_the_other_traits_unchanged() -> None:

@@ -13,12 +13,12 @@ _WORD = re.compile(r"[a-z]{4,}")
 
 
 @lru_cache(maxsize=4096)
-def operator_relevance(direction: str, space: SearchSpace) -> Mapping[str, float]:
-    """Return the relevance of each operator to a direction, in [0, 1]: shared word stems, weighted by their rarity."""
+def operator_relevance(text: str, space: SearchSpace) -> Mapping[str, float]:
+    """Return the relevance of each operator to a text, in [0, 1]: shared word stems, weighted by their rarity."""
     bags = {name: word_stems(f"{name} {o.family} {o.about}") for name, o in space.operators.items()}
-    direction_stems = word_stems(direction)
-    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in direction_stems}
-    raw = {name: sum(1 / rarity[stem] for stem in sorted(direction_stems & bag)) for name, bag in bags.items()}
+    text_stems = word_stems(text)
+    rarity = {stem: sum(stem in bag for bag in bags.values()) for stem in text_stems}
+    raw = {name: sum(1 / rarity[stem] for stem in sorted(text_stems & bag)) for name, bag in bags.items()}
     highest = max(raw.values()) or 1.0
     return {name: value / highest for name, value in raw.items()}
 

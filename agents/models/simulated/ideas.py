@@ -39,8 +39,8 @@ class Option:
 
 def operator_weights_for(traits: Temperament, direction: str, space: SearchSpace) -> dict[str, float]:
     """Return the sampling weight of each operator: the taste for its family, times a factor for its direction."""
-    suggested = suggested_families(direction)
-    return {name: traits.taste[o.family] * (5 if o.family in suggested else 1) for name, o in space.operators.items()}
+    hinted = suggested_families(direction)
+    return {name: traits.taste[o.family] * (5 if o.family in hinted else 1) for name, o in space.operators.items()}
 
 
 def best_option(turn: Turn, recipes: Sources, *, pilots_allowed: bool, written: bool = False) -> Option | None:
@@ -86,10 +86,10 @@ def best_new_option(turn: Turn, *, pilots_allowed: bool) -> Option | None:
     recipes = suggestions if receptive else {**new, **suggestions, **scored}
     ended = {idea.recipe for idea in state.ideas if idea is state.idea or idea.is_over}
     open_recipes = {recipe: sources for recipe, sources in recipes.items() if recipe not in ended}
-    suggested = suggested_families(state.prompt.direction)
-    if suggested and turn.bernoulli(turn.traits.loyalty, "direction"):
+    hinted = suggested_families(state.prompt.direction)
+    if hinted and turn.bernoulli(turn.traits.loyalty, "direction"):
         families = {recipe: [turn.space.operators[step.operator].family for step in recipe] for recipe in open_recipes}
-        following = {recipe: s for recipe, s in open_recipes.items() if follows(families[recipe], suggested)}
+        following = {recipe: s for recipe, s in open_recipes.items() if follows(families[recipe], hinted)}
         open_recipes = following or open_recipes
     return best_option(turn, open_recipes, pilots_allowed=pilots_allowed)
 

@@ -14,7 +14,7 @@ plans of pilots and full runs. So it pilots where a pilot is cheap for what it t
 noisy, and not at all where a pilot costs nearly as much as a full run. A criticised score counts less
 (`Turn.distrusts`).
 
-Before that come obligations: the analysis and the report of an idea that is over, the submission of its best result, the
+Before that come obligations: the analysis and report of an idea that is over, the submission of its best result, the
 steps of a stage or an assignment, and advice that it follows. What it gives to others has no value for itself and
 depends on its traits (`temperament`): announcing ideas, reporting failures, criticising findings.
 """

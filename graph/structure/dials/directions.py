@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.memory.events import PlanItem
+from aarlab.memory.family_keywords import follows, share_by_chance, suggested_families
 
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
@@ -35,7 +35,7 @@ DIRECTIONS: Mapping[str, frozenset[str]] = {
     ),
 }
 """The nine directions of the study, reworded, each with the method families that it suggests. The texts are short and
-ambiguous on purpose. Only the check at the close reads the families; no agent sees them.
+ambiguous on purpose. No agent sees the families; `memory.family_keywords` finds the same ones in the texts.
 """
 MIN_FINDINGS = 3
 """Minimum number of methods posted by a researcher before its direction is compared with them."""
@@ -65,19 +65,27 @@ def _check(events: "RunEvents") -> Iterator[str]:
     if events.structure["directions"] != "distinct":
         yield from (f"{name} was given a direction" for name, setup in setups.items() if setup.direction is not None)
         return
-    planned = {plan.text: set(plan.families) for _, plan in events.of(PlanItem)}
     for name, setup in setups.items():
         if setup.direction is None:
             yield f"{name} was given no direction"
-            continue
-        families = planned.get(setup.direction) or DIRECTIONS.get(setup.direction, frozenset())
-        if events.assigns_ideas:
-            continue  # The researcher did not choose its ideas.
-        codes = [finding.code for finding in events.findings_by(name) if finding.code is not None]
-        used = {family for code in codes for family in events.families(code)}
-        if families and len(codes) >= MIN_FINDINGS and not families & used:
-            suggested = " or ".join(sorted(families))
-            yield f"{name} did not follow its direction: none of its {len(codes)} methods uses {suggested}"
+        elif not events.assigns_ideas:  # Otherwise the researcher did not choose its ideas.
+            yield from _deviation(events, name, setup.direction)
+
+
+def _deviation(events: "RunEvents", name: str, direction: str) -> Iterator[str]:
+    """Yield a message if the methods of a researcher follow its direction less often than random methods would."""
+    suggested = suggested_families(direction)
+    codes = [finding.code for finding in events.findings_by(name) if finding.code is not None]
+    methods = [families for code in codes if (families := events.families(code))]
+    if not suggested or len(methods) < MIN_FINDINGS:
+        return
+    share = sum(follows(families, suggested) for families in methods) / len(methods)
+    chance = share_by_chance([len(families) for families in methods], suggested, events.operator_families)
+    if share < chance:
+        yield (
+            f"{name} did not follow its direction: {share:.0%} of its {len(methods)} methods use "
+            f"{' or '.join(sorted(suggested))}; {chance:.0%} would by chance"
+        )
 
 
 DIAL = Dial(
