@@ -213,6 +213,7 @@ def _field_faults(ablation: Ablation, document: Document, base: Document) -> lis
         if duplicates or not ablation.seeds:
             problem = f"{comma_separated(map(str, duplicates))} occurs more than once" if duplicates else "no seeds"
             faults.append(Fault(_where(document, ("seeds",)), "seeds", problem, "at least one seed, each once"))
+    faults += _look_faults(ablation, document)
     for measure in ablation.measures:
         if find_measure(measure) is None:
             hint = did_you_mean(measure, MEASURES)
@@ -221,6 +222,19 @@ def _field_faults(ablation: Ablation, document: Document, base: Document) -> lis
                 Fault(where, "measures", f"unknown measure {value_text(measure)}", comma_separated(MEASURES), hint)
             )
     return faults
+
+
+def _look_faults(ablation: Ablation, document: Document) -> list[Fault]:
+    looks, seeds = ablation.looks, len(seeds_of(ablation))
+    if looks is None:
+        return []
+    if looks != sorted(set(looks)):
+        expected = "ascending numbers of seeds, each once"
+        return [Fault(_where(document, ("looks",)), "looks", f"{looks} is not ascending", expected)]
+    if seeds not in looks:
+        problem = f"{seeds} seeds are no planned look"
+        return [Fault(_where(document, ("seeds",)), "seeds", problem, f"one of `looks`: {looks}")]
+    return []
 
 
 def _comparison_faults(ablation: Ablation, document: Document, arms: Sequence[PlannedArm]) -> list[Fault]:

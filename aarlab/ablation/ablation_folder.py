@@ -20,7 +20,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from aarlab.ablation.ablation_file import load_ablation
-from aarlab.ablation.ablation_plan import FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun
+from aarlab.ablation.ablation_plan import FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun, seeds_of
 from aarlab.ablation.arm_configuration import flattened
 from aarlab.ablation.execution_options import Shard
 from aarlab.config.document import yaml_text
@@ -75,15 +75,18 @@ class AblationFolder:
             if self.root.exists() and not self.root.is_dir():
                 raise ConfigError([Fault(f"--out {self.root}", None, "it is a file", "a folder")])
             return
-        before, after = (_comparable_lines(ablation) for ablation in (load_ablation(self.file).ablation, plan.ablation))
+        earlier = load_ablation(self.file).ablation
+        before, after = (_comparable_lines(ablation) for ablation in (earlier, plan.ablation))
+        if _is_later_look(plan.ablation, earlier):
+            before = _comparable_lines(earlier.model_copy(update={"seeds": plan.ablation.seeds}))
         if before != after:
             changed = [f"    {line}" for line in difflib.ndiff(before, after) if line[0] in "-+"]
             problem = "\n".join(
                 ["the folder contains another ablation (-: the folder, +: the requested ablation)", *changed]
             )
             expected = (
-                "the same ablation, or another folder: --out DIR. To add seeds or arms, first copy runs/ into the new "
-                "folder: finished runs are reused"
+                "the same ablation, or another folder: --out DIR. To add arms or seeds that are no planned `looks`, "
+                "first copy runs/ into the new folder: finished runs are reused"
             )
             raise ConfigError([Fault(str(self.file), None, problem, expected)])
 
@@ -266,6 +269,12 @@ def _task_files(plan: AblationPlan) -> dict[Path, str]:
 
 def _plain(ablation: Ablation) -> dict[str, object]:
     return {key: value for key, value in ablation.model_dump(mode="json").items() if value is not None}
+
+
+def _is_later_look(ablation: Ablation, earlier: Ablation) -> bool:
+    """Return whether an ablation only adds seeds to an earlier one, up to another planned look."""
+    planned = ablation.looks is not None and ablation.looks == earlier.looks
+    return planned and set(seeds_of(earlier)) < set(seeds_of(ablation))
 
 
 def _comparable_lines(ablation: Ablation) -> list[str]:

@@ -88,6 +88,14 @@ class Ablation(BaseModel):
     """First seed if `seeds` is a number: 1001 gives fresh seeds for the confirmation of a selected result."""
     sensitivity: SensitivityGrid | None = None
     """Other values of shared scenario fields, under which the comparison is repeated. Default: none."""
+    looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] | None = None
+    """Numbers of seeds at which the ablation is analysed, ascending, such as [10, 20, 40]. `seeds` is one of them and
+    may grow to a later one in the same folder. Significance levels account for all looks. Default: one analysis.
+    """
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Smallest difference of interest in the primary measure, for equivalence tests. Default: 0.05 for PGR and shares,
+    none for other measures.
+    """
     measures: Annotated[list[str], Field(min_length=1)] = ["heldout.pgr"]
     """Measures, as paths in a run's summary; the first is the primary measure."""
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None

@@ -26,7 +26,7 @@ from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.report import Analysis, analyse, markdown, results_from, tables, write_csv
-from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
+from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
 
@@ -137,14 +137,17 @@ def summary_json(analysis: Analysis, written: Sequence[Path]) -> dict[str, Any]:
         "title": title_line(analysis),
         "question": analysis.results.ablation.question,
         "result": result_sentence(analysis),
-        "controls": controls_sentence(analysis),
+        "context": context_sentences(analysis),
         "caveats": caveats(analysis),
         "measure": primary.measure,
         "arms": {name: asdict(arm_summary) for name, arm_summary in primary.arm_summaries.items()},
         "comparisons": [
             {
                 **asdict(c.difference),
-                "p_holm": c.p_holm,
+                "control": c.control,
+                "p_corrected": c.p_holm,
+                "equivalence": c.equivalence and asdict(c.equivalence),
+                "verdict": c.verdict,
                 "detectable_difference": c.detectable,
                 "significant": c.significant,
             }
@@ -159,8 +162,8 @@ def _print_report(analysis: Analysis, written: Sequence[Path]) -> None:
     console = stdout_console()
     console.print(Text(printable(title_line(analysis)), style="yellow"))
     console.print(Padding(Text(printable(result_sentence(analysis)), style="bold"), (1, 0)))
-    if controls := controls_sentence(analysis):
-        console.print(Padding(Text(printable(controls)), (0, 0, 1, 0)))
+    for sentence in context_sentences(analysis):
+        console.print(Padding(Text(printable(sentence)), (0, 0, 1, 0)))
     for caveat in caveats(analysis):
         console.print(Text(f"! {printable(caveat)}", style="yellow"))
     first, *rest = written

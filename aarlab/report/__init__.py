@@ -1,7 +1,8 @@
 """Reports on ablations and run files: `analyse` computes the numbers; `page`, `markdown` and `tables` format them."""
 
-from aarlab.report.analysis import Analysis, MeasureResult, analyse
+from aarlab.report.analysis import Analysis, analyse
 from aarlab.report.markdown import markdown
+from aarlab.report.planned_comparisons import MeasureResult
 from aarlab.report.report_tables import Table, tables, write_csv
 from aarlab.report.sources import results_from
 

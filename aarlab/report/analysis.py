@@ -7,26 +7,20 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from aarlab.ablation.ablation_plan import CONTROL
 from aarlab.ablation.records import Results
-from aarlab.graph.run.measure_registry import measure_label, value_at
 from aarlab.report.arm_runs import ArmRuns, ArmUsage, arms_of, usage
+from aarlab.report.planned_comparisons import MeasureResult, current_look, measure_result
+from aarlab.report.references import ReferenceLine, reference_lines
 from aarlab.report.run_facts import RunFacts, facts_of
 from aarlab.report.sensitivity import Sensitivity, sensitivity
 from aarlab.statistics import (
-    ALPHA,
-    ArmDifference,
-    ArmSummary,
     Band,
     Estimate,
+    Look,
     Slope,
-    arm_summary,
     band,
     best_so_far,
     between_arms,
-    compare,
-    detectable_difference,
-    holm,
     mean_estimate,
     noise_floor,
     normalised_area,
@@ -38,40 +32,6 @@ POINTS = 97
 """Number of points of a curve."""
 Progress = Callable[[str, float], None]
 """Receives the current step and the completed share, in [0, 1]."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedComparison:
-    """One planned comparison in one measure."""
-
-    difference: ArmDifference
-    p_holm: float | None
-    """p value after Holm's correction for all planned comparisons in this measure."""
-    detectable: float | None
-    """Detectable difference at 80 % power for this number of runs, without correction."""
-    detectable_corrected: float | None
-    """Detectable difference at the strictest step of the correction."""
-
-    @property
-    def significant(self) -> bool:
-        """Whether the difference is significant at 5 % after correction."""
-        return self.p_holm is not None and self.p_holm < ALPHA
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureResult:
-    """One measure over all arms."""
-
-    measure: str
-    arm_summaries: Mapping[str, ArmSummary]
-    """By arm, without arms in which no run has the measure."""
-    comparisons: tuple[PlannedComparison, ...]
-    """Planned comparisons in order, of arms that have the measure."""
-
-    @property
-    def label(self) -> str:
-        """Name of the measure with its unit."""
-        return measure_label(self.measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +49,8 @@ class Analysis:
     """Mean PGR by arm and panel: development, held-out, shifted, and `transfer to TASK`."""
     panel_se: Mapping[str, float]
     """Standard error of a run's held-out PGR over worlds, mean over the runs of each arm."""
-    over_baseline: Mapping[str, Estimate]
-    """Held-out PGR minus that of the best fixed baseline on the same worlds, by arm."""
-    baseline: Estimate | None
-    """Held-out PGR of the best fixed baseline over all runs."""
+    references: tuple[ReferenceLine, ...]
+    """Reference methods on the same held-out worlds."""
     best_so_far_curves: Mapping[str, Band]
     """Best development PGR so far over the team's research hours, by arm."""
     normalised_areas: Mapping[str, Estimate]
@@ -113,6 +71,8 @@ class Analysis:
     """The same regression within arms."""
     noise: Mapping[str, float]
     """95 % point of the difference between two arms of the same configuration in the primary measure, by arm."""
+    look: Look | None
+    """The planned look at hand; None if the ablation plans no looks."""
     identical_arms: tuple[tuple[str, str], ...]
     """Pairs of arms with the same configuration."""
     sensitivity: tuple[Sensitivity, ...]
@@ -140,13 +100,12 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
     pairs = planned_pairs(results, arms)
     outcomes = []
     for number, measure in enumerate(results.ablation.measures):
-        outcomes.append(_measure_result(measure, arms, pairs))
+        outcomes.append(measure_result(results.ablation, measure, arms, pairs))
         progress("comparing arms", 0.5 + 0.4 * (number + 1) / len(results.ablation.measures))
     primary = results.ablation.measures[0]
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     autonomy = {arm.name: _against_autonomy(arm, primary) for arm in arms}
-    structured = {name: runs for name, runs in autonomy.items() if name != CONTROL}
-    baselines = [pgr for arm in arms for r in arm.done if (pgr := value_at(r.summary, "baseline.pgr")) is not None]
+    structured = {arm.name: autonomy[arm.name] for arm in arms if not arm.control}
     progress("computing curves", 0.95)
     return Analysis(
         results=results,
@@ -156,8 +115,7 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         usage={arm.name: used for arm in arms if (used := usage(arm))},
         panels={arm.name: _panels(arm) for arm in arms},
         panel_se={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
-        over_baseline={arm.name: mean_estimate(over) for arm in arms if (over := _over_baseline(arm))},
-        baseline=mean_estimate(baselines) if baselines else None,
+        references=reference_lines(arms, facts),
         best_so_far_curves={arm.name: curve for arm in arms if (curve := _best_so_far_curve(arm))},
         normalised_areas={arm.name: mean_estimate(areas) for arm in arms if (areas := _normalised_areas(arm))},
         checkpoints={arm.name: points for arm in arms if (points := _checkpoints(arm))},
@@ -167,6 +125,7 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         between=between_arms(structured),
         within=within_arms(structured),
         noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
+        look=current_look(results.ablation),
         identical_arms=_identical_arms(arms),
         sensitivity=sensitivity(arms, primary),
     )  # fmt: skip
@@ -178,24 +137,6 @@ def planned_pairs(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, 
     return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
 
 
-def _measure_result(measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]]) -> MeasureResult:
-    values = {arm.name: by_seed for arm in arms if (by_seed := arm.values(measure))}
-    differences = [compare(a, values[a], b, values[b]) for a, b in pairs if a in values and b in values]
-    adjusted = holm([difference.p for difference in differences])
-    comparisons = [_planned_comparison(d, p, len(differences)) for d, p in zip(differences, adjusted, strict=True)]
-    return MeasureResult(
-        measure, {name: arm_summary(list(runs.values())) for name, runs in values.items()}, tuple(comparisons)
-    )
-
-
-def _planned_comparison(difference: ArmDifference, p_holm: float | None, planned: int) -> PlannedComparison:
-    n, sd = difference.n, difference.sd
-    if n < 2 or not sd:
-        return PlannedComparison(difference, p_holm, None, None)
-    detectable = [detectable_difference(n, sd, paired=difference.paired, alpha=a) for a in (ALPHA, ALPHA / planned)]
-    return PlannedComparison(difference, p_holm, *detectable)
-
-
 def _panels(arm: ArmRuns) -> dict[str, Estimate]:
     tasks = dict.fromkeys(task for record in arm.done for task in record.summary.get("transfer") or {})
     paths = {
@@ -205,11 +146,6 @@ def _panels(arm: ArmRuns) -> dict[str, Estimate]:
         **{f"transfer to {task}": f"transfer.{task}.pgr" for task in tasks},
     }
     return {panel: mean_estimate(list(runs.values())) for panel, path in paths.items() if (runs := arm.values(path))}
-
-
-def _over_baseline(arm: ArmRuns) -> list[float]:
-    team, baseline = arm.values("heldout.pgr"), arm.values("baseline.pgr")
-    return [team[seed] - baseline[seed] for seed in team if seed in baseline]
 
 
 def _best_so_far_curve(arm: ArmRuns) -> Band | None:

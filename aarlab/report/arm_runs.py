@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from aarlab.ablation.ablation_plan import CONTROL_SETTINGS
 from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
@@ -26,6 +27,8 @@ class ArmRuns:
     """Resolved configuration on the first task; empty if no run file could be read."""
     differing_fields: Mapping[str, Any]
     """Fields by dotted path that differ from the first arm."""
+    control: bool = False
+    """Whether it is a control and not a structure: random search beside other researchers in the first arm."""
 
     @property
     def done(self) -> tuple[RunRecord, ...]:
@@ -110,9 +113,15 @@ def arms_of(results: Results) -> tuple[ArmRuns, ...]:
     scenarios = {name: _scenario(records) for name, records in grouped.items()}
     first = next(iter(scenarios.values()), {})
     return tuple(
-        ArmRuns(name, tuple(records), scenarios[name], differences(scenarios[name], first))
+        ArmRuns(name, tuple(records), scenarios[name], differences(scenarios[name], first), _is_control(arm, first))
         for name, records in grouped.items()
+        for arm in [scenarios[name]]
     )
+
+
+def _is_control(scenario: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
+    model, control = scenario.get("team", {}).get("model"), CONTROL_SETTINGS["team.model"]
+    return bool(model == control != first.get("team", {}).get("model"))
 
 
 def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:

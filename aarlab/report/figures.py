@@ -36,7 +36,10 @@ def colours(arms: Sequence[str]) -> dict[str, str]:
 
 
 def runs(
-    values: Mapping[str, Sequence[float]], means: Mapping[str, Estimate], measure: str, baseline: Estimate | None = None
+    values: Mapping[str, Sequence[float]],
+    means: Mapping[str, Estimate],
+    measure: str,
+    references: Mapping[str, Estimate] = {},
 ) -> go.Figure:
     """Draw every run as a dot, one row per arm, and the means with their intervals.
 
@@ -44,13 +47,13 @@ def runs(
         values: A measure of each run, by arm.
         means: Its mean, by arm.
         measure: Name of the measure.
-        baseline: Value of the best fixed baseline, drawn as a line; None: no line.
+        references: Values of reference methods by name, drawn as lines.
     """
     arms, figure = list(values), go.Figure()
-    if baseline is not None:
-        figure.add_vline(x=baseline.value, line={"color": _FAINT, "width": 1, "dash": "dot"})
+    for level, (name, reference) in enumerate(references.items()):
+        figure.add_vline(x=reference.value, line={"color": _FAINT, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=baseline.value, y=1, yref="paper", yanchor="bottom", text="best fixed baseline", showarrow=False,
+            x=reference.value, y=1, yref="paper", yanchor="bottom", yshift=13 * level, text=name, showarrow=False,
             font={"size": 11, "color": _FAINT},
         )  # fmt: skip
     for row, (arm, colour) in enumerate(colours(arms).items()):

@@ -1,7 +1,8 @@
 """Tables for readers: rounded, with a value and its interval in one cell."""
 
 from aarlab.cli.formatting import counted
-from aarlab.report.analysis import Analysis, MeasureResult
+from aarlab.report.analysis import Analysis
+from aarlab.report.planned_comparisons import MeasureResult
 from aarlab.report.report_tables import Cell, Table
 from aarlab.statistics import Estimate, Interval
 
@@ -18,20 +19,25 @@ def design_table(analysis: Analysis) -> Table:
 
 
 def differences_table(outcome: MeasureResult) -> Table:
-    """Return the planned comparisons in one measure. The exact p value is omitted if every comparison has many runs."""
+    """Return the planned comparisons in one measure. Columns without values are omitted."""
     rows: list[tuple[Cell, ...]] = []
     exact = any(comparison.difference.p_exact is not None for comparison in outcome.comparisons)
     for comparison in outcome.comparisons:
-        d = comparison.difference
+        d, test = comparison.difference, comparison.equivalence
         runs = counted(d.n, "pair") if d.paired else f"{d.n} per arm"
-        ps = (p_value(d.p), *((p_value(d.p_exact),) if exact else ()), p_value(comparison.p_holm))
         rows.append((
             f"{d.arm} \N{MINUS SIGN} {d.against}", runs, estimate_text(d.mean, sign="+"), interval_text(d.bootstrap_t),
-            number(d.median, sign="+"), estimate_text(d.p_improvement, digits=2), *ps, comparison.detectable,
+            number(d.median, sign="+"), estimate_text(d.p_improvement, digits=2), p_value(d.p),
+            *((p_value(d.p_exact),) if exact else ()), p_value(comparison.p_holm),
+            *(() if outcome.margin is None else (p_value(None if test is None else test.p),)), comparison.verdict,
+            comparison.detectable,
         ))  # fmt: skip
+    level = percent(outcome.level)
     columns = (
-        "comparison", "runs", "mean (95 %)", "bootstrap-t, 95 %", "median", "P(improvement) (95 %)", "p",
-        *(("p, exact",) if exact else ()), "p, Holm", "detectable difference",
+        "comparison", "runs", f"mean ({level})", f"bootstrap-t, {level}", "median", f"P(improvement) ({level})", "p",
+        *(("p, exact",) if exact else ()), "p, corrected",
+        *(() if outcome.margin is None else (f"p, equivalence within ±{outcome.margin:g}",)), "verdict",
+        "detectable difference",
     )  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 
@@ -69,10 +75,17 @@ def _estimate_of_runs(estimate: Estimate, n: int, runs: int) -> str:
     return estimate_text(estimate) if n == runs else f"{estimate_text(estimate)} in {n} of {runs}"
 
 
-def over_baseline_table(analysis: Analysis) -> Table:
-    """Return the difference between each arm and the best fixed baseline."""
-    rows = [(name, estimate_text(over, sign="+")) for name, over in analysis.over_baseline.items()]
-    return Table("over_baseline", "", ("arm", "held-out PGR minus best fixed baseline (95 %)"), tuple(rows))
+def references_table(analysis: Analysis) -> Table:
+    """Return the differences between the arms and the reference methods, with intervals over runs and over worlds."""
+    rows = [
+        (
+            arm, line.name, d.n, estimate_text(d.mean, sign="+"),
+            interval_text((w.low, w.high) if (w := line.over_worlds.get(arm)) else None),
+        )
+        for line in analysis.references for arm, d in line.over_runs.items()
+    ]  # fmt: skip
+    columns = ("arm", "minus", "runs", "held-out PGR (95 % over runs)", "95 % over worlds")
+    return Table("references", "", columns, tuple(rows))
 
 
 def panels_table(analysis: Analysis) -> Table:
@@ -124,6 +137,11 @@ def interval_text(interval: Interval | None) -> str:
         return "\N{EN DASH}"
     low, high = (number(end, sign="+") for end in interval)
     return f"{low} to {high}"
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent with up to five digits: 95 %, 99.695 %."""
+    return f"{100 * share:.5g} %"
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from aarlab.report import figures
 from aarlab.report.analysis import Analysis
+from aarlab.report.formatted_tables import percent
 from aarlab.report.report_tables import Table, cell_text
 from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, forest_figure, sections
-from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
+from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
 _MAX_UNBROKEN_CHARS = 12
@@ -42,12 +43,13 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
     yield f'<p class="result">{escape(result_sentence(analysis))}</p>'
     if analysis.primary.comparisons:
         yield _figure(forest_figure(analysis.primary))
+        level = percent(analysis.primary.level)
         yield _note(
-            "Planned comparisons, paired by seed where possible, with 95 % t intervals over runs. Intervals "
-            "are not corrected for multiple comparisons. Filled: significant after Holm's correction."
+            f"Planned comparisons, paired by seed where possible, with {level} t intervals over runs, which are not "
+            "corrected for multiple comparisons. Filled: significant after Holm's correction."
         )
-    if controls := controls_sentence(analysis):
-        yield f"<p>{escape(controls)}</p>"
+    for sentence in context_sentences(analysis):
+        yield f"<p>{escape(sentence)}</p>"
     yield "</header>"
     if warnings := caveats(analysis):
         yield f"<aside><h2>Caveats</h2>{_items(warnings)}</aside>"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from aarlab.report.analysis import Analysis
 from aarlab.report.report_tables import Table, cell_text
 from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, sections
-from aarlab.report.sentences import caveats, controls_sentence, result_sentence, title_line
+from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 
 def markdown(analysis: Analysis) -> str:
@@ -17,7 +17,7 @@ def _blocks(analysis: Analysis) -> Iterator[str]:
     yield f"**{_plain(title_line(analysis))}**"
     yield f"# {_plain(analysis.results.ablation.question or DEFAULT_QUESTION)}"
     yield _plain(result_sentence(analysis))
-    yield _plain(controls_sentence(analysis) or "")
+    yield from map(_plain, context_sentences(analysis))
     if warnings := caveats(analysis):
         yield f"## Caveats\n\n{_items(warnings)}"
     for section in sections(analysis):

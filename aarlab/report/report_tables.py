@@ -42,7 +42,7 @@ class Table:
 def tables(analysis: Analysis) -> list[Table]:
     """Return all tables of a report that are not empty."""
     all_tables = [
-        _runs(analysis), _arms(analysis), _differences(analysis), _over_baseline(analysis), _panels(analysis),
+        _runs(analysis), _arms(analysis), _differences(analysis), _references(analysis), _panels(analysis),
         _usage(analysis), _sensitivity(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
         _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
     ]  # fmt: skip
@@ -97,7 +97,8 @@ def _differences(analysis: Analysis) -> Table:
     columns = (
         "measure", "arm", "against", "runs", "paired", "difference", "low", "high", "bootstrap_t_low",
         "bootstrap_t_high", "median", "p_improvement", "p_improvement_low", "p_improvement_high", "p", "p_exact",
-        "p_holm", "detectable_difference", "detectable_difference_corrected", "seed_correlation", "variance_ratio",
+        "p_corrected", "control", "margin", "p_equivalence", "verdict", "detectable_difference",
+        "detectable_difference_corrected", "seed_correlation", "variance_ratio",
     )  # fmt: skip
     rows = []
     for outcome in analysis.outcomes:
@@ -107,15 +108,24 @@ def _differences(analysis: Analysis) -> Table:
             rows.append((
                 outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean),
                 *(d.bootstrap_t or (None, None)), d.median, *_ends(d.p_improvement), d.p, d.p_exact,
-                comparison.p_holm, comparison.detectable, comparison.detectable_corrected, *pairing,
+                comparison.p_holm, "yes" if comparison.control else "no", outcome.margin,
+                comparison.equivalence and comparison.equivalence.p, comparison.verdict,
+                comparison.detectable, comparison.detectable_corrected, *pairing,
             ))  # fmt: skip
     return Table("differences", "Planned comparisons", columns, tuple(rows))
 
 
-def _over_baseline(analysis: Analysis) -> Table:
-    rows = [(name, *_ends(over)) for name, over in analysis.over_baseline.items()]
-    columns = ("arm", "difference", "low", "high")
-    return Table("over_baseline", "Held-out PGR minus that of the best fixed baseline", columns, tuple(rows))
+def _references(analysis: Analysis) -> Table:
+    rows = [
+        (line.name, arm, d.n, *_ends(d.mean), d.p, *((w.low, w.high, w.worlds) if w else (None, None, None)))
+        for line in analysis.references
+        for arm, d in line.over_runs.items()
+        for w in [line.over_worlds.get(arm)]
+    ]
+    columns = (
+        "reference", "arm", "runs", "difference", "low", "high", "p", "low_over_worlds", "high_over_worlds", "worlds",
+    )  # fmt: skip
+    return Table("references", "Held-out PGR minus that of a reference method", columns, tuple(rows))
 
 
 def _panels(analysis: Analysis) -> Table:

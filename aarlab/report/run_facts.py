@@ -1,5 +1,6 @@
-"""Data that a report reads from the run files: versions, and methods that may ignore the teacher."""
+"""Data that a report reads from the run files: versions, scores by world, methods that may ignore the teacher."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aarlab.ablation.records import RunRecord
@@ -22,6 +23,8 @@ class RunFacts:
     """Number of these experiments with an unchanged score."""
     winner_suspected: bool
     """Whether the winning method is among the suspected ones."""
+    heldout_by_world: Mapping[str, Sequence[float]]
+    """PGR on each held-out world, by subject: a finding, or `baseline:NAME`."""
 
 
 def facts_of(record: RunRecord) -> RunFacts | None:
@@ -41,4 +44,5 @@ def facts_of(record: RunRecord) -> RunFacts | None:
         checked=sum(e.shuffled_pgr is not None for e in evaluations),
         suspected=len(suspected),
         winner_suspected=any(e.code in winners for e in suspected),
+        heldout_by_world={e.subject: e.pgr_by_world for e in evaluations if e.panel == "heldout" and e.pgr_by_world},
     )

@@ -4,17 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aarlab.report.analysis import Analysis, MeasureResult
+from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import compute_sentence
 from aarlab.report.formatted_tables import (
     arms_table,
     checkpoints_table,
     design_table,
     differences_table,
-    over_baseline_table,
     panels_table,
+    references_table,
     usage_table,
 )
+from aarlab.report.planned_comparisons import MeasureResult
 from aarlab.report.provenance import configurations, reproduce_command, versions_sentence
 from aarlab.report.report_tables import Table, tables
 from aarlab.report.sentences import design_sentences, slope_sentence, temperament_sentence, usage_sentence
@@ -106,9 +107,9 @@ def _primary_measure(analysis: Analysis) -> Section:
     outcome = analysis.primary
     values = {arm.name: runs for arm in analysis.arms if (runs := list(arm.values(outcome.measure).values()))}
     means = {name: arm_summary.mean for name, arm_summary in outcome.arm_summaries.items()}
-    baseline = analysis.baseline if outcome.measure == "heldout.pgr" else None
+    references = {line.name: line.pgr for line in analysis.references if outcome.measure == "heldout.pgr"}
     parts: tuple[Part, ...] = (
-        Figure("runs", lambda figures: figures.runs(values, means, outcome.label, baseline)),
+        Figure("runs", lambda figures: figures.runs(values, means, outcome.label, references)),
         Note("Faint dots are runs; strong dots are the means of the arms with their intervals."),
         BulletList(tuple(design_sentences(analysis))),
         differences_table(outcome),
@@ -132,7 +133,7 @@ def _panels(analysis: Analysis) -> Section:
             Figure("panels", lambda figures: figures.panels(scores)),
             Note(note),
             panels_table(analysis),
-            over_baseline_table(analysis),
+            references_table(analysis),
         ),
     )
 

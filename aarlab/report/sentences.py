@@ -1,16 +1,17 @@
 """The sentences of a report: title line, result, caveats."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from aarlab.ablation.ablation_plan import CONTROL
 from aarlab.cli.formatting import counted
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.report.analysis import Analysis, MeasureResult, PlannedComparison
+from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import compute_sentence, equal_compute
-from aarlab.report.formatted_tables import estimate_text, number, p_value
-from aarlab.statistics import MIN_RUNS, Estimate, Slope
+from aarlab.report.formatted_tables import estimate_text, interval_text, number, p_value, percent
+from aarlab.report.planned_comparisons import DEFAULT_MARGIN, MeasureResult, PlannedComparison
+from aarlab.report.references import ReferenceLine
+from aarlab.statistics import ALPHA, MIN_PAIRS, MIN_RUNS, Estimate, Look, Slope, equivalence
 
 SIMULATED = "simulated/"
 _MAX_NAMED = 3
@@ -32,10 +33,10 @@ def title_line(analysis: Analysis) -> str:
 
 
 def result_sentence(analysis: Analysis) -> str:
-    """Return the result in the primary measure as one sentence with its interval."""
+    """Return the result for structures in the primary measure as one sentence with its interval, and the look."""
     outcome = analysis.primary
     population = _population(analysis)
-    tested = [comparison for comparison in outcome.comparisons if comparison.p_holm is not None]
+    tested = [comparison for comparison in outcome.structures if comparison.p_holm is not None]
     if not outcome.arm_summaries:
         return f"No result: no run has the measure {outcome.label}."
     if not tested:
@@ -43,20 +44,20 @@ def result_sentence(analysis: Analysis) -> str:
         return f"No comparison: {arm} {population}reached {_rounded(arm_summary.mean)} in {outcome.label}."
     significant = [comparison for comparison in tested if comparison.significant]
     if significant:
-        return _difference_sentence(outcome, significant, len(tested), population)
-    return _no_difference_sentence(outcome, tested, population)
+        sentence = _difference_sentence(outcome, significant, tested, population)
+    else:
+        sentence = _no_difference_sentence(outcome, tested, population)
+    return " ".join([sentence, *_look_sentence(analysis.look)])
 
 
 def _difference_sentence(
-    outcome: MeasureResult, significant: list[PlannedComparison], tested: int, population: str
+    outcome: MeasureResult, significant: list[PlannedComparison], tested: list[PlannedComparison], population: str
 ) -> str:
-    # Differences of the control come last, because they are not effects of structure.
-    first, *rest = sorted(significant, key=lambda c: (c.difference.arm == CONTROL, -abs(c.difference.mean.value)))
+    first, *rest = sorted(significant, key=lambda c: -abs(c.difference.mean.value))
     difference = first.difference
-    higher = "higher" if difference.mean.value > 0 else "lower"
     text = (
-        f"{population.capitalize()}{difference.arm} was {higher} than {difference.against} in {outcome.label}: "
-        f"{_difference_text(first)}"
+        f"{population.capitalize()}{difference.arm} was {_direction(first)} than {difference.against} in "
+        f"{outcome.label}: {_difference_text(first, outcome)}"
     )
     if rest:
         named = [
@@ -65,8 +66,11 @@ def _difference_sentence(
         ]
         more = [f"{len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
         text += f"; also significant: {'; '.join([*named[:_MAX_NAMED], *more])}"
-    if others := tested - len(significant):
-        text += f"; {counted(others, 'other planned comparison')} {'is' if others == 1 else 'are'} not significant"
+    if others := [comparison for comparison in tested if not comparison.significant]:
+        text += (
+            f"; {counted(len(others), 'other planned comparison')} {'is' if len(others) == 1 else 'are'} not "
+            f"significant: {_verdicts(others, outcome.margin)}"
+        )
     return f"{text}."
 
 
@@ -82,15 +86,55 @@ def _no_difference_sentence(outcome: MeasureResult, tested: list[PlannedComparis
     )
     where = f"{outcome.label} {population}".rstrip()
     named = f"{'' if single else 'the largest is '}{difference.arm} against {difference.against}"
-    return f"{count} significant difference in {where}; {named}, {_difference_text(largest)}{undetected}."
+    return (
+        f"{count} significant difference in {where}; {named}, {_difference_text(largest, outcome)}{undetected}; "
+        f"{_verdicts(tested, outcome.margin)}."
+    )
 
 
-def _difference_text(comparison: PlannedComparison) -> str:
+def _direction(comparison: PlannedComparison) -> str:
+    return "higher" if comparison.difference.mean.value > 0 else "lower"
+
+
+def _verdicts(comparisons: Sequence[PlannedComparison], margin: float | None) -> str:
+    """Return which comparisons without a significant difference are shown to be equivalent, and which are open."""
+    few = [c for c in comparisons if c.difference.n < MIN_PAIRS]
+    if len(few) == len(comparisons):
+        return f"inconclusive, as no claim is made from fewer than {MIN_PAIRS} pairs"
+    if margin is None:
+        return "inconclusive, as no margin for equivalence is set"
+    equivalent = [c for c in comparisons if c.verdict == "equivalent"]
+    inconclusive = [c for c in comparisons if c.verdict != "equivalent"]
+    within = f"within ±{margin:g} (TOST)"
+    if not equivalent:
+        return f"inconclusive, as equivalence {within} is not shown"
+    if not inconclusive:
+        return f"equivalent {within}"
+    return f"equivalent {within}: {_names(equivalent)}; inconclusive: {_names(inconclusive)}"
+
+
+def _names(comparisons: Sequence[PlannedComparison]) -> str:
+    names = [f"{c.difference.arm} against {c.difference.against}" for c in comparisons]
+    more = [f"{len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
+    return ", ".join([*names[:_MAX_NAMED], *more])
+
+
+def _difference_text(comparison: PlannedComparison, outcome: MeasureResult) -> str:
     """Return a difference with its interval, number of runs and p value."""
     mean = comparison.difference.mean
-    ends = "" if mean.interval is None else " to ".join(number(end, sign="+") for end in mean.interval)
-    details = f"95 % interval {ends}; {_runs(comparison)}, {_p_text(comparison.p_holm)} after correction"
-    return f"{number(mean.value, sign='+')} ({details})"
+    details = [f"{_runs(comparison)}, {_p_text(comparison.p_holm)} after correction"]
+    if mean.interval is not None:
+        details.insert(0, f"{percent(outcome.level)} interval {interval_text(mean.interval)}")
+    return f"{number(mean.value, sign='+')} ({'; '.join(details)})"
+
+
+def _look_sentence(look: Look | None) -> list[str]:
+    if look is None:
+        return []
+    return [
+        f"This is look {look.number} of {look.of}, at {look.seeds} seeds: {_p_text(look.level, '<')} before correction "
+        "is significant, and p values and intervals account for all planned looks (O'Brien-Fleming)."
+    ]
 
 
 def _population(analysis: Analysis) -> str:
@@ -100,7 +144,7 @@ def _population(analysis: Analysis) -> str:
 
 def _models(analysis: Analysis) -> list[str]:
     """Return the base models of all arms without the control."""
-    arms = [arm for arm in analysis.arms if arm.name != CONTROL] or analysis.arms
+    arms = [arm for arm in analysis.arms if not arm.control]
     return list(dict.fromkeys(model for arm in arms for model in arm.models))
 
 
@@ -109,23 +153,46 @@ def _runs(comparison: PlannedComparison) -> str:
     return counted(difference.n, "pair" if difference.paired else "run") + ("" if difference.paired else " per arm")
 
 
-def controls_sentence(analysis: Analysis) -> str | None:
-    """Return which arms are above, indistinguishable from or below the best fixed baseline; None if it is unknown."""
-    if not analysis.over_baseline or analysis.baseline is None:
-        return None
-    above = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[0] > 0]
-    below = [name for name, over in analysis.over_baseline.items() if over.interval and over.interval[1] < 0]
-    indistinguishable = [name for name in analysis.over_baseline if name not in above and name not in below]
-    kinds = (("above it", above), ("not distinguishable from it", indistinguishable), ("below it", below))
-    arms = len(analysis.over_baseline)
+def context_sentences(analysis: Analysis) -> list[str]:
+    """Return how the controls and the reference methods compare with the arms."""
+    references = [_reference_sentence(line) for line in analysis.references if line.over_runs]
+    return [*_control_sentence(analysis.primary), *references]
+
+
+def _control_sentence(outcome: MeasureResult) -> list[str]:
+    tested = [comparison for comparison in outcome.controls if comparison.p_holm is not None]
+    if not tested:
+        return []
+    texts = []
+    for c in tested:
+        d, text = c.difference, _difference_text(c, outcome)
+        if c.significant:
+            texts.append(f"{d.arm} was {_direction(c)} than {d.against}, {text}")
+        else:
+            texts.append(f"{d.arm} against {d.against}, {text}, {_verdicts([c], outcome.margin)}")
+    controls = "Controls, a family of their own in the correction" if len(tested) > 1 else "Control"
+    return [f"{controls}: {'; '.join(texts)}."]
+
+
+def _reference_sentence(line: ReferenceLine) -> str:
+    arms: dict[str, list[str]] = {}
+    for name, difference in line.over_runs.items():
+        test = equivalence(difference, DEFAULT_MARGIN)
+        if difference.n < MIN_PAIRS:
+            kind = f"fewer than {MIN_PAIRS} runs"
+        elif difference.p is not None and difference.p < ALPHA:
+            kind = "above it" if difference.mean.value > 0 else "below it"
+        else:
+            kind = f"equivalent within ±{DEFAULT_MARGIN:g}" if test is not None and test.shown else "inconclusive"
+        arms.setdefault(kind, []).append(name)
     text = "; ".join(
-        f"{kind}: {'every arm' if len(names) == arms > 1 else ', '.join(names)}" for kind, names in kinds if names
+        f"{kind}: {'every arm' if len(names) == len(line.over_runs) > 1 else ', '.join(names)}"
+        for kind, names in arms.items()
     )
-    # On the same worlds the baseline has the same score in every run, so there is no interval.
-    value, low, high = (number(x, 2) for x in (analysis.baseline.value, *(analysis.baseline.interval or (0.0, 0.0))))
-    score = value if low == high else _rounded(analysis.baseline)
-    sentence = f"The best fixed baseline reaches {score} on the same held-out worlds."
-    return f"{sentence} {text[0].upper()}{text[1:]}."
+    # On the same worlds a reference method has the same score in every run, so there is no interval.
+    low, high = (number(x, 2) for x in line.pgr.interval or (0.0, 0.0))
+    score = number(line.pgr.value, 2) if low == high else _rounded(line.pgr)
+    return f"The {line.name} reaches {score} on the same held-out worlds. {text[0].upper()}{text[1:]}."
 
 
 def usage_sentence(analysis: Analysis) -> str:
@@ -166,7 +233,7 @@ def _few_runs(analysis: Analysis) -> Iterator[str]:
         problem = (
             f"Every arm has fewer than {MIN_RUNS} runs" if len(few) == len(arm_summaries) else f"Too few runs: {text}"
         )
-        yield f"{problem}. The intervals cover less than 95 %; treat this as a pilot."
+        yield f"{problem}. Intervals of skewed scores cover less than 95 %; treat this as a pilot."
 
 
 def _unscored(analysis: Analysis) -> Iterator[str]:
@@ -291,9 +358,9 @@ def _rounded(estimate: Estimate) -> str:
     return estimate_text(estimate, digits=2)
 
 
-def _p_text(p: float | None) -> str:
+def _p_text(p: float | None, relation: str = "=") -> str:
     """Return `p = ...` or `p < .001` as text."""
     if p is None:
         return "no p value"
     text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"p {text}" if text.startswith("<") else f"p {relation} {text}"

@@ -17,15 +17,19 @@ class Equivalence:
     p: float
     """The larger of the two one-sided p values."""
     interval: Interval
-    """90 % interval of the difference. It lies inside the margins exactly if equivalence is shown."""
+    """Interval of the difference with the level 1 - 2 * level: 90 % for a level of 5 %. It lies inside the margins
+    exactly if equivalence is shown.
+    """
+    level: float = ALPHA
+    """Level of each one-sided test."""
 
     @property
     def shown(self) -> bool:
-        """Whether the difference is smaller than the margin at the level of 5 %."""
-        return self.p < ALPHA
+        """Whether the difference is shown to be smaller than the margin."""
+        return self.p < self.level
 
 
-def equivalence(difference: ArmDifference, margin: float) -> Equivalence | None:
+def equivalence(difference: ArmDifference, margin: float, *, level: float = ALPHA) -> Equivalence | None:
     """Test whether a difference lies between -margin and margin; None if an arm has a single run.
 
     Source: Schuirmann (1987), A comparison of the two one-sided tests procedure (TOST).
@@ -39,6 +43,6 @@ def equivalence(difference: ArmDifference, margin: float) -> Equivalence | None:
     if se is None or df is None:
         return None
     if se < ZERO_TOLERANCE:
-        return Equivalence(margin, 0.0 if abs(mean) < margin else 1.0, (mean, mean))
+        return Equivalence(margin, 0.0 if abs(mean) < margin else 1.0, (mean, mean), level)
     p = max(stats.t.sf((margin + mean) / se, df), stats.t.sf((margin - mean) / se, df))
-    return Equivalence(margin, float(p), t_interval(mean, se, df, 1 - 2 * ALPHA))
+    return Equivalence(margin, float(p), t_interval(mean, se, df, 1 - 2 * level), level)

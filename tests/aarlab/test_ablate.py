@@ -194,6 +194,20 @@ def test_a_folder_of_another_ablation_is_refused(aarlab: Aarlab, file: Path, cop
     assert (copy / "ablation.yaml").read_text() == before
 
 
+def test_seeds_of_a_planned_look_may_be_added(file: Path, tmp_path: Path) -> None:
+    def plan(seeds: int, looks: str = "[2, 4]") -> AblationPlan:
+        return load_ablation(file, [*SMALL, f"seeds={seeds}", f"looks={looks}"])
+
+    folder = AblationFolder(tmp_path / "sequential")
+    folder.prepare(plan(2))
+    folder.check(plan(4))
+    folder.prepare(plan(4))
+    assert load_ablation(folder.file).ablation.seeds == 4
+    for refused in (plan(2), plan(4, "[2, 4, 8]"), load_ablation(file, [*SMALL, "seeds=4"])):
+        with pytest.raises(ConfigError, match="another ablation"):
+            folder.check(refused)
+
+
 def test_limits_may_change_between_starts(aarlab: Aarlab, file: Path, copy: Path) -> None:
     assert aarlab(*arguments(file, copy, "--set", "budget_usd=3", "--set", "retries=0")).exit_code == 0
     assert load_ablation(copy / "ablation.yaml").ablation.budget_usd == 3

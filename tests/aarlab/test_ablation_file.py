@@ -282,7 +282,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             """
             my.yaml:3: sedes
               problem   unknown key
-              expected  name, question, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              expected  name, question, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, looks, margin, measures, comparisons, controls, budget_usd, budget_tokens, retries
               fix       did you mean seeds?
 
             my.yaml:4: seeds
@@ -323,6 +323,24 @@ def test_a_dry_run_shows_the_arms_and_writes_nothing(aarlab: Callable[..., Resul
     expected = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
     assert (expected["status"], expected["runs"]["planned"], expected["cost_usd"]) == ("planned", 140, [0.0, 0.0])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["looks=[10, 20]", "seeds=15"], "15 seeds are no planned look"),
+        (["looks=[20, 10]", "seeds=10"], "is not ascending"),
+        (["looks=[10, 10]", "seeds=10"], "is not ascending"),
+        (["looks=[1, 10]", "seeds=10"], "looks"),
+        (["margin=0"], "margin"),
+    ],
+)
+def test_faulty_looks_and_margins_are_refused(
+    plan: Callable[..., AblationPlan], overrides: list[str], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        plan(TWO, *overrides)
+    assert plan(TWO, "looks=[10, 20]", "seeds=20").ablation.looks == [10, 20]
 
 
 def test_validate_accepts_ablations(aarlab: Callable[..., Result], tmp_path: Path) -> None:

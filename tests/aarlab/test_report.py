@@ -22,7 +22,7 @@ from aarlab.report import analyse, markdown, tables
 from aarlab.report.html_page import page
 from aarlab.report.sentences import (
     caveats,
-    controls_sentence,
+    context_sentences,
     design_sentences,
     result_sentence,
     temperament_sentence,
@@ -47,20 +47,80 @@ def test_only_a_planted_difference_is_reported() -> None:
     found = re.match(
         r"Among simulated researchers staged was lower than free in held-out PGR: (\S+) "
         r"\(95 % interval (\S+) to (\S+); 12 pairs, p < \.001 after correction\); "
-        r"2 other planned comparisons are not significant\.$",
+        r"1 other planned comparison is not significant: (equivalent within ±0\.05|inconclusive).*\.$",
         text.replace("\N{MINUS SIGN}", "-"),
     )
     assert found, text
-    difference, low, high = (float(part) for part in found.groups())
+    difference, low, high = (float(part) for part in found.groups()[:3])
     assert low < difference < high < -0.1
 
 
 def test_no_difference_is_reported_with_the_detectable_one() -> None:
     text = result_sentence(analyse(results(effects={})))
     assert text.startswith(
-        "None of 3 planned comparisons shows a significant difference in held-out PGR among simulated"
+        "None of 2 planned comparisons shows a significant difference in held-out PGR among simulated"
     )
-    assert re.search(r"differences below 0\.0\d+ would probably not be detected\.$", text)
+    assert re.search(r"differences below 0\.0\d+ would probably not be detected; (equivalent|inconclusive)", text)
+
+
+def test_equal_arms_are_equivalent_only_with_enough_runs() -> None:
+    arms = {name: ARMS[name] for name in ("free", "staged")}
+    many = analyse(results(seeds=60, arms=arms, effects={}))
+    assert many.primary.comparisons[0].verdict == "equivalent"
+    assert result_sentence(many).endswith("; equivalent within ±0.05 (TOST).")
+    few = analyse(results(seeds=6, arms=arms, effects={}))
+    assert few.primary.comparisons[0].verdict == "inconclusive"
+    assert "inconclusive, as equivalence within ±0.05 (TOST) is not shown." in result_sentence(few)
+    wide = analyse(results(seeds=6, arms=arms, effects={}, margin=0.5))
+    assert wide.primary.comparisons[0].verdict == "equivalent"
+    bits = analyse(results(seeds=6, arms=arms, effects={}, measures=["entropy_bits"]))
+    assert "no margin for equivalence is set" in result_sentence(bits)
+
+
+def test_nothing_is_higher_or_lower_below_five_pairs() -> None:
+    analysis = analyse(results(seeds=4))
+    assert analysis.primary.comparisons[0].difference.p is not None
+    assert analysis.primary.comparisons[0].difference.p < 0.05
+    for text in (result_sentence(analysis), *context_sentences(analysis)):
+        assert not re.search("higher|lower|above|below (it|free)", text), text
+    assert "no claim is made from fewer than 5 pairs" in result_sentence(analysis)
+
+
+def test_a_single_run_per_arm_has_no_interval() -> None:
+    analysis = analyse(results(seeds=1))
+    before_the_regression = markdown(analysis).partition("realised autonomy")[0]
+    text = " ".join([result_sentence(analysis), *context_sentences(analysis), before_the_regression])
+    assert not re.search(r"\d to [+\N{MINUS SIGN}\d]", text)
+    assert all(c.difference.mean.interval is None for c in analysis.primary.comparisons)
+
+
+def test_controls_are_a_family_of_their_own() -> None:
+    analysis = analyse(results())
+    structures, controls = analysis.primary.structures, analysis.primary.controls
+    assert [c.difference.arm for c in structures] == ["staged", "scripted"]
+    assert [c.difference.arm for c in controls] == ["random search"]
+    assert controls[0].p_holm == controls[0].difference.p
+    assert max(c.p_holm or 0 for c in structures) == max(c.difference.p or 0 for c in structures)
+    assert context_sentences(analysis)[0].startswith("Control: random search against free, ")
+    worse = analyse(results(effects={"random search": -0.2}))
+    assert context_sentences(worse)[0].startswith("Control: random search was lower than free, ")
+    assert "random search" not in result_sentence(worse)
+
+
+def test_looks_use_their_own_level() -> None:
+    arms = {name: ARMS[name] for name in ("free", "staged")}
+    plain = analyse(results(seeds=20, arms=arms, effects={"staged": -0.05}))
+    look = analyse(results(seeds=20, arms=arms, effects={"staged": -0.05}, looks=[10, 20, 40]))
+    assert look.look is not None
+    assert (look.look.number, look.look.of) == (2, 3)
+    (before,), (after,) = plain.primary.comparisons, look.primary.comparisons
+    assert before.difference.p == after.difference.p
+    assert (before.p_holm or 1) < (after.p_holm or 0)
+    low, high = after.difference.mean.interval or (0, 0)
+    assert after.significant == (low > 0 or high < 0) == ((after.difference.p or 1) < look.look.level)
+    assert "99.695 % interval" in result_sentence(look)
+    assert "This is look 2 of 3, at 20 seeds: p < .003 before correction is significant" in result_sentence(look)
+    assert "mean (99.695 %)" in markdown(look)
 
 
 def test_simulated_policies_are_named_in_the_title() -> None:
@@ -132,11 +192,14 @@ def test_budgets_in_dollars_and_tokens_are_reported() -> None:
     assert "Budgets were not equal: budget.usd: autonomous 5, staged 8; budget.tokens_per_agent" in text
 
 
-def test_arms_are_compared_with_the_best_fixed_baseline() -> None:
-    text = controls_sentence(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
-    assert text is not None
-    assert "reaches 0.40 on the same held-out worlds" in text
-    assert text.endswith("Above it: free, random search; not distinguishable from it: scripted; below it: staged.")
+def test_arms_are_compared_with_the_reference_methods() -> None:
+    text = context_sentences(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))[-1]
+    assert text.startswith("The best fixed baseline reaches 0.40 on the same held-out worlds. ")
+    assert re.search(
+        r"Above it: free, random search(; equivalent within ±0\.05: scripted|; inconclusive: scripted)?",
+        text,
+    )
+    assert "elow it: staged" in text
 
 
 def test_detectable_difference_pairing_and_noise_are_given() -> None:

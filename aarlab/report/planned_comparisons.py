@@ -1,0 +1,160 @@
+"""The planned comparisons of an ablation in one measure: families, corrections, looks and equivalence."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aarlab.ablation.ablation_plan import Ablation, seeds_of
+from aarlab.graph.run.measure_registry import find_measure, measure_label
+from aarlab.report.arm_runs import ArmRuns
+from aarlab.statistics import (
+    ALPHA,
+    MIN_PAIRS,
+    ArmDifference,
+    ArmSummary,
+    Equivalence,
+    Look,
+    arm_summary,
+    compare,
+    detectable_difference,
+    equivalence,
+    holm,
+    planned_looks,
+    sequential_p,
+)
+
+DEFAULT_MARGIN = 0.05
+"""Smallest difference of interest in PGR and in shares, unless the ablation sets another one."""
+_UNITS_WITH_MARGIN = ("PGR", "share")
+
+Verdict = Literal["different", "equivalent", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedComparison:
+    """One planned comparison in one measure."""
+
+    difference: ArmDifference
+    control: bool
+    """Whether it compares a control. Controls are a family of their own: they are no structures."""
+    p_holm: float | None
+    """p value for all planned looks, after Holm's correction for the comparisons of the family in this measure."""
+    detectable: float | None
+    """Detectable difference at 80 % power for this number of runs, without correction."""
+    detectable_corrected: float | None
+    """Detectable difference at the strictest step of the correction."""
+    equivalence: Equivalence | None
+    """Test whether the difference is within the margin; None without a margin, or if an arm has a single run."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference is significant at 5 % after correction, on at least five pairs."""
+        return self.p_holm is not None and self.p_holm < ALPHA and self.difference.n >= MIN_PAIRS
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the comparison shows. Without significance and without equivalence it is inconclusive."""
+        if self.significant:
+            return "different"
+        shown = self.equivalence is not None and self.equivalence.shown and self.difference.n >= MIN_PAIRS
+        return "equivalent" if shown else "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """One measure over all arms."""
+
+    measure: str
+    arm_summaries: Mapping[str, ArmSummary]
+    """By arm, without arms in which no run has the measure."""
+    comparisons: tuple[PlannedComparison, ...]
+    """Planned comparisons in order, of arms that have the measure."""
+    margin: float | None
+    """Smallest difference of interest; None: not defined for this measure."""
+    level: float
+    """Level of the intervals of differences: 0.95, or more at a planned look."""
+
+    @property
+    def label(self) -> str:
+        """Name of the measure with its unit."""
+        return measure_label(self.measure)
+
+    @property
+    def structures(self) -> tuple[PlannedComparison, ...]:
+        """The comparisons of structures, without controls."""
+        return tuple(comparison for comparison in self.comparisons if not comparison.control)
+
+    @property
+    def controls(self) -> tuple[PlannedComparison, ...]:
+        """The comparisons with controls."""
+        return tuple(comparison for comparison in self.comparisons if comparison.control)
+
+
+def current_look(ablation: Ablation) -> Look | None:
+    """Return the planned look at the current number of seeds; None without planned looks."""
+    if ablation.looks is None:
+        return None
+    return next(look for look in planned_looks(ablation.looks) if look.seeds == len(seeds_of(ablation)))
+
+
+def margin_of(ablation: Ablation, measure: str) -> float | None:
+    """Return the smallest difference of interest in a measure; None if there is none."""
+    if measure == ablation.measures[0] and ablation.margin is not None:
+        return ablation.margin
+    known = find_measure(measure)
+    return DEFAULT_MARGIN if known is not None and known.unit in _UNITS_WITH_MARGIN else None
+
+
+def measure_result(
+    ablation: Ablation, measure: str, arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]]
+) -> MeasureResult:
+    """Return the planned comparisons, as pairs (arm, arm it is compared with), in one measure."""
+    values = {arm.name: by_seed for arm in arms if (by_seed := arm.values(measure))}
+    controls = {arm.name for arm in arms if arm.control}
+    look, margin = current_look(ablation), margin_of(ablation, measure)
+    level = 1 - (ALPHA if look is None else look.level)
+    differences = [compare(a, values[a], b, values[b], level=level) for a, b in pairs if a in values and b in values]
+    adjusted = _adjusted(differences, controls, ablation, look)
+    comparisons = [
+        _planned_comparison(d, p, controls, differences, margin, level)
+        for d, p in zip(differences, adjusted, strict=True)
+    ]
+    summaries = {name: arm_summary(list(runs.values())) for name, runs in values.items()}
+    return MeasureResult(measure, summaries, tuple(comparisons), margin, level)
+
+
+def _adjusted(
+    differences: Sequence[ArmDifference], controls: Collection[str], ablation: Ablation, look: Look | None
+) -> list[float | None]:
+    """Return the p values for all planned looks with Holm's correction within each family."""
+    ps = [d.p if look is None else sequential_p(d.p, ablation.looks or (), look.number) for d in differences]
+    adjusted: list[float | None] = [None] * len(ps)
+    for family in (True, False):
+        members = [i for i, d in enumerate(differences) if _is_control(d, controls) == family]
+        for i, p in zip(members, holm([ps[i] for i in members]), strict=True):
+            adjusted[i] = p
+    return adjusted
+
+
+def _planned_comparison(
+    difference: ArmDifference,
+    p_holm: float | None,
+    controls: Collection[str],
+    differences: Sequence[ArmDifference],
+    margin: float | None,
+    level: float,
+) -> PlannedComparison:
+    control = _is_control(difference, controls)
+    family = sum(_is_control(other, controls) == control for other in differences)
+    n, sd, alpha = difference.n, difference.sd, 1 - level
+    test = None if margin is None else equivalence(difference, margin, level=alpha)
+    if n < 2 or not sd:
+        return PlannedComparison(difference, control, p_holm, None, None, test)
+    detectable, corrected = (
+        detectable_difference(n, sd, paired=difference.paired, alpha=a) for a in (alpha, alpha / family)
+    )
+    return PlannedComparison(difference, control, p_holm, detectable, corrected, test)
+
+
+def _is_control(difference: ArmDifference, controls: Collection[str]) -> bool:
+    return difference.arm in controls or difference.against in controls
