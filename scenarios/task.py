@@ -109,6 +109,13 @@ class World:
     _test_labels: IntArray = field(repr=False, kw_only=True)
     _unlabelled_labels: IntArray = field(repr=False, kw_only=True)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        inputs = self.inputs
+        arrays = (inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations)
+        return sum(array.nbytes for array in (*arrays, self._test_labels, self._unlabelled_labels))
+
     def score(self, predictions: npt.ArrayLike) -> WorldScore:
         """Return the score of (m,) probabilities of label 1 for the test items; above 0.5 means class 1.
 

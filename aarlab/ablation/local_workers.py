@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Protocol
 
 from aarlab.ablation.run_task import RunProgress, RunTask
+from aarlab.tools.evaluator.world_cache import WORLD_CACHE_BYTES
 
 # A worker imports the same modules as its parent, regardless of its working directory.
 _BOOT = """
 import sys
-sys.path[:] = sys.argv[2:]
+sys.path[:] = sys.argv[3:]
 from aarlab.ablation.worker_process import main
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), int(sys.argv[2]))
 """
 
 
@@ -102,7 +103,7 @@ class LocalWorkerPool:
     def _start_worker(self) -> _Worker:
         stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_reap`
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, str(os.getpid()), *sys.path],
+            [sys.executable, "-P", "-c", _BOOT, str(os.getpid()), str(WORLD_CACHE_BYTES // self.count), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr_file,

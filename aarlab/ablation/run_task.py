@@ -14,6 +14,7 @@ from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.resume import RunAlreadyFinished, resume_run
+from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.task_choice import load_contained_code
 from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStarted
@@ -74,7 +75,9 @@ class RunProgress:
         return cls(**{**fields, "spent": Spending(**fields["spent"])})
 
 
-def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
+def execute_task(
+    task: RunTask, send: Callable[[RunProgress], None], shared_resources: SharedResources | None = None
+) -> None:
     """Execute a run on one core, and send its progress and its result. Errors of the run are sent, not raised."""
     recorded = Scenario.from_record(task.scenario)
     for choice in (recorded.task, *recorded.scoring.transfer_tasks):
@@ -85,7 +88,7 @@ def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
     earlier = spending_in(draft) if draft.exists() else Spending()
     listener = _ProgressListener(task.run, scenario, send, earlier)
     try:
-        summary = _run_or_resume(task, scenario, listener)
+        summary = _run_or_resume(task, scenario, listener, shared_resources)
         publish(draft, target)
     except SharedBudgetExhausted as error:
         send(listener.progress("budget exhausted", error=str(error)))
@@ -96,12 +99,14 @@ def execute_task(task: RunTask, send: Callable[[RunProgress], None]) -> None:
         send(listener.progress("done", summary={**summary, "file": str(target.resolve())}))
 
 
-def _run_or_resume(task: RunTask, scenario: Scenario, listener: "_ProgressListener") -> dict[str, Any]:
+def _run_or_resume(
+    task: RunTask, scenario: Scenario, listener: "_ProgressListener", shared_resources: SharedResources | None
+) -> dict[str, Any]:
     """Execute the run, or resume it if it was interrupted, and return its summary."""
     draft = Path(task.draft)
     options: RunOptions = {
         "listeners": [listener.on_event], "sandbox": task.sandbox, "cache": task.cache, "threads": 1,
-        "shared_budget": _shared_budget(task),
+        "shared_budget": _shared_budget(task), "shared_resources": shared_resources,
     }  # fmt: skip
     if draft.exists():
         try:

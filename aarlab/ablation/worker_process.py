@@ -11,11 +11,17 @@ import sys
 from dataclasses import asdict
 
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
+from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.tools.sandbox.kernel import die_with_parent
 
 
-def main(parent_pid: int) -> None:
-    """Execute tasks until standard input is closed or the parent process ends."""
+def main(parent_pid: int, world_cache_bytes: int) -> None:
+    """Execute tasks until standard input is closed or the parent process ends.
+
+    Args:
+        parent_pid: Process id of the parent.
+        world_cache_bytes: Bytes of memory for drawn worlds that runs share.
+    """
     # The parent handles Ctrl-C and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(signal.SIGKILL)
@@ -28,5 +34,6 @@ def main(parent_pid: int) -> None:
     def send(progress: RunProgress) -> None:
         print(json.dumps(asdict(progress)), file=messages, flush=True)
 
-    for line in sys.stdin:
-        execute_task(RunTask(**json.loads(line)), send)
+    with SharedResources(world_cache_bytes) as shared_resources:
+        for line in sys.stdin:
+            execute_task(RunTask(**json.loads(line)), send, shared_resources)

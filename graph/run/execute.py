@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -14,6 +15,7 @@ from aarlab.graph.flow.limits import limits_reached
 from aarlab.graph.flow.team_graph import execute_team
 from aarlab.graph.run.build import build_run, rebuild_run
 from aarlab.graph.run.segments import Segment
+from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import LogEntry
@@ -40,6 +42,8 @@ class RunOptions(TypedDict, total=False):
     mode if a run is resumed."""
     cache: bool
     """Whether to read and write the machine's cache of scores on common panels. Default: True."""
+    shared_resources: SharedResources | None
+    """A started sandbox and drawn worlds of earlier runs of this process. Default: None, the run has its own."""
     threads: int | None
     """Number of worlds that are evaluated in parallel. Default: None, one per core."""
     shared_budget: SharedBudget | None
@@ -103,7 +107,7 @@ def execute(
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(progress)
-    with Sandbox(mode) as sandbox, open_file(mode) as file:
+    with _sandbox(mode, options) as sandbox, open_file(mode) as file:
         for listener in options.get("listeners", ()):
             file.on_event(listener)
         evaluators = [make_evaluator(segment.scenario, task, sandbox, options) for segment in segments]
@@ -126,6 +130,12 @@ def execute(
         summary = {**summarise(file), **outcome}
         file.finish(status, summary)
         return summary
+
+
+def _sandbox(mode: SandboxMode, options: RunOptions) -> AbstractContextManager[Sandbox]:
+    """Return the sandbox of a run, which is closed at the end of the run unless it is shared."""
+    shared_resources = options.get("shared_resources")
+    return Sandbox(mode) if shared_resources is None else nullcontext(shared_resources.sandbox(mode))
 
 
 async def execute_segments(
@@ -151,6 +161,7 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
     scoring = scenario.scoring
     # Code without a sandbox could tamper with scores, so they are not cached for other runs.
     cached = options.get("cache", True) and sandbox.mode != "none"
+    shared_resources = options.get("shared_resources")
     return Evaluator(
         task,
         sandbox,
@@ -160,5 +171,6 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
         secret=scoring.secret,
         fixed_world=scenario.structure.resolved().evaluation == "open",
         cache=ScoreCache.open() if cached else None,
+        worlds=None if shared_resources is None else shared_resources.worlds,
         threads=options.get("threads"),
     )

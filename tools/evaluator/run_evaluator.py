@@ -9,6 +9,7 @@ from aarlab.scenarios.task import FULL, PILOT, SMOKE, Split, Task, World, WorldS
 from aarlab.tools.evaluator.results import EvaluationResult, Measurement, TaskFactory, WorldResult, summarise_worlds
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
 from aarlab.tools.evaluator.teacher_check import n_checked_worlds, shuffled_weak_labels
+from aarlab.tools.evaluator.world_cache import WorldCache
 from aarlab.tools.evaluator.world_run import WorldPool, run_on_world
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
 from aarlab.tools.sandbox import Sandbox
@@ -32,6 +33,7 @@ class Evaluator:
         secret: str = "",
         fixed_world: bool = False,
         cache: ScoreCache | None = None,
+        worlds: WorldCache | None = None,
         threads: int | None = None,
     ) -> None:
         """Create the evaluator of a run.
@@ -46,6 +48,7 @@ class Evaluator:
             fixed_world: Whether pilots and full experiments are scored on one fixed world of the run, without rounding
                 (evaluation mode `open`).
             cache: Scores on panels that are the same for every run; None: measure all.
+            worlds: Worlds of panels that are the same for every run; None: an own, empty cache.
             threads: Number of worlds evaluated at a time; None: one for each available core.
         """
         self._task = task
@@ -53,7 +56,8 @@ class Evaluator:
         self._seeds = WorldSeeds.of(run_seed, secret)
         self._fixed_world = fixed_world
         self._cache = cache
-        self._worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": pilot_worlds, "full": full_worlds}
+        self._worlds = WorldCache() if worlds is None else worlds
+        self._n_worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": pilot_worlds, "full": full_worlds}
         self._pool = WorldPool(threads)
 
     def __enter__(self) -> Self:
@@ -77,7 +81,7 @@ class Evaluator:
         """
         fixed = self._fixed_world and fidelity != "smoke"
         size = FULL if fixed else _SIZES[fidelity]
-        n_worlds = self._worlds[fidelity]
+        n_worlds = self._n_worlds[fidelity]
         seeds = [self._seeds.fixed_world()] if fixed else [self._seeds.experiment(name, i) for i in range(n_worlds)]
         checked = seeds[: n_checked_worlds(len(seeds))] if fidelity == "full" else []
 
@@ -126,7 +130,10 @@ class Evaluator:
         uncached = {name: code for name, code in methods.items() if name not in results}
 
         def on_world(seed: int) -> list[WorldResult]:
-            world = panel_task.world(seed, split=split)
+            if panel == "final":
+                world = panel_task.world(seed, split=split)
+            else:
+                world = self._worlds.world(panel_task, seed, split)
             return [run_on_world(code, world, self._sandbox) for code in uncached.values()]
 
         by_world = await self._pool.map_async(on_world, seeds if uncached else [])

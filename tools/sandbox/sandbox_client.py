@@ -31,7 +31,7 @@ _NUMBERS = itertools.count(os.getpid() * 61)
 
 _INPUTS: Final = {name: np.zeros(0) for name in ("features", "weak_labels", "test_features", "relations")}
 _SELF_TEST_JOB: Final = Job("def method(world): return ()", _INPUTS, seed=0)
-"""A job that runs at the start, to detect a sandbox that does not work."""
+"""A job that does nothing, to detect a sandbox that does not work."""
 
 
 class Sandbox:
@@ -70,9 +70,11 @@ class Sandbox:
         self._closed = False
         self._fork_server: ForkServer | None = ForkServer(self._requested_layers, self._file_allowlist)
         self.layers = self._fork_server.layers
-        if (error := self.run(_SELF_TEST_JOB).error) is not None:
+        try:
+            self.self_test()
+        except SandboxUnavailable:
             self.close()
-            raise SandboxUnavailable(f"the sandbox does not work here: {error}")
+            raise
 
     def __enter__(self) -> Self:
         """Return the sandbox, which is already running."""
@@ -106,6 +108,11 @@ class Sandbox:
             return _failed("the sandbox ended before the method did")
         self._crashes = 0
         return _job_result(received, exit_report, job.limits)
+
+    def self_test(self) -> None:
+        """Run a job that does nothing. Raises SandboxUnavailable if it fails."""
+        if (error := self.run(_SELF_TEST_JOB).error) is not None:
+            raise SandboxUnavailable(f"the sandbox does not work here: {error}")
 
     def close(self) -> None:
         """End the fork server and every running job; their results are errors. A second call does nothing."""
