@@ -82,6 +82,16 @@ def _opener(target: str, *per_agent: str, **fixed: object) -> OpenModel:
     return open_for_agent
 
 
+def _reviewer(name: str, *, precision: float, recall: float) -> ModelInfo:
+    about = (
+        "Criticises findings with a suspicious log or an unreliable score, rejects full runs without a pilot or of a "
+        f"known method; precision {precision:g}, recall {recall:g}."
+    )
+    reviewer = "simulated.simulated_reviewer:SimulatedReviewer"
+    opener = _opener(reviewer, "seed", "agent", name=name, precision=precision, recall=recall)
+    return ModelInfo(name, about, "nothing", opener, FREE)
+
+
 _AGENT_ARGUMENTS = ("seed", "agent", "temperament")
 _BUILT_IN = (
     ModelInfo(
@@ -112,13 +122,9 @@ _BUILT_IN = (
         _opener("simulated.controls:ShuffledBoard", *_AGENT_ARGUMENTS),
         FREE,
     ),
-    ModelInfo(
-        "simulated/reviewer",
-        "Rejects a full run without a pilot, with a suspicious log, or of a method that was run before.",
-        "nothing",
-        _opener("simulated.simulated_reviewer:SimulatedReviewer"),
-        FREE,
-    ),
+    _reviewer("simulated/reviewer", precision=0.7, recall=0.7),
+    _reviewer("simulated/reviewer-good", precision=0.95, recall=0.95),
+    _reviewer("simulated/reviewer-bad", precision=0.15, recall=0.2),
     ModelInfo(
         "simulated/librarian",
         "Answers with the findings of the best scores, or with those that share most words with the question.",

@@ -76,7 +76,7 @@ def test_ideas_follow_taste_except_those_of_random_search() -> None:
         ]
         return sum(family in ("evolutionary", "curriculum", "other") for family in families) / len(families)
 
-    assert share("simulated/researcher", "good-taste") > share("simulated/researcher", "poor-taste") + 0.1
+    assert share("simulated/researcher", "good-taste") > share("simulated/researcher", "poor-taste") * 1.5
     assert share("simulated/random", "good-taste") == share("simulated/random", "poor-taste")
 
 

@@ -6,6 +6,7 @@ import pytest
 from stub_environment import LOG, ask
 
 from aarlab.agents.models.base import Reply
+from aarlab.agents.models.registry import open_model
 from aarlab.agents.models.simulated.simulated_reviewer import SimulatedReviewer
 from aarlab.agents.reviewer import (
     RunDecision,
@@ -69,9 +70,15 @@ def trial(**changes: Any) -> dict[str, Any]:
     return {"fidelity": "pilot", "pgr": 0.2, "error": None, "log": LOG, **changes}
 
 
-def review(*tried: dict[str, Any], same: tuple[str, ...] = ()) -> RunDecision:
+PERFECT, BLIND = (
+    SimulatedReviewer(1, "reviewer", name="simulated/reviewer", precision=precision, recall=recall)
+    for precision, recall in ((1.0, 1.0), (1.0, 0.0))
+)
+
+
+def review(*tried: dict[str, Any], same: tuple[str, ...] = (), model: SimulatedReviewer = PERFECT) -> RunDecision:
     case = {"method": "...", "tried": list(tried), "best_so_far": [], "same_method_posted": list(same)}
-    return parse_run_decision(ask(SimulatedReviewer(), run_review_request("r1", case, full_hours=2.0)))
+    return parse_run_decision(ask(model, run_review_request("r1", case, full_hours=2.0)))
 
 
 def test_a_run_with_a_pilot_and_a_sound_log_is_approved() -> None:
@@ -100,8 +107,8 @@ def test_a_method_that_was_run_before_is_rejected() -> None:
     assert review(trial(), same=("r2.f1",)) == RunDecision(False, "this method has been run in full: r2.f1")
 
 
-def comment(**case: Any) -> str | None:
-    return parse_critique(ask(SimulatedReviewer(), finding_review_request("r1", {"log": None, **case})))
+def comment(model: SimulatedReviewer = PERFECT, **case: Any) -> str | None:
+    return parse_critique(ask(model, finding_review_request("r1", {"log": None, **case})))
 
 
 def test_a_finding_gets_a_comment_only_if_it_has_a_problem() -> None:
@@ -109,3 +116,35 @@ def test_a_finding_gets_a_comment_only_if_it_has_a_problem() -> None:
     assert comment() is None
     assert "standard error is 0.10" in str(comment(se=0.1))
     assert "one class" in str(comment(log=[{"operator": "harden", "balance": 0.05}]))
+
+
+def test_a_comment_names_evidence_and_remedy() -> None:
+    assert "Try prior_correction" in str(comment(log=[{"operator": "harden", "balance": 0.25}]))
+    assert "97%" in str(comment(log=[{"operator": "finish", "agreement": 0.97}]))
+
+
+def test_a_problem_that_a_later_step_solves_is_no_problem() -> None:
+    log = [{"operator": "harden", "balance": 0.75}, {"operator": "prior_correction", "balance": 0.5}]
+    assert comment(log=log) is None
+
+
+def test_a_reviewer_without_recall_finds_nothing() -> None:
+    assert comment(BLIND, se=0.3) is None
+    assert review(model=BLIND).approved
+
+
+def test_precision_and_recall_are_those_of_the_model() -> None:
+    model = SimulatedReviewer(1, "reviewer", name="simulated/reviewer", precision=0.4, recall=0.6)
+    problems = [comment(model, se=0.2, pgr=i / 1000) for i in range(300)]
+    sound = [comment(model, se=0.02, pgr=i / 1000) for i in range(700)]
+    found, alarms = (sum(text is not None for text in texts) for texts in (problems, sound))
+    assert found / len(problems) == pytest.approx(0.6, abs=0.08)
+    assert found / (found + alarms) == pytest.approx(0.4, abs=0.08)
+
+
+@pytest.mark.parametrize(("name", "recall"), [("reviewer-good", 0.95), ("reviewer-bad", 0.2)])
+def test_good_and_bad_reviewers_differ_in_recall(name: str, recall: float) -> None:
+    model = open_model(f"simulated/{name}", seed=1, agent="reviewer")
+    requests = [finding_review_request("r1", {"log": None, "se": 0.2, "pgr": i / 1000}) for i in range(200)]
+    found = sum(parse_critique(ask(model, request)) is not None for request in requests)
+    assert found / len(requests) == pytest.approx(recall, abs=0.08)

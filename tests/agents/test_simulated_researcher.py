@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stub_environment import ask, converse, first_request, prompt, request, round_start
+from stub_environment import StubEnvironment, ask, converse, first_request, prompt, request, round_start
 
 from aarlab.agents.models import simulated
 from aarlab.agents.models.base import Model, Request
-from aarlab.agents.models.simulated.controls import RandomSearch
-from aarlab.agents.models.simulated.parsing import METHOD
+from aarlab.agents.models.simulated import temperament
+from aarlab.agents.models.simulated.controls import RandomSearch, RandomSearchWithPilots, ShuffledBoard, ShuffledTurn
+from aarlab.agents.models.simulated.parsing import METHOD, ConversationParser
+from aarlab.agents.models.simulated.recipe import RecipeStep
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.state import KnownFinding
+from aarlab.agents.models.simulated.turn import Turn
 from aarlab.graph.structure.structure import DIALS, PRESETS
 from aarlab.memory.messages import Conversation
 from aarlab.scenarios import task_registry
@@ -21,7 +25,12 @@ from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.tool_registry import TOOLS
 
 Open = Callable[[int, str], Model]
-OPEN: dict[str, Open] = {"researcher": SimulatedResearcher, "random": RandomSearch}
+OPEN: dict[str, Open] = {
+    "researcher": SimulatedResearcher,
+    "shuffled board": ShuffledBoard,
+    "random": RandomSearch,
+    "random with pilots": RandomSearchWithPilots,
+}
 
 each_model = pytest.mark.parametrize("open_model", OPEN.values(), ids=OPEN)
 
@@ -109,6 +118,31 @@ def test_random_search_reads_nothing() -> None:
         assert {call.name for call in reply.message.tool_calls} <= {
             "write_file", "run_experiment", "post_finding", "submit"
         }  # fmt: skip
+
+
+def test_the_task_does_not_change_what_it_does() -> None:
+    system = prompt()
+    other = system.replace("## The task: chat", "## The task: sorting").replace(
+        "Pairs of replies.", "Lists of numbers."
+    )
+    assert other != system
+    for name in ("r1", "r2"):
+        envs = [StubEnvironment(SimulatedResearcher(7, name), system=text) for text in (system, other)]
+        replies = [[env.next_turn().message for _ in range(10)] for env in envs]
+        assert replies[0] == replies[1]
+
+
+def test_scores_on_a_shuffled_board_belong_to_other_findings() -> None:
+    findings = [
+        KnownFinding(f"r2.f{i}", "r2", "result", "", (RecipeStep("harden"),), i / 10, 0.01, "full", [], ())
+        for i in range(8)
+    ]
+    state = ConversationParser().state(Conversation.begin(prompt()).then(round_start()))
+    state.known.update({finding.id: finding for finding in findings})
+    traits = temperament.draw(1, "r1", state.prompt.space)
+    true, shuffled = ([k.pgr for k in turn(state, traits, 1, "r1").known] for turn in (Turn, ShuffledTurn))
+    assert true != shuffled
+    assert sorted(map(str, true)) == sorted(map(str, shuffled))
 
 
 def words_of(path: Path) -> Iterator[str]:

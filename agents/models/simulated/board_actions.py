@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 
 from aarlab.agents.models.simulated.action import Action, ProposedCall
-from aarlab.agents.models.simulated.heuristics import log_symptom
+from aarlab.agents.models.simulated.heuristics import UNRELIABLE_SE, log_symptom
 from aarlab.agents.models.simulated.recipe import title
 from aarlab.agents.models.simulated.state import KnownFinding, ParsedState, TrackedIdea
 
 MAX_READ_AT_ONCE = 10
 """Maximum number of findings in one call of read_findings."""
-MAX_RELIABLE_SE = 0.1
-"""Scores with this standard error or a larger one are criticised as unreliable."""
 
 
 def read(findings: list[str]) -> Action:
@@ -64,7 +62,7 @@ def _problem_with(known: KnownFinding, state: ParsedState) -> str | None:
         if abs(own.pgr - known.pgr) > 2 * (own.se**2 + known.se**2) ** 0.5:
             contradiction = f"My full run of the same recipe ({own.id}) scored {own.pgr:.2f} ± {own.se:.2f}"
             return f"{contradiction}, not {known.pgr:.2f}. The difference is more than two standard errors."
-    if known.se >= MAX_RELIABLE_SE:
+    if known.se >= UNRELIABLE_SE:
         return f"The standard error of {known.se:.2f} is too large. Replicate the result first."
     if symptom := log_symptom(known.log):
         return f"The log shows that {symptom[1]}. Try {symptom[2]}."

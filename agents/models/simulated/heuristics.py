@@ -1,4 +1,4 @@
-"""Heuristics of the simulated agents: relevance of operators to a text, and problems in a training log."""
+"""Heuristics of the simulated agents: relevance of operators to a text, and problems of logs and findings."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,18 @@ from aarlab.agents.models.simulated.recipe import SearchSpace
 
 IGNORES_TEACHER = 0.5
 """A method with this agreement with the teacher or less is assumed to ignore the teacher."""
+UNRELIABLE_SE = 0.1
+"""A score with this standard error or a larger one is unreliable."""
+REMEDIES = (
+    "prior_correction",
+    "project_relations",
+    "sharpen",
+    "auxiliary_confidence",
+    "regularise",
+    "cross_fit",
+    "bag",
+)
+"""Operators that a reviewer may suggest."""
 _WORD = re.compile(r"[a-z]{4,}")
 
 
@@ -29,19 +41,30 @@ def word_stems(text: str) -> set[str]:
 
 
 def log_symptom(log: Sequence[Mapping[str, Any]]) -> tuple[int, str, str] | None:
-    """Return the first problem in a training log: its position, its description, and the operator that fixes it.
+    """Return the problem of the final targets in a training log: where it starts, its description, and its remedy.
 
-    None if there is no problem.
+    The remedy is an operator. None if there is no problem.
     """
-    for position, entry in enumerate(log):
-        if entry.get("operator") in ("start", "finish"):
-            continue
-        if not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7:
-            return position, f"{entry['operator']} leaves one class with most of the labels", "prior_correction"
-        violations = entry.get("relation_violations")
-        if violations is not None and float(violations) > 0.25:
-            return position, f"after {entry['operator']} many relations are violated", "project_relations"
+    steps = [(i, entry) for i, entry in enumerate(log) if entry.get("operator") not in ("start", "finish")]
+    for bad, about, remedy in _SYMPTOMS:
+        if steps and bad(steps[-1][1]):
+            position, entry = next((i, entry) for i, entry in steps if bad(entry))
+            return position, about.format(entry["operator"]), remedy
     return None
+
+
+def _unbalanced(entry: Mapping[str, Any]) -> bool:
+    return not 0.3 <= float(entry.get("balance", 0.5)) <= 0.7
+
+
+def _violates_relations(entry: Mapping[str, Any]) -> bool:
+    return float(entry.get("relation_violations") or 0.0) > 0.25
+
+
+_SYMPTOMS = (
+    (_unbalanced, "{} leaves one class with most of the labels", "prior_correction"),
+    (_violates_relations, "after {} many relations are violated", "project_relations"),
+)
 
 
 def log_problem(log: Sequence[Mapping[str, Any]]) -> str | None:
@@ -53,4 +76,31 @@ def log_problem(log: Sequence[Mapping[str, Any]]) -> str | None:
             return f"after {entry['operator']} the targets agree with the teacher only by chance"
         if not 0.2 <= float(entry.get("balance", 0.5)) <= 0.8:
             return f"after {entry['operator']} nearly all labels are of one class"
+    return None
+
+
+def diagnose(finding: Mapping[str, Any]) -> str | None:
+    """Return the problem of a finding that its score and training log show, with evidence and remedy; None if none.
+
+    The signs are general knowledge about learning from weak labels: classes out of balance, violated relations, targets
+    that stay undecided, a student that copies the teacher (Burns et al. 2023).
+    """
+    log = [entry for entry in finding.get("log") or [] if isinstance(entry, dict)]
+    if problem := log_problem(log):
+        return problem
+    if symptom := log_symptom(log):
+        return f"the log shows that {symptom[1]}. Try {symptom[2]}."
+    se = finding.get("se")
+    if se is not None and se >= UNRELIABLE_SE:
+        return f"the standard error is {se:.2f}: a difference smaller than twice that may be noise. Replicate it first."
+    return _remedy(log[-1]) if log else None
+
+
+def _remedy(end: Mapping[str, Any]) -> str | None:
+    """Return what the end of a training log suggests; None if it suggests nothing."""
+    agreement, entropy = float(end.get("agreement", 0.8)), float(end.get("entropy", 0.0))
+    if agreement >= 0.95:
+        return f"the targets agree with the teacher on {agreement:.0%} and copy its errors. Try auxiliary_confidence."
+    if entropy >= 0.9:
+        return f"the targets stay undecided (entropy {entropy:.2f}). Try sharpen."
     return None

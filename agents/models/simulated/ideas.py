@@ -105,12 +105,13 @@ def value_of_unknown(turn: Turn) -> float:
 def value_of_reading(turn: Turn) -> float:
     """Return the value per hour of reading the first unread finding.
 
-    Its recipe is a new start: the gain is the expected improvement over the best recipe that it can start from now.
+    Its recipe is a new start: the gain is the expected improvement over the best recipe that it can start from now. At
+    first that is the teacher's labels, with PGR 0.
     """
     first = next(iter(turn.unread), None)
     if first is None:
         return 0.0
-    start = turn.surrogate.predict(list(_scored_recipes(turn)))[0].max(initial=PRIOR_MEAN)
+    start = turn.surrogate.predict(list(_scored_recipes(turn)))[0].max(initial=0.0)
     gain = expected_improvement(np.array([turn.listed_score(first)]), np.array([RECIPE_SD]), float(start))
     return float(gain[0]) / max(turn.state.hours_of("think", "read"), 1e-9)
 
