@@ -9,15 +9,20 @@ from threadpoolctl import threadpool_limits
 
 from aarlab.ablation.records import Results
 from aarlab.report.arm_runs import ArmRuns, ArmUsage, arms_of, usage
+from aarlab.report.effect_signs import EffectSigns, effect_signs
+from aarlab.report.matched_spend import MatchedSpend, matched_spends
+from aarlab.report.mechanism import Mechanism, mechanisms, warnings
 from aarlab.report.planned_comparisons import MeasureResult, current_look, measure_result
 from aarlab.report.references import ReferenceLine, reference_lines
 from aarlab.report.run_facts import RunFacts, facts_of
-from aarlab.report.sensitivity import Sensitivity, sensitivity
+from aarlab.report.sensitivity import Sensitivity, sensitivities
+from aarlab.report.task_effects import effects_of
 from aarlab.statistics import (
     Band,
     Estimate,
     Look,
     Slope,
+    TaskEffects,
     band,
     best_so_far,
     between_arms,
@@ -75,7 +80,17 @@ class Analysis:
     """The planned look at hand; None if the ablation plans no looks."""
     identical_arms: tuple[tuple[str, str], ...]
     """Pairs of arms with the same configuration."""
+    effects: Mapping[tuple[str, str], TaskEffects]
+    """Effects of the planned comparisons on the primary measure, by task and over tasks."""
+    mechanisms: tuple[Mechanism, ...]
+    """What the runs of each arm did, over all tasks and then by task."""
+    warnings: tuple[str, ...]
+    """Other explanations of differences between arms than their structure."""
+    matched_spends: tuple[MatchedSpend, ...]
     sensitivity: tuple[Sensitivity, ...]
+    """Planned comparisons under the sensitivity settings."""
+    signs: tuple[EffectSigns, ...]
+    """Environments with the clearest effects, by dial."""
 
     @property
     def primary(self) -> MeasureResult:
@@ -106,6 +121,9 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     autonomy = {arm.name: _against_autonomy(arm, primary) for arm in arms}
     structured = {arm.name: autonomy[arm.name] for arm in arms if not arm.control}
+    progress("comparing spend and sensitivity", 0.9)
+    effects = _effects(arms, pairs, primary)
+    sensitivity, found = sensitivities(results, pairs, effects), mechanisms(arms)
     progress("computing curves", 0.95)
     return Analysis(
         results=results,
@@ -127,8 +145,21 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         noise={name: floor for name, runs in values.items() if (floor := noise_floor(runs)) is not None},
         look=current_look(results.ablation),
         identical_arms=_identical_arms(arms),
-        sensitivity=sensitivity(arms, primary),
+        effects=effects,
+        mechanisms=found,
+        warnings=tuple(warnings(arms, found)),
+        matched_spends=matched_spends(arms, pairs),
+        sensitivity=sensitivity,
+        signs=effect_signs(results, arms, effects, sensitivity),
     )  # fmt: skip
+
+
+def _effects(
+    arms: Sequence[ArmRuns], pairs: Sequence[tuple[str, str]], measure: str
+) -> dict[tuple[str, str], TaskEffects]:
+    by_name = {arm.name: arm for arm in arms}
+    found = {(a, b): effects_of(by_name[a], by_name[b], measure) for a, b in pairs if a in by_name and b in by_name}
+    return {pair: effects for pair, effects in found.items() if effects is not None}
 
 
 def planned_pairs(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, str]]:

@@ -106,15 +106,20 @@ class ArmUsage:
 
 
 def arms_of(results: Results) -> tuple[ArmRuns, ...]:
-    """Return the arms in the order of the file."""
+    """Return the arms of the comparison itself in the order of the file."""
+    return arms_in(results.records)
+
+
+def arms_in(records: Iterable[RunRecord]) -> tuple[ArmRuns, ...]:
+    """Return the arms of some runs in their order."""
     grouped: dict[str, list[RunRecord]] = {}
-    for record in results.records:
+    for record in records:
         grouped.setdefault(record.arm, []).append(record)
-    scenarios = {name: _scenario(records) for name, records in grouped.items()}
+    scenarios = {name: _scenario(of_arm) for name, of_arm in grouped.items()}
     first = next(iter(scenarios.values()), {})
     return tuple(
-        ArmRuns(name, tuple(records), scenarios[name], differences(scenarios[name], first), _is_control(arm, first))
-        for name, records in grouped.items()
+        ArmRuns(name, tuple(of_arm), scenarios[name], differences(scenarios[name], first), _is_control(arm, first))
+        for name, of_arm in grouped.items()
         for arm in [scenarios[name]]
     )
 

@@ -77,7 +77,17 @@ def difference_forest(differences: Sequence[ArmDifference], significant: Sequenc
         significant: Whether each is significant after correction; the others are drawn hollow.
         measure: Name of the measure.
     """
-    figure, names = go.Figure(), [f"{d.arm} − {d.against}" for d in differences]
+    return _forest({f"{d.arm} − {d.against}": d for d in differences}, significant, measure)
+
+
+def named_forest(differences: Mapping[str, ArmDifference], measure: str) -> go.Figure:
+    """Draw a forest plot of differences by name; filled: the uncorrected interval excludes 0."""
+    ends = [difference.mean.interval or (0.0, 0.0) for difference in differences.values()]
+    return _forest(differences, [low > 0 or high < 0 for low, high in ends], measure)
+
+
+def _forest(by_name: Mapping[str, ArmDifference], significant: Sequence[bool], measure: str) -> go.Figure:
+    figure, names, differences = go.Figure(), list(by_name), list(by_name.values())
     figure.add_vline(x=0, line={"color": _INK, "width": 1})
     for row, (difference, filled) in enumerate(zip(differences, significant, strict=True)):
         colour = COLOURS[0] if filled else _FAINT

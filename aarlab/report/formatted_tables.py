@@ -2,8 +2,8 @@
 
 from aarlab.cli.formatting import counted
 from aarlab.report.analysis import Analysis
+from aarlab.report.parts import Cell, Table
 from aarlab.report.planned_comparisons import MeasureResult
-from aarlab.report.report_tables import Cell, Table
 from aarlab.statistics import Estimate, Interval
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from aarlab.report import figures
 from aarlab.report.analysis import Analysis
+from aarlab.report.explanation_sections import forest_figure
 from aarlab.report.formatted_tables import percent
-from aarlab.report.report_tables import Table, cell_text
-from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, forest_figure, sections
+from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Table, cell_text
+from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from aarlab.report.analysis import Analysis
-from aarlab.report.report_tables import Table, cell_text
-from aarlab.report.sections import DEFAULT_QUESTION, BulletList, CodeBlock, Figure, Note, Part, sections
+from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Table, cell_text
+from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 

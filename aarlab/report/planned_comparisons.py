@@ -1,12 +1,13 @@
 """The planned comparisons of an ablation in one measure: families, corrections, looks and equivalence."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aarlab.ablation.ablation_plan import Ablation, seeds_of
 from aarlab.graph.run.measure_registry import find_measure, measure_label
 from aarlab.report.arm_runs import ArmRuns
+from aarlab.report.task_effects import effects_of
 from aarlab.statistics import (
     ALPHA,
     MIN_PAIRS,
@@ -113,7 +114,8 @@ def measure_result(
     controls = {arm.name for arm in arms if arm.control}
     look, margin = current_look(ablation), margin_of(ablation, measure)
     level = 1 - (ALPHA if look is None else look.level)
-    differences = [compare(a, values[a], b, values[b], level=level) for a, b in pairs if a in values and b in values]
+    by_name = {arm.name: arm for arm in arms}
+    differences = [_difference(by_name[a], by_name[b], measure, level) for a, b in pairs if a in values and b in values]
     adjusted = _adjusted(differences, controls, ablation, look)
     comparisons = [
         _planned_comparison(d, p, controls, differences, margin, level)
@@ -121,6 +123,21 @@ def measure_result(
     ]
     summaries = {name: arm_summary(list(runs.values())) for name, runs in values.items()}
     return MeasureResult(measure, summaries, tuple(comparisons), margin, level)
+
+
+def _difference(arm: ArmRuns, against: ArmRuns, measure: str, level: float) -> ArmDifference:
+    """Return the difference between two arms; with several tasks that of the mixed model of arm x task.
+
+    The median, the probability of improvement and the bootstrap then are of means over the tasks, by seed.
+    """
+    difference = compare(arm.name, arm.values(measure), against.name, against.values(measure), level=level)
+    effects = effects_of(arm, against, measure, level=level) if len(arm.tasks) > 1 else None
+    if effects is None or effects.standard_error is None or len(effects.by_task) < len(arm.tasks):
+        return difference
+    return replace(
+        difference, mean=effects.mean, p=effects.p, standard_error=effects.standard_error,
+        degrees_of_freedom=effects.degrees_of_freedom,
+    )  # fmt: skip
 
 
 def _adjusted(

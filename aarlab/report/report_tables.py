@@ -1,50 +1,19 @@
 """The tables of a report with exact numbers, as CSV files and data frames."""
 
-import csv
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from aarlab.ablation.records import RunRecord
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
-from aarlab.statistics import Estimate
-
-if TYPE_CHECKING:
-    import pandas
-
-Cell = str | float | int | None
-_ZERO_TOLERANCE = 1e-12
-"""Smaller absolute values are rounding errors and are printed as zero."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns and rows. Numbers are exact; `cell_text` rounds them."""
-
-    name: str
-    """Name of the CSV file."""
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    def records(self) -> list[dict[str, Cell]]:
-        """Return the rows as dictionaries by column."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-    def frame(self) -> "pandas.DataFrame":
-        """Return the table as a data frame. Raises ImportError if pandas is not installed."""
-        import pandas
-
-        return pandas.DataFrame(self.records())
+from aarlab.report.explanation_tables import explanation_tables
+from aarlab.report.parts import Cell, Table, ends
 
 
 def tables(analysis: Analysis) -> list[Table]:
     """Return all tables of a report that are not empty."""
     all_tables = [
         _runs(analysis), _arms(analysis), _differences(analysis), _references(analysis), _panels(analysis),
-        _usage(analysis), _sensitivity(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
+        _usage(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
         _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
+        *explanation_tables(analysis),
     ]  # fmt: skip
     return [table for table in all_tables if table.rows]
 
@@ -52,16 +21,6 @@ def tables(analysis: Analysis) -> list[Table]:
 def task_of(record: RunRecord) -> str:
     """Return the name of a run's task."""
     return record.task or str(record.scenario.get("task", {}).get("name", ""))
-
-
-def write_csv(table: Table, folder: Path) -> Path:
-    """Write a table into a folder and return the file. Raises OSError."""
-    path = folder / f"{table.name}.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
-    return path
 
 
 def _runs(analysis: Analysis) -> Table:
@@ -85,7 +44,7 @@ def _arms(analysis: Analysis) -> Table:
     )  # fmt: skip
     rows = [
         (
-            outcome.measure, name, summary.n, *_ends(summary.mean), summary.median, *_ends(summary.iqm),
+            outcome.measure, name, summary.n, *ends(summary.mean), summary.median, *ends(summary.iqm),
             summary.sd, analysis.noise.get(name) if outcome is analysis.primary else None,
         )
         for outcome in analysis.outcomes for name, summary in outcome.arm_summaries.items()
@@ -106,8 +65,8 @@ def _differences(analysis: Analysis) -> Table:
             d = comparison.difference
             pairing = (None, None) if d.pairing is None else (d.pairing.correlation, d.pairing.variance_ratio)
             rows.append((
-                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *_ends(d.mean),
-                *(d.bootstrap_t or (None, None)), d.median, *_ends(d.p_improvement), d.p, d.p_exact,
+                outcome.measure, d.arm, d.against, d.n, "yes" if d.paired else "no", *ends(d.mean),
+                *(d.bootstrap_t or (None, None)), d.median, *ends(d.p_improvement), d.p, d.p_exact,
                 comparison.p_holm, "yes" if comparison.control else "no", outcome.margin,
                 comparison.equivalence and comparison.equivalence.p, comparison.verdict,
                 comparison.detectable, comparison.detectable_corrected, *pairing,
@@ -117,7 +76,7 @@ def _differences(analysis: Analysis) -> Table:
 
 def _references(analysis: Analysis) -> Table:
     rows = [
-        (line.name, arm, d.n, *_ends(d.mean), d.p, *((w.low, w.high, w.worlds) if w else (None, None, None)))
+        (line.name, arm, d.n, *ends(d.mean), d.p, *((w.low, w.high, w.worlds) if w else (None, None, None)))
         for line in analysis.references
         for arm, d in line.over_runs.items()
         for w in [line.over_worlds.get(arm)]
@@ -129,7 +88,7 @@ def _references(analysis: Analysis) -> Table:
 
 
 def _panels(analysis: Analysis) -> Table:
-    rows = [(arm, panel, *_ends(pgr)) for arm, panels in analysis.panels.items() for panel, pgr in panels.items()]
+    rows = [(arm, panel, *ends(pgr)) for arm, panels in analysis.panels.items() for panel, pgr in panels.items()]
     return Table("panels", "PGR by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows))
 
 
@@ -148,16 +107,6 @@ def _usage(analysis: Analysis) -> Table:
         columns,
         tuple(rows),
     )
-
-
-def _sensitivity(analysis: Analysis) -> Table:
-    rows = [
-        (difference.arm, difference.against, temperament, difference.n, *_ends(difference.mean))
-        for sensitivity in analysis.sensitivity
-        for temperament, difference in sensitivity.differences
-    ]
-    columns = ("arm", "against", "temperament", "runs", "difference", "low", "high")
-    return Table("temperaments", "Differences by temperament", columns, tuple(rows))
 
 
 def _suspicions(analysis: Analysis) -> Table:
@@ -213,7 +162,7 @@ def _best_so_far_curves(analysis: Analysis) -> Table:
 
 def _checkpoints(analysis: Analysis) -> Table:
     rows = [
-        (arm, point, n, *_ends(pgr))
+        (arm, point, n, *ends(pgr))
         for arm, points in analysis.checkpoints.items()
         for point, (pgr, n) in points.items()
     ]
@@ -222,24 +171,6 @@ def _checkpoints(analysis: Analysis) -> Table:
 
 
 def _normalised_areas(analysis: Analysis) -> Table:
-    rows = [(arm, *_ends(area)) for arm, area in analysis.normalised_areas.items()]
+    rows = [(arm, *ends(area)) for arm, area in analysis.normalised_areas.items()]
     title = "Area under the curve of the best development PGR so far, divided by the budget"
     return Table("normalised_areas", title, ("arm", "area", "low", "high"), tuple(rows))
-
-
-def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
-    return (estimate.value, *(estimate.interval or (None, None)))
-
-
-def cell_text(cell: Cell) -> str:
-    """Return a cell as text. Numbers have three decimals, one decimal from 10 on, or one digit near zero."""
-    match cell:
-        case None:
-            return "–"
-        case float() if abs(cell) < _ZERO_TOLERANCE:
-            return "0.000"
-        case float():
-            text = f"{cell:.1g}" if 0 < abs(cell) < 0.0005 else f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
-            return text.replace("-", "\N{MINUS SIGN}", 1)
-        case _:
-            return str(cell)

@@ -1,11 +1,10 @@
 """The sections of a report in order, for every output format."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import compute_sentence
+from aarlab.report.explanation_sections import explanation_sections, forest_figure
 from aarlab.report.formatted_tables import (
     arms_table,
     checkpoints_table,
@@ -15,56 +14,13 @@ from aarlab.report.formatted_tables import (
     references_table,
     usage_table,
 )
+from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section, Table
 from aarlab.report.planned_comparisons import MeasureResult
 from aarlab.report.provenance import configurations, reproduce_command, versions_sentence
-from aarlab.report.report_tables import Table, tables
-from aarlab.report.sentences import design_sentences, slope_sentence, temperament_sentence, usage_sentence
+from aarlab.report.report_tables import tables
+from aarlab.report.sentences import design_sentences, slope_sentence, usage_sentence
 
 DEFAULT_QUESTION = "What is the effect of the structure?"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure. Formats without figures omit it."""
-
-    name: str
-    draw: Callable[[Any], Any]
-    """Returns a plotly figure, given the module `aarlab.report.figures`. Formats without figures need no plotly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An explanation of a figure. Formats without figures omit it."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BulletList:
-    """A list of sentences."""
-
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """A command or a configuration."""
-
-    text: str
-    title: str = ""
-    """Title of a block that HTML shows on demand and Markdown omits; empty: always shown."""
-
-
-Part = str | BulletList | Table | Figure | Note | CodeBlock
-"""A part of a section. A string is a paragraph."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading and the parts below it."""
-
-    title: str
-    parts: tuple[Part, ...]
 
 
 def sections(analysis: Analysis) -> Iterator[Section]:
@@ -74,6 +30,7 @@ def sections(analysis: Analysis) -> Iterator[Section]:
     yield Section("Compared arms", (design_table(analysis), compute))
     if analysis.primary.arm_summaries:
         yield _primary_measure(analysis)
+    yield from explanation_sections(analysis)
     if any(analysis.panels.values()):
         yield _panels(analysis)
     for outcome in analysis.outcomes[1:]:
@@ -83,20 +40,10 @@ def sections(analysis: Analysis) -> Iterator[Section]:
     yield from _curves(analysis)
     if any(analysis.autonomy.values()):
         yield _autonomy(analysis)
-    if sentence := temperament_sentence(analysis):
-        table = (csv_tables["temperaments"],) if "temperaments" in csv_tables else ()
-        yield Section("Temperament", (sentence, *table))
     yield Section("Usage", (usage_table(analysis),))
     yield Section("Problems", tuple(_problems(csv_tables)))
     details = (CodeBlock(text, title) for title, text in configurations(analysis))
     yield Section("Reproduce", (CodeBlock(reproduce_command(analysis)), versions_sentence(analysis), *details))
-
-
-def forest_figure(outcome: MeasureResult, name: str = "forest") -> Figure:
-    """Return the forest plot of the planned comparisons in one measure."""
-    comparisons = outcome.comparisons
-    differences, significant = [c.difference for c in comparisons], [c.significant for c in comparisons]
-    return Figure(name, lambda figures: figures.difference_forest(differences, significant, outcome.label))
 
 
 def _heading(outcome: MeasureResult) -> str:

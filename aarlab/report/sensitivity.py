@@ -1,55 +1,104 @@
-"""Sensitivity of differences to the temperament of simulated researchers."""
+"""Sensitivity of the planned comparisons to scenario fields that all arms share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aarlab.ablation.arm_configuration import flattened
-from aarlab.report.arm_runs import ArmRuns
-from aarlab.statistics import ArmDifference, compare
+from aarlab.ablation.records import Results
+from aarlab.report.arm_runs import arms_in
+from aarlab.report.task_effects import effects_of
+from aarlab.statistics import MIN_PAIRS, Estimate, TaskEffects
 
-TEMPERAMENT = "team.temperament"
+
+@dataclass(frozen=True, slots=True)
+class SettingEffect:
+    """A planned comparison under one sensitivity setting."""
+
+    setting: str
+    values: Mapping[str, Any]
+    """Changed values by dotted scenario path."""
+    effects: TaskEffects
+    unchanged: bool
+    """Whether these are the values of the ablation itself. Such a setting is no test of sensitivity: it has some of the
+    same runs, and is not counted.
+    """
+
+    @property
+    def sign(self) -> int:
+        """1, 0 or -1: the sign of the effect over tasks if it is significant, uncorrected; else 0."""
+        return significant_sign(self.effects.mean, min(d.n for d in self.effects.by_task.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """A difference between two configurations, for each temperament that both were run with."""
+    """A planned comparison under every setting with finished runs of both arms."""
 
-    differences: tuple[tuple[str, ArmDifference], ...]
-    """Two or more, by temperament: a configuration minus that of the first arm."""
+    arm: str
+    against: str
+    reference: Estimate | None
+    """The effect in the comparison itself; None if it has no finished runs."""
+    settings: tuple[SettingEffect, ...]
 
     @property
-    def same_sign(self) -> bool:
-        """Whether the difference has the same sign for every temperament."""
-        return len({difference.mean.value > 0 for _, difference in self.differences}) == 1
+    def changed(self) -> tuple[SettingEffect, ...]:
+        """The settings with other values than the ablation itself."""
+        return tuple(setting for setting in self.settings if not setting.unchanged)
+
+    @property
+    def same_sign(self) -> int:
+        """Number of settings in which the effect has the sign of the comparison itself."""
+        return sum(setting.effects.mean.value * self._direction > 0 for setting in self.changed)
+
+    @property
+    def same_sign_significant(self) -> int:
+        """Number of settings in which it has that sign and is significant, uncorrected."""
+        return sum(setting.sign == self._direction for setting in self.changed)
+
+    @property
+    def reversed_significant(self) -> int:
+        """Number of settings in which it has the opposite sign and is significant, uncorrected."""
+        return sum(setting.sign == -self._direction for setting in self.changed)
+
+    @property
+    def _direction(self) -> int:
+        return 1 if self.reference is None or self.reference.value >= 0 else -1
 
 
-def sensitivity(arms: Sequence[ArmRuns], measure: str) -> tuple[Sensitivity, ...]:
-    """Return every difference to the first arm's configuration that was measured for several temperaments.
+def significant_sign(estimate: Estimate, pairs: int) -> int:
+    """Return the sign of an estimate whose 95 % interval excludes 0; 0 if it does not, or with too few pairs."""
+    if estimate.interval is None or pairs < MIN_PAIRS:
+        return 0
+    low, high = estimate.interval
+    return 1 if low > 0 else -1 if high < 0 else 0
 
-    The temperament that each researcher drew is not recorded; arms differ in the distribution.
+
+def sensitivities(
+    results: Results, pairs: Sequence[tuple[str, str]], references: Mapping[tuple[str, str], TaskEffects]
+) -> tuple[Sensitivity, ...]:
+    """Return the planned comparisons that were repeated under at least one setting, in the primary measure.
+
+    Args:
+        results: The results of the ablation with its settings.
+        pairs: The planned comparisons.
+        references: Their effects in the comparison itself.
     """
-    known = [arm for arm in arms if arm.scenario and arm.values(measure)]
-    if not known:
-        return ()
-    families: dict[str, dict[str, ArmRuns]] = {}
-    for arm in known:
-        families.setdefault(_configuration(arm), {}).setdefault(str(flattened(arm.scenario).get(TEMPERAMENT)), arm)
-    first = families.pop(_configuration(known[0]))
-    results = []
-    for family in families.values():
-        shared = [name for name in first if name in family]
-        if len(shared) > 1:
-            results.append(
-                Sensitivity(tuple((name, _difference(family[name], first[name], measure)) for name in shared))
-            )
-    return tuple(results)
+    measure = results.ablation.measures[0]
+    arms = [(setting, {arm.name: arm for arm in arms_in(setting.records)}) for setting in results.settings]
+    own_values = flattened(results.records[0].scenario)
+    found = []
+    for pair in pairs:
+        settings = tuple(
+            SettingEffect(setting.name, setting.values, effects, _has_values(own_values, setting.values))
+            for setting, by_name in arms
+            if pair[0] in by_name and pair[1] in by_name
+            and (effects := effects_of(by_name[pair[0]], by_name[pair[1]], measure)) is not None
+        )  # fmt: skip
+        if settings:
+            reference = references.get(pair)
+            found.append(Sensitivity(*pair, None if reference is None else reference.mean, settings))
+    return tuple(found)
 
 
-def _difference(arm: ArmRuns, against: ArmRuns, measure: str) -> ArmDifference:
-    return compare(arm.name, arm.values(measure), against.name, against.values(measure))
-
-
-def _configuration(arm: ArmRuns) -> str:
-    fields: dict[str, Any] = {path: value for path, value in flattened(arm.scenario).items() if path != TEMPERAMENT}
-    return repr(sorted(fields.items(), key=lambda field: field[0]))
+def _has_values(scenario: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    return all(path in scenario and scenario[path] == value for path, value in values.items())

@@ -207,6 +207,7 @@ def usage_sentence(analysis: Analysis) -> str:
 def caveats(analysis: Analysis) -> list[str]:
     """Return the caveats of the result, the most serious first."""
     return [
+        *analysis.warnings,
         *_incomplete(analysis),
         *_few_runs(analysis),
         *_unscored(analysis),
@@ -337,21 +338,6 @@ def slope_sentence(slope: Slope | None, *, kind: Literal["between", "within"]) -
     share = Estimate(slope.slope / parts, (slope.interval[0] / parts, slope.interval[1] / parts))
     where = f"Between {slope.units} arms" if kind == "between" else f"Within arms, {slope.units} runs"
     return f"{where}: {estimate_text(share, sign='+')} per {step} of autonomy."
-
-
-def temperament_sentence(analysis: Analysis) -> str | None:
-    """Return whether differences depend on the temperament; None without simulated researchers."""
-    if not any(model.startswith(SIMULATED) for arm in analysis.arms for model in arm.models):
-        return None
-    names = sorted({str(arm.scenario.get("team", {}).get("temperament")) for arm in analysis.arms if arm.scenario})
-    if not analysis.sensitivity:
-        return (
-            f"All simulated researchers draw their temperaments from {', '.join(names)}. Other temperaments were not "
-            "tested: add arms with another `team.temperament`."
-        )
-    changed = sum(not difference.same_sign for difference in analysis.sensitivity)
-    changes = "none changes sign" if changed == 0 else f"{changed} change{'s' if changed == 1 else ''} sign"
-    return f"Of {counted(len(analysis.sensitivity), 'difference')} tested under several temperaments, {changes}."
 
 
 def _rounded(estimate: Estimate) -> str:

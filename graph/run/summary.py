@@ -8,8 +8,9 @@ from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.run.spending_measures import improvements
 from aarlab.graph.structure.checks import violations
-from aarlab.memory.events import Evaluation, RoundStarted
+from aarlab.memory.events import Evaluation, Experiment, Finding, RoundStarted
 from aarlab.memory.measures import difference_by_world, entropy
+from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
 
 
@@ -48,7 +49,17 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "entropy_interval": diversity and [round(end, 4) for end in diversity.interval],
         "structure_violations": violations(file),
         "digest": file.digest(),
+        "research_digest": _research_digest(file),
     }
+
+
+def _research_digest(file: RunReader) -> str:
+    """Return a hash of the experiments and findings of the researchers.
+
+    It is equal for runs in which researchers did the same, even if prompts, reviews or decisions differ.
+    """
+    entries = [entry for kind in (Experiment, Finding) for entry in file.by_research_hours(kind)]
+    return content_hash(*(str(canonical_json([e.stream, e.hours, e.event.to_json()])) for e in entries))
 
 
 def _set_value(summary: dict[str, Any], path: str, value: float | None) -> None:

@@ -25,7 +25,6 @@ from aarlab.report.sentences import (
     context_sentences,
     design_sentences,
     result_sentence,
-    temperament_sentence,
     title_line,
 )
 
@@ -208,22 +207,6 @@ def test_detectable_difference_pairing_and_noise_are_given() -> None:
                      r"correlation \S+ \(",
                      r"A/A comparison: .* differ by more than 0\.0\d+ \("):  # fmt: skip
         assert re.search(expected, text), text
-
-
-def test_differences_are_compared_within_each_temperament() -> None:
-    arms = {
-        f"{structure} {temperament}": {"structure": structure, "team": {"temperament": temperament}}
-        for structure in ("autonomous", "staged") for temperament in ("bold", "cautious")
-    }  # fmt: skip
-    effects = {"staged bold": -0.2, "staged cautious": 0.2}
-    analysis = analyse(results(arms=arms, effects=effects))
-    (found,) = analysis.sensitivity
-    assert [name for name, _ in found.differences] == ["bold", "cautious"]
-    assert [(d.arm, d.against) for _, d in found.differences] == [
-        ("staged bold", "autonomous bold"), ("staged cautious", "autonomous cautious"),
-    ]  # fmt: skip
-    assert temperament_sentence(analysis) == "Of 1 difference tested under several temperaments, 1 changes sign."
-    assert "were not tested" in (temperament_sentence(analyse(results(seeds=3))) or "")
 
 
 def test_held_out_scores_at_parts_of_the_budget() -> None:

@@ -1,0 +1,102 @@
+"""The sections of a report that explain its result."""
+
+from collections.abc import Iterator
+
+from aarlab.report.analysis import Analysis
+from aarlab.report.explanations import (
+    arms_by_task_table,
+    confirmation_example,
+    effects_by_task_table,
+    hours_table,
+    matched_spend_table,
+    mechanism_table,
+    sensitivity_sentences,
+    sensitivity_table,
+    signs_table,
+    signs_text,
+    temperaments_sentence,
+)
+from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section
+from aarlab.report.planned_comparisons import MeasureResult
+
+
+def explanation_sections(analysis: Analysis) -> Iterator[Section]:
+    """Yield the sections by task, on the mechanism, on matched spend and on sensitivity, as far as there are data."""
+    if len(analysis.results.tasks) > 1 and analysis.effects:
+        yield _by_task(analysis)
+    if any(m.hours for m in analysis.mechanisms):
+        yield _mechanism(analysis)
+    if analysis.matched_spends:
+        yield _matched_spend(analysis)
+    yield from _sensitivity(analysis)
+    if analysis.signs:
+        note = "Selected by the end of the interval that is nearer to the other sign."
+        command = CodeBlock(confirmation_example(analysis))
+        yield Section("Signs of effects", (signs_text(), command, signs_table(analysis), Note(note)))
+
+
+def forest_figure(outcome: MeasureResult, name: str = "forest") -> Figure:
+    """Return the forest plot of the planned comparisons in one measure."""
+    comparisons = outcome.comparisons
+    differences, significant = [c.difference for c in comparisons], [c.significant for c in comparisons]
+    return Figure(name, lambda figures: figures.difference_forest(differences, significant, outcome.label))
+
+
+def _by_task(analysis: Analysis) -> Section:
+    effects = list(analysis.effects.values())
+    differences = {
+        f"{over.arm} \N{MINUS SIGN} {over.against}, {task}": difference
+        for over in effects
+        for task, difference in over.by_task.items()
+    }
+    label = analysis.primary.label
+    note = (
+        "The effect over tasks is the mean of the effects on the tasks, each with the same weight, from a mixed model "
+        "with arms and tasks fixed and seeds within tasks random. Its interval is for these tasks and other seeds. The "
+        "last column tests whether the effect is the same on all tasks. Filled: the interval excludes 0."
+    )
+    return Section(
+        f"{label[0].upper()}{label[1:]} by task",
+        (
+            Figure("forest-by-task", lambda figures: figures.named_forest(differences, label)),
+            Note(note),
+            effects_by_task_table(analysis),
+            arms_by_task_table(analysis),
+        ),
+    )
+
+
+def _mechanism(analysis: Analysis) -> Section:
+    text = (
+        "Means per run. Research hours of the whole team by what they were used for; idle hours are those of the "
+        "budget that no step used, opening and close are hours of the lab. Used: all steps and the opening."
+    )
+    parts: list[Part] = [text, hours_table(analysis, by_task=False), mechanism_table(analysis, by_task=False)]
+    if len(analysis.results.tasks) > 1:
+        parts += ["By task:", hours_table(analysis, by_task=True), mechanism_table(analysis, by_task=True)]
+    return Section("What the teams did", tuple(parts))
+
+
+def _matched_spend(analysis: Analysis) -> Section:
+    text = (
+        "Differences in the best development PGR at the end of the budget, and when both arms had spent the smaller of "
+        "their two mean spends. Spends are means per run of the arm and of the other. If a difference vanishes at "
+        "matched spend, the arm was worse or better because it spent less or more. Development scores are maxima of "
+        "noisy scores."
+    )
+    return Section("Equal hours and matched spend", (text, matched_spend_table(analysis)))
+
+
+def _sensitivity(analysis: Analysis) -> Iterator[Section]:
+    parts: list[Part] = []
+    if sentences := sensitivity_sentences(analysis):
+        parts += [
+            "The planned comparisons, repeated with other values of fields that all arms share. Significant: the 95 % "
+            "interval excludes 0, not corrected for the number of settings.",
+            BulletList(tuple(sentences)),
+            sensitivity_table(analysis),
+        ]
+    if sentence := temperaments_sentence(analysis):
+        parts.append(sentence)
+    if parts:
+        yield Section("Sensitivity", tuple(parts))

@@ -1,0 +1,110 @@
+"""Parts of a report: tables, figures, lists and sections, independent of the output format."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aarlab.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas
+
+Cell = str | float | int | None
+_ZERO_TOLERANCE = 1e-12
+"""Smaller absolute values are rounding errors and are printed as zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns and rows. Numbers are exact; `cell_text` rounds them."""
+
+    name: str
+    """Name of the CSV file."""
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def records(self) -> list[dict[str, Cell]]:
+        """Return the rows as dictionaries by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the table as a data frame. Raises ImportError if pandas is not installed."""
+        import pandas
+
+        return pandas.DataFrame(self.records())
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure. Formats without figures omit it."""
+
+    name: str
+    draw: Callable[[Any], Any]
+    """Returns a plotly figure, given the module `aarlab.report.figures`. Formats without figures need no plotly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An explanation of a figure. Formats without figures omit it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BulletList:
+    """A list of sentences."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """A command or a configuration."""
+
+    text: str
+    title: str = ""
+    """Title of a block that HTML shows on demand and Markdown omits; empty: always shown."""
+
+
+Part = str | BulletList | Table | Figure | Note | CodeBlock
+"""A part of a section. A string is a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the parts below it."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+def write_csv(table: Table, folder: Path) -> Path:
+    """Write a table into a folder and return the file. Raises OSError."""
+    path = folder / f"{table.name}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+    return path
+
+
+def ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
+    """Return an estimate with the ends of its interval."""
+    return (estimate.value, *(estimate.interval or (None, None)))
+
+
+def cell_text(cell: Cell) -> str:
+    """Return a cell as text. Numbers have three decimals, one decimal from 10 on, or one digit near zero."""
+    match cell:
+        case None:
+            return "–"
+        case float() if abs(cell) < _ZERO_TOLERANCE:
+            return "0.000"
+        case float():
+            text = f"{cell:.1g}" if 0 < abs(cell) < 0.0005 else f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
+            return text.replace("-", "\N{MINUS SIGN}", 1)
+        case _:
+            return str(cell)
