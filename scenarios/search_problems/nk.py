@@ -15,6 +15,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BitArray = NDArray[np.uint8]
 
+Dependencies = Literal["random", "adjacent", "with-itself"]
+
 MAX_N = 20
 """Largest number of bits. The payoffs of all 2**n strings are computed, so that the maximum is exact."""
 
@@ -29,7 +31,9 @@ class NKLandscape:
         exponent: Power to which payoffs are raised after division by the maximum. Lazer and Friedman (2007) use 8,
             which separates good strings without changing their order.
         dependencies: `random`: each bit depends on k others drawn without replacement. `adjacent`: on the k next ones,
-            cyclically.
+            cyclically. `with-itself`: on k bits drawn without replacement from all, so that one may be the bit itself
+            (Barkoczi and Galesic 2016).
+        decimals: Decimals to which contributions are rounded; None: they are not rounded.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -42,7 +46,8 @@ class NKLandscape:
         k: int = 5,
         *,
         exponent: float = 1.0,
-        dependencies: Literal["random", "adjacent"] = "random",
+        dependencies: Dependencies = "random",
+        decimals: int | None = None,
     ) -> None:
         if not 1 <= n <= MAX_N:
             raise ValueError(f"n is {n}; an NK landscape has 1 to {MAX_N} bits")
@@ -54,7 +59,8 @@ class NKLandscape:
         random = generator("nk", seed, n, k, dependencies)
         self.depends_on: IntArray = _dependencies(random, n, k, dependencies)
         """(n, k + 1) positions that the contribution of each bit depends on, itself first."""
-        self.contributions: FloatArray = random.random((n, 2 ** (k + 1)))
+        contributions = random.random((n, 2 ** (k + 1)))
+        self.contributions: FloatArray = contributions if decimals is None else contributions.round(decimals)
         """(n, 2 ** (k + 1)) contribution of each bit, by the values of the bits it depends on."""
         self.table: FloatArray = self._all_payoffs()
         """(2 ** n,) payoffs by code; bit i of a string has the value 2 ** i in its code."""
@@ -79,12 +85,14 @@ class NKLandscape:
 
     def _all_payoffs(self) -> FloatArray:
         """Return the normalised payoffs of all codes."""
-        # The index into a bit's contributions is computed for the low and the high half of the code and combined.
+        # A code has a high and a low half. Rows of the table with the same relevant bits in the high half are equal.
         low_bits = self.n // 2
         low, high = np.arange(2**low_bits), np.arange(2 ** (self.n - low_bits)) << low_bits
         total = np.zeros((len(high), len(low)))
         for positions, contributions in zip(self.depends_on, self.contributions, strict=True):
-            total += contributions[_index(high, positions)[:, None] | _index(low, positions)[None, :]]
+            high_indices, row_of = np.unique(_index(high, positions), return_inverse=True)
+            rows = contributions[high_indices[:, None] | _index(low, positions)[None, :]]
+            total += rows[row_of]
         payoffs = total.ravel()
         return np.asarray((payoffs / payoffs.max()) ** self.exponent)
 
@@ -100,10 +108,12 @@ def codes_of(bits: NDArray[np.generic]) -> IntArray:
     return np.asarray(strings @ (1 << np.arange(strings.shape[-1], dtype=np.int64)))
 
 
-def _dependencies(random: np.random.Generator, n: int, k: int, kind: str) -> IntArray:
+def _dependencies(random: np.random.Generator, n: int, k: int, kind: Dependencies) -> IntArray:
     own = np.arange(n)[:, None]
     if kind == "adjacent":
         return np.asarray((own + np.arange(k + 1)) % n)
+    if kind == "with-itself":
+        return np.hstack([own, np.argsort(random.random((n, n)), axis=1)[:, :k]])
     # Offsets 1 to n - 1, so that a bit is not drawn as its own neighbour.
     offsets = np.argsort(random.random((n, n - 1)), axis=1)[:, :k] + 1
     return np.hstack([own, (own + offsets) % n])

@@ -19,7 +19,7 @@ def test_nk_payoffs_lie_in_0_1_and_the_maximum_is_1(seed: int, n: int, data: st.
     assert payoffs.max() == landscape.payoff(landscape.best) == 1
 
 
-@pytest.mark.parametrize("dependencies", ["random", "adjacent"])
+@pytest.mark.parametrize("dependencies", ["random", "adjacent", "with-itself"])
 def test_nk_payoff_is_the_mean_contribution_over_the_maximum(dependencies: str) -> None:
     landscape = NKLandscape(3, 8, 3, dependencies=dependencies)  # type: ignore[arg-type]
     strings = bits_of(np.arange(2**8), 8)

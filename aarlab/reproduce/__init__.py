@@ -1,0 +1,1 @@
+"""Published results of collective search, reproduced with the project's topologies, rounds and scripted agents."""
