@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ablate": ("aarlab.cli.ablate_command:ablate", "Run every arm of an ablation with every seed."),
     "report": ("aarlab.cli.report_command:report", "Report the results of an ablation or of any runs."),
     "power": ("aarlab.cli.power_command:power", "Compute detectable differences and required seeds."),
+    "reproduce": ("aarlab.cli.reproduce_command:reproduce", "Reproduce published results of collective search."),
     "structure": ("aarlab.cli.structure_command:structure", "Show the dials of a structure and its compiled graphs."),
     "baselines": ("aarlab.cli.baselines_command:baselines", "Score every shipped baseline on a task."),
     "tasks": ("aarlab.cli.tasks_command:tasks", "List the tasks, or show one task and its parameters."),

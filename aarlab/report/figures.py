@@ -133,6 +133,23 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
     return _styled(figure, height=60 + 200 * rows)
 
 
+def overlaid_curves(bands: Mapping[str, Band], x: str, y: str, *, log_x: bool = False) -> go.Figure:
+    """Draw the mean curves of all arms with their bands in one panel.
+
+    Args:
+        bands: By arm.
+        x: Label of the x axis.
+        y: Label of the y axis.
+        log_x: Whether the x axis is logarithmic.
+    """
+    figure, palette = go.Figure(), colours(list(bands))
+    for arm, band in bands.items():
+        figure.add_traces(_band(band, palette[arm], escape(arm), legend=True))
+    figure.update_xaxes(title=x, type="log" if log_x else "linear")
+    figure.update_yaxes(title=y)
+    return _styled(figure, height=340)
+
+
 def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
     """Draw the share of each arm's runs above each value, with a band for the first arm only."""
     figure, palette = go.Figure(), colours(list(bands))

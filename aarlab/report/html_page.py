@@ -1,20 +1,17 @@
 """A report as one self-contained HTML page."""
 
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import Path
-from typing import Any
 
 from aarlab.report import figures
 from aarlab.report.analysis import Analysis
 from aarlab.report.explanation_sections import forest_figure
 from aarlab.report.formatted_tables import percent
+from aarlab.report.html_document import embedded_figure, html_document
 from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Table, cell_text
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
-_CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
 _MAX_UNBROKEN_CHARS = 12
 """Maximum length of a cell that is not broken into lines."""
 _MAX_ROWS = 60
@@ -23,17 +20,8 @@ _MAX_ROWS = 60
 
 def page(analysis: Analysis) -> str:
     """Return the page. It contains its style, its figures and plotly's JavaScript, and loads nothing."""
-    from plotly.offline import get_plotlyjs
-
     title = title_line(analysis)
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    body = "\n".join(_body(analysis, title))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return html_document(title, "\n".join(_body(analysis, title)))
 
 
 def _body(analysis: Analysis, title: str) -> Iterator[str]:
@@ -80,14 +68,7 @@ def _part(part: Part) -> str:
 
 
 def _figure(part: Figure) -> str:
-    identifier = f"figure-{part.name.replace('.', '-')}"
-    config = json.dumps({**_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": f"aarlab-{part.name}"}})
-    figure: Any = part.draw(figures)
-    # The JSON cannot end the script: plotly escapes angle brackets and slashes.
-    return (
-        f'<figure id="{escape(identifier)}" style="height:{figure.layout.height}px"></figure>\n<script>'
-        f"(f => Plotly.newPlot({json.dumps(identifier)}, f.data, f.layout, {config}))({figure.to_json()})</script>"
-    )
+    return embedded_figure(part.draw(figures), part.name)
 
 
 def _table(table: Table) -> str:

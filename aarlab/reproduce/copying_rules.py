@@ -62,7 +62,7 @@ def pooled_evidence(log_likelihood_ratios: FloatArray, visible: BoolArray) -> Fl
         log_likelihood_ratios: (runs, agents) evidence of the last round.
         visible: (agents, agents) matrix of the topology.
     """
-    return log_likelihood_ratios + np.asarray((visible * log_likelihood_ratios[:, None, :]).sum(axis=-1))
+    return np.asarray(log_likelihood_ratios + (visible * log_likelihood_ratios[:, None, :]).sum(axis=-1))
 
 
 def superior_majority(beliefs: NDArray[np.int8], payoffs: FloatArray, visible: BoolArray) -> NDArray[np.int8]:

@@ -29,11 +29,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
-    mean_band,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, visibility
 from aarlab.scenarios.search_problems.knowledge_vector import block_payoff, random_beliefs, random_reality
+from aarlab.statistics import band
 
 INDIVIDUALS, SUBGROUPS, DIMENSIONS, BLOCK = 280, 40, 100, 5
 LEARNING_RATE = 0.3
@@ -95,10 +95,10 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
         reproduced(KnownAnswer("beta .1 minus complete network", "above 0", note=note), few - final["complete"]),
     ]
     by_period = {
-        arm: mean_band(np.arange(SHOWN_PERIODS), np.stack([_extended(curve, SHOWN_PERIODS) for curve in values]))
+        arm: band(np.arange(float(SHOWN_PERIODS)), np.stack([_extended(curve, SHOWN_PERIODS) for curve in values]))
         for arm, values in curves.items()
     }
-    by_beta = {"subgroups": mean_band(betas, np.stack([final[f"beta {beta:g}"] for beta in betas], axis=1))}
+    by_beta = {"subgroups": band(np.array(betas), np.stack([final[f"beta {beta:g}"] for beta in betas], axis=1))}
     return Reproduced(answers, [
         CurvePanel("Payoff by share of rewired edges", "beta", "final mean payoff", by_beta),
         CurvePanel("Payoff by period", "period", "mean payoff", by_period),

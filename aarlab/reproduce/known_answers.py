@@ -7,9 +7,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from aarlab.statistics import LEVEL, Band
+from aarlab.statistics import Band, t_interval
 
 FloatArray = NDArray[np.float64]
 Sign = Literal["above 0", "below 0"]
@@ -71,7 +70,7 @@ class ReproducedAnswer:
                 return self.high < 0
             case figure:
                 allowed = hypot(self.half_width, self.answer.half_width) + 0.5 * 10**-self.answer.digits
-                return abs(self.mean - figure) <= allowed
+                return bool(abs(self.mean - figure) <= allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,5 @@ def reproduced(answer: KnownAnswer, values: FloatArray) -> ReproducedAnswer:
     """Return the answer with the mean and the t interval of (runs,) values, at least 2."""
     sample = np.asarray(values, dtype=np.float64)
     mean, n = float(sample.mean()), len(sample)
-    half_width = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * sample.std(ddof=1) / n**0.5)
-    return ReproducedAnswer(answer, mean, half_width, n)
-
-
-def mean_band(x: Sequence[float] | FloatArray, curves: FloatArray) -> Band:
-    """Return the mean of (runs, points) curves with its pointwise t interval."""
-    n, mean = len(curves), curves.mean(axis=0)
-    half_width = stats.t.ppf((1 + LEVEL) / 2, n - 1) * curves.std(axis=0, ddof=1) / n**0.5
-    return Band(np.asarray(x, dtype=np.float64), mean, mean - half_width, mean + half_width, n)
+    low, high = t_interval(mean, float(sample.std(ddof=1)) / n**0.5, n - 1)
+    return ReproducedAnswer(answer, mean, (high - low) / 2, n)

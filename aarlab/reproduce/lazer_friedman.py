@@ -12,8 +12,9 @@ Parameters: N = 20, K = 5 (and 0), payoffs divided by the maximum and raised to 
 Published: the paper shows curves (its figure 3): the complete network leads early, the linear one late. The figures
 -.27 and .23 are of an earlier simulation of the same model in this project, not of the paper.
 
-Uncertain: whether the K bits that a bit depends on are random (used here) or adjacent, and whether the ends of the
-linear network are connected (they are here: a ring).
+Uncertain: how the K bits that a bit depends on are drawn (here: at random from the other bits; adjacent bits give the
+same differences; drawn from all bits, so that one may be the bit itself, they give -.26 and .25), and whether the ends
+of the linear network are connected (they are here: a ring).
 """
 
 import numpy as np
@@ -28,11 +29,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
-    mean_band,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, IntArray, visibility
 from aarlab.scenarios.search_problems.nk import NKLandscape
+from aarlab.statistics import band
 
 AGENTS, N, STEPS, EXPONENT = 100, 20, 200, 8
 RUGGED = 5
@@ -93,7 +94,8 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     def difference(k: int, step: int) -> FloatArray:
         return curves["ring", k][:, step] - curves["complete", k][:, step]
 
-    own, shown = "earlier simulation of this model, not the paper", "shown as a curve"
+    shown = "the paper shows a curve"
+    own = "of an earlier simulation, not of the paper; uncertain: how the K bits are drawn (from all: -.26, .25)"
     answers = [
         reproduced(KnownAnswer("ring minus complete, K = 5, step 5", "below 0", note=shown), difference(RUGGED, EARLY)),
         reproduced(KnownAnswer("ring minus complete, K = 5, step 5", -0.27, note=own), difference(RUGGED, EARLY)),
@@ -105,7 +107,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     ]
     panels = [
         CurvePanel(f"NK landscapes, K = {k}", "step", "mean payoff",
-                   {name: mean_band(np.arange(STEPS + 1.0), curves[name, k]) for name in ("complete", "ring")})
+                   {name: band(np.arange(STEPS + 1.0), curves[name, k]) for name in ("complete", "ring")})
         for k in landscapes
     ]  # fmt: skip
     return Reproduced(answers, panels)

@@ -7,8 +7,8 @@ with random beliefs. In each period an individual moves each of its beliefs one 
 right) towards the code with probability p1. The code looks at the individuals whose actions do better than its beliefs.
 It takes over their majority action in a dimension with probability 1 - (1 - p2) ** margin. Individuals that have no
 belief act at random. Code and individuals read each other's states at the end of the last period: the topology is a
-star with the code in its centre. Turnover replaces an individual with probability p3 by one with random beliefs. Turbulence
-changes the sign of a dimension of reality with probability p4.
+star with the code in its centre. Turnover replaces an individual with probability p3 by one with random beliefs.
+Turbulence changes the sign of a dimension of reality with probability p4.
 
 Parameters: 50 individuals, 30 dimensions, p1 and p2 as named in the table.
 
@@ -34,12 +34,12 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
-    mean_band,
     reproduced,
 )
 from aarlab.reproduce.turnover import replaced
 from aarlab.reproduce.visibility import BoolArray, visibility
 from aarlab.scenarios.search_problems.knowledge_vector import SignArray, knowledge, random_beliefs, random_reality
+from aarlab.statistics import band
 
 INDIVIDUALS, DIMENSIONS = 50, 30
 MAX_PERIODS = 2000
@@ -135,7 +135,7 @@ def _next_period(
 def _socialised(random: np.random.Generator, beliefs: SignArray, code: SignArray, p1: NDArray[np.float32]) -> SignArray:
     """Move each belief a step towards the code with the probability of its holder. A code of 0 moves nothing."""
     moves = random.random(beliefs.shape, dtype=np.float32) < p1[:, None]
-    return np.clip(beliefs + code[:, None] * moves, -1, 1)
+    return np.asarray(np.clip(beliefs + code[:, None] * moves, -1, 1))
 
 
 def _taught(
@@ -179,11 +179,11 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
                    renewed[:, -1] - stable[:, -1]),
     ]  # fmt: skip
     by_rate = {
-        f"p2 = {p2:g}": mean_band(rates, np.stack([equilibrium[(p1,), p2] for p1 in rates], axis=1))
+        f"p2 = {p2:g}": band(np.array(rates), np.stack([equilibrium[(p1,), p2] for p1 in rates], axis=1))
         for p2 in (0.5, 0.9)
     }
-    periods = np.arange(stable.shape[1])
-    turbulent = {"no turnover": mean_band(periods, stable), "turnover .1": mean_band(periods, renewed)}
+    periods = np.arange(float(stable.shape[1]))
+    turbulent = {"no turnover": band(periods, stable), "turnover .1": band(periods, renewed)}
     return Reproduced(answers, [
         CurvePanel("Equilibrium knowledge by learning rate", "p1", "knowledge of the code", by_rate),
         CurvePanel("Knowledge in a turbulent world (p1 = p2 = .5)", "period", "knowledge of the code", turbulent),

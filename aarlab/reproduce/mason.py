@@ -36,11 +36,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
-    mean_band,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, visibility
 from aarlab.scenarios.search_problems.number_guessing import MAX_GUESS, GuessingProblem
+from aarlab.statistics import band
 
 AGENTS, ROUNDS = 10, 15
 GUESS_NOISE, SCORE_NOISE = 3.0, 0.1
@@ -108,7 +108,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     ]  # fmt: skip
     panels = [
         CurvePanel(f"Guesses, {shape} payoff", "round", "share near the maximum",
-                   {name: mean_band(np.arange(1.0, ROUNDS + 1), shares[shape, name]) for name in NETWORKS})
+                   {name: band(np.arange(1.0, ROUNDS + 1), shares[shape, name]) for name in NETWORKS})
         for shape in SHAPES
     ]  # fmt: skip
     return Reproduced(answers, panels)

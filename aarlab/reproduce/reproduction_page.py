@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from aarlab.report.figures import overlaid_curves
+from aarlab.report.html_document import embedded_figure, html_document
 from aarlab.reproduce.catalogue import TimedReproduction
 from aarlab.reproduce.known_answers import CurvePanel, ReproducedAnswer
-from aarlab.report.figures import curves
-from aarlab.report.html_page import PAGE_STYLE, figure_html
 
 TITLE = "Published results of collective search, reproduced"
 COLUMNS = ("quantity", "published", "ours", "95 % interval", "runs", "pass", "note")
@@ -14,12 +14,11 @@ COLUMNS = ("quantity", "published", "ours", "95 % interval", "runs", "pass", "no
 
 def answer_row(result: ReproducedAnswer) -> tuple[str, ...]:
     """Return the cells of a row of the table, by COLUMNS."""
-    digits = 3
     return (
         result.answer.quantity,
         result.answer.published_text,
-        f"{result.mean:.{digits}f}",
-        f"{result.low:.{digits}f} to {result.high:.{digits}f}",
+        f"{result.mean:.3f}",
+        f"{result.low:.3f} to {result.high:.3f}",
         f"{result.runs}",
         "yes" if result.passed else "no",
         result.answer.note,
@@ -27,16 +26,8 @@ def answer_row(result: ReproducedAnswer) -> tuple[str, ...]:
 
 
 def reproduction_page(results: Sequence[TimedReproduction], *, quick: bool) -> str:
-    """Return the page. It contains its style, its figures and plotly's JavaScript, and loads nothing."""
-    from plotly.offline import get_plotlyjs
-
-    body = "\n".join(_body(results, quick=quick))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{TITLE}</title>\n<style>\n{PAGE_STYLE.read_text(encoding='utf-8')}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    """Return the page."""
+    return html_document(TITLE, "\n".join(_body(results, quick=quick)))
 
 
 def _body(results: Sequence[TimedReproduction], *, quick: bool) -> Iterator[str]:
@@ -44,7 +35,7 @@ def _body(results: Sequence[TimedReproduction], *, quick: bool) -> Iterator[str]
     passed = sum(answer.passed for answer in answers)
     form = "Short form: few runs, wide intervals." if quick else "Full form."
     yield f'<header><p class="kind">aarlab reproduce</p><h1>{TITLE}</h1>'
-    yield f'<p class="result">{passed} of {len(answers)} published figures and signs are reproduced. {form}</p></header>'
+    yield f'<p class="result">{passed} of {len(answers)} published results are reproduced. {form}</p></header>'
     for timed in results:
         reproduction = timed.reproduction
         yield f"<section><h2>{escape(reproduction.name)}</h2><p>{escape(reproduction.paper)}.</p>"
@@ -56,12 +47,16 @@ def _body(results: Sequence[TimedReproduction], *, quick: bool) -> Iterator[str]
 
 
 def _table(answers: Sequence[ReproducedAnswer]) -> Iterator[str]:
-    yield "<table><thead><tr>" + "".join(f"<th>{column}</th>" for column in COLUMNS) + "</tr></thead><tbody>"
+    yield (
+        "<div class=wide><table><thead><tr>"
+        + "".join(f"<th>{column}</th>" for column in COLUMNS)
+        + "</tr></thead><tbody>"
+    )
     for answer in answers:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in answer_row(answer)) + "</tr>"
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 def _panel(panel: CurvePanel, name: str) -> str:
-    figure = curves(panel.curves, panel.x, panel.y, log_x=panel.log_x)
-    return f"<h3>{escape(panel.title)}</h3>{figure_html(figure, name)}"
+    figure = overlaid_curves(panel.curves, panel.x, panel.y, log_x=panel.log_x)
+    return f"<h3>{escape(panel.title)}</h3>{embedded_figure(figure, name)}"

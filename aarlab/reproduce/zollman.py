@@ -29,11 +29,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
-    mean_band,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, visibility
 from aarlab.scenarios.search_problems.bandit import TwoArmedBandit
+from aarlab.statistics import band
 
 AGENTS = 10
 PULLS = 1000
@@ -95,7 +95,8 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
         reproduced(KnownAnswer("cycle minus complete, e = .1", 0.0, note=gone), difference(0.1)),
     ]  # fmt: skip
     curves = {
-        name: mean_band(EPSILONS, np.stack([found[name, epsilon] for epsilon in EPSILONS], axis=1)) for name in networks
+        name: band(np.array(EPSILONS), np.stack([found[name, epsilon] for epsilon in EPSILONS], axis=1))
+        for name in networks
     }
     panel = CurvePanel("Zollman effect by e", "e", "share of runs that find the better arm", curves, log_x=True)
     return Reproduced(answers, [panel])

@@ -1,11 +1,16 @@
 """Search problems: payoffs, ranges, maxima and seeds."""
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aarlab.scenarios.search_problems.nk import NKLandscape, bits_of, codes_of
+from aarlab.scenarios.search_problems.bandit import TwoArmedBandit
+from aarlab.scenarios.search_problems.knowledge_vector import block_payoff, knowledge, random_beliefs, random_reality
+from aarlab.scenarios.search_problems.nk import Dependencies, NKLandscape, bits_of, codes_of
+from aarlab.scenarios.search_problems.number_guessing import MAX_GUESS, GuessingProblem
 
 
 @settings(max_examples=30, deadline=None)
@@ -20,11 +25,11 @@ def test_nk_payoffs_lie_in_0_1_and_the_maximum_is_1(seed: int, n: int, data: st.
 
 
 @pytest.mark.parametrize("dependencies", ["random", "adjacent", "with-itself"])
-def test_nk_payoff_is_the_mean_contribution_over_the_maximum(dependencies: str) -> None:
-    landscape = NKLandscape(3, 8, 3, dependencies=dependencies)  # type: ignore[arg-type]
+def test_nk_payoff_is_the_mean_contribution_over_the_maximum(dependencies: Dependencies) -> None:
+    landscape = NKLandscape(3, 8, 3, dependencies=dependencies)
     strings = bits_of(np.arange(2**8), 8)
 
-    def mean_contribution(bits: np.ndarray) -> float:  # type: ignore[type-arg]
+    def mean_contribution(bits: Any) -> float:
         indices = [codes_of(bits[positions]) for positions in landscape.depends_on]
         return float(np.mean([landscape.contributions[i, index] for i, index in enumerate(indices)]))
 
@@ -58,9 +63,9 @@ def test_codes_and_bits_are_inverse(code: int) -> None:
     ("arguments", "words"),
     [({"n": 21}, "1 to 20 bits"), ({"n": 5, "k": 5}, "0 to 4 others"), ({"exponent": 0}, "above 0")],
 )
-def test_nk_refuses_sizes_outside_their_range(arguments: dict[str, int], words: str) -> None:
+def test_nk_refuses_sizes_outside_their_range(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        NKLandscape(1, **arguments)  # type: ignore[arg-type]
+        NKLandscape(1, **arguments)
 
 
 def test_nk_refuses_strings_that_are_not_n_bits() -> None:
@@ -75,3 +80,51 @@ def _peaks(landscape: NKLandscape) -> int:
     codes = np.arange(2**landscape.n)
     flipped = codes[:, None] ^ (1 << np.arange(landscape.n))
     return int((landscape.table[codes, None] > landscape.table[flipped]).all(axis=1).sum())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["unimodal", "multimodal"]))
+def test_guessing_payoffs_lie_in_0_1_with_maximum_1(seed: int, shape: Literal["unimodal", "multimodal"]) -> None:
+    problem = GuessingProblem(np.random.default_rng(seed), 3, shape)
+    payoffs = problem.payoff(np.tile(np.linspace(0, MAX_GUESS, 201), (3, 1)))
+    assert payoffs.shape == (3, 201)
+    assert payoffs.min() >= 0
+    assert payoffs.max() <= 1
+    assert problem.payoff(problem.peaks)[:, 0] == pytest.approx(np.ones(3))
+
+
+def test_peaks_of_a_multimodal_payoff_are_apart() -> None:
+    peaks = np.sort(GuessingProblem(np.random.default_rng(1), 200, "multimodal").peaks, axis=1)
+    assert np.diff(peaks, axis=1).min() >= 20
+    assert 10 <= peaks.min() <= peaks.max() <= 90
+
+
+def test_knowledge_counts_correct_minus_false_beliefs() -> None:
+    reality = np.array([1, -1, 1, 1], dtype=np.int8)
+    assert knowledge(np.array([1, -1, 0, -1], dtype=np.int8), reality) == 0.25
+    assert knowledge(reality, reality) == 1
+
+
+def test_a_block_counts_only_as_a_whole() -> None:
+    reality = np.array([1, -1, 1, 1], dtype=np.int8)
+    assert block_payoff(np.array([1, -1, 1, -1], dtype=np.int8), reality, 2) == 0.5
+    with pytest.raises(ValueError, match="blocks of 3"):
+        block_payoff(reality, reality, 3)
+
+
+def test_random_beliefs_and_reality_have_their_values() -> None:
+    random = np.random.default_rng(1)
+    assert set(np.unique(random_reality(random, 50, 20))) == {-1, 1}
+    assert set(np.unique(random_beliefs(random, 50, 20))) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize(("epsilon", "pulls", "words"), [(0.5, 10, "epsilon is 0.5"), (0.1, 0, "pulls is 0")])
+def test_bandit_refuses_values_outside_their_range(epsilon: float, pulls: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        TwoArmedBandit(epsilon, pulls)
+
+
+def test_better_arm_gives_positive_evidence_on_average() -> None:
+    evidence = TwoArmedBandit(0.05, 100).log_likelihood_ratios(np.random.default_rng(1), np.ones(5000, dtype=bool))
+    expected = 100 * 0.1 * np.log(0.55 / 0.45)
+    assert evidence.mean() == pytest.approx(expected, rel=0.05)
