@@ -25,6 +25,11 @@ def pgr_text(pgr: float | None, se: float | None = None) -> str:
     return f"{pgr:.2f}" if se is None else f"{pgr:.2f} ± {se:.2f}"
 
 
+def percent_text(share: float) -> str:
+    """Return a share as a whole number of per cent."""
+    return f"{100 * share:.0f} %"
+
+
 def hours_text(hours: float) -> str:
     """Return research hours with their unit."""
     return f"{hours:.1f} h"

@@ -8,6 +8,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+_PERCENT = "[progress.percentage]{task.percentage:>3.0f} %"
+
 
 class DelayedProgressBar:
     """Show a progress bar on a terminal once a delay has passed, and remove it at the end. Thread-safe.
@@ -18,7 +20,7 @@ class DelayedProgressBar:
     """
 
     def __init__(self, console: Console, *, delay_s: float = 0.0) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(_PERCENT), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task("", total=1.0)
         self._label = ""

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from aarlab.cli.formatting import counted, dollars_text, hours_text, pgr_text, shortened
+from aarlab.cli.formatting import counted, dollars_text, hours_text, percent_text, pgr_text, shortened
 from aarlab.cli.run_progress import ResearcherProgress, TeamProgress
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.graph.scenario import Scenario
@@ -255,5 +255,5 @@ def _best_researchers(team: list[ResearcherProgress], count: int) -> list[Resear
 def _progress_line(label: str, share: float, columns: int) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     width = max(columns - 46, 8)
-    grid.add_row(Text(shortened(label, 36)), ProgressBar(total=1.0, completed=share, width=width), f"{share:.0%}")
+    grid.add_row(Text(shortened(label, 36)), ProgressBar(total=1.0, completed=share, width=width), percent_text(share))
     return grid

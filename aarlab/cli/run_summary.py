@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from aarlab.cli.formatting import counted, dollars_text, pgr_text, printable, shortened
+from aarlab.cli.formatting import counted, dollars_text, percent_text, pgr_text, printable, shortened
 from aarlab.cli.tables import labelled_rows
 from aarlab.memory.board import Board
 from aarlab.memory.lineage import INHERITING_RELATIONS
@@ -92,10 +92,24 @@ def _winner(summary: Summary, board: Board) -> Text:
     )
     if post is not None:
         text.append(f", posted by {post.finding.author} in round {post.round}")
-    text.append(f". PGR when the finalists were rescored: {pgr_text(best['pgr'], best['se'])}.")
+    text.append(".")
+    text.append(_winners_curse(summary))
     for line in ancestry(board, best["finding"]):
         text.append(f"\n  {line}")
     return text
+
+
+def _winners_curse(summary: Summary) -> str:
+    """Return the scores of the winner: selected by the first, so that it is biased upwards, and rescored after it."""
+    best, heldout = summary["best"], summary["heldout"]
+    text = f" PGR when the finalists were rescored: {pgr_text(best['pgr'], best['se'])}."
+    if best.get("development_pgr") is None or heldout is None or heldout["pgr"] is None:
+        return text
+    bias = best["development_pgr"] - heldout["pgr"]
+    return (
+        f"{text} In development it had {pgr_text(best['development_pgr'])}, so the winner's curse (development minus "
+        f"held-out) is {bias:+.2f}."
+    )
 
 
 def ancestry(board: Board, finding: str, *, max_steps: int = 6) -> list[str]:
@@ -161,7 +175,7 @@ def _development_pgr(summary: Summary) -> str:
     if not by_budget or by_budget["whole"] is None:
         return ""
     points = ", ".join(pgr_text(by_budget[point]) for point in ("quarter", "half", "whole"))
-    return f"best {points} after 25, 50 and 100% of the budget"
+    return f"best {points} after 25 %, 50 % and 100 % of the budget"
 
 
 def _autonomy(summary: Summary) -> str:
@@ -169,16 +183,16 @@ def _autonomy(summary: Summary) -> str:
     if overall is None:
         return ""
     partial = [(kind, share) for kind, share in summary.get("autonomy_by_kind", {}).items() if share < 1]
-    exceptions = ", ".join(f"{kind.replace('_', ' ')} {share:.0%}" for kind, share in partial)
-    return f"agents took {overall:.0%} of the decisions{exceptions and f' ({exceptions})'}"
+    exceptions = ", ".join(f"{kind.replace('_', ' ')} {percent_text(share)}" for kind, share in partial)
+    return f"agents took {percent_text(overall)} of the decisions{exceptions and f' ({exceptions})'}"
 
 
 def _diversity(summary: Summary) -> str:
     parts = []
     if (bits := summary["entropy_bits"]) is not None:
         interval = summary.get("entropy_interval")
-        resampled = interval and f" ({interval[0]:.2f} to {interval[1]:.2f} in resampled teams)"
-        parts.append(f"entropy of method families {bits:.2f} bits{resampled or ''}")
+        over_researchers = interval and f" ({interval[0]:.2f} to {interval[1]:.2f} over researchers)"
+        parts.append(f"entropy of method families {bits:.2f} bits{over_researchers or ''}")
     if (novelty := summary.get("novelty")) is not None:
         parts.append(f"novelty {novelty:.2f}")
     return ", ".join(parts)
@@ -187,7 +201,7 @@ def _diversity(summary: Summary) -> str:
 def _idea_reuse(summary: Summary) -> str:
     parts = []
     if (repeated := summary.get("repeated_experiment_share")) is not None:
-        parts.append(f"{repeated:.0%} of full experiments were repeats")
+        parts.append(f"{percent_text(repeated)} of full experiments were repeats")
     if (depth := summary.get("borrow_depth")) is not None:
         parts.append(f"the winner's idea {_OWNER_CHANGES.get(depth, f'changed owner {depth} times')}")
     return ", ".join(parts)

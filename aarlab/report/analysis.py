@@ -17,6 +17,7 @@ from aarlab.report.references import ReferenceLine, reference_lines
 from aarlab.report.run_facts import RunFacts, facts_of
 from aarlab.report.sensitivity import Sensitivity, sensitivities
 from aarlab.report.task_effects import effects_of
+from aarlab.report.winners_curse import WinnersCurse, winners_curses
 from aarlab.statistics import (
     Band,
     Estimate,
@@ -54,6 +55,8 @@ class Analysis:
     """Mean PGR by arm and panel: development, held-out, shifted, and `transfer to TASK`."""
     panel_se: Mapping[str, float]
     """Standard error of a run's held-out PGR over worlds, mean over the runs of each arm."""
+    winners_curses: tuple[WinnersCurse, ...]
+    """Development minus rescored minus held-out PGR of the winners, by arm."""
     references: tuple[ReferenceLine, ...]
     """Reference methods on the same held-out worlds."""
     best_so_far_curves: Mapping[str, Band]
@@ -133,6 +136,7 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         usage={arm.name: used for arm in arms if (used := usage(arm))},
         panels={arm.name: _panels(arm) for arm in arms},
         panel_se={arm.name: float(np.mean(list(se.values()))) for arm in arms if (se := arm.values("heldout.se"))},
+        winners_curses=winners_curses(arms),
         references=reference_lines(arms, facts),
         best_so_far_curves={arm.name: curve for arm in arms if (curve := _best_so_far_curve(arm))},
         normalised_areas={arm.name: mean_estimate(areas) for arm in arms if (areas := _normalised_areas(arm))},

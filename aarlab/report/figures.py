@@ -156,7 +156,7 @@ def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
     for index, (arm, band) in enumerate(bands.items()):
         figure.add_traces(_band(band, palette[arm], escape(arm), filled=index == 0, legend=True, steps=True))
     figure.update_xaxes(title=measure)
-    figure.update_yaxes(title="share of runs above", range=[-0.02, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="share of runs above", range=[-0.02, 1.02], tickformat=".1f")
     return _styled(figure, height=340)
 
 
@@ -184,7 +184,7 @@ def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | 
             x=ends, y=[line.intercept + line.slope * x for x in ends], mode="lines", name="between arms",
             line={"color": _FAINT, "width": 1, "dash": "dash"}, hoverinfo="skip",
         )  # fmt: skip
-    figure.update_xaxes(title="realised autonomy", tickformat=".0%")
+    figure.update_xaxes(title="realised autonomy", tickformat=".1f")
     figure.update_yaxes(title=measure)
     return _styled(figure, height=380)
 

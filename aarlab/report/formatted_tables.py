@@ -88,6 +88,22 @@ def references_table(analysis: Analysis) -> Table:
     return Table("references", "", columns, tuple(rows))
 
 
+def winners_curse_table(analysis: Analysis) -> Table:
+    """Return how much PGR the winners of each arm lost when they were scored again."""
+    rows = [
+        (
+            c.arm, c.runs, estimate_text(c.rescoring, sign="+"), estimate_text(c.final, sign="+"),
+            estimate_text(c.total, sign="+"),
+        )
+        for c in analysis.winners_curses
+    ]  # fmt: skip
+    columns = (
+        "arm", "runs", "development \N{MINUS SIGN} rescored (95 %)", "rescored \N{MINUS SIGN} held-out (95 %)",
+        "development \N{MINUS SIGN} held-out (95 %)",
+    )  # fmt: skip
+    return Table("winners_curse", "", columns, tuple(rows))
+
+
 def panels_table(analysis: Analysis) -> Table:
     """Return each arm's mean PGR, one column per panel."""
     panels = list(dict.fromkeys(panel for scores in analysis.panels.values() for panel in scores))

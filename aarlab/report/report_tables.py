@@ -10,8 +10,8 @@ from aarlab.report.parts import Cell, Table, ends
 def tables(analysis: Analysis) -> list[Table]:
     """Return all tables of a report that are not empty."""
     all_tables = [
-        _runs(analysis), _arms(analysis), _differences(analysis), _references(analysis), _panels(analysis),
-        _usage(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
+        _runs(analysis), _arms(analysis), _differences(analysis), _references(analysis), _winners_curses(analysis),
+        _panels(analysis), _usage(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
         _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
         *explanation_tables(analysis),
     ]  # fmt: skip
@@ -85,6 +85,13 @@ def _references(analysis: Analysis) -> Table:
         "reference", "arm", "runs", "difference", "low", "high", "p", "low_over_worlds", "high_over_worlds", "worlds",
     )  # fmt: skip
     return Table("references", "Held-out PGR minus that of a reference method", columns, tuple(rows))
+
+
+def _winners_curses(analysis: Analysis) -> Table:
+    rows = [(c.arm, c.runs, *ends(c.rescoring), *ends(c.final), *ends(c.total)) for c in analysis.winners_curses]
+    losses = ("development_minus_rescored", "rescored_minus_heldout", "development_minus_heldout")
+    columns = ("arm", "runs", *(column for loss in losses for column in (loss, f"{loss}_low", f"{loss}_high")))
+    return Table("winners_curse", "Winner's curse: losses of PGR of the winners", columns, tuple(rows))
 
 
 def _panels(analysis: Analysis) -> Table:

@@ -13,6 +13,7 @@ from aarlab.report.formatted_tables import (
     panels_table,
     references_table,
     usage_table,
+    winners_curse_table,
 )
 from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section, Table
 from aarlab.report.planned_comparisons import MeasureResult
@@ -21,6 +22,11 @@ from aarlab.report.report_tables import tables
 from aarlab.report.sentences import design_sentences, slope_sentence, usage_sentence
 
 DEFAULT_QUESTION = "What is the effect of the structure?"
+
+_CURSE = (
+    "Winner's curse: the winner is selected by noisy scores, so the scores that selected it are biased upwards. The "
+    "held-out score has no such bias."
+)
 
 
 def sections(analysis: Analysis) -> Iterator[Section]:
@@ -81,6 +87,7 @@ def _panels(analysis: Analysis) -> Section:
             Note(note),
             panels_table(analysis),
             references_table(analysis),
+            *((_CURSE, winners_curse_table(analysis)) if analysis.winners_curses else ()),
         ),
     )
 

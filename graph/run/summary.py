@@ -76,7 +76,14 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
     if run.winner is None or run.final is None:
         return None
     finding = run.winner.finding
-    return {"finding": finding.id, "title": finding.title, "family": finding.family, "pgr": None, "se": run.final.se}
+    return {
+        "finding": finding.id,
+        "title": finding.title,
+        "family": finding.family,
+        "development_pgr": finding.pgr,
+        "pgr": None,
+        "se": run.final.se,
+    }
 
 
 def _reference(run: MeasuredRun, evaluation: Evaluation | None) -> dict[str, Any] | None:

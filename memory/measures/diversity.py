@@ -31,7 +31,7 @@ class RoundEntropy:
     """Number of researchers that had posted a method."""
     bits: float
     interval: Interval
-    """90 % bootstrap interval over researchers, bits."""
+    """90 % bootstrap interval over researchers, bias-corrected, bits. It contains `bits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Entropy:
     bits: float
     """Mean over rounds."""
     interval: Interval
-    """90 % bootstrap interval over researchers for the mean, bits."""
+    """90 % bootstrap interval over researchers for the mean, bias-corrected, bits. It contains `bits`."""
     rounds: tuple[RoundEntropy, ...]
     """The included rounds, in order."""
 
@@ -62,10 +62,11 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
     active researchers are excluded; in teams of fewer than five, rounds with fewer than two (after Wen et al., 2026,
     who count over steps). None if all rounds are excluded.
 
-    The intervals are 90 % percentile intervals over 2,000 teams of the same size, drawn with replacement from the
-    researchers (Efron, 1979). They are seeded by the run and therefore deterministic. A resampled team repeats some
-    members and lacks others, so its entropy tends to be lower: in a diverse team the whole interval can be below the
-    estimate. The interval shows how much the entropy depends on single researchers. It does not predict the entropy
+    The intervals are 90 % bootstrap intervals over 2,000 teams of the same size, drawn with replacement from the
+    researchers. They are seeded by the run and therefore deterministic. A resampled team repeats some members and lacks
+    others, so its entropy tends to be lower. This bias is the mean of the resamples minus the estimate, and it is
+    subtracted from the resamples (Efron and Tibshirani, 1993, chapter 10). No team exceeds log2 of its active
+    researchers. The interval shows how much the entropy depends on single researchers. It does not predict the entropy
     under another seed.
 
     Args:
@@ -80,13 +81,14 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
         return None
     bits = [shannon_bits(latest_families[i].values()) for i in counted]
     resampled = _resample_entropies(team, [latest_families[i] for i in counted], seed=file.info().seed)
+    highest = [math.log2(len(latest_families[i])) for i in counted]
     per_round = tuple(
-        RoundEntropy(rounds[i], len(latest_families[i]), bits[k], _interval(resampled[:, k]))
+        RoundEntropy(rounds[i], len(latest_families[i]), bits[k], _interval(resampled[:, k], bits[k], highest[k]))
         for k, i in enumerate(counted)
     )
     some_active = ~np.isnan(resampled).all(axis=1)
-    mean_interval = _interval(np.nanmean(resampled[some_active], axis=1))
-    return Entropy(math.fsum(bits) / len(bits), mean_interval, per_round)
+    mean, mean_highest = (math.fsum(values) / len(bits) for values in (bits, highest))
+    return Entropy(mean, _interval(np.nanmean(resampled[some_active], axis=1), mean, mean_highest), per_round)
 
 
 def entropy_bits(file: RunReader) -> float | None:
@@ -129,6 +131,8 @@ def _resample_entropies(team: list[str], latest_families: list[dict[str, str]], 
     return result
 
 
-def _interval(values: NDArray[np.float64]) -> Interval:
-    low, high = np.nanquantile(values, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
-    return float(low), float(high)
+def _interval(values: NDArray[np.float64], estimate: float, highest: float) -> Interval:
+    """Return the interval of resampled values without their bias, between 0 and the highest possible value."""
+    corrected = values - float(np.nanmean(values)) + estimate
+    low, high = np.nanquantile(corrected, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
+    return max(0.0, min(float(low), estimate)), min(highest, max(float(high), estimate))

@@ -201,6 +201,14 @@ def test_arms_are_compared_with_the_reference_methods() -> None:
     assert "elow it: staged" in text
 
 
+def test_the_winners_curse_is_given_by_arm() -> None:
+    analysis = analyse(results(seeds=6))
+    for curse in analysis.winners_curses:
+        losses = (curse.rescoring.value, curse.final.value, curse.total.value)
+        assert losses == (pytest.approx(0.05), pytest.approx(0.03), pytest.approx(0.08))
+    assert "| free | 6 | +0.050 (+0.050 to +0.050) | +0.030" in markdown(analysis)
+
+
 def test_detectable_difference_pairing_and_noise_are_given() -> None:
     text = " ".join(design_sentences(analyse(results())))
     for expected in (r"Detectable difference: 0\.0\d+ at 80 % power for 12 pairs and a single comparison",
@@ -312,6 +320,18 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
     page_text = page_text[page_text.index("<body>") :]
     assert f"<td class=i>{fmean(free):.3f} (" in page_text
     assert f">{fmean(staged) - fmean(free):+.3f} (".replace("-", "\N{MINUS SIGN}") in page_text
+
+
+def test_reference_differences_are_paired_by_world(small_runs: list[Path]) -> None:
+    from aarlab.report import results_from
+
+    (line,) = analyse(results_from(small_runs)).references
+    staged = fmean([0.41, 0.44]) - 0.3
+    assert line.over_runs["staged"].mean.value == pytest.approx(staged)
+    # Every method has the same profile over the worlds, so the difference does not vary.
+    over_worlds = line.over_worlds["staged"]
+    assert (over_worlds.mean, over_worlds.worlds) == (pytest.approx(staged), 8)
+    assert (over_worlds.low, over_worlds.high) == (pytest.approx(staged), pytest.approx(staged))
 
 
 def test_a_run_stopped_by_a_limit_is_included(small_runs: list[Path], tmp_path: Path) -> None:

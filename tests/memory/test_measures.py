@@ -1,6 +1,7 @@
 """Measures of a team, computed from its run file."""
 
 import math
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def test_entropy_interval_is_deterministic(file: RunWriter) -> None:
     assert first is not None
     assert entropy(file) == first
     low, high = first.interval
-    assert 0 < low < high <= math.log2(3)
+    assert 0 < low < high <= math.log2(9)
 
 
 def test_uniform_team_has_zero_width_interval(file: RunWriter) -> None:
@@ -137,13 +138,31 @@ def test_uniform_team_has_zero_width_interval(file: RunWriter) -> None:
     assert (result.bits, result.interval) == (0.0, (0.0, 0.0))
 
 
-def test_bootstrap_interval_of_diverse_team_is_biased_low(file: RunWriter) -> None:
+def test_interval_of_diverse_team_ends_at_its_entropy(file: RunWriter) -> None:
     set_up_team(file, 9)
     post_families(file, 1, "abcdefghi")
     result = entropy(file)
     assert result is not None
     assert result.bits == pytest.approx(math.log2(9))
-    assert result.interval[1] < result.bits
+    assert result.interval[0] < result.bits
+    assert result.interval[1] == pytest.approx(result.bits)
+
+
+@given(st.lists(st.text("abcde", min_size=7, max_size=7), min_size=1, max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_entropy_lies_inside_its_interval(rounds: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.db"
+        file = RunWriter.create(path, run_id="run", version="0", seed=1, scenario={"budget": {"hours": 8.0}})
+        set_up_team(file, 7)
+        for round_, families in enumerate(rounds, start=1):
+            post_families(file, round_, families)
+        result = entropy(file)
+        file.close()
+    assert result is not None
+    for bits, (low, high) in [(result.bits, result.interval), *((r.bits, r.interval) for r in result.rounds)]:
+        assert 0 <= low <= bits + 1e-9
+        assert bits <= high + 1e-9 <= math.log2(7) + 2e-9
 
 
 def test_entropy_accepts_families_derived_from_code(file: RunWriter) -> None:

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from aarlab.cli.formatting import counted, pgr_text, shortened
+from aarlab.cli.formatting import counted, percent_text, pgr_text, shortened
 from aarlab.cli.run_progress import TeamProgress
 from aarlab.cli.run_summary import sandbox_text, summary_text
 from aarlab.cli.show.display_options import DisplayOptions, structure_summary
@@ -133,9 +133,9 @@ def _decisions(file: RunReader) -> Iterator[RenderableType]:
     columns = (number_column(f"by {taker}") for taker in takers)
     table = data_table(name_column("kind"), *columns, number_column("autonomy", "green"), title="Decisions")
     for kind, share in autonomy.items():
-        table.add_row(kind.replace("_", " "), *(str(taken.get((kind, t), "")) for t in takers), f"{share:.0%}")
+        table.add_row(kind.replace("_", " "), *(str(taken.get((kind, t), "")) for t in takers), percent_text(share))
     totals = (str(sum(count for (_, taker), count in taken.items() if taker == t)) for t in takers)
-    table.add_row("all", *totals, f"{realised_autonomy(file):.0%}", style="bold")
+    table.add_row("all", *totals, percent_text(realised_autonomy(file) or 0.0), style="bold")
     yield table
     yield Text(f"Realised autonomy by round (0 is the setup): {_share_by_round(autonomy_by_round(file))}.")
     yield Text()
@@ -145,7 +145,7 @@ def _share_by_round(shares: Mapping[int, float]) -> str:
     """Return the percentages with their rounds; consecutive rounds with equal percentages are merged."""
     spans: list[tuple[int, int, str]] = []
     for round_, share in shares.items():
-        percentage = f"{share:.0%}"
+        percentage = percent_text(share)
         first_round = spans.pop()[0] if spans and spans[-1][2] == percentage else round_
         spans.append((first_round, round_, percentage))
     return ", ".join(f"{text} in {first if first == last else f'{first}–{last}'}" for first, last, text in spans)

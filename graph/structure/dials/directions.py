@@ -83,8 +83,8 @@ def _deviation(events: "RunEvents", name: str, direction: str) -> Iterator[str]:
     chance = share_by_chance([len(families) for families in methods], suggested, events.operator_families)
     if share < chance:
         yield (
-            f"{name} did not follow its direction: {share:.0%} of its {len(methods)} methods use "
-            f"{' or '.join(sorted(suggested))}; {chance:.0%} would by chance"
+            f"{name} did not follow its direction: {100 * share:.0f} % of its {len(methods)} methods use "
+            f"{' or '.join(sorted(suggested))}; {100 * chance:.0f} % would by chance"
         )
 
 

@@ -22,7 +22,7 @@ def rendered(*, terminal: bool, delay_s: float = 0.0) -> str:
 def test_terminal_shows_label_and_share() -> None:
     page = rendered(terminal=True)
     assert "measuring" in page
-    assert "25%" in page
+    assert "25 %" in page
 
 
 @pytest.mark.parametrize(("terminal", "delay_s"), [(False, 0.0), (True, 3600.0)])

@@ -84,6 +84,13 @@ def test_only_significant_differences_have_a_direction(
     assert f"reaches 0.55: {claim}" in outcome(family_tree, baseline=baseline(*difference))
 
 
+def test_the_winners_curse_is_stated(family_tree: RunWriter) -> None:
+    best = {"finding": "r3.f1", "title": "i", "family": "ensemble", "development_pgr": 0.7, "pgr": 0.5, "se": 0.02}
+    output = " ".join(outcome(family_tree, best=best).split())
+    assert "PGR when the finalists were rescored: 0.50 ± 0.02. In development it had 0.70" in output
+    assert "the winner's curse (development minus held-out) is +0.09." in output
+
+
 def test_run_without_result_has_no_winner(family_tree: RunWriter) -> None:
     output = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
     assert "No result was scored" in output
@@ -108,13 +115,13 @@ def test_each_measure_has_a_row(family_tree: RunWriter) -> None:
     output = outcome(
         family_tree,
         development_pgr={"quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2},
-        autonomy_by_kind={"direction": 0.0, "fidelity": 0.5, "next_step": 1.0}, entropy_interval=[0.5, 1.25],
+        autonomy_by_kind={"direction": 0.0, "fidelity": 0.5, "next_step": 1.0}, entropy_interval=[0.5, 1.75],
         novelty=0.3, repeated_experiment_share=0.25, borrow_depth=2,
     )  # fmt: skip
-    assert "best –, 0.40, 0.50 after 25, 50 and 100% of the budget" in output
-    assert "agents took 75% of the decisions (direction 0%, fidelity 50%)" in output
-    assert "entropy of method families 1.50 bits (0.50 to 1.25 in resampled teams), novelty 0.30" in output
-    assert "25% of full experiments were repeats, the winner's idea changed owner twice" in output
+    assert "best –, 0.40, 0.50 after 25 %, 50 % and 100 % of the budget" in output
+    assert "agents took 75 % of the decisions (direction 0 %, fidelity 50 %)" in output
+    assert "entropy of method families 1.50 bits (0.50 to 1.75 over researchers), novelty 0.30" in output
+    assert "25 % of full experiments were repeats, the winner's idea changed owner twice" in output
 
 
 def test_missing_measures_are_dashes(family_tree: RunWriter) -> None:

@@ -192,8 +192,8 @@ def test_decisions_are_counted_by_kind_and_taker(aarlab: Aarlab, summary: dict[s
     for (kind, _), count in measures.decisions(file).items():
         row = next(line for line in page.splitlines() if line.strip().startswith(kind.replace("_", " ")))
         assert str(count) in row.split()
-        assert f"{summary['autonomy_by_kind'][kind]:.0%}" in row
-    assert "Realised autonomy by round (0 is the setup): 0% in 0, 100% in 1–3." in page
+        assert f"{100 * summary['autonomy_by_kind'][kind]:.0f} %" in row
+    assert "Realised autonomy by round (0 is the setup): 0 % in 0, 100 % in 1–3." in page
 
 
 def test_agents_are_found_by_name_and_number(run_file: RunWriter) -> None:
