@@ -10,7 +10,7 @@ from scipy.special import expit
 from aarlab.scenarios.toolkit.geometry import reduce
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray
 from aarlab.scenarios.toolkit.operators import operator
-from aarlab.scenarios.toolkit.relations import violations
+from aarlab.scenarios.toolkit.relations import violated_shares
 from aarlab.scenarios.toolkit.settings import Float, Int
 from aarlab.scenarios.toolkit.student import fit
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
@@ -56,24 +56,25 @@ def evolve_probe(
     reduced = (reduced - reduced.mean(axis=0)) / (reduced.std(axis=0) + 1e-9)
     mean = _unit(fit(reduced, data.targets, data.weights, l2=0.1).coefficients)
     for _ in range(generations):
-        children = [_unit(mean + step * rng.normal(size=len(mean))) for _ in range(32)]
-        fitness = [_fitness(data, reduced @ child, anchor) for child in children]
-        mean = _unit(np.mean([children[i] for i in np.argsort(fitness)[-8:]], axis=0))
+        children = _unit(mean + step * rng.normal(size=(32, len(mean))))
+        fitness = _fitness(data, children @ reduced.T, anchor)
+        mean = _unit(children[np.argsort(fitness)[-8:]].mean(axis=0))
     scores = reduced @ mean
     return data.relabelled(expit(3 * (scores - np.median(scores)) / (scores.std() + 1e-9)))
 
 
-def _unit(direction: FloatArray) -> FloatArray:
-    """Return the direction scaled to length one; zero stays zero."""
-    return direction / (np.linalg.norm(direction) + 1e-12)
+def _unit(directions: FloatArray) -> FloatArray:
+    """Return one or several directions, the rows, scaled to length one; zero stays zero."""
+    return np.asarray(directions / (np.linalg.norm(directions, axis=-1, keepdims=True) + 1e-12), dtype=np.float64)
 
 
-def _fitness(data: TrainingSet, scores: FloatArray, anchor: float) -> float:
-    """Return the fitness of (n,) scores: agreement with the targets minus violations of the relations."""
-    broken = violations((scores > np.median(scores)).astype(np.float64), data.relations) or 0.0
-    spread = len(scores) * (scores.std() * data.targets.std() + 1e-9)
-    correlation = (data.targets - data.targets.mean()) @ (scores - scores.mean()) / spread
-    return float(anchor * correlation - broken)
+def _fitness(data: TrainingSet, scores: FloatArray, anchor: float) -> FloatArray:
+    """Return the (c,) fitness of (c, n) scores: agreement with the targets minus violations of the relations."""
+    positive = scores > np.median(scores, axis=1, keepdims=True)
+    broken = violated_shares(positive, data.relations)
+    deviations = data.targets - data.targets.mean()
+    correlation = scores @ deviations / (scores.shape[1] * (scores.std(axis=1) * data.targets.std() + 1e-9))
+    return np.asarray(anchor * correlation - broken, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

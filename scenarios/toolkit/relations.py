@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit, logit
 
-from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, IntArray
+from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, BoolArray, FloatArray, IntArray
 
 
 def log_odds(probabilities: FloatArray, *, margin: float = 1e-4) -> FloatArray:
@@ -38,12 +38,19 @@ def project(
 
 def violations(targets: FloatArray, relations: IntArray) -> float | None:
     """Return the share of relations that the hardened targets violate; None without relations."""
-    if not len(relations):
-        return None
+    return float(violated_shares(targets[None] > 0.5, relations)[0]) if len(relations) else None
+
+
+def violated_shares(positive: BoolArray, relations: IntArray) -> FloatArray:
+    """Return the (c,) shares of relations that (c, n) assignments of items to class 1 violate; 0 without relations."""
     first, second, kind = relations.T
-    a, b = targets[first] > 0.5, targets[second] > 0.5
-    broken = np.select([kind == SAME, kind == OPPOSITE, kind == NOT_BOTH], [a != b, a == b, a & b], default=False)
-    return float(broken.mean())
+    violated = np.zeros(len(positive), dtype=np.int64)
+    for relation, violates in ((SAME, np.not_equal), (OPPOSITE, np.equal), (NOT_BOTH, np.logical_and)):
+        chosen = kind == relation
+        if chosen.any():
+            broken = violates(positive[:, first[chosen]], positive[:, second[chosen]])
+            violated += np.count_nonzero(broken, axis=1)
+    return violated / max(1, len(relations))
 
 
 def _proposals(a: FloatArray, b: FloatArray, kind: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+from scipy.linalg import lapack
 from scipy.special import expit
 
 from aarlab.scenarios.toolkit.inputs import FloatArray
+
+Float32Array = npt.NDArray[np.float32]
 
 Readout = Literal["logistic", "difference_of_means", "shrunk_lda"]
 
@@ -14,8 +18,10 @@ _SINGLE_CLASS_MARGIN = 1e-6
 """A mean target closer than this to 0 or 1 counts as a single class."""
 _INTERCEPT_L2 = 1e-6
 """Penalty of the intercept: negligible, but enough to keep the problem strictly convex."""
-_MAX_STEPS, _MAX_HALVINGS, _TOLERANCE = 30, 12, 1e-5
-"""Maximum number of Newton steps, maximum number of halvings of each, and step length at convergence."""
+_MAX_STEPS, _MAX_HALVINGS, _TOLERANCE = 30, 12, 1e-4
+"""Maximum number of Newton steps, maximum number of halvings of each, and length of the last step.
+
+Near the optimum the error after a step is about the square of the step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,19 +86,20 @@ def _newton(
     """
 
     def loss(theta: FloatArray, logits: FloatArray) -> float:
-        return float(weights @ (np.logaddexp(0, logits) - targets * logits) + l2 @ theta**2 / 2)
+        # The cross-entropy with logits; np.logaddexp(0, logits) takes three times as long.
+        softplus = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
+        return float(weights @ (softplus - targets * logits) + l2 @ theta**2 / 2)
 
+    with np.errstate(over="ignore"):
+        single_precision = design.astype(np.float32)
     logits = design @ point
     current_loss = loss(point, logits)
     for _ in range(_MAX_STEPS):
         predicted = expit(logits)
         gradient = design.T @ (weights * (predicted - targets)) + l2 * point
         curvature = weights * np.maximum(predicted * (1 - predicted), 1e-4)
-        hessian = (design * curvature[:, None]).T @ design
-        hessian.flat[:: len(l2) + 1] += l2
-        step = np.linalg.solve(hessian, gradient)
-        if np.abs(step).max() < _TOLERANCE:
-            break
+        step = _newton_step(design, single_precision, curvature, l2, gradient)
+        last = np.abs(step).max() < _TOLERANCE
         # Far from the optimum, as after a warm start, a full step can overshoot: halve it until the loss falls.
         for _ in range(_MAX_HALVINGS):
             candidate = point - step
@@ -102,7 +109,29 @@ def _newton(
                 break
             step = step / 2
         point, current_loss = candidate, candidate_loss
+        if last:
+            break
     return point
+
+
+def _newton_step(
+    design: FloatArray, single_precision: Float32Array, curvature: FloatArray, l2: FloatArray, gradient: FloatArray
+) -> FloatArray:
+    """Return the solution of Hessian @ step = gradient, from the design in double and single precision.
+
+    In single precision, the Hessian takes half the time. The gradient decides where the optimum is, so this precision
+    suffices unless numbers are too large for it or columns too similar. Double precision is used then.
+    """
+    roots = np.sqrt(curvature)[:, None]
+    for single in (True, False):
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = single_precision * roots.astype(np.float32) if single else design * roots
+            hessian = (scaled.T @ scaled).astype(np.float64)  # numpy recognises the symmetry, which halves the time
+        hessian.flat[:: len(l2) + 1] += l2
+        _, step, failed = lapack.dposv(hessian, gradient)
+        if not failed and np.isfinite(step).all():
+            return np.asarray(step, dtype=np.float64)
+    return np.asarray(np.linalg.solve(hessian, gradient), dtype=np.float64)
 
 
 def out_of_fold(
