@@ -136,7 +136,9 @@ class Scoring(_Section):
     final_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
     """Number of fresh worlds on which each finalist is scored."""
     screening_worlds: Annotated[int, Field(ge=2, le=1024)] = 16
-    """Number of worlds on which the best baseline is chosen. All runs use the same worlds."""
+    """Number of worlds on which known methods are scored, for the opening and to choose the reference methods. All runs
+    use the same worlds.
+    """
     heldout_worlds: Annotated[int, Field(ge=2, le=1024)] = 64
     """Number of worlds of the held-out panel. All runs use the same worlds."""
     shifted_worlds: Annotated[int, Field(ge=0, le=1024)] = 32

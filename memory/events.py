@@ -28,6 +28,8 @@ EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
+Reference = Literal["published", "library"]
+"""The best of the published methods, or the best of all methods that come with aarlab."""
 Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer"]
 
 
@@ -385,14 +387,26 @@ class FindingsImported(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceChosen(Event):
+    """A known method was chosen as a reference for the team, by its score on the panel `screening`."""
+
+    kind: ClassVar[str] = "reference_methods"
+    reference: Reference
+    method: str | None
+    """`baseline:NAME` of the best method; None if no method could be scored."""
+    methods: int
+    """Number of methods that it was chosen from."""
+    cost_hours: float
+    """Research hours of finding it: a full experiment for each of these methods. The team is not charged."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunClosed(Event):
     """The run was closed and scored."""
 
     kind: ClassVar[str] = "run_results"
     best: str | None
     """Id of the winning finding; None if no result could be scored."""
-    baseline: str | None
-    """`baseline:NAME` of the best baseline on the same worlds."""
     cost_hours: float
     """Research hours for scoring the finalists again."""
     leader_at_quarter: str | None = None

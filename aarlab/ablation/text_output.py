@@ -15,7 +15,7 @@ from aarlab.ablation.execution import AblationState
 from aarlab.ablation.forecast import Work, range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
-from aarlab.graph.run.measure_registry import find_measure, measure_label, value_at
+from aarlab.graph.run.measure_registry import REFERENCES, find_measure, measure_label, value_at
 
 
 def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def table_json(state: AblationState) -> list[dict[str, Any]]:
 
 
 def table_text(state: AblationState) -> RenderableType:
-    """Return the primary measure by arm as a table, followed by the best fixed baseline."""
+    """Return the primary measure by arm as a table, followed by the reference methods."""
     primary = state.plan.ablation.measures[0]
     if len(state.plan.tasks) > 1:
         return _table_by_task(state, primary)
@@ -220,8 +220,9 @@ def table_text(state: AblationState) -> RenderableType:
     for arm, values in _by_arm(state, primary, task):
         table.add_row(arm.name, str(len(values)), _decimal(_mean(values)), _decimal(_se(values)))
     if primary == "heldout.pgr":
-        baseline = [value for _, values in _by_arm(state, "baseline.pgr", task) for value in values]
-        table.add_row(Text("best fixed baseline", style="dim"), str(len(baseline)), _decimal(_mean(baseline)), "")
+        for name, label in REFERENCES.items():
+            scores = _reference_scores(state, name, task)
+            table.add_row(Text(label, style="dim"), str(len(scores)), _decimal(_mean(scores)), "")
     return Group(table, *_without_measure(state, primary))
 
 
@@ -236,13 +237,16 @@ def _table_by_task(state: AblationState, measure: str) -> RenderableType:
         cells = [(_decimal(_mean(values[arm.name])), _se(values[arm.name])) for values in by_task]
         table.add_row(arm.name, *(mean if se is None else f"{mean} ± {se:.3f}" for mean, se in cells))
     if measure == "heldout.pgr":
-        baselines = [
-            [value for _, values in _by_arm(state, "baseline.pgr", task) for value in values]
-            for task in state.plan.tasks
-        ]
-        table.add_row(Text("best fixed baseline", style="dim"), *(_decimal(_mean(values)) for values in baselines))
+        for name, label in REFERENCES.items():
+            means = (_decimal(_mean(_reference_scores(state, name, task))) for task in state.plan.tasks)
+            table.add_row(Text(label, style="dim"), *means)
     note = Text(f"{measure_label(measure)}, mean ± standard error over seeds", style="dim")
     return Group(table, note, *_without_measure(state, measure))
+
+
+def _reference_scores(state: AblationState, reference: str, task: str) -> list[float]:
+    """Return the held-out PGR of a reference method in all finished runs on a task."""
+    return [value for _, values in _by_arm(state, f"references.{reference}.pgr", task) for value in values]
 
 
 def _without_measure(state: AblationState, measure: str) -> list[Text]:

@@ -19,6 +19,11 @@ Summary = Mapping[str, Any]
 
 _ALPHA = 0.05
 """Two-sided level at which a difference is called significant."""
+_REFERENCES = {
+    "published": "The best of the {methods} published methods ({name})",
+    "library": "The best of the library's {methods} methods ({name}; finding it takes {hours:g} research hours)",
+}
+"""Name of each reference line."""
 _OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed owner twice"}
 
 
@@ -58,7 +63,7 @@ def sandbox_text(mode: str | None) -> str | None:
 
 
 def _scores(summary: Summary) -> Text:
-    heldout, baseline = summary["heldout"], summary["baseline"]
+    heldout = summary["heldout"]
     if heldout is None or heldout["pgr"] is None:
         return Text("No result was scored: the team posted no result of a full experiment.", style="bold")
     text = Text.assemble(
@@ -66,11 +71,12 @@ def _scores(summary: Summary) -> Text:
         (pgr_text(heldout["pgr"], heldout["se"]), "bold green"),
         f" (standard error) on {heldout['worlds']} held-out worlds.",
     )
-    if baseline is not None and baseline["pgr"] is not None:
-        text.append(f"\nThe best fixed baseline on the same worlds, {baseline['name']}, reaches ")
-        text.append(pgr_text(baseline["pgr"]), "bold")
-        difference = baseline.get("team_minus_reference")
-        text.append("." if difference is None else f": {comparison_by_world(difference)}.")
+    for kind, reference in summary.get("references", {}).items():
+        if reference["pgr"] is not None:
+            text.append(f"\n{_REFERENCES[kind].format(**reference)} reaches ")
+            text.append(pgr_text(reference["pgr"]), "bold")
+            difference = reference["team_minus_reference"]
+            text.append("." if difference is None else f": {comparison_by_world(difference)}.")
     return text
 
 
@@ -93,6 +99,8 @@ def _winner(summary: Summary, board: Board) -> Text:
     if post is not None:
         text.append(f", posted by {post.finding.author} in round {post.round}")
     text.append(".")
+    if (known := best.get("known_method")) is not None:
+        text.append(f" It is the known method {known}, not an idea of the team.", "yellow")
     text.append(_winners_curse(summary))
     for line in ancestry(board, best["finding"]):
         text.append(f"\n  {line}")
@@ -141,6 +149,7 @@ def _rows(summary: Summary) -> dict[str, str]:
         "activity": ", ".join(counted(summary[f"{kind}s"], kind) for kind in kinds),
         "resources": _resources(summary),
         "hours": _hours_by_kind(summary) or "–",
+        "opening": _opening(summary) or "–",
         "development PGR": _development_pgr(summary) or "–",
         "autonomy": _autonomy(summary) or "–",
         "diversity": _diversity(summary) or "–",
@@ -168,6 +177,15 @@ def _hours_by_kind(summary: Summary) -> str:
     """Return the research hours of each kind, the largest first."""
     hours = sorted(summary.get("hours_by_kind", {}).items(), key=lambda item: -item[1])
     return ", ".join(f"{kind} {used:.1f}" for kind, used in hours)
+
+
+def _opening(summary: Summary) -> str:
+    """Return what the lab posted before round 1; empty without an opening."""
+    hours = summary.get("opening_hours")
+    if not hours:
+        return ""
+    best = (summary.get("development_pgr") or {}).get("start")
+    return f"known methods up to PGR {pgr_text(best)} on the board, {hours:g} research hours of the lab (included)"
 
 
 def _development_pgr(summary: Summary) -> str:

@@ -12,7 +12,7 @@ from aarlab.memory.messages import Json, canonical_json
 REPLACEMENT = "[redacted]"
 _IDENTIFIER_FIELDS = frozenset({
     "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_call_id", "agent",
-    "field", "idea", "parent", "best", "baseline", "leader_at_quarter", "leader_at_half", "neighbours", "task",
+    "field", "idea", "parent", "best", "method", "methods", "leader_at_quarter", "leader_at_half", "neighbours", "task",
 })  # fmt: skip
 """Event fields with names of agents, findings, experiments, tools or tasks, which other records refer to."""
 

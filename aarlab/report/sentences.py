@@ -192,7 +192,8 @@ def _reference_sentence(line: ReferenceLine) -> str:
     # On the same worlds a reference method has the same score in every run, so there is no interval.
     low, high = (number(x, 2) for x in line.pgr.interval or (0.0, 0.0))
     score = number(line.pgr.value, 2) if low == high else _rounded(line.pgr)
-    return f"The {line.name} reaches {score} on the same held-out worlds. {text[0].upper()}{text[1:]}."
+    found = "" if line.hours is None else f", found in {line.hours:g} research hours,"
+    return f"The {line.name}{found} reaches {score} on the same held-out worlds. {text[0].upper()}{text[1:]}."
 
 
 def usage_sentence(analysis: Analysis) -> str:

@@ -86,6 +86,8 @@ def _pgr(evaluation: Evaluation | None) -> Value:
     return evaluation.pgr if evaluation else None
 
 
+REFERENCES: Mapping[str, str] = {"published": "best published method", "library": "best method of the library"}
+"""Name of each reference method in texts."""
 _PROGRESS = "progress-development-pgr-over-research-hours"
 _COSTS = "costs"
 _ALL = (
@@ -112,13 +114,26 @@ _ALL = (
         "scores-of-the-winner", decimals=None,
     ),
     Measure(
-        "baseline.pgr", "held-out PGR of the best fixed baseline", "PGR", lambda run: _pgr(run.baseline),
-        "scores-of-the-winner", decimals=None, inspect_name="baseline_pgr",
+        "references.REFERENCE.pgr", "held-out PGR of the best REFERENCE method", "PGR",
+        lambda run: {name: score.pgr for name, score in run.reference_scores("heldout").items()}, "reference-methods",
+        decimals=None, inspect_name="reference_pgr_REFERENCE",
+    ),
+    Measure(
+        "references.REFERENCE.shifted_pgr", "PGR on shifted worlds of the best REFERENCE method", "PGR",
+        lambda run: {name: score.pgr for name, score in run.reference_scores("shifted").items()}, "reference-methods",
+        decimals=None,
+    ),
+    Measure(
+        "references.REFERENCE.hours", "research time of finding the best REFERENCE method", "research hours",
+        lambda run: {name: event.cost_hours for name, event in run.references.items()}, "reference-methods", decimals=2,
     ),
     Measure(
         "transfer.TASK.pgr", "PGR of the winner on the task TASK", "PGR",
         lambda run: {task: evaluation.pgr for task, evaluation in run.transfer.items()}, "scores-of-the-winner",
         decimals=None, inspect_name="transfer_pgr_TASK",
+    ),
+    Measure(
+        "development_pgr.start", "best development PGR of the opening", "PGR", lambda run: run.opening_pgr, _PROGRESS,
     ),
     Measure(
         "development_pgr.quarter", "best development PGR at a quarter of the budget", "PGR",

@@ -13,6 +13,8 @@ from aarlab.memory.events import (
     Finding,
     ModelCall,
     OpeningPosted,
+    Panel,
+    ReferenceChosen,
     RunClosed,
 )
 from aarlab.memory.measures import DevelopmentPgr, development_pgr
@@ -82,10 +84,22 @@ class MeasuredRun:
         """The winner's evaluations on other tasks, by task."""
         return {str(score.task): score for score in self.evaluations if score.panel == "transfer"}
 
+    @cached_property
+    def references(self) -> dict[str, ReferenceChosen]:
+        """The reference methods that could be scored: `published` and `library`."""
+        chosen = [entry.event for entry in self.file.entries(ReferenceChosen)]
+        return {event.reference: event for event in chosen if event.method is not None}
+
+    def reference_scores(self, panel: Panel) -> dict[str, Evaluation]:
+        """Return the evaluations of the reference methods on a panel, by reference."""
+        scores = {name: self.scores.get((str(event.method), panel)) for name, event in self.references.items()}
+        return {name: score for name, score in scores.items() if score is not None}
+
     @property
-    def baseline(self) -> Evaluation | None:
-        """The held-out evaluation of the best fixed baseline."""
-        return self.scores[self.closed.baseline, "heldout"] if self.closed and self.closed.baseline else None
+    def opening_pgr(self) -> float | None:
+        """The best score that the lab posted before round 1; None without one."""
+        posts = (entry.event.pgr for entry in self.file.entries(Finding, stream=LAB))
+        return max((pgr for pgr in posts if pgr is not None), default=None)
 
     def heldout_pgr(self, leader: Literal["leader_at_quarter", "leader_at_half"]) -> float | None:
         """Return the held-out PGR of the finding that led at a point of the budget; None if there was none."""

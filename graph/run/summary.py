@@ -12,13 +12,15 @@ from aarlab.memory.events import Evaluation, Experiment, Finding, RoundStarted
 from aarlab.memory.measures import difference_by_world, entropy
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.known_methods import known_method
 
 
 def summarise(file: RunReader) -> dict[str, Any]:
     """Return the summary of a closed run as JSON: `aarlab run --json` prints it.
 
     It contains every measure of the registry at its path; `docs/measures.md` defines them. A measure is None if there
-    was nothing to measure. `shifted` is None and `transfer` is empty if the scenario omits them.
+    was nothing to measure. `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
+    the name of the known method that the winner replicates, None if it replicates none.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
     run, info = MeasuredRun(file), file.info()
@@ -36,7 +38,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "heldout": _details(run.heldout),
         "shifted": _details(run.shifted),
         "transfer": {task: _details(evaluation) for task, evaluation in run.transfer.items()},
-        "baseline": _reference(run, run.baseline),
+        "references": {name: _reference(run, name) for name in run.references},
         "autonomy_by_kind": {},
         "improvements": [asdict(improvement) for improvement in improvements(file)],
     }
@@ -76,25 +78,30 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
     if run.winner is None or run.final is None:
         return None
     finding = run.winner.finding
+    known = None if finding.code is None else known_method(run.file.text(finding.code))
     return {
         "finding": finding.id,
         "title": finding.title,
         "family": finding.family,
+        "known_method": known,
         "development_pgr": finding.pgr,
         "pgr": None,
         "se": run.final.se,
     }
 
 
-def _reference(run: MeasuredRun, evaluation: Evaluation | None) -> dict[str, Any] | None:
-    """Return the section of a reference method that was scored on the winner's held-out worlds."""
-    if evaluation is None:
-        return None
-    heldout = None if run.heldout is None else run.heldout.pgr_by_world
-    difference = difference_by_world(heldout, evaluation.pgr_by_world)
+def _reference(run: MeasuredRun, name: str) -> dict[str, Any]:
+    """Return the section of a reference method, with the team's difference from it paired by held-out world."""
+    chosen, scored = run.references[name], run.reference_scores("heldout").get(name)
+    by_world = [None if score is None else score.pgr_by_world for score in (run.heldout, scored)]
+    difference = difference_by_world(*by_world)
     return {
-        "name": evaluation.subject.removeprefix("baseline:"),
+        "name": str(chosen.method).removeprefix("baseline:"),
+        "methods": chosen.methods,
+        "hours": None,
         "pgr": None,
+        "se": scored and scored.se,
+        "shifted_pgr": None,
         "team_minus_reference": difference
         and {field: round(value, 6) for field, value in dataclasses.asdict(difference).items()},
     }

@@ -10,7 +10,16 @@ from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
-from aarlab.memory.events import AgentSetup, Decision, Evaluation, Experiment, Finding, RoundStarted, RunClosed
+from aarlab.memory.events import (
+    AgentSetup,
+    Decision,
+    Evaluation,
+    Experiment,
+    Finding,
+    ReferenceChosen,
+    RoundStarted,
+    RunClosed,
+)
 from aarlab.memory.run_writer import RunWriter
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -36,7 +45,10 @@ def record(arm: str, seed: int, pgr: float | None, scenario: Mapping[str, Any], 
         "best": None if pgr is None else {"finding": "r1.f1", "development_pgr": pgr + 0.08, "pgr": pgr + 0.03},
         "shifted": None if pgr is None else {"pgr": pgr - 0.02, "se": 0.03, "worlds": 32},
         "transfer": {"math": {"pgr": 0.1, "se": 0.05, "worlds": 8}},
-        "baseline": {"name": "two_cluster_vote", "pgr": 0.4},
+        "references": {
+            "published": {"name": "critic_like", "methods": 4, "hours": 8.0, "pgr": 0.2},
+            "library": {"name": "two_cluster_vote", "methods": 37, "hours": 74.0, "pgr": 0.4},
+        },
         "development_pgr": {"quarter": 0.1, "half": 0.3, "whole": best, "mean": 0.25},
         "heldout_pgr_by_budget": {"quarter": 0.05, "half": 0.25, "whole": pgr},
         "entropy_bits": 1.5, "realised_autonomy": autonomy, "structure_violations": [],
@@ -117,7 +129,9 @@ def run_file(
             pgr_by_world=by_world,  # type: ignore[arg-type]
         )
         file.append("team", entry, round=2, hours=24.0)
-    file.append("team", RunClosed("r1.f1", "baseline:bagging", 2.0), round=2, hours=24.0)
+    file.append("team", ReferenceChosen("published", "baseline:bagging", 4, 8.0), round=2, hours=24.0)
+    file.append("team", ReferenceChosen("library", "baseline:bagging", 37, 74.0), round=2, hours=24.0)
+    file.append("team", RunClosed("r1.f1", 2.0), round=2, hours=24.0)
     file.finish(status, {**summarise(file), "status": status, "wall_clock_s": 1.0})
     file.close()
     return path

@@ -182,7 +182,7 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
                 public.append(post)
     with_children = [f.id for f in findings if measures.borrow_depths(file)[f.id] > 0]
     # It has no evaluations, so the queries on scores are not tested with it.
-    file.append("team", RunClosed(pick(with_children), None, 1.5), round=rounds + 1, hours=10.0)
+    file.append("team", RunClosed(pick(with_children), 1.5), round=rounds + 1, hours=10.0)
     return file
 
 

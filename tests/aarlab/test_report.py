@@ -192,8 +192,11 @@ def test_budgets_in_dollars_and_tokens_are_reported() -> None:
 
 
 def test_arms_are_compared_with_the_reference_methods() -> None:
-    text = context_sentences(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))[-1]
-    assert text.startswith("The best fixed baseline reaches 0.40 on the same held-out worlds. ")
+    *_, published, text = context_sentences(analyse(results(effects={"staged": -0.3, "scripted": -0.15})))
+    start = "The best published method, found in 8 research hours, reaches 0.20 on the same held-out worlds. "
+    assert published.startswith(start)
+    start = "The best method of the library, found in 74 research hours, reaches 0.40 on the same held-out worlds. "
+    assert text.startswith(start)
     assert re.search(
         r"Above it: free, random search(; equivalent within ±0\.05: scripted|; inconclusive: scripted)?",
         text,

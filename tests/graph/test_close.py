@@ -12,6 +12,7 @@ from aarlab.memory.events import (
     Finding,
     Nomination,
     OpeningPosted,
+    ReferenceChosen,
     RoundStarted,
     RunClosed,
 )
@@ -44,26 +45,43 @@ def test_finalists_are_scored_on_all_final_worlds(run: Run) -> None:
 
 
 @structures()
-def test_every_baseline_is_screened(run: Run) -> None:
+def test_every_known_method_is_screened(run: Run) -> None:
     assert {subject.removeprefix(BASELINE) for subject in scores(run, "screening")} == set(baselines.load())
 
 
 @structures()
-def test_best_finalist_wins_and_a_baseline_is_chosen(run: Run) -> None:
+def test_best_finalist_wins(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     team = {subject: event.pgr for subject, event in scores(run, "final").items() if event.pgr is not None}
     # Without a full experiment there is no winner.
     assert (closed.best is None) == (not team)
     assert closed.best is None or team[closed.best] == max(team.values())
-    assert closed.baseline is not None
-    assert closed.baseline.startswith(BASELINE)
 
 
 @structures()
-def test_heldout_panel_scores_winner_baseline_and_past_leaders(run: Run) -> None:
+def test_references_are_the_best_published_and_library_methods(run: Run) -> None:
+    published, library = run.of(ReferenceChosen)
+    worlds, full = run.scenario.scoring.screening_worlds, run.scenario.costs.full
+    pgr = {event.subject: event.pgr for event in run.of(Evaluation) if event.worlds == worlds}
+    screened = {event.subject: pgr[event.subject] for event in run.of(Evaluation) if event.panel == "screening"}
+    four = {f"{BASELINE}{name}": screened[f"{BASELINE}{name}"] for name in baselines.PUBLISHED}
+    assert screened[published.method] == max(four.values())
+    assert (published.methods, published.cost_hours) == (4, 4 * full)
+    assert (library.methods, library.cost_hours) == (len(baselines.load()), len(baselines.load()) * full)
+    assert screened[library.method] >= screened[published.method]
+
+
+@structures()
+def test_no_method_is_scored_twice_on_the_same_worlds(run: Run) -> None:
+    scored = [(event.subject, event.panel, event.worlds, event.task) for event in run.of(Evaluation)]
+    assert len(scored) == len(set(scored))
+
+
+@structures()
+def test_heldout_panel_scores_winner_references_and_past_leaders(run: Run) -> None:
     (closed,) = run.of(RunClosed)
-    heldout = scores(run, "heldout")
-    assert heldout.keys() == {closed.best, closed.baseline, closed.leader_at_quarter, closed.leader_at_half} - {None}
+    heldout, references = scores(run, "heldout"), {event.method for event in run.of(ReferenceChosen)}
+    assert heldout.keys() == {closed.best, closed.leader_at_quarter, closed.leader_at_half, *references} - {None}
     assert {event.worlds for event in heldout.values()} == {run.scenario.scoring.heldout_worlds}
 
 
@@ -133,8 +151,12 @@ def test_summary_scores_are_the_recorded_scores(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     final, heldout = scores(run, "final"), scores(run, "heldout")
     summary, best = run.summary, closed.best
-    assert f"{BASELINE}{summary['baseline']['name']}" == closed.baseline
-    assert summary["baseline"]["pgr"] == heldout[closed.baseline].pgr
+    for chosen in run.of(ReferenceChosen):
+        reference = summary["references"][chosen.reference]
+        assert f"{BASELINE}{reference['name']}" == chosen.method
+        assert reference["pgr"] == heldout[chosen.method].pgr
+        assert reference["shifted_pgr"] == scores(run, "shifted")[chosen.method].pgr
+        assert (reference["methods"], reference["hours"]) == (chosen.methods, chosen.cost_hours)
     if best is None:
         assert (summary["best"], summary["heldout"]) == (None, None)
         return

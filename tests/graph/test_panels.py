@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from team_runs import TINY, Run, run, scenario, structures
 
-from aarlab.memory.events import Evaluation, RunClosed
+from aarlab.memory.events import Evaluation, ReferenceChosen, RunClosed
 from aarlab.scenarios import task_registry
 
 
@@ -15,10 +15,10 @@ def entries(run: Run, panel: str) -> list[Evaluation]:
 
 
 @structures()
-def test_shifted_panel_scores_winner_and_baseline(run: Run) -> None:
+def test_shifted_panel_scores_winner_and_references(run: Run) -> None:
     (closed,) = run.of(RunClosed)
     shifted = {entry.subject: entry for entry in entries(run, "shifted")}
-    assert shifted.keys() == {closed.best, closed.baseline} - {None}
+    assert shifted.keys() == {closed.best, *(event.method for event in run.of(ReferenceChosen))} - {None}
     if closed.best is None:
         assert run.summary["shifted"] is None
         return

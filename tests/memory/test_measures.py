@@ -248,7 +248,7 @@ def test_borrow_depth_counts_changes_of_author(file: RunWriter) -> None:
     add_edge(file, "critiques", "r0", "r2.f1", round=5)
     assert borrow_depths(file) == {"r0.f1": 0, "r1.f1": 1, "r1.f2": 1, "r2.f1": 2, "r0.f2": 0}
     assert (borrow_depth(file).winner, borrow_depth(file).mean) == (None, pytest.approx(4 / 5))
-    file.append("team", RunClosed("r2.f1", None, 0.0), round=6, hours=8.0)
+    file.append("team", RunClosed("r2.f1", 0.0), round=6, hours=8.0)
     assert borrow_depth(file).winner == 2
 
 

@@ -34,14 +34,14 @@ def test_run_prints_only_one_json_object_on_stdout(tiny_run: Done) -> None:
 def test_summary_has_all_documented_keys(summary: dict[str, Any]) -> None:
     promised = {
         "run_id", "file", "task", "structure", "model", "seed", "rounds", "hours", "cost_usd", "findings", "borrows",
-        "critiques", "experiments", "evaluations", "best", "heldout", "baseline", "entropy_bits", "realised_autonomy",
+        "critiques", "experiments", "evaluations", "best", "heldout", "references", "entropy_bits", "realised_autonomy",
         "digest", "wall_clock_s", "status",
     }  # fmt: skip
     assert promised <= summary.keys()
     assert summary["status"] == "done"
     assert summary["best"].keys() >= {"finding", "title", "family", "pgr", "se"}
     assert summary["heldout"].keys() >= {"pgr", "se", "worlds"}
-    assert summary["baseline"].keys() >= {"name", "pgr"}
+    assert all(reference.keys() >= {"name", "pgr", "hours"} for reference in summary["references"].values())
     assert (summary["task"], summary["seed"], summary["rounds"]) == ("chat", 7, 3)
 
 
@@ -192,7 +192,7 @@ def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: 
     repeated = json.loads(quietly.stdout)
     other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
     assert repeated["digest"] == summary["digest"] != other["digest"]
-    same = ("best", "heldout", "baseline", "findings", "entropy_bits", "realised_autonomy", "hours")
+    same = ("best", "heldout", "references", "findings", "entropy_bits", "realised_autonomy", "hours")
     assert {key: repeated[key] for key in same} == {key: summary[key] for key in same}
     assert len({repeated["file"], other["file"], summary["file"]}) == 3
 

@@ -45,7 +45,7 @@ def event_log(researchers: int = 2) -> Iterator[LogEntry]:
         events.append((name, ToolExecution("u", "run_experiment", True, "full of m.py", 2.0), 1, 2.1))
     events.append(("team", RoundStarted(8.0), 2, 0.0))
     events.append(("team", Evaluation("r1.f1", "final", "c", 2, 0.1, 0.1, 0.6, 0.5, 0.9), 3, 0.0))
-    events.append(("team", RunClosed(None, None, 0.0), 3, 0.0))
+    events.append(("team", RunClosed(None, 0.0), 3, 0.0))
     for id_, (stream, event, round_, hours) in enumerate(events, start=1):
         yield LogEntry(id_, stream, id_, round_, hours, event, "")
 

@@ -30,10 +30,15 @@ def family_tree(tmp_path: Path) -> RunWriter:
     return file
 
 
-def baseline(mean: float, low: float, high: float, p: float) -> dict[str, Any]:
-    """Return the section of the best baseline in a summary."""
+def references(mean: float, low: float, high: float, p: float) -> dict[str, Any]:
+    """Return the section of the reference methods in a summary."""
     difference = {"mean": mean, "low": low, "high": high, "p": p, "worlds": 64}
-    return {"name": "two_cluster_vote", "pgr": 0.55, "team_minus_reference": difference}
+    return {
+        "published": {"name": "critic_like", "methods": 4, "hours": 8.0, "pgr": 0.2, "team_minus_reference": None},
+        "library": {
+            "name": "two_cluster_vote", "methods": 37, "hours": 74.0, "pgr": 0.55, "team_minus_reference": difference,
+        },
+    }  # fmt: skip
 
 
 def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
@@ -45,7 +50,7 @@ def outcome(file: RunWriter, *, width: int = 200, **changes: Any) -> str:
         "wall_clock_s": 2,
         "structure_violations": [],
         "best": {"finding": "r3.f1", "title": "idea of r3", "family": "ensemble", "pgr": 0.5, "se": 0.02},
-        "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "baseline": baseline(0.06, 0.01, 0.11, 0.02),
+        "heldout": {"pgr": 0.61, "se": 0.03, "worlds": 64}, "references": references(0.06, 0.01, 0.11, 0.02),
     }  # fmt: skip
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
@@ -61,12 +66,13 @@ def test_other_sandbox_modes_are_named(family_tree: RunWriter) -> None:
     )
 
 
-def test_scores_are_compared_with_the_best_baseline(family_tree: RunWriter) -> None:
+def test_scores_are_compared_with_both_references(family_tree: RunWriter) -> None:
     output = outcome(family_tree)
     assert "The team reached a PGR of 0.61 ± 0.03 (standard error) on 64 held-out worlds." in output
+    assert "The best of the 4 published methods (critic_like) reaches 0.20." in output
     assert (
-        "two_cluster_vote, reaches 0.55: the team is above it (team minus reference +0.06, 95 % interval over worlds "
-        "+0.01 to +0.11)."
+        "The best of the library's 37 methods (two_cluster_vote; finding it takes 74 research hours) reaches 0.55: the "
+        "team is above it (team minus reference +0.06, 95 % interval over worlds +0.01 to +0.11)."
     ) in output
 
 
@@ -81,7 +87,20 @@ def test_scores_are_compared_with_the_best_baseline(family_tree: RunWriter) -> N
 def test_only_significant_differences_have_a_direction(
     family_tree: RunWriter, difference: tuple[float, float, float, float], claim: str
 ) -> None:
-    assert f"reaches 0.55: {claim}" in outcome(family_tree, baseline=baseline(*difference))
+    assert f"reaches 0.55: {claim}" in outcome(family_tree, references=references(*difference))
+
+
+def test_a_winner_that_is_a_known_method_is_named(family_tree: RunWriter) -> None:
+    best = {"finding": "r3.f1", "title": "idea", "family": "ensemble", "pgr": 0.5, "se": 0.02}
+    assert "known method" not in outcome(family_tree, best=best)
+    output = outcome(family_tree, best={**best, "known_method": "critic_like"})
+    assert "It is the known method critic_like, not an idea of the team." in output
+
+
+def test_the_opening_has_its_own_line(family_tree: RunWriter) -> None:
+    start = {"start": 0.3, "quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2}
+    output = outcome(family_tree, opening_hours=8.0, development_pgr=start)
+    assert re.search(r"^opening +known methods up to PGR 0\.30 on the board, 8 research hours", output, re.MULTILINE)
 
 
 def test_the_winners_curse_is_stated(family_tree: RunWriter) -> None:
@@ -92,7 +111,7 @@ def test_the_winners_curse_is_stated(family_tree: RunWriter) -> None:
 
 
 def test_run_without_result_has_no_winner(family_tree: RunWriter) -> None:
-    output = outcome(family_tree, best=None, heldout=None, baseline=None, entropy_bits=None, realised_autonomy=None)
+    output = outcome(family_tree, best=None, heldout=None, references={}, entropy_bits=None, realised_autonomy=None)
     assert "No result was scored" in output
     assert "Winner" not in output
     assert "--agent" not in output

@@ -26,6 +26,7 @@ from aarlab.memory.events import (
     OversightDecision,
     Prompted,
     Published,
+    ReferenceChosen,
     ReviewDecision,
     RoundStarted,
     RunClosed,
@@ -115,7 +116,7 @@ def test_conversation_starts_with_the_structure(tmp_path: Path) -> None:
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
     (line,) = printed(*conversation(file, "r1", None, DisplayOptions()), width=400).splitlines()[:1]
     assert line.startswith("structure staged: workflow staged, directions distinct, ")
-    assert line.endswith("evaluation guarded, option k=2")
+    assert line.endswith("evaluation guarded, opening published, option k=2")
 
 
 def test_changed_dials_are_named(tmp_path: Path) -> None:
@@ -167,11 +168,13 @@ def test_events_shown_by_messages_are_not_repeated(run_file: RunWriter) -> None:
 
 def test_events_of_the_team_can_be_shown(run_file: RunWriter) -> None:
     run_file.append("team", Published("r1.f1"), round=1, hours=4.0)
-    run_file.append("team", RunClosed(None, "baseline:bagging", 1.5), round=2, hours=4.0)
+    run_file.append("team", ReferenceChosen("library", "baseline:bagging", 37, 74.0), round=2, hours=4.0)
+    run_file.append("team", RunClosed(None, 1.5), round=2, hours=4.0)
     page = printed(*conversation(run_file, find_agent(run_file, "team"), None, DisplayOptions()))
     assert "published  finding r1.f1" in page
     assert "─ close ─" in page
-    assert "closed  (1.5 h)  baseline baseline:bagging" in page
+    assert "baseline:bagging" in page
+    assert "closed  (1.5 h)" in page
 
 
 def test_side_calls_are_shown_in_full_only(run_file: RunWriter) -> None:

@@ -57,7 +57,8 @@ def test_inspect_reads_all_spans_and_events_of_a_run(aarlab: Aarlab, nine: Path)
     assert {score.name: score.metrics["value"].value for score in log.results.scores}["heldout_pgr"] == (
         info.summary["heldout"]["pgr"]
     )
-    assert sample.scores["baseline_pgr"].value == info.summary["baseline"]["pgr"]
+    for name, reference in info.summary["references"].items():
+        assert sample.scores[f"reference_pgr_{name}"].value == reference["pgr"]
 
     # Every agent has its own span inside the span of the team.
     root = timeline_build(sample.events).root
