@@ -11,8 +11,8 @@ The results are drawn from known distributions; intervals and tests are those of
 - *A/A*: share of differences between two identical arms below the noise floor of one of them; *halves*: below the 95 %
   point of random halves of the arm (for comparison). Nominal: 95.
 - *tasks*: share of intervals of the mixed model that contain zero, for two identical arms with n seeds on each of
-  three tasks whose SDs are as .06 : .11 : .20. Nominal: 95. *arm x task*: false positives of its test of interaction.
-  Nominal: 5.
+  three tasks with SDs of .06, .11 and .20, and an effect of the seed on the arm with an SD of .06 on all tasks.
+  Nominal: 95. *arm x task*: false positives of its test of interaction. At most: 5.
 - *looks*: false positives of a paired test at n, 2n and 4n seeds with the levels of planned looks; *every look at 5 %*:
   without them (for comparison). Nominal: 5.
 - *Holm*: share of ablations of six identical arms in which at least one of five comparisons with the first arm is
@@ -47,6 +47,8 @@ from aarlab.statistics import (
 
 SEEDS = (4, 5, 8, 10, 20)
 TASK_SDS = {"chat": 0.06, "math": 0.11, "code": 0.20}
+SEED_SD = 0.06
+"""SD of the effect of a seed on an arm that all tasks share, such as that of the temperaments."""
 COMPARISONS = 5
 RESAMPLES = 2000
 """Resamples of the percentile bootstrap, and random halves."""
@@ -148,8 +150,9 @@ def _one_repeat(draw: Draw, generator: np.random.Generator, n: int) -> dict[str,
 
 
 def _tasks(draw: Draw, generator: np.random.Generator, n: int) -> dict[str, float]:
+    of_seed = {arm: SEED_SD * draw(generator, (n,)) for arm in ("a", "b")}
     scores = {
-        (arm, task, seed): sd * value
+        (arm, task, seed): sd * value + float(of_seed[arm][seed])
         for arm in ("a", "b")
         for task, sd in TASK_SDS.items()
         for seed, value in enumerate(draw(generator, (n,)).tolist())

@@ -23,7 +23,7 @@ from aarlab.graph.run.measure_registry import MEASURES, Measure, find_measure
 from aarlab.report import results_from
 from aarlab.report.analysis import planned_pairs
 from aarlab.report.arm_runs import arms_of
-from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_needed
+from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_for_equivalence, seeds_needed
 from aarlab.study.study_file import StudyFile, load_study_file
 
 _SD_ORIGINS: Mapping[str, str] = {
@@ -57,6 +57,8 @@ class PowerEstimate:
     """Seeds required to detect the requested difference."""
     required_seeds_range: tuple[int, int] | None
     """Required seeds at both ends of the 90 % interval of `sd`; None if `sd` is assumed."""
+    equivalence_seeds: int
+    """Seeds required to show that a true difference of zero is smaller than the requested one (TOST)."""
 
 
 @click.command()
@@ -67,7 +69,7 @@ class PowerEstimate:
     default=0.05,
     show_default=True,
     metavar="D",
-    help="Difference to detect, in the primary measure.",
+    help="Difference to detect, and margin of equivalence, in the primary measure.",
 )
 @click.option(
     "--study",
@@ -124,13 +126,14 @@ def _print_power(payload: Mapping[str, Any]) -> None:
     console.print(Text(f"Differences in {payload['measure']} detectable with 80 % power at two-sided 5 %."))
     console.print(Text(f"SD of the difference between a run of each arm: {_SD_ORIGINS[sd_from]}."))
     required = f"seeds for {difference:g}"
-    headings = ("seeds", "SD", "detectable", required)
+    headings = ("seeds", "SD", "detectable", required, f"for ±{abs(difference):g}")
     table = data_table(Column("comparison", style="cyan"), *(number_column(heading) for heading in headings))
     for comparison in payload["comparisons"]:
         table.add_row(*_power_row(comparison))
     console.print(table)
     if sd_from != "assumed":
         console.print(f"In brackets: {required} at the ends of the 90 % interval of the SD.", style="dim")
+    console.print(f"±{abs(difference):g}: seeds that show by TOST that equal arms differ by less.", style="dim")
     console.print("Testing several comparisons requires more seeds: see the report.", style="dim")
 
 
@@ -142,6 +145,7 @@ def _power_row(comparison: Mapping[str, Any]) -> tuple[Text | str, ...]:
         f"{comparison['sd']:.3f}",
         "–" if detectable is None else f"{detectable:.3f}",
         f"{comparison['required_seeds']}" + (f" ({interval[0]} to {interval[1]})" if interval else ""),
+        str(comparison["equivalence_seeds"]),
     )
 
 
@@ -207,7 +211,11 @@ def power_from_ablation(
     sd = measure.typical_sd * 2**0.5
     detectable = detectable_difference(seeds, sd, paired=False) if seeds > 1 else None
     required_seeds = seeds_needed(difference, sd, paired=False)
-    return measure.path, [PowerEstimate(arm, against, seeds, False, sd, "assumed", detectable, required_seeds, None)]
+    equivalence_seeds = seeds_for_equivalence(difference, sd, paired=False)
+    estimate = PowerEstimate(
+        arm, against, seeds, False, sd, "assumed", detectable, required_seeds, None, equivalence_seeds
+    )
+    return measure.path, [estimate]
 
 
 def _study_sd(ablation: Ablation, measure: Measure | None, study: StudyFile, source: str) -> tuple[float, int]:
@@ -239,4 +247,7 @@ def _power_from_sd(
         seeds_needed(difference, value, paired=paired) for value in (sd, low, high)
     )
     detectable = detectable_difference(n, sd, paired=paired) if n > 1 else None
-    return PowerEstimate(arm, against, n, paired, sd, sd_from, detectable, required_seeds, (low_seeds, high_seeds))
+    return PowerEstimate(
+        arm, against, n, paired, sd, sd_from, detectable, required_seeds, (low_seeds, high_seeds),
+        seeds_for_equivalence(difference, sd, paired=paired),
+    )  # fmt: skip

@@ -67,7 +67,7 @@ class EffectSigns:
         positive, negative = self.most_positive.sign > 0, self.most_negative.sign < 0
         if positive and negative:
             return "both signs"
-        return "only positive" if positive else "only negative" if negative else "no effect found"
+        return "only positive" if positive else "only negative" if negative else "none significant"
 
 
 def effect_signs(

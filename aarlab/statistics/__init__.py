@@ -23,7 +23,15 @@ from aarlab.statistics.estimates import (
 from aarlab.statistics.exact_tests import permutation_p, sign_flip_p
 from aarlab.statistics.mixed_model import Scores, TaskEffects, mixed_model
 from aarlab.statistics.noise_floor import noise_floor
-from aarlab.statistics.power_analysis import POWER, detectable_difference, power, sd_interval, seeds_needed
+from aarlab.statistics.power_analysis import (
+    POWER,
+    detectable_difference,
+    equivalence_power,
+    power,
+    sd_interval,
+    seeds_for_equivalence,
+    seeds_needed,
+)
 from aarlab.statistics.regression import Slope, between_arms, within_arms
 from aarlab.statistics.sequential import Look, nominal_levels, planned_looks, sequential_p
 
@@ -55,6 +63,7 @@ __all__ = [
     "compare",
     "detectable_difference",
     "equivalence",
+    "equivalence_power",
     "holm",
     "interquartile_mean",
     "mean_estimate",
@@ -67,6 +76,7 @@ __all__ = [
     "power",
     "profile",
     "sd_interval",
+    "seeds_for_equivalence",
     "seeds_needed",
     "sequential_p",
     "sign_flip_p",

@@ -1,4 +1,4 @@
-"""Power analysis: the detectable difference for a number of seeds, and the seeds for a difference.
+"""Power analysis: detectable differences, and the seeds that a difference or an equivalence requires.
 
 `sd` is the standard deviation of the difference between one run of each arm. If runs are unpaired or uncorrelated, it
 is that of a run times the square root of two.
@@ -6,12 +6,15 @@ is that of a run times the square root of two.
 
 from collections.abc import Callable
 
+import numpy as np
 from scipy import optimize, stats
 
 from aarlab.statistics.estimates import ALPHA, Interval
 
 POWER = 0.8
 """Probability of detecting the difference."""
+_QUANTILES = 400
+"""Number of quantiles of the observed standard deviation."""
 
 
 def power(seeds: int, difference: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> float:
@@ -45,6 +48,36 @@ def seeds_needed(difference: float, sd: float, *, paired: bool = True, alpha: fl
 
     def enough(seeds: int) -> bool:
         return power(seeds, difference, sd, paired=paired, alpha=alpha) >= POWER
+
+    return _smallest_integer(enough, 2)
+
+
+def equivalence_power(seeds: int, margin: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> float:
+    """Return the probability of showing equivalence within a margin if the true difference is zero.
+
+    For normal differences, by averaging over the distribution of the observed standard deviation (Phillips, 1990, Power
+    of the two one-sided tests procedure).
+    """
+    if sd == 0:
+        return 1.0
+    degrees_of_freedom = _degrees_of_freedom(seeds, paired=paired)
+    quantiles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    observed = np.sqrt(stats.chi2.ppf(quantiles, degrees_of_freedom) / degrees_of_freedom)
+    room = margin * seeds**0.5 / sd - stats.t.ppf(1 - alpha, degrees_of_freedom) * observed
+    return float(np.maximum(2 * stats.norm.cdf(room) - 1, 0.0).mean())
+
+
+def seeds_for_equivalence(margin: float, sd: float, *, paired: bool = True, alpha: float = ALPHA) -> int:
+    """Return the smallest number of runs per arm, at least two, that shows equivalence with a power of 0.8.
+
+    Raises:
+        ValueError: The margin is zero.
+    """
+    if margin == 0:
+        raise ValueError("a margin of zero cannot be shown")
+
+    def enough(seeds: int) -> bool:
+        return equivalence_power(seeds, abs(margin), sd, paired=paired, alpha=alpha) >= POWER
 
     return _smallest_integer(enough, 2)
 

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from aarlab.statistics import compare, equivalence, permutation_p, sign_flip_p
+from aarlab.statistics import (
+    compare,
+    equivalence,
+    equivalence_power,
+    permutation_p,
+    seeds_for_equivalence,
+    sign_flip_p,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -50,6 +57,22 @@ def test_equivalence_needs_an_interval_and_a_margin() -> None:
     assert same.shown
     with pytest.raises(ValueError, match="not above 0"):
         equivalence(compare("a", {1: 0.5, 2: 0.6}, "b", {1: 0.5, 2: 0.7}), 0.0)
+
+
+@pytest.mark.parametrize(("n", "margin"), [(8, 0.1), (12, 0.08), (30, 0.05)])
+def test_the_power_of_equivalence_equals_a_simulation(n: int, margin: float) -> None:
+    differences = np.random.default_rng(n).normal(0, 0.1, (20_000, n))
+    half_width = stats.t.ppf(0.95, n - 1) * differences.std(axis=1, ddof=1) / n**0.5
+    shown = np.abs(differences.mean(axis=1)) + half_width < margin
+    assert equivalence_power(n, margin, 0.1) == pytest.approx(shown.mean(), abs=0.012)
+
+
+def test_the_seeds_for_equivalence_have_the_power() -> None:
+    seeds = seeds_for_equivalence(0.05, 0.1)
+    assert equivalence_power(seeds, 0.05, 0.1) >= 0.8 > equivalence_power(seeds - 1, 0.05, 0.1)
+    assert seeds_for_equivalence(-0.05, 0.1) == seeds
+    with pytest.raises(ValueError, match="margin of zero"):
+        seeds_for_equivalence(0.0, 0.1)
 
 
 @given(st.lists(PGR, min_size=2, max_size=8))

@@ -12,44 +12,77 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import pandas
     import statsmodels.formula.api as smf
+    from statsmodels.regression.mixed_linear_model import MixedLM
     from statsmodels.stats.oneway import anova_oneway
 
 TASKS = ("chat", "math", "code")
 
 
 def scores(
-    n: int, effects: tuple[float, ...], sds: tuple[float, ...], seed: int = 0
+    n: int, effects: tuple[float, ...], sds: tuple[float, ...], seed: int = 0, shared_sd: float = 0.0
 ) -> dict[tuple[str, str, int], float]:
-    """Return values of two arms on three tasks with a random effect of the seed on each task."""
+    """Return values of two arms on three tasks with random effects of the seed on each task and, if wanted, arm."""
     draw, values = np.random.default_rng(seed), {}
+    of_seed = {i: draw.normal(0, shared_sd) if shared_sd else 0.0 for i in range(1, n + 1)}
     for task, effect, sd in zip(TASKS, effects, sds, strict=True):
         for i in range(1, n + 1):
-            shared = draw.normal(0, 0.1)
-            values["new", task, i] = shared + effect + draw.normal(0, sd)
-            values["old", task, i] = shared + draw.normal(0, sd)
+            on_task = draw.normal(0, 0.1)
+            values["new", task, i] = on_task + of_seed[i] + effect + draw.normal(0, sd)
+            values["old", task, i] = on_task - of_seed[i] + draw.normal(0, sd)
     return values
 
 
-def fitted(values: dict[tuple[str, str, int], float], arm_effect: str) -> "tuple[float, float]":
-    """Return the effect of the arm and its standard error by statsmodels' MixedLM with REML."""
+def frame_of(values: dict[tuple[str, str, int], float]) -> "pandas.DataFrame":
     rows = [
-        {"arm": float(arm == "new"), "task": task, "block": f"{task} {seed}", "y": value}
+        {"arm": float(arm == "new") - 0.5, "task": task, "seed": seed, "y": value}
         for (arm, task, seed), value in values.items()
     ]
-    frame = pandas.DataFrame(rows)
+    return pandas.DataFrame(rows)
+
+
+def fitted(model: "MixedLM") -> tuple[float, float]:
+    """Return the effect of the arm and its standard error by statsmodels' MixedLM with REML."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit = smf.mixedlm(f"y ~ {arm_effect}", frame, groups="block").fit(reml=True, method=["bfgs", "powell"])
+        fit = model.fit(reml=True, method=["bfgs", "powell"])
     return float(fit.params["arm"]), float(fit.bse["arm"])
 
 
 def test_the_effect_over_tasks_equals_that_of_mixedlm() -> None:
-    values = scores(8, (0.1, -0.05, 0.2), (0.05, 0.05, 0.05))
+    values = scores(10, (0.1, -0.05, 0.2), (0.05, 0.05, 0.05), shared_sd=0.06)
     result = mixed_model(values, "new", "old")
     assert result is not None
-    # With sum coding of the tasks, the coefficient of the arm is its mean effect.
-    effect, error = fitted(values, "arm * C(task, Sum)")
-    assert (result.mean.value, result.standard_error) == (pytest.approx(effect), pytest.approx(error, rel=1e-3))
+    # Random effects of the seed, of the seed on the arm and of the seed on the task. With sum coding of the tasks, the
+    # coefficient of the arm is its mean effect.
+    model = smf.mixedlm(
+        "y ~ arm * C(task, Sum)", frame_of(values), groups="seed", re_formula="~arm",
+        vc_formula={"task": "0 + C(task)"},
+    )  # fmt: skip
+    effect, error = fitted(model)
+    assert (result.mean.value, result.standard_error) == (pytest.approx(effect), pytest.approx(error, rel=5e-3))
+
+
+def test_the_effect_over_tasks_is_that_of_the_means_by_seed() -> None:
+    values = scores(6, (0.1, -0.05, 0.2), (0.02, 0.05, 0.2))
+    result = mixed_model(values, "new", "old")
+    means = {arm: [np.mean([values[arm, task, i] for task in TASKS]) for i in range(1, 7)] for arm in ("new", "old")}
+    test = stats.ttest_rel(means["new"], means["old"])
+    interval = test.confidence_interval(0.95)
+    assert result is not None
+    assert result.mean.interval == pytest.approx((interval.low, interval.high))
+    assert result.p == pytest.approx(test.pvalue)
+
+
+def test_arms_with_other_seeds_add_independent_errors() -> None:
+    values = {
+        (arm, task, seed if arm == "new" else seed + 100): value
+        for (arm, task, seed), value in scores(6, (0.1, 0.2, 0.3), (0.02, 0.05, 0.1)).items()
+    }
+    result = mixed_model(values, "new", "old")
+    assert result is not None
+    errors = [difference.standard_error or 0.0 for difference in result.by_task.values()]
+    assert result.standard_error == pytest.approx(sum(error**2 for error in errors) ** 0.5 / 3)
+    assert result.mean.value == pytest.approx(np.mean([d.mean.value for d in result.by_task.values()]))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -57,7 +90,8 @@ def test_the_effect_on_a_task_equals_that_of_mixedlm(task: str) -> None:
     values = scores(12, (0.1, -0.05, 0.2), (0.02, 0.05, 0.08), seed=4)
     result = mixed_model(values, "new", "old")
     assert result is not None
-    effect, error = fitted({key: value for key, value in values.items() if key[1] == task}, "arm")
+    on_task = frame_of({key: value for key, value in values.items() if key[1] == task})
+    effect, error = fitted(smf.mixedlm("y ~ arm", on_task, groups="seed"))
     found = result.by_task[task]
     assert (found.mean.value, found.standard_error) == (pytest.approx(effect), pytest.approx(error, rel=2e-3))
 
@@ -99,7 +133,18 @@ def test_tasks_of_one_arm_are_left_out() -> None:
     assert mixed_model(values, "new", "unknown") is None
 
 
-def test_a_task_with_a_single_pair_prevents_an_interval() -> None:
+def test_seeds_without_a_task_are_left_out_of_the_mean() -> None:
+    values = scores(6, (0.1, 0.2, 0.3), (0.05, 0.05, 0.05))
+    del values["old", "code", 3]
+    result = mixed_model(values, "new", "old")
+    without = mixed_model({key: value for key, value in values.items() if key[2] != 3}, "new", "old")
+    assert result is not None
+    assert without is not None
+    assert result.mean == without.mean
+    assert {task: difference.n for task, difference in result.by_task.items()} == {"chat": 6, "math": 6, "code": 5}
+
+
+def test_a_single_pair_on_a_task_prevents_an_interval() -> None:
     values = scores(6, (0.1, 0.2, 0.3), (0.05, 0.05, 0.05))
     rest = {key: value for key, value in values.items() if key[1] != "code" or key[2] == 1}
     result = mixed_model(rest, "new", "old")

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 from synthetic_runs import run_file
 
-from aarlab.statistics import detectable_difference, seeds_needed
+from aarlab.statistics import detectable_difference, seeds_for_equivalence, seeds_needed
 
 
 def test_ablation_file_uses_the_assumed_sd(aarlab: Callable[..., Result]) -> None:
@@ -32,6 +32,7 @@ def test_folder_of_runs_gives_sd_with_interval(aarlab: Callable[..., Result], tm
     assert (design["arm"], design["against"], design["seeds"], design["paired"]) == ("staged", "autonomous", 4, True)
     assert design["sd"] == pytest.approx(0.066081, abs=1e-5)
     assert design["required_seeds"] == seeds_needed(0.05, design["sd"])
+    assert design["equivalence_seeds"] == seeds_for_equivalence(0.05, design["sd"])
     minimum, maximum = design["required_seeds_range"]
     assert minimum < design["required_seeds"] < maximum
 
