@@ -64,10 +64,12 @@ async def _run_experiment(
         log=json.loads(canonical_json(result.log)),
         work=result.completed_share,
     )
+    # The score is known when the experiment ends; the tool call is charged after this function.
+    cost = session.hours_of(args.fidelity) * result.completed_share
     with session.file.atomic():
         if args.fidelity != "smoke":
-            session.record(evaluation_event(name, "development", key, result))
-        session.record(experiment)
+            session.record(evaluation_event(name, "development", key, result), after=cost)
+        session.record(experiment, after=cost)
     session.experiments[name] = experiment
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:

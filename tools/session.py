@@ -76,9 +76,9 @@ class AgentSession:
     exhausted: bool = False
     """Whether the researcher reached a limit and makes no more calls."""
 
-    def record(self, event: Event) -> None:
-        """Append an event to this researcher's stream, at its current round and hour."""
-        self.file.append(self.agent, event, round=self.round, hours=self.hours)
+    def record(self, event: Event, *, after: float = 0.0) -> None:
+        """Append an event to this researcher's stream, at its current round and `after` hours from now."""
+        self.file.append(self.agent, event, round=self.round, hours=self.hours + after)
 
     def record_decision(self, decision: DecisionKind, choice: str, *, decided_by: Decider | None = None) -> None:
         """Record a decision. By default the decider is that of `deciders`, else the agent."""

@@ -15,8 +15,10 @@ from aarlab.memory.messages import canonical_json, content_hash
 
 CONTROL = "random search"
 """Name of the arm that is added as a control."""
-CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random"}
-"""Settings of the control on top of the first arm."""
+CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random-pilots"}
+"""Settings of the control on top of the first arm: random search with pilots that starts from the opening."""
+CONTROL_MODELS = ("simulated/random", "simulated/random-pilots", "simulated/shuffled-board")
+"""Base models that are controls of the simulated researcher."""
 FORK_SOURCE_FILE = "parent.db"
 """File in the ablation's folder with the run that all arms fork from."""
 
@@ -101,7 +103,7 @@ class Ablation(BaseModel):
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None
     """Planned comparisons, as pairs [arm, arm it is compared with]. Default: every arm with the first."""
     controls: bool = True
-    """Whether to add an arm `random search`: the first arm with a base model that proposes at random."""
+    """Whether to add an arm `random search`: the first arm with a base model that pilots random methods."""
     budget_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Limit in US dollars for all runs together. Default: no limit."""
     budget_tokens: Annotated[int, Field(gt=0)] | None = None

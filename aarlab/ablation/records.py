@@ -13,6 +13,7 @@ from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 
 if TYPE_CHECKING:
@@ -149,6 +150,12 @@ def record_of(run: PlannedRun, folder: AblationFolder, *, curves: bool = True) -
     if (error_text := folder.error_of(run)) is not None:
         return replace(planned, path=draft, status="failed", error=error_text)
     return replace(planned, path=draft, status="stopped") if draft.exists() else planned
+
+
+def finished_record(run: PlannedRun, info: RunInfo, folder: AblationFolder) -> RunRecord:
+    """Return the record of a finished run, given its info, without its curves."""
+    path, scenario = folder.finished_path(run), run.scenario.model_dump(mode="json")
+    return RunRecord(run.arm, run.seed, run.key, path, "done", None, scenario, info.summary, task=run.task)
 
 
 def record_from_file(path: Path, *, curves: bool = True) -> RunRecord:

@@ -14,6 +14,7 @@ from aarlab.ablation.ablation_plan import AblationPlan
 from aarlab.ablation.execution import AblationState, check_executor, execute_ablation, read_state
 from aarlab.ablation.execution_options import ExecutionOptions, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
+from aarlab.ablation.records import finished_record
 from aarlab.ablation.scheduler import ExecutionResult
 from aarlab.ablation.text_output import (
     cost_text,
@@ -99,7 +100,7 @@ def ablate(
     """Run every arm of an ablation with every seed.
 
     ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
-    temperament. Finished runs are kept: the same command continues an interrupted ablation and resumes unfinished runs,
+    pilot_price. Finished runs are kept: the same command continues an interrupted ablation and resumes unfinished runs,
     with the same results. With `--shard` several machines share the runs, in one folder or in several; if in several,
     copy the files of all `runs/` into one folder afterwards.
     """
@@ -203,8 +204,20 @@ def _result_json(state: AblationState, result: ExecutionResult, failures: list[d
             "missing_in_folder": remaining(state),
         },
         "arms": table_json(state),
+        "warnings": _warnings(state),
         "failures": failures,
     }
+
+
+def _warnings(state: AblationState) -> list[str]:
+    """Return the report's warnings on the finished runs of the comparison."""
+    # The import takes longer than the rest of the command.
+    from aarlab.report.arm_runs import arms_in
+    from aarlab.report.mechanism import warnings
+
+    order = {arm.name: number for number, arm in enumerate(state.plan.arms)}
+    runs = sorted((run for run in state.runs if run.stem in state.done and not run.setting), key=lambda r: order[r.arm])
+    return warnings(arms_in([finished_record(run, state.done[run.stem], state.folder) for run in runs]))
 
 
 def _print_plan(state: AblationState, jobs: int | None, *, as_json: bool) -> None:
@@ -218,7 +231,10 @@ def _print_result(
     state: AblationState, result: ExecutionResult, failures: list[dict[str, Any]], continue_arguments: list[str]
 ) -> None:
     console = stdout_console()
-    console.print(table_text(state))
+    if any(not run.setting for run in state.runs):
+        console.print(table_text(state))
+    for warning in _warnings(state):
+        console.print(Text(f"! {printable(warning)}", style="yellow"))
     console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are finished, in {state.folder.root}."))
     for failure in failures:
         line = f"{failure['run']} failed: {printable(failure['error'])}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from aarlab.ablation.ablation_plan import CONTROL_SETTINGS
+from aarlab.ablation.ablation_plan import CONTROL_MODELS
 from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
@@ -125,8 +125,8 @@ def arms_in(records: Iterable[RunRecord]) -> tuple[ArmRuns, ...]:
 
 
 def _is_control(scenario: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
-    model, control = scenario.get("team", {}).get("model"), CONTROL_SETTINGS["team.model"]
-    return bool(model == control != first.get("team", {}).get("model"))
+    models = [fields.get("team", {}).get("model") for fields in (scenario, first)]
+    return models[0] in CONTROL_MODELS and models[1] not in CONTROL_MODELS
 
 
 def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _by_task(analysis: Analysis) -> Section:
 def _mechanism(analysis: Analysis) -> Section:
     text = (
         "Means per run. Research hours of the whole team by what they were used for; idle hours are those of the "
-        "budget that no step used, opening and close are hours of the lab. Used: all steps and the opening."
+        "budget that no step used, opening and close are hours of the lab. Used: all steps of the researchers."
     )
     parts: list[Part] = [text, hours_table(analysis, by_task=False), mechanism_table(analysis, by_task=False)]
     if len(analysis.results.tasks) > 1:

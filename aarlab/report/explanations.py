@@ -61,7 +61,7 @@ def mechanism_table(analysis: Analysis, *, by_task: bool) -> Table:
         "model calls": [_count(m.model_calls) for m in shown],
         "tokens": [_count(m.tokens) for m in shown],
     }
-    columns = {name: column for name, column in cells.items() if any(cell is not None for cell in column)}
+    columns = {name: column for name, column in cells.items() if any(cell not in (None, "0.0") for cell in column)}
     names = [_names(m, by_task=by_task) for m in shown]
     rows = [(*name, *cells) for name, cells in zip(names, zip(*columns.values(), strict=True), strict=True)]
     return Table("mechanism", "", (*(("arm", "task") if by_task else ("arm",)), *columns), tuple(rows))

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import IDLE
+from aarlab.graph.run.spending_measures import STEP_KINDS
 from aarlab.report.arm_runs import ArmRuns
 from aarlab.report.task_effects import task_effects
 from aarlab.statistics import TaskEffects
@@ -102,7 +102,7 @@ def _pgr_at(summary: Summary, kind: str = "hours", limit: float | None = float("
 
 def _used_hours(summary: Summary) -> float | None:
     hours = summary.get("hours_by_kind")
-    return None if not hours else sum(used for kind, used in hours.items() if kind not in (IDLE, "close"))
+    return None if not hours else sum(hours.get(kind, 0.0) for kind in STEP_KINDS)
 
 
 _TOTALS: Mapping[str, Callable[[Summary], float | None]] = {

@@ -8,14 +8,13 @@ from statistics import fmean
 from aarlab.ablation.records import RunRecord
 from aarlab.cli.formatting import counted
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import IDLE
+from aarlab.graph.run.spending_measures import STEP_KINDS
 from aarlab.report.arm_runs import ArmRuns
 
 MAX_KNOWN_SHARE = 0.5
 """Share of known methods among an arm's full experiments above which a warning is given."""
 MAX_SPEND_DIFFERENCE = 0.1
 """Relative difference of the spend of two arms above which a warning is given."""
-_LATE = ("close",)
 _MAX_NAMED = 4
 """Maximum number of arms that a warning names."""
 
@@ -43,8 +42,8 @@ class Mechanism:
 
     @property
     def used_hours(self) -> float | None:
-        """Hours of all steps with the opening, without `idle` and the close; None if they were not recorded."""
-        return None if not self.hours else sum(h for kind, h in self.hours.items() if kind not in (IDLE, *_LATE))
+        """Hours of all steps of the researchers; None if they were not recorded."""
+        return None if not self.hours else sum(self.hours.get(kind, 0.0) for kind in STEP_KINDS)
 
 
 def mechanisms(arms: Sequence[ArmRuns]) -> tuple[Mechanism, ...]:

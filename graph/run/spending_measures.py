@@ -35,7 +35,7 @@ class Improvement:
     pgr: float
     """Its development PGR."""
     hours: float
-    """Research hours of all steps of the team up to that hour, with the opening."""
+    """Research hours of all steps of the team up to that hour, without the opening."""
     tokens: int
     """Input and output tokens of all model calls up to that hour."""
     cost_usd: float | None
@@ -98,7 +98,7 @@ def improvements(file: RunReader) -> list[Improvement]:
             Improvement(
                 round(at_hours, 6),
                 pgr,
-                round(sum(charge.hours for charge in before), 4),
+                round(sum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
                 sum(charge.tokens for charge in before),
                 round(sum(known), 6) if len(known) == len(costs) else None,
             )

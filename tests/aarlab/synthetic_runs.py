@@ -26,7 +26,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "free": {"structure": "autonomous"},
     "staged": {"structure": "staged"},
     "scripted": {"structure": "scripted"},
-    "random search": {"structure": "autonomous", "team": {"model": "simulated/random"}},
+    "random search": {"structure": "autonomous", "team": {"model": "simulated/random-pilots"}},
 }
 EFFECTS = {"free": 0.0, "staged": -0.2, "scripted": 0.0, "random search": -0.01}
 """True difference of each arm to the first."""

@@ -62,10 +62,10 @@ def test_runs_are_ordered_by_seed_with_the_control_last(plan: Callable[..., Abla
 
 def test_the_control_is_the_first_arm_with_random_search(plan: Callable[..., AblationPlan]) -> None:
     first, _, control = plan(TWO).arms
-    team = first.scenario.team.model_copy(update={"model": "simulated/random"})
+    team = first.scenario.team.model_copy(update={"model": "simulated/random-pilots"})
     assert control.scenario == first.scenario.model_copy(update={"team": team, "name": "random-search"})
     assert [arm.name for arm in plan(TWO, "controls=false").arms] == ["free", "staged"]
-    already = plan("name: x\narms: {learns: {}, draws: {team.model: simulated/random}}")
+    already = plan("name: x\narms: {learns: {}, draws: {team.model: simulated/random-pilots}}")
     assert [arm.name for arm in already.arms] == ["learns", "draws"]
 
 
@@ -128,7 +128,7 @@ def test_shipped_ablations_have_equal_compute(name: str) -> None:
     assert plan.ablation.question.endswith("?")
     assert len({arm.scenario.budget.hours * arm.scenario.team.researchers for arm in plan.arms}) == 1
     assert {arm.scenario.scoring.heldout_worlds for arm in plan.arms} == {32}
-    assert {"simulated/random"} < {arm.scenario.team.model for arm in plan.arms}
+    assert {"simulated/random-pilots"} < {arm.scenario.team.model for arm in plan.arms}
 
 
 def test_shipped_ablations_cover_presets_and_dials() -> None:

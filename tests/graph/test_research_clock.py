@@ -28,6 +28,15 @@ def test_no_researcher_exceeds_the_budget_by_more_than_one_step(run: Run) -> Non
 
 
 @structures()
+def test_an_experiment_is_recorded_at_the_hour_of_its_end(run: Run) -> None:
+    for name in run.researchers:
+        experiments = run.entries_of(Experiment, stream=name)
+        charged = [e for e in run.entries_of(ToolExecution, stream=name) if e.event.tool == "run_experiment"]
+        ends = [entry.hours for entry in charged if entry.event.cost_hours]
+        assert [entry.hours for entry in experiments] == pytest.approx(ends)
+
+
+@structures()
 def test_no_call_starts_after_the_end_of_its_slice(run: Run) -> None:
     for name in run.researchers:
         for entry in run.entries_of(ModelCall, stream=name):
