@@ -18,6 +18,7 @@ from aarlab.cli.recorded_run import open_for_reading
 from aarlab.graph.calls.budget import BUDGET_UNITS, Amount
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.events import (
+    LAB,
     AgentSetup,
     Borrowed,
     Compaction,
@@ -271,7 +272,7 @@ def _summary(file: RunReader, count: _Counter) -> Iterator[str]:
     count.increment()
     if reported["digest"] != (digest := file.digest()):
         yield f"the log has the digest {digest}, the summary says {reported['digest']}"
-    findings = sum(1 for _ in file.entries(Finding))
+    findings = sum(entry.stream != LAB for entry in file.entries(Finding))
     if reported["findings"] != findings:
         yield f"there are {findings} findings, the summary says {reported['findings']}"
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from aarlab.memory.events import (
+    TEAM,
     AgentSetup,
     Borrowed,
     Edge,
@@ -75,17 +76,16 @@ class TeamProgress:
                 researcher.step = f"{tool.split('_')[0]} {summary}"
             case Experiment() as experiment:
                 self._add_experiment(experiment, entry.hours, researcher)
-            case Finding():
+            case Finding() if researcher is not None:
                 self.counts["finding"] += 1
-                if researcher is not None:
-                    researcher.findings += 1
+                researcher.findings += 1
             case Borrowed():
                 self.counts["borrow"] += 1
             case Edge(relation="critiques"):
                 self.counts["critique"] += 1
-            case Evaluation(panel=panel):
+            case Evaluation():
                 self.counts["evaluation"] += 1
-                self.closing = self.closing or panel != "development"
+                self.closing = self.closing or entry.stream == TEAM
             case RunClosed():
                 self.closed = True
             case _:

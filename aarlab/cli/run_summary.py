@@ -71,9 +71,10 @@ def _scores(summary: Summary) -> Text:
         (pgr_text(heldout["pgr"], heldout["se"]), "bold green"),
         f" (standard error) on {heldout['worlds']} held-out worlds.",
     )
-    for kind, reference in summary.get("references", {}).items():
-        if reference["pgr"] is not None:
-            text.append(f"\n{_REFERENCES[kind].format(**reference)} reaches ")
+    for kind, name in _REFERENCES.items():
+        reference = summary.get("references", {}).get(kind)
+        if reference is not None and reference["pgr"] is not None:
+            text.append(f"\n{name.format(**reference)} reaches ")
             text.append(pgr_text(reference["pgr"]), "bold")
             difference = reference["team_minus_reference"]
             text.append("." if difference is None else f": {comparison_by_world(difference)}.")

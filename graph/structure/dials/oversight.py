@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.memory.events import Finding, OversightDecision, RoundStarted
+from aarlab.memory.events import LAB, Finding, OversightDecision, RoundStarted
 
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
@@ -28,7 +28,8 @@ def _check(events: "RunEvents") -> Iterator[str]:
         yield "an overseer was asked, although there is none"
     if value == "checkpoint" and n_asked < (rounds - 1) // events.structure["checkpoint_rounds"]:
         yield f"there were {n_asked} checkpoints in {rounds} rounds"
-    if value == "gate" and events.of(Finding) and not n_asked:
+    posted = any(author != LAB for author, _ in events.of(Finding))
+    if value == "gate" and posted and not n_asked:
         yield "no overseer was asked which findings may be shared"
 
 
