@@ -27,6 +27,8 @@ from aarlab.config import ConfigError, Fault
 from aarlab.config.errors import did_you_mean
 from aarlab.config.overrides import parse_overrides
 from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.measure_registry import REFERENCES
+from aarlab.graph.scenario import StepCosts
 from aarlab.graph.task_choice import TaskChoice
 from aarlab.scenarios import baselines as shipped
 from aarlab.scenarios.task import Task
@@ -36,7 +38,7 @@ from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.sandbox import Sandbox, SandboxMode, SandboxUnavailable
 
 Row = Mapping[str, Any]
-"""A baseline in the output of `--json`: name, title, family, and its scores or its error."""
+"""A baseline in the output of `--json`: name, title, family, whether it is published, and its scores or its error."""
 
 _SORT_KEYS: Mapping[str, Callable[[Row], Any]] = {
     "pgr": lambda row: -row["pgr"],
@@ -81,7 +83,8 @@ def baselines(
 
     TASK is a name, or a Python file that defines a task; the file is executed. Each baseline runs on the same fresh
     worlds of TASK. Its score is the share of the performance gap that it recovers
-    (PGR).
+    (PGR). Below the table are the two reference lines of every run: the best of the published methods, and the best of
+    all methods with the research hours that it takes to find it.
     """
     with exit_on_bad_input(as_json=as_json):
         choice = _task_choice(task, settings, worlds, out)
@@ -156,7 +159,29 @@ def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *,
         "worlds": worlds,
         "weak_acc": _mean(comparison.weak_acc),
         "strong_acc": _mean(comparison.strong_acc),
+        "references": _references(scored),
         "baselines": [*sorted(scored, key=_SORT_KEYS[sort]), *failed],
+    }
+
+
+def _references(scored: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Return the best published method and the best of all, with the research hours of trying each of them once."""
+    published = [row for row in scored if row["published"]]
+    n_methods = {"published": len(shipped.PUBLISHED), "library": len(shipped.load())}
+    best = {
+        name: max(rows, key=lambda row: row["pgr"])
+        for name, rows in (("published", published), ("library", scored))
+        if rows
+    }
+    return {
+        name: {
+            "name": row["name"],
+            "pgr": row["pgr"],
+            "se": row["se"],
+            "methods": n_methods[name],
+            "hours": n_methods[name] * StepCosts().full,
+        }
+        for name, row in best.items()
     }
 
 
@@ -188,7 +213,9 @@ def _rows(comparison: MethodComparison) -> list[Row]:
                 "ms": round(result.ms, 1),
             }
         error = result if isinstance(result, str) else None
-        rows.append({"name": name, "title": baseline.title, "family": baseline.family, **scores, "error": error})
+        published = name in shipped.PUBLISHED
+        about = {"name": name, "title": baseline.title, "family": baseline.family, "published": published}
+        rows.append({**about, **scores, "error": error})
     return rows
 
 
@@ -222,6 +249,12 @@ def show_table(payload: Mapping[str, Any]) -> None:
         else:
             table.add_row(row["name"], "–", "–", "–", Text("failed, see below", style="red"))
     console.print(table)
+    for name, best in payload["references"].items():
+        console.print(
+            f"The {REFERENCES[name]} is {best['name']}, {pgr_text(best['pgr'], best['se'])}; a full experiment for each "
+            f"of {best['methods']} methods takes {best['hours']:g} research hours.",
+            highlight=False,
+        )
     for row in payload["baselines"]:
         if row["error"] is not None:
             console.print(Text(f"{row['name']} failed: {printable(row['error'])}", style="red"))

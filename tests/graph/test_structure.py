@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,3 +189,11 @@ def test_documented_dial_values_are_the_accepted_values() -> None:
 def test_dials_are_imported_without_the_method_toolkit() -> None:
     check = "import sys, aarlab.graph.structure.structure; sys.exit('aarlab.scenarios.toolkit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+def test_the_table_of_dials_in_the_docs_equals_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "structure.md").read_text(encoding="utf-8")
+    table = page.partition("| dial | values | hypothesis it tests |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    for row, dial in zip(table, DIALS, strict=True):
+        values = "; ".join(f"**{value}**: {meaning}" for value, meaning in dial.values.items())
+        assert row == f"| `{dial.name}` | {values} | {dial.claim} |"

@@ -71,6 +71,15 @@ def test_no_progress_bar_without_terminal(done: "subprocess.CompletedProcess[str
     assert done.stderr == ""
 
 
+def test_reference_lines_are_the_best_published_and_the_best(output: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in output["baselines"]}
+    assert {name for name, row in rows.items() if row["published"]} == set(baselines.PUBLISHED)
+    published, library = output["references"]["published"], output["references"]["library"]
+    assert published["pgr"] == max(rows[name]["pgr"] for name in baselines.PUBLISHED)
+    assert library["pgr"] == max(row["pgr"] for row in rows.values())
+    assert (published["hours"], library["hours"]) == (2.0 * 4, 2.0 * len(rows))
+
+
 def test_csv_has_one_complete_line_per_baseline(output: dict[str, Any], folder: Path) -> None:
     with (folder / "table.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
