@@ -1,6 +1,9 @@
 """Generation of recipes: random ones and mutations."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from types import MappingProxyType
 
 import numpy as np
@@ -62,7 +65,7 @@ def mutate(
     rng: np.random.Generator,
 ) -> Recipe:
     """Return the recipe with one random mutation: tune settings, insert, remove, replace or move a step, or cross."""
-    kind = list(MUTATION_PROBABILITIES)[_weighted_index(list(MUTATION_PROBABILITIES.values()), rng)]
+    kind = list(MUTATION_PROBABILITIES)[_weighted_index(tuple(MUTATION_PROBABILITIES.values()), rng)]
     if kind == "move" and len(recipe) > 1:
         steps = list(recipe)
         step = steps.pop(int(rng.integers(len(steps))))
@@ -119,11 +122,16 @@ def apply_mutation(
 
 
 def _sample_operator(space: SearchSpace, operator_weights: Mapping[str, float], rng: np.random.Generator) -> str:
-    name: str = space.names[_weighted_index([operator_weights[name] for name in space.names], rng)]
+    name: str = space.names[_weighted_index(tuple(operator_weights[name] for name in space.names), rng)]
     return name
 
 
-def _weighted_index(weights: Sequence[float], rng: np.random.Generator) -> int:
-    """Return an index drawn by weight, five times as fast as `Generator.choice`."""
-    edges = np.cumsum(weights)
-    return min(int(np.searchsorted(edges, rng.random() * edges[-1], side="right")), len(edges) - 1)
+def _weighted_index(weights: tuple[float, ...], rng: np.random.Generator) -> int:
+    """Return an index drawn by weight, much faster than `Generator.choice`."""
+    edges = _edges(weights)
+    return min(bisect_right(edges, rng.random() * edges[-1]), len(edges) - 1)
+
+
+@lru_cache(maxsize=64)
+def _edges(weights: tuple[float, ...]) -> list[float]:
+    return list(accumulate(weights))

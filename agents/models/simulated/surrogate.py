@@ -6,6 +6,7 @@ scores, so a trial's log corrects its noisy score. The second predicts other rec
 steps, the order of steps, and their last step.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,9 +22,10 @@ from aarlab.memory.seeds import rng
 
 FloatArray = npt.NDArray[np.float64]
 
-PRIOR_MEAN, PRIOR_SD = 0.2, 0.25
-"""Prior mean and standard deviation of PGR, for a recipe of three steps. The twelve scores of published methods in the
-study (four methods, three tasks) have mean .19 and standard deviation .19; with the agents' five methods, .35 and .30.
+PRIOR_MEAN, LEVEL_SD, PRIOR_SD = 0.2, 0.16, 0.25
+"""Prior mean of PGR; prior standard deviation of the mean of a task; prior standard deviation of recipes within a task,
+for three steps. The twelve scores of published methods in the study (four methods, three tasks) have mean .19; the
+means of its tasks have standard deviation .16; the nine scores on chat, with those of the methods that its agents found, have .36.
 """
 RECIPE_SD = 0.1
 """Standard deviation of the part of a recipe's PGR that other recipes do not predict: 16 % of the variance."""
@@ -40,16 +42,19 @@ SAME_OPERATOR_SIMILARITY = 0.4
 FOURIER_FEATURES, ORDER_FEATURES = 3, 256
 """Number of random Fourier features of settings (Rahimi and Recht 2007), and of hashed features of step order."""
 KERNELS: tuple[Mapping[str, float], ...] = (
-    {"any": 0.1, "steps": 0.2, "order": 0.05, "end": 0.1},
-    {"any": 0.1, "steps": 0.27, "order": 0.01, "end": 0.04},
-    {"any": 0.1, "steps": 0.1, "order": 0.12, "end": 0.2},
+    {"steps": 0.23, "order": 0.05, "end": 0.11},
+    {"steps": 0.3, "order": 0.01, "end": 0.05},
+    {"steps": 0.12, "order": 0.13, "end": 0.2},
 )
-"""Possible shares of the prior variance: common to all recipes, for each step, for the order of each two steps, and for
-the last step. Each adds up to about 1 for three steps. The first treats all parts alike; in the second, operators act
+"""Possible shares of the prior variance within a task: for each step, for the order of each two steps, and for the last
+step. Each adds up to about 1 for three steps. The first treats all parts alike; in the second, operators act
 independently; in the third, what follows what matters most.
 """
-PILOT_SDS = (0.2, 0.1, 0.4)
-"""Possible standard deviations of the noise of a pilot without a standard error."""
+PILOT_SDS = (0.1, 0.14, 0.2, 0.28, 0.4)
+"""Possible standard deviations of the noise of a pilot without a standard error. The middle one is the most probable
+before any score is known; the logarithm has standard deviation LOG_PILOT_SD.
+"""
+LOG_PILOT_SD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +73,24 @@ class ScoredRecipe:
 class Surrogate:
     """A Gaussian process over recipes, conditioned on trials.
 
-    Kernel and pilot noise are those of KERNELS and PILOT_SDS under which the trials are most likely (Rasmussen and
-    Williams 2006, equation 5.8).
+    Kernel and pilot noise are the most probable ones of KERNELS and PILOT_SDS given the trials, by their marginal
+    likelihood (Rasmussen and Williams 2006, equation 5.8).
     """
 
     def __init__(self, trials: Sequence[ScoredRecipe], space: SearchSpace, *, skill: float = 1.0) -> None:
         """Condition the prior on the trials. `skill` in [0, 1] weights the training logs; 0 ignores them."""
         self._space = space
         self._recipes = [trial.recipe for trial in trials]
-        features, equal = _features(self._recipes, space), _equal_recipes(self._recipes, self._recipes)
+        self._rows: dict[Recipe, list[int]] = defaultdict(list)
+        for i, recipe in enumerate(self._recipes):
+            self._rows[recipe].append(i)
+        features, equal = _features(self._recipes, space), self._equal(self._recipes)
         blocks = {name: features[:, columns] @ features[:, columns].T for name, columns in _blocks(space).items()}
-        own = RECIPE_SD**2 * equal.astype(np.float64)
-        priors = [own + PRIOR_SD**2 * np.sum([w * blocks[n] for n, w in kernel.items()], axis=0) for kernel in KERNELS]
+        shared = LEVEL_SD**2 + RECIPE_SD**2 * equal
+        priors = [shared + PRIOR_SD**2 * np.sum([w * blocks[n] for n, w in k.items()], axis=0) for k in KERNELS]
         prior, kernel, self.pilot_sd = max(
             ((prior, kernel, sd) for sd in PILOT_SDS for kernel, prior in zip(KERNELS, priors, strict=True)),
-            key=lambda choice: _log_likelihood(choice[0], trials, choice[2]),
+            key=lambda choice: _log_posterior(choice[0], trials, choice[2]),
         )
         self._scale = _column_scale(kernel, space)
         self._tried = features * self._scale**2
@@ -93,10 +101,17 @@ class Surrogate:
     def predict(self, recipes: Sequence[Recipe]) -> tuple[FloatArray, FloatArray]:
         """Return the predicted mean and standard deviation of each recipe's PGR, both of shape (recipes,)."""
         features = _features(recipes, self._space)
-        cross = features @ self._tried.T + RECIPE_SD**2 * _equal_recipes(recipes, self._recipes)
-        prior_variance = ((features * self._scale) ** 2).sum(1) + RECIPE_SD**2
+        cross = features @ self._tried.T + LEVEL_SD**2 + RECIPE_SD**2 * self._equal(recipes)
+        prior_variance = ((features * self._scale) ** 2).sum(1) + LEVEL_SD**2 + RECIPE_SD**2
         variance = prior_variance - ((cross @ self._inverse) * cross).sum(1)
         return PRIOR_MEAN + cross @ self._weights, np.sqrt(np.maximum(variance, 1e-6))
+
+    def _equal(self, recipes: Sequence[Recipe]) -> FloatArray:
+        """Return (recipes, trials) 1 where a recipe is that of a trial, else 0."""
+        equal = np.zeros((len(recipes), len(self._recipes)))
+        for i, recipe in enumerate(recipes):
+            equal[i, self._rows.get(recipe, [])] = 1.0
+        return equal
 
 
 @lru_cache(maxsize=256)
@@ -105,12 +120,13 @@ def fitted_surrogate(trials: tuple[ScoredRecipe, ...], space: SearchSpace, skill
     return Surrogate(trials, space, skill=skill)
 
 
-def _log_likelihood(prior: FloatArray, trials: Sequence[ScoredRecipe], pilot_sd: float) -> float:
-    """Return the logarithm of the marginal likelihood of the scores, up to a constant."""
+def _log_posterior(prior: FloatArray, trials: Sequence[ScoredRecipe], pilot_sd: float) -> float:
+    """Return the logarithm of the probability of the pilot noise and a kernel given the scores, up to a constant."""
     scores, variances = _clipped_scores(trials, pilot_sd)
     root = np.linalg.cholesky(prior + np.diag(variances))
     whitened = solve_triangular(root, scores - PRIOR_MEAN, lower=True, check_finite=False)
-    return float(-0.5 * whitened @ whitened - np.log(np.diag(root)).sum())
+    likelihood = -0.5 * whitened @ whitened - np.log(np.diag(root)).sum()
+    return float(likelihood - 0.5 * (np.log(pilot_sd / PILOT_SDS[2]) / LOG_PILOT_SD) ** 2)
 
 
 def _clipped_scores(trials: Sequence[ScoredRecipe], pilot_sd: float) -> tuple[FloatArray, FloatArray]:
@@ -180,7 +196,7 @@ def _features(recipes: Sequence[Recipe], space: SearchSpace) -> FloatArray:
 def _blocks(space: SearchSpace) -> Mapping[str, slice]:
     """Return the columns of each part of a kernel."""
     size = len(space.names) * (1 + 2 * FOURIER_FEATURES)
-    edges = np.cumsum([0, 1, size, ORDER_FEATURES, size]).tolist()
+    edges = np.cumsum([0, size, ORDER_FEATURES, size]).tolist()
     return {name: slice(*pair) for name, pair in zip(KERNELS[0], pairwise(edges), strict=True)}
 
 
@@ -188,13 +204,6 @@ def _column_scale(kernel: Mapping[str, float], space: SearchSpace) -> FloatArray
     """Return (features,) factors. Inner products of scaled features are prior covariances."""
     blocks = _blocks(space)
     return PRIOR_SD * np.concatenate([np.full(blocks[n].stop - blocks[n].start, w**0.5) for n, w in kernel.items()])
-
-
-def _equal_recipes(left: Sequence[Recipe], right: Sequence[Recipe]) -> npt.NDArray[np.bool_]:
-    """Return (left, right) whether recipes are equal."""
-    numbers = {recipe: i for i, recipe in enumerate(dict.fromkeys((*left, *right)))}
-    rows, columns = (np.array([numbers[recipe] for recipe in side], dtype=np.int64) for side in (left, right))
-    return np.asarray(rows[:, None] == columns[None], dtype=np.bool_)
 
 
 @lru_cache(maxsize=20_000)
@@ -215,7 +224,7 @@ def _feature_vector(recipe: Recipe, space: SearchSpace) -> FloatArray:
         end[operator] += 0.5 ** (len(recipe) - 1 - i) * features
         for later in operators[i + 1 :]:
             order[slots[operator, later]] += signs[operator, later]
-    return np.concatenate([[1.0], steps.ravel(), order, end.ravel()])
+    return np.concatenate([steps.ravel(), order, end.ravel()])
 
 
 @lru_cache(maxsize=20_000)
