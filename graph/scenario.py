@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from aarlab.graph.calls.budget import Budget
 from aarlab.graph.calls.live_settings import RECORDED_CONTEXT, LiveSettings, is_recorded
 from aarlab.graph.structure.structure import Structure
-from aarlab.graph.structure.topologies import neighbours_of
 from aarlab.graph.task_choice import TaskChoice
 from aarlab.memory.messages import Json
 
@@ -213,7 +212,9 @@ class Scenario(_Section):
 
     @model_validator(mode="after")
     def _check_topology(self) -> "Scenario":
-        neighbours_of(self.structure.topology, self.structure.topology_parameters, self.team.names, self.seed)
+        last = max(self.structure.neighbours_by_round(self.team.names, self.seed))
+        if last > self.rounds:
+            raise ValueError(f"topology_schedule has a change in round {last}, and the run has {self.rounds} rounds")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from aarlab.memory.events import LAB, Edge, Finding, FindingType, LogEntry, Nomination, Published
+from aarlab.memory.events import LAB, Edge, Finding, FindingType, LogEntry, Nomination, Published, RoundStarted
 from aarlab.memory.run_reader import RunReader
 
 _WORD = re.compile(r"[^\W_]+")
@@ -27,18 +27,24 @@ class Post:
     """Whether other researchers can see it."""
 
 
+Neighbours = Mapping[str, Set[str]] | None
+"""Authors of the published findings that each researcher sees, by researcher; None: all authors."""
+
+
 class Board:
     """All findings of a run. Each query reads only the events that are new since the last one."""
 
-    def __init__(self, file: RunReader, neighbours: Mapping[str, Set[str]] | None = None) -> None:
+    def __init__(self, file: RunReader, neighbours: Mapping[int, Neighbours] | None = None) -> None:
         """Read the board of a run file.
 
         Args:
             file: The run file.
-            neighbours: Authors of the published findings that a researcher sees, by researcher; None: all authors.
+            neighbours: Whose findings a researcher sees, by the first round in which that applies, from round 1. None:
+                all see all published findings.
         """
         self._file = file
-        self._neighbours = neighbours
+        self._neighbours = dict(sorted((neighbours or {1: None}).items()))
+        self._round = 0
         self._last_id = 0
         self._posts: dict[str, Post] = {}
         self._order: list[tuple[int, tuple[int | str, ...], str]] = []
@@ -48,7 +54,7 @@ class Board:
         self._nominations: dict[str, str] = {}
 
     def _read_new_events(self) -> None:
-        for entry in self._file.entries(Finding, Published, Edge, Nomination, after=self._last_id):
+        for entry in self._file.entries(Finding, Published, Edge, Nomination, RoundStarted, after=self._last_id):
             self._last_id = entry.id
             match entry.event:
                 case Finding() as finding:
@@ -65,6 +71,8 @@ class Board:
                         self._edges_by_finding[end].append(edge_entry)
                 case Nomination(finding=key):
                     self._nominations[entry.stream] = key
+                case RoundStarted():
+                    self._round = entry.round
 
     def posts(self, *, visible_to: str | None = None, type: FindingType | None = None) -> list[Post]:
         """Return posts ordered by round, author and number.
@@ -86,7 +94,16 @@ class Board:
         author = post.finding.author
         if reader is None or author == reader:
             return True
-        return post.published and (author == LAB or self._neighbours is None or author in self._neighbours[reader])
+        return post.published and (author == LAB or self._reaches(post, reader))
+
+    def _reaches(self, post: Post, reader: str) -> bool:
+        """Return whether the author was a neighbour in any round since the post; what has reached a reader stays."""
+        now, firsts = max(self._round, post.round + 1), [*self._neighbours, float("inf")]
+        return any(
+            neighbours is None or post.finding.author in neighbours[reader]
+            for (first, neighbours), following in zip(self._neighbours.items(), firsts[1:], strict=True)
+            if (first == firsts[0] or first <= now) and following > post.round + 1
+        )
 
     def post(self, finding: str, *, visible_to: str | None = None) -> Post | None:
         """Return the post with this id; None if there is none or `visible_to` does not see it."""

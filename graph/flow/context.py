@@ -1,6 +1,6 @@
 """The context of a run: everything that the nodes of the graphs use except the graph state."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,7 +8,7 @@ from aarlab.graph.calls.call import CallContext
 from aarlab.graph.calls.model_pool import AgentModel, ModelPool
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.dial import ResolvedStructure
-from aarlab.memory.board import Board
+from aarlab.memory.board import Board, Neighbours
 from aarlab.memory.events import TEAM, Event
 from aarlab.memory.run_tape import Divergence
 from aarlab.memory.run_writer import RunWriter
@@ -32,8 +32,8 @@ class RunContext:
     file: RunWriter
     board: Board
     evaluator: EvaluatorProtocol
-    neighbours: Mapping[str, Set[str]] | None
-    """Authors of the findings that each researcher can see; None: each can see all findings."""
+    neighbours: Mapping[int, Neighbours]
+    """Whose findings each researcher can see, by the first round in which that applies."""
     sessions: dict[str, AgentSession]
     """By researcher, in the order of the team."""
     tools: Mapping[str, Tool]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aarlab.agents.researcher import system_prompt
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.topology_schedule import neighbours_in
 from aarlab.memory.events import AgentSetup
 from aarlab.memory.messages import Conversation, canonical_json
 from aarlab.scenarios import baselines, toolkit
@@ -20,7 +21,7 @@ def update_setup(run: RunContext, session: AgentSession) -> None:
 
     The messages of the conversation are kept.
     """
-    previous, visible = session.setup, run.neighbours
+    previous, visible = session.setup, neighbours_in(run.neighbours, session.round)
     neighbours = None if visible is None else [name for name in run.sessions if name in visible[session.agent]]
     system = system_prompt_for(session.agent, run.scenario, session.direction)
     key = session.file.store_text(system)

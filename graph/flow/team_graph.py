@@ -133,6 +133,10 @@ async def next_round(state: TeamState, runtime: Runtime[RunContext]) -> dict[str
     if round >= run.rounds or stopped_by_overseer(run) or limit_ended_run(run):
         return {"next": "close"}
     run.record(RoundStarted(run.slice_end(round + 1)), round=round + 1)
+    if round and round + 1 in run.neighbours:
+        for session in run.sessions.values():
+            session.round = round + 1
+            update_setup(run, session)
     return {"round": round + 1, "next": "research"}
 
 

@@ -1,6 +1,6 @@
 """The context of a run: built from a scenario, or rebuilt after a fork."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 
 from aarlab.graph.calls.budget import Ledger, SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
@@ -11,8 +11,7 @@ from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.dial import deciders
 from aarlab.graph.structure.dials.directions import direction_of
 from aarlab.graph.structure.structure import Structure
-from aarlab.graph.structure.topologies import neighbours_of
-from aarlab.memory.board import Board
+from aarlab.memory.board import Board, Neighbours
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.results import EvaluatorProtocol
@@ -37,9 +36,7 @@ def build_run(
         )
         for i, name in enumerate(scenario.team.names)
     }  # fmt: skip
-    neighbours = neighbours_of(
-        scenario.structure.topology, scenario.structure.topology_parameters, scenario.team.names, scenario.seed
-    )
+    neighbours = scenario.structure.neighbours_by_round(scenario.team.names, scenario.seed)
     return _assemble(scenario, file, evaluator, model_pool, sessions, neighbours, progress)
 
 
@@ -54,8 +51,8 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
     same_directions = _direction_settings(new) == _direction_settings(old)
     distinct = new.resolved().distinct_directions
     neighbours = run.neighbours
-    if (new.topology, new.topology_parameters) != (old.topology, old.topology_parameters):
-        neighbours = neighbours_of(new.topology, new.topology_parameters, scenario.team.names, scenario.seed)
+    if _topology_settings(new) != _topology_settings(old):
+        neighbours = new.neighbours_by_round(scenario.team.names, scenario.seed)
     for i, session in enumerate(run.sessions.values()):
         session.exhausted = session.exhausted and scenario.budget == run.scenario.budget
         session.costs, session.budget_hours = scenario.costs.model_dump(), scenario.budget.hours
@@ -90,7 +87,7 @@ def _assemble(
     evaluator: EvaluatorProtocol,
     model_pool: ModelPool,
     sessions: dict[str, AgentSession],
-    neighbours: Mapping[str, Set[str]] | None,
+    neighbours: Mapping[int, Neighbours],
     progress: Progress | None,
 ) -> RunContext:
     """Configure the sessions for the structure, and return the context with the models of all roles."""
@@ -121,6 +118,11 @@ def _assemble(
 def _direction_settings(structure: Structure) -> tuple[object, ...]:
     """Return the settings that determine directions and ideas."""
     return structure.directions, structure.directions_source, structure.pool_ideas, structure.pool_revisions
+
+
+def _topology_settings(structure: Structure) -> tuple[object, ...]:
+    """Return the settings that determine who sees whose findings."""
+    return structure.topology, structure.topology_parameters, structure.topology_schedule
 
 
 def _researcher_graph_settings(structure: Structure) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from aarlab.memory.events import LAB, AgentSetup, Event, Finding, PlanItem, Prompted
+from aarlab.memory.events import LAB, AgentSetup, Event, Finding, LogEntry, PlanItem, Prompted
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios import baselines, toolkit
 from aarlab.scenarios.toolkit.method_analysis import operators_in
@@ -30,13 +30,14 @@ class RunEvents:
             for segment in info.fork_history
             if segment["scenario"]["structure"] != info.scenario["structure"]
         ]
-        first_round = max(other_rounds, default=-1) + 1
-        self._events: dict[type[Event], list[tuple[str, Any]]] = defaultdict(list)
+        self.first_round = max(other_rounds, default=-1) + 1
+        """First round under the structure."""
+        self._entries: dict[type[Event], list[LogEntry[Any]]] = defaultdict(list)
         for entry in file.entries():
             # The opening stays; system prompts and plans stay in force until they are replaced.
             kept = entry.stream == LAB or isinstance(entry.event, AgentSetup | PlanItem)
-            if entry.round >= first_round or kept:
-                self._events[type(entry.event)].append((entry.stream, entry.event))
+            if entry.round >= self.first_round or kept:
+                self._entries[type(entry.event)].append(entry)
 
     @property
     def assigns_ideas(self) -> bool:
@@ -50,7 +51,11 @@ class RunEvents:
 
     def of(self, kind: type[E]) -> list[tuple[str, E]]:
         """Return (stream, event) of one kind, in order of arrival."""
-        return self._events[kind]
+        return [(entry.stream, entry.event) for entry in self._entries[kind]]
+
+    def entries_of(self, kind: type[E]) -> list[LogEntry[E]]:
+        """Return the log entries of one kind, in order of arrival."""
+        return self._entries[kind]
 
     def opening_methods(self) -> dict[str, str]:
         """Return the code of the methods that the structure's opening posts, by name."""

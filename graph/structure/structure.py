@@ -1,9 +1,9 @@
 """The structure settings of a scenario: one value per dial, and presets that set all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aarlab.graph.structure.dials import (
     directions,
@@ -17,6 +17,8 @@ from aarlab.graph.structure.dials import (
     workflow,
 )
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.topology_schedule import TopologyChange, neighbours_by_round
+from aarlab.memory.board import Neighbours
 
 DIALS: tuple[Dial, ...] = (
     workflow.DIAL, directions.DIAL, selection.DIAL, review.DIAL, sharing.DIAL, topology.DIAL, oversight.DIAL,
@@ -86,6 +88,10 @@ class Structure(BaseModel):
     """How many times the base model criticises and rewrites its pool."""
     topology_parameters: dict[str, float | int | str] = {}
     """Parameters of the topology, such as `{neighbours: 4, rewired: 0.1}` for a small world."""
+    topology_schedule: dict[int, TopologyChange] = {}
+    """Topologies of later rounds by their first round, such as `{4: ring}`, or with parameters `{4: {topology: islands,
+    parameters: {bridges: 2}}}`. A finding that has reached a researcher stays visible to it.
+    """
     checkpoint_rounds: Annotated[int, Field(ge=1)] = 3
     """Number of rounds between checkpoints."""
 
@@ -100,11 +106,23 @@ class Structure(BaseModel):
             return {**PRESETS.get(str(data.get("preset", "autonomous")), {}), **data}
         return data
 
+    @field_validator("topology_schedule", mode="before")
+    @classmethod
+    def _rounds_as_numbers(cls, data: Any) -> Any:
+        """Accept rounds as text, as in JSON and in `--set structure.topology_schedule.4=ring`."""
+        if not isinstance(data, dict):
+            return data
+        if wrong := [round for round in data if not str(round).isdecimal() or int(round) < 2]:
+            raise ValueError(f"topology_schedule has rounds from 2 on, not {wrong[0]!r}; `topology` is that of round 1")
+        return {int(round): change for round, change in data.items()}
+
     @model_validator(mode="after")
     def _check_consistency(self) -> "Structure":
         """Reject contradictory values and options without effect."""
         if self.sharing == "none" and self.topology != "complete":
             raise ValueError(f"sharing none and topology {self.topology} contradict each other: no findings are shared")
+        if self.sharing == "none" and self.topology_schedule:
+            raise ValueError("sharing none and topology_schedule contradict each other: no findings are shared")
         if self.sharing == "none" and self.oversight == "gate":
             raise ValueError("sharing none and oversight gate contradict each other: no findings are released")
         without_effect = {
@@ -132,4 +150,18 @@ class Structure(BaseModel):
         resolved = ResolvedStructure()
         for dial in DIALS:
             dial.apply(self.value_of(dial), resolved)
+        if self.topology_schedule:
+            resolved.explanations.append(topology.SCHEDULE_EXPLANATION)
         return resolved
+
+    def neighbours_by_round(self, names: Sequence[str], seed: int) -> dict[int, Neighbours]:
+        """Return whose findings each researcher sees, by the first round in which that applies.
+
+        Args:
+            names: The researchers, in team order.
+            seed: The run's seed.
+
+        Raises:
+            ValueError: A topology does not take its parameters, or has another size than the team.
+        """
+        return neighbours_by_round(self.topology, self.topology_parameters, self.topology_schedule, names, seed)

@@ -125,6 +125,8 @@ def neighbours_of(
     """
     if topology == "complete" and not parameters:
         return None
+    if topology not in _GENERATORS:
+        raise ValueError(f"unknown topology {topology!r}; topologies are {', '.join(_GENERATORS)}")
     try:
         graph = _GENERATORS[topology](len(names), seed_of(seed, "topology") % 2**32, **parameters)
     except (TypeError, ValueError, nx.NetworkXException) as error:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
-from aarlab.memory.events import LAB, Borrowed, Edge
+from aarlab.graph.structure.topology_schedule import TopologyChange, neighbours_by_round, neighbours_in
+from aarlab.memory.events import LAB, AgentSetup, Borrowed, Edge, Finding, RoundStarted
 
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
@@ -17,14 +18,67 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
         )
 
 
+SCHEDULE_EXPLANATION = (
+    "Which researchers are connected changes after some rounds; findings reach only connected researchers. You may use "
+    "every finding that has reached you."
+)
+
+
 def _check(events: "RunEvents") -> Iterator[str]:
-    neighbours = {name: setup.neighbours for name, setup in events.setups.items()}
-    used = [(name, borrowed.finding) for name, borrowed in events.of(Borrowed)]
-    used += [(name, edge.target) for name, edge in events.of(Edge) if name in neighbours]
-    for name, finding in used:
-        author, visible = finding.split(".")[0], neighbours[name]
-        if visible is not None and author not in (name, LAB) and author not in visible:
+    yield from _unreachable_findings(events)
+    yield from _missed_changes(events)
+
+
+def _unreachable_findings(events: "RunEvents") -> Iterator[str]:
+    setups = _setups(events)
+    posted = {entry.event.id: entry.round for entry in events.entries_of(Finding)}
+    used = [(entry.stream, entry.event.finding, entry.round) for entry in events.entries_of(Borrowed)]
+    used += [(entry.stream, entry.event.target, entry.round) for entry in events.entries_of(Edge)]
+    for name, finding, round in used:
+        author = finding.split(".")[0]
+        if name not in setups or author in (name, LAB):
+            continue
+        since = min(max(posted.get(finding, 0) + 1, events.first_round), round)
+        if not any(visible is None or author in visible for visible in _visible_between(setups[name], since, round)):
             yield f"{name} used {finding}, which does not reach it"
+
+
+def _missed_changes(events: "RunEvents") -> Iterator[str]:
+    """Yield the scheduled changes that did not happen."""
+    schedule = {
+        int(round): TopologyChange.model_validate(c) for round, c in events.structure["topology_schedule"].items()
+    }
+    begun = max((entry.round for entry in events.entries_of(RoundStarted)), default=0)
+    setups = _setups(events)
+    if not schedule:
+        return
+    topology, parameters = events.structure["topology"], events.structure["topology_parameters"]
+    try:
+        by_round = neighbours_by_round(topology, parameters, schedule, list(setups), events.scenario["seed"])
+    except ValueError:  # a graph file that is not here
+        return
+    for round in (round for round in schedule if events.first_round <= round <= begun):
+        neighbours = neighbours_in(by_round, round)
+        for name, own in setups.items():
+            expected = None if neighbours is None else set(neighbours[name])
+            if _visible_between(own, round, round) != [expected]:
+                yield f"{name} did not get the neighbours of the topology that is scheduled for round {round}"
+
+
+def _setups(events: "RunEvents") -> dict[str, list[tuple[int, set[str] | None]]]:
+    """Return the neighbours of each researcher with the round from which they apply, in order."""
+    setups: dict[str, list[tuple[int, set[str] | None]]] = {}
+    for entry in events.entries_of(AgentSetup):
+        if entry.event.role == "researcher":
+            visible = None if entry.event.neighbours is None else set(entry.event.neighbours)
+            setups.setdefault(entry.stream, []).append((entry.round, visible))
+    return setups
+
+
+def _visible_between(setups: list[tuple[int, set[str] | None]], first: int, last: int) -> list[set[str] | None]:
+    """Return the neighbours that apply in any round from first to last."""
+    ends = [start for start, _ in setups[1:]] + [last + 1]
+    return [visible for (start, visible), end in zip(setups, ends, strict=True) if start <= last and end > first]
 
 
 DIAL = Dial(
