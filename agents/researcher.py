@@ -2,8 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from aarlab.agents.prompts import render
+
+Problem = Literal["supervision", "search"]
+"""What the team works on: weak-to-strong supervision, or the search for the best point of one landscape."""
+_RETURNS: Mapping[Problem, str] = {
+    "supervision": "the probability of label 1 for each test item",
+    "search": "one number for each item; above 0.5 means 1",
+}
+"""What a method returns."""
 
 
 def system_prompt(
@@ -19,14 +28,19 @@ def system_prompt(
     costs: Mapping[str, float],
     example: str,
     catalogue: str,
+    problem: Problem = "supervision",
+    score_name: str = "PGR",
 ) -> str:
     """Return a researcher's system prompt. `structure` holds the paragraphs that explain how the work is organised."""
     return render(
         "researcher",
         name=name,
         team="the only researcher" if team_size == 1 else f"one of {team_size} researchers in a team",
+        goal=render(f"problems/goal_{problem}", **({"score_name": score_name} if problem == "search" else {})),
         task=task,
         task_about=task_about,
+        world=render(f"problems/world_{problem}"),
+        returns=_RETURNS[problem],
         structure="\n\n".join(structure),
         direction=f"\n## Your direction\n\n{direction}\n" if direction else "",
         hours=f"{hours:g}",

@@ -161,6 +161,8 @@ class Scoring(_Section):
             raise ValueError(
                 f"transfer_tasks names {' and '.join(duplicates)} more than once; scores are recorded by name"
             )
+        if single := [choice.name for choice in self.transfer_tasks if choice.single_world]:
+            raise ValueError(f"transfer_tasks names {single[0]}, a search problem whose methods fit one landscape only")
         return self
 
 
@@ -195,8 +197,12 @@ class Scenario(_Section):
 
     @property
     def transfer_tasks(self) -> list[TaskChoice]:
-        """Tasks on which the winner is scored: those of the scoring section without the run's own."""
-        tasks = self.scoring.transfer_tasks if self.scoring.transfer_worlds else []
+        """Tasks on which the winner is scored: those of the scoring section without the run's own.
+
+        None if the task has a single world, because its methods mean nothing on another task.
+        """
+        transfers = self.scoring.transfer_worlds and not self.task.single_world
+        tasks = self.scoring.transfer_tasks if transfers else []
         return [choice for choice in tasks if choice.name != self.task.name]
 
     @property

@@ -1,11 +1,12 @@
 """The section `task` of a scenario: which task, from where, with which parameters."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from aarlab.graph.calls.live_settings import is_recorded
+from aarlab.scenarios import baselines, toolkit
 from aarlab.scenarios.task import TaskParameters
 from aarlab.scenarios.task_files import TaskFile, code_hash, load_task_code, load_task_file, loaded_files, loaded_task
 from aarlab.scenarios.task_registry import BUILT_IN, instantiate, task_class, task_version
@@ -23,6 +24,10 @@ class TaskSource(BaseModel):
 
     about: str
     """Description of the task for the prompts, so that a replay does not need the task."""
+    score_name: str = "PGR"
+    """Name of the task's score."""
+    single_world: bool = False
+    """Whether a run has one world, for all its experiments and panels."""
     package: str | None = None
     """Name and version of the package that defines the task."""
     sha256: str | None = None
@@ -56,6 +61,24 @@ class TaskChoice(BaseModel):
     def about(self) -> str:
         """Description of items, teacher and student, for the prompts; of a recorded task, as recorded."""
         return task_class(self.name).about if self.source is None else self.source.about
+
+    @property
+    def score_name(self) -> str:
+        """Name of the task's score; of a recorded task, as recorded."""
+        return task_class(self.name).score_name if self.source is None else self.source.score_name
+
+    @property
+    def single_world(self) -> bool:
+        """Whether a run has one world, for all its experiments and panels; of a recorded task, as recorded."""
+        return task_class(self.name).single_world if self.source is None else self.source.single_world
+
+    def catalogue(self) -> list[dict[str, Any]]:
+        """Return the operators for methods of this task. Tasks of packages and files have those of the toolkit."""
+        return self.make().catalogue() if self.source is None else toolkit.catalogue()
+
+    def example(self) -> str:
+        """Return the code of a method, for the prompts."""
+        return self.make().example() if self.source is None else baselines.load()["vanilla_soft"].code
 
     def make(self) -> SeededTask:
         """Return the task.
@@ -105,7 +128,7 @@ class TaskChoice(BaseModel):
         name = data.get("name")
         if isinstance(name, str) and name not in BUILT_IN:
             kind = task_class(name)
-            return {**data, "source": {"about": kind.about, "package": task_version(kind)}}
+            return {**data, "source": {**_described(kind), "package": task_version(kind)}}
         return data
 
     @model_validator(mode="after")
@@ -115,9 +138,14 @@ class TaskChoice(BaseModel):
         return self
 
 
+def _described(kind: type[SeededTask]) -> dict[str, object]:
+    """Return what a recorded task needs for prompts and scores."""
+    return {"about": kind.about, "score_name": kind.score_name, "single_world": kind.single_world}
+
+
 def fields_of(file: TaskFile, path: str | Path) -> dict[str, object]:
     """Return the fields of the choice of a loaded file's task; `path` is the path to record."""
-    source = {"about": file.kind.about, "sha256": file.sha256, "code": file.code}
+    source = {**_described(file.kind), "sha256": file.sha256, "code": file.code}
     return {"name": file.kind.name, "path": str(path), "source": source}
 
 

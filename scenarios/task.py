@@ -29,6 +29,7 @@ __all__ = [
     "World",
     "WorldScore",
     "WorldSize",
+    "checked_predictions",
     "pgr",
 ]
 
@@ -122,7 +123,7 @@ class World:
         Raises:
             ValueError: There is not one number in [0, 1] per test item.
         """
-        predicted_classes = _checked(predictions, len(self._test_labels)) > 0.5
+        predicted_classes = checked_predictions(predictions, len(self._test_labels)) > 0.5
         transfer_acc = float(np.mean(predicted_classes == (self._test_labels == 1)))
         return WorldScore(transfer_acc, pgr(transfer_acc, self.weak_acc, self.strong_acc))
 
@@ -133,6 +134,8 @@ class Task(Protocol):
     name: ClassVar[str]
     about: ClassVar[str]
     """Description of items, teacher and student, for the prompts."""
+    single_world: ClassVar[bool]
+    """Whether a run has one world, for all its experiments and panels."""
 
     @property
     def parameters(self) -> TaskParameters:
@@ -145,8 +148,8 @@ class Task(Protocol):
         """Return the world of a seed in a split. The seed is a non-negative integer of up to 128 bits."""
 
 
-def _checked(predictions: npt.ArrayLike, count: int) -> FloatArray:
-    """Return predictions as (count,) probabilities, or raise ValueError."""
+def checked_predictions(predictions: npt.ArrayLike, count: int) -> FloatArray:
+    """Return predictions as (count,) probabilities. Raises ValueError unless they are `count` numbers in [0, 1]."""
     try:
         raw = np.asarray(predictions)
     except ValueError as error:

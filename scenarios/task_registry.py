@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,12 +17,17 @@ from aarlab.scenarios.tasks.chat import Chat
 from aarlab.scenarios.tasks.code import Code
 from aarlab.scenarios.tasks.digits import Digits
 from aarlab.scenarios.tasks.math import Math
+from aarlab.scenarios.tasks.nk import NK
 from aarlab.scenarios.tasks.seeded_task import SeededTask
 
 ENTRY_POINT_GROUP = "aarlab.tasks"
 
-BUILT_IN: Mapping[str, type[SeededTask]] = MappingProxyType({task.name: task for task in (Chat, Math, Code, Digits)})
+BUILT_IN: Mapping[str, type[SeededTask]] = MappingProxyType(
+    {task.name: task for task in (Chat, Math, Code, Digits, NK)}
+)
 """Tasks that come with aarlab, by name."""
+SUPERVISION_TASKS: tuple[str, ...] = tuple(name for name, task in BUILT_IN.items() if not task.single_world)
+"""Names of the built-in tasks of weak-to-strong supervision. The others are search problems."""
 
 
 class UnknownTask(ValueError):
@@ -54,6 +60,18 @@ def task_class(name: str) -> type[SeededTask]:
         UnusableTask: The package cannot be loaded, or its class is invalid; the message names the package.
     """
     return BUILT_IN[name] if name in BUILT_IN else _load(_entry_point(name))
+
+
+def is_single_world(task: Mapping[str, Any]) -> bool:
+    """Return whether a run of a recorded task has a single world, given the section `task` of its scenario."""
+    source = task.get("source")
+    return task_class(task["name"]).single_world if source is None else bool(source["single_world"])
+
+
+def score_name_of(task: Mapping[str, Any]) -> str:
+    """Return the name of a recorded task's score, given the section `task` of its scenario."""
+    source = task.get("source")
+    return task_class(task["name"]).score_name if source is None else str(source["score_name"])
 
 
 def make_task(name: str, parameters: TaskParameters | None = None) -> SeededTask:

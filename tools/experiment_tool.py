@@ -74,7 +74,9 @@ async def _run_experiment(
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:
         content["full_experiments_left"] = session.full_experiments_left
-    return ToolOutput(content, _summary(experiment), ok=result.error is None, cost_share=result.completed_share)
+    return ToolOutput(
+        content, _summary(experiment, session.score_name), ok=result.error is None, cost_share=result.completed_share
+    )
 
 
 def evaluation_event(
@@ -98,18 +100,22 @@ def _visible_content(experiment: Experiment, result: EvaluationResult) -> dict[s
     return {**content, "log": result.log}
 
 
-def _summary(experiment: Experiment) -> str:
+def _summary(experiment: Experiment, score_name: str) -> str:
     if experiment.error is not None:
         return f"{experiment.fidelity} of {experiment.path} failed: {experiment.error}"
     if experiment.pgr is None:
         return f"{experiment.fidelity} of {experiment.path} ran"
     se = "" if experiment.se is None else f" ± {experiment.se:.2f}"
-    return f"{experiment.fidelity} of {experiment.path}: PGR {experiment.pgr:.2f}{se}"
+    return f"{experiment.fidelity} of {experiment.path}: {score_name} {experiment.pgr:.2f}{se}"
 
 
 _LOG_DESCRIPTION = (
     "It also returns a training log: number of items kept, agreement of the targets with the teacher, their entropy "
     "and balance, violated relations, warnings."
+)
+_SINGLE_WORLD_DESCRIPTION = (
+    "Run a method on the world of this run, which scores all experiments. A pilot and a full experiment return the "
+    "same exact score (`pgr`). Only a full experiment joins the leaderboard and can be submitted."
 )
 EXPERIMENT_TOOL = Tool(
     "run_experiment",
@@ -127,14 +133,20 @@ def with_decider(tool: Tool, decider: Decider) -> Tool:
     return replace(tool, handler=partial(_run_experiment, decided_by=decider))
 
 
-def experiment_tool(evaluation: EvaluationMode, *, full_experiment_cap: int) -> Tool:
-    """Return the tool with the description for an evaluation mode; the cap applies to the mode `capped`."""
+def experiment_tool(evaluation: EvaluationMode, *, full_experiment_cap: int, single_world: bool = False) -> Tool:
+    """Return the tool with the description for an evaluation mode; the cap applies to the mode `capped`.
+
+    With `single_world`, all modes measure on the run's only world, so `open` does not differ from `guarded`.
+    """
+    base = replace(EXPERIMENT_TOOL, description=_SINGLE_WORLD_DESCRIPTION) if single_world else EXPERIMENT_TOOL
     match evaluation:
+        case "open" if single_world:
+            return base
         case "guarded":
-            return EXPERIMENT_TOOL
+            return base
         case "capped":
             limit = f"You can have {full_experiment_cap} full experiments scored in the run; failed ones do not count."
-            return replace(EXPERIMENT_TOOL, description=f"{EXPERIMENT_TOOL.description} {limit}")
+            return replace(base, description=f"{base.description} {limit}")
         case "open":
             fixed = (
                 "Run a method on the fixed world of this run, which scores all experiments. It returns the exact PGR."

@@ -35,6 +35,8 @@ class AgentSession:
     """Research hours of each kind of step."""
     budget_hours: float
     """Research hours of this researcher in the whole run."""
+    score_name: str = "PGR"
+    """Name of the task's score, for the user."""
     hours: float = 0.0
     """Research hours used so far."""
     round: int = 0

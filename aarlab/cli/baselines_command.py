@@ -32,7 +32,7 @@ from aarlab.graph.scenario import StepCosts
 from aarlab.graph.task_choice import TaskChoice
 from aarlab.scenarios import baselines as shipped
 from aarlab.scenarios.task import Task
-from aarlab.scenarios.task_registry import task_names
+from aarlab.scenarios.task_registry import task_class, task_names
 from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
 from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.sandbox import Sandbox, SandboxMode, SandboxUnavailable
@@ -104,6 +104,9 @@ def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | No
     is_file = task.endswith(".py")
     if not is_file and task not in (names := task_names()):
         faults.append(Fault("TASK", None, f"unknown task {task!r}", ", ".join(names), did_you_mean(task, names)))
+    elif not is_file and task_class(task).single_world:
+        problem = f"{task} is a search problem on one landscape, so no method is known for it"
+        faults.append(Fault("TASK", None, problem, "a task of weak-to-strong supervision"))
     if worlds < 2:
         faults.append(Fault(f"--worlds {worlds}", None, "fewer than 2 worlds give no standard error", "2 or more"))
     faults += _csv_faults(out)

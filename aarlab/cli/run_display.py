@@ -90,10 +90,11 @@ class PlainDisplay(RunDisplay):
 
     def _round_line(self) -> str:
         run_progress = self._progress
+        score = self._scenario.task.score_name
         best = (
             "no full experiment yet"
             if run_progress.best is None
-            else f"best PGR {pgr_text(run_progress.best, run_progress.best_se)} ({run_progress.best_agent})"
+            else f"best {score} {pgr_text(run_progress.best, run_progress.best_se)} ({run_progress.best_agent})"
         )
         return ", ".join(
             [

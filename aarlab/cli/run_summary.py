@@ -66,11 +66,9 @@ def _scores(summary: Summary) -> Text:
     heldout = summary["heldout"]
     if heldout is None or heldout["pgr"] is None:
         return Text("No result was scored: the team posted no result of a full experiment.", style="bold")
-    text = Text.assemble(
-        "The team reached a PGR of ",
-        (pgr_text(heldout["pgr"], heldout["se"]), "bold green"),
-        f" (standard error) on {heldout['worlds']} held-out worlds.",
-    )
+    where = "." if heldout["se"] is None else f" (standard error) on {heldout['worlds']} held-out worlds."
+    reached = (pgr_text(heldout["pgr"], heldout["se"]), "bold green")
+    text = Text.assemble(f"The team reached a {_score_name(summary)} of ", reached, where)
     for kind, name in _REFERENCES.items():
         reference = summary.get("references", {}).get(kind)
         if reference is not None and reference["pgr"] is not None:
@@ -79,6 +77,11 @@ def _scores(summary: Summary) -> Text:
             difference = reference["team_minus_reference"]
             text.append("." if difference is None else f": {comparison_by_world(difference)}.")
     return text
+
+
+def _score_name(summary: Summary) -> str:
+    """Return the name of the task's score."""
+    return str(summary.get("score_name", "PGR"))
 
 
 def comparison_by_world(difference: Mapping[str, float]) -> str:
@@ -111,7 +114,7 @@ def _winner(summary: Summary, board: Board) -> Text:
 def _winners_curse(summary: Summary) -> str:
     """Return the scores of the winner: selected by the first, so that it is biased upwards, and rescored after it."""
     best, heldout = summary["best"], summary["heldout"]
-    text = f" PGR when the finalists were rescored: {pgr_text(best['pgr'], best['se'])}."
+    text = f" Its {_score_name(summary)} when the finalists were rescored: {pgr_text(best['pgr'], best['se'])}."
     if best.get("development_pgr") is None or heldout is None or heldout["pgr"] is None:
         return text
     bias = best["development_pgr"] - heldout["pgr"]
@@ -151,7 +154,7 @@ def _rows(summary: Summary) -> dict[str, str]:
         "resources": _resources(summary),
         "hours": _hours_by_kind(summary) or "–",
         "opening": _opening(summary) or "–",
-        "development PGR": _development_pgr(summary) or "–",
+        f"development {_score_name(summary)}": _development_pgr(summary) or "–",
         "autonomy": _autonomy(summary) or "–",
         "diversity": _diversity(summary) or "–",
         "idea reuse": _idea_reuse(summary) or "–",

@@ -122,6 +122,13 @@ _BUILT_IN = (
         _opener("simulated.controls:ShuffledBoard", *_AGENT_ARGUMENTS),
         FREE,
     ),
+    ModelInfo(
+        "simulated/local-search",
+        "Local search on the task nk: copies the best visible string if it is better, else flips one bit.",
+        "nothing",
+        _opener("simulated.local_search:LocalSearch", "seed", "agent"),
+        FREE,
+    ),
     _reviewer("simulated/reviewer", precision=0.7, recall=0.7),
     _reviewer("simulated/reviewer-good", precision=0.95, recall=0.95),
     _reviewer("simulated/reviewer-bad", precision=0.15, recall=0.2),

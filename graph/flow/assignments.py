@@ -10,7 +10,6 @@ from aarlab.graph.flow.researcher_nodes import NextStep, ResearcherState
 from aarlab.memory.events import PlanItem, WorkAssigned
 from aarlab.memory.messages import Json, user_message
 from aarlab.memory.seeds import rng
-from aarlab.scenarios import toolkit
 from aarlab.scenarios.toolkit.method_analysis import operators_in
 from aarlab.tools.session import AgentSession
 
@@ -71,7 +70,7 @@ def _next_mutation(run: RunContext, session: AgentSession) -> _AssignmentDetails
     parent = archive[int(draw.integers(len(archive)))] if archive else None
     code = _code(run, parent)
     operators = operators_in(code) if code else ()
-    catalogue = [entry["name"] for entry in toolkit.catalogue()]
+    catalogue = [entry["name"] for entry in run.scenario.task.catalogue()]
     mutation_kinds = ["tune", "insert", "remove", "replace", "cross"] if operators else ["insert"]
     if len(archive) < 2 and "cross" in mutation_kinds:
         mutation_kinds.remove("cross")

@@ -72,4 +72,5 @@ def _code(run: RunContext, post: Post) -> str:
 def _hours(run: RunContext, n_rescored: int) -> float:
     """Return the research hours of scoring the finalists, with the cost per world of a full experiment."""
     scoring = run.scenario.scoring
-    return n_rescored * run.scenario.costs.full * scoring.final_worlds / scoring.full_worlds
+    full_runs = 1.0 if run.scenario.task.single_world else scoring.final_worlds / scoring.full_worlds
+    return n_rescored * run.scenario.costs.full * full_runs

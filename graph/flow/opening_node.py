@@ -18,7 +18,7 @@ async def post_opening(state: object, runtime: Runtime[RunContext]) -> None:
     run = runtime.context
     if run.setup_round > 0:
         return
-    methods = baselines.opening_methods(run.resolved.opening)
+    methods = baselines.opening_methods(run.resolved.opening, single_world=run.scenario.task.single_world)
     run.report_progress("scoring the known methods", 0.0)
     codes = {f"{BASELINE_PREFIX}{name}": method.code for name, method in methods.items()}
     scored = await score(run, codes, "screening", run.scenario.scoring.screening_worlds, round=0, stream=LAB)

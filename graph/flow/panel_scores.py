@@ -24,8 +24,10 @@ async def score(
     """Score methods on a panel, by default of the run's task, record the scores and return the PGR by name, best first.
 
     Methods that failed are recorded and left out of the result. A method that the run has scored on the same worlds
-    before is not scored again.
+    before is not scored again. A task with a single world has one world in every panel, and no shifted one.
     """
+    if run.scenario.task.single_world:
+        worlds = 0 if panel == "shifted" else min(worlds, 1)
     task_name = None if task is None else task.name
     earlier = {
         event.subject: event

@@ -47,7 +47,7 @@ def planner_system_prompt(scenario: Scenario) -> str:
         team_size=scenario.team.researchers,
         task=scenario.task.name,
         task_about=scenario.task.about,
-        catalogue=catalogue(),
+        catalogue=catalogue(scenario),
         families=", ".join(FAMILIES),
     )
 

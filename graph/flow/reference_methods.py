@@ -15,8 +15,11 @@ async def choose_references(run: RunContext) -> dict[str, str]:
     """Choose and record the best published method and the best library method; return their code by subject.
 
     Both are chosen on the worlds of the panel `screening`, which all runs share, so they do not depend on the team. The
-    cost of finding one is that of a full experiment for each method it was chosen from. No run is charged with it.
+    cost of finding one is that of a full experiment for each method it was chosen from. No run is charged with it. A
+    task with a single world, which is a search problem, has none.
     """
+    if run.scenario.task.single_world:
+        return {}
     screening_worlds = run.scenario.scoring.screening_worlds
     codes = {f"{BASELINE_PREFIX}{name}": method.code for name, method in baselines.load().items()}
     published = [f"{BASELINE_PREFIX}{name}" for name in baselines.PUBLISHED]

@@ -9,7 +9,6 @@ from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.topology_schedule import neighbours_in
 from aarlab.memory.events import AgentSetup
 from aarlab.memory.messages import Conversation, canonical_json
-from aarlab.scenarios import baselines, toolkit
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, experiment_tool
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool
@@ -49,19 +48,22 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         hours=scenario.budget.hours,
         round_hours=scenario.budget.round_hours,
         costs=scenario.costs.model_dump(),
-        example=baselines.load()["vanilla_soft"].code,
-        catalogue=catalogue(),
+        example=scenario.task.example(),
+        catalogue=catalogue(scenario),
+        problem="search" if scenario.task.single_world else "supervision",
+        score_name=scenario.task.score_name,
     )
 
 
 def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
     """Return the tools of the researchers by name, in the order in which they see them."""
     resolved, cap = scenario.structure.resolved(), scenario.scoring.full_experiment_cap
-    tools = {**TOOLS, EXPERIMENT_TOOL.name: experiment_tool(resolved.evaluation, full_experiment_cap=cap)}
+    run_tool = experiment_tool(resolved.evaluation, full_experiment_cap=cap, single_world=scenario.task.single_world)
+    tools = {**TOOLS, EXPERIMENT_TOOL.name: run_tool}
     built_in = {name: tool for name, tool in tools.items() if name not in resolved.withheld_tools}
     return built_in | {name: load_tool(name) for name in scenario.team.tools}
 
 
-def catalogue() -> str:
-    """Return the operators of the toolkit as a JSON list, one per line."""
-    return "[\n" + ",\n".join(json.dumps(entry) for entry in toolkit.catalogue()) + "\n]"
+def catalogue(scenario: Scenario) -> str:
+    """Return the operators of the task as a JSON list, one per line."""
+    return "[\n" + ",\n".join(json.dumps(entry) for entry in scenario.task.catalogue()) + "\n]"

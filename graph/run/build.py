@@ -26,13 +26,14 @@ def build_run(
     shared_budget: SharedBudget | None = None,
 ) -> RunContext:
     """Return the context of a new run."""
-    resolved = scenario.structure.resolved()
+    resolved, task = scenario.structure.resolved(), scenario.task
     model_pool = _model_pool(scenario, progress, shared_budget=shared_budget)
     board, costs, hours = Board(file), scenario.costs.model_dump(), scenario.budget.hours
     sessions = {
         name: AgentSession(
             name, file, board, evaluator, costs, hours,
-            direction=direction_of(i) if resolved.distinct_directions else None,
+            direction=direction_of(i, single_world=task.single_world) if resolved.distinct_directions else None,
+            score_name=task.score_name,
         )
         for i, name in enumerate(scenario.team.names)
     }  # fmt: skip
@@ -58,7 +59,7 @@ def rebuild_run(run: RunContext, scenario: Scenario, evaluator: EvaluatorProtoco
         session.costs, session.budget_hours = scenario.costs.model_dump(), scenario.budget.hours
         session.evaluator = evaluator
         if not same_directions:
-            session.direction = direction_of(i) if distinct else None
+            session.direction = direction_of(i, single_world=scenario.task.single_world) if distinct else None
         if _researcher_graph_settings(new) != _researcher_graph_settings(old):
             # Stages and assignments belong to the old researcher graph.
             session.stage, session.assigned, session.repairs = "", False, 0

@@ -17,6 +17,7 @@ from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
     entropy_bits,
+    mean_researcher_pgr,
     realised_autonomy,
     repeated_experiments,
 )
@@ -150,6 +151,19 @@ _ALL = (
     Measure(
         "development_pgr.mean", "best development PGR, mean over the budget", "PGR",
         lambda run: run.development.mean, _PROGRESS,
+    ),
+    Measure(
+        "mean_researcher_pgr.quarter",
+        "best development PGR of a researcher at a quarter of the budget, mean over the team", "PGR",
+        lambda run: mean_researcher_pgr(run.file).quarter, _PROGRESS,
+    ),
+    Measure(
+        "mean_researcher_pgr.half", "best development PGR of a researcher at half of the budget, mean over the team",
+        "PGR", lambda run: mean_researcher_pgr(run.file).half, _PROGRESS,
+    ),
+    Measure(
+        "mean_researcher_pgr.whole", "best development PGR of a researcher at the end, mean over the team", "PGR",
+        lambda run: mean_researcher_pgr(run.file).whole, _PROGRESS,
     ),
     Measure(
         "entropy_bits", "entropy over method families", "bits", lambda run: entropy_bits(run.file),

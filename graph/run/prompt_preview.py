@@ -50,7 +50,8 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:
     resolved, budget = scenario.structure.resolved(), scenario.budget
-    direction = "<written by the planner>" if scenario.structure.directions_source == "model" else direction_of(0)
+    planned = scenario.structure.directions_source == "model"
+    direction = "<written by the planner>" if planned else direction_of(0, single_world=scenario.task.single_world)
     yield "r1", system_prompt_for("r1", scenario, direction if resolved.distinct_directions else None)
     yield "r1: tools", _tools(*(tool.spec for tool in tools_for(scenario).values()))
     opens = resolved.opening != "none"

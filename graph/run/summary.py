@@ -13,6 +13,7 @@ from aarlab.memory.measures import difference_by_world, entropy
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method
+from aarlab.scenarios.task_registry import score_name_of
 
 
 def summarise(file: RunReader) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "run_id": info.run_id,
         "file": str(file.path.resolve()),
         "task": info.scenario["task"]["name"],
+        "score_name": score_name_of(info.scenario["task"]),
         "structure": info.scenario["structure"],
         "model": info.scenario["team"]["model"],
         "seed": info.seed,

@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 from aarlab.memory.events import LAB, AgentSetup, Event, Finding, LogEntry, PlanItem, Prompted
 from aarlab.memory.run_reader import RunReader
-from aarlab.scenarios import baselines, toolkit
+from aarlab.scenarios import baselines
+from aarlab.scenarios.task_registry import is_single_world
 from aarlab.scenarios.toolkit.method_analysis import operators_in
+from aarlab.scenarios.toolkit.operators import operator_families
 
 E = TypeVar("E", bound=Event)
-_OPERATOR_FAMILIES = {entry["name"]: entry["family"] for entry in toolkit.catalogue()}
+_OPERATOR_FAMILIES = operator_families()
 
 
 class RunEvents:
@@ -59,7 +61,9 @@ class RunEvents:
 
     def opening_methods(self) -> dict[str, str]:
         """Return the code of the methods that the structure's opening posts, by name."""
-        return {name: method.code for name, method in baselines.opening_methods(self.structure["opening"]).items()}
+        single = is_single_world(self.scenario["task"])
+        methods = baselines.opening_methods(self.structure["opening"], single_world=single)
+        return {name: method.code for name, method in methods.items()}
 
     def first_messages(self) -> dict[str, str]:
         """Return the text of the first message of round 1 of each researcher, by name."""

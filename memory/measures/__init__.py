@@ -15,13 +15,20 @@ from aarlab.memory.measures.exchange import (
     repeated_experiments,
 )
 from aarlab.memory.measures.paired_worlds import WorldDifference, difference_by_world
-from aarlab.memory.measures.progress import DevelopmentPgr, development_pgr, frontier
+from aarlab.memory.measures.progress import (
+    DevelopmentPgr,
+    MeanResearcherPgr,
+    development_pgr,
+    frontier,
+    mean_researcher_pgr,
+)
 
 __all__ = [
     "BorrowDepth",
     "CritiqueUptake",
     "DevelopmentPgr",
     "Entropy",
+    "MeanResearcherPgr",
     "RepeatedExperiments",
     "RoundEntropy",
     "WorldDifference",
@@ -36,6 +43,7 @@ __all__ = [
     "entropy",
     "entropy_bits",
     "frontier",
+    "mean_researcher_pgr",
     "realised_autonomy",
     "repeated_experiments",
     "shannon_bits",

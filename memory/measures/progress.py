@@ -26,6 +26,39 @@ class DevelopmentPgr:
     """Mean over the budget of the best PGR so far, which starts at 0, the PGR of the weak teacher."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeanResearcherPgr:
+    """Best development PGR of each researcher, averaged over the team, at points of the budget.
+
+    It counts 0, the PGR of the weak teacher, for a researcher without a scored full experiment.
+    """
+
+    quarter: float
+    """At a quarter of the budget of research hours."""
+    half: float
+    """At half of the budget."""
+    whole: float
+    """At the end."""
+
+
+def mean_researcher_pgr(file: RunReader) -> MeanResearcherPgr:
+    """Return the mean over researchers of the best development PGR of their own full experiments so far.
+
+    The best of the team is a different question: when all copy the best method at once, the mean rises first.
+    """
+    budget = float(file.info().scenario["budget"]["hours"])
+    steps: dict[str, list[tuple[float, float]]] = {name: [] for name in file.researchers()}
+    for entry in file.by_research_hours(Experiment):
+        if entry.event.fidelity == "full" and entry.event.pgr is not None:
+            steps[entry.stream].append((entry.hours, entry.event.pgr))
+
+    def mean_at(hour: float) -> float:
+        best = [_pgr_at(own_steps, hour) or 0.0 for own_steps in steps.values()]
+        return math.fsum(best) / len(best) if best else 0.0
+
+    return MeanResearcherPgr(mean_at(budget / 4), mean_at(budget / 2), mean_at(math.inf))
+
+
 def frontier(file: RunReader) -> list[tuple[float, float]]:
     """Return pairs of team hours and best development PGR so far, one for each improvement, in order.
 

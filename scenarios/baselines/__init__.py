@@ -45,8 +45,15 @@ def load() -> Mapping[str, Baseline]:
     return MappingProxyType({name: _read(name, texts[name]) for name in sorted(texts)})
 
 
-def opening_methods(opening: Literal["none", "published", "library"]) -> Mapping[str, Baseline]:
-    """Return the methods that the lab posts before round 1: none, the four published ones, or all."""
+def opening_methods(
+    opening: Literal["none", "published", "library"], *, single_world: bool = False
+) -> Mapping[str, Baseline]:
+    """Return the methods that the lab posts before round 1: none, the four published ones, or all.
+
+    For a task with a single world, which is a search problem, no method is known.
+    """
+    if single_world:
+        return {}
     names = {"none": (), "published": PUBLISHED, "library": tuple(load())}[opening]
     return {name: baseline for name, baseline in load().items() if name in names}
 

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from aarlab.scenarios import baselines
 from aarlab.scenarios.task import FULL, Progress, Split, TaskParameters, World, WorldSize
 from aarlab.scenarios.tasks.world_builder import Items, build_world
+from aarlab.scenarios.toolkit.operators import catalogue
 
 Count = Annotated[int, Field(ge=1)]
 ItemCount = Annotated[int, Field(ge=40)]
@@ -31,6 +33,12 @@ class SeededTask(BaseModel, ABC):
     """Name in scenarios and reports."""
     about: ClassVar[str]
     """Description of items, teacher and student, for the prompts."""
+    score_name: ClassVar[str] = "PGR"
+    """Name of the score, (score - start) / (best - start), in prompts and on screens."""
+    single_world: ClassVar[bool] = False
+    """Whether a run has one world, for all its experiments and panels, because methods mean nothing on another one.
+    Such a task has no known methods, shifted worlds and transfer, and scores have no standard error.
+    """
     strong_l2: ClassVar[float] = 1e-2
     """L2 penalty of the student that is trained on true labels. Choose the best value on seeds that no run uses."""
 
@@ -38,6 +46,14 @@ class SeededTask(BaseModel, ABC):
     def parameters(self) -> TaskParameters:
         """Difficulty parameters by name."""
         return self.model_dump()
+
+    def catalogue(self) -> list[dict[str, Any]]:
+        """Return the toolkit's operators for methods of this task, as JSON-able data for the prompts."""
+        return catalogue()
+
+    def example(self) -> str:
+        """Return the code of a method for this task, for the prompts."""
+        return baselines.load()["vanilla_soft"].code
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Pretrain the student, or load its weights from the cache."""

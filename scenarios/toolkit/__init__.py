@@ -5,6 +5,7 @@ for the test items. Most methods are pipelines: `start`, some operators, `finish
 label.
 """
 
+from aarlab.scenarios.toolkit.bit_strings import set_bits
 from aarlab.scenarios.toolkit.ensembles import bag, distil_wide, subspaces
 from aarlab.scenarios.toolkit.geometry import clusters, neighbours, principal_axes, reduce
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, Inputs, IntArray
@@ -86,6 +87,7 @@ __all__ = [
     "regularise",
     "remove_direction",
     "self_train",
+    "set_bits",
     "sharpen",
     "start",
     "subspaces",

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aarlab.scenarios.toolkit.operators import catalogue
+from aarlab.scenarios.toolkit.operators import operator_families
 
 _TOOLKIT = "aarlab.scenarios.toolkit"
-_FAMILY_OF_OPERATOR: dict[str, str] = {entry["name"]: entry["family"] for entry in catalogue()}
+_FAMILY_OF_OPERATOR = operator_families()
 
 NON_LABEL_FAMILIES = ("model internal", "loss function", "other")
 """Families of operators that do not decide which labels the student learns from."""

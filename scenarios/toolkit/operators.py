@@ -50,6 +50,8 @@ class OperatorSpec:
     about: str
     settings: Mapping[str, SettingType]
     defaults: Mapping[str, object]
+    trains_student: bool
+    """Whether it is for methods of weak-to-strong supervision; otherwise for methods of a search problem."""
 
     def describe(self) -> dict[str, Any]:
         """Return the entry as JSON-able data."""
@@ -75,7 +77,7 @@ class OperatorSpec:
 _OPERATORS: dict[str, OperatorSpec] = {}
 
 
-def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Operator[P]]:
+def operator(*, family: Family, stage: Stage, trains_student: bool = True) -> Callable[[_Operator[P]], _Operator[P]]:
     """Return a decorator that declares a function from training set to training set as an operator.
 
     The keyword-only parameters of the function are the settings; each has a default and is annotated with its type, as
@@ -84,7 +86,7 @@ def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Opera
     """
 
     def declare(function: _Operator[P]) -> _Operator[P]:
-        spec = _operator_spec(function, family, stage)
+        spec = _operator_spec(function, family, stage, trains_student=trains_student)
         _OPERATORS[spec.name] = spec
 
         @functools.wraps(function)
@@ -102,8 +104,18 @@ def operator(*, family: Family, stage: Stage) -> Callable[[_Operator[P]], _Opera
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Return all operators, sorted by name, as JSON-able data: name, family, stage, about and settings."""
-    return [_OPERATORS[name].describe() for name in sorted(_OPERATORS)]
+    """Return the operators that train the student, sorted by name: name, family, stage, about and settings, as JSON."""
+    return [_OPERATORS[name].describe() for name in sorted(_OPERATORS) if _OPERATORS[name].trains_student]
+
+
+def operator_families() -> dict[str, str]:
+    """Return the family of every operator by name, sorted by name. Operators of search problems are included."""
+    return {name: _OPERATORS[name].family for name in sorted(_OPERATORS)}
+
+
+def operator_entry(name: str) -> dict[str, Any]:
+    """Return the catalogue entry of any operator. Raises KeyError if there is none of this name."""
+    return _OPERATORS[name].describe()
 
 
 def start(world: Inputs) -> TrainingSet:
@@ -134,7 +146,7 @@ def finish(data: TrainingSet) -> FloatArray:
     return predictions
 
 
-def _operator_spec(function: _Operator[P], family: Family, stage: Stage) -> OperatorSpec:
+def _operator_spec(function: _Operator[P], family: Family, stage: Stage, *, trains_student: bool) -> OperatorSpec:
     """Return the catalogue entry of an operator from its signature and docstring."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
@@ -146,6 +158,7 @@ def _operator_spec(function: _Operator[P], family: Family, stage: Stage) -> Oper
         about=(inspect.getdoc(function) or "").partition("\n")[0],
         settings=settings,
         defaults={p.name: p.default for p in parameters},
+        trains_student=trains_student,
     )
     spec.check(spec.defaults)
     return spec

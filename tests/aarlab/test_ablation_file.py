@@ -127,8 +127,9 @@ def test_shipped_ablations_have_equal_compute(name: str) -> None:
     assert plan.ablation.name == name
     assert plan.ablation.question.endswith("?")
     assert len({arm.scenario.budget.hours * arm.scenario.team.researchers for arm in plan.arms}) == 1
-    assert {arm.scenario.scoring.heldout_worlds for arm in plan.arms} == {32}
-    assert {"simulated/random-pilots"} < {arm.scenario.team.model for arm in plan.arms}
+    if plan.ablation.controls:
+        assert {arm.scenario.scoring.heldout_worlds for arm in plan.arms} == {32}
+        assert {"simulated/random-pilots"} < {arm.scenario.team.model for arm in plan.arms}
 
 
 def test_shipped_ablations_cover_presets_and_dials() -> None:

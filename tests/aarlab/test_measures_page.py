@@ -58,6 +58,11 @@ def development(file: RunReader) -> Rows:
     return [(pgr.quarter, pgr.half, pgr.whole)]
 
 
+def of_researchers(file: RunReader) -> Rows:
+    pgr = measures.mean_researcher_pgr(file)
+    return [(pgr.quarter, pgr.half, pgr.whole)]
+
+
 def repeats(file: RunReader) -> Rows:
     counts = measures.repeated_experiments(file)
     return [(counts.full, counts.own, counts.visible, counts.unseen)]
@@ -93,6 +98,7 @@ EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "decisions": lambda file: [(*key, count) for key, count in measures.decisions(file).items()],
     "frontier": lambda file: list(measures.frontier(file)),
     "development_pgr": development,
+    "mean_researcher_pgr": of_researchers,
     "area": lambda file: one(measures.development_pgr(file).mean),
     "borrow_depth": lambda file: one(measures.borrow_depth(file).winner),
     "critique_uptake": critiques,

@@ -40,7 +40,7 @@ def test_winner_is_scored_on_every_other_task(tmp_path: Path) -> None:
     done = run(scenario(scoring=scoring), tmp_path / "run.db", progress=lambda what, share: progress.append(what))
     (closed,) = done.of(RunClosed)
     by_task = {entry.task: entry for entry in entries(done, "transfer")}
-    assert by_task.keys() == task_registry.BUILT_IN.keys() - {"chat"}
+    assert by_task.keys() == set(task_registry.SUPERVISION_TASKS) - {"chat"}
     assert {entry.subject for entry in by_task.values()} == {closed.best}
     expected = {task: {"pgr": entry.pgr, "se": entry.se, "worlds": 2} for task, entry in by_task.items()}
     assert done.summary["transfer"] == expected

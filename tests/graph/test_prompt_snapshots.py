@@ -21,7 +21,7 @@ def prompts_of(preset: str) -> str:
     scenario = Scenario.model_validate({"structure": preset})
     text = "\n\n".join(f"=== {title} ===\n\n{prompt}" for title, prompt in render_prompts(scenario).items())
     elided = {
-        catalogue(): "[the catalogue]",
+        catalogue(scenario): "[the catalogue]",
         baselines.load()["vanilla_soft"].code.strip(): "[an example]",
     }
     for part, name in elided.items():

@@ -36,6 +36,7 @@ from aarlab.memory.measures import (
     entropy,
     entropy_bits,
     frontier,
+    mean_researcher_pgr,
     realised_autonomy,
     repeated_experiments,
     shannon_bits,
@@ -193,6 +194,16 @@ def test_development_pgr_at_budget_fractions(file: RunWriter) -> None:
     progress = development_pgr(file)
     assert (progress.quarter, progress.half, progress.whole) == (0.2, 0.2, 0.6)
     assert progress.mean == pytest.approx((2 * 0 + 4 * 0.2 + 2 * 0.6) / 8)
+
+
+def test_researchers_count_zero_before_their_first_score(file: RunWriter) -> None:
+    set_up_team(file, 2)
+    run_experiment(file, "r0", 2.0, 0.4)
+    run_experiment(file, "r1", 3.0, -0.2)
+    run_experiment(file, "r1", 6.0, 0.8)
+    run_experiment(file, "r1", 7.0, 0.1)
+    pgr = mean_researcher_pgr(file)
+    assert (pgr.quarter, pgr.half, pgr.whole) == pytest.approx((0.2, 0.1, 0.6))
 
 
 def test_negative_pgr_adds_nothing_to_mean_progress(file: RunWriter) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aarlab.scenarios import toolkit as tk
 from aarlab.scenarios.task import SMOKE
-from aarlab.scenarios.task_registry import BUILT_IN, make_task
+from aarlab.scenarios.task_registry import SUPERVISION_TASKS, make_task
 
 CATALOGUE = {entry["name"]: entry for entry in tk.catalogue()}
 
@@ -97,7 +97,7 @@ def test_operator_keeps_shapes_and_ranges(name: str, data: st.DataObject) -> Non
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(any_step, min_size=2, max_size=5), st.sampled_from(list(BUILT_IN)))
+@given(st.lists(any_step, min_size=2, max_size=5), st.sampled_from(list(SUPERVISION_TASKS)))
 def test_any_pipeline_runs(pipeline: list[Step], task: str) -> None:
     world = smoke_inputs(task)
     check_predictions(run(world, pipeline), world)

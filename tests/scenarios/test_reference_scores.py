@@ -5,12 +5,12 @@ import pytest
 
 from aarlab.scenarios.baselines import load
 from aarlab.scenarios.task import World
-from aarlab.scenarios.task_registry import BUILT_IN, make_task
+from aarlab.scenarios.task_registry import SUPERVISION_TASKS, make_task
 
 SEEDS = range(100, 120)
 
 
-@pytest.fixture(scope="module", params=list(BUILT_IN))
+@pytest.fixture(scope="module", params=list(SUPERVISION_TASKS))
 def worlds(request: pytest.FixtureRequest) -> list[World]:
     return [make_task(request.param).world(seed) for seed in SEEDS]
 

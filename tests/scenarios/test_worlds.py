@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from aarlab.scenarios.task import FULL, NOT_BOTH, OPPOSITE, PILOT, SAME, SMOKE, SPLITS, Split, World, WorldSize
-from aarlab.scenarios.task_registry import BUILT_IN, make_task
+from aarlab.scenarios.task_registry import SUPERVISION_TASKS, make_task
 from aarlab.scenarios.tasks.world_builder import Items, build_world
 from aarlab.scenarios.toolkit import FloatArray
 
-every_task = pytest.mark.parametrize("name", list(BUILT_IN))
+every_task = pytest.mark.parametrize("name", list(SUPERVISION_TASKS))
 every_split = pytest.mark.parametrize("split", SPLITS)
 
 

@@ -58,6 +58,8 @@ class Evaluator:
         self._cache = cache
         self._worlds = WorldCache() if worlds is None else worlds
         self._n_worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": pilot_worlds, "full": full_worlds}
+        self._single_world_results: dict[str, WorldResult] = {}
+        """Results by code for a task with a single world: the same code and inputs give the same result."""
         self._pool = WorldPool(threads)
 
     def __enter__(self) -> Self:
@@ -75,25 +77,31 @@ class Evaluator:
     async def run_experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
         """Run a method on fresh development worlds or, in open mode, on the fixed world of the run.
 
+        A task with a single world is always scored on the fixed world, with four decimals and without this check.
         A method that fails on the first world is not run on the others. A full experiment also runs on some of its
         worlds with shuffled weak labels (see `teacher_check`). PGR is rounded to two decimals, except in open mode.
         `name` must be unique in the run: the seeds of the worlds are derived from it.
         """
-        fixed = self._fixed_world and fidelity != "smoke"
+        single = self._task.single_world
+        fixed = single or (self._fixed_world and fidelity != "smoke")
         size = FULL if fixed else _SIZES[fidelity]
         n_worlds = self._n_worlds[fidelity]
         seeds = [self._seeds.fixed_world()] if fixed else [self._seeds.experiment(name, i) for i in range(n_worlds)]
-        checked = seeds[: n_checked_worlds(len(seeds))] if fidelity == "full" else []
+        checked = seeds[: n_checked_worlds(len(seeds))] if fidelity == "full" and not single else []
 
         def on_world(seed: int) -> WorldResult:
+            if single and code in self._single_world_results:
+                return self._single_world_results[code]
             world = self._task.world(seed, size=size)
             result = run_on_world(code, world, self._sandbox)
+            if single:
+                self._single_world_results[code] = result
             return self._with_teacher_check(code, world, result) if seed in checked else result
 
         results = await self._pool.map_async(on_world, seeds[:1])
         if results[0].error is None:
             results += await self._pool.map_async(on_world, seeds[1:])
-        summary = summarise_worlds(results, digits=None if fixed else 2)
+        summary = summarise_worlds(results, digits=4 if single else None if fixed else 2)
         summary = replace(summary, completed_share=len(results) / len(seeds))
         return replace(summary, measurement=None) if fidelity == "smoke" else summary
 
@@ -103,7 +111,7 @@ class Evaluator:
         """Run several methods on the same full worlds of a panel.
 
         The worlds of the panel `final` belong to the run. The other panels are the same for every run, so runs can be
-        compared on them and their scores are cached.
+        compared on them and their scores are cached. If the task has a single world, it is every panel's only world.
 
         Args:
             methods: Code by name.
@@ -115,7 +123,8 @@ class Evaluator:
             Results by name, with PGR rounded to four decimals.
         """
         panel_task, split = self._task if task is None else task.make(), _SPLITS.get(panel, "development")
-        seeds = [self._seeds.panel(panel, i) for i in range(worlds)]
+        single = panel_task.single_world
+        seeds = [self._seeds.fixed_world()] if single else [self._seeds.panel(panel, i) for i in range(worlds)]
         cache = None if panel == "final" else self._cache
         keys: dict[str, str] = {}
         results: dict[str, EvaluationResult] = {}

@@ -17,6 +17,7 @@ from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.task_registry import score_name_of
 
 _BOARD_ROWS = 10
 _TEAM_ROWS = 20
@@ -82,7 +83,7 @@ def _leaderboard(file: RunReader, options: DisplayOptions) -> Iterator[Renderabl
     shown = posts if options.full else posts[:_BOARD_ROWS]
     table = data_table(
         name_column("finding"),
-        number_column("PGR"),
+        number_column(score_name_of(file.info().scenario["task"])),
         number_column("rescored"),
         Column("family", no_wrap=True),
         Column("title", overflow="ellipsis", no_wrap=not options.full, ratio=1),

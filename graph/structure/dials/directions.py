@@ -37,13 +37,29 @@ DIRECTIONS: Mapping[str, frozenset[str]] = {
 """The nine directions of the study, reworded, each with the method families that it suggests. The texts are short and
 ambiguous on purpose. No agent sees the families; `memory.family_keywords` finds the same ones in the texts.
 """
+SEARCH_DIRECTIONS = (
+    "Change one bit at a time, and keep what helps.",
+    "Change several bits at once.",
+    "Start far from the start string.",
+    "Combine the best strings on the board.",
+    "Find out which bits depend on each other.",
+    "Stay close to the best string that is known.",
+    "Work on the first half of the bits before the second.",
+    "Work on the second half of the bits before the first.",
+    "Try strings unlike any on the board.",
+)
+"""Directions for the search on one landscape. They suggest no method family, so no check compares methods with them."""
 MIN_FINDINGS = 3
 """Minimum number of methods posted by a researcher before its direction is compared with them."""
 
 
-def direction_of(index: int) -> str:
-    """Return the direction of the researcher with this index, from 0; larger teams repeat the list."""
-    return list(DIRECTIONS)[index % len(DIRECTIONS)]
+def direction_of(index: int, *, single_world: bool = False) -> str:
+    """Return the direction of the researcher with this index, from 0; larger teams repeat the list.
+
+    A task with a single world, which is a search problem, has its own directions.
+    """
+    directions = SEARCH_DIRECTIONS if single_world else tuple(DIRECTIONS)
+    return directions[index % len(directions)]
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
