@@ -19,6 +19,10 @@ Summary = Mapping[str, Any]
 
 _ALPHA = 0.05
 """Two-sided level at which a difference is called significant."""
+_MIN_WORLDS = 5
+"""With fewer worlds, no difference is called significant."""
+_MARGIN = 0.05
+"""Smallest difference of interest in PGR. Equivalent: the 95 % interval is inside, which is stricter than TOST."""
 _REFERENCES = {
     "published": "The best of the {methods} published methods ({name})",
     "library": "The best of the library's {methods} methods ({name}; finding it takes {hours:g} research hours)",
@@ -88,10 +92,16 @@ def comparison_by_world(difference: Mapping[str, float]) -> str:
     """Return how a team compares with a reference method: `team_minus_reference` of a summary as text."""
     if difference["low"] == difference["high"] == 0:
         return "the team has the same score on every world"
-    mean, low, high = (f"{difference[field]:+.2f}" for field in ("mean", "low", "high"))
-    above = "above" if difference["mean"] > 0 else "below"
-    claim = f"the team is {above} it" if difference["p"] < _ALPHA else "the difference is not significant"
-    return f"{claim} (team minus reference {mean}, 95 % interval over worlds {low} to {high})"
+    mean, low, high = (difference[field] for field in ("mean", "low", "high"))
+    if difference["worlds"] < _MIN_WORLDS:
+        claim = f"no claim from fewer than {_MIN_WORLDS} worlds"
+    elif difference["p"] < _ALPHA:
+        claim = f"the team is {'above' if mean > 0 else 'below'} it"
+    elif -_MARGIN < low and high < _MARGIN:
+        claim = f"the team is equivalent to it within ±{_MARGIN:g}"
+    else:
+        claim = "inconclusive"
+    return f"{claim} (team minus reference {mean:+.2f}, 95 % interval over worlds {low:+.2f} to {high:+.2f})"
 
 
 def _winner(summary: Summary, board: Board) -> Text:

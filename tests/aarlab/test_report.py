@@ -328,7 +328,7 @@ def test_numbers_equal_those_recomputed_from_the_run_files(
 def test_reference_differences_are_paired_by_world(small_runs: list[Path]) -> None:
     from aarlab.report import results_from
 
-    (line,) = analyse(results_from(small_runs)).references
+    line = analyse(results_from(small_runs)).references[0]
     staged = fmean([0.41, 0.44]) - 0.3
     assert line.over_runs["staged"].mean.value == pytest.approx(staged)
     # Every method has the same profile over the worlds, so the difference does not vary.

@@ -80,7 +80,8 @@ def test_scores_are_compared_with_both_references(family_tree: RunWriter) -> Non
     ("difference", "claim"),
     [
         ((-0.15, -0.2, -0.1, 0.001), "the team is below it"),
-        ((0.06, -0.01, 0.13, 0.09), "the difference is not significant"),
+        ((0.06, -0.01, 0.13, 0.09), "inconclusive"),
+        ((0.01, -0.02, 0.04, 0.3), "the team is equivalent to it within ±0.05"),
         ((0.0, 0.0, 0.0, 1.0), "the team has the same score on every world"),
     ],
 )
