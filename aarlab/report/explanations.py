@@ -1,6 +1,6 @@
 """Tables and sentences for readers that explain a result: by task, mechanism, matched spend, sensitivity, signs."""
 
-from aarlab.cli.formatting import counted
+from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.spending_measures import IDLE, LAB_KINDS, STEP_KINDS
 from aarlab.report.analysis import Analysis
 from aarlab.report.effect_signs import EnvironmentEffect
@@ -80,7 +80,7 @@ def _count(value: float | None) -> Cell:
 
 
 def _share(value: float | None) -> Cell:
-    return None if value is None else f"{value:.0%}"
+    return None if value is None else percent_text(value)
 
 
 def matched_spend_table(analysis: Analysis) -> Table:
@@ -115,7 +115,7 @@ def _sensitivity_sentence(comparison: Sensitivity) -> str:
     reference = "" if comparison.reference is None else f" of {number(comparison.reference.value, sign='+')}"
     text = (
         f"{name}: the sign{reference} holds in {comparison.same_sign} of {counted(n, 'setting')} "
-        f"({comparison.same_sign / n:.0%}), significantly in {comparison.same_sign_significant}"
+        f"({percent_text(comparison.same_sign / n)}), significantly in {comparison.same_sign_significant}"
     )
     reversed_ = comparison.reversed_significant
     return f"{text}; it is significantly reversed in {reversed_}." if reversed_ else f"{text}."

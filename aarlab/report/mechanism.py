@@ -6,7 +6,7 @@ from itertools import combinations
 from statistics import fmean
 
 from aarlab.ablation.records import RunRecord
-from aarlab.cli.formatting import counted
+from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.graph.run.spending_measures import STEP_KINDS
 from aarlab.report.arm_runs import ArmRuns
@@ -115,7 +115,7 @@ def _known_methods(found: Sequence[Mechanism]) -> Iterator[str]:
     overall = {m.arm for m in found if not m.task and (m.known_share or 0.0) > MAX_KNOWN_SHARE}
     shown = [m for m in found if (m.known_share or 0.0) > MAX_KNOWN_SHARE and (not m.task or m.arm not in overall)]
     if shown:
-        named = [f"{m.arm}{f' on {m.task}' if m.task else ''} ({m.known_share or 0.0:.0%})" for m in shown]
+        named = [f"{m.arm}{f' on {m.task}' if m.task else ''} ({percent_text(m.known_share or 0.0)})" for m in shown]
         yield (
             f"More than half of the full experiments run known methods in {_listed(named)}. Such an arm is compared by "
             "which known methods it repeats, not by its own ideas."

@@ -118,7 +118,7 @@ def test_known_methods_are_weighted_by_full_experiments() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"known_method_share": 0.6}, "More than half of the full experiments run known methods in staged (60%)."),
+        ({"known_method_share": 0.6}, "More than half of the full experiments run known methods in staged (60 %)."),
         (
             {"hours_by_kind": {**HOURS, "full": 40.0}},
             "Hours used differ by more than a tenth between arms: 75.0 in stag",
@@ -141,7 +141,7 @@ def test_known_methods_on_a_single_task_are_named() -> None:
     given = [replace(one, summary={**one.summary, "known_method_share": 0.9 if one.task == "math" else 0.0})
              if one.arm == "staged" else one for one in records({"chat": 0.0, "math": 0.0})]  # fmt: skip
     (text,) = analyse(Results(ablation(), None, tuple(given))).warnings
-    assert "in staged on math (90%)." in text
+    assert "in staged on math (90 %)." in text
 
 
 @pytest.mark.parametrize("field", ["digest", "research_digest"])
@@ -183,7 +183,7 @@ def test_the_share_of_settings_with_the_same_sign_is_reported() -> None:
     assert [setting.unchanged for setting in found.settings] == [True, False, False, False]
     assert (found.same_sign_significant, found.reversed_significant) == (1, 1)
     (text,) = sensitivity_sentences(analysis)
-    assert "holds in 2 of 3 settings (67%), significantly in 1; it is significantly reversed in 1." in text
+    assert "holds in 2 of 3 settings (67 %), significantly in 1; it is significantly reversed in 1." in text
     rows = table(analysis, "sensitivity")
     assert [(row["setting"], row["as_in_ablation"]) for row in rows[:2]] == [
         ("costs.pilot=0.25", "yes"), ("costs.pilot=0.5", "no"),

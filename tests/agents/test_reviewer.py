@@ -120,7 +120,7 @@ def test_a_finding_gets_a_comment_only_if_it_has_a_problem() -> None:
 
 def test_a_comment_names_evidence_and_remedy() -> None:
     assert "Try prior_correction" in str(comment(log=[{"operator": "harden", "balance": 0.25}]))
-    assert "97%" in str(comment(log=[{"operator": "finish", "agreement": 0.97}]))
+    assert "97 %" in str(comment(log=[{"operator": "finish", "agreement": 0.97}]))
 
 
 def test_a_problem_that_a_later_step_solves_is_no_problem() -> None:

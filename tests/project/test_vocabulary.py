@@ -26,6 +26,7 @@ RETIRED = {
     r"(is|are|was|were|be|been) told (what|who|that|of|about|how)": "receives, is informed",
     r"whoever|whomever": "the caller, the user, an agent",
     r"house rules|front[ _-]office": "import rules, command line",
+    r":\.0%": "percent_text, with a space before %",
     r"MOST_\w+|FEWEST_\w+|LONGEST_\w+": "MAX_..., MIN_...",
 }
 """Regular expressions of private terms of earlier versions, and their replacements."""

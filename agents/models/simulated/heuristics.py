@@ -100,7 +100,8 @@ def _remedy(end: Mapping[str, Any]) -> str | None:
     """Return what the end of a training log suggests; None if it suggests nothing."""
     agreement, entropy = float(end.get("agreement", 0.8)), float(end.get("entropy", 0.0))
     if agreement >= 0.95:
-        return f"the targets agree with the teacher on {agreement:.0%} and copy its errors. Try auxiliary_confidence."
+        share = f"{100 * agreement:.0f} %"
+        return f"the targets agree with the teacher on {share} and copy its errors. Try auxiliary_confidence."
     if entropy >= 0.9:
         return f"the targets stay undecided (entropy {entropy:.2f}). Try sharpen."
     return None
