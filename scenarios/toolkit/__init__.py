@@ -28,11 +28,20 @@ from aarlab.scenarios.toolkit.operators import FAMILIES, catalogue, finish, star
 from aarlab.scenarios.toolkit.probes import consistency_probe, evolve_probe
 from aarlab.scenarios.toolkit.randomness import generator
 from aarlab.scenarios.toolkit.relations import log_odds, project, violations
-from aarlab.scenarios.toolkit.representation import lowrank, random_features, readout, regularise, remove_direction
+from aarlab.scenarios.toolkit.representation import (
+    centre_clusters,
+    lowrank,
+    random_features,
+    readout,
+    regularise,
+    remove_direction,
+    remove_leading,
+    remove_related_variation,
+)
 from aarlab.scenarios.toolkit.selftraining import auxiliary_confidence, progressive_self_train, self_train
 from aarlab.scenarios.toolkit.student import Student, fit, fit_readout, out_of_fold
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
-from aarlab.scenarios.toolkit.unsupervised import cluster_vote, coherence, knn_propagate
+from aarlab.scenarios.toolkit.unsupervised import balance_clusters, cluster_vote, coherence, knn_propagate
 from aarlab.scenarios.toolkit.weak_labels import harden, noisy_channel_em, prior_correction, project_relations, sharpen
 
 __all__ = [
@@ -48,7 +57,9 @@ __all__ = [
     "agreement_reweight",
     "auxiliary_confidence",
     "bag",
+    "balance_clusters",
     "catalogue",
+    "centre_clusters",
     "cluster_vote",
     "clusters",
     "co_teach",
@@ -86,6 +97,8 @@ __all__ = [
     "reduce",
     "regularise",
     "remove_direction",
+    "remove_leading",
+    "remove_related_variation",
     "self_train",
     "set_bits",
     "sharpen",

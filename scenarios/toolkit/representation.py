@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
-from aarlab.scenarios.toolkit.geometry import principal_axes
+from aarlab.scenarios.toolkit.geometry import clusters, principal_axes
+from aarlab.scenarios.toolkit.inputs import OPPOSITE, SAME, FloatArray
 from aarlab.scenarios.toolkit.operators import operator
 from aarlab.scenarios.toolkit.settings import Choice, Flag, Float, Int
 from aarlab.scenarios.toolkit.student import Readout
@@ -65,6 +67,66 @@ def remove_direction(
         projected = [z - np.outer(z @ axis, axis) for z in (data.features, data.test_features)]
         data = data.with_features(projected[0], projected[1])
     return data
+
+
+@operator(family="model internal", stage="representation")
+def remove_leading(data: TrainingSet, *, components: Annotated[int, Int(1, 16, "log")] = 3) -> TrainingSet:
+    """Project out the leading principal components of the features.
+
+    Mu and Viswanath 2018 (all-but-the-top): the largest variation is often common to all items or a matter of style.
+    """
+    return _without(data, principal_axes(data.features, components)[0])
+
+
+@operator(family="unsupervised elicitation", stage="representation")
+def remove_related_variation(data: TrainingSet, *, directions: Annotated[int, Int(1, 16, "log")] = 3) -> TrainingSet:
+    """Project out the directions in which related items differ although their labels do not.
+
+    Nuisance attribute projection, Solomonoff, Campbell and Boardman 2005: the leading principal axes of the differences
+    of items with the same label, and of the sums of items with opposite labels.
+    """
+    first, second, kind = data.relations.T
+    centred = data.features - data.features.mean(axis=0)
+    same, opposite = kind == SAME, kind == OPPOSITE
+    nuisance = np.concatenate(
+        [
+            centred[first[same]] - centred[second[same]],
+            centred[first[opposite]] + centred[second[opposite]],
+        ]
+    )
+    if not len(nuisance):
+        return data.warn("no relations between items with the same or opposite labels")
+    axes = np.linalg.eigh(nuisance.T @ nuisance)[1]
+    return _without(data, axes[:, : -directions - 1 : -1])
+
+
+@operator(family="unsupervised elicitation", stage="representation")
+def centre_clusters(
+    data: TrainingSet,
+    *,
+    k: Annotated[int, Int(2, 32, "log")] = 8,
+    dims: Annotated[int, Int(0, 30)] = 10,
+) -> TrainingSet:
+    """Cluster the items and subtract the mean of its cluster from each.
+
+    Li et al. 2017 (a normalisation for each domain), with clusters in place of known domains. Clusters are found in
+    the leading `dims` principal components, 0 for all features; test items join the cluster with the nearest mean.
+    """
+    mean = data.features.mean(axis=0)
+    axes = principal_axes(data.features, dims or data.features.shape[1])[0]
+    cluster = clusters((data.features - mean) @ axes, k, data.generator())
+    size = np.bincount(cluster)
+    means = np.stack([np.bincount(cluster, column) for column in data.features.T], axis=1)[size > 0]
+    means /= size[size > 0, None]
+    numbers = np.cumsum(size > 0) - 1
+    test_cluster = cdist((data.test_features - mean) @ axes, (means - mean) @ axes, "sqeuclidean").argmin(axis=1)
+    return data.with_features(data.features - means[numbers[cluster]], data.test_features - means[test_cluster])
+
+
+def _without(data: TrainingSet, axes: FloatArray) -> TrainingSet:
+    """Return the training set with the orthonormal (d, k) axes projected out of the features."""
+    projected = [z - (z @ axes) @ axes.T for z in (data.features, data.test_features)]
+    return data.with_features(projected[0], projected[1])
 
 
 @operator(family="loss function", stage="student")

@@ -11,6 +11,7 @@ from aarlab.scenarios.toolkit.operators import operator
 from aarlab.scenarios.toolkit.relations import log_odds, project
 from aarlab.scenarios.toolkit.settings import Flag, Float, Int
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
+from aarlab.scenarios.toolkit.weak_labels import shift_to_mean
 
 
 @operator(family="unsupervised elicitation", stage="labels")
@@ -55,6 +56,26 @@ def cluster_vote(
         mass = np.bincount(cluster, data.weights) + 1e-9
         votes += (np.bincount(cluster, data.weights * data.targets) / mass > threshold)[cluster]
     return data.relabelled(votes / repeats)
+
+
+@operator(family="confidence weighting", stage="labels")
+def balance_clusters(
+    data: TrainingSet,
+    *,
+    k: Annotated[int, Int(2, 32, "log")] = 8,
+    dims: Annotated[int, Int(0, 30)] = 10,
+    share: Annotated[float, Float(0.2, 0.8)] = 0.5,
+) -> TrainingSet:
+    """Cluster the items and shift the log odds of each cluster so that its mean target is the given share of class 1.
+
+    Prior correction (Saerens, Latinne and Decaestecker 2002) for each cluster: a teacher may favour one class where it
+    sees a topic or a style. Clusters are found in the leading `dims` principal components, 0 for all features.
+    """
+    cluster = clusters(reduce(data.features, dims), k, data.generator())
+    targets = data.targets.copy()
+    for number in np.unique(cluster):
+        targets[cluster == number] = shift_to_mean(targets[cluster == number], share)
+    return data.with_targets(targets)
 
 
 @operator(family="unsupervised elicitation", stage="labels")

@@ -35,9 +35,14 @@ def prior_correction(data: TrainingSet, *, share: Annotated[float, Float(0.2, 0.
 
     Saerens, Latinne and Decaestecker 2002, with the prior given instead of estimated.
     """
-    odds = log_odds(data.targets)
-    shift = brentq(lambda by: float(expit(odds + by).mean()) - share, -25, 25)
-    return data.with_targets(expit(odds + shift))
+    return data.with_targets(shift_to_mean(data.targets, share))
+
+
+def shift_to_mean(targets: FloatArray, mean: float) -> FloatArray:
+    """Return the targets with all log odds shifted by one constant so that their mean is `mean`."""
+    odds = log_odds(targets)
+    shift = brentq(lambda by: float(expit(odds + by).mean()) - mean, -25, 25)
+    return np.asarray(expit(odds + shift), dtype=np.float64)
 
 
 @operator(family="unsupervised elicitation", stage="labels")
