@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from aarlab.scenarios.tasks.mlp import Float32Array
 from aarlab.scenarios.tasks.world_builder import Items
@@ -56,20 +57,32 @@ def claim_features(
     )
 
 
+def biased_sample(labels: IntArray, bias: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+    """Return `count` different rows, in which an item of bias b has label 1 with log odds 2 b.
+
+    Rows are drawn without replacement, with a weight of sigmoid(b) for label 1 and sigmoid(-b) for label 0. `bias` is
+    (n,) and the labels are balanced. Training sets of real teachers are biased in the same way: some sources were
+    right more often.
+    """
+    weights = expit(np.where(labels == 1, bias, -bias))
+    return np.asarray(rng.choice(len(labels), count, replace=False, p=weights / weights.sum()), dtype=np.int64)
+
+
 def one_hot(values: IntArray, size: int) -> Float32Array:
     """Return (n, size) indicator rows of (n,) numbers below `size`."""
     return np.eye(size, dtype=np.float32)[values]
 
 
-def pair_relations(same_claim: BoolArray, share: float) -> IntArray:
+def pair_relations(same_claim: BoolArray, share: float, *, different_every: int) -> IntArray:
     """Return the (r, 3) known relations between the two claims on each of p questions; items i and i + p are a pair.
 
-    Equal claims have the same label, and at most one of two different claims is right. The relation is known for the
-    first `share` of the questions.
+    Equal claims have the same label, and at most one of two different claims is right. The relation of equal claims is
+    known for the first `share` of the questions, that of different claims for one in `different_every` of them.
     """
     known = np.arange(int(share * len(same_claim)))
     kind = np.where(same_claim[known], SAME, NOT_BOTH)
-    return np.column_stack([known, known + len(same_claim), kind])
+    related = np.column_stack([known, known + len(same_claim), kind])
+    return related[same_claim[known] | (known % different_every == 0)]
 
 
 def question_rows(teacher: int, pairs: int, test: int) -> IntArray:
