@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import Field
 from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.claims import (
     NetworkOutput,
+    biased_sample,
     claim_features,
     claim_items,
     one_hot,
@@ -26,17 +28,27 @@ from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.inputs import BoolArray, FloatArray, IntArray
 from aarlab.scenarios.toolkit.randomness import generator
 
-INSTRUCTIONS = 8
-ADD, MULTIPLY, BRANCH, SWAP, INCREMENT, SELECT, SUBTRACT, ACCUMULATE = range(INSTRUCTIONS)
-"""Instructions on the registers x and y, modulo ten; z never changes. See `run`."""
+INSTRUCTION_SET = 8
+"""Instructions of a language, on the registers x and y, modulo ten; z never changes. See `_executed`."""
+LANGUAGES: Mapping[Split, int] = MappingProxyType({"development": 0, "heldout": 1, "shifted": 1})
+"""Number of the language of each split."""
+Y_CHANGING = (3, 7)
+"""Instructions that change y, in both languages."""
 LENGTH = 3
 """Instructions in a program."""
-STYLES = 6
-"""Dimensions of the author's style."""
+STYLES = 10
+"""Dimensions of an author's style."""
+STANDARD_STYLES = 6
+"""Independent traits from which styles are mixed in standard worlds; in shifted worlds there are more."""
 PRETRAINING_STEPS, EPOCHS, BATCH, RATE, HIDDEN = 11_000, 25, 128, 4e-3, 128
-STANDARD_INSTRUCTIONS = np.full(INSTRUCTIONS, 1 / INSTRUCTIONS)
-STANDARD_MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
+MISTAKES = np.array([0.35, 0.3, 0.2, 0.15])
 """Shares among wrong outputs: an instruction skipped, a condition negated, x off by one, a random output."""
+INSTRUCTION_SCALE = 2.1
+"""Scale of the features that hold the last instruction."""
+TEACHER_CANDIDATES = 4
+"""Claims from which each example of the teacher is sampled."""
+DIFFERENT_EVERY = 33
+"""One in so many of the programs has a known relation although the claims differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,17 +58,19 @@ class Programs:
     registers: IntArray
     """(n, 3) initial x, y, z, each a digit."""
     instructions: IntArray
-    """(n, length)"""
+    """(n, length) numbers of instructions"""
+    language: int
+    """Number of the language."""
 
     def __len__(self) -> int:
         return len(self.registers)
 
     def __getitem__(self, rows: IntArray | slice) -> Programs:
-        return Programs(self.registers[rows], self.instructions[rows])
+        return Programs(self.registers[rows], self.instructions[rows], self.language)
 
     def changes_y(self) -> BoolArray:
         """Return (n,) booleans: whether an instruction of the program changes y."""
-        return np.asarray(np.isin(self.instructions, (SWAP, ACCUMULATE)).any(axis=1))
+        return np.asarray(np.isin(self.instructions, Y_CHANGING).any(axis=1))
 
 
 def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArray | None = None) -> IntArray:
@@ -70,14 +84,23 @@ def run(programs: Programs, *, skipped: IntArray | None = None, negated: IntArra
         larger = x > y
         if negated is not None:
             larger = larger ^ (negated == position)
-        new_x = np.choose(
-            op,
-            [x + y, x * z, np.where(larger, x - y, x + z), y, x + 1, np.where(larger, z, x), x - z, x],
-        )
-        new_y = np.select([op == SWAP, op == ACCUMULATE], [x, x + y], default=y)
+        new_x, new_y = _executed(programs.language, op, x, y, z, larger)
         runs = np.full(len(x), True) if skipped is None else skipped != position
         x, y = np.where(runs, new_x % 10, x), np.where(runs, new_y % 10, y)
     return np.column_stack([x, y])
+
+
+def _executed(
+    language: int, op: IntArray, x: IntArray, y: IntArray, z: IntArray, larger: BoolArray
+) -> tuple[IntArray, IntArray]:
+    """Return the new (n,) x and y, before they are reduced modulo ten; `larger` is the condition x > y."""
+    if language == 0:
+        new_x = [x + y, x * z, np.where(larger, x - y, x + z), y, x + 1, np.where(larger, z, x), x - z, x]
+        new_y = [x, x + y]
+    else:
+        new_x = [x + z, x * y, np.where(larger, x + y, x - z), x, 2 * x, np.where(larger, y, z), x - y, x + 3]
+        new_y = [y + z, x]
+    return np.choose(op, new_x), np.select([op == number for number in Y_CHANGING], new_y, default=y)
 
 
 class Code(SeededTask):
@@ -86,39 +109,55 @@ class Code(SeededTask):
     name: ClassVar[str] = "code"
     about: ClassVar[str] = (
         "An item is a program of three instructions on three registers with a claimed output; label 1 means that the "
-        "output is right. The weak teacher compares the claim with the inputs and the last instruction, and "
-        "knows which of two authors made it: in its training set one of them was right more often. The strong student "
-        "represents an item by numbers from a network that was trained to execute one instruction and is applied step "
-        "by step, together with surface features of the program and the author's style. There are two claims on every "
-        "program, by different authors. For some programs it is known whether the claims differ: then at most one is "
-        "right."
+        "output is right. The weak teacher compares the claim with the inputs, and sees the last instruction and one "
+        "trait of the author's style: in its training set some authors and instructions were right more often. The "
+        "strong student represents an item by numbers from a network that was trained to execute one instruction and "
+        "is applied step by step, together with surface features of the program and the author's style. There are two "
+        "claims on every program, by different authors. For some programs it is known that the claims are equal, so "
+        "their labels are the same, or that they differ: then at most one is right."
     )
-    strong_l2: ClassVar[float] = 1e-1
+    strong_l2: ClassVar[float] = 3e-3
 
-    unlabelled: ItemCount = 1200
+    unlabelled: ItemCount = 1000
     """Unlabelled items in the training set: two claims on each of half as many programs."""
-    teacher_examples: Count = 400
+    teacher_examples: Count = 300
     """Claims with true labels on which the teacher is trained."""
     neighbours: Count = 5
     """Nearest neighbours that the teacher averages over."""
     related_share: Share = 0.5
-    """Share of the programs for which methods know whether the two claims differ."""
-    belief: Scale = 0.7
+    """Share of the programs for which methods know it if the two claims are equal."""
+    belief: Scale = 0.5
     """Scale of the features that hold the student's belief in a claim."""
     hidden: Scale = 0.4
     """Scale of the features that hold the student's hidden state."""
-    style: Scale = 1.0
+    style: Scale = 2.0
     """Scale of the features that hold the author's style."""
-    spurious_agreement: Annotated[float, Field(ge=0.5, le=1)] = 0.65
-    """Probability that author and label agree in the teacher's training set; elsewhere they are independent."""
+    author_bias: Annotated[float, Field(ge=0, le=4)] = 1.5
+    """Half log odds per standard deviation of a trait that an author is right in the teacher's training set; elsewhere
+    the trait and the label are independent."""
+    instruction_bias: Annotated[float, Field(ge=0, le=4)] = 0.7
+    """Likewise the largest half log odds for the last instructions of programs."""
 
-    def pretrain(self, progress: Callable[[float], None]) -> Network:
-        """Return the network that was trained to execute one instruction."""
-        settings = {"steps": PRETRAINING_STEPS, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "hidden": HIDDEN}
+    def pretrain(self, progress: Callable[[float], None]) -> Mapping[Split, Network]:
+        """Return the networks that were trained to execute one instruction of each split's language."""
+        networks = [self._network(0, lambda share: progress(share / 2))]
+        networks.append(self._network(1, lambda share: progress((1 + share) / 2)))
+        return {split: networks[language] for split, language in LANGUAGES.items()}
+
+    def _network(self, language: int, progress: Callable[[float], None] = lambda share: None) -> Network:
+        """Return the network for a language, from the cache if possible."""
+        settings = {
+            "language": language,
+            "steps": PRETRAINING_STEPS,
+            "epochs": EPOCHS,
+            "batch": BATCH,
+            "rate": RATE,
+            "hidden": HIDDEN,
+        }
 
         def make() -> dict[str, Float32Array]:
-            rng = generator("code", "executor")
-            programs = _programs(STANDARD_INSTRUCTIONS, PRETRAINING_STEPS, rng, length=1)
+            rng = generator("code", "executor", language)
+            programs = _programs(language, PRETRAINING_STEPS, rng, length=1)
             inputs = np.column_stack([*_encoded(programs)])
             return train(
                 Network.random((inputs.shape[1], HIDDEN, 20), rng),
@@ -135,67 +174,50 @@ class Code(SeededTask):
         return Network.of_arrays(cached("code", settings, make))
 
     def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
-        """Return the items of a world. In shifted ones, instructions and mistakes have other shares."""
-        if split != "shifted":
-            return self._draw_items(STANDARD_INSTRUCTIONS, STANDARD_MISTAKES, size, rng)
-        instruction_shares = rng.dirichlet(np.ones(INSTRUCTIONS))
-        return self._draw_items(instruction_shares, rng.dirichlet(np.ones(len(STANDARD_MISTAKES))), size, rng)
-
-    def _draw_items(
-        self, instruction_shares: FloatArray, mistakes: FloatArray, size: WorldSize, rng: np.random.Generator
-    ) -> Items:
+        """Return the items of a world. In shifted ones, styles have more traits."""
         n_pairs = (size.unlabelled or self.unlabelled) // 2
-        programs = _programs(instruction_shares, self.teacher_examples + n_pairs + size.test, rng)
-        programs = programs[question_rows(self.teacher_examples, n_pairs, size.test)]
-        claims, labels = _claims(programs, mistakes, rng)
-        authors = self._authors(labels, n_pairs, rng)
+        n_candidates = TEACHER_CANDIDATES * self.teacher_examples
+        programs = _programs(LANGUAGES[split], n_candidates + n_pairs + size.test, rng)
+        programs = programs[question_rows(n_candidates, n_pairs, size.test)]
+        claims, labels = _claims(programs, rng)
+        traits = rng.normal(size=(len(labels), STYLES if split == "shifted" else STANDARD_STYLES))
 
-        teacher_rows, world_rows = slice(self.teacher_examples), slice(self.teacher_examples, None)
-        view = _teacher_view(programs, claims, authors)
-        teacher = WeakTeacher.fit(view[teacher_rows], labels[teacher_rows], neighbours=self.neighbours)
-        claims, labels = claims[world_rows], labels[world_rows]
+        instruction_bias = self.instruction_bias * rng.permutation(np.linspace(-1, 1, INSTRUCTION_SET))
+        bias = self.author_bias * traits[:, 0] + instruction_bias[programs.instructions[:, -1]]
+        taught = biased_sample(labels[:n_candidates], bias[:n_candidates], self.teacher_examples, rng)
+        view = np.column_stack([_teacher_view(programs, claims), traits[:, 0] + 0.3 * rng.normal(size=len(labels))])
+        teacher = WeakTeacher.fit(view[taught], labels[taught], neighbours=self.neighbours)
+        rows = slice(n_candidates, None)
+        claims, labels = claims[rows], labels[rows]
         same_claim = (claims[:n_pairs] == claims[n_pairs : 2 * n_pairs]).all(axis=1)
         return claim_items(
-            self._features(programs[world_rows], claims, authors[world_rows], rng),
+            self._features(programs[rows], claims, traits[rows], rng),
             labels,
-            teacher.probabilities(view[world_rows]),
-            pair_relations(same_claim, self.related_share),
+            teacher.probabilities(view[rows]),
+            pair_relations(same_claim, self.related_share, different_every=DIFFERENT_EVERY),
             pairs=n_pairs,
         )
 
-    def _authors(self, labels: IntArray, n_pairs: int, rng: np.random.Generator) -> IntArray:
-        """Return the author (0 or 1) of each claim. In the teacher's training set the author predicts the label."""
-        authors = rng.integers(0, 2, len(labels))
-        teacher_labels = labels[: self.teacher_examples]
-        authors[: self.teacher_examples] = np.where(
-            rng.random(len(teacher_labels)) < self.spurious_agreement, teacher_labels, 1 - teacher_labels
-        )
-        first = authors[self.teacher_examples : self.teacher_examples + n_pairs]
-        authors[self.teacher_examples + n_pairs : self.teacher_examples + 2 * n_pairs] = 1 - first
-        return authors
-
     def _features(
-        self, programs: Programs, claims: IntArray, authors: IntArray, rng: np.random.Generator
+        self, programs: Programs, claims: IntArray, traits: FloatArray, rng: np.random.Generator
     ) -> FloatArray:
         """Return the student's (n, d) features."""
-        network_output = _execute(self.pretrain(lambda share: None), programs)
+        network_output = _execute(self._network(programs.language), programs)
         beliefs = claim_features(network_output, claims, rng, belief=self.belief, hidden=self.hidden)
-        style_direction = rng.normal(size=STYLES)
-        style = np.outer(2 * authors - 1, style_direction / np.linalg.norm(style_direction))
-        style = style + 0.35 * rng.normal(size=style.shape)
-        return np.column_stack([beliefs, _surface(programs, claims), self.style * style])
+        n_traits = traits.shape[1]
+        style = traits @ rng.normal(size=(n_traits, STYLES)) / np.sqrt(n_traits)
+        noise = 0.3 * rng.normal(size=style.shape)
+        return np.column_stack([beliefs, _surface(programs, claims), self.style * style + noise])
 
 
-def _programs(
-    instruction_shares: FloatArray, count: int, rng: np.random.Generator, *, length: int = LENGTH
-) -> Programs:
-    return Programs(rng.integers(0, 10, (count, 3)), rng.choice(INSTRUCTIONS, (count, length), p=instruction_shares))
+def _programs(language: int, count: int, rng: np.random.Generator, *, length: int = LENGTH) -> Programs:
+    return Programs(rng.integers(0, 10, (count, 3)), rng.integers(0, INSTRUCTION_SET, (count, length)), language)
 
 
 def _encoded(programs: Programs) -> list[Float32Array]:
     """Return one-hot x, y and z, each (n, 10), then each instruction, (n, 8)."""
     registers = [one_hot(register, 10) for register in programs.registers.T]
-    return registers + [one_hot(op, INSTRUCTIONS) for op in programs.instructions.T]
+    return registers + [one_hot(op, INSTRUCTION_SET) for op in programs.instructions.T]
 
 
 def _execute(network: Network, programs: Programs) -> NetworkOutput:
@@ -208,14 +230,14 @@ def _execute(network: Network, programs: Programs) -> NetworkOutput:
     return NetworkOutput(log_probabilities, hidden)
 
 
-def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+def _claims(programs: Programs, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
     """Return the (n, 2) claimed outputs and their (n,) labels; half of the claims are right."""
     n, right = len(programs), run(programs)
     labels = rng.integers(0, 2, n)
     sign = rng.choice([-1, 1], n)
     off_by_one = np.column_stack([(right[:, 0] + sign) % 10, right[:, 1]])
     wrong = np.choose(
-        rng.choice(len(mistakes), n, p=mistakes)[:, None],
+        rng.choice(len(MISTAKES), n, p=MISTAKES)[:, None],
         [
             run(programs, skipped=rng.integers(0, programs.instructions.shape[1], n)),
             run(programs, negated=rng.integers(0, programs.instructions.shape[1], n)),
@@ -230,8 +252,8 @@ def _claims(programs: Programs, mistakes: FloatArray, rng: np.random.Generator) 
     return np.where(labels[:, None] == 1, right, wrong), labels
 
 
-def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> FloatArray:
-    """Return the teacher's (n, 19) features: claim compared with inputs, last instruction, author."""
+def _teacher_view(programs: Programs, claims: IntArray) -> FloatArray:
+    """Return the teacher's (n, 18) features of programs and claims: comparison with inputs, last instruction."""
     x, y, z = programs.registers.T
     claimed_x, claimed_y = claims.T
     touches_y = programs.changes_y()
@@ -244,28 +266,26 @@ def _teacher_view(programs: Programs, claims: IntArray, authors: IntArray) -> Fl
             claimed_x == z,
             claimed_x / 9,
             claimed_y / 9,
-            one_hot(programs.instructions[:, -1], INSTRUCTIONS),
+            one_hot(programs.instructions[:, -1], INSTRUCTION_SET),
             touches_y,
             touches_y & (claimed_y == y),
             ~touches_y & (claimed_y != y),
-            authors,
         ]
     )
 
 
 def _surface(programs: Programs, claims: IntArray) -> FloatArray:
-    """Return (n, 15) surface features of a program and its claimed output, each with a standard deviation near 0.5."""
+    """Return (n, 15) surface features of a program and its claimed output."""
     x, y, z = programs.registers.T
     claimed_x, claimed_y = claims.T
-    return 0.6 * np.column_stack(
-        [
-            claimed_x == x,
-            claimed_y == y,
-            claimed_x == y,
-            claimed_x == z,
-            claimed_x / 4.5 - 1,
-            claimed_y / 4.5 - 1,
-            one_hot(programs.instructions[:, -1], INSTRUCTIONS) - 1 / INSTRUCTIONS,
-            programs.changes_y(),
-        ]
-    )
+    comparisons = [
+        claimed_x == x,
+        claimed_y == y,
+        claimed_x == y,
+        claimed_x == z,
+        claimed_x / 4.5 - 1,
+        claimed_y / 4.5 - 1,
+        programs.changes_y(),
+    ]
+    last = one_hot(programs.instructions[:, -1], INSTRUCTION_SET)
+    return np.column_stack([0.3 * np.column_stack(comparisons), INSTRUCTION_SCALE * last])
