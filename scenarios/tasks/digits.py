@@ -1,13 +1,15 @@
-"""The digits task: is a handwritten digit five or more? The teacher sees the brightness of four quarters."""
+"""The digits task: is a scanned digit in a group of five? The teacher sees the brightness of four quarters."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
+from scipy.special import expit
 
 from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, train
@@ -18,14 +20,25 @@ from aarlab.scenarios.tasks.world_builder import Items
 from aarlab.scenarios.toolkit.inputs import SAME, FloatArray, IntArray
 from aarlab.scenarios.toolkit.randomness import generator
 
-FIVE_OR_MORE = frozenset({5, 6, 7, 8, 9})
+GROUPS: Mapping[Split, tuple[tuple[int, ...], ...]] = MappingProxyType(
+    {
+        "development": ((5, 6, 7, 8, 9), (1, 3, 5, 7, 9), (0, 3, 4, 6, 9), (1, 2, 4, 5, 6)),
+        "heldout": ((0, 1, 4, 5, 8), (2, 3, 5, 7, 8), (0, 2, 3, 5, 6), (1, 4, 7, 8, 9)),
+        "shifted": ((0, 1, 4, 5, 8), (2, 3, 5, 7, 8), (0, 2, 3, 5, 6), (1, 4, 7, 8, 9)),
+    }
+)
+"""Groups of digits that are class 1 in the worlds of each split; none is another one or its complement."""
+STUDENTS: Mapping[Split, tuple[int, ...]] = MappingProxyType(
+    {"development": (0, 1, 2), "heldout": (3, 4, 5), "shifted": (3, 4, 5)}
+)
+"""Pretrained students of each split, so that the task does not depend on one random initialisation."""
 PIXEL_OFFSETS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 """Offsets in rows and columns by which pretraining translates each image."""
-PRETRAINING_RUNS = 6
-"""Pretrained students. Each world uses one of them, so that the task does not depend on one random initialisation."""
+SHIFTED_SHADING = 0.5
+"""Standard deviation of the shading of each image in shifted worlds, in units of that of the scanners."""
 MIN_WIDTH = 24
 """A narrower student may give all images the same representation."""
-EPOCHS, BATCH, RATE = 24, 128, 3e-3
+EPOCHS, BATCH, RATE = 14, 128, 3e-3
 
 
 class Digits(SeededTask):
@@ -33,20 +46,29 @@ class Digits(SeededTask):
 
     name: ClassVar[str] = "digits"
     about: ClassVar[str] = (
-        "An item is a small image of a handwritten digit; label 1 means five or more. The weak teacher sees only the "
-        "brightness of the image's four quarters and was trained on 80 labelled images. The strong student "
-        "represents an image by 128 numbers from a network that was trained to remove noise from digits. Some images "
-        "appear a second time, shifted by one pixel, so their labels are the same."
+        "An item is a small image of a handwritten digit; label 1 means that the digit is in a group of five digits, "
+        "which differs from world to world. The images come from several scanners, each with its own shading. The weak "
+        "teacher sees only the brightness of the image's four quarters and was trained on 240 labelled images, in "
+        "which scanners and labels were related. The strong student represents an image by 64 numbers from a network "
+        "that was trained to remove noise from shaded digits. Some images appear a second time, moved by one pixel "
+        "and from another scanner, so their labels are the same."
     )
     strong_l2: ClassVar[float] = 1e-3
 
-    unlabelled: ItemCount = 1066
+    unlabelled: ItemCount = 1000
     """Unlabelled items in the training set; a quarter of them repeat another image, translated by one pixel."""
-    teacher_examples: Count = 80
+    teacher_examples: Count = 240
     """Images with true labels on which the teacher is trained."""
-    neighbours: Count = 3
+    neighbours: Count = 5
     """Nearest neighbours that the teacher averages over."""
-    width: Annotated[int, Field(ge=MIN_WIDTH)] = 128
+    scanners: Count = 6
+    """Scanners from which the images of a world come."""
+    shading: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """Standard deviation of the scanners' shading, in units of full brightness."""
+    scanner_bias: Annotated[float, Field(ge=0, le=4)] = 1.0
+    """Largest half log odds of class 1 for the images of a scanner in the teacher's training set; elsewhere scanner and
+    label are independent."""
+    width: Annotated[int, Field(ge=MIN_WIDTH)] = 64
     """Width of the student's hidden layer."""
     noise: Annotated[float, Field(ge=0, le=2)] = 0.4
     """Standard deviation of the noise that the student was trained to remove, in units of full brightness."""
@@ -61,12 +83,22 @@ class Digits(SeededTask):
 
     def pretrain(self, progress: Callable[[float], None]) -> list[Network]:
         """Return the students' networks, trained on all images without labels."""
+        count = 1 + max(number for numbers in STUDENTS.values() for number in numbers)
+        networks = []
+        for number in range(count):
+            networks.append(self._network(number))
+            progress((number + 1) / count)
+        return networks
 
-        def make(run: int) -> dict[str, Float32Array]:
-            rng = generator("digits", "denoiser", run)
+    def _network(self, number: int) -> Network:
+        """Return one of the students' networks, from the cache if possible."""
+
+        def make() -> dict[str, Float32Array]:
+            rng = generator("digits", "denoiser", number)
             images, _ = _images()
             translated = np.concatenate([np.roll(images, shift, axis=(1, 2)) for shift in PIXEL_OFFSETS])
-            pixels = translated.reshape(len(translated), -1).astype(np.float32)
+            shaded = translated + _shadings(len(translated), self.shading, rng)
+            pixels = shaded.reshape(len(shaded), -1).astype(np.float32)
             return train(
                 Network.random((pixels.shape[1], self.width, pixels.shape[1]), rng),
                 pixels,
@@ -77,25 +109,26 @@ class Digits(SeededTask):
                 batch=BATCH,
                 learning_rate=RATE,
                 input_noise=self.noise,
-                progress=lambda share: progress((run + share) / PRETRAINING_RUNS),
             ).arrays()
 
-        settings = {"width": self.width, "noise": self.noise, "epochs": EPOCHS, "batch": BATCH, "rate": RATE}
-        return [
-            Network.of_arrays(cached("digits", settings | {"run": run}, functools.partial(make, run)))
-            for run in range(PRETRAINING_RUNS)
-        ]
+        settings = {
+            "run": number,
+            "width": self.width,
+            "noise": self.noise,
+            "shading": self.shading,
+            "epochs": EPOCHS,
+            "batch": BATCH,
+            "rate": RATE,
+        }
+        return Network.of_arrays(cached("digits", settings, make))
 
     def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
-        """Return the items of a world. In shifted ones, five other digits are class 1."""
-        return self._draw_items(_shifted_class(rng) if split == "shifted" else FIVE_OR_MORE, size, rng)
-
-    def _draw_items(self, class_one: frozenset[int], size: WorldSize, rng: np.random.Generator) -> Items:
+        """Return the items of a world. In shifted ones, each image also has a shading of its own."""
         images, digits = _images()
-        labels = np.isin(digits, sorted(class_one)).astype(np.int64)
+        labels = np.isin(digits, GROUPS[split][rng.integers(len(GROUPS[split]))]).astype(np.int64)
         total = size.unlabelled or self.unlabelled
         n_distinct = _n_distinct(total)
-        teacher_rows, pool, test = np.split(
+        taught, pool, test = np.split(
             rng.permutation(len(images)), [self.teacher_examples, self.teacher_examples + n_distinct]
         )
         test = test[: size.test]
@@ -105,20 +138,33 @@ class Digits(SeededTask):
             shift[:, None, None] > 0, np.roll(images[repeated], 1, axis=2), np.roll(images[repeated], -1, axis=2)
         )
 
-        shown = np.concatenate([images[pool], translated])
-        teacher = WeakTeacher.fit(_quarters(images[teacher_rows]), labels[teacher_rows], neighbours=self.neighbours)
-        students = self.pretrain(lambda share: None)
-        student = students[rng.integers(len(students))]
+        scanners = _shadings(self.scanners, self.shading, rng)
+        teacher_images = images[taught] + scanners[self._biased_scanners(labels[taught], rng)]
+        shown = np.concatenate([images[pool], translated, images[test]])
+        shown += scanners[rng.integers(0, self.scanners, len(shown))]
+        if split == "shifted":
+            teacher_images += _shadings(len(taught), SHIFTED_SHADING * self.shading, rng)
+            shown += _shadings(len(shown), SHIFTED_SHADING * self.shading, rng)
+        teacher = WeakTeacher.fit(_quarters(teacher_images), labels[taught], neighbours=self.neighbours)
+        student = self._network(int(rng.choice(STUDENTS[split])))
+        features, weak_labels = _hidden(student, shown), teacher.probabilities(_quarters(shown))
         row = np.arange(len(repeated))
         return Items(
-            features=_hidden(student, shown),
+            features=features[:total],
             labels=np.concatenate([labels[pool], labels[repeated]]),
-            weak_labels=teacher.probabilities(_quarters(shown)),
-            test_features=_hidden(student, images[test]),
+            weak_labels=weak_labels[:total],
+            test_features=features[total:],
             test_labels=labels[test],
-            test_weak_labels=teacher.probabilities(_quarters(images[test])),
+            test_weak_labels=weak_labels[total:],
             relations=np.column_stack([row, n_distinct + row, np.full(len(row), SAME)]),
         )
+
+    def _biased_scanners(self, labels: IntArray, rng: np.random.Generator) -> IntArray:
+        """Return the (n,) scanners of the images with these labels on which the teacher is trained."""
+        bias = self.scanner_bias * rng.permutation(np.linspace(-1, 1, self.scanners))
+        weights = expit(np.where(labels[:, None] == 1, bias, -bias)).cumsum(axis=1)
+        drawn = rng.random(len(labels)) * weights[:, -1]
+        return np.asarray((drawn[:, None] > weights).sum(axis=1), dtype=np.int64)
 
 
 def _n_distinct(total: int) -> int:
@@ -151,9 +197,10 @@ def _hidden(student: Network, images: FloatArray) -> FloatArray:
     return student.activations(images.reshape(len(images), -1))[1].astype(np.float64)
 
 
-def _shifted_class(rng: np.random.Generator) -> frozenset[int]:
-    """Return five of the ten digits, neither the standard class 1 nor its complement."""
-    while True:
-        five = frozenset(rng.permutation(10)[:5].tolist())
-        if len(five & FIVE_OR_MORE) not in (0, 5):
-            return five
+def _shadings(count: int, scale: float, rng: np.random.Generator) -> FloatArray:
+    """Return (count, 8, 8) smooth random shadings with a standard deviation of `scale`."""
+    rows, columns = np.mgrid[0:8, 0:8] / 7 - 0.5
+    waves = [np.cos(2 * np.pi * axis) for axis in (rows, columns)]
+    basis = np.stack([rows, columns, rows * columns, *waves, np.ones((8, 8))])
+    basis /= np.sqrt((basis**2).mean(axis=(1, 2), keepdims=True) * len(basis))
+    return scale * np.einsum("nk,kij->nij", rng.normal(size=(count, len(basis))), basis)

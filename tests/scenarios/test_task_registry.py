@@ -107,10 +107,8 @@ def test_unknown_task_error_lists_tasks() -> None:
 
 
 def test_unknown_parameter_error_lists_parameters() -> None:
-    with pytest.raises(
-        InvalidTaskParameter, match=r"chat has no parameter 'spurious_agreement'; it has: .*length_bias"
-    ):
-        make_task("chat", {"spurious_agreement": 0.6})
+    with pytest.raises(InvalidTaskParameter, match=r"chat has no parameter 'author_bias'; it has: .*length_bias"):
+        make_task("chat", {"author_bias": 0.6})
 
 
 @pytest.mark.parametrize(
@@ -122,7 +120,7 @@ def test_unknown_parameter_error_lists_parameters() -> None:
         ("chat", {"length_bias": 1.5}),
         ("chat", {"length_bias": float("nan")}),
         ("math", {"related_share": -0.1}),
-        ("code", {"spurious_agreement": 0.2}),
+        ("code", {"author_bias": 5.0}),
         ("digits", {"teacher_examples": 1700}),
         ("digits", {"width": 2}),
     ],

@@ -100,7 +100,7 @@ def test_world_has_the_requested_size(name: str, split: Split, size: WorldSize) 
     expected = size.unlabelled or int(make_task(name).parameters["unlabelled"])
     assert expected - 1 <= len(inputs.features) <= expected
     assert inputs.weak_labels.shape == (len(inputs.features),) == world._unlabelled_labels.shape
-    assert len(inputs.test_features) == (917 if name == "digits" and size is FULL else size.test)
+    assert len(inputs.test_features) == (807 if name == "digits" and size is FULL else size.test)
     assert ((inputs.weak_labels >= 0) & (inputs.weak_labels <= 1)).all()
     assert all(np.isfinite(array).all() for array in arrays(world))
 
@@ -161,7 +161,7 @@ def test_length_bias_changes_weak_acc() -> None:
         chat = make_task("chat", {"length_bias": bias})
         return float(np.mean([chat.world(seed, size=PILOT).weak_acc for seed in range(6)]))
 
-    assert weak_acc(0.9) > weak_acc(0.1) + 0.05
+    assert weak_acc(0.7) > weak_acc(0.1) + 0.05
 
 
 def items(rng: np.random.Generator, *, reliability: float) -> Items:
