@@ -82,7 +82,7 @@ def pair_relations(same_claim: BoolArray, share: float, *, different_every: int)
     known = np.arange(int(share * len(same_claim)))
     kind = np.where(same_claim[known], SAME, NOT_BOTH)
     related = np.column_stack([known, known + len(same_claim), kind])
-    return related[same_claim[known] | (known % different_every == 0)]
+    return np.asarray(related[same_claim[known] | (known % different_every == 0)], dtype=np.int64)
 
 
 def question_rows(teacher: int, pairs: int, test: int) -> IntArray:

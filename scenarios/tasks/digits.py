@@ -203,4 +203,4 @@ def _shadings(count: int, scale: float, rng: np.random.Generator) -> FloatArray:
     waves = [np.cos(2 * np.pi * axis) for axis in (rows, columns)]
     basis = np.stack([rows, columns, rows * columns, *waves, np.ones((8, 8))])
     basis /= np.sqrt((basis**2).mean(axis=(1, 2), keepdims=True) * len(basis))
-    return scale * np.einsum("nk,kij->nij", rng.normal(size=(count, len(basis))), basis)
+    return np.asarray(scale * np.tensordot(rng.normal(size=(count, len(basis))), basis, axes=1), dtype=np.float64)

@@ -115,12 +115,11 @@ def centre_clusters(
     mean = data.features.mean(axis=0)
     axes = principal_axes(data.features, dims or data.features.shape[1])[0]
     cluster = clusters((data.features - mean) @ axes, k, data.generator())
-    size = np.bincount(cluster)
-    means = np.stack([np.bincount(cluster, column) for column in data.features.T], axis=1)[size > 0]
-    means /= size[size > 0, None]
-    numbers = np.cumsum(size > 0) - 1
+    members = (np.unique(cluster)[:, None] == cluster).astype(np.float64)
+    means = members @ data.features / members.sum(axis=1, keepdims=True)
     test_cluster = cdist((data.test_features - mean) @ axes, (means - mean) @ axes, "sqeuclidean").argmin(axis=1)
-    return data.with_features(data.features - means[numbers[cluster]], data.test_features - means[test_cluster])
+    own_cluster = members.argmax(axis=0)
+    return data.with_features(data.features - means[own_cluster], data.test_features - means[test_cluster])
 
 
 def _without(data: TrainingSet, axes: FloatArray) -> TrainingSet:
