@@ -92,10 +92,9 @@ def _forest(by_name: Mapping[str, ArmDifference], significant: Sequence[bool], m
     for row, (difference, filled) in enumerate(zip(differences, significant, strict=True)):
         colour = COLOURS[0] if filled else _FAINT
         figure.add_trace(_interval(difference.mean, row, colour, escape(names[row]), hollow=not filled))
-        low, high = difference.mean.interval or (difference.mean.value,) * 2
         figure.add_annotation(
             x=1.01, xref="paper", y=row, xanchor="left", showarrow=False, font={"size": 12, "color": _INK},
-            text=f"{_signed(difference.mean.value)} ({_signed(low)} to {_signed(high)})",
+            text=_signed_estimate(difference.mean),
         )  # fmt: skip
     figure.update_xaxes(title=f"difference in {measure}")
     return _rows(figure, names, right=190)
@@ -206,6 +205,14 @@ def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
     return _rows(figure, arms, row=max(_ROW, 9 * len(names) + 8), legend=True)
 
 
+def _signed_estimate(estimate: Estimate) -> str:
+    """Return a difference with its interval, if it has one."""
+    if estimate.interval is None:
+        return _signed(estimate.value)
+    low, high = estimate.interval
+    return f"{_signed(estimate.value)} ({_signed(low)} to {_signed(high)})"
+
+
 def _signed(value: float) -> str:
     rounded = round(value, 3)
     return f"{rounded:+.3f}".replace("-", "\N{MINUS SIGN}") if rounded else "0.000"
@@ -237,7 +244,7 @@ def _interval(
             "type": "data", "symmetric": False, "array": [high - estimate.value], "arrayminus": [estimate.value - low],
             "color": colour, "thickness": 1.8, "width": 0,
         },
-        hovertemplate=f"%{{x:.3f}} ({low:.3f} to {high:.3f})",
+        hovertemplate="%{x:.3f}" + ("" if estimate.interval is None else f" ({low:.3f} to {high:.3f})"),
     )  # fmt: skip
 
 

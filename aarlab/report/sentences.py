@@ -235,7 +235,7 @@ def _few_runs(analysis: Analysis) -> Iterator[str]:
         problem = (
             f"Every arm has fewer than {MIN_RUNS} runs" if len(few) == len(arm_summaries) else f"Too few runs: {text}"
         )
-        yield f"{problem}. Intervals of skewed scores cover less than 95 %; treat this as a pilot."
+        yield f"{problem}. Intervals of skewed or bimodal scores cover less than 95 %; treat this as a pilot."
 
 
 def _unscored(analysis: Analysis) -> Iterator[str]:
@@ -293,13 +293,13 @@ def _suspicions_found(analysis: Analysis) -> Iterator[str]:
 def design_sentences(analysis: Analysis) -> list[str]:
     """Return sentences on detectable differences, pairing and noise in the primary measure."""
     outcome, text = analysis.primary, []
-    detectable = [c for c in outcome.comparisons if c.detectable is not None and c.detectable_corrected is not None]
+    detectable = [c for c in outcome.structures if c.detectable is not None and c.detectable_corrected is not None]
     if detectable:
         typical = sorted(detectable, key=lambda c: c.detectable or 0.0)[len(detectable) // 2]
         text.append(
             f"Detectable difference: {typical.detectable:.2g} at 80 % power for {_runs(typical)} and a single "
             f"comparison, {typical.detectable_corrected:.2g} at the strictest step of the correction for "
-            f"{len(outcome.comparisons)} (two-sided 5 %, median over comparisons)."
+            f"{len(outcome.structures)} (two-sided {percent(1 - outcome.level)}, median over comparisons)."
         )
     pairings = [c.difference.pairing for c in outcome.comparisons if c.difference.pairing is not None]
     if pairings:

@@ -158,10 +158,12 @@ def _wins(left: FloatArray, right: FloatArray) -> FloatArray:
 def _probability(value: float, se: float | None, df: float | None, level: float) -> Estimate:
     """Return a probability of improvement, over all pairs of runs, with its t interval inside [0, 1].
 
+    It has no interval if the arms do not overlap or are equal: the standard error is then 0 and understated.
+
     Sources: Mann and Whitney (1947) and Agarwal et al. (2021) for the statistic, Brunner and Munzel (2000) for the
     standard error.
     """
-    interval = _student(value, se, df, level).interval
+    interval = _student(value, se, df, level).interval if se else None
     return Estimate(value, interval and (max(interval[0], 0.0), min(interval[1], 1.0)))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aarlab.statistics import compare, detectable_difference, holm
+from aarlab.statistics import compare, detectable_difference, holm, mixed_model, noise_floor, planned_looks
 
 REPEATS = 300
 
@@ -38,3 +38,35 @@ def test_false_positives_and_power_are_as_predicted() -> None:
         detected += p_paired(others[0] + true_difference - first) < 0.05
     assert false_positives / 800 <= 0.07
     assert detected / 800 == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n", [4, 8])
+def test_equal_arms_differ_by_more_than_the_floor_in_5_percent(n: int) -> None:
+    arms = np.random.default_rng(n).normal(0.5, 0.06, (2000, 2, n))
+    above = [abs(left.mean() - right.mean()) > (noise_floor(left) or 0.0) for left, right in arms]
+    assert np.mean(above) == pytest.approx(0.05, abs=0.015)
+
+
+@pytest.mark.long
+def test_the_mixed_model_covers_zero_if_seeds_act_on_arms() -> None:
+    draw, covered = np.random.default_rng(3), 0
+    for _ in range(REPEATS):
+        of_seed = draw.normal(0, 0.06, (2, 6))
+        scores = {
+            (arm, task, seed): float(of_seed[i, seed] + draw.normal(0, sd))
+            for i, arm in enumerate("ab") for task, sd in (("chat", 0.06), ("math", 0.11)) for seed in range(6)
+        }  # fmt: skip
+        effects = mixed_model(scores, "a", "b")
+        assert effects is not None
+        low, high = effects.mean.interval or (1, 1)
+        covered += low <= 0 <= high
+    assert covered / REPEATS == pytest.approx(0.95, abs=0.035)
+
+
+@pytest.mark.long
+def test_t_tests_at_planned_looks_have_5_percent_of_errors() -> None:
+    looks, draw = planned_looks([5, 10, 20]), np.random.default_rng(5)
+    differences = draw.normal(0, 0.08, (1500, 20))
+    errors = [any(p_paired(row[: look.seeds]) < look.level for look in looks) for row in differences]
+    assert np.mean(errors) == pytest.approx(0.053, abs=0.018)

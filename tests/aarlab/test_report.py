@@ -93,6 +93,15 @@ def test_a_single_run_per_arm_has_no_interval() -> None:
     assert all(c.difference.mean.interval is None for c in analysis.primary.comparisons)
 
 
+def test_a_figure_has_no_interval_of_a_single_pair() -> None:
+    from aarlab.report import figures
+
+    for seeds, shown in ((1, False), (2, True)):
+        differences = [c.difference for c in analyse(results(seeds=seeds)).primary.comparisons]
+        figure = figures.difference_forest(differences, [False] * len(differences), "held-out PGR")
+        assert (" to " in figure.layout.annotations[0].text) == shown
+
+
 def test_controls_are_a_family_of_their_own() -> None:
     analysis = analyse(results())
     structures, controls = analysis.primary.structures, analysis.primary.controls
