@@ -254,8 +254,8 @@ def show_table(payload: Mapping[str, Any]) -> None:
     console.print(table)
     for name, best in payload["references"].items():
         console.print(
-            f"The {REFERENCES[name]} is {best['name']}, {pgr_text(best['pgr'], best['se'])}; a full experiment for each "
-            f"of {best['methods']} methods takes {best['hours']:g} research hours.",
+            f"The {REFERENCES[name]} is {best['name']}, {pgr_text(best['pgr'], best['se'])}; a full experiment for "
+            f"each of {best['methods']} methods takes {best['hours']:g} research hours.",
             highlight=False,
         )
     for row in payload["baselines"]:

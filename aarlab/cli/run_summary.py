@@ -232,6 +232,12 @@ def _diversity(summary: Summary) -> str:
 
 def _idea_reuse(summary: Summary) -> str:
     parts = []
+    if (known := summary.get("known_method_share")) is not None:
+        novel, distinct = summary["novel_share"], summary["distinct_recipes"]
+        parts.append(
+            f"{percent_text(known)} of full experiments ran known methods, {percent_text(novel)} novel recipes; "
+            f"{counted(distinct, 'distinct recipe')} tested"
+        )
     if (repeated := summary.get("repeated_experiment_share")) is not None:
         parts.append(f"{percent_text(repeated)} of full experiments were repeats")
     if (depth := summary.get("borrow_depth")) is not None:

@@ -1,16 +1,34 @@
 """The opening: the lab posts known methods before round 1, equally in every run, as prior knowledge of the team."""
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from team_runs import Run, run, scenario, structures
+from team_runs import FAST_STRUCTURES, Dials, Run, run, scenario, structures
 
+from aarlab.graph.run import execute
+from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.fork import fork_run
+from aarlab.graph.run.resume import resume_run
+from aarlab.graph.run.segments import InvalidFork
 from aarlab.graph.structure.checks import violations
-from aarlab.memory.events import LAB, Evaluation, Finding, OpeningPosted, Prompted, Published, RunClosed
+from aarlab.memory.events import (
+    LAB,
+    Evaluation,
+    Finding,
+    LogEntry,
+    OpeningPosted,
+    Panel,
+    Prompted,
+    Published,
+    RunClosed,
+    ToolExecution,
+)
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios import baselines
+from aarlab.tools.evaluator.run_evaluator import Evaluator
 
 METHODS = {"none": 0, "published": len(baselines.PUBLISHED), "library": len(baselines.load())}
 
@@ -102,3 +120,74 @@ def test_check_finds_a_missing_or_altered_post(tmp_path: Path, change: str, viol
     with RunReader.open(path) as file:
         found = [text for text in violations(file) if text.startswith("opening: ")]
     assert any(violation in text for text in found), found
+
+
+# -- resume and fork --------------------------------------------------------------------------------------------------
+
+
+class CountingEvaluator(Evaluator):
+    """Counts the methods that it scores on each panel."""
+
+    scored: ClassVar[list[tuple[str, int]]] = []
+
+    async def score_on_panel(self, methods: Mapping[str, str], panel: Panel, worlds: int, **options: Any) -> Any:
+        self.scored.append((panel, len(methods)))
+        return await super().score_on_panel(methods, panel, worlds, **options)
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Panel and number of methods of each call of an evaluator."""
+    monkeypatch.setattr(execute, "Evaluator", CountingEvaluator)
+    CountingEvaluator.scored.clear()
+    return CountingEvaluator.scored
+
+
+def first_run(run_of: Callable[[Dials], Run]) -> Run:
+    return run_of(FAST_STRUCTURES[0])
+
+
+def test_a_fork_keeps_the_opening_and_does_not_score_it_again(
+    run_of: Callable[[Dials], Run], tmp_path: Path, scored: list[tuple[str, int]]
+) -> None:
+    parent = first_run(run_of)
+    other = scenario(structure={**FAST_STRUCTURES[0], "sharing": "none", "workflow": "staged"})
+    summary = fork_run(parent.file.path, tmp_path / "fork.db", other, at=1, sandbox=parent.summary["sandbox"])
+    with RunReader.open(tmp_path / "fork.db") as file:
+        forked = [entry.event for entry in file.entries(stream=LAB)]
+    assert forked == [entry.event for entry in parent.entries if entry.stream == LAB]
+    assert summary["structure_violations"] == []
+    assert summary["opening_hours"] == parent.summary["opening_hours"]
+    # At the close, only the methods that the lab had not posted.
+    assert [count for panel, count in scored if panel == "screening"] == [METHODS["library"] - METHODS["published"]]
+
+
+def test_a_fork_cannot_change_the_opening(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    parent = first_run(run_of)
+    library = scenario(structure={**FAST_STRUCTURES[0], "opening": "library"})
+    with pytest.raises(InvalidFork, match=r"a fork cannot change structure\.opening"):
+        fork_run(parent.file.path, tmp_path / "fork.db", library, at=2)
+
+
+@pytest.mark.parametrize("at", [1, 3, 6, 10, 13])
+def test_a_run_killed_in_the_opening_resumes_to_the_same_log(
+    run_of: Callable[[Dials], Run], tmp_path: Path, at: int, scored: list[tuple[str, int]]
+) -> None:
+    parent = first_run(run_of)
+
+    def stop(entry: LogEntry) -> None:
+        if entry.id == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
+        run_scenario(parent.scenario, tmp_path / "run.db", sandbox=parent.summary["sandbox"], listeners=[stop])
+    assert scored == [("screening", len(baselines.PUBLISHED))]
+    scored.clear()
+    assert resume_run(tmp_path / "run.db")["digest"] == parent.summary["digest"]
+
+
+def test_random_search_pays_the_opening_and_does_not_read_it(tmp_path: Path) -> None:
+    done = run(scenario(team={"researchers": 2, "model": "simulated/random"}), tmp_path / "run.db")
+    assert done.summary["opening_hours"] == len(baselines.PUBLISHED) * done.scenario.costs.full
+    assert {event.tool for event in done.of(ToolExecution)}.isdisjoint({"read_findings", "read_board", "borrow"})
+    done.file.close()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aarlab.memory.events import (
+    LAB,
     TEAM,
     AgentSetup,
     FailedModelCall,
@@ -56,8 +57,8 @@ class _OpenStep:
 
     def accepts(self, header: EventHeader) -> bool:
         """Return whether the next event of the stream belongs to the step."""
-        if self.step.stream == TEAM:
-            # Consecutive team events of one kind, such as published findings, are one step.
+        if self.step.stream in (TEAM, LAB):
+            # Consecutive events of one kind, such as published findings, are one step.
             return header.kind == self.kind != RoundStarted.kind
         if header.role is not None and self.role is not None and header.role != self.role:
             return True

@@ -18,6 +18,7 @@ from aarlab.cli.show.display_options import DisplayOptions, structure_summary
 from aarlab.cli.show.layout import Indented
 from aarlab.cli.show.values import omission_notice, one_line, render_json, render_value
 from aarlab.memory.events import (
+    LAB,
     TEAM,
     AgentSetup,
     Borrowed,
@@ -108,7 +109,7 @@ class ConversationView:
                     return
                 kind, choice = decision.decision.replace("_", " "), shortened(decision.choice, self.options.width)
                 yield _indented(Text(f"decision by {taker}: {kind}: {choice}", style="dim"))
-            case event if self.agent == TEAM or not isinstance(event, _SHOWN_BY_MESSAGES):
+            case event if self.agent in (TEAM, LAB) or not isinstance(event, _SHOWN_BY_MESSAGES):
                 yield from self._generic_event(event, entry)
             case _:
                 pass

@@ -136,11 +136,13 @@ def test_each_measure_has_a_row(family_tree: RunWriter) -> None:
         family_tree,
         development_pgr={"quarter": None, "half": 0.4, "whole": 0.5, "mean": 0.2},
         autonomy_by_kind={"direction": 0.0, "fidelity": 0.5, "next_step": 1.0}, entropy_interval=[0.5, 1.75],
-        novelty=0.3, repeated_experiment_share=0.25, borrow_depth=2,
+        novelty=0.3, known_method_share=0.5, novel_share=0.25, distinct_recipes=7,
+        repeated_experiment_share=0.25, borrow_depth=2,
     )  # fmt: skip
     assert "best –, 0.40, 0.50 after 25 %, 50 % and 100 % of the budget" in output
     assert "agents took 75 % of the decisions (direction 0 %, fidelity 50 %)" in output
     assert "entropy of method families 1.50 bits (0.50 to 1.75 over researchers), novelty 0.30" in output
+    assert "50 % of full experiments ran known methods, 25 % novel recipes; 7 distinct recipes tested" in output
     assert "25 % of full experiments were repeats, the winner's idea changed owner twice" in output
 
 
