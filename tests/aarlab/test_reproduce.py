@@ -1,12 +1,18 @@
 """Reproductions of published results: short forms, copying rules, visibility and turnover."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aarlab.graph.structure.topologies import neighbours_of
+from aarlab.memory.board import Board
+from aarlab.memory.events import TEAM, Finding, Published, RoundStarted
+from aarlab.memory.run_writer import RunWriter
 from aarlab.memory.seeds import rng
-from aarlab.reproduce import zollman
+from aarlab.reproduce import lazer_friedman, zollman
 from aarlab.reproduce.catalogue import REPRODUCTIONS, run_reproductions
 from aarlab.reproduce.copying_rules import (
     NOBODY,
@@ -16,10 +22,11 @@ from aarlab.reproduce.copying_rules import (
     pooled_evidence,
     superior_majority,
 )
-from aarlab.reproduce.known_answers import KnownAnswer, Reproduced, ReproducedAnswer, reproduced
+from aarlab.reproduce.known_answers import FloatArray, KnownAnswer, Reproduced, ReproducedAnswer, reproduced
 from aarlab.reproduce.turnover import replaced
 from aarlab.reproduce.visibility import NeighbourLists, visibility
 from aarlab.scenarios.search_problems.bandit import TwoArmedBandit
+from aarlab.scenarios.search_problems.nk import NKLandscape
 
 UNCERTAIN = {
     ("lazer-friedman", "ring minus complete, K = 5, step 5", -0.27),
@@ -155,3 +162,38 @@ def test_known_arm_gives_no_evidence() -> None:
     evidence = TwoArmedBandit(0.1, 50).log_likelihood_ratios(rng(1, "x"), pulling)
     assert evidence[0, 1] == 0
     assert evidence[0, 0] != 0
+
+
+def test_agents_on_the_board_of_a_run_file_act_like_the_simulation(tmp_path: Path) -> None:
+    """The rule of Lazer and Friedman, with strings posted, published and read as findings."""
+    table, visible, agents, steps = NKLandscape(3, 8, 3).table, visibility("ring", 6), 6, 8
+    start, flips = np.random.default_rng(1).integers(0, 2**8, agents), np.random.default_rng(2)
+    expected = lazer_friedman.mean_payoffs(table, visible, start, steps, np.random.default_rng(2))
+    names = [f"r{i + 1}" for i in range(agents)]
+    neighbours = neighbours_of("ring", {}, names, 0)
+    codes, means = [int(code) for code in start], [table[start].mean()]
+    with RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={}) as file:
+        board = Board(file, {1: neighbours})
+        for step in range(steps):
+            file.append(TEAM, RoundStarted(1.0), round=step + 1, hours=0.0)
+            for name, code in zip(names, codes, strict=True):
+                post = Finding(
+                    f"{name}.f{step}", name, "result", str(code), "", "other", None, None, None, table[code], 0.0
+                )
+                file.append(name, post, round=step, hours=0.0)
+                file.append(TEAM, Published(post.id), round=step, hours=0.0)
+            flipped = [code ^ (1 << int(bit)) for code, bit in zip(codes, flips.integers(0, 8, agents), strict=True)]
+            codes = [_next_code(board, name, step, flipped[i], table) for i, name in enumerate(names)]
+            means.append(table[codes].mean())
+    assert means == pytest.approx(expected)
+
+
+def _next_code(board: Board, name: str, step: int, flipped: int, table: FloatArray) -> int:
+    """Return the next string of an agent that reads the board."""
+    posts = [post.finding for post in board.posts(visible_to=name) if post.round == step]
+    scores = {post.author: (post.pgr or 0.0, int(post.title)) for post in posts}
+    own, code = scores.pop(name)
+    payoff, copied = max(scores.values(), key=lambda score: score[0])
+    if payoff > own:
+        return copied
+    return flipped if table[flipped] > own else code
