@@ -7,8 +7,8 @@ The paper reports experiments with people, in groups of about 10 that guess a nu
 and noisy scores of their neighbours. With one peak, the fully connected groups found it soonest; with several peaks,
 the small-world groups did best.
 
-Model: the choice rule of R. L. Goldstone, M. E. Roberts, W. Mason and T. Gureckis (Collective search in concrete and
-abstract spaces, 2008), quoted from memory of that chapter. An agent repeats its own last guess, copies the best visible
+Model: after the choice rule of R. L. Goldstone, M. E. Roberts, W. Mason and T. Gureckis (Collective search in concrete
+and abstract spaces, 2008), of which only the idea is used: its text was not available. An agent repeats its own last guess, copies the best visible
 guess of the last round, or explores. The probability of each is proportional to its bias times its score; exploring
 counts with the mean payoff of all guesses. A repeated or copied guess is changed by normal noise; an explored one is
 uniform. All agents act on the last round.
