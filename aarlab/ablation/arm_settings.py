@@ -74,7 +74,7 @@ def resolved_arms(
 
 def task_settings(ablation: Ablation, document: Document) -> list[list[PathSetting]]:
     """Return the setting of each task of the ablation; one without settings if there are no `tasks`."""
-    source = _source(document, "tasks")
+    source = source_of(document, "tasks")
     return [[("task", task, source)] for task in ablation.tasks or ()] or [[]]
 
 
@@ -160,11 +160,11 @@ def _own_arm_settings(ablation: Ablation, document: Document) -> dict[str, list[
     """Return the settings of each arm by name without the control: every named arm at every point of the grid."""
     labels = _labels(list(ablation.grid))
     points: list[list[PathSetting]] = [
-        list(zip(ablation.grid, values, (_source(document, "grid", path) for path in ablation.grid), strict=True))
+        list(zip(ablation.grid, values, (source_of(document, "grid", path) for path in ablation.grid), strict=True))
         for values in product(*ablation.grid.values())
     ]
     named: Mapping[str, list[PathSetting]] = {
-        arm: [(path, value, _source(document, "arms", arm, path)) for path, value in settings.items()]
+        arm: [(path, value, source_of(document, "arms", arm, path)) for path, value in settings.items()]
         for arm, settings in ablation.arms.items()
     } or {"": []}
     arms: dict[str, list[PathSetting]] = {}
@@ -273,10 +273,11 @@ def _merged_faults(faults_by_arm: Mapping[str, list[Fault]], *, arms: int) -> li
 
 def _location(document: Document, *key: str) -> str:
     """Return the location of a key, or of the section around it."""
-    return _source(document, *key).where
+    return source_of(document, *key).where
 
 
-def _source(document: Document, *key: str) -> ValueSource:
+def source_of(document: Document, *key: str) -> ValueSource:
+    """Return the source of a key, or of the section around it."""
     for length in range(len(key), 0, -1):
         if key[:length] in document.sources:
             return document.sources[key[:length]]

@@ -318,11 +318,11 @@ def test_a_faulty_override_is_named(fault_text: Callable[..., str]) -> None:
 
 def test_a_dry_run_shows_the_arms_and_writes_nothing(aarlab: Callable[..., Result], tmp_path: Path) -> None:
     output = aarlab("ablate", "reviewer", "--dry-run", "--set", "seeds=4").stdout
-    assert "7 arms x 4 seeds = 28 runs, 0 done" in output
-    assert "structure.workflow: staged, structure.review: gate" in output
+    assert "8 arms x 3 tasks x 4 seeds = 96 runs, 0 done" in " ".join(output.split())
+    assert "structure.review: gate, team.reviewer: simulated/reviewer-bad" in output
     assert "50 research hours of the team in each run" in output
-    expected = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json").stdout)
-    assert (expected["status"], expected["runs"]["planned"], expected["cost_usd"]) == ("planned", 140, [0.0, 0.0])
+    expected = json.loads(aarlab("ablate", "diversity", "--dry-run", "--json", "--no-sensitivity").stdout)
+    assert (expected["status"], expected["runs"]["in_this_shard"], expected["cost_usd"]) == ("planned", 420, [0.0, 0.0])
     assert list(tmp_path.iterdir()) == []
 
 

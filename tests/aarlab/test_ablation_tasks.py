@@ -1,17 +1,27 @@
 """Tasks as a factor of an ablation, and sensitivity settings: the planned runs and the faults of invalid files."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from click.testing import Result
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder
 from aarlab.ablation.ablation_plan import CONTROL, AblationPlan
 from aarlab.ablation.execution_options import Shard
+from aarlab.ablation.records import open_ablation
 from aarlab.config import ConfigError
 
+SMALL = (
+    "team.researchers=2", "budget.hours=4", "budget.round_hours=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
+    "scoring.screening_worlds=2", "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.shifted_worlds=0",
+    "scoring.transfer_worlds=0", "controls=false", "seeds=1", "sensitivity.seeds=1", "sensitivity.tasks=[chat]",
+    "sensitivity.grid={costs.pilot: [0.25, 1]}",
+)  # fmt: skip
+"""Overrides that make an ablation of two arms on two tasks with one other setting: six runs."""
 TASK_FILE = (Path(__file__).parents[2] / "docs/example-task/aarlab_halfspace.py").read_text()
 PAIR = """
     name: pair
@@ -146,3 +156,61 @@ def test_invalid_tasks_and_settings_are_refused(
     with pytest.raises(ConfigError) as raised:
         plan(SENSITIVE, *overrides)
     assert expected in str(raised.value)
+
+
+def test_a_dry_run_shows_runs_and_cost_of_each_part(
+    plan: Callable[..., AblationPlan], aarlab: Callable[..., Result]
+) -> None:
+    plan(SENSITIVE)
+    lines = [line.split() for line in aarlab("ablate", "my.yaml", "--dry-run").stdout.splitlines()]
+    for part in (["task", "chat", "9"], ["task", "math", "9"], ["sensitivity", "16"]):
+        assert any(line[: len(part)] == part and line[-1] == "$0.00" for line in lines)
+    printed = json.loads(aarlab("ablate", "my.yaml", "--dry-run", "--json", "--only-sensitivity").stdout)
+    assert [(part["part"], part["runs"]) for part in printed["parts"]] == [("sensitivity", 16)]
+    assert (printed["runs"]["planned"], printed["runs"]["in_this_shard"]) == (34, 16)
+    fresh = aarlab("ablate", "my.yaml", "--dry-run", "--seeds-from", "1001").stdout
+    assert "(seeds 1001 to 1003)" in fresh
+    assert "ablations/pair-from-1001" in fresh
+
+
+def test_sensitivity_options_that_contradict_are_refused(
+    plan: Callable[..., AblationPlan], aarlab: Callable[..., Result]
+) -> None:
+    plan(PAIR)
+    assert "the ablation has no `sensitivity`" in aarlab("ablate", "my.yaml", "--only-sensitivity").stderr
+    both = aarlab("ablate", "my.yaml", "--only-sensitivity", "--no-sensitivity")
+    assert (both.exit_code, "it contradicts --no-sensitivity" in both.stderr) == (2, True)
+
+
+def test_parts_are_executed_apart_and_reported_together(
+    plan: Callable[..., AblationPlan], aarlab: Callable[..., Result]
+) -> None:
+    planned = plan(SENSITIVE)
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    command = ["ablate", "my.yaml", "--out", "out", "--json", *settings]
+    first = aarlab(*command, "--no-sensitivity")
+    assert first.exit_code == 0, first.stderr
+    assert all(
+        f"{arm} on {task}, seed 1: held-out" in first.stderr for arm in ("free", "staged") for task in planned.tasks
+    )
+    output = json.loads(first.stdout)
+    assert output["runs"] == {"planned": 6, "in_this_shard": 4, "done": 4, "failed": 0, "missing_in_folder": 2}
+    assert [(row["name"], row["task"]) for row in output["arms"]] == [
+        ("free", "chat"), ("staged", "chat"), ("free", "math"), ("staged", "math"),
+    ]  # fmt: skip
+    again = json.loads(aarlab(*command).stdout)
+    assert (again["runs"]["done"], again["runs"]["missing_in_folder"]) == (6, 0)
+    results = open_ablation("out")
+    assert [(r.arm, r.task, r.scenario["task"]["name"]) for r in results.records] == [
+        ("free", "chat", "chat"), ("free", "math", "math"), ("staged", "chat", "chat"), ("staged", "math", "math"),
+    ]  # fmt: skip
+    unchanged, changed = results.settings
+    # The setting with the values of the scenario has the runs of the comparison.
+    assert [r.path for r in unchanged.records] == [r.path for r in results.records if r.task == "chat"]
+    assert [r.scenario["costs"]["pilot"] for r in changed.records] == [1, 1]
+    assert {r.status for r in changed.records} == {"done"}
+    hours = results.records[0].summary["hours_by_kind"]
+    assert sum(used for kind, used in hours.items() if kind not in ("opening", "close")) == pytest.approx(8.0, abs=2.1)
+    report = json.loads(aarlab("report", "out", "--format", "csv", "--json").stdout)
+    names = {Path(file).stem for file in report["files"]}
+    assert {"effects_by_task", "mechanism", "hours_by_kind", "matched_spend", "sensitivity", "effect_signs"} <= names
