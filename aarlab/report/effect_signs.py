@@ -11,8 +11,8 @@ from typing import Any
 from aarlab.ablation.records import Results
 from aarlab.graph.structure.structure import DIALS
 from aarlab.report.arm_runs import ArmRuns, differences
-from aarlab.report.sensitivity import Sensitivity, significant_sign
-from aarlab.statistics import ArmDifference, Estimate, TaskEffects
+from aarlab.report.sensitivity import Sensitivity
+from aarlab.statistics import ALPHA, MIN_PAIRS, ArmDifference, Estimate, TaskEffects
 
 _DIAL_FIELDS = {f"structure.{dial.name}": dial.name for dial in DIALS}
 CONFIRMATION_SEED = 1001
@@ -30,11 +30,6 @@ class EnvironmentEffect:
     """Name of the sensitivity setting; empty: the settings of the ablation itself."""
     values: Mapping[str, Any]
     difference: ArmDifference
-
-    @property
-    def sign(self) -> int:
-        """1, 0 or -1: the sign of the effect if it is significant, uncorrected; else 0."""
-        return significant_sign(self.difference.mean, self.difference.n)
 
     @property
     def environment(self) -> str:
@@ -63,11 +58,16 @@ class EffectSigns:
 
     @property
     def verdict(self) -> str:
-        """Which signs were found, by intervals that are not corrected for the selection."""
-        positive, negative = self.most_positive.sign > 0, self.most_negative.sign < 0
+        """Which signs were found, after Bonferroni's correction for the number of environments."""
+        positive = self._is_significant(self.most_positive) and self.most_positive.difference.mean.value > 0
+        negative = self._is_significant(self.most_negative) and self.most_negative.difference.mean.value < 0
         if positive and negative:
             return "both signs"
         return "only positive" if positive else "only negative" if negative else "none significant"
+
+    def _is_significant(self, effect: EnvironmentEffect) -> bool:
+        p = effect.difference.p
+        return p is not None and p * self.environments < ALPHA and effect.difference.n >= MIN_PAIRS
 
 
 def effect_signs(

@@ -16,7 +16,7 @@ from aarlab.report.explanations import (
     signs_text,
     temperaments_sentence,
 )
-from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section
+from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Section
 from aarlab.report.planned_comparisons import MeasureResult
 
 
@@ -52,8 +52,8 @@ def _by_task(analysis: Analysis) -> Section:
     label = analysis.primary.label
     note = (
         "The effect over tasks is the mean of the effects on the tasks, each with the same weight, from a mixed model "
-        "with arms and tasks fixed and seeds within tasks random. Its interval is for these tasks and other seeds. The "
-        "last column tests whether the effect is the same on all tasks. Filled: the interval excludes 0."
+        "with arms and tasks fixed and seeds within tasks random. Its interval is for these tasks and other seeds. A "
+        "small `p, equal on all` means that the effect differs between tasks. Filled: the interval excludes 0."
     )
     return Section(
         f"{label[0].upper()}{label[1:]} by task",
@@ -69,11 +69,13 @@ def _by_task(analysis: Analysis) -> Section:
 def _mechanism(analysis: Analysis) -> Section:
     text = (
         "Means per run. Research hours of the whole team by what they were used for; idle hours are those of the "
-        "budget that no step used, opening and close are hours of the lab. Used: all steps of the researchers."
+        "budget that no step used, opening and close are hours of the lab. Used: all steps of the researchers. Known "
+        "methods and novel recipes are shares of the full experiments."
     )
     parts: list[Part] = [text, hours_table(analysis, by_task=False), mechanism_table(analysis, by_task=False)]
     if len(analysis.results.tasks) > 1:
-        parts += ["By task:", hours_table(analysis, by_task=True), mechanism_table(analysis, by_task=True)]
+        tables = (hours_table(analysis, by_task=True), mechanism_table(analysis, by_task=True))
+        parts.append(FoldedTables("By task", tables))
     return Section("What the teams did", tuple(parts))
 
 

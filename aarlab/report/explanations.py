@@ -31,11 +31,11 @@ def effects_by_task_table(analysis: Analysis) -> Table:
     for (arm, against), effects in analysis.effects.items():
         by_task = effects.by_task
         rows.append((
-            f"{arm} \N{MINUS SIGN} {against}",
-            *(estimate_text(by_task[task].mean, sign="+") if task in by_task else None for task in tasks),
-            estimate_text(effects.mean, sign="+"), p_value(effects.p), p_value(effects.interaction_p),
+            f"{arm} \N{MINUS SIGN} {against}", estimate_text(effects.mean, sign="+"), p_value(effects.p),
+            p_value(effects.interaction_p),
+            *(estimate_text(by_task[task].mean, digits=2, sign="+") if task in by_task else None for task in tasks),
         ))  # fmt: skip
-    columns = ("comparison", *(f"{task} (95 %)" for task in tasks), "over tasks (95 %)", "p", "p, same on all tasks")
+    columns = ("comparison", "over tasks (95 %)", "p", "p, equal on all", *(f"{task} (95 %)" for task in tasks))
     return Table("effects_by_task", "", columns, tuple(rows))
 
 
@@ -50,14 +50,14 @@ def hours_table(analysis: Analysis, *, by_task: bool) -> Table:
 
 
 def mechanism_table(analysis: Analysis, *, by_task: bool) -> Table:
-    """Return what the teams did, as means over runs; columns without values are omitted."""
+    """Return what the teams did, as means over runs, and shares of full experiments; empty columns are omitted."""
     shown = [m for m in analysis.mechanisms if bool(m.task) == by_task]
     cells: dict[str, list[Cell]] = {
         "full experiments": [_count(m.full_experiments) for m in shown],
         "pilots": [_count(m.pilots) for m in shown],
         "distinct recipes": [_count(m.distinct_recipes) for m in shown],
-        "known methods, share of full": [_share(m.known_share) for m in shown],
-        "novel, share of full": [_share(m.novel_share) for m in shown],
+        "known methods": [_share(m.known_share) for m in shown],
+        "novel": [_share(m.novel_share) for m in shown],
         "model calls": [_count(m.model_calls) for m in shown],
         "tokens": [_count(m.tokens) for m in shown],
     }
@@ -174,9 +174,10 @@ def signs_text() -> str:
     """Return how the environments of the signs were selected and how to confirm an effect."""
     return (
         "For each dial, the environments (task and setting) with the clearest positive and the clearest negative "
-        "effect on the primary measure. They were selected from the same runs that they are shown with, so that these "
-        "effects are overestimates and their intervals do not account for the selection. Confirm an effect with fresh "
-        "seeds before you claim it; effect_signs.csv has the command for each, such as"
+        "effect on the primary measure, and which signs remain after Bonferroni's correction for the number of "
+        "environments. The environments were selected from the runs that they are shown with: these effects are "
+        "overestimates, and their intervals do not account for the selection. Confirm an effect with fresh seeds "
+        "before you claim it; effect_signs.csv has the command for each, such as"
     )
 
 

@@ -8,7 +8,7 @@ from aarlab.report.analysis import Analysis
 from aarlab.report.explanation_sections import forest_figure
 from aarlab.report.formatted_tables import percent
 from aarlab.report.html_document import embedded_figure, html_document
-from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Table, cell_text
+from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Table, cell_text
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
@@ -57,6 +57,9 @@ def _part(part: Part) -> str:
             return _items(part.lines)
         case Table():
             return _table(part)
+        case FoldedTables():
+            content = "".join(map(_table, part.tables))
+            return f"<details><summary>{escape(part.title)}</summary>{content}</details>"
         case Figure():
             return _figure(part)
         case Note():
@@ -74,7 +77,7 @@ def _figure(part: Figure) -> str:
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
-    numeric = [not any(isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns))]
+    numeric = [table.is_numeric(column) for column in range(len(table.columns))]
     classes = [" class=n" if is_number else "" for is_number in numeric]
     head = "".join(
         f"<th{kind}>{escape(c.replace('_', ' '))}</th>" for kind, c in zip(classes, table.columns, strict=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aarlab.report.analysis import Analysis
-from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Table, cell_text
+from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Table, cell_text
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
@@ -34,6 +34,8 @@ def _part(part: Part) -> str:
             return _items(part.lines)
         case Table():
             return _table(part)
+        case FoldedTables():
+            return "\n\n".join([f"{_plain(part.title)}:", *map(_table, part.tables)])
         case CodeBlock(title=""):
             return f"```bash\n{part.text}\n```"
         case Figure() | Note() | CodeBlock():
@@ -44,12 +46,8 @@ def _table(table: Table) -> str:
     if not table.rows:
         return ""
     head = f"| {' | '.join(_cell(column.replace('_', ' ')) for column in table.columns)} |"
-    rule = f"|{'|'.join('---' if _is_text(table, column) else '---:' for column in range(len(table.columns)))}|"
+    rule = f"|{'|'.join('---:' if table.is_numeric(column) else '---' for column in range(len(table.columns)))}|"
     return "\n".join([head, rule, *(f"| {' | '.join(_cell(cell_text(cell)) for cell in row)} |" for row in table.rows)])
-
-
-def _is_text(table: Table, column: int) -> bool:
-    return any(isinstance(row[column], str) for row in table.rows)
 
 
 def _items(lines: Sequence[str]) -> str:

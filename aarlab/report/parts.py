@@ -1,6 +1,7 @@
 """Parts of a report: tables, figures, lists and sections, independent of the output format."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import pandas
 
 Cell = str | float | int | None
+_NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\$?[\d,]+(\.\d+)?%?")
+"""A number as text."""
 _ZERO_TOLERANCE = 1e-12
 """Smaller absolute values are rounding errors and are printed as zero."""
 
@@ -25,6 +28,11 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    def is_numeric(self, column: int) -> bool:
+        """Return whether every cell of a column is a number, a share or a dollar amount, or is empty."""
+        cells = (row[column] for row in self.rows)
+        return all(not isinstance(cell, str) or _NUMBER.fullmatch(cell) is not None for cell in cells)
 
     def records(self) -> list[dict[str, Cell]]:
         """Return the rows as dictionaries by column."""
@@ -69,7 +77,15 @@ class CodeBlock:
     """Title of a block that HTML shows on demand and Markdown omits; empty: always shown."""
 
 
-Part = str | BulletList | Table | Figure | Note | CodeBlock
+@dataclass(frozen=True, slots=True)
+class FoldedTables:
+    """Tables that HTML shows on demand."""
+
+    title: str
+    tables: tuple[Table, ...]
+
+
+Part = str | BulletList | Table | FoldedTables | Figure | Note | CodeBlock
 """A part of a section. A string is a paragraph."""
 
 
