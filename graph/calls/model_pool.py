@@ -45,11 +45,18 @@ class ModelPool:
         self._live, self._seed, self._temperament, self._progress = live, seed, temperament, progress
         self._limiters: dict[tuple[str, str | None], ConcurrencyLimiter] = defaultdict(ConcurrencyLimiter)
         """By provider and address."""
+        self._names: set[str] = set()
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
     def get(self, name: str, agent: str) -> "AgentModel":
         """Return the base model with a name, for one agent."""
+        self._names.add(name)
         return AgentModel(self, name, agent)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether all models of the run are simulated."""
+        return all(name.startswith("simulated/") for name in self._names)
 
     def open_metered(self, name: str, agent: str) -> tuple[MeteredModel, RetryingModel]:
         """Open a base model and return its metered form and the retrying form around it. Raises UnknownModel."""

@@ -1,7 +1,8 @@
-"""Execution of a flow: by LangGraph in a live run, and directly from its table in a replay.
+"""Execution of a flow: by LangGraph if a base model is live, and directly from its table otherwise.
 
-LangGraph takes three times as long to schedule a node as a replay takes to execute it. Both visit the same nodes in the
-same order, which each replay verifies event by event: the recorded run was scheduled by LangGraph.
+LangGraph takes three times as long to schedule a node as a replay takes to execute it, and its tracing and streaming
+have no use without a live model. Both visit the same nodes in the same order. The replay of a run with a live model
+verifies this event by event, because the run was scheduled by LangGraph.
 """
 
 import asyncio
@@ -19,10 +20,15 @@ _MAX_NODES = 1_000_000
 
 async def execute_flow(flow: Flow, state: dict[str, Any], run: RunContext) -> None:
     """Execute a flow from an initial state until it reaches `END`."""
-    if run.file.is_replay:
+    if run.file.is_replay or run.model_pool.simulated:
         await execute_directly(flow, state, run)
     else:
-        await flow.compiled.ainvoke(state, context=run, config={"recursion_limit": _MAX_NODES})
+        await execute_by_langgraph(flow, state, run)
+
+
+async def execute_by_langgraph(flow: Flow, state: dict[str, Any], run: RunContext) -> None:
+    """Execute a flow by the LangGraph graph compiled from its table."""
+    await flow.compiled.ainvoke(state, context=run, config={"recursion_limit": _MAX_NODES})
 
 
 async def execute_directly(flow: Flow, state: dict[str, Any], run: RunContext) -> None:

@@ -1,6 +1,7 @@
 """Flow tables: LangGraph and direct execution visit the same nodes."""
 
 import asyncio
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, TypedDict
 
@@ -9,10 +10,12 @@ from langgraph.graph import END
 from langgraph.runtime import Runtime
 from team_runs import FAST_STRUCTURES, TINY, complete
 
-from aarlab.graph.flow.direct import execute_directly
+from aarlab.graph.flow.direct import execute_by_langgraph, execute_directly
 from aarlab.graph.flow.flow_table import Flow, FlowNode
 from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.structure import PRESETS
 from aarlab.memory.run_reader import RunReader
 
 AGENTS = ("r1", "r2", "r3")
@@ -65,18 +68,28 @@ def test_an_error_for_one_researcher_is_raised() -> None:
         asyncio.run(execute_directly(failing, {"agent": "", "next": ""}, run))
 
 
-@pytest.mark.parametrize("dials", FAST_STRUCTURES[::2], ids=lambda dials: "-".join(dials.values()))
+@pytest.mark.parametrize(
+    "dials",
+    [*FAST_STRUCTURES[::2], *(pytest.param(preset, marks=pytest.mark.long) for preset in PRESETS.values())],
+    ids=lambda dials: "-".join(dials.values()),
+)
 def test_a_run_has_the_same_digest_by_langgraph_and_directly(
-    dials: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    dials: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch, shared_resources: SharedResources
 ) -> None:
     scenario = Scenario.model_validate({**TINY, "structure": complete(dials)})
     digests = set()
-    for name in ("langgraph", "direct"):
-        path = tmp_path / name / "run.db"
+    for execute in (execute_by_langgraph, execute_directly):
+        path = tmp_path / execute.__name__ / "run.db"
         path.parent.mkdir()
-        if name == "direct":
-            monkeypatch.setattr("aarlab.graph.flow.team_graph.execute_flow", execute_directly)
-        run_scenario(scenario, path, sandbox="none")
+        monkeypatch.setattr("aarlab.graph.flow.team_graph.execute_flow", execute)
+        run_scenario(scenario, path, sandbox="none", shared_resources=shared_resources)
         with RunReader.open(path) as file:
             digests.add(file.digest())
     assert len(digests) == 1
+
+
+@pytest.fixture(scope="module")
+def shared_resources() -> Iterator[SharedResources]:
+    """Resources for all runs of this file."""
+    with SharedResources() as shared_resources:
+        yield shared_resources
