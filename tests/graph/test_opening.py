@@ -144,7 +144,10 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def first_run(run_of: Callable[[Dials], Run]) -> Run:
-    return run_of(FAST_STRUCTURES[0])
+    """Return a run with an opening, which other tests share, and forget what it has scored."""
+    parent = run_of(FAST_STRUCTURES[0])
+    CountingEvaluator.scored.clear()
+    return parent
 
 
 def test_a_fork_keeps_the_opening_and_does_not_score_it_again(
