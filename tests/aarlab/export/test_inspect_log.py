@@ -16,7 +16,7 @@ import pytest
 from browser import CHROMIUM, Browser
 from click.testing import Result
 
-from aarlab.memory.events import TEAM, Evaluation, FailedModelCall, ModelCall, ToolExecution
+from aarlab.memory.events import LAB, TEAM, Evaluation, FailedModelCall, Finding, ModelCall, ToolExecution
 from aarlab.memory.run_reader import RunReader
 
 Aarlab = Callable[..., Result]
@@ -64,8 +64,14 @@ def test_inspect_reads_all_spans_and_events_of_a_run(aarlab: Aarlab, nine: Path)
     root = timeline_build(sample.events).root
     lanes = {node.name for node in root.content if hasattr(node, "content")}
     assert root.id == TEAM
-    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian", LAB}
     assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
+
+    # The lab's posts are in its span, with their code.
+    posts = [e.data for e in sample.events if (e.span_id, e.event) == (LAB, "info") and e.source == Finding.kind]
+    posted = [entry.event for entry in entries if entry.stream == LAB and isinstance(entry.event, Finding)]
+    assert [post["title"] for post in posts] == [finding.title for finding in posted] != []
+    assert all("def method" in post["code"] for post in posts)
 
     # Inspect orders events by their start, so that the effects of a tool come after the tool event.
     kinds = [event.event for event in sorted(sample.events, key=lambda e: e.timestamp) if event.span_id == "r1"]
