@@ -102,7 +102,8 @@ class AblationDisplay:
         )
 
     def _draw(self, arm: str) -> None:
-        seeds = [str(run.seed) for run, _ in self._active.values() if run.arm == arm]
+        active = [run for run, _ in self._active.values() if run.arm == arm]
+        seeds = [f"{run.seed} on {run.task}" if run.task else str(run.seed) for run in active]
         now = f"seed {', '.join(seeds)}" if seeds else ""
         self._bars.update(self._bar_of_arm[arm], now=now)
         self._bars.update(self._all, now=self._remaining_text())

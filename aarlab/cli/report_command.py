@@ -26,8 +26,12 @@ from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.report import Analysis, analyse, markdown, results_from, tables, write_csv
+from aarlab.report.effect_signs import EffectSigns
+from aarlab.report.explanations import sensitivity_sentences
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
+_MAX_SENTENCES = 6
+"""Maximum number of sentences on sensitivity on the screen."""
 _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
 
 
@@ -139,6 +143,9 @@ def summary_json(analysis: Analysis, written: Sequence[Path]) -> dict[str, Any]:
         "result": result_sentence(analysis),
         "context": context_sentences(analysis),
         "caveats": caveats(analysis),
+        "warnings": list(analysis.warnings),
+        "sensitivity": sensitivity_sentences(analysis),
+        "signs": [_signs_json(signs) for signs in analysis.signs],
         "measure": primary.measure,
         "arms": {name: asdict(arm_summary) for name, arm_summary in primary.arm_summaries.items()},
         "comparisons": [
@@ -157,6 +164,19 @@ def summary_json(analysis: Analysis, written: Sequence[Path]) -> dict[str, Any]:
     }
 
 
+def _signs_json(signs: EffectSigns) -> dict[str, Any]:
+    """Return the environments with the clearest effects of a dial."""
+    ends = {"most_positive": signs.most_positive, "most_negative": signs.most_negative}
+    environments = {
+        name: {
+            "arm": effect.arm, "against": effect.against, "environment": effect.environment,
+            **asdict(effect.difference.mean),
+        }
+        for name, effect in ends.items()
+    }  # fmt: skip
+    return {"dial": signs.name, "found": signs.verdict, "environments": signs.environments, **environments}
+
+
 def _print_report(analysis: Analysis, written: Sequence[Path]) -> None:
     """Print the result, the caveats and the paths of the files."""
     console = stdout_console()
@@ -166,6 +186,13 @@ def _print_report(analysis: Analysis, written: Sequence[Path]) -> None:
         console.print(Padding(Text(printable(sentence)), (0, 0, 1, 0)))
     for caveat in caveats(analysis):
         console.print(Text(f"! {printable(caveat)}", style="yellow"))
+    sentences = sensitivity_sentences(analysis)
+    for sentence in sentences[:_MAX_SENTENCES]:
+        console.print(Text(printable(f"sensitivity  {sentence}")))
+    if len(sentences) > _MAX_SENTENCES:
+        console.print(
+            Text(f"sensitivity  {len(sentences) - _MAX_SENTENCES} more comparisons in the report", style="dim")
+        )
     first, *rest = written
     console.print()
     console.print(Text(f"report  {first}"), soft_wrap=True)

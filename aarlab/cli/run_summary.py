@@ -97,7 +97,7 @@ def comparison_by_world(difference: Mapping[str, float]) -> str:
         claim = f"no claim from fewer than {_MIN_WORLDS} worlds"
     elif difference["p"] < _ALPHA:
         claim = f"the team is {'above' if mean > 0 else 'below'} it"
-    elif -_MARGIN < low and high < _MARGIN:
+    elif low > -_MARGIN and high < _MARGIN:
         claim = f"the team is equivalent to it within ±{_MARGIN:g}"
     else:
         claim = "inconclusive"

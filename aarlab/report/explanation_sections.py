@@ -52,7 +52,7 @@ def _by_task(analysis: Analysis) -> Section:
     label = analysis.primary.label
     note = (
         "The effect over tasks is the mean of the effects on the tasks, each with the same weight, from a mixed model "
-        "with arms and tasks fixed and seeds within tasks random. Its interval is for these tasks and other seeds. A "
+        "with arms and tasks fixed and seeds random. Its interval is for these tasks and other seeds. A "
         "small `p, equal on all` means that the effect differs between tasks. Filled: the interval excludes 0."
     )
     return Section(
