@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from aarlab.scenarios.toolkit.inputs import FloatArray, IntArray
 
@@ -35,7 +34,10 @@ class WeakTeacher:
 
         Ties in distance go to the earlier training items.
         """
-        distances = cdist((features - self._mean) / self._deviation, self._train_features, "sqeuclidean")
+        # Squared distances without the square of the item itself, which does not change the order of its neighbours:
+        # one matrix product instead of `cdist`, which takes up to five times as long.
+        squares = np.einsum("ij,ij->i", self._train_features, self._train_features)
+        distances = (features - self._mean) / self._deviation @ (-2 * self._train_features.T) + squares
         # A library breaks ties depending on its number of threads, which would make worlds depend on the machine.
         distances += _TIE * np.arange(len(self._train_features))
         row, votes = np.arange(len(distances)), np.zeros(len(distances), dtype=np.int64)
