@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aarlab.agents.researcher import system_prompt
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.dials import evaluation, opening
 from aarlab.graph.structure.topology_schedule import neighbours_in
 from aarlab.memory.events import AgentSetup
 from aarlab.memory.messages import Conversation, canonical_json
@@ -43,7 +44,7 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         team_size=scenario.team.researchers,
         task=scenario.task.name,
         task_about=scenario.task.about,
-        structure=scenario.structure.resolved().explanations,
+        structure=_explanations(scenario),
         direction=direction,
         hours=scenario.budget.hours,
         round_hours=scenario.budget.round_hours,
@@ -53,6 +54,13 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         problem="search" if scenario.task.single_world else "supervision",
         score_name=scenario.task.score_name,
     )
+
+
+def _explanations(scenario: Scenario) -> list[str]:
+    """Return the paragraphs about the structure, without those that do not apply to a task with a single world."""
+    explanations = scenario.structure.resolved().explanations
+    omitted = {*evaluation.EXPLANATIONS.values(), opening.EXPLANATION} if scenario.task.single_world else set()
+    return [explanation for explanation in explanations if explanation not in omitted]
 
 
 def tools_for(scenario: Scenario) -> Mapping[str, Tool]:

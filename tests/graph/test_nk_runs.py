@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from team_runs import TINY, Run, run
 
+from aarlab.agents.models.base import ModelError
 from aarlab.graph.run.prompt_preview import render_prompts
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.scenario import Scenario
@@ -77,11 +78,24 @@ def test_ordinary_researcher_works_on_nk(tmp_path: Path) -> None:
     done.file.close()
 
 
+def test_local_search_needs_a_task_of_bits(tmp_path: Path) -> None:
+    chat = Scenario.model_validate({**TINY, "team": {"researchers": 1, "model": "simulated/local-search"}})
+    with pytest.raises(ModelError, match="only operator sets bits"):
+        run(chat, tmp_path / "run.db")
+
+
+def test_local_search_waits_without_the_tools_of_a_step(tmp_path: Path) -> None:
+    team = {"researchers": 1, "model": "simulated/local-search"}
+    done = run(scenario(team=team, structure="staged"), tmp_path / "run.db")
+    assert done.summary["status"] == "done"
+    done.file.close()
+
+
 def test_prompts_name_the_score_and_the_bits() -> None:
     prompts = render_prompts(scenario(structure="autonomous"))
     for text in ("relative payoff = (payoff", '"bit_6"', "Change one bit at a time", "one number for each item"):
         assert text in prompts["r1"]
-    for text in ("PGR", "bit_7", "weak teacher"):
+    for text in ("PGR", "bit_7", "weak teacher", "newly drawn worlds", "the lab posted"):
         assert text not in prompts["r1"]
     assert "exact score" in prompts["r1: tools"]
 

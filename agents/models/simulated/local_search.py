@@ -9,7 +9,7 @@ catalogue whose only operator has boolean settings, such as that of the task `nk
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.agents.models.simulated.action import Action, ProposedCall, action_reply
 from aarlab.agents.models.simulated.parsing import METHOD, json_blocks, parse_prompt
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, write
@@ -55,7 +55,7 @@ class LocalSearch:
         """Return the reply to a request.
 
         Raises:
-            ValueError: The system prompt has no catalogue with a single operator of boolean settings.
+            ModelError: The prompt's catalogue is not a single operator with boolean settings.
         """
         space = parse_prompt(request.conversation.system).space
         _require_bits(space)
@@ -104,10 +104,10 @@ class LocalSearch:
 
 
 def _require_bits(space: SearchSpace) -> None:
-    """Raise ValueError unless the only operator has boolean settings."""
+    """Raise ModelError unless the only operator has boolean settings."""
     operators = list(space.operators.values())
     if len(operators) != 1 or any(setting.options != (False, True) for setting in operators[0].settings):
-        raise ValueError(f"{LocalSearch.name} needs a task whose only operator sets bits, such as nk")
+        raise ModelError(f"{LocalSearch.name} works only on a task whose only operator sets bits: --set task=nk")
 
 
 def _run(path: str) -> ProposedCall:

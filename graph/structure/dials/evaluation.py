@@ -1,7 +1,7 @@
 """Evaluation: methods are scored on fresh worlds, on fresh worlds a limited number of times, or on one fixed world."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
@@ -17,11 +17,13 @@ _OPEN = (
     "All pilots and full experiments are scored on the same world, and you get the exact score. The winner is scored "
     "on other worlds at the close."
 )
+EXPLANATIONS: Mapping[str, str] = {"guarded": _FRESH, "capped": _CAPPED, "open": _OPEN}
+"""Paragraph of the researchers' prompt by value. For a task with a single world they are wrong and left out."""
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.evaluation = cast("EvaluationMode", value)
-    resolved.explanations.append({"guarded": _FRESH, "capped": _CAPPED, "open": _OPEN}[value])
+    resolved.explanations.append(EXPLANATIONS[value])
 
 
 def _check(events: "RunEvents") -> Iterator[str]:

@@ -10,17 +10,18 @@ from aarlab.memory.messages import content_hash
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
 
-_EXPLANATION = (
+EXPLANATION = (
     "Before round 1 the lab posted known methods with their code and their scores as findings of `lab`. The message of "
     "round 1 lists them, best first. Look at this leaderboard first. Running a known method again counts as a "
     "replication, not as an idea."
 )
+"""Paragraph of the researchers' prompt. It is left out for a task with a single world, which has no known methods."""
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
     resolved.opening = cast("Opening", value)
     if value != "none":
-        resolved.explanations.append(_EXPLANATION)
+        resolved.explanations.append(EXPLANATION)
 
 
 def _check(events: "RunEvents") -> Iterator[str]:
