@@ -11,8 +11,8 @@ subgroup is replaced with probability beta by an edge to another subgroup: the t
 
 Parameters: as above; beta 0 (isolated), .1 (few bridges), 1 (no subgroups), and the complete network.
 
-Published: the paper shows curves over beta: payoff is highest for a moderate beta and falls on both sides. It gives
-no table; the signs are tested.
+Published: signs only. By the abstract, moderate cross-group linking gives the highest equilibrium performance; the
+paper shows it as curves over beta.
 
 Uncertain: the value of beta with the highest payoff (.1 is inside the range that the paper calls moderate), and what an
 individual does where superior contacts have no majority (nothing, here).
