@@ -16,8 +16,8 @@ noise; an explored one is uniform. All agents act on the last round.
 Parameters: 10 agents, 15 rounds, guesses 0 to 100, scores with normal noise of SD .1 of the maximum.
 
 Published: signs only. By the abstract, networks with cliques are better where broad exploration helps, and networks
-with long-range connections where it does not. Measured here: the share of guesses within half a standard deviation of the
-maximum.
+with long-range connections where it does not. Measured here: the share of guesses within half a standard deviation of
+the maximum.
 
 Uncertain: nearly all constants of the rule. The biases are therefore drawn for each group, uniformly from all triples
 with sum 1. The noise of a repeated guess (SD 3), the widths and heights of the peaks

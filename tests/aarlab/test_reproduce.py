@@ -197,3 +197,12 @@ def _next_code(board: Board, name: str, step: int, flipped: int, table: FloatArr
     if payoff > own:
         return copied
     return flipped if table[flipped] > own else code
+
+
+def test_the_table_in_the_docs_has_every_reproduction_and_its_failures() -> None:
+    rows = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text(encoding="utf-8").splitlines()
+    table = [[cell.strip() for cell in row.split(" | ")] for row in rows if row.count(" | ") == 7]
+    assert {row[0].strip("| `") for row in table[1:]} == set(REPRODUCTIONS)
+    failures = {(row[0].strip("| `"), row[1]) for row in table[1:] if row[6] == "no"}
+    lattice = ("barkoczi-galesic", "mean payoff, conformity, lattice")
+    assert failures == {(name, quantity) for name, quantity, _ in UNCERTAIN} | {lattice}
