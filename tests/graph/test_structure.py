@@ -1,4 +1,7 @@
-"""Structure is compiled: the dials determine nodes, edges and tools."""
+"""Structure is compiled: the dials determine nodes, edges and tools.
+
+After a change of a dial, run `python tests/graph/test_structure.py` to update the table in docs/structure.md.
+"""
 
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from aarlab.graph.flow.team_graph import team_flow
 from aarlab.graph.structure.dials import sharing
 from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 
+PAGE = Path(__file__).parents[2] / "docs" / "structure.md"
 AUTONOMOUS = {"think", "act"}
 STAGES = {
     *(f"{stage}.{step}" for stage in ("propose", "plan", "implement", "analyse", "share") for step in ("think", "act")),
@@ -191,9 +195,20 @@ def test_dials_are_imported_without_the_method_toolkit() -> None:
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 
 
-def test_the_table_of_dials_in_the_docs_equals_the_code() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "structure.md").read_text(encoding="utf-8")
-    table = page.partition("| dial | values | hypothesis it tests |\n")[2].partition("\n\n")[0].splitlines()[1:]
-    for row, dial in zip(table, DIALS, strict=True):
+def with_table_of_dials(page: str) -> str:
+    """Return docs/structure.md with the table of dials from the code."""
+    before, heading, after = page.partition("| dial | values | hypothesis it tests |\n|---|---|---|\n")
+    rows = []
+    for dial in DIALS:
         values = "; ".join(f"**{value}**: {meaning}" for value, meaning in dial.values.items())
-        assert row == f"| `{dial.name}` | {values} | {dial.claim} |"
+        rows.append(f"| `{dial.name}` | {values} | {dial.claim} |")
+    return "\n".join([before + heading.rstrip("\n"), *rows, "", after.partition("\n\n")[2]])
+
+
+def test_the_table_of_dials_in_the_docs_equals_the_code() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_table_of_dials(page)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table_of_dials(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
