@@ -28,6 +28,6 @@ def test_a_method_follows_with_one_operator() -> None:
 def test_chance_grows_with_the_length_of_methods() -> None:
     families = [entry["family"] for entry in catalogue()]
     short, long = (share_by_chance([length], {"ensemble"}, families) for length in (1, 4))
-    assert short == families.count("ensemble") / len(families)
+    assert short == pytest.approx(families.count("ensemble") / len(families))
     assert short < long < 1
     assert share_by_chance([1, 4], {"ensemble"}, families) == pytest.approx((short + long) / 2)
