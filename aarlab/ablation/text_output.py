@@ -15,7 +15,7 @@ from aarlab.ablation.execution import AblationState
 from aarlab.ablation.forecast import Work, range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
-from aarlab.graph.run.measure_registry import REFERENCES, find_measure, measure_label, value_at
+from aarlab.graph.run.measure_registry import REFERENCES, common_score_name, find_measure, measure_label, value_at
 
 
 def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _plan_lines(state: AblationState, jobs: int | None) -> dict[str, str]:
         "compute": f"{hours[0]:g} research hours of the team in each run"
         if len(hours) == 1
         else f"{hours[0]:g} to {hours[-1]:g} research hours: the arms do not have equal compute",
-        "measures": "; ".join(measure_label(measure) for measure in ablation.measures),
+        "measures": "; ".join(_measure_label(plan, measure) for measure in ablation.measures),
         "comparisons": _comparisons(plan),
         "detectable difference": detectable_text(plan),
         "time": _time(state, jobs),
@@ -206,6 +206,12 @@ def table_json(state: AblationState) -> list[dict[str, Any]]:
     return rows
 
 
+def _measure_label(plan: AblationPlan, measure: str) -> str:
+    """Return the label of a measure with the name of the tasks' score."""
+    scenarios = (scenario for arm in plan.arms for scenario in arm.scenarios.values())
+    return measure_label(measure, common_score_name(scenario.task.score_name for scenario in scenarios))
+
+
 def table_text(state: AblationState) -> RenderableType:
     """Return the primary measure by arm as a table, followed by the reference methods."""
     primary = state.plan.ablation.measures[0]
@@ -214,7 +220,7 @@ def table_text(state: AblationState) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", style="cyan")
     table.add_column("n", justify="right")
-    table.add_column(measure_label(primary), justify="right")
+    table.add_column(_measure_label(state.plan, primary), justify="right")
     table.add_column("SE", justify="right")
     task = state.plan.tasks[0]
     for arm, values in _by_arm(state, primary, task):
@@ -240,7 +246,7 @@ def _table_by_task(state: AblationState, measure: str) -> RenderableType:
         for name, label in REFERENCES.items():
             means = (_decimal(_mean(_reference_scores(state, name, task))) for task in state.plan.tasks)
             table.add_row(Text(label, style="dim"), *means)
-    note = Text(f"{measure_label(measure)}, mean ± standard error over seeds", style="dim")
+    note = Text(f"{_measure_label(state.plan, measure)}, mean ± standard error over seeds", style="dim")
     return Group(table, note, *_without_measure(state, measure))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from aarlab.ablation.ablation_plan import Ablation, seeds_of
-from aarlab.graph.run.measure_registry import find_measure, measure_label
+from aarlab.graph.run.measure_registry import common_score_name, find_measure, measure_label
 from aarlab.report.arm_runs import ArmRuns
 from aarlab.report.task_effects import effects_of
 from aarlab.statistics import (
@@ -74,11 +74,13 @@ class MeasureResult:
     """Smallest difference of interest; None: not defined for this measure."""
     level: float
     """Level of the intervals of differences: 0.95, or more at a planned look."""
+    score_name: str = "PGR"
+    """Name of the score of the tasks."""
 
     @property
     def label(self) -> str:
         """Name of the measure with its unit."""
-        return measure_label(self.measure)
+        return measure_label(self.measure, self.score_name)
 
     @property
     def structures(self) -> tuple[PlannedComparison, ...]:
@@ -122,7 +124,8 @@ def measure_result(
         for d, p in zip(differences, adjusted, strict=True)
     ]
     summaries = {name: arm_summary(list(runs.values())) for name, runs in values.items()}
-    return MeasureResult(measure, summaries, tuple(comparisons), margin, level)
+    score_name = common_score_name(str(run.summary.get("score_name", "PGR")) for arm in arms for run in arm.done)
+    return MeasureResult(measure, summaries, tuple(comparisons), margin, level, score_name)
 
 
 def _difference(arm: ArmRuns, against: ArmRuns, measure: str, level: float) -> ArmDifference:

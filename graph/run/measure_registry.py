@@ -253,10 +253,16 @@ def measures_in(summaries: Iterable[Mapping[str, Any]]) -> list[Measure]:
     return measures
 
 
-def measure_label(path: str) -> str:
-    """Return the label of the measure at a path; the path itself if there is no such measure."""
+def measure_label(path: str, score_name: str = "PGR") -> str:
+    """Return the label of the measure at a path, with the score's name; the path itself if there is no such measure."""
     measure = find_measure(path)
-    return path if measure is None else measure.label
+    return path if measure is None else measure.label.replace("PGR", score_name)
+
+
+def common_score_name(names: Iterable[str]) -> str:
+    """Return the name of the score if all tasks have the same; otherwise PGR, the general name."""
+    distinct = set(names)
+    return distinct.pop() if len(distinct) == 1 else "PGR"
 
 
 def value_at(summary: Mapping[str, Any], path: str) -> Value:
