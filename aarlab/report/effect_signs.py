@@ -97,8 +97,8 @@ def effect_signs(
         EffectSigns(
             name,
             len(effects),
-            max(effects, key=lambda effect: _ends(effect.difference.mean)[0]),
-            min(effects, key=lambda effect: _ends(effect.difference.mean)[1]),
+            max(effects, key=lambda effect: _lower_end(effect.difference.mean)),
+            min(effects, key=lambda effect: _upper_end(effect.difference.mean)),
         )
         for name, effects in grouped.items()
     )
@@ -126,5 +126,12 @@ def _dial(arm: ArmRuns, against: ArmRuns) -> str | None:
     return dials[0] if len(dials) == 1 else arm.name
 
 
-def _ends(estimate: Estimate) -> tuple[float, float]:
-    return estimate.interval or (estimate.value, estimate.value)
+# Estimates without an interval, from a single pair, come last.
+
+
+def _lower_end(estimate: Estimate) -> tuple[bool, float]:
+    return estimate.interval is not None, (estimate.interval or (estimate.value, 0.0))[0]
+
+
+def _upper_end(estimate: Estimate) -> tuple[bool, float]:
+    return estimate.interval is None, (estimate.interval or (0.0, estimate.value))[1]
