@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
 
 Cell = str | float | int | None
-_NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\$?[\d,]+(\.\d+)?%?")
+_NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\$?[\d,]+(\.\d+)?( ?%)?")
 """A number as text."""
 _ZERO_TOLERANCE = 1e-12
 """Smaller absolute values are rounding errors and are printed as zero."""
