@@ -9,7 +9,7 @@ from rich.console import Console
 from aarlab.ablation.ablation_file import load_ablation, plan_of
 from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.execution import execute_ablation
-from aarlab.ablation.execution_options import ExecutionOptions, Executor, Shard
+from aarlab.ablation.execution_options import ExecutionOptions, Executor, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.forked_scenario import forked_scenario
@@ -149,6 +149,7 @@ def ablate(
     jobs: int | None = None,
     executor: Executor = "local",
     shard: str = "1/1",
+    part: Part = "all",
     sandbox: SandboxMode = "strict",
     cache: bool = True,
     progress: bool = True,
@@ -158,10 +159,12 @@ def ablate(
     Args:
         ablation: An ablation, a YAML file or the name of a shipped ablation.
         settings: Overrides as for `--set`, such as `seeds=20`; only for a file or a name.
-        out: Folder of the ablation; None means `ablations/NAME`. Finished runs in it are kept.
+        out: Folder of the ablation; None means `ablations/NAME`, or with `seeds_from` `ablations/NAME-from-SEED`.
+            Finished runs in it are kept.
         jobs: Number of parallel runs, each on one core; None means all cores.
         executor: `local` processes, or a `ray` cluster (needs the extra `ray`).
         shard: `i/n` executes only the i-th of n equal shares of the runs.
+        part: `comparison` executes no sensitivity settings, `sensitivity` only these.
         sandbox: Where methods run; `none` does not confine them.
         cache: Whether to reuse scores that other runs measured on the same worlds. The scores do not depend on it.
         progress: Whether to show progress on stderr.
@@ -178,9 +181,9 @@ def ablate(
         plan = plan_of(ablation)
     else:
         plan = load_ablation(ablation, settings)
-    root = Path(out or f"ablations/{plan.ablation.name}")
+    root = Path(out or f"ablations/{plan.folder_name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
-    options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache)
+    options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache, part)
     result = execute_ablation(
         plan, root, options, lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live()
     )

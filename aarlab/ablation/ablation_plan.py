@@ -220,6 +220,12 @@ class AblationPlan:
         return tuple(self.arms[0].scenarios)
 
     @property
+    def folder_name(self) -> str:
+        """Name of the default folder: fresh seeds have one of their own."""
+        ablation = self.ablation
+        return ablation.name if ablation.seeds_from == 1 else f"{ablation.name}-from-{ablation.seeds_from}"
+
+    @property
     def sensitivity_runs(self) -> tuple[PlannedRun, ...]:
         """Runs of the sensitivity settings that are no runs of the comparison, each once."""
         own = {run.stem for run in self.runs}

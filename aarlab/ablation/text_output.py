@@ -144,8 +144,8 @@ def planned_detectable_difference(plan: AblationPlan) -> float | None:
     measure, seeds = find_measure(plan.ablation.measures[0]), len(seeds_of(plan.ablation))
     if seeds < 2 or measure is None or measure.typical_sd is None:
         return None
-    # The mean over independent tasks has a smaller SD.
-    return detectable_difference(seeds, measure.typical_sd * (2 / len(plan.tasks)) ** 0.5, paired=False)
+    # With several tasks the SD of a mean over tasks is smaller by an unknown factor: a seed acts on all tasks.
+    return detectable_difference(seeds, measure.typical_sd * 2**0.5, paired=False)
 
 
 def detectable_text(plan: AblationPlan) -> str:

@@ -110,7 +110,7 @@ def ablate(
             settings = (*settings, f"seeds_from={seeds_from}")
         plan = load_ablation(ablation, settings)
         share, part = _shard(shard), _part(plan, no_sensitivity=no_sensitivity, only_sensitivity=only_sensitivity)
-        root = Path(out or f"ablations/{_folder_name(plan)}")
+        root = Path(out or f"ablations/{plan.folder_name}")
         state = read_state(plan, root, share, part)
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
@@ -147,12 +147,6 @@ def _part(plan: AblationPlan, *, no_sensitivity: bool, only_sensitivity: bool) -
         problem = "it contradicts --no-sensitivity" if no_sensitivity else "the ablation has no `sensitivity`"
         raise ConfigError([Fault("--only-sensitivity", None, problem, "an ablation with `sensitivity`, or no option")])
     return "sensitivity" if only_sensitivity else "comparison" if no_sensitivity else "all"
-
-
-def _folder_name(plan: AblationPlan) -> str:
-    """Return the name of the default folder."""
-    ablation = plan.ablation
-    return ablation.name if ablation.seeds_from == 1 else f"{ablation.name}-from-{ablation.seeds_from}"
 
 
 def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) -> ExecutionResult:
