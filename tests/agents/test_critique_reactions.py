@@ -58,7 +58,7 @@ def test_without_trust_a_critique_changes_no_belief() -> None:
 
 
 def test_a_criticised_recipe_is_replicated_before_it_is_borrowed() -> None:
-    for critiques, borrows in (((), True), ((WITH_EVIDENCE,), False)):
+    for critiques, borrows in (((), True), (("The standard error is 0.30.",), False)):
         options = [ideas.best_new_option(turn_of(critiques, seed), pilots_allowed=True) for seed in range(12)]
         built_on = [o.idea.recipe for o in options if o and o.idea.builds_on == ("r2.f1",)]
         assert any(recipe != RECIPE for recipe in built_on) is borrows

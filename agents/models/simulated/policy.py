@@ -160,12 +160,12 @@ class ResearcherPolicy:
 
     def posts_hypothesis(self, idea: TrackedIdea) -> bool:
         """Return whether to announce an idea as a hypothesis before testing it."""
-        return self.state.stage == "propose" or (
-            idea.assignment is None and self.turn.bernoulli(self.traits.openness, "announce")
-        )
+        if self.state.stage is not None or idea.assignment is not None:
+            return self.state.stage == "propose"
+        return self.turn.can_spare("share") and self.turn.bernoulli(self.traits.openness, "announce")
 
     def _wants_smoke(self, idea: TrackedIdea) -> bool:
-        return not idea.outcomes and self.turn.advised("smoke") and self.state.can_afford("smoke", *FULL_RUN_STEPS)
+        return not idea.outcomes and self.turn.advised("smoke") and self.turn.can_spare("smoke")
 
     # -- reports ------------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class ResearcherPolicy:
     def posts_failure(self, idea: TrackedIdea) -> bool:
         """Return whether to report an idea without success: if a report is required, on advice, or by `honesty`."""
         required = idea.assignment is not None or self.state.stage is not None or self.turn.advised("share")
-        return required or self.turn.bernoulli(self.traits.honesty, "tell")
+        return required or (self.turn.can_spare("share") and self.turn.bernoulli(self.traits.honesty, "tell"))
 
     # -- the board and the next idea ----------------------------------------------------------------------------
 
@@ -211,15 +211,15 @@ class ResearcherPolicy:
         state = self.state
         # It searches less in a round that started with new findings.
         curiosity = self.traits.curiosity * (0.2 if state.new_findings_this_round else 1.0)
-        if self.turn.bernoulli(curiosity, "look", state.round):
+        if self.turn.can_spare("read") and self.turn.bernoulli(curiosity, "look", state.round):
             yield from board_actions.search_findings(state)
-        if self.turn.bernoulli(self.traits.candour, "candour", state.round):
+        if self.turn.can_spare("share") and self.turn.bernoulli(self.traits.candour, "candour", state.round):
             yield from board_actions.critique_doubtful(state)
 
     def read_first(self, value: float) -> Iterator[Action]:
         """Yield an action that reads findings if that is worth more per hour than `value`."""
         count = min(self.traits.imitation - self.state.read_this_round, board_actions.MAX_READ_AT_ONCE)
-        if count > 0 and self.state.can_afford("read") and ideas.value_of_reading(self.turn) > value:
+        if count > 0 and self.turn.can_spare("read") and ideas.value_of_reading(self.turn) > value:
             yield board_actions.read(list(self.turn.unread)[:count])
 
     def _start_idea(self) -> Iterator[Action]:

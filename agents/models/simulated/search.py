@@ -12,7 +12,7 @@ from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace
 
 MAX_STEPS = 6
 """Maximum number of steps in a recipe."""
-CANDIDATES = 64
+CANDIDATES = 48
 """Number of new recipes that compete for each choice."""
 MAX_PARENTS = 8
 """Maximum number of known recipes that are mutated."""

@@ -23,9 +23,10 @@ from aarlab.memory.seeds import rng
 FloatArray = npt.NDArray[np.float64]
 
 PRIOR_MEAN, LEVEL_SD, PRIOR_SD = 0.2, 0.16, 0.25
-"""Prior mean of PGR; prior standard deviation of the mean of a task; prior standard deviation of recipes within a task,
-for three steps. The twelve scores of published methods in the study (four methods, three tasks) have mean .19; the
-means of its tasks have standard deviation .16; the nine scores on chat, with those of the methods that its agents found, have .36.
+"""Prior mean of PGR; prior standard deviation of the mean of a task; prior standard deviation of recipes within a
+task, for three steps. The twelve scores of published methods in the study (four methods, three tasks) have mean .19;
+the means of its tasks have standard deviation .16; the nine scores on chat, with those of the methods that its agents
+found, have .36.
 """
 RECIPE_SD = 0.1
 """Standard deviation of the part of a recipe's PGR that other recipes do not predict: 16 % of the variance."""
@@ -88,9 +89,10 @@ class Surrogate:
         blocks = {name: features[:, columns] @ features[:, columns].T for name, columns in _blocks(space).items()}
         shared = LEVEL_SD**2 + RECIPE_SD**2 * equal
         priors = [shared + PRIOR_SD**2 * np.sum([w * blocks[n] for n, w in k.items()], axis=0) for k in KERNELS]
-        prior, kernel, self.pilot_sd = max(
-            ((prior, kernel, sd) for sd in PILOT_SDS for kernel, prior in zip(KERNELS, priors, strict=True)),
-            key=lambda choice: _log_posterior(choice[0], trials, choice[2]),
+        # One after the other, because the two hardly depend on each other.
+        self.pilot_sd = max(PILOT_SDS, key=lambda sd: _log_posterior(priors[0], trials, sd))
+        prior, kernel = max(
+            zip(priors, KERNELS, strict=True), key=lambda pair: _log_posterior(pair[0], trials, self.pilot_sd)
         )
         self._scale = _column_scale(kernel, space)
         self._tried = features * self._scale**2

@@ -53,11 +53,18 @@ class Turn:
         """Return whether the prompt advises a step and the researcher follows advice for its current idea."""
         return step in self.state.prompt.advice and self.bernoulli(self.traits.compliance, "comply")
 
+    def can_spare(self, *steps: str) -> bool:
+        """Return whether it can afford these steps without losing a full run that it can afford now."""
+        runs = (FULL_RUN_STEPS, ("write", "read", *FULL_RUN_STEPS))
+        lost = any(self.state.can_afford(*run) > self.state.can_afford(*steps, "think", *run) for run in runs)
+        return self.state.can_afford(*steps) and not lost
+
     def plan_hours(self, *, written: bool = False) -> PlanHours:
         """Return the hours of the parts of a plan for a recipe whose method is written or not."""
         state = self.state
         return PlanHours(
-            start=0.0 if written else state.hours_of("write"),
+            # A new method is written, and often another is borrowed for it.
+            start=0.0 if written else state.hours_of("write", "read"),
             pilot=state.hours_of("think", "pilot"),
             full=state.hours_of("think", *FULL_RUN_STEPS),
             left=0.0 if state.full_runs_left == 0 else state.budget - state.hours,

@@ -97,7 +97,7 @@ def _deviation(events: "RunEvents", name: str, direction: str) -> Iterator[str]:
         return
     share = sum(follows(families, suggested) for families in methods) / len(methods)
     chance = share_by_chance([len(families) for families in methods], suggested, events.operator_families)
-    if share < chance:
+    if share < chance - (chance * (1 - chance) / len(methods)) ** 0.5:  # less than by chance, by a standard error
         yield (
             f"{name} did not follow its direction: {100 * share:.0f} % of its {len(methods)} methods use "
             f"{' or '.join(sorted(suggested))}; {100 * chance:.0f} % would by chance"
