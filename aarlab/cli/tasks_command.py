@@ -23,6 +23,7 @@ from aarlab.graph.task_choice import TaskChoice
 from aarlab.scenarios import baselines
 from aarlab.scenarios.task import Progress
 from aarlab.scenarios.task_registry import UnknownTask, UnusableTask, make_task, name_conflicts, task_names
+from aarlab.scenarios.task_room import TaskRoom, recorded_room
 from aarlab.scenarios.tasks.seeded_task import SeededTask
 from aarlab.tools.evaluator.method_comparison import compare_methods
 from aarlab.tools.evaluator.results import MeanWithSE
@@ -163,7 +164,8 @@ def _task_json(task: SeededTask, entry: CatalogueEntry | None) -> dict[str, Any]
             for parameter, _, valid, description in _parameters(task)
         },
     }
-    return {**described, **measured}
+    room = recorded_room(task)
+    return {**described, **measured, "room": None if room is None else room.model_dump()}
 
 
 def _mean_json(mean: MeanWithSE) -> dict[str, float]:
@@ -193,4 +195,24 @@ def _task_details(task: SeededTask, entry: CatalogueEntry | None) -> RenderableT
     for row in _parameters(task):
         table.add_row(*row)
     head = Text(task.name, style="bold cyan")
-    return Group(head, Text(task.about), Text(), labelled_rows(_measurements(entry)), table)
+    parts: list[RenderableType] = [head, Text(task.about), Text(), labelled_rows(_measurements(entry)), table]
+    room = recorded_room(task)
+    if room is not None:
+        parts += [Text("\nRecorded by benchmarks/task_room.py, as mean PGR:"), labelled_rows(_room_rows(room))]
+    return Group(*parts)
+
+
+def _room_rows(room: TaskRoom) -> dict[str, str]:
+    """Return the recorded figures as text, by heading. They do not name the best recipe's steps."""
+    steps = len(room.best_known)
+    return {
+        "published methods": ", ".join(f"{name} {pgr:.2f}" for name, pgr in room.published.items()),
+        "best of the library": f"{room.library.pgr:.2f} ({room.library.name})",
+        "best single operator": f"{room.single.pgr:.2f}",
+        f"best of {room.random_recipes} random recipes": f"{room.random_best:.2f}, median {room.random_median:.2f}",
+        "best known": f"{room.best_pgr:.2f} with {steps} steps",
+        "on held-out worlds": f"{room.best_heldout:.2f} ± {room.best_heldout_se:.2f}",
+        "without one of its steps": f"{min(room.without.values()):.2f} to {max(room.without.values()):.2f}",
+        "with shuffled weak labels": f"{room.best_shuffled:.2f}; guessing: {room.chance:.2f}",
+        "on shifted worlds": f"{room.best_shifted:.2f}",
+    }
