@@ -45,7 +45,8 @@ class RunOptions(TypedDict, total=False):
     shared_resources: SharedResources | None
     """A started sandbox and drawn worlds of earlier runs of this process. Default: None, the run has its own."""
     threads: int | None
-    """Number of worlds that are evaluated in parallel. Default: None, one per core."""
+    """Number of worlds that are evaluated in parallel. Default: None, one per core. With one, pipelines of toolkit
+    operators are executed without a process of the sandbox."""
     shared_budget: SharedBudget | None
     """Budget shared with other runs, which applies in addition to the run's own. Default: None, no shared budget."""
 

@@ -10,7 +10,7 @@ from aarlab.tools.evaluator.results import EvaluationResult, Measurement, TaskFa
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
 from aarlab.tools.evaluator.teacher_check import n_checked_worlds, shuffled_weak_labels
 from aarlab.tools.evaluator.world_cache import WorldCache
-from aarlab.tools.evaluator.world_run import WorldPool, run_on_world
+from aarlab.tools.evaluator.world_run import JobRunner, WorldPool, run_on_world
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
 from aarlab.tools.sandbox import Sandbox
 
@@ -49,10 +49,11 @@ class Evaluator:
                 (evaluation mode `open`).
             cache: Scores on panels that are the same for every run; None: measure all.
             worlds: Worlds of panels that are the same for every run; None: an own, empty cache.
-            threads: Number of worlds evaluated at a time; None: one for each available core.
+            threads: Number of worlds evaluated at a time; None: one for each available core. With one, methods that are
+                plain pipelines of the toolkit run in this process, see `PipelineRunner`.
         """
         self._task = task
-        self._sandbox = sandbox
+        self._runner = _job_runner(sandbox, threads)
         self._seeds = WorldSeeds.of(run_seed, secret)
         self._fixed_world = fixed_world
         self._cache = cache
@@ -93,7 +94,7 @@ class Evaluator:
             if single and code in self._single_world_results:
                 return self._single_world_results[code]
             world = self._task.world(seed, size=size)
-            result = run_on_world(code, world, self._sandbox)
+            result = run_on_world(code, world, self._runner)
             if single:
                 self._single_world_results[code] = result
             return self._with_teacher_check(code, world, result) if seed in checked else result
@@ -143,7 +144,7 @@ class Evaluator:
                 world = panel_task.world(seed, split=split)
             else:
                 world = self._worlds.world(panel_task, seed, split)
-            return [run_on_world(code, world, self._sandbox) for code in uncached.values()]
+            return [run_on_world(code, world, self._runner) for code in uncached.values()]
 
         by_world = await self._pool.map_async(on_world, seeds if uncached else [])
         for i, name in enumerate(uncached):
@@ -156,5 +157,13 @@ class Evaluator:
         """Return the result with the loss of PGR when the weak labels are shuffled, if the method ran."""
         if result.error is not None:
             return result
-        shuffled = run_on_world(code, world, self._sandbox, weak_labels=shuffled_weak_labels(world.inputs))
+        shuffled = run_on_world(code, world, self._runner, weak_labels=shuffled_weak_labels(world.inputs))
         return result if shuffled.error is not None else replace(result, shuffled_pgr_drop=result.pgr - shuffled.pgr)
+
+
+def _job_runner(sandbox: Sandbox, threads: int | None) -> JobRunner:
+    if threads != 1:
+        return sandbox
+    from aarlab.tools.evaluator.pipeline_runner import PipelineRunner  # imports scikit-learn
+
+    return PipelineRunner(sandbox)

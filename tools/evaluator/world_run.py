@@ -5,24 +5,31 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from aarlab.scenarios.task import FloatArray, World
 from aarlab.tools.evaluator.results import WorldResult
-from aarlab.tools.sandbox import Job, Sandbox
+from aarlab.tools.sandbox import Job, JobResult
 
 _T = TypeVar("_T")
 
 
-def run_on_world(code: str, world: World, sandbox: Sandbox, *, weak_labels: FloatArray | None = None) -> WorldResult:
-    """Run a method on a world in the sandbox and score its predictions.
+class JobRunner(Protocol):
+    """Runs jobs: a sandbox, or a `PipelineRunner`."""
+
+    def run(self, job: Job) -> JobResult:
+        """Run a job and return its result. Raises SandboxUnavailable."""
+
+
+def run_on_world(code: str, world: World, runner: JobRunner, *, weak_labels: FloatArray | None = None) -> WorldResult:
+    """Run a method on a world and score its predictions.
 
     Args:
         code: Source of the method.
         world: The world.
-        sandbox: Where the method runs.
+        runner: Runs the method.
         weak_labels: (n,) labels that replace the world's weak labels; None: the world's own.
 
     Raises:
@@ -35,7 +42,7 @@ def run_on_world(code: str, world: World, sandbox: Sandbox, *, weak_labels: Floa
         "test_features": inputs.test_features,
         "relations": inputs.relations,
     }
-    job = sandbox.run(Job(code, arrays, inputs.seed))
+    job = runner.run(Job(code, arrays, inputs.seed))
     if job.predictions is None:
         return WorldResult(job.error or "the method returned nothing", job.log, job.seconds)
     try:
