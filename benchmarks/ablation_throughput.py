@@ -27,10 +27,10 @@ import numpy as np
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.shared_resources import SharedResources
-from aarlab.scenarios.task import Task
 from aarlab.scenarios.task_registry import BUILT_IN
 from aarlab.scenarios.tasks.seeded_task import SeededTask
 from aarlab.scenarios.toolkit import fit
+from aarlab.tools.evaluator import pipeline_runner
 from aarlab.tools.sandbox import Job, JobResult, Sandbox
 
 FIRST_SEED = 70_000
@@ -44,16 +44,18 @@ class RunCost:
     task: str
     total: float
     """Worker and sandbox."""
+    pipelines: float
+    """Methods that are plain pipelines, in the worker."""
     methods: float
-    """Methods in their job processes, with the start and end of the processes."""
+    """Other methods in their job processes, with the start and end of the processes."""
     fork_server: float
     """Forks in the sandbox."""
     worlds: float
     """Drawing of worlds."""
     other: float
-    """Simulated turns, graph, run file, transfer of arrays."""
-    jobs: float
-    """Number of job processes."""
+    """Simulated turns, graph, run file, summary, transfer of arrays."""
+    evaluations: float
+    """Number of evaluations of a method on a world."""
     worlds_drawn: float
     """Number of drawn worlds."""
     fits: float
@@ -61,7 +63,7 @@ class RunCost:
 
 
 class _Meter:
-    """Adds up the processor time of jobs and worlds of all threads."""
+    """Adds up the processor time of methods and worlds of all threads."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -76,25 +78,29 @@ class _Meter:
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Measure all jobs and worlds while the context is open."""
-        run, world = Sandbox.run, SeededTask.world
+        run, world, pipeline = Sandbox.run, SeededTask.world, pipeline_runner.run_pipeline
 
         def measured_run(sandbox: Sandbox, job: Job) -> JobResult:
             result = run(sandbox, job)
             self.add("methods", result.cpu_seconds)
             return result
 
-        def measured_world(task: Task, *args: Any, **options: Any) -> Any:
-            before = time.thread_time()
-            try:
-                return world(task, *args, **options)
-            finally:
-                self.add("worlds", time.thread_time() - before)
+        def measured(kind: str, function: Any) -> Any:
+            def call(*args: Any, **options: Any) -> Any:
+                before = time.thread_time()
+                try:
+                    return function(*args, **options)
+                finally:
+                    self.add(kind, time.thread_time() - before)
 
-        Sandbox.run, SeededTask.world = measured_run, measured_world  # type: ignore[method-assign,assignment]
+            return call
+
+        Sandbox.run, SeededTask.world = measured_run, measured("worlds", world)  # type: ignore[method-assign]
+        pipeline_runner.run_pipeline = measured("pipelines", pipeline)
         try:
             yield
         finally:
-            Sandbox.run, SeededTask.world = run, world  # type: ignore[method-assign]
+            Sandbox.run, SeededTask.world, pipeline_runner.run_pipeline = run, world, pipeline  # type: ignore[method-assign]
 
 
 def measure(task: str, runs: int, resources: SharedResources, folder: Path) -> RunCost:
@@ -110,11 +116,12 @@ def measure(task: str, runs: int, resources: SharedResources, folder: Path) -> R
     return RunCost(
         task=task,
         total=(worker + sandbox) / runs,
+        pipelines=seconds["pipelines"] / runs,
         methods=seconds["methods"] / runs,
         fork_server=max(0.0, sandbox - seconds["methods"]) / runs,
         worlds=seconds["worlds"] / runs,
-        other=(worker - seconds["worlds"]) / runs,
-        jobs=counts["methods"] / runs,
+        other=(worker - seconds["worlds"] - seconds["pipelines"]) / runs,
+        evaluations=(counts["methods"] + counts["pipelines"]) / runs,
         worlds_drawn=counts["worlds"] / runs,
         fits=(worker + sandbox) / runs / _fit_seconds(),
     )
@@ -172,11 +179,13 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({cost.task: asdict(cost) for cost in costs}))
         return
-    print("processor seconds per run     total  methods  fork  worlds  other    jobs  worlds drawn  fits")
+    print(
+        "processor seconds per run     total  pipelines  methods  fork  worlds  other  evaluations  worlds drawn  fits"
+    )
     for cost in costs:
         print(
-            f"{cost.task:<28}{cost.total:7.2f}{cost.methods:9.2f}{cost.fork_server:6.2f}{cost.worlds:8.2f}"
-            f"{cost.other:7.2f}{cost.jobs:8.0f}{cost.worlds_drawn:14.0f}{cost.fits:6.0f}"
+            f"{cost.task:<28}{cost.total:7.2f}{cost.pipelines:11.2f}{cost.methods:9.2f}{cost.fork_server:6.2f}"
+            f"{cost.worlds:8.2f}{cost.other:7.2f}{cost.evaluations:13.0f}{cost.worlds_drawn:14.0f}{cost.fits:6.0f}"
         )
 
 
