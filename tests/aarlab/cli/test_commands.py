@@ -56,7 +56,7 @@ def test_summary_names_the_run_file(summary: dict[str, Any]) -> None:
 
 def test_run_file_opens_with_plain_sqlite(summary: dict[str, Any]) -> None:
     with sqlite3.connect(summary["file"]) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM findings").fetchone()
+        (count,) = connection.execute("SELECT count(*) FROM findings WHERE author <> 'lab'").fetchone()
     assert count == summary["findings"]
 
 

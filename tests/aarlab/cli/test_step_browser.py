@@ -162,7 +162,7 @@ def test_step_option_browses_after_the_replay(summary: dict[str, Any]) -> None:
     done = stepped("\nr 1\nq\nnever read", summary["file"])
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("The replay equals the recorded run (complete run): ")
-    assert [heading[0] for heading in HEADING.findall(done.stdout)] == ["r1", "r2", TEAM]
+    assert [heading[0] for heading in HEADING.findall(done.stdout)] == ["lab", "lab", TEAM]
     assert stepped("", summary["file"]).exit_code == 0, "end of input quits"
     refused = stepped("", summary["file"], "--json")
     assert (refused.exit_code, "one of them" in refused.stderr) == (2, True)

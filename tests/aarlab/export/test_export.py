@@ -246,7 +246,7 @@ def test_redacted_text_is_in_no_format(aarlab: Aarlab, run: Path) -> None:
     assert all("teacher" not in path.read_text() for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("pattern", ["r1", "[0-9]", "read_file"])
+@pytest.mark.parametrize("pattern", ["r1", "[0-9]", "write_file"])
 def test_names_that_records_refer_to_cannot_be_redacted(aarlab: Aarlab, run: Path, pattern: str) -> None:
     done = aarlab("export", "run.db", "--format", "jsonl", "--redact", pattern)
     assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
