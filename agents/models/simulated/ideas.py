@@ -11,7 +11,7 @@ from aarlab.agents.models.simulated import search
 from aarlab.agents.models.simulated.heuristics import log_symptom, operator_relevance
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, recipe_in_text
 from aarlab.agents.models.simulated.state import ParsedAssignment, TrackedIdea
-from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, RECIPE_SD
+from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.agents.models.simulated.turn import Turn
 from aarlab.agents.models.simulated.valuation import best_plans, expected_improvement
@@ -98,21 +98,23 @@ def value_of_unknown(turn: Turn) -> float:
     """Return the value per hour of an idea of which it knows nothing, such as its next assignment."""
     mean, sd = np.array([PRIOR_MEAN]), np.array([PRIOR_SD * turn.traits.exploration])
     pilot_sd = turn.surrogate.pilot_sd
-    values, _ = best_plans(mean, sd, turn.best_score, turn.plan_hours(), pilot_sd=pilot_sd, pilots_allowed=True)
+    values, _ = best_plans(
+        mean, sd * turn.traits.exploration, turn.best_score, turn.plan_hours(), pilot_sd=pilot_sd, pilots_allowed=True
+    )
     return float(values[0])
 
 
 def value_of_reading(turn: Turn) -> float:
     """Return the value per hour of reading the first unread finding.
 
-    Its recipe is a new start: the gain is the expected improvement over the best recipe that it can start from now. At
-    first that is the teacher's labels, with PGR 0.
+    Its recipe is a new start: the gain is the expected improvement of a variation of it over the best recipe that it
+    can start from now. At first that is the teacher's labels, with PGR 0.
     """
     first = next(iter(turn.unread), None)
     if first is None:
         return 0.0
     start = turn.surrogate.predict(list(_scored_recipes(turn)))[0].max(initial=0.0)
-    gain = expected_improvement(np.array([turn.listed_score(first)]), np.array([RECIPE_SD]), float(start))
+    gain = expected_improvement(np.array([turn.listed_score(first)]), np.array([PRIOR_SD]), float(start))
     return float(gain[0]) / max(turn.state.hours_of("think", "read"), 1e-9)
 
 
