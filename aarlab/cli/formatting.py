@@ -25,6 +25,12 @@ def pgr_text(pgr: float | None, se: float | None = None) -> str:
     return f"{pgr:.2f}" if se is None else f"{pgr:.2f} ± {se:.2f}"
 
 
+def signed(difference: float) -> str:
+    """Return a difference with its sign and two decimals; one that rounds to zero has no sign."""
+    rounded = round(difference, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
+
+
 def percent_text(share: float) -> str:
     """Return a share as a whole number of per cent."""
     return f"{100 * share:.0f} %"

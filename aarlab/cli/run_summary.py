@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from aarlab.cli.formatting import counted, dollars_text, percent_text, pgr_text, printable, shortened
+from aarlab.cli.formatting import counted, dollars_text, percent_text, pgr_text, printable, shortened, signed
 from aarlab.cli.tables import labelled_rows
 from aarlab.memory.board import Board
 from aarlab.memory.lineage import INHERITING_RELATIONS
@@ -101,7 +101,8 @@ def comparison_by_world(difference: Mapping[str, float]) -> str:
         claim = f"the team is equivalent to it within ±{_MARGIN:g}"
     else:
         claim = "inconclusive"
-    return f"{claim} (team minus reference {mean:+.2f}, 95 % interval over worlds {low:+.2f} to {high:+.2f})"
+    interval = f"95 % interval over worlds {signed(low)} to {signed(high)}"
+    return f"{claim} (team minus reference {signed(mean)}, {interval})"
 
 
 def _winner(summary: Summary, board: Board) -> Text:
@@ -129,8 +130,8 @@ def _winners_curse(summary: Summary) -> str:
         return text
     bias = best["development_pgr"] - heldout["pgr"]
     return (
-        f"{text} In development it had {pgr_text(best['development_pgr'])}, so the winner's curse (development minus "
-        f"held-out) is {bias:+.2f}."
+        f"{text} In development it had {pgr_text(best['development_pgr'])}; development minus held-out is {signed(bias)} "
+        "(winner's curse if positive)."
     )
 
 

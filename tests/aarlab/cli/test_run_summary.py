@@ -108,7 +108,7 @@ def test_the_winners_curse_is_stated(family_tree: RunWriter) -> None:
     best = {"finding": "r3.f1", "title": "i", "family": "ensemble", "development_pgr": 0.7, "pgr": 0.5, "se": 0.02}
     output = " ".join(outcome(family_tree, best=best).split())
     assert "PGR when the finalists were rescored: 0.50 ± 0.02. In development it had 0.70" in output
-    assert "the winner's curse (development minus held-out) is +0.09." in output
+    assert "development minus held-out is +0.09 (winner's curse if positive)." in output
 
 
 def test_run_without_result_has_no_winner(family_tree: RunWriter) -> None:
