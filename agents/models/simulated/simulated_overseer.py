@@ -28,12 +28,13 @@ def _decide_checkpoint(state: dict[str, Any]) -> Action:
 def _decide_release(state: dict[str, Any]) -> Action:
     problems = {finding["finding"]: _reason_to_withhold(finding) for finding in state["new"]}
     sound = [finding for finding, problem in problems.items() if problem is None]
-    withheld = "; ".join(f"{finding}: {problem}" for finding, problem in problems.items() if problem is not None)
-    note = f"Not released: {withheld}." if withheld else ""
+    # The note goes to the whole team. It gives reasons but no ids, because unreleased findings are private.
+    reasons = dict.fromkeys(problem for problem in problems.values() if problem is not None)
+    note = f"Some findings were not released: {'; '.join(reasons)}." if reasons else ""
     return Action("I release findings with a sound log.", (("release", {"findings": sound, "note": note}),))
 
 
 def _reason_to_withhold(finding: dict[str, Any]) -> str | None:
     if finding.get("fidelity") is None:
-        return "it has no experiment"
+        return "there was no experiment"
     return log_problem(finding.get("log") or [])

@@ -227,13 +227,13 @@ def test_killed_run_can_be_shown(aarlab: Aarlab, tmp_path: Path) -> None:
 
 
 def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
-    """Return the run file in the folder as soon as it has a finding."""
+    """Return the run file in the folder as soon as it has a finding of a researcher."""
     for _ in range(1200):
         assert running.poll() is None, "the run ended early"
         for path in folder.glob("*.db"):
             with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
                 try:
-                    if connection.execute("SELECT count(*) FROM findings").fetchone()[0]:
+                    if connection.execute("SELECT count(*) FROM findings WHERE author <> 'lab'").fetchone()[0]:
                         return path
                 except sqlite3.OperationalError:
                     pass  # The tables are not created yet.
