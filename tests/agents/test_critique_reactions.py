@@ -19,11 +19,11 @@ RECIPE: Recipe = parse_recipe("coherence(rounds=8) > knn_propagate(k=10)", SPACE
 WITH_EVIDENCE, WITHOUT_EVIDENCE = "The standard error is 0.30. Try bag.", "I do not believe it. Try bag."
 
 
-def turn(*critiques: str, trust: float = 1.0, receptivity: float = 0.0) -> Turn:
+def turn(*critiques: str, trust: float = 1.0, receptivity: float = 0.0, pgr: float = 0.8) -> Turn:
     """Return a turn of r1 after it has read one finding of r2 with these critiques."""
     model = SimulatedResearcher(7, "r1")
     entry = {
-        "finding": "r2.f1", "author": "r2", "type": "result", "title": "coherence", "fidelity": "full", "pgr": 0.8,
+        "finding": "r2.f1", "author": "r2", "type": "result", "title": "coherence", "fidelity": "full", "pgr": pgr,
         "se": 0.03, "code": write(RECIPE), "log": LOG, "critiques": [{"by": "reviewer", "text": t} for t in critiques],
     }  # fmt: skip
     env = StubEnvironment(
@@ -76,7 +76,7 @@ def test_a_receptive_researcher_always_tries_a_named_remedy() -> None:
 
 
 def remedied(receptivity: float, seed: int) -> bool:
-    base = turn(WITH_EVIDENCE, receptivity=receptivity)
+    base = turn(WITH_EVIDENCE, receptivity=receptivity, pgr=-0.1)
     option = ideas.best_new_option(Turn(base.state, base.traits, seed, "r1"), pilots_allowed=True)
     assert option is not None
     operators = [step.operator for step in option.idea.recipe]
