@@ -9,7 +9,10 @@ from aarlab.agents.prompts import render
 from aarlab.memory.events import OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
-_NOTE: Mapping[str, Json] = {"type": "string", "description": "A note to the whole team, so do not name unreleased findings in it; may be empty."}
+_NOTE: Mapping[str, Json] = {
+    "type": "string",
+    "description": "A note to the whole team, so do not name unreleased findings in it; may be empty.",
+}
 PROCEED = ToolSpec("proceed", "Continue the run.", {"type": "object", "properties": {"note": _NOTE}})
 STOP = ToolSpec(
     "stop",

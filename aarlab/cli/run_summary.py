@@ -130,8 +130,8 @@ def _winners_curse(summary: Summary) -> str:
         return text
     bias = best["development_pgr"] - heldout["pgr"]
     return (
-        f"{text} In development it had {pgr_text(best['development_pgr'])}; development minus held-out is {signed(bias)} "
-        "(winner's curse if positive)."
+        f"{text} In development it had {pgr_text(best['development_pgr'])}; development minus held-out is "
+        f"{signed(bias)} (winner's curse if positive)."
     )
 
 
