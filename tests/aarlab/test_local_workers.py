@@ -74,8 +74,9 @@ def test_after_a_killed_worker_the_next_resumes_its_run(
         pass
     processes = _descendants(os.getpid())
     os.kill(processes[0], signal.SIGKILL)
-    (failure,) = pool.poll(10.0)
-    assert failure.kind == "failed"
+    # Progress that was sent before the signal can arrive first.
+    while not any(progress.kind == "failed" for progress in pool.poll(1.0)):
+        pass
     assert _gone(processes)
     resumed = _digest(execute(pool, 1))
     with closing(LocalWorkerPool(1)) as other_pool:
