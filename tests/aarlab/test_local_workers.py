@@ -14,11 +14,11 @@ from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.config.scenario_files import load_scenario
 
 SMALLEST = (
-    "team.researchers=2", "budget.hours=4", "scoring.full_worlds=2", "scoring.final_worlds=2",
+    "team.researchers=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
     "scoring.heldout_worlds=2", "scoring.screening_worlds=2", "structure.opening=none",
 )  # fmt: skip
 
-Execute = Callable[[LocalWorkerPool, int], RunProgress]
+Execute = Callable[..., RunProgress]
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def pool() -> Iterator[LocalWorkerPool]:
 def execute(tmp_path: Path) -> Execute:
     """A function that executes a run and returns the last message about it."""
 
-    def execute(pool: LocalWorkerPool, seed: int) -> RunProgress:
-        pool.submit(_task(tmp_path, seed))
+    def execute(pool: LocalWorkerPool, seed: int, hours: int = 4) -> RunProgress:
+        pool.submit(_task(tmp_path, seed, hours))
         while True:
             for progress in pool.poll(1.0):
                 if progress.kind != "progress":
@@ -69,24 +69,28 @@ def test_a_killed_idle_sandbox_does_not_change_results(pool: LocalWorkerPool, ex
 def test_after_a_killed_worker_the_next_resumes_its_run(
     pool: LocalWorkerPool, execute: Execute, tmp_path: Path
 ) -> None:
-    pool.submit(_task(tmp_path, 1))
+    # Long enough that it is still running when the signal arrives.
+    pool.submit(_task(tmp_path, 1, hours=24))
     while not any(progress.share for progress in pool.poll(1.0)):
         pass
     processes = _descendants(os.getpid())
     os.kill(processes[0], signal.SIGKILL)
     # Progress that was sent before the signal can arrive first.
-    while not any(progress.kind == "failed" for progress in pool.poll(1.0)):
-        pass
+    received = [progress for _ in range(10) for progress in pool.poll(1.0)]
+    assert [progress.kind for progress in received if progress.kind != "progress"] == ["failed"]
     assert _gone(processes)
-    resumed = _digest(execute(pool, 1))
+    resumed = _digest(execute(pool, 1, hours=24))
     with closing(LocalWorkerPool(1)) as other_pool:
-        assert _digest(execute(other_pool, 1)) == resumed
+        assert _digest(execute(other_pool, 1, hours=24)) == resumed
 
 
-def _task(folder: Path, seed: int) -> RunTask:
-    scenario = load_scenario("small", [*SMALLEST, f"seed={seed}"]).model_dump(mode="json")
+def _task(folder: Path, seed: int, hours: int = 4) -> RunTask:
+    settings = [*SMALLEST, f"seed={seed}", f"budget.hours={hours}"]
+    scenario = load_scenario("small", settings).model_dump(mode="json")
     n_finished = len(list(folder.glob("done*")))
-    return RunTask(f"run{seed}", scenario, str(folder / f"{seed}.db"), str(folder / f"done{n_finished}.db"), "strict")
+    return RunTask(
+        f"run{seed}", scenario, str(folder / f"{seed}-{hours}.db"), str(folder / f"done{n_finished}.db"), "strict"
+    )
 
 
 def _digest(progress: RunProgress) -> str:
