@@ -17,7 +17,6 @@ from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
     entropy_bits,
-    mean_researcher_pgr,
     realised_autonomy,
     repeated_experiments,
 )
@@ -155,15 +154,15 @@ _ALL = (
     Measure(
         "mean_researcher_pgr.quarter",
         "best development PGR of a researcher at a quarter of the budget, mean over the team", "PGR",
-        lambda run: mean_researcher_pgr(run.file).quarter, _PROGRESS,
+        lambda run: run.mean_researcher.quarter, _PROGRESS,
     ),
     Measure(
         "mean_researcher_pgr.half", "best development PGR of a researcher at half of the budget, mean over the team",
-        "PGR", lambda run: mean_researcher_pgr(run.file).half, _PROGRESS,
+        "PGR", lambda run: run.mean_researcher.half, _PROGRESS,
     ),
     Measure(
         "mean_researcher_pgr.whole", "best development PGR of a researcher at the end, mean over the team", "PGR",
-        lambda run: mean_researcher_pgr(run.file).whole, _PROGRESS,
+        lambda run: run.mean_researcher.whole, _PROGRESS,
     ),
     Measure(
         "entropy_bits", "entropy over method families", "bits", lambda run: entropy_bits(run.file),
@@ -183,14 +182,15 @@ _ALL = (
     ),
     Measure(
         "known_method_share", "share of full experiments that run a known method", "share",
-        lambda run: known_method_share(run.file), "known-methods-and-novel-recipes", inspect_name="known_method_share",
+        lambda run: known_method_share(run.experiment_origins), "known-methods-and-novel-recipes",
+        inspect_name="known_method_share",
     ),
     Measure(
-        "novel_share", "share of full experiments with a novel recipe", "share", lambda run: novel_share(run.file),
-        "known-methods-and-novel-recipes", inspect_name="novel_share",
+        "novel_share", "share of full experiments with a novel recipe", "share",
+        lambda run: novel_share(run.experiment_origins), "known-methods-and-novel-recipes", inspect_name="novel_share",
     ),
     Measure(
-        "distinct_recipes", "distinct recipes tested", "count", lambda run: distinct_recipes(run.file),
+        "distinct_recipes", "distinct recipes tested", "count", lambda run: distinct_recipes(run.experiment_origins),
         "known-methods-and-novel-recipes", inspect_name="distinct_recipes",
     ),
     Measure(

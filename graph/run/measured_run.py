@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Literal
 
+from aarlab.graph.run.method_measures import ExperimentOrigin, experiment_origins
 from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
     LAB,
@@ -17,7 +18,7 @@ from aarlab.memory.events import (
     ReferenceChosen,
     RunClosed,
 )
-from aarlab.memory.measures import DevelopmentPgr, development_pgr
+from aarlab.memory.measures import DevelopmentPgr, MeanResearcherPgr, development_pgr, mean_researcher_pgr
 from aarlab.memory.run_reader import RunReader
 
 
@@ -63,6 +64,16 @@ class MeasuredRun:
     def development(self) -> DevelopmentPgr:
         """Best development PGR at points of the budget."""
         return development_pgr(self.file)
+
+    @cached_property
+    def mean_researcher(self) -> MeanResearcherPgr:
+        """Best development PGR of a researcher at points of the budget, mean over the team."""
+        return mean_researcher_pgr(self.file)
+
+    @cached_property
+    def experiment_origins(self) -> list[ExperimentOrigin]:
+        """Whether the method of each scored experiment is new."""
+        return experiment_origins(self.file)
 
     @property
     def final(self) -> Evaluation | None:

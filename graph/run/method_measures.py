@@ -1,7 +1,7 @@
 """Measures of methods and findings that need the method toolkit in addition to the run file."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -103,29 +103,29 @@ def experiment_origins(file: RunReader) -> list[ExperimentOrigin]:
     return origins
 
 
-def known_method_share(file: RunReader) -> float | None:
+def known_method_share(origins: Sequence[ExperimentOrigin]) -> float | None:
     """Return the share of full experiments, in [0, 1], that run a known method; None without full experiments.
 
     Known methods are those that come with aarlab, whether or not the lab has posted them.
     """
-    full = [origin for origin in experiment_origins(file) if origin.fidelity == "full"]
+    full = [origin for origin in origins if origin.fidelity == "full"]
     return sum(origin.known is not None for origin in full) / len(full) if full else None
 
 
-def novel_share(file: RunReader) -> float | None:
+def novel_share(origins: Sequence[ExperimentOrigin]) -> float | None:
     """Return the share of full experiments, in [0, 1], with a novel recipe; None without full experiments.
 
     A recipe is novel if it is no known method and no earlier full experiment of the team ran it. The remaining share,
     apart from `known_method_share`, repeats the team's own methods.
     """
-    full = [origin for origin in experiment_origins(file) if origin.fidelity == "full"]
+    full = [origin for origin in origins if origin.fidelity == "full"]
     novel = sum(origin.known is None and origin.replicates is None for origin in full)
     return novel / len(full) if full else None
 
 
-def distinct_recipes(file: RunReader) -> int:
+def distinct_recipes(origins: Sequence[ExperimentOrigin]) -> int:
     """Return the number of different methods in the team's scored pilots and full experiments."""
-    return len({origin.method for origin in experiment_origins(file)})
+    return len({origin.method for origin in origins})
 
 
 def complexity_by_round(file: RunReader) -> list[RoundComplexity]:

@@ -1,6 +1,5 @@
 """The summary of a run, computed from its file."""
 
-import dataclasses
 from dataclasses import asdict
 from typing import Any
 
@@ -104,8 +103,7 @@ def _reference(run: MeasuredRun, name: str) -> dict[str, Any]:
         "pgr": None,
         "se": scored and scored.se,
         "shifted_pgr": None,
-        "team_minus_reference": difference
-        and {field: round(value, 6) for field, value in dataclasses.asdict(difference).items()},
+        "team_minus_reference": difference and {field: round(value, 6) for field, value in asdict(difference).items()},
     }
 
 

@@ -129,7 +129,11 @@ def experiment(file: RunWriter, name: str, code: str, fidelity: Fidelity = "full
 
 
 def test_experiments_are_known_methods_repeats_or_novel(file: RunWriter) -> None:
-    assert (known_method_share(file), novel_share(file), distinct_recipes(file)) == (None, None, 0)
+    assert (
+        known_method_share(experiment_origins(file)),
+        novel_share(experiment_origins(file)),
+        distinct_recipes(experiment_origins(file)),
+    ) == (None, None, 0)
     vanilla = baselines.load()["vanilla_hard"].code
     own, other = (METHOD.format(f"    s = tk.bag(s, members={n})\n") for n in (3, 4))
     experiment(file, "r1.e1", f"# mine\n{vanilla}", hours=1.0)
@@ -144,5 +148,8 @@ def test_experiments_are_known_methods_repeats_or_novel(file: RunWriter) -> None
         "r1.e1": ("vanilla_hard", None), "r3.e1": (None, None), "r1.e2": (None, None), "r1.e3": (None, None),
         "r2.e1": (None, "r1.e3"),
     }  # fmt: skip
-    assert (known_method_share(file), novel_share(file)) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
-    assert distinct_recipes(file) == 3
+    assert (known_method_share(experiment_origins(file)), novel_share(experiment_origins(file))) == (
+        pytest.approx(1 / 3),
+        pytest.approx(1 / 3),
+    )
+    assert distinct_recipes(experiment_origins(file)) == 3
