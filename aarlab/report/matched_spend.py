@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import STEP_KINDS
+from aarlab.graph.run.spending_measures import used_hours
 from aarlab.report.arm_runs import ArmRuns
 from aarlab.report.task_effects import task_effects
 from aarlab.statistics import TaskEffects
@@ -51,10 +52,7 @@ def _compared(arm: ArmRuns, against: ArmRuns) -> MatchedSpend | None:
         if not tasks:
             continue
         limit = {task: min(means[0][task], means[1][task]) for task in tasks}
-        effects = _effects(
-            arm, own, against, other,
-            lambda task, summary, kind=kind, limit=limit: _pgr_at(summary, kind, limit.get(task)),  # type: ignore[misc]
-        )  # fmt: skip
+        effects = _effects(arm, own, against, other, partial(_pgr_within, kind, limit))
         if effects is not None:
             spend[kind] = (fmean(means[0][task] for task in tasks), fmean(means[1][task] for task in tasks))
             matched[kind] = effects
@@ -100,9 +98,14 @@ def _pgr_at(summary: Summary, kind: str = "hours", limit: float | None = float("
     return best
 
 
+def _pgr_within(kind: str, limits: Mapping[str, float], task: str, summary: Summary) -> float | None:
+    """Return the best development PGR when a run had spent the limit of its task."""
+    return _pgr_at(summary, kind, limits.get(task))
+
+
 def _used_hours(summary: Summary) -> float | None:
     hours = summary.get("hours_by_kind")
-    return None if not hours else sum(hours.get(kind, 0.0) for kind in STEP_KINDS)
+    return used_hours(hours) if hours else None
 
 
 _TOTALS: Mapping[str, Callable[[Summary], float | None]] = {

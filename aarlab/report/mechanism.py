@@ -8,7 +8,7 @@ from statistics import fmean
 from aarlab.ablation.records import RunRecord
 from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import STEP_KINDS
+from aarlab.graph.run.spending_measures import used_hours
 from aarlab.report.arm_runs import ArmRuns
 
 MAX_KNOWN_SHARE = 0.5
@@ -43,7 +43,7 @@ class Mechanism:
     @property
     def used_hours(self) -> float | None:
         """Hours of all steps of the researchers; None if they were not recorded."""
-        return None if not self.hours else sum(self.hours.get(kind, 0.0) for kind in STEP_KINDS)
+        return used_hours(self.hours) if self.hours else None
 
 
 def mechanisms(arms: Sequence[ArmRuns]) -> tuple[Mechanism, ...]:

@@ -1,6 +1,6 @@
 """What a run spent: research hours by kind of step, model calls and tokens, and what had been spent at each score."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aarlab.memory.events import (
@@ -64,9 +64,14 @@ def hours_by_kind(file: RunReader) -> dict[str, float]:
     for charge in _charges(file):
         hours[charge.kind] = hours.get(charge.kind, 0.0) + charge.hours
     budget = float(file.info().scenario["budget"]["hours"]) * len(file.researchers())
-    hours[IDLE] = budget - sum(hours.get(kind, 0.0) for kind in STEP_KINDS)
+    hours[IDLE] = budget - used_hours(hours)
     hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
     return {kind: used for kind in (*STEP_KINDS, IDLE, *LAB_KINDS) if (used := hours.get(kind, 0.0)) > 1e-9}
+
+
+def used_hours(by_kind: Mapping[str, float]) -> float:
+    """Return the hours of all steps of the researchers, from the hours by kind."""
+    return sum(by_kind.get(kind, 0.0) for kind in STEP_KINDS)
 
 
 def model_calls(file: RunReader) -> int:
