@@ -35,11 +35,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
+    curves_by_step,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, IntArray, NeighbourLists, visibility
 from aarlab.scenarios.search_problems.nk import NKLandscape
-from aarlab.statistics import band
 
 AGENTS, N, K, EXPONENT, SAMPLE, LATTICE_DEGREE = 100, 15, 7, 8, 3, 19
 STEPS = 199
@@ -131,7 +131,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     ]
     panels = [
         CurvePanel(f"NK landscapes, {rule}", "step", "mean payoff",
-                   {name: band(np.arange(STEPS + 1.0), curves[rule, name]) for name in NETWORKS})
+                   curves_by_step({name: curves[rule, name] for name in NETWORKS}))
         for rule in RULES
     ]  # fmt: skip
     return Reproduced(answers, panels)

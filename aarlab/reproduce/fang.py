@@ -29,6 +29,7 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
+    curves_by_step,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, visibility
@@ -94,10 +95,9 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
         reproduced(KnownAnswer("beta .1 minus beta 1 (no subgroups)", "above 0", note=note), few - final["beta 1"]),
         reproduced(KnownAnswer("beta .1 minus complete network", "above 0", note=note), few - final["complete"]),
     ]
-    by_period = {
-        arm: band(np.arange(float(SHOWN_PERIODS)), np.stack([_extended(curve, SHOWN_PERIODS) for curve in values]))
-        for arm, values in curves.items()
-    }
+    by_period = curves_by_step(
+        {arm: np.stack([_extended(curve, SHOWN_PERIODS) for curve in values]) for arm, values in curves.items()}
+    )
     by_beta = {"subgroups": band(np.array(betas), np.stack([final[f"beta {beta:g}"] for beta in betas], axis=1))}
     return Reproduced(answers, [
         CurvePanel("Payoff by share of rewired edges", "beta", "final mean payoff", by_beta),

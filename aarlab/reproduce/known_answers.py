@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.statistics import Band, t_interval
+from aarlab.statistics import Band, band, t_interval
 
 FloatArray = NDArray[np.float64]
 Sign = Literal["above 0", "below 0"]
@@ -84,6 +84,11 @@ class CurvePanel:
     """Label of the y axis."""
     curves: Mapping[str, Band]
     log_x: bool = False
+
+
+def curves_by_step(values: Mapping[str, FloatArray], *, first: float = 0.0) -> dict[str, Band]:
+    """Return curves over steps, the first of which has the number `first`, from (runs, steps) values by name."""
+    return {name: band(np.arange(runs.shape[1], dtype=np.float64) + first, runs) for name, runs in values.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
+    curves_by_step,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, IntArray, visibility
 from aarlab.scenarios.search_problems.nk import NKLandscape
-from aarlab.statistics import band
 
 AGENTS, N, STEPS, EXPONENT = 100, 20, 200, 8
 RUGGED = 5
@@ -107,7 +107,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     ]
     panels = [
         CurvePanel(f"NK landscapes, K = {k}", "step", "mean payoff",
-                   {name: band(np.arange(STEPS + 1.0), curves[name, k]) for name in ("complete", "ring")})
+                   curves_by_step({name: curves[name, k] for name in ("complete", "ring")}))
         for k in landscapes
     ]  # fmt: skip
     return Reproduced(answers, panels)

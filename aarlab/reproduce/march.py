@@ -34,6 +34,7 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
+    curves_by_step,
     reproduced,
 )
 from aarlab.reproduce.turnover import replaced
@@ -182,8 +183,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
         f"p2 = {p2:g}": band(np.array(rates), np.stack([equilibrium[(p1,), p2] for p1 in rates], axis=1))
         for p2 in (0.5, 0.9)
     }
-    periods = np.arange(float(stable.shape[1]))
-    turbulent = {"no turnover": band(periods, stable), "turnover .1": band(periods, renewed)}
+    turbulent = curves_by_step({"no turnover": stable, "turnover .1": renewed})
     return Reproduced(answers, [
         CurvePanel("Equilibrium knowledge by learning rate", "p1", "knowledge of the code", by_rate),
         CurvePanel("Knowledge in a turbulent world (p1 = p2 = .5)", "period", "knowledge of the code", turbulent),

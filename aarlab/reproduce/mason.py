@@ -38,11 +38,11 @@ from aarlab.reproduce.known_answers import (
     Progress,
     Reproduced,
     Reproduction,
+    curves_by_step,
     reproduced,
 )
 from aarlab.reproduce.visibility import BoolArray, visibility
 from aarlab.scenarios.search_problems.number_guessing import MAX_GUESS, GuessingProblem
-from aarlab.statistics import band
 
 AGENTS, ROUNDS = 10, 15
 GUESS_NOISE, SCORE_NOISE = 3.0, 0.1
@@ -110,7 +110,7 @@ def reproduce(quick: bool, progress: Progress) -> Reproduced:
     ]  # fmt: skip
     panels = [
         CurvePanel(f"Guesses, {shape} payoff", "round", "share near the maximum",
-                   {name: band(np.arange(1.0, ROUNDS + 1), shares[shape, name]) for name in NETWORKS})
+                   curves_by_step({name: shares[shape, name] for name in NETWORKS}, first=1.0))
         for shape in SHAPES
     ]  # fmt: skip
     return Reproduced(answers, panels)
