@@ -12,7 +12,7 @@ from aarlab.scenarios import baselines
 from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, imported_names, parse_method
 from aarlab.scenarios.toolkit.operators import catalogue
 
-_DEFAULTS: dict[str, dict[str, object]] = {
+_DEFAULTS: dict[str, dict[str, float | int | str | bool | None]] = {
     entry["name"]: {name: setting["default"] for name, setting in entry["settings"].items()} for entry in catalogue()
 }
 
@@ -87,8 +87,9 @@ class _Normaliser(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Write integers and real numbers alike."""
-        is_number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
-        return ast.Constant(float(node.value)) if is_number else node  # type: ignore[arg-type]  # mypy: not a number
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return ast.Constant(float(node.value))
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Sort the named settings of a call, and write out the defaults of operators."""
@@ -96,7 +97,7 @@ class _Normaliser(ast.NodeTransformer):
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None}
         if len(given) == len(node.keywords):
-            defaults = {key: ast.Constant(value) for key, value in _DEFAULTS.get(name, {}).items()}  # type: ignore[arg-type]
+            defaults = {key: ast.Constant(value) for key, value in _DEFAULTS.get(name, {}).items()}
             settings = {**defaults, **given}
             node.keywords = [ast.keyword(key, settings[key]) for key in sorted(settings)]
         return self.generic_visit(node)
