@@ -1,7 +1,7 @@
 """Tables and sentences for readers that explain a result: by task, mechanism, matched spend, sensitivity, signs."""
 
 from aarlab.cli.formatting import counted, percent_text
-from aarlab.graph.run.spending_measures import IDLE, LAB_KINDS, STEP_KINDS
+from aarlab.graph.run.spending_measures import HOUR_KINDS
 from aarlab.report.analysis import Analysis
 from aarlab.report.effect_signs import EnvironmentEffect
 from aarlab.report.explanation_tables import SPEND_LABELS
@@ -42,7 +42,7 @@ def effects_by_task_table(analysis: Analysis) -> Table:
 def hours_table(analysis: Analysis, *, by_task: bool) -> Table:
     """Return the mean research hours of a run by kind; kinds that no arm used are omitted."""
     shown = [m for m in analysis.mechanisms if bool(m.task) == by_task and m.hours]
-    kinds = [k for k in (*STEP_KINDS, IDLE, *LAB_KINDS) if any(m.hours.get(k, 0.0) >= 0.05 for m in shown)]
+    kinds = [k for k in HOUR_KINDS if any(m.hours.get(k, 0.0) >= 0.05 for m in shown)]
     rows = [(*_names(m, by_task=by_task), *(_hours(m.hours.get(k, 0.0)) for k in kinds), _hours(m.used_hours))
             for m in shown]  # fmt: skip
     names = ("arm", "task") if by_task else ("arm",)

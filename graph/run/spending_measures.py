@@ -25,6 +25,9 @@ LAB_KINDS = ("opening", "close")
 IDLE = "idle"
 """Kind of the hours of the budget that no step used: waiting for the end of a round, or left over at the end."""
 
+HOUR_KINDS = (*STEP_KINDS, IDLE, *LAB_KINDS)
+"""All kinds of hours, in the order in which they are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Improvement:
@@ -66,7 +69,7 @@ def hours_by_kind(file: RunReader) -> dict[str, float]:
     budget = float(file.info().scenario["budget"]["hours"]) * len(file.researchers())
     hours[IDLE] = budget - used_hours(hours)
     hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
-    return {kind: used for kind in (*STEP_KINDS, IDLE, *LAB_KINDS) if (used := hours.get(kind, 0.0)) > 1e-9}
+    return {kind: used for kind in HOUR_KINDS if (used := hours.get(kind, 0.0)) > 1e-9}
 
 
 def used_hours(by_kind: Mapping[str, float]) -> float:

@@ -78,9 +78,9 @@ class Evaluator:
     async def run_experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
         """Run a method on fresh development worlds or, in open mode, on the fixed world of the run.
 
-        A task with a single world is always scored on the fixed world, with four decimals and without this check.
         A method that fails on the first world is not run on the others. A full experiment also runs on some of its
-        worlds with shuffled weak labels (see `teacher_check`). PGR is rounded to two decimals, except in open mode.
+        worlds with shuffled weak labels (see `teacher_check`). PGR is rounded to two decimals, except in open mode. A
+        task with a single world is always scored on the fixed world, with four decimals and without shuffled labels.
         `name` must be unique in the run: the seeds of the worlds are derived from it.
         """
         single = self._task.single_world
