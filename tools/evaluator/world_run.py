@@ -62,8 +62,8 @@ def available_cores() -> int:
 class WorldPool:
     """A pool of threads that evaluates several worlds at a time.
 
-    While a pool is open, linear algebra uses one thread: sums have a fixed order, so results do not depend on the
-    number of cores.
+    While a pool is open, linear algebra uses one thread, in the pool's threads and in the thread that opened it: sums
+    have a fixed order, so results do not depend on the number of cores.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -71,7 +71,10 @@ class WorldPool:
         self.cancelled = Event()
         """Set once the results are no longer needed; work on a world may then stop early."""
         self._thread_limits = threadpool_limits(1)
-        self._executor = ThreadPoolExecutor(threads or available_cores(), thread_name_prefix="worlds")
+        # OpenMP has a limit for each thread of this process: without the initializer, the pool's threads have none.
+        self._executor = ThreadPoolExecutor(
+            threads or available_cores(), thread_name_prefix="worlds", initializer=threadpool_limits, initargs=(1,)
+        )
 
     def __enter__(self) -> Self:
         return self
