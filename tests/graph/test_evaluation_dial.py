@@ -20,8 +20,7 @@ def test_guarded_scores_are_rounded_means_with_standard_error(run: Run) -> None:
 
 @structures(evaluation="capped")
 def test_cap_limits_scored_full_experiments(run: Run) -> None:
-    counts = [len(scored(run, name)) for name in run.researchers]
-    assert max(counts) == run.scenario.scoring.full_experiment_cap
+    assert max(len(scored(run, name)) for name in run.researchers) <= run.scenario.scoring.full_experiment_cap
 
 
 @structures(evaluation="open")

@@ -97,9 +97,8 @@ def best_new_option(turn: Turn, *, pilots_allowed: bool) -> Option | None:
 def value_of_unknown(turn: Turn) -> float:
     """Return the value per hour of an idea of which it knows nothing, such as its next assignment."""
     mean, sd = np.array([PRIOR_MEAN]), np.array([PRIOR_SD * turn.traits.exploration])
-    pilot_sd = turn.surrogate.pilot_sd
     values, _ = best_plans(
-        mean, sd * turn.traits.exploration, turn.best_score, turn.plan_hours(), pilot_sd=pilot_sd, pilots_allowed=True
+        mean, sd, turn.best_score, turn.plan_hours(), pilot_sd=turn.surrogate.pilot_sd, pilots_allowed=True
     )
     return float(values[0])
 
