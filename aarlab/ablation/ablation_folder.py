@@ -14,6 +14,7 @@ A run is written to `unfinished/` and moved to `runs/` in one step when it is fi
 import difflib
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -186,9 +187,14 @@ class AblationFolder:
         """Delete the files of a failed or killed attempt except its draft, and return whether there is a draft."""
         self._error(run).unlink(missing_ok=True)
         for folder in (self._runs, self._unfinished):
-            for temporary in folder.glob(f".{run.stem}*.partial"):
-                temporary.unlink(missing_ok=True)
+            for temporary in folder.glob(f".{run.stem}.*.partial"):
+                shutil.rmtree(temporary)
         return self.draft(run).exists()
+
+    def clear_finished(self, run: PlannedRun) -> None:
+        """Delete what a process left of a finished run if it was killed after it had copied the run to `runs/`."""
+        if self.clear_attempt(run):
+            remove(self.draft(run))
 
     def write_error(self, run: PlannedRun, error: str) -> None:
         """Store why a run failed."""

@@ -83,6 +83,9 @@ def execute_ablation(
     with folder.locked(options.shard):
         state = read_state(plan, root, options.shard, options.part)
         folder.prepare(plan)
+        for run in state.runs:
+            if run.stem in state.done:
+                folder.clear_finished(run)
         if not state.waiting:
             return ExecutionResult("done")
         # The nodes of a remote cluster prepare themselves.

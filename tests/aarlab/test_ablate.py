@@ -99,7 +99,9 @@ def until(condition: Callable[[], bool], running: "subprocess.Popen[str]") -> No
     for _ in range(2400):
         if condition():
             return
-        assert running.poll() is None, running.communicate()
+        if running.poll() is not None:
+            stdout, stderr = running.communicate()
+            pytest.fail(f"the process ended with status {running.returncode}\n{stdout}\n{stderr}")
         time.sleep(0.05)
     raise AssertionError("the condition was not fulfilled")
 
@@ -436,6 +438,21 @@ def test_results_are_the_same_after_kills_at_any_point(
     assert "failed and will be retried: its process ended early (signal 9)" in stderr
     assert digests(out) == digests(complete[0])
     assert list(drafts.iterdir()) == []
+
+
+def test_files_that_a_killed_process_left_are_deleted(copy: Path, file: Path) -> None:
+    free, staged = sorted((copy / "runs").glob("*.db"))
+    # The process was killed between the copy to runs/ and the deletion of the draft, and before that during a copy.
+    shutil.copy(free, copy / "unfinished")
+    staged.rename(copy / "unfinished" / staged.name)
+    for path in (free, staged):
+        leftover = copy / "runs" / f".{path.name}.0a1b2c3d.partial"
+        leftover.mkdir()
+        (leftover / path.name).write_text("half a file")
+    done = CliRunner().invoke(main, arguments(file, copy))
+    assert done.exit_code == 0, done.output
+    assert sorted((copy / "runs").iterdir()) == [free, staged]
+    assert list((copy / "unfinished").iterdir()) == []
 
 
 @pytest.mark.long
