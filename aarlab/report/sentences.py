@@ -261,14 +261,16 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
 
 
 def _suspicions_found(analysis: Analysis) -> Iterator[str]:
-    by_run = [record.summary.get("structure_violations") or () for arm in analysis.arms for record in arm.done]
+    # The researchers of controls do not read their directions.
+    arms = [arm for arm in analysis.arms if not arm.control]
+    by_run = [record.summary.get("structure_violations") or () for arm in arms for record in arm.done]
     if runs_with_violations := sum(map(bool, by_run)):
         dials = Counter(
             dial for violations in by_run for dial in {str(violation).partition(":")[0] for violation in violations}
         )
         text = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
         yield (
-            f"In {runs_with_violations} of {counted(len(by_run), 'run')}, events violated the configured structure: "
+            f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the configured structure: "
             f"{text}. These runs are included; the section Problems lists them."
         )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())

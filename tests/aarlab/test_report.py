@@ -166,6 +166,24 @@ def test_enough_runs_without_violations_have_no_caveats() -> None:
     assert caveats(analyse(results())) == []
 
 
+def test_violations_by_controls_are_no_caveats() -> None:
+    violated = {"structure_violations": ["directions: r4 did not follow its direction"]}
+
+    def violating(arm: str) -> list[str]:
+        return caveats(
+            analyse(
+                map_records(
+                    results(),
+                    lambda one: replace(one, summary={**one.summary, **violated}) if one.arm == arm else one,
+                )
+            )
+        )
+
+    assert violating("random search") == []
+    (caveat,) = violating("staged")
+    assert caveat.startswith("In 12 of 36 runs, not counting controls, events violated the configured structure")
+
+
 def test_unequal_budgets_and_identical_arms_are_caveats() -> None:
     arms = {
         "short": {"budget": {"hours": 4}},
