@@ -270,8 +270,8 @@ def _suspicions_found(analysis: Analysis) -> Iterator[str]:
         )
         text = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
         yield (
-            f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the configured structure: "
-            f"{text}. These runs are included; the section Problems lists them."
+            f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the "
+            f"configured structure: {text}. These runs are included; the section Problems lists them."
         )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
     if winners:
