@@ -10,6 +10,7 @@ from aarlab.agents.models.base import ModelSettings, Reply, Request, TransientEr
 from aarlab.agents.models.decoding import parse_arguments, replace_surrogates
 from aarlab.agents.models.provider_errors import reading_stream
 from aarlab.agents.models.sdk_model import KnownUsage, SdkModel, finished_reply
+from aarlab.agents.models.wire_names import with_safe_names
 from aarlab.memory.messages import Block, Json, Message, RedactedThinking, Text, Thinking, ToolCall, Usage
 
 _CACHED: Json = {"type": "ephemeral"}
@@ -65,7 +66,7 @@ def request_body(request: Request, model: str, settings: ModelSettings) -> dict[
     tools. The last two user messages have one each, so that each call reads the prefix that the previous call wrote.
     """
     system = request.conversation.system
-    messages = wire_messages(request.conversation.messages)
+    messages = wire_messages(with_safe_names(request.conversation.messages))
     for message in [message for message in messages if message["role"] == "user"][-2:]:
         message["content"][-1] = {**message["content"][-1], "cache_control": _CACHED}
     body: dict[str, Any] = {

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from aarlab.agents.models import plain_text_tools
@@ -11,6 +10,7 @@ from aarlab.agents.models.base import ModelSettings, Reply, Request, TransientEr
 from aarlab.agents.models.decoding import parse_arguments, replace_surrogates
 from aarlab.agents.models.provider_errors import reading_stream
 from aarlab.agents.models.sdk_model import KnownUsage, SdkModel, finished_reply
+from aarlab.agents.models.wire_names import with_safe_names, with_unique_ids
 from aarlab.memory.messages import Block, Conversation, Json, Message, Text, Thinking, ToolCall, Usage, canonical_json
 
 _STOP_REASONS = {
@@ -51,7 +51,7 @@ def _is_custom_server(settings: ModelSettings) -> bool:
 def request_body(request: Request, model: str, settings: ModelSettings, *, custom_server: bool) -> dict[str, Any]:
     """Return the arguments of the API call. A custom server may know only the older name of the token limit."""
     conversation = request.conversation
-    system, messages = conversation.system, wire_messages(conversation.messages)
+    system, messages = conversation.system, wire_messages(with_safe_names(conversation.messages))
     if settings.text_tools:
         system = "\n\n".join(part for part in (system, plain_text_tools.tool_listing(request.tools)) if part)
         messages = text_messages(conversation.messages)
@@ -150,23 +150,14 @@ class _PartialReply:
             last_number = plain_text_tools.last_call_number(conversation.messages)
             text_blocks = plain_text_tools.parse_blocks(text, last_number=last_number)
         thinking_blocks: list[Block] = [Thinking(replace_surrogates(self.thinking))] if self.thinking else []
-        blocks = [*thinking_blocks, *text_blocks, *self._unique_tool_calls(conversation)]
+        calls = [
+            ToolCall(call.id, call.name, parse_arguments(call.arguments)) for _, call in sorted(self.calls.items())
+        ]
+        blocks = [*thinking_blocks, *text_blocks, *with_unique_ids(calls, conversation.messages)]
         stop_reason = "refusal" if self.refusal else self.stop_reason
         if stop_reason == "end_turn" and any(isinstance(block, ToolCall) for block in blocks):
             stop_reason = "tool_use"
         return finished_reply(blocks, stop_reason, self.usage, self.model)
-
-    def _unique_tool_calls(self, conversation: Conversation) -> list[Block]:
-        """Return the tool calls with unique ids. Some servers number the calls of each reply from 0, or send no ids."""
-        used_ids = {call.id for message in conversation.messages for call in message.tool_calls}
-        calls: list[Block] = []
-        for _, partial in sorted(self.calls.items()):
-            # After a compaction, the ids of the dropped messages are unknown, so the count alone is not unique.
-            unused_ids = (f"call-{number}" for number in count(len(used_ids) + 1) if f"call-{number}" not in used_ids)
-            call_id = partial.id if partial.id and partial.id not in used_ids else next(unused_ids)
-            used_ids.add(call_id)
-            calls.append(ToolCall(call_id, partial.name, parse_arguments(partial.arguments)))
-        return calls
 
     def _add_delta(self, delta: Any) -> None:
         self.text += delta.content or ""

@@ -12,6 +12,7 @@ from aarlab.memory.messages import Json, canonical_json
 from model_servers.anthropic_wire import read_anthropic, stream_anthropic
 from model_servers.faults import corrupted
 from model_servers.openai_wire import read_openai, stream_openai
+from model_servers.strict import anthropic_faults, openai_faults
 
 if TYPE_CHECKING:
     from model_servers.server import ModelServer
@@ -54,6 +55,10 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self._sent_error(fault):
                 server.applied_faults.update([fault])
+                return
+            faults = anthropic_faults(body) if anthropic else openai_faults(body, server.allowed_fields)
+            if (text := next(faults, None)) is not None:
+                self._error(400, "invalid_request_error", text)
                 return
             request, blocks = read_anthropic(body) if anthropic else read_openai(body)
             if server.window is not None and tokens_of(blocks) > server.window:

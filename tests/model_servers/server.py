@@ -39,6 +39,8 @@ class ModelServer:
     """Faults applied so far."""
     pending_faults: list[str] = field(default_factory=list)
     """Faults to apply next."""
+    allowed_fields: frozenset[str] = frozenset()
+    """Fields of chat completions messages that the server accepts, besides those of OpenAI."""
     window: int | None = None
     """Maximum number of tokens of a prompt; None: no limit."""
     counts_tokens: bool = True
