@@ -187,6 +187,6 @@ def ablate(
     result = execute_ablation(
         plan, root, options, lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live()
     )
-    if result.status == "failed":
+    if result.status == "disk full":
         raise OSError(result.reason)
     return open_ablation(root)

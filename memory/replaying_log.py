@@ -13,6 +13,7 @@ from typing import Unpack
 from aarlab.memory.events import Event, LogEntry
 from aarlab.memory.file_lock import FileLock
 from aarlab.memory.run_file_creation import NewRun, create_run_file
+from aarlab.memory.run_file_errors import RunAlreadyFinished
 from aarlab.memory.run_tape import Divergence, EndOfTape
 from aarlab.memory.run_writer import EventRow, RunWriter, open_for_writing
 from aarlab.memory.schema import open_read_only
@@ -49,11 +50,16 @@ class ReplayingLog(RunWriter):
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by another version of aarlab.
             FileLocked: Another process writes it.
+            RunAlreadyFinished: The run is finished, perhaps since the caller looked: another process had the lock.
         """
         open_read_only(path).close()  # checks the schema
         lock = FileLock.acquire(path)
         with lock.release_on_error():
             connection = open_for_writing(path)
+            status, summary = connection.execute("SELECT status, summary FROM runs").fetchone()
+            if summary is not None:
+                connection.close()
+                raise RunAlreadyFinished.of(path, status)
             query = "UPDATE runs SET status = 'running', sandbox = iif(sandbox = 'none', sandbox, ifnull(?, sandbox))"
             connection.execute(query, (sandbox,))
             return ReplayingLog(path, connection, lock)

@@ -4,10 +4,20 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 
 class SchemaError(ValueError):
     """Not a run file, damaged, or written by another version of aarlab. The message gives the reason."""
+
+
+class RunAlreadyFinished(ValueError):
+    """The run is finished and scored, so it cannot be resumed."""
+
+    @classmethod
+    def of(cls, path: Path, status: str) -> Self:
+        """Return the error for a run file, given the status of the run."""
+        return cls(f"{path} is already finished (status {status}) and scored; fork it to continue")
 
 
 class PartialRun(SchemaError):

@@ -115,7 +115,7 @@ class AblationFolder:
     def error_of(self, run: PlannedRun) -> str | None:
         """Return the error of the last attempt of a run; None if it did not fail."""
         try:
-            return str(json.loads(self._error(run).read_text())["error"])
+            return str(json.loads(self._error(run).read_text(encoding="utf-8"))["error"])
         except (OSError, ValueError, KeyError):
             return None
 
@@ -139,9 +139,9 @@ class AblationFolder:
             for path, code in _task_files(plan).items():
                 (self.root / path).parent.mkdir(parents=True, exist_ok=True)
                 (self.root / path).write_text(code, encoding="utf-8")
-            if not self.file.exists() or self.file.read_text() != text:
+            if not self.file.exists() or self.file.read_text(encoding="utf-8") != text:
                 with atomic_output(self.file, replace=True) as temporary:
-                    temporary.write_text(text)
+                    temporary.write_text(text, encoding="utf-8")
 
     @contextmanager
     def locked(self, shard: Shard) -> Iterator[None]:
@@ -199,7 +199,7 @@ class AblationFolder:
     def write_error(self, run: PlannedRun, error: str) -> None:
         """Store why a run failed."""
         with suppress(OSError):
-            self._error(run).write_text(json.dumps({"error": error}))
+            self._error(run).write_text(json.dumps({"error": error}), encoding="utf-8")
 
 
 def publish(draft: Path, target: Path) -> None:

@@ -1,8 +1,7 @@
 """Execute one run of an ablation: the work of a worker process."""
 
-import errno
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,18 +12,16 @@ from aarlab.ablation.sqlite_budget import SharedBudgetSpec, SqliteSharedBudget
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.fork import fork_run
-from aarlab.graph.run.resume import RunAlreadyFinished, resume_run
+from aarlab.graph.run.resume import resume_run
 from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.task_choice import load_contained_code
+from aarlab.memory.disk_full import is_disk_full
 from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStarted
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import RunAlreadyFinished, SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
 from aarlab.tools.sandbox import SandboxMode
-
-_DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-_SQLITE_DISK_FULL = ("database or disk is full", "disk I/O error", "readonly database", "unable to open database file")
 
 ProgressKind = Literal["progress", "done", "failed", "disk full", "budget exhausted"]
 """`disk full`: the run file cannot be written, which affects all other runs. `budget exhausted`: a call exceeded the
@@ -94,7 +91,7 @@ def execute_task(
         send(listener.progress("budget exhausted", error=str(error)))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        send(listener.progress("disk full" if _is_disk_full(error) else "failed", error=message))
+        send(listener.progress("disk full" if is_disk_full(error) else "failed", error=message))
     else:
         send(listener.progress("done", summary={**summary, "file": str(target.resolve())}))
 
@@ -115,7 +112,7 @@ def _run_or_resume(
             with RunReader.open(draft) as file:
                 return dict(file.info().summary)
         except (SchemaError, Divergence, sqlite3.DatabaseError) as error:
-            if _is_disk_full(error):
+            if is_disk_full(error):
                 raise
             # The file is damaged or from another version: start the run again.
             set_aside(draft)
@@ -155,21 +152,3 @@ class _ProgressListener:
         share = max(self._round - 1, 0) / self._rounds
         # A resumed run first replays its recorded calls. Until then, its earlier spending is the larger amount.
         return RunProgress(self._run, kind, share, self._spent.at_least(self._earlier), **more)
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    """Return whether an error or one of its causes means that a file cannot be written."""
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.errno in _DISK_FULL_ERRNOS:
-            return True
-        if isinstance(cause, sqlite3.OperationalError) and any(text in str(cause) for text in _SQLITE_DISK_FULL):
-            return True
-    return False
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    yield error
-    causes = [error.__cause__, error.__context__, *(error.exceptions if isinstance(error, BaseExceptionGroup) else ())]
-    for cause in causes:
-        if cause is not None:
-            yield from _causes(cause)

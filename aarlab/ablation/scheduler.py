@@ -22,9 +22,9 @@ _POLL_S = 1.0
 class ExecutionResult:
     """How the execution of an ablation ended."""
 
-    status: Literal["done", "failed", "stopped"]
-    """`done`: every run was executed, even if some failed. `failed`: the folder cannot be written to. `stopped`: a
-    limit or a person stopped the execution.
+    status: Literal["done", "failed", "stopped", "disk full"]
+    """`done`: every run was executed, even if some failed. `failed`: no run can be executed here. `stopped`: a limit or
+    a person stopped the execution. `disk full`: the folder cannot be written to any more; finished runs are kept.
     """
     reason: str | None = None
 
@@ -71,7 +71,7 @@ def execute(
                     resumed = folder.clear_attempt(run)
                     spent = spending_in(folder.draft(run)) if resumed else Spending()
                 except (OSError, sqlite3.Error) as error:
-                    return ExecutionResult("failed", f"{folder.root} cannot be written to: {error}")
+                    return ExecutionResult("disk full", f"{folder.root} cannot be written to: {error}")
                 workers.submit(_task(run, folder, options, budget_spec))
                 active[run.stem] = (run, RunProgress(run.stem, "progress", spent=spent))
                 observer.run_started(run, resumed=resumed)
@@ -88,7 +88,7 @@ def execute(
                 will_retry = progress.kind == "failed" and failures[run.stem] <= retries
                 observer.run_progressed(run, progress, will_retry=will_retry)
                 if progress.kind == "disk full":
-                    return ExecutionResult("failed", f"{folder.root} cannot be written to: {progress.error}")
+                    return ExecutionResult("disk full", f"{folder.root} cannot be written to: {progress.error}")
                 if progress.kind == "budget exhausted":
                     exhausted = progress.error
                 if will_retry:

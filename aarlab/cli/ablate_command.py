@@ -30,7 +30,6 @@ from aarlab.cli.options import env_file_option, json_option, no_cache_option, qu
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
-    handle_sigterm,
     print_json,
     stderr_console,
     stdout_console,
@@ -115,7 +114,6 @@ def ablate(
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return
-    handle_sigterm()
     options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache, part=part)
     with exit_on_bad_input(as_json=as_json):
         result = _execute(state, options, quiet=quiet)
@@ -129,8 +127,9 @@ def ablate(
         flags = ["--no-sensitivity"] * no_sensitivity + ["--only-sensitivity"] * only_sensitivity
         repeated = [ablation, *_repeated_options(settings, out, jobs, executor, shard), *flags]
         _print_result(state, result, failures, repeated)
-    statuses = {"done": Status.FAILED if failures else Status.DONE, "stopped": Status.STOPPED}
-    sys.exit(statuses.get(result.status, Status.FAILED))
+    done = Status.FAILED if failures else Status.DONE
+    statuses = {"done": done, "stopped": Status.STOPPED, "disk full": Status.STOPPED, "failed": Status.FAILED}
+    sys.exit(statuses[result.status])
 
 
 def _shard(text: str | None) -> Shard:
@@ -184,7 +183,8 @@ def _failures(state: AblationState) -> list[dict[str, Any]]:
 
 
 def _result_json(state: AblationState, result: ExecutionResult, failures: list[dict[str, Any]]) -> dict[str, Any]:
-    status = "failed" if failures and result.status == "done" else result.status
+    shown = {"disk full": "stopped", "done": "failed" if failures else "done"}
+    status = shown.get(result.status, result.status)
     return {
         "status": status,
         "reason": result.reason,

@@ -16,7 +16,6 @@ from aarlab.cli.options import json_option, sandbox_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
-    handle_sigterm,
     print_json,
     stderr_console,
     stdout_console,
@@ -88,7 +87,6 @@ def baselines(
     """
     with exit_on_bad_input(as_json=as_json):
         choice = _task_choice(task, settings, worlds, out)
-    handle_sigterm()
     payload = _result(choice, worlds, sandbox, sort, as_json=as_json)
     if as_json:
         print_json(payload)

@@ -11,7 +11,7 @@ from typing import Any
 import rich_click as click
 
 from aarlab.cli.options import json_option
-from aarlab.cli.output import Status, exit_on_bad_input, handle_sigterm, print_json, stderr_console
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console
 from aarlab.cli.recorded_run import schema_errors_as_faults
 from aarlab.config import ConfigError, Fault
 from aarlab.config.run_lookup import find_run
@@ -39,7 +39,6 @@ def export(run: str | None, format_: str, out: str | None, patterns: tuple[str, 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
     Existing files are not overwritten. The formats are documented in docs/export.md.
     """
-    handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
         path = find_run(run)
         format = find_format(format_)

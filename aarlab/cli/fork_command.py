@@ -16,7 +16,7 @@ from aarlab.cli.options import (
     recorded_sandbox_option,
     set_option,
 )
-from aarlab.cli.output import Status, exit_on_bad_input, handle_sigterm, print_json, stdout_console
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, stdout_console
 from aarlab.cli.run_execution import (
     check_models,
     execute_run,
@@ -81,7 +81,6 @@ def fork(
             forked_scenario(path, round, [*settings, *models], parent_scenario.seed + offset) for offset in range(seeds)
         ]
     check_models(scenarios[0], as_json=as_json)
-    handle_sigterm()
     summaries: list[dict[str, Any]] = []
     for scenario in scenarios:
         target = new_file(f"{scenario.name}-at{round}", scenario.seed, Path(out), as_json=as_json)

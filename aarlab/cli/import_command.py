@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from aarlab.cli.options import json_option
-from aarlab.cli.output import exit_on_bad_input, handle_sigterm, print_json, stderr_console
+from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console
 from aarlab.config import ConfigError, Fault
 from aarlab.export import InvalidRunData, import_jsonl
 from aarlab.memory.run_reader import RunReader
@@ -21,7 +21,6 @@ def import_(file: str, out: str, as_json: bool) -> None:
     FILE is what `aarlab export --format jsonl` wrote; `-` is stdin. Every line, every hash and the digest are checked.
     No run file is created from a truncated or changed file. Existing files are not overwritten.
     """
-    handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
         name = "stdin" if file == "-" else file
         try:

@@ -1,11 +1,16 @@
 """The command line `aarlab COMMAND`. A command's module is imported when the command is called."""
 
+import sys
 from collections.abc import Mapping
 from pkgutil import resolve_name
+from typing import Any
 
 import rich_click as click
 
 from aarlab import __version__
+from aarlab.cli.output import Status
+from aarlab.cli.output_streams import make_streams_tolerant, unwritable_output
+from aarlab.cli.stop_signals import stop_signals_as_ctrl_c
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("aarlab.cli.run_command:run", "Run a team of researchers and score its best method."),
@@ -60,6 +65,26 @@ class LazyGroup(click.RichGroup):
         if placeholder is None or placeholder.name is None:
             return name, placeholder, rest
         return name, resolve_name(COMMANDS[placeholder.name][0]), rest
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute a command and exit. The status tells how its work ended, even if nobody can read its output."""
+        make_streams_tolerant()
+        with stop_signals_as_ctrl_c():
+            try:
+                return super().main(*args, **kwargs)
+            except SystemExit as end:
+                if (problem := unwritable_output()) is not None:
+                    click.echo(f"The output could not be written: {problem}.", err=True)
+                    end.code = end.code or Status.FAILED
+                raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Import and execute the command. A signal that no command handles stops it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            sys.exit(Status.STOPPED)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -1,7 +1,6 @@
 """Printing of results and errors, and exit statuses."""
 
 import json
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 import rich_click as click
 from rich.console import Console, Group, RenderableType
 
+from aarlab.cli.output_streams import output_closed, output_encoding_is_utf8
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.run_file_errors import SchemaError
 
@@ -38,13 +38,14 @@ def stderr_console() -> Console:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print the object of `--json` on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    # The escapes of JSON lose nothing where the encoding of the output lacks a character.
+    click.echo(json.dumps(value, ensure_ascii=not output_encoding_is_utf8(), allow_nan=False))
 
 
 def print_chunked(console: Console, parts: Iterable[RenderableType]) -> None:
     """Print the parts one below the other, 50 at a time, because rich is slow for single parts."""
     iterator = iter(parts)
-    while chunk := list(islice(iterator, 50)):
+    while not output_closed() and (chunk := list(islice(iterator, 50))):
         console.print(Group(*chunk), crop=False)
 
 
@@ -65,15 +66,3 @@ def exit_on_bad_input(*, as_json: bool) -> Iterator[None]:
         refuse(error.faults, as_json=as_json)
     except SchemaError as error:
         refuse([Fault("run file", None, str(error), "an unchanged run file of this aarlab version")], as_json=as_json)
-
-
-def handle_sigterm() -> None:
-    """Treat SIGTERM like Ctrl-C, so that the command stops cleanly."""
-
-    def stop(*_: object) -> None:
-        # A shell that starts a command in the background makes it ignore SIGINT, but not SIGTERM.
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, stop)

@@ -12,7 +12,6 @@ from aarlab.cli.options import json_option, recorded_sandbox_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
-    handle_sigterm,
     print_chunked,
     print_json,
     stderr_console,
@@ -63,7 +62,6 @@ def replay(
         path, _, scenario = load_recorded_run(run, models_needed=False)
         if tools == "live":
             require_tasks(path, scenario)
-    handle_sigterm()
     replayed = _replay_or_exit(path, tools, sandbox, as_json=as_json)
     if as_json:
         status = "differs" if replayed.differences else "same"

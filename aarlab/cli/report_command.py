@@ -17,7 +17,6 @@ from aarlab.cli.options import json_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
-    handle_sigterm,
     print_json,
     stderr_console,
     stdout_console,
@@ -62,7 +61,6 @@ def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json
     with exit_on_bad_input(as_json=as_json):
         target = _checked_output_path(out, form, sources)
         analysis = _analysis(sources)
-    handle_sigterm()
     try:
         written = _write(analysis, form, target)
     except KeyboardInterrupt:

@@ -17,7 +17,6 @@ from aarlab.cli.options import json_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
-    handle_sigterm,
     print_json,
     stderr_console,
     stdout_console,
@@ -59,7 +58,6 @@ def reproduce(name: str | None, quick: bool, out: Path | None, as_json: bool) ->
     with exit_on_bad_input(as_json=as_json):
         names = _selected_names(name)
         _check_folder(out)
-    handle_sigterm()
     try:
         with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             progress_bar("reproducing", 0.0)

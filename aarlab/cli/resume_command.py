@@ -12,16 +12,16 @@ from aarlab.cli.options import (
     quiet_option,
     recorded_sandbox_option,
 )
-from aarlab.cli.output import exit_on_bad_input, handle_sigterm, refuse
+from aarlab.cli.output import exit_on_bad_input, refuse
 from aarlab.cli.run_execution import (
     check_models,
     execute_run,
+    finished_run_fault,
     load_recorded_run,
     print_result,
     status_of,
     task_file_option,
 )
-from aarlab.config import Fault
 from aarlab.graph.run.resume import resume_run
 from aarlab.tools.sandbox import SandboxMode
 
@@ -45,16 +45,9 @@ def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: 
     with exit_on_bad_input(as_json=as_json):
         path, info, scenario = load_recorded_run(run)
     if info.summary is not None:
-        fault = Fault(
-            str(path),
-            None,
-            f"the run is finished ({info.status}) and scored",
-            "an interrupted run",
-            f"continue it from one of its rounds: aarlab fork {path} --round ROUND",
-        )
+        fault = finished_run_fault(path, f"the run is finished ({info.status}) and scored")
         refuse([fault], as_json=as_json)
     check_models(scenario, as_json=as_json)
-    handle_sigterm()
     with exit_on_bad_input(as_json=as_json):
         summary = execute_run(
             partial(resume_run, path), scenario, path, sandbox=sandbox, cache=not no_cache, quiet=quiet

@@ -15,7 +15,7 @@ from aarlab.cli.options import (
     sandbox_option,
     set_option,
 )
-from aarlab.cli.output import Status, exit_on_bad_input, handle_sigterm, print_json
+from aarlab.cli.output import Status, exit_on_bad_input, print_json
 from aarlab.cli.run_display import scenario_line
 from aarlab.cli.run_estimate import estimate_json, estimate_text
 from aarlab.cli.run_execution import check_models, execute_run, new_file, print_result, status_of
@@ -65,7 +65,6 @@ def run(
         return
     check_models(chosen, as_json=as_json)
     path = new_file(chosen.name, chosen.seed, Path(out), as_json=as_json)
-    handle_sigterm()
     execute = partial(run_scenario, chosen, path)
     summary = execute_run(execute, chosen, path, sandbox=sandbox, cache=not no_cache, quiet=quiet)
     print_result(summary, as_json=as_json)

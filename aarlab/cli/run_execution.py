@@ -22,8 +22,9 @@ from aarlab.config import ConfigError, Fault
 from aarlab.config.run_lookup import find_run, new_run_path
 from aarlab.graph.run.segments import segments_of
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.disk_full import is_disk_full
 from aarlab.memory.file_lock import FileLocked
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import RunAlreadyFinished, SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
@@ -131,7 +132,7 @@ def execute_run(
         quiet: Whether to show no progress.
 
     Raises:
-        ConfigError: Another process writes to the run file.
+        ConfigError: Another process writes to the run file, or has finished the run.
         SchemaError: The run file is damaged.
     """
     options: dict[str, Any] = {"cache": cache, **({} if sandbox is None else {"sandbox": sandbox})}
@@ -151,11 +152,16 @@ def execute_run(
     except ModelUnavailable as error:
         _print_kept_work(f"Stopped: {error}.", path)
         return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
+    except RunAlreadyFinished as error:
+        raise ConfigError([finished_run_fault(path, str(error))]) from None
     except Divergence as error:
         click.echo(f"{divergence_text(error)}\n", err=True)
         click.echo("Code, prompts or package versions have changed since the run was recorded.", err=True)
         return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
     except Exception as error:
+        if is_disk_full(error):
+            _print_kept_work(f"Stopped: the disk is full or cannot be written to ({error}). Free some space.", path)
+            return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
         if not isinstance(error, SandboxUnavailable | ModelError):
             traceback.print_exc()
         _print_kept_work(f"The run failed: {error}", path)
@@ -169,6 +175,12 @@ def _print_kept_work(reason: str, path: Path) -> None:
     run = short_path(path)
     click.echo(f"{reason}\nAll finished work is in the run file.", err=True)
     click.echo(f"  aarlab resume {run}  # continue\n  aarlab show {run}  # read", err=True)
+
+
+def finished_run_fault(path: Path, problem: str) -> Fault:
+    """Return the fault of resuming a finished run."""
+    fix = f"continue it from one of its rounds: aarlab fork {path} --round ROUND"
+    return Fault(str(path), None, problem, "an interrupted run", fix)
 
 
 def status_of(summary: dict[str, Any]) -> Status:

@@ -1,9 +1,10 @@
 """Execution of a run, from a scenario to a closed and scored run file."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -18,6 +19,7 @@ from aarlab.graph.run.segments import Segment
 from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.disk_full import is_disk_full
 from aarlab.memory.events import LogEntry
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_creation import NewRun
@@ -28,6 +30,10 @@ from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache
 from aarlab.tools.evaluator.tape_evaluator import TapeEvaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode
+
+
+_STOPPING_ERRORS = (KeyboardInterrupt, ModelUnavailable, SharedBudgetExhausted)
+"""Errors after which a run is `stopped` and not `failed`."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -109,18 +115,18 @@ def execute(
     task = scenario.task.make()
     task.prepare(progress)
     with _sandbox(mode, options) as sandbox, open_file(mode) as file:
-        for listener in options.get("listeners", ()):
-            file.on_event(listener)
-        evaluators = [make_evaluator(segment.scenario, task, sandbox, options) for segment in segments]
-        tape_evaluators = [TapeEvaluator(file, evaluator) for evaluator in evaluators]
+        evaluators: list[Evaluator] = []
         try:
+            for listener in options.get("listeners", ()):
+                file.on_event(listener)
+            evaluators += (make_evaluator(segment.scenario, task, sandbox, options) for segment in segments)
+            tape_evaluators = [TapeEvaluator(file, evaluator) for evaluator in evaluators]
             asyncio.run(execute_segments(segments, file, tape_evaluators, options))
         except BaseException as error:
-            file.finish(
-                "stopped"
-                if isinstance(error, KeyboardInterrupt | ModelUnavailable | SharedBudgetExhausted)
-                else "failed"
-            )
+            stopped = isinstance(error, _STOPPING_ERRORS) or is_disk_full(error)
+            # On a full disk the status stays `running`; the run can be resumed all the same.
+            with suppress(sqlite3.OperationalError):
+                file.finish("stopped" if stopped else "failed")
             raise
         finally:
             for evaluator in evaluators:

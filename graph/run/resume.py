@@ -7,12 +7,9 @@ from aarlab.graph.run.execute import RunOptions, execute
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.segments import segments_of
 from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_file_errors import RunAlreadyFinished
 from aarlab.memory.run_reader import RunReader
 from aarlab.tools.sandbox import SandboxMode
-
-
-class RunAlreadyFinished(ValueError):
-    """The run is finished and scored, so it cannot be resumed."""
 
 
 def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
@@ -36,7 +33,7 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
     with RunReader.open(path) as file:
         info, segments = file.info(), segments_of(file)
     if info.summary is not None:
-        raise RunAlreadyFinished(f"{path} is already finished (status {info.status}) and scored; fork it to continue")
+        raise RunAlreadyFinished.of(path, info.status)
     replay_run(path, progress=options.get("progress"))  # finds divergences before anything is paid for
     recorded: SandboxMode = info.sandbox or "strict"
     return execute(segments, lambda mode: ReplayingLog.resume(path, mode), {"sandbox": recorded, **options})

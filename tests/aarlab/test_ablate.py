@@ -372,7 +372,7 @@ def test_a_full_disk_stops_and_keeps_finished_runs(file: Path, copy: Path) -> No
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert endings == [("disk full", False)]
-    assert result.status == "failed"
+    assert result.status == "disk full"
     assert f"{copy} cannot be written to" in str(result.reason)
     assert len(digests(copy)) == 2
 

@@ -20,7 +20,7 @@ from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.graph.flow import researcher_setup
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import replay_run
-from aarlab.graph.run.resume import RunAlreadyFinished, resume_run
+from aarlab.graph.run.resume import resume_run
 from aarlab.graph.run.segments import InvalidFork, NoSuchRound
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS
