@@ -31,7 +31,6 @@ from aarlab.tools.evaluator.score_cache import ScoreCache
 from aarlab.tools.evaluator.tape_evaluator import TapeEvaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode
 
-
 _STOPPING_ERRORS = (KeyboardInterrupt, ModelUnavailable, SharedBudgetExhausted)
 """Errors after which a run is `stopped` and not `failed`."""
 

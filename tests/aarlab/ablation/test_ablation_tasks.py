@@ -22,7 +22,7 @@ SMALL = (
     "sensitivity.grid={costs.pilot: [0.25, 1]}",
 )  # fmt: skip
 """Overrides that make an ablation of two arms on two tasks with one other setting: six runs."""
-TASK_FILE = (Path(__file__).parents[2] / "docs/example-task/aarlab_halfspace.py").read_text()
+TASK_FILE = (Path(__file__).parents[3] / "docs/example-task/aarlab_halfspace.py").read_text()
 PAIR = """
     name: pair
     scenario: {budget: {hours: 8}}
