@@ -74,15 +74,22 @@ class ModelCall(Event):
     reply: str
     """Hash in `messages`."""
     stop_reason: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    """None: the server did not report them."""
+    output_tokens: int | None
+    """None: the server did not report them."""
     cost_usd: float | None
-    """US dollars; None if the price is unknown."""
+    """US dollars; None if the price or the number of tokens is unknown."""
     cost_hours: float
     cache_read_tokens: int = 0
     """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
     """Input tokens written to the provider's cache."""
+
+    @property
+    def known_tokens(self) -> int:
+        """Input and output tokens as far as they are known."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
 
     def to_json(self) -> dict[str, Json]:
         """Return the fields as JSON values, without cache fields that are 0."""
@@ -111,6 +118,11 @@ class FailedModelCall(Event):
     """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
     """Input tokens written to the provider's cache."""
+
+    @property
+    def known_tokens(self) -> int:
+        """Input and output tokens as far as the stream reported them."""
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)

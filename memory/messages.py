@@ -224,19 +224,26 @@ def tool_from_json(data: Mapping[str, Json]) -> ToolSpec:
 class Usage:
     """Tokens of one model call."""
 
-    input_tokens: int = 0
-    """Input tokens, including those read from a cache."""
-    output_tokens: int = 0
-    """Output tokens, including thinking."""
+    input_tokens: int | None = 0
+    """Input tokens, including those read from a cache; None: the server did not report them."""
+    output_tokens: int | None = 0
+    """Output tokens, including thinking; None: the server did not report them."""
     cache_read_tokens: int = 0
     """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
     """Input tokens written to the provider's cache."""
 
     @property
-    def tokens(self) -> int:
-        """Input and output tokens."""
+    def tokens(self) -> int | None:
+        """Input and output tokens; None: unknown."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
         return self.input_tokens + self.output_tokens
+
+    @property
+    def known_tokens(self) -> int:
+        """Input and output tokens as far as they are known."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
 
 
 @dataclass(frozen=True, slots=True)

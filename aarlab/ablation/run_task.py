@@ -139,7 +139,7 @@ class _ProgressListener:
             case RoundStarted():
                 self._round = entry.round
             case ModelCall() | FailedModelCall() as call:
-                spent = Spending(call.cost_usd, call.input_tokens + call.output_tokens)
+                spent = Spending(call.cost_usd, call.known_tokens)
                 if spent == Spending():
                     return
                 self._spent += spent

@@ -28,7 +28,7 @@ class Spending:
 
 def spending_in(path: Path) -> Spending:
     """Return the usage of all model calls in a run file, which may be unfinished. Other files count as zero."""
-    columns = "cost_usd, input_tokens + output_tokens AS tokens"
+    columns = "cost_usd, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS tokens"
     calls = f"SELECT {columns} FROM model_calls UNION ALL SELECT {columns} FROM failed_model_calls"
     query = f"SELECT sum(cost_usd), count(*) - count(cost_usd), sum(tokens) FROM ({calls})"
     try:

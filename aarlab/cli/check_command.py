@@ -242,7 +242,7 @@ def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
         count.increment()
         unknown = unknown or call.cost_usd is None
         answered = int(isinstance(call, ModelCall))
-        total += Amount(call.cost_usd or 0.0, call.input_tokens + call.output_tokens, answered)
+        total += Amount(call.cost_usd or 0.0, call.known_tokens, answered)
     reported = info.summary and info.summary.get("cost_usd")
     if info.summary and ((reported is None) != unknown or (reported is not None and abs(reported - total.usd) > 1e-5)):
         yield f"calls cost {'an unknown amount' if unknown else f'${total.usd:.6f}'}, the summary says {reported}"

@@ -159,10 +159,12 @@ def _print_reply(reply: Reply, seconds: float) -> None:
             f"[yellow]▸[/] [bold yellow]{escape(printable(call.name))}[/] {escape(printable(str(call.arguments)))}"
         )
     usage = reply.usage
+    tokens = (
+        "tokens unknown" if usage.tokens is None else f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    )
     cost = "cost unknown" if reply.cost_usd is None else f"${reply.cost_usd:.6f}"
     console.print(
-        f"{escape(reply.model)} replied in {seconds:.1f} s (stop reason {reply.stop_reason}): "
-        f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}",
+        f"{escape(reply.model)} replied in {seconds:.1f} s (stop reason {reply.stop_reason}): {tokens}, {cost}",
         soft_wrap=True,
     )
     if not reply.message.tool_calls:

@@ -2,16 +2,15 @@
 
 import asyncio
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from aarlab.agents.models.base import ModelSettings, Reply, Request, TransientError
-from aarlab.agents.models.decoding import parse_arguments, replace_surrogates
+from aarlab.agents.models.base import ModelSettings, Reply, Request
+from aarlab.agents.models.claude_reply import PartialClaudeReply
 from aarlab.agents.models.provider_errors import reading_stream
-from aarlab.agents.models.sdk_model import KnownUsage, SdkModel, finished_reply
+from aarlab.agents.models.sdk_model import KnownUsage, SdkModel
 from aarlab.agents.models.wire_names import with_safe_names
-from aarlab.memory.messages import Block, Json, Message, RedactedThinking, Text, Thinking, ToolCall, Usage
+from aarlab.memory.messages import Block, Json, Message, RedactedThinking, Text, Thinking, Usage
 
 _CACHED: Json = {"type": "ephemeral"}
 _COUNT_S = 20.0
@@ -40,23 +39,18 @@ class Claude(SdkModel):
 
         return anthropic.AsyncAnthropic(api_key=os.environ.get(self.key_variable), **options)
 
-    async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
-        # The SDK repairs truncated tool inputs, but the tool must get the text that the model wrote.
-        inputs: defaultdict[int, str] = defaultdict(str)
-        async with self._client().messages.stream(**request_body(request, self._model, self._settings)) as stream:
-            message = None
+    async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
+        form = self._settings.request
+        body = {**request_body(request, self._model, self._settings), "stream": form.stream is not False, **form.body}
+        partial = PartialClaudeReply(self._model)
+        async for event in self._responses("/v1/messages", body, form):
             with reading_stream():
-                async for event in stream:
-                    if event.type == "content_block_delta" and event.delta.type == "input_json_delta":
-                        inputs[event.index] += event.delta.partial_json
-                    elif event.type in ("message_start", "message_delta"):
-                        message = stream.current_message_snapshot
-                        known.usage = _usage(message.usage)
-            if message is None or message.stop_reason is None:
-                raise TransientError("the stream ended early", usage=known.usage)
-            message = await stream.get_final_message()
-        blocks = [_block(block, inputs[index]) for index, block in enumerate(message.content)]
-        return finished_reply(blocks, message.stop_reason, known.usage, message.model)
+                if body["stream"] and "content" not in event:
+                    partial.add(event)
+                else:
+                    partial.add_message(event)
+            known.usage = partial.usage or known.usage
+        return partial.reply(request.conversation.messages)
 
 
 def request_body(request: Request, model: str, settings: ModelSettings) -> dict[str, Any]:
@@ -105,21 +99,3 @@ def _is_sendable(block: Block) -> bool:
             return bool(signature)
         case _:
             return True
-
-
-def _block(block: Any, tool_input: str) -> Block:
-    match block.type:
-        case "thinking":
-            return Thinking(replace_surrogates(block.thinking), block.signature or "")
-        case "redacted_thinking":
-            return RedactedThinking(block.data)
-        case "tool_use":
-            return ToolCall(block.id, block.name, parse_arguments(tool_input))
-        case _:
-            return Text(replace_surrogates(block.text))
-
-
-def _usage(reported: Any) -> Usage:
-    # The API's `input_tokens` excludes the tokens that were read from or written to the cache.
-    read, written = reported.cache_read_input_tokens or 0, reported.cache_creation_input_tokens or 0
-    return Usage(reported.input_tokens + read + written, reported.output_tokens, read, written)

@@ -3,9 +3,10 @@
 A provider needs this module and `registry`; see `docs/providers.md`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.memory.messages import Conversation, Message, ToolCall, ToolSpec, Usage, content_hash
 
 
@@ -30,6 +31,10 @@ class ModelError(RuntimeError):
 
     failed_attempts: tuple[FailedAttempt, ...] = ()
     """All attempts at this reply."""
+    usage: Usage | None = None
+    """Known number of tokens that the call used; None: none."""
+    cost_usd: float | None = 0.0
+    """Known cost in US dollars; the metered model sets it. None: the price or the number of tokens is not known."""
 
 
 class TransientError(ModelError):
@@ -48,13 +53,23 @@ class TransientError(ModelError):
         """
         super().__init__(error)
         self.retry_after_s, self.overloaded = retry_after_s, overloaded
-        self.usage = usage or Usage()
-        self.cost_usd: float | None = 0.0
-        """Known cost in US dollars; the metered model sets it. None: the price is not known."""
+        self.usage: Usage = usage or Usage()
 
 
 class ContextTooLong(ModelError):
     """The conversation does not fit into the model's context."""
+
+
+class UsageUnknown(ModelError):
+    """A server did not report how many tokens a reply used, and a limit of the budget needs it."""
+
+    def __init__(self, model: str, unit: str, usage: Usage) -> None:
+        """Describe the failure: the model as served, the unit of the limit, and the usage as far as it is known."""
+        super().__init__(
+            f"the server of {model} does not report how many tokens a reply used, and a limit in {unit} needs them; "
+            "limit budget.calls instead, or make the server report usage (live.requests.NAME.stream_usage or stream)"
+        )
+        self.usage, self.cost_usd = usage, None
 
 
 class ModelUnavailable(ModelError):
@@ -129,5 +144,7 @@ class ModelSettings:
     """Seconds for one reply, from the first byte sent to the last byte received."""
     base_url: str | None = None
     """Address of the server; None: the provider's own."""
+    request: RequestSettings = field(default_factory=RequestSettings)
+    """Form of the requests, where it differs from the server's default."""
     text_tools: bool = False
     """Whether tools are described and called in plain text, for models without native tool calls."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from aarlab.memory.messages import INVALID_INPUT, Json
 
+_MAX_DEPTH = 100
+
 
 def parse_arguments(text: str) -> dict[str, Json]:
     """Return the arguments of a tool call.
@@ -15,10 +17,20 @@ def parse_arguments(text: str) -> dict[str, Json]:
         arguments = json.loads(text or "{}", parse_constant=_reject_constant)
         # A lone surrogate is valid in JSON but cannot be encoded.
         text.encode()
-        json.dumps(arguments, ensure_ascii=False).encode()
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+        _check_depth(arguments, _MAX_DEPTH)
     except (ValueError, RecursionError):
         arguments = None
     return arguments if isinstance(arguments, dict) else {INVALID_INPUT: replace_surrogates(text)}
+
+
+def _check_depth(value: Json, max_depth: int) -> None:
+    # Deeper JSON may exceed Python's recursion limit when it is stored.
+    if max_depth == 0:
+        raise ValueError("the JSON is nested too deeply")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_depth(item, max_depth - 1)
 
 
 def replace_surrogates(text: str) -> str:

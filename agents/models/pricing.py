@@ -35,8 +35,10 @@ class Price:
     """Prompt tokens above which `long` applies to all tokens of the request; None: never."""
     long: "Price | None" = None
 
-    def cost_usd(self, usage: Usage) -> float:
-        """Return the cost of a call."""
+    def cost_usd(self, usage: Usage) -> float | None:
+        """Return the cost of a call; None if its number of tokens is unknown and the model is not free."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return 0.0 if self == FREE else None
         rates = self._rates(usage.input_tokens)
         plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_written_tokens
         dollars = (
@@ -47,10 +49,10 @@ class Price:
         )
         return dollars / _MILLION
 
-    def max_usd(self, usage: Usage) -> float:
+    def max_usd(self, input_tokens: int, output_tokens: int) -> float:
         """Return an upper bound on the cost of a call: no token comes from the cache, and all are written to it."""
-        rates = self._rates(usage.input_tokens)
-        dollars = usage.input_tokens * max(rates.input, rates.cache_write) + usage.output_tokens * rates.output
+        rates = self._rates(input_tokens)
+        dollars = input_tokens * max(rates.input, rates.cache_write) + output_tokens * rates.output
         return dollars / _MILLION
 
     def _rates(self, prompt: int) -> "Price":

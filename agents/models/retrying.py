@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from aarlab.agents.models.base import FailedAttempt, Model, ModelError, ModelUnavailable, Reply, Request, TransientError
+from aarlab.memory.messages import Usage
 from aarlab.memory.seeds import rng
 
 WaitCallback = Callable[[str, float], None]
@@ -77,6 +78,8 @@ class RetryingModel:
             unavailable.failed_attempts = tuple(failed)
             raise unavailable from error
         except ModelError as error:
+            if error.usage is not None:
+                failed.append(self._failed_attempt(error, waited_s=0.0))
             error.failed_attempts = tuple(failed)
             raise
         if failed:
@@ -95,8 +98,8 @@ class RetryingModel:
         self._on_wait(self._wait_text(str(error)), min(elapsed_share, 0.99))
         return self._failed_attempt(error, waited_s=round(state.upcoming_sleep, 3))
 
-    def _failed_attempt(self, error: TransientError, *, waited_s: float) -> FailedAttempt:
-        return FailedAttempt(self._name, str(error), error.usage, error.cost_usd, waited_s)
+    def _failed_attempt(self, error: ModelError, *, waited_s: float) -> FailedAttempt:
+        return FailedAttempt(self._name, str(error), error.usage or Usage(), error.cost_usd, waited_s)
 
     def _wait_text(self, error: str) -> str:
         return f"waiting for {self._name}: {error}"

@@ -2,15 +2,18 @@
 
 import asyncio
 import importlib
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.provider_errors import translate_errors
-from aarlab.memory.messages import Block, Message, ToolCall, Usage
+from aarlab.agents.models.request_settings import RequestSettings
+from aarlab.agents.models.wire_fields import storable
+from aarlab.memory.messages import Block, Json, Message, ToolCall, Usage, block_from_json
 
 _CONNECT_S = 20.0
 
@@ -40,8 +43,8 @@ class SdkModel(ABC):
         """Return a new client of the SDK."""
 
     @abstractmethod
-    async def _stream_reply(self, request: Request, known: KnownUsage) -> Reply:
-        """Return the streamed reply, and update `known` during the stream."""
+    async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
+        """Return the reply, and update `known` during the stream."""
 
     async def reply(self, request: Request) -> Reply:
         """Return the reply to a request.
@@ -53,7 +56,28 @@ class SdkModel(ABC):
         known = KnownUsage()
         with self._translate_errors(lambda: known.usage):
             async with asyncio.timeout(self._settings.timeout_s):
-                return await self._stream_reply(request, known)
+                return await self._receive_reply(request, known)
+
+    async def _responses(self, path: str, body: dict[str, Any], form: RequestSettings) -> AsyncIterator[Json]:
+        """Send a request and yield the JSON of each event of the stream, or of the whole response.
+
+        The SDK's own types are not used: they accept any JSON without an error and fail later.
+        """
+        sdk = importlib.import_module(self.sdk_name)
+        options = {"body": body, "cast_to": object, "options": {"headers": form.headers}}
+        if not body["stream"]:
+            yield await self._client().post(path, **options)
+            return
+        stream = await self._client().post(path, **options, stream=True, stream_cls=sdk.AsyncStream[object])
+        try:
+            if "json" in stream.response.headers.get("content-type", ""):
+                # The server does not stream.
+                yield json.loads(await stream.response.aread())
+                return
+            async for event in stream:
+                yield event
+        finally:
+            await stream.close()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -82,9 +106,10 @@ class SdkModel(ABC):
 
 
 def finished_reply(blocks: Sequence[Block], stop_reason: str, usage: Usage, model: str) -> Reply:
-    """Return a complete reply.
+    """Return a complete reply, with lone surrogates replaced.
 
     Tool calls of a refusal are removed: they must not be executed, and providers reject a tool call without a result.
     """
     kept = [block for block in blocks if stop_reason != "refusal" or not isinstance(block, ToolCall)]
-    return Reply(Message("assistant", tuple(kept)), stop_reason, usage, model, cost_usd=None)
+    storable_blocks = tuple(block_from_json(storable(block.to_json())) for block in kept)
+    return Reply(Message("assistant", storable_blocks), storable(stop_reason), usage, storable(model), cost_usd=None)

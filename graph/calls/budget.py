@@ -120,6 +120,13 @@ class Ledger:
         """Whether any limit on calls applies."""
         return self.shared_budget is not None or bool(self.budget.limits)
 
+    @property
+    def limited_units(self) -> set[str]:
+        """The units of the limits; those of a shared budget are dollars and tokens."""
+        return {LIMIT_FIELDS[name] for name in self.budget.limits} | (
+            {"usd", "tokens"} if self.shared_budget is not None else set()
+        )
+
     async def reserve(self, agent: str, max_amount: Amount) -> None:
         """Reserve the maximum amount of a call; wait until open calls free enough of the budget.
 

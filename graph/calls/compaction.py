@@ -15,6 +15,7 @@ from aarlab.memory.events import Compaction, Prompted
 from aarlab.memory.messages import Conversation, Message, ToolSpec, canonical_json, user_message
 from aarlab.tools.session import AgentSession
 
+_BYTES_PER_TOKEN = 4
 _KEEP_SHARE = 0.25
 """Share of the messages' bytes that is kept unchanged at the end; everything before it is summarised."""
 _MIN_DROPPED_SHARE = 0.25
@@ -42,7 +43,8 @@ async def call_within_window(session: AgentSession, model: AgentModel, tools: tu
             raise
         await _compact(session, model, tools, rejected_request=request.hash)
         reply = await ask(model, Request(session.conversation, tools), "researcher", call_context)
-    session.context_tokens = reply.usage.tokens
+    tokens = reply.usage.tokens
+    session.context_tokens = estimated_tokens(session.conversation, tools) if tokens is None else tokens
     session.conversation = session.conversation.then(reply.message)
     return reply
 
@@ -88,6 +90,12 @@ async def _compact(
     session.record(Compaction(dropped, len(kept), session.context_tokens, rejected_request, summary_hash, text))
     session.conversation = Conversation.begin(before.system).then(summary, *kept)
     session.context_tokens = 0
+
+
+def estimated_tokens(conversation: Conversation, tools: Sequence[ToolSpec]) -> int:
+    """Return the approximate tokens of a request, for servers that report none: a quarter of its bytes."""
+    system = len(conversation.system.encode()) + sum(len(tool.stored().encode()) for tool in tools)
+    return (system + sum(_n_bytes(message) for message in conversation.messages)) // _BYTES_PER_TOKEN
 
 
 def _n_bytes(message: Message) -> int:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from aarlab.agents.models.base import ModelSettings
 from aarlab.agents.models.pricing import Price, default_prices, read_prices
 from aarlab.agents.models.registry import ModelInfo, find_model
+from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.retrying import RetryPolicy
 
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -46,6 +47,10 @@ class LiveSettings(BaseModel):
     base_urls: dict[str, str] = {}
     """Addresses of servers by provider or model, such as `{openai: "http://localhost:8000/v1"}`. Other models use the
     provider's own address.
+    """
+    requests: dict[str, RequestSettings] = {}
+    """Form of the requests by provider or model, such as `{openai: {token_limit: max_tokens}}`. Not set: the default of
+    the server; see docs/models.md.
     """
     text_tools: list[str] = []
     """Names of models without tool calling; they get the tools as text in the prompt."""
@@ -89,8 +94,13 @@ class LiveSettings(BaseModel):
             thinking=self.thinking,
             timeout_s=60 * self.reply_timeout_minutes,
             base_url=self.base_urls.get(name) or self.base_urls.get(name.partition("/")[0]),
+            request=self._request_settings(name),
             text_tools=name in self.text_tools,
         )
+
+    def _request_settings(self, name: str) -> RequestSettings:
+        nothing = RequestSettings()
+        return self.requests.get(name, nothing).over(self.requests.get(name.partition("/")[0], nothing))
 
     def model(self, name: str) -> ModelInfo:
         """Return the base model with a name, configured with these settings. Raises UnknownModel."""

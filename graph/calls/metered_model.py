@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from aarlab.agents.models.base import Model, ModelError, Reply, Request, TransientError
+from aarlab.agents.models.base import Model, ModelError, Reply, Request, UsageUnknown
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.calls.budget import Amount, Ledger
 from aarlab.memory.messages import Message, ToolSpec, Usage, canonical_json
@@ -45,6 +45,7 @@ class MeteredModel:
         Raises:
             BudgetExhausted: The budget does not cover the call.
             SharedBudgetExhausted: The budget shared with other runs does not cover the call.
+            UsageUnknown: The server did not report the usage, and a limit needs it.
             TransientError: The call failed, and a retry may help.
             ModelError: The call failed, and a retry would not help.
         """
@@ -54,12 +55,17 @@ class MeteredModel:
         try:
             reply = await self._model.reply(request)
             cost = self._cost(reply.usage) if reply.cost_usd is None else reply.cost_usd
-            spent = Amount(cost or 0.0, reply.usage.tokens, 1)
+            spent = Amount(cost or 0.0, reply.usage.known_tokens, 1)
+            if (unknown := self._unknown_unit(reply.usage, cost)) is not None:
+                # It may have cost as much as was reserved.
+                spent = max_amount
+                raise UsageUnknown(reply.model, unknown, reply.usage)
             self._token_bound.update(request, reply)
             return replace(reply, cost_usd=cost)
-        except TransientError as error:
-            error.cost_usd = self._cost(error.usage) if error.usage.tokens else 0.0
-            spent = Amount(error.cost_usd or 0.0, error.usage.tokens, 0)
+        except ModelError as error:
+            if error.usage is not None and not isinstance(error, UsageUnknown):
+                error.cost_usd = self._cost(error.usage) if error.usage.known_tokens else 0.0
+                spent = Amount(error.cost_usd or 0.0, error.usage.known_tokens, 0)
             raise
         finally:
             await self._ledger.commit(self._agent, max_amount, spent)
@@ -81,8 +87,15 @@ class MeteredModel:
 
     def _amount(self, tokens: int) -> Amount:
         """Return the maximum usage of a call with this number of input tokens."""
-        usage = Usage(tokens, self._max_tokens)
-        return Amount(self._price.max_usd(usage) if self._price else 0.0, usage.tokens, 1)
+        dollars = self._price.max_usd(tokens, self._max_tokens) if self._price else 0.0
+        return Amount(dollars, tokens + self._max_tokens, 1)
+
+    def _unknown_unit(self, usage: Usage, cost: float | None) -> str | None:
+        """Return the unit of a limit that the usage of a reply is unknown for; None if there is none."""
+        units = self._ledger.limited_units
+        if "tokens" in units and usage.tokens is None:
+            return "tokens"
+        return "usd" if "usd" in units and cost is None and usage.tokens is None else None
 
     def _cost(self, usage: Usage) -> float | None:
         return None if self._price is None else self._price.cost_usd(usage)
@@ -102,7 +115,9 @@ class _TokenBound:
     """Tokens of system prompt, tools and messages together."""
 
     def update(self, request: Request, reply: Reply) -> None:
-        """Store the token count of a request and its reply."""
+        """Store the token count of a request and its reply, if it is known."""
+        if reply.usage.tokens is None:
+            return
         self.system, self.tools = request.conversation.system, request.tools
         self.messages = (*request.conversation.messages, reply.message)
         self.tokens = reply.usage.tokens

@@ -109,10 +109,9 @@ class AgentModel:
 
     def restore_reply(self, request: Request, reply: Reply) -> None:
         """Add a recorded reply to the ledger, and keep it to bound the tokens of the next request."""
-        self.model_pool.ledger.spent[self.agent] += Amount(reply.cost_usd or 0.0, reply.usage.tokens, 1)
+        self.model_pool.ledger.spent[self.agent] += Amount(reply.cost_usd or 0.0, reply.usage.known_tokens, 1)
         self._last = (request, reply)
 
     def restore_failure(self, attempt: FailedModelCall) -> None:
         """Add a recorded attempt that failed to the ledger."""
-        tokens = attempt.input_tokens + attempt.output_tokens
-        self.model_pool.ledger.spent[self.agent] += Amount(attempt.cost_usd or 0.0, tokens, 0)
+        self.model_pool.ledger.spent[self.agent] += Amount(attempt.cost_usd or 0.0, attempt.known_tokens, 0)

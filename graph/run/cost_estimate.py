@@ -121,5 +121,6 @@ def _conversation(
 def _single_calls(calls: int, assumed: _Assumptions, price: Price | None) -> UsageEstimate:
     """Return the usage of calls without a conversation."""
     usage = Usage(assumed.single_prompt_tokens, assumed.reply_tokens)
-    usd = None if price is None else price.cost_usd(usage) * calls
+    each = None if price is None else price.cost_usd(usage)
+    usd = None if each is None else each * calls
     return UsageEstimate(calls, assumed.single_prompt_tokens * calls, assumed.reply_tokens * calls, usd)

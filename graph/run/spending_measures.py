@@ -1,6 +1,6 @@
 """What a run spent: research hours by kind of step, model calls and tokens, and what had been spent at each score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aarlab.memory.events import (
@@ -39,8 +39,8 @@ class Improvement:
     """Its development PGR."""
     hours: float
     """Research hours of all steps of the team up to that hour, without the opening."""
-    tokens: int
-    """Input and output tokens of all model calls up to that hour."""
+    tokens: int | None
+    """Input and output tokens of all model calls up to that hour; None if a server did not report them."""
     cost_usd: float | None
     """US dollars of these calls; None if the price of one is unknown."""
 
@@ -52,7 +52,7 @@ class _Charge:
     at_hours: float
     kind: str
     hours: float
-    tokens: int = 0
+    tokens: int | None = 0
     cost_usd: float | None = 0.0
 
 
@@ -82,10 +82,22 @@ def model_calls(file: RunReader) -> int:
     return sum(1 for _ in file.entries(ModelCall))
 
 
-def tokens(file: RunReader) -> int:
-    """Return the input and output tokens of all calls of base models, including failed ones."""
-    calls = (entry.event for entry in file.entries(ModelCall, FailedModelCall))
-    return sum(call.input_tokens + call.output_tokens for call in calls)
+def tokens(file: RunReader) -> int | None:
+    """Return the input and output tokens of all calls of base models, including failed ones as far as they are known.
+
+    None if a server did not report the tokens of a reply.
+    """
+    return _total([_tokens_of(entry.event) for entry in file.entries(ModelCall, FailedModelCall)])
+
+
+def _tokens_of(call: ModelCall | FailedModelCall) -> int | None:
+    unknown = call.input_tokens is None or call.output_tokens is None
+    return None if unknown else call.known_tokens
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def experiments_of(file: RunReader, fidelity: str) -> int:
@@ -107,7 +119,7 @@ def improvements(file: RunReader) -> list[Improvement]:
                 round(at_hours, 6),
                 pgr,
                 round(sum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
-                sum(charge.tokens for charge in before),
+                _total([charge.tokens for charge in before]),
                 round(sum(known), 6) if len(known) == len(costs) else None,
             )
         )
@@ -123,10 +135,9 @@ def _charges(file: RunReader) -> Iterator[_Charge]:
                 fidelity_by_stream[entry.stream] = experiment.fidelity
             case ModelCall() as call:
                 kind = "review" if call.role == "reviewer" else "think"
-                tokens = call.input_tokens + call.output_tokens
-                yield _Charge(entry.hours, kind, call.cost_hours, tokens, call.cost_usd)
+                yield _Charge(entry.hours, kind, call.cost_hours, _tokens_of(call), call.cost_usd)
             case FailedModelCall() as failed:
-                yield _Charge(entry.hours, "think", 0.0, failed.input_tokens + failed.output_tokens, failed.cost_usd)
+                yield _Charge(entry.hours, "think", 0.0, failed.known_tokens, failed.cost_usd)
             case ToolExecution() as execution if execution.cost_hours:
                 # The experiment of a charged call is the last one of its stream.
                 fidelity = fidelity_by_stream.get(entry.stream)

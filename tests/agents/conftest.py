@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from model_clients import ModelClient
-from model_servers import ModelServer
+from model_servers import ModelServer, RawServer
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def opened(keys: None) -> Iterator[Callable[..., ModelClient]]:
     """Yield a function that opens a model of a server; close all models at the end."""
     clients: list[ModelClient] = []
 
-    def opened(provider: str, server: ModelServer, **settings: Any) -> ModelClient:
+    def opened(provider: str, server: ModelServer | RawServer, **settings: Any) -> ModelClient:
         clients.append(ModelClient.of_server(provider, server, **settings))
         return clients[-1]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from model_servers import ModelServer
+from model_servers import ModelServer, RawServer
 from stub_environment import first_request
 
 from aarlab.agents.models.anthropic import Claude
@@ -28,7 +28,7 @@ class ModelClient:
         self._runner = asyncio.Runner()
 
     @classmethod
-    def of_server(cls, provider: str, server: ModelServer, **settings: Any) -> "ModelClient":
+    def of_server(cls, provider: str, server: ModelServer | RawServer, **settings: Any) -> "ModelClient":
         """Return a client of a server."""
         kind, path = KINDS[provider]
         return cls(kind("some-model", ModelSettings(base_url=server.url + path, **settings)))

@@ -219,18 +219,14 @@ def test_the_tokens_of_a_request_can_be_counted(opened: Callable[..., ModelClien
             client.run(client.model.count_tokens(QUESTION))
 
 
-def test_a_cut_off_tool_input_is_passed_on_as_text(opened: Callable[..., ModelClient]) -> None:
-    with ModelServer(HELLO, faults=["invalid input"], every=1) as server:
-        (call,) = opened("anthropic", server)().message.tool_calls
+@each_provider
+@pytest.mark.parametrize("fault", ["invalid input", "malformed input"])
+def test_a_tool_input_that_is_not_json_is_passed_on_as_text(
+    provider: str, fault: str, opened: Callable[..., ModelClient]
+) -> None:
+    with ModelServer(HELLO, faults=[fault], every=1) as server:
+        (call,) = opened(provider, server)().message.tool_calls
     assert call.arguments.keys() == {INVALID_INPUT}
-
-
-def test_a_malformed_tool_input_is_transient_and_counted(opened: Callable[..., ModelClient]) -> None:
-    malformed = always_reply(ToolCall("t1", "read_file", {"a": 1234}))
-    served = ModelServer(malformed, faults=["malformed input"], every=1)
-    with served as server, pytest.raises(TransientError, match="malformed response") as raised:
-        opened("anthropic", server)()
-    assert raised.value.usage.input_tokens == server.billed["input"]
 
 
 def test_concurrency_adapts_to_the_capacity_of_the_server(opened: Callable[..., ModelClient]) -> None:

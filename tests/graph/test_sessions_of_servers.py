@@ -7,9 +7,10 @@ import pytest
 from model_servers import ModelServer, SimulatedTeam
 from team_runs import run, scenario
 
+from aarlab.agents.models.base import ModelError
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import replay_run
-from aarlab.memory.events import ModelCall
+from aarlab.memory.events import FailedModelCall, ModelCall
 from aarlab.memory.run_reader import RunReader
 
 SEED = 7
@@ -44,3 +45,28 @@ def test_a_simulated_run_can_be_forked_under_a_live_model(tmp_path: Path, provid
         }
     assert replay_run(tmp_path / "fork.db").digest == summary["digest"]
     parent.file.close()
+
+
+def test_a_run_without_usage_has_unknown_tokens_and_the_same_scores(tmp_path: Path) -> None:
+    embedded = run(scenario(), tmp_path / "embedded.db")
+    with ModelServer(SimulatedTeam(SEED), reports_usage=False) as server:
+        done = run(scenario(**served(server, "openai")), tmp_path / "run.db")
+    assert (done.summary["tokens"], done.summary["cost_usd"]) == (None, None)
+    assert done.summary["model_calls"] == server.billed["calls"] == len(server.requests)
+    assert done.summary["heldout"] == embedded.summary["heldout"]
+    assert {entry.event.input_tokens for entry in done.entries_of(ModelCall)} == {None}
+    assert replay_run(tmp_path / "run.db").digest == done.summary["digest"]
+    done.file.close()
+    embedded.file.close()
+
+
+def test_a_token_limit_without_usage_ends_the_run_at_once(tmp_path: Path) -> None:
+    budget = {"hours": 3, "round_hours": 1.5, "tokens": 10_000_000}
+    with ModelServer(SimulatedTeam(SEED), reports_usage=False) as server:
+        with pytest.raises((ModelError, ExceptionGroup)):
+            run(scenario(**served(server, "openai", budget=budget)), tmp_path / "run.db")
+        assert len(server.requests) <= 2, "each researcher asks once"
+    with RunReader.open(tmp_path / "run.db") as file:
+        (failed, *_) = [entry.event for entry in file.entries(FailedModelCall)]
+    assert "does not report how many tokens" in failed.fault
+    assert failed.cost_usd is None

@@ -69,6 +69,9 @@ def stream_openai(
     server.count_usage(input=tokens, read=read, output=output_tokens, calls=1)
     details = {"cached_tokens": read}
     usage = {"prompt_tokens": tokens, "completion_tokens": output_tokens, "total_tokens": tokens + output_tokens}
+    if not server.reports_usage:
+        yield "data: [DONE]\n\n"
+        return
     yield _chunk_of(model, choices=[], usage={**usage, "prompt_tokens_details": details})
     yield "data: [DONE]\n\n"
 

@@ -41,6 +41,8 @@ class ModelServer:
     """Faults to apply next."""
     allowed_fields: frozenset[str] = frozenset()
     """Fields of chat completions messages that the server accepts, besides those of OpenAI."""
+    reports_usage: bool = True
+    """Whether a stream of the chat completions API reports its usage."""
     window: int | None = None
     """Maximum number of tokens of a prompt; None: no limit."""
     counts_tokens: bool = True

@@ -231,7 +231,9 @@ def _indented(part: RenderableType, columns: int = 0) -> RenderableType:
 
 def _usage(call: ModelCall) -> str:
     parts = [hours_text(call.cost_hours)]
-    if call.input_tokens or call.output_tokens:
+    if call.input_tokens is None or call.output_tokens is None:
+        parts.append("tokens unknown")
+    elif call.input_tokens or call.output_tokens:
         cached = f" ({call.cache_read_tokens:,} from cache)" if call.cache_read_tokens else ""
         parts.append(f"{call.input_tokens:,} tokens in{cached}, {call.output_tokens:,} out")
     if call.cost_usd:

@@ -165,7 +165,9 @@ def usage(calls: Iterable[ModelCall | FailedModelCall]) -> ModelUsage:
         sum(call.cache_read_tokens for call in call_list),
         sum(call.cache_written_tokens for call in call_list),
     )
-    inputs, outputs = sum(call.input_tokens for call in call_list), sum(call.output_tokens for call in call_list)
+    # Inspect has no unknown number of tokens.
+    inputs = sum(call.input_tokens or 0 for call in call_list)
+    outputs = sum(call.output_tokens or 0 for call in call_list)
     costs = [call.cost_usd for call in call_list]
     return ModelUsage(
         input_tokens=inputs - read - written,
