@@ -11,6 +11,7 @@ from aarlab.memory.messages import Json
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import same_method
 from aarlab.scenarios.toolkit import FAMILIES
+from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
@@ -155,9 +156,9 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
 
 
 def experiment_log(file: RunReader, finding: Finding) -> Json:
-    """Return the training log of the experiment that a finding reports, None if it reports none."""
+    """Return the toolkit's fields of the log of the experiment that a finding reports, None if it reports none."""
     logs = (e.event for e in file.entries(Experiment, stream=finding.author))
-    return next((experiment.log for experiment in logs if experiment.id == finding.experiment), None)
+    return next((known_fields(experiment.log) for experiment in logs if experiment.id == finding.experiment), None)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------

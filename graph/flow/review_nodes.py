@@ -11,6 +11,7 @@ from aarlab.memory.board import Post
 from aarlab.memory.events import Edge, Prompted, ReviewDecision
 from aarlab.memory.messages import Json
 from aarlab.tools.board_tools import experiment_log, listing_entry
+from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
 
 
@@ -57,7 +58,7 @@ def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
     """Return the reviewer's data: the method, its experiments, the best findings, and findings with the same method."""
     code_hash = session.file.store_text(code)
     tried = [
-        {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": e.log}
+        {"fidelity": e.fidelity, "pgr": e.pgr, "error": e.error, "log": known_fields(e.log)}
         for e in session.experiments.values()
         if e.code == code_hash
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from aarlab.memory.events import Fidelity, Panel
+from aarlab.tools.evaluator.training_log import bounded_log
 
 if TYPE_CHECKING:
     from aarlab.scenarios.task import Task
@@ -117,7 +118,9 @@ def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None, by_w
         shuffled_pgr=round(statistics.fmean(scores) - statistics.fmean(drops), 4) if drops else None,
         pgr_by_world=[round(score, 4) for score in scores] if by_world else None,
     )
-    return EvaluationResult(None, _average_logs([result.log for result in results]), measurement)
+    # The union of the lists of several worlds can be longer than each.
+    log = bounded_log(_average_logs([result.log for result in results]))
+    return EvaluationResult(None, log, measurement)
 
 
 def _rounded(value: float, digits: int | None) -> float:

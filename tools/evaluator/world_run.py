@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from aarlab.scenarios.task import FloatArray, World
 from aarlab.tools.evaluator.results import WorldResult
+from aarlab.tools.evaluator.training_log import bounded_log
 from aarlab.tools.sandbox import Job, JobResult
 
 _T = TypeVar("_T")
@@ -43,15 +44,16 @@ def run_on_world(code: str, world: World, runner: JobRunner, *, weak_labels: Flo
         "relations": inputs.relations,
     }
     job = runner.run(Job(code, arrays, inputs.seed))
+    log = bounded_log(job.log)
     if job.predictions is None:
-        return WorldResult(job.error or "the method returned nothing", job.log, job.seconds)
+        return WorldResult(job.error or "the method returned nothing", log, job.seconds)
     try:
         score = world.score(job.predictions)
     except ValueError as error:
-        return WorldResult(str(error), job.log, job.seconds)
-    return WorldResult(
-        None, job.log, job.seconds, score.pgr, score.transfer_acc, world.weak_acc, world.strong_acc
-    )  # fmt: skip
+        return WorldResult(str(error), log, job.seconds)
+    except Exception as error:  # what a method returns must not end the run, whatever the task makes of it
+        return WorldResult(f"the predictions cannot be scored: {type(error).__name__}: {error}", log, job.seconds)
+    return WorldResult(None, log, job.seconds, score.pgr, score.transfer_acc, world.weak_acc, world.strong_acc)
 
 
 def available_cores() -> int:
