@@ -59,6 +59,11 @@ class TransientError(ModelError):
 class ContextTooLong(ModelError):
     """The conversation does not fit into the model's context."""
 
+    def __init__(self, error: str, *, usage: Usage | None = None) -> None:
+        """Store the error message for the user, and the tokens that the call used; None: it was rejected."""
+        super().__init__(error)
+        self.usage = usage
+
 
 class UsageUnknown(ModelError):
     """A server did not report how many tokens a reply used, and a limit of the budget needs it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aarlab.agents.models import plain_text_tools
 from aarlab.agents.models.base import Reply, TransientError
 from aarlab.agents.models.decoding import parse_arguments
+from aarlab.agents.models.provider_errors import ServerError
 from aarlab.agents.models.sdk_model import finished_reply
 from aarlab.agents.models.wire_fields import read_list, read_object, read_text, token_count
 from aarlab.agents.models.wire_names import with_unique_ids
@@ -60,6 +61,8 @@ class PartialReply:
     def add(self, chunk: Json) -> None:
         """Add a chunk of the stream, or a whole response. Raises MalformedResponse if it violates the protocol."""
         fields = read_object(chunk, "the chunk")
+        if fields.get("error"):
+            raise ServerError(fields["error"])
         self.model = read_text(fields.get("model"), "model") or self.model
         self._add_usage(fields.get("usage"))
         for number, item in enumerate(read_list(fields.get("choices"), "choices")):

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aarlab.agents.models.base import Reply, TransientError
+from aarlab.agents.models.base import ContextTooLong, Reply, TransientError
 from aarlab.agents.models.decoding import parse_arguments
-from aarlab.agents.models.provider_errors import MalformedResponse
+from aarlab.agents.models.provider_errors import MalformedResponse, ServerError
 from aarlab.agents.models.sdk_model import finished_reply
 from aarlab.agents.models.wire_fields import read_list, read_object, read_text, token_count
 from aarlab.agents.models.wire_names import with_unique_ids
@@ -36,6 +36,8 @@ class PartialClaudeReply:
     def add(self, event: Json) -> None:
         """Add an event of the stream. Raises MalformedResponse if it violates the protocol."""
         fields = read_object(event, "the event")
+        if fields.get("error"):
+            raise ServerError(fields["error"])
         match fields.get("type"):
             case "message_start":
                 self._start(read_object(fields.get("message"), "message"))
@@ -62,9 +64,14 @@ class PartialClaudeReply:
             self._start_block(index, read_object(item, "a content block"))
 
     def reply(self, messages: Sequence[Message]) -> Reply:
-        """Return the complete reply to messages. Raises TransientError if the stream ended early."""
+        """Return the complete reply to messages. Raises TransientError or ContextTooLong if it is incomplete."""
         if self.stop_reason is None:
             raise TransientError("the stream ended early", usage=self.usage)
+        if self.stop_reason == "model_context_window_exceeded":
+            raise ContextTooLong(
+                f"the conversation with {self.model} reached the end of its context ({self.stop_reason})",
+                usage=self.usage,
+            )
         blocks = [_block(self.blocks[index]) for index in sorted(self.blocks)]
         calls = [block for block in blocks if isinstance(block, ToolCall)]
         unique = iter(with_unique_ids(calls, messages))

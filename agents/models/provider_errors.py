@@ -8,25 +8,30 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import ModuleType
-from typing import Any
 
 from aarlab.agents.models.base import ContextTooLong, ModelError, TransientError
+from aarlab.agents.models.decoding import replace_surrogates
+from aarlab.agents.models.error_classes import error_class, error_details, wait_in_text
 from aarlab.memory.messages import Usage
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 _MIN_SECRET_LENGTH = 8
-_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
-_TRANSIENT_TYPE = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error", "server_error"})
-"""Types of errors that arrive inside a stream, after status 200."""
 _OVERLOADED_STATUS = frozenset({429, 503, 529})
 _OVERLOADED_TYPE = frozenset({"overloaded_error", "rate_limit_error"})
-_NO_CREDIT = re.compile(r"credit balance|insufficient_quota|billing", re.IGNORECASE)
-_TOO_LONG = re.compile(r"too long|context (length|window)|maximum context", re.IGNORECASE)
 _MAX_ERROR_LENGTH = 300
 
 
 class MalformedResponse(Exception):
     """The response violates the protocol."""
+
+
+class ServerError(Exception):
+    """A stream contains an error instead of an event."""
+
+    def __init__(self, body: object) -> None:
+        """Store the error, as JSON."""
+        super().__init__()
+        self.body = body
 
 
 @contextmanager
@@ -60,17 +65,21 @@ def translate_errors(sdk: ModuleType, *, model: str, key: str, usage_so_far: Cal
         yield
     except ModelError:
         raise
+    except ServerError as error:
+        raise _error_from_body(200, error.body, "the stream has an error", {}, model, key, usage_so_far()) from None
     except sdk.APIStatusError as error:
-        raise _error_from_status(error, model, key, usage_so_far()) from None
+        headers = error.response.headers
+        raise _error_from_body(
+            error.status_code, error.body, error.message, headers, model, key, usage_so_far()
+        ) from None
     except (sdk.APIConnectionError, _transport_error()) as error:
-        cause = error.__cause__ or error
-        raise _transient(f"the connection failed: {type(cause).__name__} {cause}", usage_so_far()) from None
+        raise _connection_error(error.__cause__ or error, model, usage_so_far()) from None
     except TimeoutError:
         raise _transient("no response before the timeout", usage_so_far()) from None
     except (sdk.APIResponseValidationError, MalformedResponse, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise _transient(f"malformed response: {error}", usage_so_far()) from None
     except sdk.APIError as error:
-        raise _transient(f"server error: {error}", usage_so_far()) from None
+        raise _error_from_body(200, error.body, error.message, {}, model, key, usage_so_far()) from None
 
 
 def _transient(error: str, usage: Usage) -> TransientError:
@@ -84,34 +93,52 @@ def _transport_error() -> type[Exception]:
     return httpx2.TransportError
 
 
-def _error_from_status(error: Any, model: str, key: str, usage: Usage) -> ModelError:
-    status, (kind, provider_message) = int(error.status_code), _details(error)
-    # An error inside a stream has the status of the stream's start, 200.
+def _error_from_body(
+    status: int, body: object, sdk_message: str, headers: Mapping[str, str], model: str, key: str, usage: Usage
+) -> ModelError:
+    """Return the error for a response that is an error; the status is 200 for an error inside a stream."""
+    kind, message = error_details(body, sdk_message)
     number = f"{status} " if status >= 400 else ""
-    text = _one_line(f"{number}{kind or 'error'}: {provider_message}")
-    if _NO_CREDIT.search(f"{kind} {provider_message}") and status in (400, 402, 403, 429):
-        return ModelError(f"{model}: the account has no credit ({text}); add some, then run again")
-    if status in _TRANSIENT_STATUS or status >= 500 or (status < 400 and (kind in _TRANSIENT_TYPE or not kind)):
-        overloaded = status in _OVERLOADED_STATUS or kind in _OVERLOADED_TYPE
-        wait_s = retry_after_s(error.response.headers)
-        return TransientError(text, retry_after_s=wait_s, usage=usage, overloaded=overloaded)
-    if status == 413 or _TOO_LONG.search(provider_message):
-        return ContextTooLong(f"the conversation is too long for {model} ({text})")
-    match status:
-        case 401 | 403:
+    text = _one_line(f"{number}{kind or 'error'}: {message}")
+    match error_class(status, kind, message):
+        case "too_long":
+            return ContextTooLong(f"the conversation is too long for {model} ({text})")
+        case "no_credit":
+            return ModelError(
+                f"{model}: the account has no credit or is at a spending limit ({text}); add credit or raise the "
+                "limit, then run or resume again"
+            )
+        case "transient":
+            overloaded = status in _OVERLOADED_STATUS or kind in _OVERLOADED_TYPE
+            wait_s = retry_after_s(headers)
+            wait_s = wait_in_text(message) if wait_s is None else wait_s
+            return TransientError(text, retry_after_s=wait_s, usage=usage, overloaded=overloaded)
+        case "key":
             return ModelError(f"{model}: the key was refused ({text}); check {key}")
-        case 404:
+        case "no_model":
             return ModelError(f"the server has no model {model} ({text}); check the name and live.base_urls")
-        case _:
-            return ModelError(f"{model} rejected the request ({text})")
+        case "rejected":
+            return ModelError(f"{model} rejected the request ({text}); docs/models.md lists settings for servers")
 
 
-def _details(error: Any) -> tuple[str, str]:
-    """Return the type and the message of a provider's error; the type may be empty."""
-    details = error.body.get("error", error.body) if isinstance(error.body, Mapping) else {}
-    if not isinstance(details, Mapping):
-        return "", str(error.message)
-    return str(details.get("type") or details.get("code") or ""), str(details.get("message") or error.message)
+_PERMANENT_CONNECTION_ERRORS = (
+    (
+        re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", re.IGNORECASE),
+        "the certificate of the server is not trusted; name the file of its authority in SSL_CERT_FILE",
+    ),
+    (re.compile(r"WRONG_VERSION_NUMBER"), "the server does not use https; begin its address with http://"),
+    (re.compile(r"UnsupportedProtocol|InvalidURL"), "the address of the server is not valid; check live.base_urls"),
+    (re.compile(r"ProxyError.*407"), "the proxy requires a password; write it into the proxy's address"),
+)
+"""Errors of the connection that a retry does not fix, each with the problem and the fix."""
+
+
+def _connection_error(error: BaseException, model: str, usage: Usage) -> ModelError:
+    text = f"{type(error).__name__} {error}"
+    for pattern, explanation in _PERMANENT_CONNECTION_ERRORS:
+        if pattern.search(text):
+            return ModelError(_one_line(f"{model}: {explanation} ({text})"))
+    return _transient(f"the connection failed: {text}", usage)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -130,5 +157,5 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _one_line(error: str) -> str:
-    line = " ".join(redacted(error).split())
+    line = " ".join(replace_surrogates(redacted(error)).split())
     return line if len(line) <= _MAX_ERROR_LENGTH else f"{line[: _MAX_ERROR_LENGTH - 1]}…"

@@ -63,7 +63,7 @@ class RetryingModel:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             wait=self._wait_s,
-            stop=stop_before_delay(self._policy.max_total_s),
+            stop=self._gives_up,
             after=_start_clock_at_first_failure,
             before_sleep=lambda state: failed.append(self._announce_wait(state)),
             reraise=True,
@@ -74,6 +74,11 @@ class RetryingModel:
             failed.append(self._failed_attempt(error, waited_s=0.0))
             minutes = self._policy.max_total_s / 60
             explanation = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
+            if (wait_s := error.retry_after_s) is not None and wait_s > self._policy.max_total_s:
+                explanation = (
+                    f"{self._name} asks to wait {wait_s / 60:,.0f} minutes, more than live.max_retry_minutes "
+                    f"({minutes:g}) allows ({error}); resume the run then"
+                )
             unavailable = ModelUnavailable(explanation, agent=self._agent)
             unavailable.failed_attempts = tuple(failed)
             raise unavailable from error
@@ -85,6 +90,12 @@ class RetryingModel:
         if failed:
             self._on_wait(self._wait_text(failed[-1].error), 1.0)
         return replace(reply, failed_attempts=tuple(failed))
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        # Waiting is useless if the server asks for more time than there is.
+        wait_s = _transient_error(state).retry_after_s
+        too_long = wait_s is not None and wait_s > self._policy.max_total_s
+        return too_long or stop_before_delay(self._policy.max_total_s)(state)
 
     def _wait_s(self, state: RetryCallState) -> float:
         wait_s = _transient_error(state).retry_after_s

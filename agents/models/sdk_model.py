@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from aarlab.agents.models.base import ModelSettings, Reply, Request
-from aarlab.agents.models.provider_errors import translate_errors
+from aarlab.agents.models.base import ModelError, ModelSettings, Reply, Request
+from aarlab.agents.models.provider_errors import redacted, translate_errors
 from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.wire_fields import storable
 from aarlab.memory.messages import Block, Json, Message, ToolCall, Usage, block_from_json
@@ -88,12 +88,21 @@ class SdkModel(ABC):
         if self._sdk_client is None:
             import httpx2
 
-            self._sdk_client = self._open_client(
-                base_url=self._settings.base_url,
+            options = {
+                "base_url": self._settings.base_url,
                 # aarlab retries; see `retrying`.
-                max_retries=0,
-                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
-            )
+                "max_retries": 0,
+                "timeout": httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
+            }
+            try:
+                self._sdk_client = self._open_client(**options)
+            except ImportError as error:
+                raise ModelError(f"{self.sdk_name}: {_one_sentence(error)}; pip install 'httpx2[socks]'") from None
+            except (ValueError, OSError) as error:
+                raise ModelError(
+                    f"{self.sdk_name}: the connection cannot be configured ({_one_sentence(error)}); check the address "
+                    "in live.base_urls and the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+                ) from None
         return self._sdk_client
 
     def _translate_errors(self, usage_so_far: Callable[[], Usage]) -> AbstractContextManager[None]:
@@ -103,6 +112,10 @@ class SdkModel(ABC):
             key=self.key_variable,
             usage_so_far=usage_so_far,
         )
+
+
+def _one_sentence(error: Exception) -> str:
+    return redacted(str(error)).split(". ")[0].strip().rstrip(".")
 
 
 def finished_reply(blocks: Sequence[Block], stop_reason: str, usage: Usage, model: str) -> Reply:

@@ -86,7 +86,7 @@ def test_a_slow_reply_succeeds_unless_it_exceeds_the_timeout(provider: str, open
 @pytest.mark.parametrize(
     ("fault", "kind", "message"),
     [
-        ("no credit", ModelError, "has no credit .*; add some"),
+        ("no credit", ModelError, "has no credit .*; add credit"),
         ("no model", ModelError, "the server has no model .* check the name and live.base_urls"),
         ("too long", ContextTooLong, "the conversation is too long"),
     ],

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_servers import ModelServer, SimulatedTeam
+from model_servers import ModelServer, SimulatedTeam, SummarisingTeam
 from team_runs import run, scenario
 
-from aarlab.agents.models.base import ModelError
+from aarlab.agents.models.base import ModelError, Reply, Request
+from aarlab.agents.researcher import summary_request
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import replay_run
-from aarlab.memory.events import FailedModelCall, ModelCall
+from aarlab.memory.events import Compaction, FailedModelCall, LimitReached, ModelCall
+from aarlab.memory.messages import Message, Text, Usage
 from aarlab.memory.run_reader import RunReader
 
 SEED = 7
@@ -70,3 +72,26 @@ def test_a_token_limit_without_usage_ends_the_run_at_once(tmp_path: Path) -> Non
         (failed, *_) = [entry.event for entry in file.entries(FailedModelCall)]
     assert "does not report how many tokens" in failed.fault
     assert failed.cost_usd is None
+
+
+def test_a_full_context_leads_to_compaction_and_is_paid_for(tmp_path: Path) -> None:
+    """Claude ends a reply at the end of its context with a stop reason instead of an error."""
+    team = SummarisingTeam()
+
+    def answer(request: Request) -> Reply:
+        messages = request.conversation.messages
+        if len(messages) > 14 and messages[-1].text != summary_request():
+            return Reply(Message("assistant", (Text("Let me"),)), "model_context_window_exceeded", Usage(), "", None)
+        return team(request)
+
+    with ModelServer(answer) as server:
+        done = run(scenario(**served(server, "anthropic")), tmp_path / "run.db")
+    assert team.summary_count == len(done.entries_of(Compaction)) > 0
+    assert done.entries_of(LimitReached) == []
+    failed = [entry.event for entry in done.entries_of(FailedModelCall)]
+    assert len(failed) == team.summary_count
+    assert all("model_context_window_exceeded" in attempt.fault for attempt in failed)
+    booked = sum(call.known_tokens for call in failed) + sum(e.event.known_tokens for e in done.entries_of(ModelCall))
+    assert booked == server.billed["input"] + server.billed["output"]
+    assert replay_run(tmp_path / "run.db").digest == done.summary["digest"]
+    done.file.close()
