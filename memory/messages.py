@@ -62,10 +62,13 @@ class Thinking:
     text: str
     signature: str = ""
     """Signature that the provider requires with the block; empty for providers without one."""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further fields of the provider, returned unchanged."""
 
     def to_json(self) -> Json:
-        """Return the block in the wire format of the Messages API."""
-        return {"type": "thinking", "thinking": self.text, "signature": self.signature}
+        """Return the block in the wire format of the Messages API, with `extra` if it is not empty."""
+        block = {"type": "thinking", "thinking": self.text, "signature": self.signature}
+        return {**block, "extra": dict(self.extra)} if self.extra else block
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,13 @@ class ToolCall:
     """Unique within a conversation."""
     name: str
     arguments: Mapping[str, Json]
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further fields of the provider, such as a signature of its reasoning; returned unchanged."""
 
     def to_json(self) -> Json:
-        """Return the block in the wire format of the Messages API."""
-        return {"type": "tool_use", "id": self.id, "name": self.name, "input": dict(self.arguments)}
+        """Return the block in the wire format of the Messages API, with `extra` if it is not empty."""
+        block = {"type": "tool_use", "id": self.id, "name": self.name, "input": dict(self.arguments)}
+        return {**block, "extra": dict(self.extra)} if self.extra else block
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +123,11 @@ def block_from_json(data: Mapping[str, Json]) -> Block:
         case "text":
             return Text(data["text"])
         case "thinking":
-            return Thinking(data["thinking"], data["signature"])
+            return Thinking(data["thinking"], data["signature"], data.get("extra", {}))
         case "redacted_thinking":
             return RedactedThinking(data["data"])
         case "tool_use":
-            return ToolCall(data["id"], data["name"], data["input"])
+            return ToolCall(data["id"], data["name"], data["input"], data.get("extra", {}))
         case "tool_result":
             return ToolResult(data["tool_use_id"], data["content"], data.get("is_error", False))
         case other:

@@ -87,7 +87,9 @@ def wire_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
         blocks = [block for block in message.blocks if _is_sendable(block)]
         # The API rejects a message that contains only thinking.
         if any(not isinstance(block, Thinking | RedactedThinking) for block in blocks):
-            wire.append({"role": message.speaker, "content": [block.to_json() for block in blocks]})
+            # `extra` has fields of other providers.
+            content = [{name: value for name, value in block.to_json().items() if name != "extra"} for block in blocks]
+            wire.append({"role": message.speaker, "content": content})
     return wire
 
 

@@ -9,7 +9,7 @@ from aarlab.agents.models.base import Reply, TransientError
 from aarlab.agents.models.decoding import parse_arguments
 from aarlab.agents.models.provider_errors import ServerError
 from aarlab.agents.models.sdk_model import finished_reply
-from aarlab.agents.models.wire_fields import read_list, read_object, read_text, token_count
+from aarlab.agents.models.wire_fields import opaque, read_list, read_object, read_text, token_count
 from aarlab.agents.models.wire_names import with_unique_ids
 from aarlab.memory.messages import Block, Conversation, Json, Text, Thinking, ToolCall, Usage
 
@@ -17,6 +17,9 @@ _STOP_REASONS = {
     "stop": "end_turn", "tool_calls": "tool_use", "function_call": "tool_use", "length": "max_tokens",
     "content_filter": "refusal",
 }  # fmt: skip
+
+_CALL_FIELDS = frozenset({"index", "id", "type", "function"})
+_DETAIL_TEXTS = ("text", "summary", "data")
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _PartialCall:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    extra: dict[str, Json] = field(default_factory=dict)
 
     def is_continued_by(self, index: int | None, call_id: str, name: str, arguments: str) -> bool:
         """Return whether a fragment with these fields belongs to this call.
@@ -54,6 +58,8 @@ class PartialReply:
     text: str = ""
     refusal: str = ""
     thinking: str = ""
+    details: list[dict[str, Json]] = field(default_factory=list)
+    """OpenRouter's `reasoning_details`."""
     calls: list[_PartialCall] = field(default_factory=list)
     usage: Usage | None = None
     """None until the server reports it."""
@@ -84,8 +90,9 @@ class PartialReply:
         if text_tools:
             last_number = plain_text_tools.last_call_number(conversation.messages)
             text_blocks = plain_text_tools.parse_blocks(text, last_number=last_number)
-        thinking_blocks: list[Block] = [Thinking(self.thinking)] if self.thinking else []
-        calls = [ToolCall(call.id, call.name, parse_arguments(call.arguments)) for call in self.calls]
+        extra = {"reasoning_details": self.details} if self.details else {}
+        thinking_blocks: list[Block] = [Thinking(self.thinking, "", extra)] if self.thinking or extra else []
+        calls = [ToolCall(call.id, call.name, parse_arguments(call.arguments), call.extra) for call in self.calls]
         blocks = [*thinking_blocks, *text_blocks, *with_unique_ids(calls, conversation.messages)]
         stop_reason = "refusal" if self.refusal else self.stop_reason
         if stop_reason == "end_turn" and any(isinstance(block, ToolCall) for block in blocks):
@@ -102,8 +109,21 @@ class PartialReply:
         # Servers use two names for thinking; neither is in OpenAI's API. Some send both.
         thinking = delta.get("reasoning_content") or delta.get("reasoning")
         self.thinking += read_text(thinking, "reasoning")
+        for item in read_list(delta.get("reasoning_details"), "reasoning_details"):
+            self._add_detail(opaque(read_object(item, "a reasoning detail"), "a reasoning detail"))
         for item in read_list(delta.get("tool_calls"), "tool_calls"):
             self._add_call(read_object(item, "a tool call"))
+
+    def _add_detail(self, part: dict[str, Json]) -> None:
+        """Add a part of `reasoning_details`: the texts of parts with the same type and index are joined."""
+        last = self.details[-1] if self.details else {}
+        same = last and (last.get("type"), last.get("index")) == (part.get("type"), part.get("index"))
+        if not same or part.get("index") is None:
+            self.details.append(part)
+            return
+        for name, value in part.items():
+            texts = name in _DETAIL_TEXTS and isinstance(value, str) and isinstance(last.get(name), str)
+            last[name] = last[name] + value if texts else value
 
     def _add_call(self, part: Mapping[str, Json]) -> None:
         function = read_object(part.get("function"), "function")
@@ -119,6 +139,8 @@ class PartialReply:
             self.calls.append(call)
         call.id, call.name = call.id or call_id, call.name or name
         call.arguments += arguments
+        extra = {name: value for name, value in part.items() if name not in _CALL_FIELDS and value is not None}
+        call.extra |= opaque(extra, "a field of a tool call")
 
 
 def _is_complete(arguments: str) -> bool:

@@ -18,19 +18,19 @@ def parse_arguments(text: str) -> dict[str, Json]:
         # A lone surrogate is valid in JSON but cannot be encoded.
         text.encode()
         json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-        _check_depth(arguments, _MAX_DEPTH)
+        check_depth(arguments)
     except (ValueError, RecursionError):
         arguments = None
     return arguments if isinstance(arguments, dict) else {INVALID_INPUT: replace_surrogates(text)}
 
 
-def _check_depth(value: Json, max_depth: int) -> None:
-    # Deeper JSON may exceed Python's recursion limit when it is stored.
+def check_depth(value: Json, max_depth: int = _MAX_DEPTH) -> None:
+    """Raise ValueError for JSON that is nested so deeply that it may exceed Python's recursion limit when stored."""
     if max_depth == 0:
         raise ValueError("the JSON is nested too deeply")
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            _check_depth(item, max_depth - 1)
+            check_depth(item, max_depth - 1)
 
 
 def replace_surrogates(text: str) -> str:

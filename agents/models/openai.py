@@ -11,7 +11,7 @@ from aarlab.agents.models.provider_errors import reading_stream
 from aarlab.agents.models.request_settings import RequestSettings, server_settings
 from aarlab.agents.models.sdk_model import KnownUsage, SdkModel
 from aarlab.agents.models.wire_names import original_id, safe_id, short_id, with_safe_names
-from aarlab.memory.messages import Json, Message, ToolCall, canonical_json
+from aarlab.memory.messages import Json, Message, Thinking, ToolCall, canonical_json
 
 _ID_FORMS = {"safe": safe_id, "short": short_id, "original": original_id}
 
@@ -53,7 +53,7 @@ def request_body(request: Request, model: str, settings: ModelSettings, form: Re
         system = "\n\n".join(part for part in (system, plain_text_tools.tool_listing(request.tools)) if part)
         wire = text_messages(messages)
     else:
-        wire = wire_messages(with_safe_names(messages, _ID_FORMS[form.tool_call_ids or "safe"]))
+        wire = wire_messages(with_safe_names(messages, _ID_FORMS[form.tool_call_ids or "safe"]), form)
     body: dict[str, Any] = {"model": model, "messages": _with_system(system, wire, form), "stream": bool(form.stream)}
     if form.stream and form.stream_usage:
         body["stream_options"] = {"include_usage": True}
@@ -82,24 +82,40 @@ def _with_system(system: str, wire: list[dict[str, Json]], form: RequestSettings
     return [{"role": "user", "content": system}, *wire]
 
 
-def wire_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    """Return the messages in the API's format: one message for each tool result, and no thinking."""
+def wire_messages(messages: Sequence[Message], form: RequestSettings) -> list[dict[str, Json]]:
+    """Return the messages in the API's format: one for each tool result, with reasoning if the server wants it."""
     wire: list[dict[str, Json]] = []
     for message in messages:
         wire += [
             {"role": "tool", "tool_call_id": result.tool_call_id, "content": result.content}
             for result in message.tool_results
         ]
-        calls = [_call_json(call) for call in message.tool_calls]
+        calls = [_call_json(call, form) for call in message.tool_calls]
         if calls or message.text.strip():
-            wire_message: dict[str, Json] = {"role": message.speaker, "content": message.text or None}
+            wire_message = {"role": message.speaker, "content": message.text or None, **_reasoning(message, form)}
             wire.append({**wire_message, "tool_calls": calls} if calls else wire_message)
     return wire
 
 
-def _call_json(call: ToolCall) -> Json:
+def _call_json(call: ToolCall, form: RequestSettings) -> Json:
     function = {"name": call.name, "arguments": canonical_json(dict(call.arguments))}
-    return {"id": call.id, "type": "function", "function": function}
+    extra = call.extra if form.tool_call_extras else {}
+    return {**extra, "id": call.id, "type": "function", "function": function}
+
+
+def _reasoning(message: Message, form: RequestSettings) -> dict[str, Json]:
+    """Return the reasoning of a reply as the server wants it back; signed reasoning is that of another provider."""
+    thoughts = [block for block in message.blocks if isinstance(block, Thinking) and not block.signature]
+    match form.reasoning:
+        case "reasoning_content" | "reasoning" as name:
+            text = "\n".join(block.text for block in thoughts)
+            # Kimi rejects tool calls without reasoning, as a conversation with another model has them.
+            return {name: text or " "} if text or message.tool_calls else {}
+        case "reasoning_details" as name:
+            details = [detail for block in thoughts for detail in block.extra.get(name, ())]
+            return {name: details} if details else {}
+        case _:
+            return {}
 
 
 def text_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:

@@ -32,6 +32,8 @@ class RequestSettings(BaseModel):
     """Ids of tool calls: letters, digits, `_` and `-`; nine letters and digits; or those of the model, unchanged."""
     reasoning: Literal["omit", "reasoning_content", "reasoning", "reasoning_details"] | None = None
     """Field in which the server wants a reply's reasoning back; omit: it does not want it."""
+    tool_call_extras: bool | None = None
+    """Whether further fields of tool calls, such as signatures, are sent back."""
     output_from_total: bool | None = None
     """Whether the output tokens are the total less the input: the server does not count thinking as output."""
     headers: dict[str, str] = {}
@@ -67,10 +69,10 @@ class RequestSettings(BaseModel):
 
 _GENERIC = RequestSettings(
     token_limit="max_tokens", system_role="system", stream=True, stream_usage=True, tool_call_ids="safe",
-    reasoning="omit", output_from_total=False,
+    reasoning="omit", tool_call_extras=True, output_from_total=False,
 )  # fmt: skip
 """A server that implements the chat completions API as most do: vLLM, llama.cpp, Ollama, LM Studio, TGI."""
-_NEW_TOKEN_LIMIT = RequestSettings(token_limit="max_completion_tokens")
+_NEW_TOKEN_LIMIT = RequestSettings(token_limit="max_completion_tokens", tool_call_extras=False)
 _KIMI = RequestSettings(reasoning="reasoning_content", tool_call_ids="original")
 KNOWN_SERVERS = {
     "api.openai.com": _NEW_TOKEN_LIMIT,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from aarlab.agents.models.decoding import replace_surrogates
+from aarlab.agents.models.decoding import check_depth, replace_surrogates
 from aarlab.agents.models.provider_errors import MalformedResponse
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, canonical_json
 
 _MAX_TOKENS = 100_000_000
 """Largest credible number of tokens of one call."""
@@ -48,6 +48,17 @@ def storable(value: Json) -> Json:
             return {replace_surrogates(name): storable(item) for name, item in value.items()}
         case _:
             return value
+
+
+def opaque(value: Json, name: str) -> Json:
+    """Return JSON that is kept and sent back unread. Raises MalformedResponse if it cannot be stored."""
+    try:
+        check_depth(value)
+        value = storable(value)
+        canonical_json(value)
+    except (ValueError, RecursionError) as error:
+        raise MalformedResponse(f"{name} cannot be stored: {error}") from None
+    return value
 
 
 def token_count(value: Json) -> int | None:

@@ -5,14 +5,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_clients import ModelClient, always_reply, each_provider, question_after
+from model_clients import HELLO, ModelClient, each_provider, question_after
 from model_servers import ModelServer
 
 from aarlab.agents.models.wire_names import safe_id, safe_name, short_id
-from aarlab.memory.messages import Text, ToolCall
+from aarlab.memory.messages import ToolCall
 
 HOSTILE = ("t1.0", "functions.read_board:0", "a" * 60, "é\n", "call 1", '"')
-HELLO = always_reply(Text("Hello."), stop_reason="end_turn")
 
 
 @each_provider

@@ -245,7 +245,7 @@ def test_unreachable_provider_stops_run_and_resume_continues(tmp_path: Path) -> 
 
 def test_permanent_error_ends_the_run_with_a_fix(tmp_path: Path) -> None:
     with ModelServer(SimulatedTeam(SEED), faults=["no credit"], every=1) as server:
-        with pytest.raises(ModelError, match=r"the account has no credit .* add some, then run again"):
+        with pytest.raises(ModelError, match=r"the account has no credit .* add credit"):
             run(served(server, "anthropic"), tmp_path / "run.db")
         assert len(server.requests) <= 2
     with RunReader.open(tmp_path / "run.db") as file:
