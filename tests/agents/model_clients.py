@@ -12,7 +12,7 @@ from aarlab.agents.models.anthropic import Claude
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.openai import ChatCompletionsModel
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
-from aarlab.memory.messages import Conversation, Message, ToolCall, ToolResult, Usage, user_message
+from aarlab.memory.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage, user_message
 
 Live = Claude | ChatCompletionsModel
 KINDS = {"anthropic": (Claude, ""), "openai": (ChatCompletionsModel, "/v1")}
@@ -58,3 +58,6 @@ def question_after(*calls: ToolCall) -> Request:
     results = tuple(ToolResult(call.id, "{}") for call in calls)
     conversation = QUESTION.conversation.then(Message("assistant", calls), Message("user", results))
     return Request(conversation, QUESTION.tools)
+
+
+HELLO = always_reply(Text("Hello."), stop_reason="end_turn")

@@ -1,13 +1,12 @@
-"""Reasoning, and fields of tool calls that only the server understands: kept, and returned to servers that want them."""
+"""Reasoning, and opaque fields of tool calls: kept, and returned to the servers that want them."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from model_clients import QUESTION, ModelClient, each_provider, question_after
+from model_clients import HELLO, QUESTION, ModelClient, each_provider, question_after
 from model_servers import ModelServer, RawServer, event_stream
-from test_tool_call_ids import HELLO
 
 from aarlab.agents.models.request_settings import RequestSettings, server_settings
 from aarlab.memory.messages import Message, Thinking, ToolCall, ToolResult, block_from_json
