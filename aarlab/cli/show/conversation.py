@@ -16,7 +16,7 @@ from rich.text import Text
 from aarlab.cli.formatting import hours_text, printable, shortened
 from aarlab.cli.show.display_options import DisplayOptions, structure_summary
 from aarlab.cli.show.layout import Indented
-from aarlab.cli.show.values import omission_notice, one_line, render_json, render_value
+from aarlab.cli.show.values import omission_notice, one_line, plain_or_none, render_json, render_value
 from aarlab.memory.events import (
     LAB,
     TEAM,
@@ -46,6 +46,7 @@ _SECTION_LINES = 16
 """Lines of each section of a system prompt, so that the start of every section is shown."""
 _MESSAGE_LINES = 20
 _THINKING_LINES = 6
+_REPLY_LINES = 200
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _JSON_FENCE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -176,10 +177,13 @@ class ConversationView:
         reply = self.file.message(call.reply)
         yield _head(entry.hours, f"{call.role if is_side_call else self.agent} replies", _usage(call), "cyan")
         if reply.thinking:
-            cut, more = self.options.cut(printable(reply.thinking.strip()), _THINKING_LINES)
-            yield _indented(Text(cut + (" …" if more else ""), style="dim italic"))
+            cut, omitted = self.options.cut(reply.thinking.strip(), _THINKING_LINES)
+            cut = printable(cut) + (" …" if omitted else "")
+            yield _indented(plain_or_none(cut) or Text(cut, style="dim italic"))
         if reply.text:
-            yield _indented(Text(printable(reply.text.strip())))
+            cut, omitted = self.options.cut(reply.text.strip(), _REPLY_LINES)
+            cut = printable(cut)
+            yield _indented(Group(plain_or_none(cut) or Text(cut), *omission_notice(omitted)))
         for tool_call in reply.tool_calls:
             self.open_calls[tool_call.id] = tool_call
             yield _indented(Text.assemble(("▸ ", "yellow"), (printable(tool_call.name), "bold yellow")))
@@ -204,10 +208,11 @@ class ConversationView:
             if index % 2:
                 parts.append(render_json(piece, self.options))
                 continue
-            cut, more = self.options.cut(printable(piece).strip("\n"), lines)
-            parts.append(Markdown(cut))
-            if more:
-                parts += omission_notice(len(text.split("\n")) - lines, "line")
+            cut, omitted = self.options.cut(piece.strip("\n"), lines)
+            cut = printable(cut)
+            parts.append(plain_or_none(cut) or Markdown(cut))
+            if omitted:
+                parts += omission_notice(omitted)
                 break
         return _indented(Group(*parts))
 

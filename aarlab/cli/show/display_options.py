@@ -7,11 +7,14 @@ from typing import Any
 
 from rich.text import Text
 
-from aarlab.cli.formatting import printable
+from aarlab.cli.formatting import counted, printable
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import TEAM
 from aarlab.memory.run_reader import RunReader
+
+_CHARS_PER_LINE = 200
+"""Maximum mean length of the lines of a shortened text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,21 @@ class DisplayOptions:
     width: int = 100
     """Width of the page in columns."""
 
-    def cut(self, text: str, lines: int) -> tuple[str, int]:
-        """Return the first `lines` lines of a text, and the number of omitted lines."""
-        rows = text.rstrip().split("\n")
+    def cut(self, text: str, lines: int) -> tuple[str, str]:
+        """Return the first `lines` lines of a text, and what is omitted, such as `3 more lines`; empty if nothing is.
+
+        A line counts as several if it is very long.
+        """
+        text, max_chars = text.rstrip(), lines * _CHARS_PER_LINE
+        if self.full:
+            return text, ""
+        rows = text[: max_chars + 1].split("\n")
+        if len(rows) <= lines + 1 and len(text) > max_chars:
+            return text[:max_chars], counted(len(text) - max_chars, "more character")
         # The notice of an omission would be as long as one omitted line.
-        if self.full or len(rows) <= lines + 1:
-            return "\n".join(rows), 0
-        return "\n".join(rows[:lines]), len(rows) - lines
+        if len(rows) <= lines + 1:
+            return text, ""
+        return "\n".join(rows[:lines]), counted(text.count("\n") + 1 - lines, "more line")
 
 
 def structure_summary(file: RunReader) -> Text:

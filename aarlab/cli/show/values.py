@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.show.display_options import DisplayOptions
-from aarlab.cli.show.layout import Indented
+from aarlab.cli.show.layout import Indented, WrappedText
 from aarlab.cli.tables import data_table
 
 _CODE_LINES = 16
@@ -30,6 +31,12 @@ _LEADING_KEYS = (
     "error", "id", "number", "action", "subject", "panel", "finding", "experiment", "operator", "type", "title", "path",
     "fidelity", "pgr", "se", "worlds", "author", "round", "family",
 )  # fmt: skip
+_MAX_FIELDS = 60
+"""Maximum number of fields of an object that is shortened."""
+_MAX_STYLED_CHARS = 50_000
+"""Maximum length of a text with styles."""
+_MAX_STYLED_ITEMS = 5_000
+"""Maximum number of values in a tree that is shown as fields and tables."""
 _EMPTY: tuple[Any, ...] = (None, [], {})
 
 
@@ -37,13 +44,15 @@ def render_json(content: str, options: DisplayOptions) -> RenderableType:
     """Return a rendered tool result. Text that is not JSON is returned as text."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _text(content, options)
     return render_value(value, options)
 
 
 def render_value(value: Any, options: DisplayOptions) -> RenderableType:
     """Return a rendered JSON value: short values on one line, code highlighted, lists of records as a table."""
+    if options.full and not isinstance(value, str) and _item_count(value) > _MAX_STYLED_ITEMS:
+        return WrappedText(printable(json.dumps(value, indent=1, ensure_ascii=False)))
     if _fits_in(value, _MAX_INLINE_CHARS):
         return Text(_short(value))
     match value:
@@ -65,17 +74,25 @@ def one_line(value: Mapping[str, Any]) -> str | None:
     return " · ".join(f"{_label(key)} {_short(value[key])}" for key in keys)
 
 
-def omission_notice(count: int, noun: str) -> Iterator[RenderableType]:
-    """Yield a notice that `count` items were omitted; nothing if `count` is 0."""
-    if count > 0:
-        yield Text(f"… {counted(count, f'more {noun}')} (--full)", style="dim italic")
+def omission_notice(omitted: str) -> Iterator[RenderableType]:
+    """Yield a notice of what is omitted, such as `3 more lines`; nothing if it is empty."""
+    if omitted:
+        yield Text(f"… {omitted} (--full)", style="dim italic")
+
+
+def plain_or_none(text: str) -> RenderableType | None:
+    """Return a long text without styles, because styles take seconds for megabytes; None if it is short."""
+    return WrappedText(text) if len(text) > _MAX_STYLED_CHARS else None
 
 
 def _fields(value: Mapping[str, Any], options: DisplayOptions) -> Iterator[RenderableType]:
     keys = [key for key in _ordered_keys(value) if value[key] not in ([], {})]
+    n_omitted = 0 if options.full else max(len(keys) - _MAX_FIELDS, 0)
+    keys = keys[: len(keys) - n_omitted]
     short = [key for key in keys if _fits_in(value[key], _MAX_INLINE_CHARS)]
     if short:
         yield Text(" · ".join(f"{_label(key)} {_short(value[key])}" for key in short))
+    yield from omission_notice(counted(n_omitted, "more field") if n_omitted else "")
     for key in keys:
         if key not in short:
             yield Text(f"{_label(key)}:", style="dim")
@@ -93,7 +110,7 @@ def _items(value: Sequence[Any], options: DisplayOptions) -> Iterator[Renderable
         grid = Table.grid(padding=(0, 1))
         grid.add_row("-", render_value(item, _indented_options(options)))
         yield grid
-    yield from omission_notice(len(value) - len(shown), "item")
+    yield from omission_notice(_omitted(value, shown, "item"))
 
 
 def _table(rows: Sequence[Mapping[str, Any]], options: DisplayOptions) -> RenderableType:
@@ -106,16 +123,24 @@ def _table(rows: Sequence[Mapping[str, Any]], options: DisplayOptions) -> Render
         table.add_column(Text(_label(column)), justify="right" if numeric else "left", min_width=widest)
     for row in shown:
         table.add_row(*(Text(_short(row[column]) if row.get(column) not in _EMPTY else "") for column in columns))
-    return Group(table, *omission_notice(len(rows) - len(shown), "row"))
+    return Group(table, *omission_notice(_omitted(rows, shown, "row")))
+
+
+def _omitted(items: Sequence[Any], shown: Sequence[Any], noun: str) -> str:
+    count = len(items) - len(shown)
+    return counted(count, f"more {noun}") if count else ""
 
 
 def _text(text: str, options: DisplayOptions) -> RenderableType:
     code = "\n" in text and ("def " in text or "import " in text)
-    cut, more = options.cut(printable(text), _CODE_LINES if code else _TEXT_LINES)
+    cut, omitted = options.cut(text, _CODE_LINES if code else _TEXT_LINES)
+    cut = printable(cut)
     body: RenderableType = Text(cut)
-    if code:
+    if (plain := plain_or_none(cut)) is not None:
+        body = plain
+    elif code:
         body = Syntax(cut, "python", theme="ansi_dark", background_color="default", word_wrap=True)
-    return Group(body, *omission_notice(more, "line"))
+    return Group(body, *omission_notice(omitted))
 
 
 def _first_of(items: Sequence[Any], options: DisplayOptions) -> Sequence[Any]:
@@ -131,6 +156,7 @@ def _ordered_keys(keys: Iterable[str]) -> list[str]:
 
 def _is_table(value: Sequence[Any], options: DisplayOptions) -> bool:
     """Return whether a list holds records with fields that fit side by side on the page."""
+    value = _first_of(value, options)
     if len(value) < 2 or not all(isinstance(row, dict) and row for row in value):
         return False
     if not all(_fits_in(cell, _MAX_CELL_CHARS) for row in value for cell in row.values()):
@@ -147,7 +173,9 @@ def _fits_in(value: Any, max_chars: int) -> bool:
         case str():
             return "\n" not in value and len(value) <= max_chars
         case list():
-            flat = all(_fits_in(item, max_chars) and not isinstance(item, list) for item in value)
+            flat = len(value) <= max_chars and all(
+                _fits_in(item, max_chars) and not isinstance(item, list) for item in value
+            )
             return flat and len(_short(value)) <= max_chars
         case dict():
             return not value
@@ -169,6 +197,18 @@ def _short(value: Any) -> str:
             return "nothing"
         case _:
             return printable(str(value))
+
+
+def _item_count(value: Any) -> int:
+    """Return the number of values in a tree; counting ends soon after `_MAX_STYLED_ITEMS`."""
+    waiting, count = [value], 0
+    while waiting and count <= _MAX_STYLED_ITEMS:
+        item = waiting.pop()
+        parts: Iterable[Any] = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        added = list(islice(parts, _MAX_STYLED_ITEMS + 1))
+        count += len(added)
+        waiting += added
+    return count
 
 
 def _label(key: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from test_ablate import arguments, digests, started, until
+from small_ablations import arguments, digests
+from test_ablate import started, until
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder

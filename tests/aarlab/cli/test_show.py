@@ -1,6 +1,7 @@
 """Tests of `aarlab show`: order, shortening, and untrusted text."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from aarlab.memory.events import (
     RunClosed,
     ToolExecution,
 )
-from aarlab.memory.messages import Message, Text, ToolCall, ToolResult, user_message
+from aarlab.memory.messages import Message, Text, Thinking, ToolCall, ToolResult, user_message
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
 
@@ -290,3 +291,33 @@ def test_run_is_found_by_the_start_of_its_id(tmp_path: Path, monkeypatch: pytest
 
 def test_new_run_paths_are_unique(tmp_path: Path) -> None:
     assert len({new_run_path(tmp_path, "quick", 1) for _ in range(20)}) == 20
+
+
+MEGABYTES = 10_000_000
+
+
+@pytest.mark.parametrize("place", ["argument", "result", "reply", "message", "thinking"])
+@pytest.mark.parametrize(
+    "text", ["x" * MEGABYTES, json.dumps(list(range(1_500_000))), json.dumps({f"k{i}": i for i in range(600_000)})],
+    ids=["line", "list", "object"],
+)  # fmt: skip
+def test_megabytes_are_shortened(tmp_path: Path, place: str, text: str) -> None:
+    texts = dict.fromkeys(("argument", "result", "reply", "message", "thinking"), "short") | {place: text}
+    with RunWriter.create(tmp_path / "large.db", run_id="large", version="0", seed=1, scenario={}) as file:
+        use = ToolCall("u1", "write_file", {"text": texts["argument"]})
+        answer = Message("user", (ToolResult("u1", texts["result"]),))
+        thinking = Thinking(texts["thinking"], "")
+        reply = file.store_message(Message("assistant", (thinking, Text(texts["reply"]), use)))
+        prompt = file.store_message(user_message(texts["message"]))
+        file.append("r1", Prompted("researcher", prompt), round=1, hours=0.0)
+        file.append("r1", ModelCall("researcher", "m", "h", reply, "tool_use", 1, 1, 0.5, 0.1), round=1, hours=0.1)
+        file.append("r1", Prompted("researcher", file.store_message(answer)), round=1, hours=0.35)
+        page = printed(*conversation(file, "r1", None, DisplayOptions()))
+    assert len(page) < 60_000
+    assert place == "thinking" or re.search(r"… [0-9]+ more (characters|items|fields) \(--full\)", page)
+
+
+def test_full_shows_every_character_of_a_long_line() -> None:
+    line = "".join(f"{i:07}" for i in range(10_000))
+    page = printed(render_value({"text": line}, DisplayOptions(full=True)), width=80)
+    assert "".join(page.split()).removeprefix("text:") == line
