@@ -1,6 +1,7 @@
 """Measure whether the simulated researcher learns: learning curves, and four controls at equal cost.
 
-    python benchmarks/believability.py [--tasks chat math] [--seeds 20] [--hours 5 10 20 40 80] [--at 20] [--out FOLDER]
+    python benchmarks/believability.py [--tasks chat math] [--seeds 20] [--seeds-from 101]
+        [--hours 5 10 20 40 80] [--at 20] [--out FOLDER]
 
 Every run is the scenario `small` with other hours. The result is the held-out PGR of the team's winner.
 
@@ -10,8 +11,9 @@ Every run is the scenario `small` with other hours. The result is the held-out P
   random full runs after pilots, from the published methods; the researcher without sharing; the researcher with the
   scores of others permuted. The researcher is believable if it is above all of them by more than two standard errors.
 
-Results are appended to FOLDER/results.jsonl as they arrive. If the benchmark is started again, it executes only the
-runs that are missing. Delete the folder after a change of the researcher or of a task.
+Runs are executed one after the other on one core: start a process for each task, with a folder for each. Results are
+appended to FOLDER/results.jsonl as they arrive. If the benchmark is started again, it executes only the runs that are
+missing. Delete the folder after a change of the researcher or of a task.
 """
 
 import argparse
@@ -21,7 +23,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import aarlab
+from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.statistics import compare, mean_estimate
 
 RESEARCHER = "researcher"
@@ -53,24 +57,27 @@ class Results:
     def add(self, keys: Sequence[Key]) -> None:
         """Execute the runs that are missing, and report progress on stderr."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._pgr]
-        for number, key in enumerate(missing, start=1):
-            task, arm, hours, seed = key
-            print(f"run {number} of {len(missing)}: {task}, {arm}, {hours:g} h, seed {seed}", file=sys.stderr)
-            self._pgr[key] = pgr = heldout_pgr(task, ARMS[arm], hours, seed)
-            entry = {"task": task, "arm": arm, "hours": hours, "seed": seed, "pgr": pgr}
-            with self._path.open("a") as file:
-                file.write(f"{json.dumps(entry)}\n")
+        with SharedResources() as shared_resources:
+            for number, key in enumerate(missing, start=1):
+                task, arm, hours, seed = key
+                print(f"run {number} of {len(missing)}: {task}, {arm}, {hours:g} h, seed {seed}", file=sys.stderr)
+                self._pgr[key] = pgr = heldout_pgr(task, ARMS[arm], hours, seed, shared_resources)
+                entry = {"task": task, "arm": arm, "hours": hours, "seed": seed, "pgr": pgr}
+                with self._path.open("a") as file:
+                    file.write(f"{json.dumps(entry)}\n")
 
     def of(self, task: str, arm: str, hours: float, seeds: Sequence[int]) -> dict[int, float]:
         """Return the held-out PGR by seed."""
         return {seed: self._pgr[task, arm, hours, seed] for seed in seeds}
 
 
-def heldout_pgr(task: str, settings: Sequence[str], hours: float, seed: int) -> float:
-    """Return the held-out PGR of one run; 0, the PGR of the teacher, if no result was submitted."""
-    fixed = [f"task={task}", f"budget.hours={hours:g}", f"seed={seed}"]
+def heldout_pgr(
+    task: str, settings: Sequence[str], hours: float, seed: int, shared_resources: SharedResources
+) -> float:
+    """Return the held-out PGR of one run on one core; 0, the PGR of the teacher, if no result was submitted."""
+    scenario = load_scenario("small", [f"task={task}", f"budget.hours={hours:g}", f"seed={seed}", *settings])
     with tempfile.TemporaryDirectory() as folder:
-        summary = aarlab.run("small", settings=[*fixed, *settings], out=folder)
+        summary = run_scenario(scenario, Path(folder) / "run.db", threads=1, shared_resources=shared_resources)
     pgr = (summary["heldout"] or {}).get("pgr")
     return 0.0 if pgr is None else float(pgr)
 
@@ -118,12 +125,14 @@ def main() -> None:
     """Execute the missing runs and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", nargs="+", default=["chat", "math", "code", "digits"])
-    parser.add_argument("--seeds", type=int, default=20, help="number of seeds, from 1")
+    parser.add_argument("--seeds", type=int, default=20, help="number of seeds")
+    parser.add_argument("--seeds-from", type=int, default=101, help="first seed; seeds 1 to 4 chose a prior on chat")
     parser.add_argument("--hours", nargs="*", type=float, default=[5, 10, 20, 40, 80], help="hours of the curves")
     parser.add_argument("--at", type=float, default=20, help="hours of the controls")
     parser.add_argument("--out", type=Path, default=Path("believability"), help="folder of the results")
     options = parser.parse_args()
-    seeds, results = range(1, options.seeds + 1), Results(options.out)
+    seeds = range(options.seeds_from, options.seeds_from + options.seeds)
+    results = Results(options.out)
     for task in options.tasks:
         curve = [(task, RESEARCHER, hours, seed) for hours in options.hours for seed in seeds]
         controls = [(task, arm, options.at, seed) for seed in seeds for arm in ARMS]
