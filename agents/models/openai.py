@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aarlab.agents.models import plain_text_tools
+from aarlab.agents.models.addresses import custom_address
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.chat_reply import PartialReply
 from aarlab.agents.models.provider_errors import reading_stream
@@ -26,11 +27,11 @@ class ChatCompletionsModel(SdkModel):
         import openai
 
         # The SDK requires a key; a custom server may not.
-        key = os.environ.get(self.key_variable) or ("none" if _address(self._settings) else None)
-        return openai.AsyncOpenAI(api_key=key, **options)
+        custom = custom_address("openai", self._settings.base_url) is not None
+        return openai.AsyncOpenAI(api_key=os.environ.get(self.key_variable) or ("none" if custom else None), **options)
 
     async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
-        settings = server_settings(_address(self._settings), self._settings.request)
+        settings = server_settings(custom_address("openai", self._settings.base_url), self._settings.request)
         partial = PartialReply(self._model, output_from_total=bool(settings.output_from_total))
         body = request_body(request, self._model, self._settings, settings)
         async for chunk in self._responses("/chat/completions", body, settings):
@@ -38,11 +39,6 @@ class ChatCompletionsModel(SdkModel):
                 partial.add(chunk)
             known.usage = partial.usage or known.usage
         return partial.reply(request.conversation, text_tools=self._settings.text_tools)
-
-
-def _address(settings: ModelSettings) -> str | None:
-    """Return the address of the server; None: OpenAI's."""
-    return settings.base_url or os.environ.get("OPENAI_BASE_URL") or None
 
 
 def request_body(request: Request, model: str, settings: ModelSettings, form: RequestSettings) -> dict[str, Any]:

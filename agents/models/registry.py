@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from aarlab.agents.models import recorded
+from aarlab.agents.models.addresses import custom_address
 from aarlab.agents.models.base import Model, ModelSettings
 from aarlab.agents.models.pricing import FREE, Price
 
@@ -174,12 +175,12 @@ def _find_anthropic(model: str, settings: ModelSettings) -> ModelInfo:
         ANTHROPIC.needs,
         _opener("anthropic:Claude", model=model, settings=settings),
         missing_requirement=lambda: _missing_key("ANTHROPIC_API_KEY"),
-        address=settings.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None,
+        address=custom_address("anthropic", settings.base_url),
     )
 
 
 def _find_openai(model: str, settings: ModelSettings) -> ModelInfo:
-    address = settings.base_url or os.environ.get("OPENAI_BASE_URL") or None
+    address = custom_address("openai", settings.base_url)
     return ModelInfo(
         f"openai/{model}",
         "A model behind OpenAI's API, or behind a compatible server.",

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
@@ -88,21 +89,13 @@ class SdkModel(ABC):
         if self._sdk_client is None:
             import httpx2
 
-            options = {
-                "base_url": self._settings.base_url,
+            _check_connection_variables(self.sdk_name)
+            self._sdk_client = self._open_client(
+                base_url=self._settings.base_url,
                 # aarlab retries; see `retrying`.
-                "max_retries": 0,
-                "timeout": httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
-            }
-            try:
-                self._sdk_client = self._open_client(**options)
-            except ImportError as error:
-                raise ModelError(f"{self.sdk_name}: {_one_sentence(error)}; pip install 'httpx2[socks]'") from None
-            except (ValueError, OSError) as error:
-                raise ModelError(
-                    f"{self.sdk_name}: the connection cannot be configured ({_one_sentence(error)}); check the address "
-                    "in live.base_urls and the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
-                ) from None
+                max_retries=0,
+                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
+            )
         return self._sdk_client
 
     def _translate_errors(self, usage_so_far: Callable[[], Usage]) -> AbstractContextManager[None]:
@@ -114,8 +107,22 @@ class SdkModel(ABC):
         )
 
 
-def _one_sentence(error: Exception) -> str:
-    return redacted(str(error)).split(". ")[0].strip().rstrip(".")
+def _check_connection_variables(name: str) -> None:
+    """Raise ModelError if the environment configures a proxy or certificates that cannot be used."""
+    import httpx2
+
+    if not any(variable.upper().endswith(("_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")) for variable in os.environ):
+        return
+    try:
+        # Without the SDK, whose client prints a traceback if it cannot be opened.
+        httpx2.AsyncClient()
+    except ImportError:
+        raise ModelError(f"{name}: the environment names a SOCKS proxy; pip install 'httpx2[socks]'") from None
+    except (ValueError, OSError, httpx2.InvalidURL) as error:
+        raise ModelError(
+            f"{name}: the connection cannot be configured ({' '.join(redacted(str(error)).split())}); check the "
+            "variables ALL_PROXY, HTTP_PROXY, HTTPS_PROXY and SSL_CERT_FILE"
+        ) from None
 
 
 def finished_reply(blocks: Sequence[Block], stop_reason: str, usage: Usage, model: str) -> Reply:
