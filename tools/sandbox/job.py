@@ -20,10 +20,11 @@ class Limits:
         ValueError: A limit is negative, or zero although a job needs more than zero.
     """
 
-    wall_s: float = 10.0
-    """Wall-clock time from fork to result, in seconds."""
+    wall_s: float = 100.0
+    """Wall-clock time from fork to result, in seconds. It stops jobs that wait. It is ten times the processor time, so
+    that a busy machine does not stop a job that a free one would finish."""
     cpu_s: int = 10
-    """Processor time, in whole seconds."""
+    """Processor time, in whole seconds: the deadline of jobs that compute."""
     memory_mb: int = 2048
     """Address space in MiB, in addition to that of the loaded libraries."""
     file_bytes: int = 0

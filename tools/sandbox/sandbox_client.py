@@ -22,6 +22,9 @@ from aarlab.tools.sandbox.job import Job, JobResult, Limits, SandboxUnavailable
 from aarlab.tools.sandbox.job_protocol import ExitReport
 
 _MAX_CONSECUTIVE_CRASHES = 3
+_MAX_ATTEMPTS: Final = 3
+"""How often a job is run whose sandbox dies or whose process is killed from outside."""
+_RETRY_DELAY_S = 0.5  # for a machine that has no memory or no process left at the moment
 _GRACE_S = 15.0  # after the deadline of a job, before the fork server is considered stuck
 _CLOSE_S = 5.0
 _CHUNK = 1 << 16
@@ -37,8 +40,8 @@ _SELF_TEST_JOB: Final = Job("def method(world): return ()", _INPUTS, seed=0)
 class Sandbox:
     """Runs untrusted methods in parallel. A context manager.
 
-    Call `run` from as many threads as jobs should run at the same time. If the fork server crashes, its running jobs
-    return an error, and the next job starts a new one.
+    Call `run` from as many threads as jobs should run at the same time. If the fork server crashes, a new one is
+    started and the jobs that it was running are run again: the method is not to blame, and a job has one result.
 
     Args:
         mode: `"strict"`; `"docker"` for a Docker or Podman container in place of bubblewrap and separate users; or
@@ -90,9 +93,29 @@ class Sandbox:
         """Run a job and return its result. Failures of the job are errors in the result.
 
         Raises:
-            SandboxUnavailable: The sandbox is closed, or the fork server crashed several times in a row.
+            SandboxUnavailable: The sandbox is closed, the fork server crashed several times in a row, or the process of
+                the job could not be started several times in a row.
             ValueError: The inputs of the job are not plain arrays.
         """
+        problem = ""
+        for attempt in range(_MAX_ATTEMPTS):
+            if attempt:
+                time.sleep(_RETRY_DELAY_S)
+            received, exit_report = self._run_once(job)
+            if exit_report is None:
+                problem = "the sandbox ended before the method did"
+            elif exit_report.start_error is not None:
+                problem = f"the job could not be started: {exit_report.start_error}"
+            elif not _killed_from_outside(exit_report, job.limits) or attempt == _MAX_ATTEMPTS - 1:
+                self._crashes = 0
+                return _job_result(received, exit_report, job.limits)
+        raise SandboxUnavailable(
+            f"a job was run {_MAX_ATTEMPTS} times without a result: {problem}. "
+            "Fix: find out what kills its processes; free memory or run fewer jobs at a time."
+        )
+
+    def _run_once(self, job: Job) -> tuple[bytes, ExitReport | None]:
+        """Run a job, and return the bytes of its result and its report; None: the fork server crashed or is stuck."""
         sealed = job_protocol.seal_job(job)
         result_read_fd, result_write_fd = os.pipe()
         report_read_fd, report_write_fd = os.pipe()
@@ -105,9 +128,7 @@ class Sandbox:
             received, exit_report = _collect(result_pipe, report, job.limits)
         if exit_report is None:
             self._discard(fork_server)
-            return _failed("the sandbox ended before the method did")
-        self._crashes = 0
-        return _job_result(received, exit_report, job.limits)
+        return received, exit_report
 
     def self_test(self) -> None:
         """Run a job that does nothing. Raises SandboxUnavailable if it fails."""
@@ -115,7 +136,7 @@ class Sandbox:
             raise SandboxUnavailable(f"the sandbox does not work here: {error}")
 
     def close(self) -> None:
-        """End the fork server and every running job; their results are errors. A second call does nothing."""
+        """End the fork server and every running job: `run` raises SandboxUnavailable. A second call does nothing."""
         with self._lock:
             self._closed = True
             fork_server, self._fork_server = self._fork_server, None
@@ -203,10 +224,14 @@ def _job_result(received: bytes, exit_report: ExitReport, limits: Limits) -> Job
     return JobResult(predictions, log, error, exit_report.seconds, exit_report.cpu_seconds, exit_report.peak_mb)
 
 
+def _killed_from_outside(exit_report: ExitReport, limits: Limits) -> bool:
+    """Return whether a job was killed for no limit of its own, such as by the kernel when memory ran out."""
+    killed = exit_report.exit_status == -signal.SIGKILL
+    return killed and not exit_report.past_deadline and exit_report.cpu_seconds < limits.cpu_s
+
+
 def _violation(size: int, exit_report: ExitReport, limits: Limits) -> str | None:
     """Return the limit that a job exceeded, or how it ended abnormally; None if its result may be decoded."""
-    if exit_report.start_error is not None:
-        return f"the job could not be started: {exit_report.start_error}"
     if size > limits.result_bytes:
         return f"result too large: more than {limits.result_bytes} bytes"
     if exit_report.past_deadline and exit_report.exit_status == -signal.SIGKILL:
@@ -222,8 +247,6 @@ def _violation(size: int, exit_report: ExitReport, limits: Limits) -> str | None
     return None
 
 
-def _failed(error: str, exit_report: ExitReport | None = None) -> JobResult:
+def _failed(error: str, exit_report: ExitReport) -> JobResult:
     """Return a result with an error."""
-    if exit_report is None:
-        return JobResult(None, [], error, 0.0, 0.0, 0.0)
     return JobResult(None, [], error, exit_report.seconds, exit_report.cpu_seconds, exit_report.peak_mb)
