@@ -148,10 +148,11 @@ class Scoring(_Section):
     """Tasks on which the winner is scored unchanged, each a name or the fields of `task`. The run's own is ignored."""
     full_experiment_cap: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """Number of scored full experiments per researcher. Applies if the dial `evaluation` is capped."""
-    secret: str = ""
-    """Secret that is mixed into the seed of every world. Without it, the worlds and labels of the common panels, and of
-    any seed that can be guessed, can be computed from aarlab's code. Set a long random text if researchers could do
-    that. Runs that are compared must share the secret.
+    secret: str = "laboratory"
+    """Secret that is mixed into the seed of every world. `laboratory`: a random secret of this user that is made on
+    first use (docs/tasks.md); a run file has its fingerprint only. An empty text: none, so that the run gives the same
+    scores everywhere, and whoever has aarlab's code can compute the worlds and their labels. Any other text is the
+    secret itself. Runs that are compared must share the secret.
     """
 
     @model_validator(mode="after")

@@ -1,7 +1,11 @@
 """What holds for all tests."""
 
+import atexit
 import fcntl
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +15,11 @@ from threadpoolctl import threadpool_limits
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start to stop it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests use the public worlds, whose scores they know, and keep off the state folder of this user.
+os.environ["AARLAB_SECRET"] = ""
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="aarlab-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 Make = Callable[[Path], None]
 

@@ -33,6 +33,7 @@ from aarlab.graph.run.segments import NoSuchRound, segments_before
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.evaluator.laboratory_secret import LABORATORY, LaboratorySecretError, recorded_secret
 
 _PATH_SECTIONS: Mapping[Key, int] = {("arms",): 2, ("grid",): 1, ("sensitivity", "grid"): 2}
 """Sections with dotted scenario paths as keys, and the number of key parts before such a path."""
@@ -44,20 +45,23 @@ def shipped_ablations() -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
-def load_ablation(source: str | Path, overrides: Sequence[str] = ()) -> AblationPlan:
+def load_ablation(
+    source: str | Path, overrides: Sequence[str] = (), *, default_secret: str | None = None
+) -> AblationPlan:
     """Return the plan of the ablation in `source` with `overrides` (each `path=value`) applied.
 
     Args:
         source: A YAML file, or the name of a shipped ablation.
         overrides: Fields of the ablation (`seeds=20`, `arms.staged.structure.review=gate`), or of the scenario that all
             arms share (`budget.hours=4`).
+        default_secret: `scoring.secret` if the ablation does not name one; None: that of the laboratory.
 
     Raises:
         ConfigError: The ablation is invalid. Each fault names its location and its arm.
     """
     path = find_ablation(source)
     of_ablation, of_scenario = _split_overrides(parse_overrides(overrides))
-    return _plan_from(apply(of_ablation, read_document(path)), of_scenario, path.parent)
+    return _plan_from(apply(of_ablation, read_document(path)), of_scenario, path.parent, default_secret)
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:
@@ -107,13 +111,15 @@ def _has_ablation_fields(document: Document) -> bool:
     return bool(document.data.keys() & (Ablation.model_fields.keys() - Scenario.model_fields.keys()))
 
 
-def _plan_from(document: Document, scenario_overrides: Sequence[Override], folder: Path) -> AblationPlan:
+def _plan_from(
+    document: Document, scenario_overrides: Sequence[Override], folder: Path, default_secret: str | None = None
+) -> AblationPlan:
     try:
         ablation = Ablation.model_validate(document.data, strict=True)
     except ValidationError as error:
         raise ConfigError(explain(error, document, Ablation)) from None
     fork_from = None if ablation.fork_from is None else _fork_source(ablation.fork_from, document, folder)
-    base = apply(scenario_overrides, _base(document, folder, fork_from))
+    base = _with_secret(apply(scenario_overrides, _base(document, folder, fork_from)), default_secret)
     arms, faults = resolved_arms(ablation, document, base, fork_from)
     faults = [*_field_faults(ablation, document, base), *faults]
     if not faults:
@@ -192,6 +198,21 @@ def _base(document: Document, folder: Path, fork_from: ForkSource | None) -> Doc
     base = read_document(find_scenario(relative if relative.is_file() else scenario))
     # A scenario file may set its name and seed; in an ablation the arm and `seeds` set them.
     return replace(base, data=arm_configuration(base.data))
+
+
+def _with_secret(base: Document, default: str | None) -> Document:
+    """Return the shared scenario with the secret as run files record it, so that all runs have the same worlds."""
+    scoring = base.data.get("scoring", {})
+    if not isinstance(scoring, dict) or scoring.get("secret", LABORATORY) != LABORATORY:
+        return base
+    secret = default
+    if secret is None:
+        # Without a secret, the ablation can be planned, but not executed.
+        try:
+            secret = recorded_secret(LABORATORY)
+        except LaboratorySecretError:
+            secret = LABORATORY
+    return replace(base, data={**base.data, "scoring": {**scoring, "secret": secret}})
 
 
 def _field_faults(ablation: Ablation, document: Document, base: Document) -> list[Fault]:

@@ -34,6 +34,7 @@ from aarlab.memory.run_reader import RunReader
 
 _LIMITS = ("budget_usd", "budget_tokens", "retries")
 """Fields that may change between two starts, because they do not change what the runs compute."""
+_NO_SECRET = ("scenario.scoring.secret", "")
 _SIDE_FILES = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 """Suffixes of SQLite's files and of the lock beside a run file."""
 
@@ -76,7 +77,7 @@ class AblationFolder:
             if self.root.exists() and not self.root.is_dir():
                 raise ConfigError([Fault(f"--out {self.root}", None, "it is a file", "a folder")])
             return
-        earlier = load_ablation(self.file).ablation
+        earlier = load_ablation(self.file, default_secret="").ablation
         before, after = (_comparable_lines(ablation) for ablation in (earlier, plan.ablation))
         if _is_later_look(plan.ablation, earlier):
             before = _comparable_lines(earlier.model_copy(update={"seeds": plan.ablation.seeds}))
@@ -284,6 +285,7 @@ def _is_later_look(ablation: Ablation, earlier: Ablation) -> bool:
 
 
 def _comparable_lines(ablation: Ablation) -> list[str]:
-    """Return the fields that define an ablation, one line for each value."""
+    """Return the fields that define an ablation, one line for each value. An empty secret equals none."""
     fields = {key: value for key, value in _plain(ablation).items() if key not in _LIMITS}
-    return sorted(f"{path}: {json.dumps(value, ensure_ascii=False)}" for path, value in flattened(fields).items())
+    values = {path: value for path, value in flattened(fields).items() if (path, value) != _NO_SECRET}
+    return sorted(f"{path}: {json.dumps(value, ensure_ascii=False)}" for path, value in values.items())

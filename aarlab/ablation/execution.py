@@ -1,8 +1,8 @@
 """Execute the runs of an ablation that are not finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aarlab import __version__
@@ -13,9 +13,16 @@ from aarlab.ablation.forecast import Forecast
 from aarlab.ablation.local_workers import LocalWorkerPool, WorkerPool
 from aarlab.ablation.scheduler import ExecutionResult, ProgressObserver, execute
 from aarlab.ablation.spending_monitor import SpendingMonitor
+from aarlab.config.errors import ConfigError, Fault
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_info import RunInfo
 from aarlab.scenarios.task import Progress
+from aarlab.tools.evaluator.laboratory_secret import (
+    LaboratorySecretError,
+    laboratory_secret,
+    needs_laboratory,
+    world_secret,
+)
 from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import Sandbox, SandboxMode
 
@@ -88,6 +95,7 @@ def execute_ablation(
                 folder.clear_finished(run)
         if not state.waiting:
             return ExecutionResult("done")
+        options = replace(options, laboratory_secret=_laboratory_secret(state.waiting, root))
         # The nodes of a remote cluster prepare themselves.
         if _runs_locally(options.executor):
             with prepare_progress or nullcontext() as progress:
@@ -96,6 +104,20 @@ def execute_ablation(
         monitor = SpendingMonitor(plan.ablation, (*plan.runs, *plan.sensitivity_runs), folder)
         with open_observer(state, workers.count) as observer:
             return execute(state.waiting, folder, workers, monitor, observer, options, retries=plan.ablation.retries)
+
+
+def _laboratory_secret(runs: Sequence[PlannedRun], root: Path) -> str | None:
+    """Return the secret of the laboratory if a run needs it. Raises ConfigError if it is missing or another one."""
+    needed = {secret for run in runs if needs_laboratory(secret := run.scenario.scoring.secret)}
+    if not needed:
+        return None
+    try:
+        laboratory = laboratory_secret(create=False)
+        for secret in sorted(needed):
+            world_secret(secret, laboratory)
+    except LaboratorySecretError as error:
+        raise ConfigError([Fault(str(root), "scoring.secret", str(error), None)]) from None
+    return laboratory
 
 
 def check_executor(executor: Executor) -> None:

@@ -1,7 +1,7 @@
 """Options of `aarlab ablate` that change how runs are executed and not what they compute."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aarlab.tools.sandbox import SandboxMode
@@ -46,3 +46,5 @@ class ExecutionOptions:
     """Whether to reuse cached scores on common worlds. The results do not depend on it."""
     part: Part = "all"
     """Which runs this process executes."""
+    laboratory_secret: str | None = field(default=None, repr=False)
+    """The secret of the laboratory, for workers on other machines; None: no run needs it."""

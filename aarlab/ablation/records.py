@@ -116,7 +116,8 @@ def open_ablation(folder: str | Path) -> Results:
         ConfigError: It contains no readable `ablation.yaml`.
     """
     ablation_folder = AblationFolder(Path(folder))
-    plan = load_ablation(ablation_folder.file)
+    # Earlier folders name no secret: their worlds had none.
+    plan = load_ablation(ablation_folder.file, default_secret="")
     records = {run.stem: record_of(run, ablation_folder) for run in plan.runs}
     settings = []
     for setting in plan.settings:

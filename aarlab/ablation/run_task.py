@@ -50,6 +50,8 @@ class RunTask:
     """Path of the run to fork from; None: the run starts at round 1."""
     at: int = 0
     """First round that a forked run does not repeat from the recording."""
+    laboratory_secret: str | None = field(default=None, repr=False)
+    """The secret of the laboratory; None: the run does not need it. It is in no file of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def _run_or_resume(
     options: RunOptions = {
         "listeners": [listener.on_event], "sandbox": task.sandbox, "cache": task.cache, "threads": 1,
         "shared_budget": _shared_budget(task), "shared_resources": shared_resources,
+        "laboratory_secret": task.laboratory_secret,
     }  # fmt: skip
     if draft.exists():
         try:

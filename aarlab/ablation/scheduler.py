@@ -110,6 +110,7 @@ def _task(
         target=str(folder.finished_path(run).resolve()),
         sandbox=options.sandbox,
         cache=options.cache,
+        laboratory_secret=options.laboratory_secret,
         shared_budget=None if budget_spec is None else asdict(budget_spec),
         fork_from=None if run.fork_from is None else str(folder.fork_from.resolve()),
         at=0 if run.fork_from is None else run.fork_from.at,

@@ -25,6 +25,7 @@ from aarlab.config import ConfigError, Fault
 from aarlab.graph.run.replay import ReplayResult, replay_run
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
+from aarlab.tools.evaluator.laboratory_secret import LaboratorySecretError
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
@@ -81,7 +82,10 @@ def _replay_or_exit(
     options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
     try:
         with exit_on_bad_input(as_json=as_json), DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
-            return replay_run(path, tools, progress=progress_bar, **options)
+            try:
+                return replay_run(path, tools, progress=progress_bar, **options)
+            except LaboratorySecretError as error:
+                raise ConfigError([Fault(str(path), "scoring.secret", str(error), None)]) from None
     except Divergence as error:
         if as_json:
             print_json({"status": "diverged", "file": str(path), **divergence_json(error)})

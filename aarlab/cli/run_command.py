@@ -66,7 +66,8 @@ def run(
     check_models(chosen, as_json=as_json)
     path = new_file(chosen.name, chosen.seed, Path(out), as_json=as_json)
     execute = partial(run_scenario, chosen, path)
-    summary = execute_run(execute, chosen, path, sandbox=sandbox, cache=not no_cache, quiet=quiet)
+    with exit_on_bad_input(as_json=as_json):
+        summary = execute_run(execute, chosen, path, sandbox=sandbox, cache=not no_cache, quiet=quiet)
     print_result(summary, as_json=as_json)
     if fail_on_structure_violation and (violations := summary.get("structure_violations")):
         click.echo("Structure violations:\n" + "\n".join(f"  {violation}" for violation in violations), err=True)

@@ -30,6 +30,7 @@ from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
 from aarlab.scenarios.task_files import load_task_file
 from aarlab.scenarios.task_registry import UnusableTask
+from aarlab.tools.evaluator.laboratory_secret import LaboratorySecretError
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
@@ -132,7 +133,8 @@ def execute_run(
         quiet: Whether to show no progress.
 
     Raises:
-        ConfigError: Another process writes to the run file, or has finished the run.
+        ConfigError: Another process writes to the run file, or has finished the run; or the secret of the laboratory
+            is needed and missing.
         SchemaError: The run file is damaged.
     """
     options: dict[str, Any] = {"cache": cache, **({} if sandbox is None else {"sandbox": sandbox})}
@@ -147,6 +149,8 @@ def execute_run(
         return {**partial_summary, "status": "stopped"}
     except SchemaError:
         raise
+    except LaboratorySecretError as error:
+        raise ConfigError([Fault(str(path), "scoring.secret", str(error), None)]) from None
     except FileLocked as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
     except ModelUnavailable as error:

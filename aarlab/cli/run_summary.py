@@ -173,6 +173,8 @@ def _rows(summary: Summary) -> dict[str, str]:
     }
     if (note := sandbox_text(summary.get("sandbox"))) is not None:
         rows["sandbox"] = note
+    if summary.get("open_to_regeneration"):
+        rows["secret"] = "none: scores are open to regeneration, as the worlds follow from public code (scoring.secret)"
     return rows | {"run file": short_path(Path(summary["file"])), "digest": summary["digest"]}
 
 

@@ -25,6 +25,7 @@ from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_creation import NewRun
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios.task import Progress, Task
+from aarlab.tools.evaluator.laboratory_secret import recorded_secret, world_secret
 from aarlab.tools.evaluator.results import EvaluatorProtocol
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache
@@ -52,6 +53,8 @@ class RunOptions(TypedDict, total=False):
     threads: int | None
     """Number of worlds that are evaluated in parallel. Default: None, one per core. With one, pipelines of toolkit
     operators are executed without a process of the sandbox."""
+    laboratory_secret: str | None
+    """The secret of the laboratory, for runs whose scenario needs it. Default: None, that of this user."""
     shared_budget: SharedBudget | None
     """Budget shared with other runs, which applies in addition to the run's own. Default: None, no shared budget."""
 
@@ -71,8 +74,10 @@ def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) 
         FileExistsError: The file exists.
         SandboxUnavailable: This machine does not support the sandbox mode.
         ModelError: A base model is not available, or the shared budget does not cover a call (SharedBudgetExhausted).
+        LaboratorySecretError: The scenario needs the secret of the laboratory, which cannot be read or made.
     """
     require_new_path(path)
+    scenario = with_recorded_secret(scenario, options)
     return execute([Segment(scenario, None)], lambda mode: create_run_file(path, scenario, mode), options)
 
 
@@ -80,6 +85,25 @@ def require_new_path(path: Path) -> None:
     """Raise FileExistsError if the file exists."""
     if path.exists():
         raise FileExistsError(f"{path} already exists; choose another path")
+
+
+def with_recorded_secret(scenario: Scenario, options: RunOptions) -> Scenario:
+    """Return the scenario as a run file records it: with the fingerprint of the laboratory's secret if it needs that.
+
+    Raises:
+        LaboratorySecretError: The secret is needed, and is missing, another one, or cannot be made.
+    """
+    laboratory = options.get("laboratory_secret")
+    secret = recorded_secret(scenario.scoring.secret, laboratory)
+    world_secret(secret, laboratory)
+    scoring = scenario.scoring.model_copy(update={"secret": secret})
+    return scenario.model_copy(update={"scoring": scoring})
+
+
+def require_secrets(segments: Sequence[Segment], options: RunOptions) -> None:
+    """Raise LaboratorySecretError if a segment needs the secret of a laboratory that is not at hand."""
+    for segment in segments:
+        world_secret(segment.scenario.scoring.secret, options.get("laboratory_secret"))
 
 
 def create_run_file(
@@ -174,7 +198,7 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
         run_seed=scenario.seed,
         full_worlds=scoring.full_worlds,
         pilot_worlds=scoring.pilot_worlds,
-        secret=scoring.secret,
+        secret=world_secret(scoring.secret, options.get("laboratory_secret")),
         fixed_world=scenario.structure.resolved().evaluation == "open",
         cache=ScoreCache.open() if cached else None,
         worlds=None if shared_resources is None else shared_resources.worlds,

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Any, Unpack
 
-from aarlab.graph.run.execute import RunOptions, create_run_file, execute, require_new_path
+from aarlab.graph.run.execute import (
+    RunOptions,
+    create_run_file,
+    execute,
+    require_new_path,
+    require_secrets,
+    with_recorded_secret,
+)
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.segments import Segment, check_fork, segments_before
 from aarlab.graph.scenario import Scenario
@@ -25,12 +32,15 @@ def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options
         NoSuchRound: The parent has not begun round `at`.
         InvalidFork: The scenario has another task, opening, team size or round length than the parent.
         FileNotFoundError, SchemaError, Divergence: As in `resume_run`, for the parent.
+        LaboratorySecretError: The parent needs the secret of the laboratory in which it was started.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
     require_new_path(path)
-    replay_run(parent, progress=options.get("progress"))  # finds divergences before anything is paid for
     with RunReader.open(parent) as file:
         fork_history = segments_before(file, at)
+    scenario = with_recorded_secret(scenario, options)
+    require_secrets(fork_history, options)
+    replay_run(parent, progress=options.get("progress"))  # finds divergences before anything is paid for
     check_fork(fork_history[-1].scenario, scenario)
     return execute(
         [*fork_history, Segment(scenario, None)],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack
 
-from aarlab.graph.run.execute import RunOptions, execute_segments, make_evaluator
+from aarlab.graph.run.execute import RunOptions, execute_segments, make_evaluator, require_secrets
 from aarlab.graph.run.segments import Segment, segments_of
 from aarlab.memory.events import LogEntry, ModelCall
 from aarlab.memory.replaying_log import ReplayingLog
@@ -55,6 +55,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
         SchemaError: The file is not a run file, was written by another version of aarlab, or is damaged.
         Divergence: The re-execution differs from the tape.
         SandboxUnavailable: `tools` is live and this machine does not support the sandbox mode.
+        LaboratorySecretError: `tools` is live and the run needs the secret of the laboratory in which it was started.
     """
     started = time.process_time()
     with ExitStack() as stack:
@@ -97,6 +98,7 @@ def _remeasuring_evaluators(
     segments: Sequence[Segment], file: ReplayingLog, options: RunOptions, stack: ExitStack
 ) -> list[TapeEvaluator]:
     """Return evaluators that measure every score again."""
+    require_secrets(segments, options)
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(options.get("progress"))

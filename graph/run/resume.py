@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Unpack
 
-from aarlab.graph.run.execute import RunOptions, execute
+from aarlab.graph.run.execute import RunOptions, execute, require_secrets
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.segments import segments_of
 from aarlab.memory.replaying_log import ReplayingLog
@@ -28,12 +28,14 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
         FileLocked: Another process is writing the file.
         RunAlreadyFinished: The run is finished.
         Divergence: The re-execution differs from the recording: code, prompts or versions have changed.
+        LaboratorySecretError: The run needs the secret of the laboratory in which it was started.
         SandboxUnavailable, ModelError: As in `run_scenario`.
     """
     with RunReader.open(path) as file:
         info, segments = file.info(), segments_of(file)
     if info.summary is not None:
         raise RunAlreadyFinished.of(path, info.status)
+    require_secrets(segments, options)
     replay_run(path, progress=options.get("progress"))  # finds divergences before anything is paid for
     recorded: SandboxMode = info.sandbox or "strict"
     return execute(segments, lambda mode: ReplayingLog.resume(path, mode), {"sandbox": recorded, **options})

@@ -19,7 +19,8 @@ def summarise(file: RunReader) -> dict[str, Any]:
     """Return the summary of a closed run as JSON: `aarlab run --json` prints it.
 
     It contains every measure of the registry at its path; `docs/measures.md` defines them. A measure is None if there
-    was nothing to measure. `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
+    was nothing to measure. `open_to_regeneration` says whether the worlds and labels can be computed from public code.
+    `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
     the name of the known method that the winner replicates, None if it replicates none.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
@@ -34,6 +35,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "model": info.scenario["team"]["model"],
         "seed": info.seed,
         "sandbox": info.sandbox,
+        "open_to_regeneration": not info.scenario["scoring"]["secret"],
         "rounds": run.count(RoundStarted),
         "best": _winner(run),
         "heldout": _details(run.heldout),

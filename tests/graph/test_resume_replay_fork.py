@@ -27,6 +27,7 @@ from aarlab.graph.structure.structure import PRESETS
 from aarlab.memory.events import AgentSetup, Decision, Evaluation, LogEntry, ModelCall, RoundStarted
 from aarlab.memory.file_lock import FileLocked
 from aarlab.memory.replaying_log import ReplayingLog
+from aarlab.memory.run_file_errors import RunAlreadyFinished
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
 from aarlab.tools.tool import Tool

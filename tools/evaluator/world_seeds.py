@@ -3,7 +3,7 @@
 A seed determines a world with its labels, so a method that can guess the seed can compute the labels. Seeds are derived
 from the run's seed and a secret by scrypt, a deliberately slow function: within its time limit a method can try only a
 few dozen guesses. This protects neither a run seed that is easy to guess, such as 1, nor the common panels, which do
-not depend on the run's seed. A secret protects both.
+not depend on the run's seed. A secret protects both; `laboratory_secret` has the default one.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class WorldSeeds:
     @classmethod
     def of(cls, run_seed: int, secret: str = "") -> Self:
         """Return the seeds of a run. Runs with the same secret share the common panels."""
-        return cls(_scrypt_key(secret, f"run {run_seed}"), _scrypt_key(secret, "common"))
+        return cls(scrypt_key(secret, f"run {run_seed}"), scrypt_key(secret, "common"))
 
     def experiment(self, name: str, number: int) -> int:
         """Return the seed of a world of the experiment called `name`."""
@@ -46,5 +46,6 @@ class WorldSeeds:
 
 
 @cache
-def _scrypt_key(secret: str, purpose: str) -> str:
+def scrypt_key(secret: str, purpose: str) -> str:
+    """Return 32 hexadecimal digits derived from a secret for one purpose."""
     return hashlib.scrypt(secret.encode(), salt=f"aarlab {purpose}".encode(), dklen=16, **_SCRYPT).hex()
