@@ -151,7 +151,7 @@ class Scoring(_Section):
     secret: str = "laboratory"
     """Secret that is mixed into the seed of every world. `laboratory`: a random secret of this user that is made on
     first use (docs/tasks.md); a run file has its fingerprint only. An empty text: none, so that the run gives the same
-    scores everywhere, and whoever has aarlab's code can compute the worlds and their labels. Any other text is the
+    scores everywhere, and anybody with aarlab's code can compute the worlds and their labels. Any other text is the
     secret itself. Runs that are compared must share the secret.
     """
 
