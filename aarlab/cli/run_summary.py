@@ -116,6 +116,8 @@ def _winner(summary: Summary, board: Board) -> Text:
     text.append(".")
     if (known := best.get("known_method")) is not None:
         text.append(f" It is the known method {known}, not an idea of the team.", "yellow")
+    for evidence in best.get("suspicions", ()):
+        text.append(f" Suspicious: {printable(evidence)}.", "bold yellow")
     text.append(_winners_curse(summary))
     for line in ancestry(board, best["finding"]):
         text.append(f"\n  {line}")

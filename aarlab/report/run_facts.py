@@ -7,6 +7,7 @@ from aarlab.ablation.records import RunRecord
 from aarlab.memory.events import Evaluation
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.evaluator.plausibility import is_implausible
 from aarlab.tools.evaluator.teacher_check import ignores_teacher
 
 
@@ -23,6 +24,8 @@ class RunFacts:
     """Number of these experiments with an unchanged score."""
     winner_suspected: bool
     """Whether the winning method is among the suspected ones."""
+    winner_implausible: bool
+    """Whether a PGR of the winning method is above that of the strong student by more than chance explains."""
     heldout_by_world: Mapping[str, Sequence[float]]
     """PGR on each held-out world, by subject: a finding, or `baseline:NAME`."""
 
@@ -44,5 +47,6 @@ def facts_of(record: RunRecord) -> RunFacts | None:
         checked=sum(e.shuffled_pgr is not None for e in evaluations),
         suspected=len(suspected),
         winner_suspected=any(e.code in winners for e in suspected),
+        winner_implausible=any(e.code in winners and is_implausible(e) for e in evaluations),
         heldout_by_world={e.subject: e.pgr_by_world for e in evaluations if e.panel == "heldout" and e.pgr_by_world},
     )

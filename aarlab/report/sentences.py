@@ -273,6 +273,12 @@ def _suspicions_found(analysis: Analysis) -> Iterator[str]:
             f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the "
             f"configured structure: {text}. These runs are included; the section Problems lists them."
         )
+    implausible = sum(facts.winner_implausible for facts in analysis.facts.values())
+    if implausible:
+        yield (
+            f"In {counted(implausible, 'run')}, a score of the winning method is above that of the strong student, "
+            "which was trained on the true labels: the method may have the labels. These runs are included."
+        )
     winners = sum(facts.winner_suspected for facts in analysis.facts.values())
     if winners:
         yield (

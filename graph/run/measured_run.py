@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Literal
 
 from aarlab.graph.run.method_measures import ExperimentOrigin, experiment_origins
+from aarlab.graph.run.suspicions import Suspicion, suspicions_of
 from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
     LAB,
@@ -20,6 +21,7 @@ from aarlab.memory.events import (
 )
 from aarlab.memory.measures import DevelopmentPgr, MeanResearcherPgr, development_pgr, mean_researcher_pgr
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.task_registry import score_name_of
 
 
 class MeasuredRun:
@@ -49,6 +51,11 @@ class MeasuredRun:
     def evaluations(self) -> list[Evaluation]:
         """All evaluations, in order of arrival."""
         return [entry.event for entry in self.file.entries(Evaluation)]
+
+    @cached_property
+    def suspicions(self) -> list[Suspicion]:
+        """Scores that an honest method is not expected to have, in order of arrival."""
+        return suspicions_of(self.evaluations, score_name_of(self.file.info().scenario["task"]))
 
     @cached_property
     def scores(self) -> dict[tuple[str, str], Evaluation]:

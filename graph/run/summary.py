@@ -22,6 +22,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
     was nothing to measure. `open_to_regeneration` says whether the worlds and labels can be computed from public code.
     `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
     the name of the known method that the winner replicates, None if it replicates none.
+    `suspicions` are scores that an honest method is not expected to have, `best.suspicions` those of the winner.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
     run, info = MeasuredRun(file), file.info()
@@ -43,6 +44,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "transfer": {task: _details(evaluation) for task, evaluation in run.transfer.items()},
         "references": {name: _reference(run, name) for name in run.references},
         "autonomy_by_kind": {},
+        "suspicions": [asdict(suspicion) for suspicion in run.suspicions],
         "improvements": [asdict(improvement) for improvement in improvements(file)],
     }
     for measure in MEASURES.values():
@@ -87,6 +89,7 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
         "title": finding.title,
         "family": finding.family,
         "known_method": known,
+        "suspicions": [suspicion.evidence for suspicion in run.suspicions if suspicion.code == finding.code],
         "development_pgr": finding.pgr,
         "pgr": None,
         "se": run.final.se,
