@@ -176,6 +176,18 @@ class ToolExecution(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRepeat(Event):
+    """An agent repeated a failed call unchanged, with an unchanged workspace, and it failed again. No decision."""
+
+    kind: ClassVar[str] = "failed_repeats"
+    tool: str
+    times: int
+    """Number of failures of this call so far, at least 2."""
+    error: str
+    """One line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision(Event):
     """A decision was taken. Realised autonomy is the share of decisions taken by agents."""
 

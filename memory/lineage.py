@@ -28,6 +28,18 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
     return graph
 
 
+def original(board: Board, finding: str) -> str:
+    """Return the finding that a finding replicates, directly or through others; itself if it replicates none."""
+    seen = {finding}
+    while True:
+        edges = (entry.event for entry in board.edges(of=finding))
+        earlier = next((e.target for e in edges if e.source == finding and e.relation == "replicates"), finding)
+        if earlier in seen:
+            return finding
+        seen.add(earlier)
+        finding = earlier
+
+
 def ancestors(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:
     """Return all findings that `finding` inherits from, directly or indirectly, nearest first."""
     inherits = nx.DiGraph((a, b) for a, b, relation in graph.edges(keys=True) if relation in INHERITING_RELATIONS)

@@ -235,15 +235,29 @@ def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Liter
 
 def _replicates(session: AgentSession, finding: Finding, earlier: Finding) -> bool:
     """Return whether a finding has the same method as an earlier finding of another author."""
-    if finding.code is None or earlier.code is None or earlier.author == session.agent:
+    return earlier.author != session.agent and _same_method(session, finding, earlier)
+
+
+def _same_method(session: AgentSession, finding: Finding, earlier: Finding) -> bool:
+    if finding.code is None or earlier.code is None:
         return False
     return same_method(session.file.text(finding.code), session.file.text(earlier.code))
 
 
 def _replicated(session: AgentSession, finding: Finding) -> Finding | None:
-    """Return the first visible result of another author with the same method; None if there is none."""
-    visible = session.board.posts(visible_to=session.agent, type="result")
-    return next((post.finding for post in visible if _replicates(session, finding, post.finding)), None)
+    """Return the first visible finding of another author with the same method, results before others.
+
+    None if there is none, or if the author itself posted the method no later.
+    """
+    visible = [post for post in session.board.posts(visible_to=session.agent) if post.finding.id != finding.id]
+    own = [
+        post.round
+        for post in visible
+        if post.finding.author == session.agent and _same_method(session, finding, post.finding)
+    ]
+    others = [post for post in visible if _replicates(session, finding, post.finding)]
+    first = next((post for post in others if post.finding.type == "result"), next(iter(others), None))
+    return None if first is None or (own and min(own) <= first.round) else first.finding
 
 
 class Borrow(Arguments):

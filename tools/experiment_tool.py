@@ -49,8 +49,12 @@ async def _run_experiment(
     key = session.file.store_text(code)
     if all(earlier.code != key for earlier in session.experiments.values()):
         session.record_decision("idea", args.path)
-    session.record_decision("fidelity", f"{args.fidelity} of {args.path}", decided_by=decided_by)
+    fidelity = f"{args.fidelity} of {args.path}"
+    if not session.repeating:
+        session.record_decision("fidelity", fidelity, decided_by=decided_by)
     result = await session.evaluator.run_experiment(code, args.fidelity, name=name)
+    if session.repeating and result.error is None:
+        session.record_decision("fidelity", fidelity, decided_by=decided_by)
     measurement = result.measurement
     experiment = Experiment(
         id=name,

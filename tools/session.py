@@ -14,7 +14,7 @@ from aarlab.memory.events import (
     FileWritten,
     Prompted,
 )
-from aarlab.memory.messages import Conversation, Json, Message, ToolResult
+from aarlab.memory.messages import Conversation, Json, Message, ToolResult, canonical_json, content_hash
 from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.evaluator.results import EvaluatorProtocol
 
@@ -75,6 +75,10 @@ class AgentSession:
     """Number of repairs of the current method in a staged workflow."""
     last_experiment: Mapping[str, Json] = field(default_factory=dict)
     """Result of the last experiment that a staged workflow ran."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Number of failures of each failed call, see `failure_key`."""
+    repeating: bool = False
+    """Whether the current call has failed before, unchanged and with an unchanged workspace."""
     exhausted: bool = False
     """Whether the researcher reached a limit and makes no more calls."""
 
@@ -85,6 +89,14 @@ class AgentSession:
     def record_decision(self, decision: DecisionKind, choice: str, *, decided_by: Decider | None = None) -> None:
         """Record a decision. By default the decider is that of `deciders`, else the agent."""
         self.record(Decision(decision, choice, decided_by or self.deciders.get(decision, "agent")))
+
+    def failure_key(self, tool: str, arguments: Mapping[str, Json]) -> str:
+        """Return the key of a call with the current workspace."""
+        return content_hash(tool, canonical_json(arguments), canonical_json(self.workspace))
+
+    def has_failed(self, tool: str, arguments: Mapping[str, Json]) -> bool:
+        """Return whether the same call has failed before with the same workspace."""
+        return bool(self.failures) and self.failure_key(tool, arguments) in self.failures
 
     def add_message(self, message: Message) -> None:
         """Append a message to the conversation and record it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aarlab.memory.events import ToolExecution
+from aarlab.memory.events import FailedRepeat, ToolExecution
 from aarlab.memory.messages import INVALID_INPUT, Json, ToolCall, ToolResult, canonical_json
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Tool, ToolError, ToolOutput
@@ -20,6 +20,7 @@ async def call_tool(
         refusal: Error to return instead of executing the call; None: execute it.
     """
     cost: str | float = 0.0
+    session.repeating = session.has_failed(call.name, call.arguments)
     try:
         if call.name not in tools:
             raise ToolError(f"unknown tool {call.name!r}; available tools: {', '.join(tools)}")
@@ -39,6 +40,20 @@ async def call_tool(
     except ToolError as error:
         output = ToolOutput({"error": str(error)}, str(error), ok=False)
     hours = session.spend(cost, share=output.cost_share)
-    session.record(ToolExecution(call.id, call.name, output.ok, " ".join(output.summary.split())[:300], hours))
+    session.record(ToolExecution(call.id, call.name, output.ok, _line(output), hours))
+    if not output.ok:
+        _count_failure(session, call, output)
     content: dict[str, Json] = {**output.content, "hours": round(session.hours, 2)}
     return ToolResult(call.id, canonical_json(content), is_error=not output.ok)
+
+
+def _count_failure(session: AgentSession, call: ToolCall, output: ToolOutput) -> None:
+    """Count a failure, and record it if the same call has failed before."""
+    key = session.failure_key(call.name, call.arguments)
+    times = session.failures[key] = session.failures.get(key, 0) + 1
+    if times > 1:
+        session.record(FailedRepeat(call.name, times, _line(output)))
+
+
+def _line(output: ToolOutput) -> str:
+    return " ".join(output.summary.split())[:300]

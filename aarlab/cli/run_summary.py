@@ -116,6 +116,8 @@ def _winner(summary: Summary, board: Board) -> Text:
     text.append(".")
     if (known := best.get("known_method")) is not None:
         text.append(f" It is the known method {known}, not an idea of the team.", "yellow")
+    if (credit := best.get("replicates")) is not None:
+        text.append(f" It replicates {credit['finding']} by {credit['author']}, who has the credit.", "yellow")
     for evidence in best.get("suspicions", ()):
         text.append(f" Suspicious: {printable(evidence)}.", "bold yellow")
     text.append(_winners_curse(summary))
@@ -175,6 +177,11 @@ def _rows(summary: Summary) -> dict[str, str]:
     }
     if (note := sandbox_text(summary.get("sandbox"))) is not None:
         rows["sandbox"] = note
+    if stuck := summary.get("stuck"):
+        rows["stuck"] = "; ".join(
+            f"{one['agent']} repeated a failing {printable(one['tool'])} unchanged, {one['times']} failures"
+            for one in stuck
+        )
     if summary.get("open_to_regeneration"):
         rows["secret"] = "none: scores are open to regeneration, as the worlds follow from public code (scoring.secret)"
     return rows | {"run file": short_path(Path(summary["file"])), "digest": summary["digest"]}

@@ -63,7 +63,8 @@ async def think(state: ResearcherState, runtime: Runtime[RunContext]) -> NextSte
     run = runtime.context
     session = run.sessions[state["agent"]]
     tool_calls = (await call_researcher(run, session, dict(run.tools))).tool_calls
-    session.record_decision("next_step", ", ".join(tool_call.name for tool_call in tool_calls) or "wait")
+    if not _only_repeats(session, tool_calls):
+        session.record_decision("next_step", _choice(tool_calls))
     if not tool_calls:
         # Slices are equal for all researchers, so waiting uses up the rest of the slice.
         session.hours = max(session.hours, state["until"])
@@ -77,7 +78,9 @@ async def act(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
     run = runtime.context
     session = run.sessions[state["agent"]]
     tool_calls = session.conversation.messages[-1].tool_calls
+    repeats = _only_repeats(session, tool_calls)
     results = [await call_tool(session, tool_call, run.tools) for tool_call in tool_calls]
+    _record_successful_repeats(session, tool_calls, results, repeats=repeats)
     return _return_results(run, session, results, state)
 
 
@@ -86,15 +89,35 @@ async def consult(state: ResearcherState, runtime: Runtime[RunContext]) -> NextS
     run = runtime.context
     session = run.sessions[state["agent"]]
     reviewed_tools = {**run.tools, EXPERIMENT_TOOL.name: with_decider(run.tools[EXPERIMENT_TOOL.name], REVIEWER)}
-    results = []
-    for tool_call in session.conversation.messages[-1].tool_calls:
+    results: list[ToolResult] = []
+    tool_calls = session.conversation.messages[-1].tool_calls
+    repeats = _only_repeats(session, tool_calls)
+    for tool_call in tool_calls:
         if not _is_full_experiment(tool_call):
             results.append(await call_tool(session, tool_call, run.tools))
             continue
         decision = await request_decision(run, session, str(tool_call.arguments.get("path")))
         refusal = None if decision.approved else f"the reviewer rejected this full run: {decision.comment}"
         results.append(await call_tool(session, tool_call, reviewed_tools, refusal=refusal))
+    _record_successful_repeats(session, tool_calls, results, repeats=repeats)
     return _return_results(run, session, results, state)
+
+
+def _choice(tool_calls: tuple[ToolCall, ...]) -> str:
+    return ", ".join(tool_call.name for tool_call in tool_calls) or "wait"
+
+
+def _only_repeats(session: AgentSession, tool_calls: tuple[ToolCall, ...]) -> bool:
+    """Return whether each call has failed before, unchanged: an agent that is stuck takes no decision."""
+    return bool(tool_calls) and all(session.has_failed(call.name, call.arguments) for call in tool_calls)
+
+
+def _record_successful_repeats(
+    session: AgentSession, tool_calls: tuple[ToolCall, ...], results: list[ToolResult], *, repeats: bool
+) -> None:
+    """Record the decision to repeat failed calls if one of them succeeded this time."""
+    if repeats and not all(result.is_error for result in results):
+        session.record_decision("next_step", _choice(tool_calls))
 
 
 def _is_full_experiment(tool_call: ToolCall) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.run.method_measures import distinct_recipes, known_method_share, mean_novelty, novel_share
 from aarlab.graph.run.spending_measures import experiments_of, hours_by_kind, model_calls, tokens
-from aarlab.memory.events import Borrowed, Evaluation, Experiment
+from aarlab.memory.events import Borrowed, Evaluation, Experiment, FailedRepeat
 from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
@@ -203,7 +203,11 @@ _ALL = (
     ),
     Measure("findings", "findings of the team", "count", lambda run: run.team_findings(), "counts"),
     Measure("borrows", "borrows", "count", lambda run: run.count(Borrowed), "counts"),
-    Measure("critiques", "critiques", "count", lambda run: run.critiques(), "counts"),
+    Measure("critiques", "critiques", "count", lambda run: run.edges("critiques"), "counts"),
+    Measure("replications", "replications", "count", lambda run: run.edges("replicates"), "counts"),
+    Measure(
+        "failed_repeats", "failed repeats of a call", "count", lambda run: run.count(FailedRepeat), "counts",
+    ),
     Measure("experiments", "experiments", "count", lambda run: run.count(Experiment), "counts"),
     Measure("evaluations", "evaluations", "count", lambda run: run.count(Evaluation), "counts"),
     Measure("hours", "research time of the team", "research hours", lambda run: run.hours, _COSTS, decimals=2),

@@ -9,6 +9,7 @@ from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
     LAB,
     Edge,
+    EdgeKind,
     Evaluation,
     Event,
     FailedModelCall,
@@ -38,9 +39,9 @@ class MeasuredRun:
         """Return the number of findings that researchers posted."""
         return sum(entry.stream != LAB for entry in self.file.entries(Finding))
 
-    def critiques(self) -> int:
-        """Return the number of critiques that were posted."""
-        return sum(entry.event.relation == "critiques" for entry in self.file.entries(Edge))
+    def edges(self, relation: EdgeKind) -> int:
+        """Return the number of edges of a relation, such as critiques."""
+        return sum(entry.event.relation == relation for entry in self.file.entries(Edge))
 
     @cached_property
     def closed(self) -> RunClosed | None:

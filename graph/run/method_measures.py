@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.memory.events import Experiment, Fidelity, Finding, LogEntry
+from aarlab.memory.events import Edge, Experiment, Fidelity, Finding, LogEntry
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method, normal_form
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
@@ -62,9 +62,11 @@ class IdeaNovelty:
     author: str
     round: int
     nearest: str | None
-    """Most similar earlier finding by any author; None for the first, or if none shares a word."""
+    """Finding that it replicates, or the most similar earlier one by any author; None for the first, or if none shares
+    a word.
+    """
     novelty: float | None
-    """1 - similarity, in [0, 1]; None for the first finding."""
+    """1 - similarity, in [0, 1], and 0 for a replication; None for the first finding."""
 
 
 def method_families(file: RunReader) -> list[MethodFamily]:
@@ -151,8 +153,11 @@ def ideas(file: RunReader) -> list[IdeaNovelty]:
     document frequencies over these findings of the run (Salton and Buckley, 1988; as in scikit-learn). Similarity is
     the cosine. Findings without a method are excluded: a workflow that requires a hypothesis before each result would
     otherwise halve novelty by repeating everything. Similar wording increases similarity; numbers have no effect.
+    A finding that replicates another one is not novel, whatever its words are.
     """
     methods = _methods(file)
+    edges = (entry.event for entry in file.entries(Edge))
+    replicated = {edge.source: edge.target for edge in edges if edge.relation == "replicates"}
     similarity = _similarities(file, methods)
     novelties: list[IdeaNovelty] = []
     for i, (entry, finding, _) in enumerate(methods):
@@ -160,6 +165,8 @@ def ideas(file: RunReader) -> list[IdeaNovelty]:
         nearest = int(before.argmax()) if i and before.max() > 0 else None
         novelty = None if i == 0 else 1.0 if nearest is None else max(0.0, 1.0 - float(before[nearest]))
         name = None if nearest is None else methods[nearest][1].id
+        if finding.id in replicated:
+            name, novelty = replicated[finding.id], 0.0
         novelties.append(IdeaNovelty(finding.id, finding.author, entry.round, name, novelty))
     return novelties
 

@@ -7,12 +7,17 @@ from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.run.spending_measures import improvements
 from aarlab.graph.structure.checks import violations
-from aarlab.memory.events import Evaluation, Experiment, Finding, RoundStarted
+from aarlab.memory.board import Board
+from aarlab.memory.events import Evaluation, Experiment, FailedRepeat, Finding, RoundStarted
+from aarlab.memory.lineage import original
 from aarlab.memory.measures import difference_by_world, entropy
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method
 from aarlab.scenarios.task_registry import score_name_of
+
+STUCK_AFTER = 5
+"""Failures of one unchanged call after which an agent is called stuck."""
 
 
 def summarise(file: RunReader) -> dict[str, Any]:
@@ -21,7 +26,9 @@ def summarise(file: RunReader) -> dict[str, Any]:
     It contains every measure of the registry at its path; `docs/measures.md` defines them. A measure is None if there
     was nothing to measure. `open_to_regeneration` says whether the worlds and labels can be computed from public code.
     `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
-    the name of the known method that the winner replicates, None if it replicates none.
+    the name of the known method that the winner replicates, None if it replicates none. `best.replicates` is the
+    finding of the team or the lab that it replicates, with its author, who has the credit; None if there is none.
+    `stuck` lists agents that repeated one failed call at least STUCK_AFTER times.
     `suspicions` are scores that an honest method is not expected to have, `best.suspicions` those of the winner.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
@@ -45,6 +52,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "references": {name: _reference(run, name) for name in run.references},
         "autonomy_by_kind": {},
         "suspicions": [asdict(suspicion) for suspicion in run.suspicions],
+        "stuck": _stuck_agents(file),
         "improvements": [asdict(improvement) for improvement in improvements(file)],
     }
     for measure in MEASURES.values():
@@ -89,11 +97,31 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
         "title": finding.title,
         "family": finding.family,
         "known_method": known,
+        "replicates": _credit(run, finding.id),
         "suspicions": [suspicion.evidence for suspicion in run.suspicions if suspicion.code == finding.code],
         "development_pgr": finding.pgr,
         "pgr": None,
         "se": run.final.se,
     }
+
+
+def _stuck_agents(file: RunReader) -> list[dict[str, Any]]:
+    """Return the agents that repeated one failed call often, with the call that failed most often."""
+    worst: dict[str, FailedRepeat] = {}
+    for entry in file.entries(FailedRepeat):
+        repeat = entry.event
+        if repeat.times >= max(STUCK_AFTER, worst[entry.stream].times + 1 if entry.stream in worst else 0):
+            worst[entry.stream] = repeat
+    return [{"agent": agent, **asdict(repeat)} for agent, repeat in sorted(worst.items())]
+
+
+def _credit(run: MeasuredRun, finding: str) -> dict[str, str] | None:
+    """Return the finding that the winner replicates and its author; None if the winner is no replication."""
+    board = Board(run.file)
+    post = board.post(original(board, finding))
+    if post is None or post.finding.id == finding:
+        return None
+    return {"finding": post.finding.id, "author": post.finding.author}
 
 
 def _reference(run: MeasuredRun, name: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from tool_drivers import COSTS, VANILLA, TeamDriver
 
+from aarlab.graph.run.method_measures import ideas
 from aarlab.memory.events import Borrowed, Decision, Edge, EdgeKind, Finding, Nomination
+from aarlab.memory.lineage import original
 
 # -- posting --------------------------------------------------------------------------------------------------------
 
@@ -178,6 +180,38 @@ def test_a_result_with_a_visible_method_replicates_it(team: TeamDriver, publishe
     assert r1.events(Edge) == []
     assert r2.events(Edge) == [Edge("replicates", "r2.f1", published, "")]
     assert r3.events(Edge) == [Edge("replicates", "r3.f1", published, "")]
+
+
+RETYPED = """
+# my own invention
+from aarlab.scenarios.toolkit import finish as end, start as begin
+
+def method(inputs):
+    return end(begin(inputs))
+"""
+"""VANILLA with other names, imports and lines."""
+
+
+def test_reposting_ones_own_method_replicates_no_copy(team: TeamDriver, published: str) -> None:
+    r1, r2 = team["r1"], team["r2"]
+    r2.post(type="result", experiment=r2.run(VANILLA))
+    team.next_round()
+    r1.post(type="result", experiment=r1.run(f"# again\n{VANILLA}"))
+    assert r2.events(Edge) == [Edge("replicates", "r2.f1", published, "")]
+    assert r1.events(Edge) == []
+
+
+def test_a_retyped_method_is_credited_to_its_author(team: TeamDriver) -> None:
+    r1, r2, r3 = (team[name] for name in ("r1", "r2", "r3"))
+    r1.post(type="insight", experiment=r1.run(VANILLA))
+    team.next_round()
+    r2.post(type="result", experiment=r2.run(RETYPED), title="A bold new idea")
+    team.next_round()
+    r3.post(type="result", experiment=r3.run(RETYPED.replace("inputs", "x")))
+    assert r2.events(Edge) == [Edge("replicates", "r2.f1", "r1.f1", "")]
+    assert original(team.board, r3.events(Edge)[0].source) == "r1.f1"
+    novelties = {idea.finding: (idea.nearest, idea.novelty) for idea in ideas(team.file)}
+    assert novelties["r2.f1"] == ("r1.f1", 0.0)
 
 
 def test_building_on_ones_own_finding_refines_it(team: TeamDriver) -> None:

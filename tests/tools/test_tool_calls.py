@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tool_drivers import VANILLA, TeamDriver
 
-from aarlab.memory.events import ToolExecution
+from aarlab.memory.events import Decision, FailedRepeat, ToolExecution
 from aarlab.tools.tool_registry import TOOLS
 
 
@@ -66,6 +66,28 @@ def test_every_call_is_recorded_with_result_and_cost(team: TeamDriver) -> None:
         ToolExecution("t1", "write_notebook", True, "one line for people", 0.1),
         ToolExecution("t1", "read_file", False, "there is no file 'nowhere.py' in your workspace; there are:", 0.0),
     ]
+
+
+def test_failed_repeats_are_counted_apart_from_decisions(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    r1.call_tool("write_file", path="method.py", text="def method(world): return 1 / 0")
+    for _ in range(3):
+        r1.try_tool("run_experiment", path="method.py", fidelity="smoke")
+        r1.call_tool("read_file", path="method.py")
+        r1.refused("read_file", path="nowhere.py")
+    repeats = [(event.tool, event.times) for event in r1.events(FailedRepeat)]
+    assert repeats == [("run_experiment", 2), ("read_file", 2), ("run_experiment", 3), ("read_file", 3)]
+    decisions = [event.decision for event in r1.events(Decision)]
+    assert decisions == ["idea", "fidelity"]
+
+
+def test_a_call_in_a_changed_workspace_is_no_repeat(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    for divisor in range(2, 5):
+        r1.call_tool("write_file", path="method.py", text=f"def method(world): raise ValueError({divisor})")
+        r1.try_tool("run_experiment", path="method.py", fidelity="smoke")
+    assert r1.events(FailedRepeat) == []
+    assert [event.decision for event in r1.events(Decision)] == ["idea", "fidelity"] * 3
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
