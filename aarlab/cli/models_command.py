@@ -15,6 +15,7 @@ from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.agents.models.pricing import default_prices
 from aarlab.agents.models.registry import MODELS, PROVIDERS, ModelInfo, Provider, UnknownModel, external_providers
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
+from aarlab.cli import model_probe
 from aarlab.cli.formatting import printable
 from aarlab.cli.options import env_file_option, json_option, set_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, refuse, stderr_console, stdout_console
@@ -23,9 +24,6 @@ from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.config import Fault
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.calls.live_settings import LiveSettings
-from aarlab.memory.messages import Conversation, ToolSpec, user_message
-
-_QUESTION = "Use the tool to add two and two, and say nothing else."
 
 
 @click.group(invoke_without_command=True)
@@ -94,33 +92,39 @@ def _print_models(models: list[ModelInfo], providers: list[Provider]) -> None:
 def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Send one small request with one tool to a base model, and print the reply, its tokens and its cost.
 
-    The settings are those of a run: `--set live.base_urls={openai: "http://localhost:8000/v1"}`.
+    The reply has 300 tokens at most. A simulated model gets a first request in its role. The settings are those of a
+    run: `--set live.base_urls={openai: "http://localhost:8000/v1"}`.
     """
     with exit_on_bad_input(as_json=as_json):
-        live = load_scenario(None, [*settings, f"team.model={name}"]).live
-    if (missing := live.model(name).missing_requirement()) is not None:
-        refuse([Fault(name, None, missing, None)], as_json=as_json)
-    started = time.monotonic()
+        live = load_scenario(None, settings).live
+    # A thinking budget must be less than the limit, which includes it.
+    thinking = live.thinking if isinstance(live.thinking, int) else 0
+    live = live.model_copy(update={"max_tokens": min(live.max_tokens, thinking + model_probe.MAX_TOKENS)})
     try:
-        reply = asyncio.run(_reply(name, live))
+        missing = live.model(name).missing_requirement()
+    except UnknownModel as error:
+        missing = str(error)
+    if missing is not None:
+        refuse([Fault(name, None, missing, None)], as_json=as_json)
+    started, request = time.monotonic(), model_probe.probe_request(name)
+    try:
+        reply = asyncio.run(_reply(name, live, request))
     except ModelError as error:
         click.echo(f"{name} does not reply: {error}", err=True)
         if as_json:
             print_json({"status": "failed", "error": str(error)})
         sys.exit(Status.FAILED)
     seconds = time.monotonic() - started
+    result = model_probe.examine(request, reply)
     if as_json:
-        print_json(_reply_json(reply, seconds))
+        print_json({**_reply_json(reply, seconds), **_result_json(result)})
     else:
         _print_reply(reply, seconds)
+        _print_result(result, reply, live.max_tokens)
 
 
-async def _reply(name: str, live: LiveSettings) -> Reply:
+async def _reply(name: str, live: LiveSettings, request: Request) -> Reply:
     """Return the reply to the test request, with its cost if the price is known. Raises ModelError."""
-    number = {"type": "integer"}
-    schema = {"type": "object", "properties": {"a": number, "b": number}, "required": ["a", "b"]}
-    tool = ToolSpec("add", "Add two numbers.", schema)
-    request = Request(Conversation.begin("This is a test.").then(user_message(_QUESTION)), (tool,))
     model = live.model(name).open(1, "r1", "varied")
     try:
         with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
@@ -167,5 +171,26 @@ def _print_reply(reply: Reply, seconds: float) -> None:
         f"{escape(reply.model)} replied in {seconds:.1f} s (stop reason {reply.stop_reason}): {tokens}, {cost}",
         soft_wrap=True,
     )
-    if not reply.message.tool_calls:
-        console.print("It did not call the tool. Researchers need tool calls; see live.text_tools.", style="yellow")
+
+
+def _result_json(result: model_probe.ProbeResult) -> dict[str, Any]:
+    """Return whether tool calls and JSON arguments work; None: there was no tool call."""
+    return {
+        "tool_calls": result.tools is None,
+        "json_arguments": None if result.tools is not None else result.json_arguments is None,
+    }
+
+
+def _print_result(result: model_probe.ProbeResult, reply: Reply, max_tokens: int) -> None:
+    console = stdout_console()
+    if result.tools is not None:
+        console.print(
+            f"Tool calls: {printable(result.tools)}. Researchers need them; see live.text_tools.", style="yellow",
+            markup=False,
+        )  # fmt: skip
+    elif result.json_arguments is not None:
+        console.print(f"JSON arguments: {printable(result.json_arguments)}.", style="yellow", markup=False)
+    else:
+        console.print("Tool calls and JSON arguments work.", style="green")
+    if reply.stop_reason == "max_tokens":
+        console.print(f"The reply was cut off at {max_tokens} tokens, the limit of this test.", style="yellow")

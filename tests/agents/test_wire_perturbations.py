@@ -195,15 +195,20 @@ def test_perturbed_replies_do_no_harm(provider: str, stream: bool, opened: Calla
             try:
                 reply = client.run(RetryingModel(meter, "m", policy, seed=1, agent="r1").reply(QUESTION))
             except ModelError as error:
-                assert not isinstance(error, TransientError), session.description
-                assert "\n" not in str(error), session.description
-                assert ledger.spent["r1"].calls == 0, session.description
+                check_error(error, ledger, session)
                 continue
             kept += session.asked == 1
             check_reply(reply, session)
             check_booking(reply, ledger, session)
             check_next_request(client, reply, server, session)
     assert kept >= PERTURBATIONS / 10, "harmless perturbations are survived without another request"
+
+
+def check_error(error: ModelError, ledger: Ledger, session: Session) -> None:
+    """Check that an error is permanent, one line, and not booked as a reply."""
+    assert not isinstance(error, TransientError), session.description
+    assert "\n" not in str(error), session.description
+    assert ledger.spent["r1"].calls == 0, session.description
 
 
 def check_reply(reply: Reply, session: Session) -> None:

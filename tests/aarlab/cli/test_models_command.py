@@ -12,7 +12,10 @@ import pytest
 from click.testing import Result
 from model_servers import ModelServer, SimulatedTeam
 
+from aarlab.agents.models.base import Reply
+from aarlab.agents.models.registry import MODELS
 from aarlab.graph.structure.structure import PRESETS
+from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-planted-4f1c9d77aa"
@@ -50,9 +53,6 @@ def test_models_are_listed_with_requirements_and_prices(aarlab: Aarlab) -> None:
 
 def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
     def answer(request: Any) -> Any:
-        from aarlab.agents.models.base import Reply
-        from aarlab.memory.messages import Message, ToolCall, Usage
-
         return Reply(Message("assistant", (ToolCall("t1", "add", {"a": 2, "b": 2}),)), "tool_use", Usage(), "", None)
 
     with ModelServer(answer, key=KEY) as server:
@@ -63,6 +63,63 @@ def test_models_test_prints_the_reply(aarlab: Aarlab, env_file: str) -> None:
     assert output["usage"]["input_tokens"] == server.billed["input"] / 2
     assert "▸ add {'a': 2, 'b': 2}" in text
     assert "cost unknown" in text, "prices of other servers are unknown"
+    assert "Tool calls and JSON arguments work." in text
+    assert (output["tool_calls"], output["json_arguments"]) == (True, True)
+    assert {body["max_tokens"] for body in server.requests} == {300}
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("simulated/")])
+def test_models_test_works_for_each_simulated_model(aarlab: Aarlab, name: str) -> None:
+    done = aarlab("models", "test", name, "--json")
+    assert done.exit_code == 0, done.output
+    output = json.loads(done.stdout)
+    assert (output["model"], output["status"], output["cost_usd"]) == (name, "done", 0.0)
+    assert output["tool_calls"]
+
+
+def test_models_test_without_a_person_says_so(aarlab: Aarlab) -> None:
+    done = aarlab("models", "test", "human/terminal")
+    assert done.exit_code in (1, 2)
+    assert "Traceback" not in done.output
+    assert len(done.stderr.strip().splitlines()) <= 12
+
+
+@pytest.mark.parametrize(
+    ("blocks", "stop_reason", "shown", "flags"),
+    [
+        ((Text("Four."),), "end_turn", "Tool calls: it did not call the tool.", (False, None)),
+        ((ToolCall("t1", "plus", {}),), "tool_use", "Tool calls: it called 'plus' instead of add.", (False, None)),
+        (
+            (ToolCall("t1", "add", {"a": "2", "b": 2}),),
+            "tool_use",
+            "JSON arguments: a is '2' instead of 2.",
+            (True, False),
+        ),
+        ((Text("Let me"),), "max_tokens", "was cut off at 300 tokens, the limit of this test", (False, None)),
+    ],
+)
+def test_models_test_says_what_does_not_work(
+    aarlab: Aarlab, env_file: str, blocks: tuple[Any, ...], stop_reason: str, shown: str, flags: tuple[Any, ...]
+) -> None:
+    answer = Reply(Message("assistant", blocks), stop_reason, Usage(), "", None)
+    with ModelServer(lambda request: answer, key=KEY) as server:
+        command = ("models", "test", "anthropic/claude-opus-5-5", "--env-file", env_file, *served(server))
+        assert shown in " ".join(aarlab(*command).stdout.split())
+        output = json.loads(aarlab(*command, "--json").stdout)
+    assert (output["tool_calls"], output["json_arguments"]) == flags
+
+
+def test_models_test_leaves_room_for_a_thinking_budget(aarlab: Aarlab, env_file: str) -> None:
+    with ModelServer(SimulatedTeam(1), key=KEY) as server:
+        settings = ("--set", "live.thinking=2000", "--env-file", env_file, *served(server))
+        aarlab("models", "test", "anthropic/x", *settings)
+    assert {(body["max_tokens"], body["thinking"]["budget_tokens"]) for body in server.requests} == {(2300, 2000)}
+
+
+def test_models_test_of_an_unknown_model_lists_the_models(aarlab: Aarlab) -> None:
+    done = aarlab("models", "test", "nonsense/x")
+    assert done.exit_code == 2
+    assert "no base model is called 'nonsense/x'; there are: " in done.stderr
 
 
 def test_refused_key_is_not_printed(aarlab: Aarlab, env_file: str) -> None:
