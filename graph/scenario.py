@@ -54,17 +54,22 @@ class TeamConfig(_Section):
 
     @field_validator("model", "reviewer", "librarian", "overseer")
     @classmethod
-    def _check_model_name(cls, name: str, info: ValidationInfo) -> str:
-        from aarlab.agents.models.registry import check_model_name
+    def _check_model(cls, name: str, info: ValidationInfo) -> str:
+        role = "researcher" if info.field_name in (None, "model") else info.field_name
+        return cls._checked_model(name, role, info)
+
+    @staticmethod
+    def _checked_model(name: str, role: str, info: ValidationInfo) -> str:
+        from aarlab.agents.models.registry import check_role
 
         if not is_recorded(info):
-            check_model_name(name)
+            check_role(name, role)
         return name
 
     @model_validator(mode="after")
     def _check_agent_names(self, info: ValidationInfo) -> "TeamConfig":
         for agent, model in self.models.items():
-            self._check_model_name(model, info)
+            self._checked_model(model, "planner" if agent == "planner" else "researcher", info)
             if agent not in (*self.names, "planner"):
                 raise ValueError(
                     f"models names the agent {agent!r}; expected {self.names[0]} to {self.names[-1]}, or planner"

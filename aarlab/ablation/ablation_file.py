@@ -18,6 +18,7 @@ from aarlab.ablation.ablation_plan import (
     PlannedRun,
     seeds_of,
 )
+from aarlab.ablation.advance_checks import unknown_prices
 from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.arm_settings import resolved_arms
 from aarlab.ablation.sensitivity_settings import resolved_settings
@@ -46,7 +47,7 @@ def shipped_ablations() -> dict[str, Path]:
 
 
 def load_ablation(
-    source: str | Path, overrides: Sequence[str] = (), *, default_secret: str | None = None
+    source: str | Path, overrides: Sequence[str] = (), *, default_secret: str | None = None, executed: bool = False
 ) -> AblationPlan:
     """Return the plan of the ablation in `source` with `overrides` (each `path=value`) applied.
 
@@ -55,13 +56,15 @@ def load_ablation(
         overrides: Fields of the ablation (`seeds=20`, `arms.staged.structure.review=gate`), or of the scenario that all
             arms share (`budget.hours=4`).
         default_secret: `scoring.secret` if the ablation does not name one; None: that of the laboratory.
+        executed: Whether the file is that of an executed ablation. The prices of its models need not be known.
 
     Raises:
         ConfigError: The ablation is invalid. Each fault names its location and its arm.
     """
     path = find_ablation(source)
     of_ablation, of_scenario = _split_overrides(parse_overrides(overrides))
-    return _plan_from(apply(of_ablation, read_document(path)), of_scenario, path.parent, default_secret)
+    document = apply(of_ablation, read_document(path))
+    return _plan_from(document, of_scenario, path.parent, default_secret, executed=executed)
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:
@@ -112,7 +115,12 @@ def _has_ablation_fields(document: Document) -> bool:
 
 
 def _plan_from(
-    document: Document, scenario_overrides: Sequence[Override], folder: Path, default_secret: str | None = None
+    document: Document,
+    scenario_overrides: Sequence[Override],
+    folder: Path,
+    default_secret: str | None = None,
+    *,
+    executed: bool = False,
 ) -> AblationPlan:
     try:
         ablation = Ablation.model_validate(document.data, strict=True)
@@ -136,7 +144,20 @@ def _plan_from(
     if fork_from is not None:
         filled["fork_from"] = ForkPoint(run=FORK_SOURCE_FILE, at=fork_from.at, digest=fork_from.digest)
     runs = _planned_runs(ablation, arms, fork_from)
-    return AblationPlan(ablation.model_copy(update=filled), tuple(arms), runs, fork_from, tuple(settings))
+    plan = AblationPlan(ablation.model_copy(update=filled), tuple(arms), runs, fork_from, tuple(settings))
+    if not executed and (fault := _price_fault(plan, document)) is not None:
+        raise ConfigError([fault])
+    return plan
+
+
+def _price_fault(plan: AblationPlan, document: Document) -> Fault | None:
+    """Return the fault of a limit in dollars that cannot be enforced, because a price is unknown."""
+    unknown = unknown_prices((*plan.runs, *plan.sensitivity_runs)) if plan.ablation.budget_usd is not None else {}
+    if not unknown:
+        return None
+    models = "; ".join(f"{name} (arm{'s' * (len(arms) > 1)} {', '.join(arms)})" for name, arms in unknown.items())
+    expected = "`budget_tokens` instead, or `live.prices` with a file that has the price"
+    return Fault(_where(document, ("budget_usd",)), "budget_usd", f"no price is known for {models}", expected)
 
 
 def _planned_runs(

@@ -77,7 +77,7 @@ class AblationFolder:
             if self.root.exists() and not self.root.is_dir():
                 raise ConfigError([Fault(f"--out {self.root}", None, "it is a file", "a folder")])
             return
-        earlier = load_ablation(self.file, default_secret="").ablation
+        earlier = load_ablation(self.file, default_secret="", executed=True).ablation
         before, after = (_comparable_lines(ablation) for ablation in (earlier, plan.ablation))
         if _is_later_look(plan.ablation, earlier):
             before = _comparable_lines(earlier.model_copy(update={"seeds": plan.ablation.seeds}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from aarlab import __version__
 from aarlab.ablation.ablation_folder import AblationFolder
 from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun
+from aarlab.ablation.advance_checks import missing_requirements
 from aarlab.ablation.execution_options import ExecutionOptions, Executor, Part, Shard
 from aarlab.ablation.forecast import Forecast
 from aarlab.ablation.local_workers import LocalWorkerPool, WorkerPool
@@ -80,13 +81,18 @@ def execute_ablation(
 
     Raises:
         ConfigError: The folder belongs to another ablation, is in use, or has files that cannot be read; or Ray is
-            not available.
+            not available, or a base model of an unfinished run lacks its key or package.
         SandboxUnavailable: This machine does not support the requested sandbox.
         KeyboardInterrupt: A person stopped the execution. Finished runs are kept.
     """
     check_executor(options.executor)
     folder = AblationFolder(root)
     folder.check(plan)
+    # The nodes of a remote cluster have keys and packages of their own, and prepare themselves.
+    local = _runs_locally(options.executor)
+    unfinished = (run for run in plan.runs_of(options.shard, options.part) if not folder.finished_path(run).exists())
+    if local and (faults := missing_requirements(unfinished)):
+        raise ConfigError(faults)
     with folder.locked(options.shard):
         state = read_state(plan, root, options.shard, options.part)
         folder.prepare(plan)
@@ -96,8 +102,7 @@ def execute_ablation(
         if not state.waiting:
             return ExecutionResult("done")
         options = replace(options, laboratory_secret=_laboratory_secret(state.waiting, root))
-        # The nodes of a remote cluster prepare themselves.
-        if _runs_locally(options.executor):
+        if local:
             with prepare_progress or nullcontext() as progress:
                 _prepare([run.scenario for run in state.waiting], options.sandbox, progress)
         workers = _worker_pool(options)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm, PlannedRun, seeds_of
+from aarlab.ablation.advance_checks import missing_requirements, settings_without_effect
 from aarlab.ablation.execution import AblationState
 from aarlab.ablation.forecast import Work, range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
@@ -40,6 +41,8 @@ def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
         "seconds": state.forecast.seconds(whole_runs(state.waiting), jobs or 1),
         "cost_usd": state.forecast.cost(whole_runs(state.waiting)),
         "detectable_difference": planned_detectable_difference(plan),
+        "missing": [{"model": fault.where, "problem": fault.problem} for fault in missing_requirements(state.waiting)],
+        "without_effect": settings_without_effect(plan),
     }  # fmt: skip
 
 
@@ -61,7 +64,9 @@ def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for label, line in _plan_lines(state, jobs).items():
         grid.add_row(Text(label, style="dim"), line)
-    return Group(head, table, grid, *_parts_table(state, jobs))
+    notes = [f"{fault.where}: {fault.problem}" for fault in missing_requirements(state.waiting)]
+    notes += settings_without_effect(plan)
+    return Group(head, table, grid, *_parts_table(state, jobs), *(Text(f"! {note}", style="yellow") for note in notes))
 
 
 def _parts_table(state: AblationState, jobs: int | None) -> list[RenderableType]:

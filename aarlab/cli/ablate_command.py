@@ -11,6 +11,7 @@ from rich.text import Text
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_plan import AblationPlan
+from aarlab.ablation.advance_checks import settings_without_effect
 from aarlab.ablation.execution import AblationState, check_executor, execute_ablation, read_state
 from aarlab.ablation.execution_options import ExecutionOptions, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
@@ -151,6 +152,8 @@ def _part(plan: AblationPlan, *, no_sensitivity: bool, only_sensitivity: bool) -
 def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) -> ExecutionResult:
     console = Console(quiet=True) if quiet else stderr_console()
     plan = state.plan
+    for sentence in settings_without_effect(plan):
+        console.print(Text(f"! {printable(sentence)}", style="yellow"), soft_wrap=True)
     console.print(f"Detectable difference: {detectable_text(plan)}.", soft_wrap=True)
     if state.forecast.costs_money:
         console.print(f"Estimated cost: {cost_text(state)}.", soft_wrap=True)

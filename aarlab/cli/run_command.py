@@ -21,6 +21,7 @@ from aarlab.cli.run_estimate import estimate_json, estimate_text
 from aarlab.cli.run_execution import check_models, execute_run, new_file, print_result, status_of
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.inert_settings import inert_settings, inert_text
 from aarlab.graph.scenario import Scenario
 from aarlab.tools.sandbox import SandboxMode
 
@@ -60,6 +61,8 @@ def run(
     """
     with exit_on_bad_input(as_json=as_json):
         chosen = load_scenario(scenario, [*settings, *([] if seed is None else [f"seed={seed}"])])
+    for field, reason in inert_settings(chosen).items():
+        click.echo(printable(f"! {inert_text(field, reason)}"), err=True)
     if dry_run:
         _print_estimate(chosen, as_json=as_json)
         return

@@ -5,13 +5,16 @@ from typing import Any
 
 import rich_click as click
 from rich.syntax import Syntax
+from rich.text import Text
 
 from aarlab.ablation.ablation_file import is_ablation, load_ablation
-from aarlab.cli.formatting import counted
+from aarlab.ablation.advance_checks import settings_without_effect
+from aarlab.cli.formatting import counted, printable
 from aarlab.cli.options import json_option, set_option
 from aarlab.cli.output import exit_on_bad_input, print_json, stdout_console
 from aarlab.config.document import yaml_text
 from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.inert_settings import inert_settings, inert_text
 
 
 @click.command()
@@ -33,22 +36,25 @@ def validate(file: str | None, settings: tuple[str, ...], as_json: bool) -> None
 def _validate_scenario(file: str | None, settings: Sequence[str], *, as_json: bool) -> None:
     scenario = load_scenario(file, settings)
     fields = scenario.model_dump(mode="json")
+    notes = [inert_text(path, reason) for path, reason in inert_settings(scenario).items()]
     if as_json:
-        print_json({"status": "valid", "scenario": fields})
+        print_json({"status": "valid", "scenario": fields, "without_effect": notes})
         return
     _print_yaml(fields)
     stdout_console().print(
         f"Valid: {counted(scenario.team.researchers, 'researcher')} on {scenario.task.name}, "
         f"{scenario.budget.hours:g} research hours each in {counted(scenario.rounds, 'round')}."
     )
+    _print_notes(notes)
 
 
 def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> None:
     plan = load_ablation(file, settings)
     fields = plan.ablation.model_dump(mode="json")
     arms = {arm.name: arm.scenario.model_dump(mode="json", exclude={"name", "seed"}) for arm in plan.arms}
+    notes = settings_without_effect(plan)
     if as_json:
-        print_json({"status": "valid", "ablation": fields, "arms": arms})
+        print_json({"status": "valid", "ablation": fields, "arms": arms, "without_effect": notes})
         return
     _print_yaml(fields)
     stdout_console().print(
@@ -56,6 +62,12 @@ def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> 
         f"Show the settings of each arm: aarlab ablate {file} --dry-run",
         soft_wrap=True,
     )
+    _print_notes(notes)
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        stdout_console().print(Text(f"! {printable(note)}", style="yellow"), soft_wrap=True)
 
 
 def _print_yaml(fields: Mapping[str, Any]) -> None:

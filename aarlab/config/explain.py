@@ -107,7 +107,8 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
         return Fault(where, field, "unknown key", comma_separated(known), did_you_mean(key[-1], known))
     value = _value(key, document)
     if details["type"] == "value_error":
-        return Fault(where, field, str(details.get("ctx", {}).get("error", details["msg"])), None)
+        error = details.get("ctx", {}).get("error", details["msg"])
+        return Fault(where, field, str(error), getattr(error, "expected", None), getattr(error, "fix", None))
     choices = get_args(_shorthand_field(key, field_info, model).annotation)
     hint = (
         did_you_mean(value, map(str, choices))

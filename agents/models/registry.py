@@ -46,6 +46,8 @@ class ModelInfo:
     """Returns the missing requirement and how to meet it; None if all requirements are met."""
     address: str | None = None
     """Address of the server; None: the provider's own."""
+    roles: tuple[str, ...] | None = None
+    """Roles that the model can take; None: every role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,17 @@ class Provider:
 
 class UnknownModel(ValueError):
     """No base model has this name."""
+
+
+class WrongRole(ValueError):
+    """The base model cannot take this role."""
+
+    def __init__(self, name: str, roles: tuple[str, ...], role: str) -> None:
+        """Name the model, the roles that it can take, and the role that it was given."""
+        super().__init__(f"{name} has the role {' or '.join(roles)} and cannot be the {role}")
+        fitting = [model.name for model in MODELS.values() if model.roles is None or role in model.roles]
+        self.expected = f"a base model for the {role}: {', '.join((*fitting, *_open_names()))}"
+        """The base models that can take the role."""
 
 
 def _opener(target: str, *per_agent: str, **fixed: object) -> OpenModel:
@@ -90,9 +103,10 @@ def _reviewer(name: str, *, precision: float, recall: float) -> ModelInfo:
     )
     reviewer = "simulated.simulated_reviewer:SimulatedReviewer"
     opener = _opener(reviewer, "seed", "agent", name=name, precision=precision, recall=recall)
-    return ModelInfo(name, about, "nothing", opener, FREE)
+    return ModelInfo(name, about, "nothing", opener, FREE, roles=("reviewer",))
 
 
+_RESEARCHER = ("researcher", "planner")
 _AGENT_ARGUMENTS = ("seed", "agent", "temperament")
 _BUILT_IN = (
     ModelInfo(
@@ -101,6 +115,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.simulated_researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
         FREE,
+        roles=_RESEARCHER,
     ),
     ModelInfo(
         "simulated/random",
@@ -108,6 +123,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.controls:RandomSearch", *_AGENT_ARGUMENTS),
         FREE,
+        roles=_RESEARCHER,
     ),
     ModelInfo(
         "simulated/random-pilots",
@@ -115,6 +131,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.controls:RandomSearchWithPilots", *_AGENT_ARGUMENTS),
         FREE,
+        roles=_RESEARCHER,
     ),
     ModelInfo(
         "simulated/shuffled-board",
@@ -122,6 +139,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.controls:ShuffledBoard", *_AGENT_ARGUMENTS),
         FREE,
+        roles=_RESEARCHER,
     ),
     ModelInfo(
         "simulated/local-search",
@@ -129,6 +147,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.local_search:LocalSearch", "seed", "agent"),
         FREE,
+        roles=_RESEARCHER,
     ),
     _reviewer("simulated/reviewer", precision=0.7, recall=0.7),
     _reviewer("simulated/reviewer-good", precision=0.95, recall=0.95),
@@ -139,6 +158,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.simulated_librarian:SimulatedLibrarian"),
         FREE,
+        roles=("librarian",),
     ),
     ModelInfo(
         "simulated/overseer",
@@ -146,6 +166,7 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.simulated_overseer:SimulatedOverseer"),
         FREE,
+        roles=("overseer",),
     ),
     ModelInfo(
         "human/terminal",
@@ -268,13 +289,24 @@ def _find_provider(name: str) -> Provider | None:
 
 def model_names() -> list[str]:
     """Return all names, with MODEL for the names that a provider defines."""
+    return [*MODELS, *_open_names()]
+
+
+def _open_names() -> list[str]:
     external = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - PROVIDERS.keys()
-    return [*MODELS, *(f"{provider}/MODEL" for provider in (*PROVIDERS, *sorted(external)))]
+    return [f"{provider}/MODEL" for provider in (*PROVIDERS, *sorted(external))]
 
 
 def check_model_name(name: str) -> None:
     """Raise UnknownModel, which lists the names, unless a base model has this name."""
     find_model(name)
+
+
+def check_role(name: str, role: str) -> None:
+    """Raise UnknownModel unless a base model has this name, and WrongRole unless it can take this role."""
+    info = find_model(name)
+    if info.roles is not None and role not in info.roles:
+        raise WrongRole(name, info.roles, role)
 
 
 def check_temperament(name: str) -> None:

@@ -20,6 +20,7 @@ from aarlab.ablation.scheduler import ExecutionResult, execute
 from aarlab.ablation.spending_monitor import SpendingMonitor
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
+from aarlab.agents.models.pricing import FREE
 from aarlab.graph.run.cost_estimate import estimate_cost
 from aarlab.memory.events import ModelCall
 from aarlab.memory.run_reader import RunReader
@@ -86,13 +87,14 @@ class Costly:
 
 @pytest.fixture
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register it as `test/costly`."""
+    """Register it as `test/costly`, and with a price as `test/priced`."""
 
     def opened(seed: int, agent: str, temperament: str) -> Model:
         return Costly()
 
-    info = registry.ModelInfo("test/costly", "costs", "nothing", opened)
-    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
+    costly = registry.ModelInfo("test/costly", "costs", "nothing", opened)
+    priced = registry.ModelInfo("test/priced", "costs", "nothing", opened, FREE)
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, costly.name: costly, priced.name: priced})
 
 
 ALONE = "arms={only: {team.researchers: 1}}"
@@ -103,7 +105,8 @@ def execute_in_process(
     file: Path, out: Path, *settings: str
 ) -> tuple[ExecutionResult, list[tuple[str, bool]], AblationFolder]:
     """Execute an ablation in this process, and return its result, the ends of its runs, and its folder."""
-    plan = load_ablation(file, [*SMALL, "team.model=test/costly", *settings])
+    model = [] if any("team.model=" in setting for setting in settings) else ["team.model=test/costly"]
+    plan = load_ablation(file, [*SMALL, *model, *settings])
     folder, observer = AblationFolder(out), RecordingObserver()
     folder.prepare(plan)
     monitor = SpendingMonitor(plan.ablation, plan.runs, folder)
@@ -127,10 +130,14 @@ def test_a_failed_run_is_retried_and_then_reported(file: Path, tmp_path: Path) -
 
 @pytest.mark.usefixtures("costly")
 def test_the_budget_counts_failed_attempts_of_earlier_starts(file: Path, tmp_path: Path) -> None:
-    result, endings, folder = execute_in_process(file, tmp_path / "out", ALONE, "budget_usd=1.4", "retries=5")
+    result, endings, folder = execute_in_process(
+        file, tmp_path / "out", ALONE, "team.model=test/priced", "budget_usd=1.4", "retries=5"
+    )
     assert result == ExecutionResult("stopped", "budget_usd is exhausted: $1.50 of $1.40")
     assert len(endings) == 2
-    second, endings, _ = execute_in_process(file, folder.root, ALONE, "budget_usd=1.5", "retries=0")
+    second, endings, _ = execute_in_process(
+        file, folder.root, ALONE, "team.model=test/priced", "budget_usd=1.5", "retries=0"
+    )
     assert (second, endings) == (ExecutionResult("stopped", "budget_usd is exhausted: $1.50 of $1.50"), [])
 
 
