@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aarlab.ablation.ablation_plan import Ablation
     from aarlab.ablation.records import open_ablation
-    from aarlab.api import ablate, fork, open_run, replay, resume, run
+    from aarlab.api import ablate, afork, areplay, aresume, arun, fork, open_run, replay, resume, run
     from aarlab.config.errors import ConfigError
     from aarlab.graph.scenario import Scenario
 
@@ -47,8 +47,8 @@ except PackageNotFoundError:  # pragma: no cover - only in a source tree that wa
     __version__ = "0+unknown"
 
 __all__ = [
-    "Ablation", "ConfigError", "Scenario", "__version__", "ablate", "fork", "open_ablation", "open_run", "replay",
-    "resume", "run",
+    "Ablation", "ConfigError", "Scenario", "__version__", "ablate", "afork", "areplay", "aresume", "arun", "fork",
+    "open_ablation", "open_run", "replay", "resume", "run",
 ]  # fmt: skip
 
 _LOCATIONS = {
@@ -56,6 +56,10 @@ _LOCATIONS = {
     "ConfigError": "aarlab.config.errors:ConfigError",
     "Scenario": "aarlab.graph.scenario:Scenario",
     "ablate": "aarlab.api:ablate",
+    "afork": "aarlab.api:afork",
+    "areplay": "aarlab.api:areplay",
+    "aresume": "aarlab.api:aresume",
+    "arun": "aarlab.api:arun",
     "fork": "aarlab.api:fork",
     "open_ablation": "aarlab.ablation.records:open_ablation",
     "open_run": "aarlab.api:open_run",

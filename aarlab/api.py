@@ -1,6 +1,7 @@
 """The commands as Python functions. Import them from `aarlab`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.forked_scenario import forked_scenario
 from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
 from aarlab.config.scenario_files import load_scenario
+from aarlab.event_loop import Listener, awaited, blocking
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import ReplayResult, Tools, replay_run
 from aarlab.graph.run.resume import resume_run
+from aarlab.graph.run.segments import segments_of
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.run_reader import RunReader
+from aarlab.notebook_display import RunSummary, progress_display
+from aarlab.recording import Recording
 from aarlab.scenarios.task_files import load_task_file
 from aarlab.tools.sandbox import SandboxMode
 
@@ -31,30 +36,73 @@ def run(
     settings: Sequence[str] = (),
     out: str | Path = DEFAULT_FOLDER,
     sandbox: SandboxMode = "strict",
-) -> dict[str, Any]:
+    progress: bool | None = None,
+) -> RunSummary:
     """Execute a scenario and return its summary, which `aarlab run --json` prints.
+
+    It also works where an event loop is running, as in a notebook; the loop waits for it. `arun` does not block.
 
     Args:
         scenario: A scenario, a YAML file or the name of a shipped scenario; None means quickstart.
         settings: Overrides as for `--set`, such as `budget.hours=4`; only for a file or a name.
         out: Folder for the run file. The summary has its path as `file`.
         sandbox: Where methods run; `none` does not confine them.
+        progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
 
     Raises:
         ConfigError: The scenario is invalid.
         ValueError: Settings are given for a Scenario.
         SandboxUnavailable: This machine cannot run the sandbox.
+        KeyboardInterrupt: The user stopped the run. It can be resumed.
     """
+    return blocking(_run(scenario, settings, out, sandbox, progress))
+
+
+async def arun(
+    scenario: Scenario | str | Path | None = None,
+    *,
+    settings: Sequence[str] = (),
+    out: str | Path = DEFAULT_FOLDER,
+    sandbox: SandboxMode = "strict",
+    progress: bool | None = None,
+) -> RunSummary:
+    """Execute a scenario as `run` does, while the event loop continues. Several runs can be awaited together.
+
+    If the task is cancelled, the run stops at its next event and can be resumed.
+    """
+    return await awaited(_run(scenario, settings, out, sandbox, progress))
+
+
+def _run(
+    scenario: Scenario | str | Path | None,
+    settings: Sequence[str],
+    out: str | Path,
+    sandbox: SandboxMode,
+    progress: bool | None,
+) -> Callable[[Listener], RunSummary]:
     if isinstance(scenario, Scenario):
         if settings:
             raise ValueError("settings apply to files and names only; change the Scenario instead")
         chosen = scenario
     else:
         chosen = load_scenario(scenario, settings)
-    return run_scenario(chosen, new_run_path(Path(out), chosen.name, chosen.seed).resolve(), sandbox=sandbox)
+    path = new_run_path(Path(out), chosen.name, chosen.seed).resolve()
+    return lambda listener: _executed(partial(run_scenario, chosen, path, sandbox=sandbox), chosen, progress, listener)
 
 
-def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = ()) -> dict[str, Any]:
+def _executed(
+    execute: Callable[..., dict[str, Any]], scenario: Scenario, progress: bool | None, listener: Listener
+) -> RunSummary:
+    """Execute a run with its display and return its summary."""
+    with progress_display(scenario, progress) as display:
+        listeners = [listener] if display is None else [listener, display.handle_event]
+        steps = None if display is None else display.progress
+        return RunSummary(execute(listeners=listeners, progress=steps))
+
+
+def resume(
+    run: str | Path | None = None, *, task_files: Sequence[str | Path] = (), progress: bool | None = None
+) -> RunSummary:
     """Resume an interrupted run and return its summary.
 
     The graph re-executes from the start with the recorded replies and scores, and continues live where the recording
@@ -63,14 +111,31 @@ def resume(run: str | Path | None = None, *, task_files: Sequence[str | Path] = 
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
+        progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
 
     Raises:
         ConfigError: There is no such run.
         RunAlreadyFinished: The run is finished.
         Divergence: The re-execution differs from the recording.
     """
+    return blocking(_resume(run, task_files, progress))
+
+
+async def aresume(
+    run: str | Path | None = None, *, task_files: Sequence[str | Path] = (), progress: bool | None = None
+) -> RunSummary:
+    """Resume a run as `resume` does, while the event loop continues; cancelled as `arun`."""
+    return await awaited(_resume(run, task_files, progress))
+
+
+def _resume(
+    run: str | Path | None, task_files: Sequence[str | Path], progress: bool | None
+) -> Callable[[Listener], RunSummary]:
     _load(task_files)
-    return resume_run(find_run(None if run is None else str(run)))
+    path = _found(run)
+    with RunReader.open(path) as file:
+        scenario = segments_of(file)[-1].scenario
+    return lambda listener: _executed(partial(resume_run, path), scenario, progress, listener)
 
 
 def replay(
@@ -87,8 +152,22 @@ def replay(
         ConfigError: There is no such run.
         Divergence: The replay differs from the recording.
     """
+    return blocking(_replay(run, tools, task_files))
+
+
+async def areplay(
+    run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()
+) -> ReplayResult:
+    """Replay a run as `replay` does, while the event loop continues; cancelled as `arun`."""
+    return await awaited(_replay(run, tools, task_files))
+
+
+def _replay(
+    run: str | Path | None, tools: Tools, task_files: Sequence[str | Path]
+) -> Callable[[Listener], ReplayResult]:
     _load(task_files)
-    return replay_run(find_run(None if run is None else str(run)), tools)
+    path = _found(run)
+    return lambda listener: replay_run(path, tools, listeners=[listener])
 
 
 def fork(
@@ -99,7 +178,8 @@ def fork(
     seed: int | None = None,
     out: str | Path = DEFAULT_FOLDER,
     task_files: Sequence[str | Path] = (),
-) -> dict[str, Any]:
+    progress: bool | None = None,
+) -> RunSummary:
     """Continue a run from one of its rounds under other settings, and return the summary of the new run.
 
     Args:
@@ -109,21 +189,53 @@ def fork(
         seed: Seed from that round on; None keeps the seed of the run.
         out: Folder for the new run file.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
+        progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
 
     Raises:
         ConfigError: The run has not begun that round, or the settings change what a fork must keep.
         Divergence: The re-execution of earlier rounds differs from the recording.
     """
+    return blocking(_fork(run, at, settings, seed, out, task_files, progress))
+
+
+async def afork(
+    run: str | Path,
+    at: int,
+    *,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    out: str | Path = DEFAULT_FOLDER,
+    task_files: Sequence[str | Path] = (),
+    progress: bool | None = None,
+) -> RunSummary:
+    """Fork a run as `fork` does, while the event loop continues; cancelled as `arun`."""
+    return await awaited(_fork(run, at, settings, seed, out, task_files, progress))
+
+
+def _fork(
+    run: str | Path,
+    at: int,
+    settings: Sequence[str],
+    seed: int | None,
+    out: str | Path,
+    task_files: Sequence[str | Path],
+    progress: bool | None,
+) -> Callable[[Listener], RunSummary]:
     _load(task_files)
-    parent = find_run(str(run))
+    parent = _found(run)
     scenario = forked_scenario(parent, at, settings, seed)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
     with RunReader.open(parent) as file:
         mode = file.info().sandbox or "strict"
-    return fork_run(parent, path, scenario, at=at, sandbox=mode)
+    execute = partial(fork_run, parent, path, scenario, at=at, sandbox=mode)
+    return lambda listener: _executed(execute, scenario, progress, listener)
 
 
-def open_run(run: str | Path | None = None) -> RunReader:
+def _found(run: str | Path | None) -> Path:
+    return find_run(None if run is None else str(run))
+
+
+def open_run(run: str | Path | None = None) -> Recording:
     """Open a run file for reading. Use it in a `with` statement, or close it.
 
     Args:
@@ -133,7 +245,7 @@ def open_run(run: str | Path | None = None) -> RunReader:
         ConfigError: There is no such run.
         SchemaError: The file is not a run file.
     """
-    return RunReader.open(find_run(None if run is None else str(run)))
+    return Recording.open(_found(run))
 
 
 def _load(task_files: Sequence[str | Path]) -> None:

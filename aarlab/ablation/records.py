@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder, is_finished
 from aarlab.ablation.ablation_plan import Ablation, AblationPlan, PlannedRun
+from aarlab.config.data_frames import data_frame
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.messages import canonical_json, content_hash
@@ -104,9 +105,7 @@ class Results:
 
     def frame(self) -> "pandas.DataFrame":
         """Return the rows as a data frame. Raises ImportError if pandas is not installed."""
-        import pandas
-
-        return pandas.DataFrame(self.rows())
+        return data_frame(self.rows())
 
 
 def open_ablation(folder: str | Path) -> Results:

@@ -32,13 +32,17 @@ _OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed
 
 
 def summary_text(summary: Summary, file: RunReader) -> RenderableType:
-    """Return the scores, the winner and its ancestry, the measures of the run, and useful next commands."""
-    board = Board(file)
+    """Return the results of a run, and useful next commands."""
+    return Group(result_text(summary, file), *next_commands(summary, Board(file)))
+
+
+def result_text(summary: Summary, file: RunReader) -> RenderableType:
+    """Return the scores, the winner and its ancestry, and the measures of the run."""
     parts: list[RenderableType] = [_scores(summary)]
     if summary["best"] is not None:
-        parts.append(_winner(summary, board))
+        parts.append(_winner(summary, Board(file)))
     parts.append(labelled_rows({label: Text(text) for label, text in _rows(summary).items()}))
-    return Group(*(Padding(part, (0, 0, 1, 0), expand=False) for part in parts), *next_commands(summary, board))
+    return Group(*(Padding(part, (0, 0, 1, 0), expand=False) for part in parts))
 
 
 def next_commands(summary: Summary, board: Board) -> list[Text]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aarlab.config.data_frames import data_frame
 from aarlab.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ class Table:
 
     def frame(self) -> "pandas.DataFrame":
         """Return the table as a data frame. Raises ImportError if pandas is not installed."""
-        import pandas
-
-        return pandas.DataFrame(self.records())
+        return data_frame(self.records())
 
 
 @dataclass(frozen=True, slots=True)
