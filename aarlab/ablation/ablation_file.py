@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import aarlab.scenarios
 from aarlab.ablation.ablation_plan import (
     FORK_SOURCE_FILE,
     Ablation,
@@ -27,7 +26,12 @@ from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
 from aarlab.config.overrides import Override, apply, parse_overrides
 from aarlab.config.run_lookup import find_run
-from aarlab.config.scenario_files import find_scenario, shipped_scenarios
+from aarlab.config.scenario_files import (
+    ABLATION_FIELDS,
+    find_scenario,
+    shipped_ablations,
+    shipped_scenarios,
+)
 from aarlab.config.type_descriptions import comma_separated, value_text
 from aarlab.graph.run.measure_registry import MEASURES, find_measure
 from aarlab.graph.run.segments import NoSuchRound, segments_before
@@ -38,12 +42,7 @@ from aarlab.tools.evaluator.laboratory_secret import LABORATORY, LaboratorySecre
 
 _PATH_SECTIONS: Mapping[Key, int] = {("arms",): 2, ("grid",): 1, ("sensitivity", "grid"): 2}
 """Sections with dotted scenario paths as keys, and the number of key parts before such a path."""
-
-
-def shipped_ablations() -> dict[str, Path]:
-    """Return the ablation files that aarlab ships, by name."""
-    folders = [Path(folder) / "ablations" for folder in aarlab.scenarios.__path__]
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+_SCENARIO_FIELDS = Scenario.model_fields.keys() - Ablation.model_fields.keys()
 
 
 def load_ablation(
@@ -63,8 +62,10 @@ def load_ablation(
     """
     path = find_ablation(source)
     of_ablation, of_scenario = _split_overrides(parse_overrides(overrides))
-    document = apply(of_ablation, read_document(path))
-    return _plan_from(document, of_scenario, path.parent, default_secret, executed=executed)
+    document = read_document(path)
+    if document.data.keys() & _SCENARIO_FIELDS and not _has_ablation_fields(document):
+        raise ConfigError([_scenario_fault(document.name)])
+    return _plan_from(apply(of_ablation, document), of_scenario, path.parent, default_secret, executed=executed)
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:
@@ -86,10 +87,14 @@ def find_ablation(source: str | Path) -> Path:
     shipped = shipped_ablations()
     if str(source) in shipped:
         return shipped[str(source)]
+    if str(source) in shipped_scenarios():
+        raise ConfigError([_scenario_fault(str(source))])
     path = Path(source)
     expected = f"a YAML file, or the name of a shipped ablation: {comma_separated(shipped)}"
     if path.is_dir():
-        raise ConfigError([Fault(str(source), None, "it is a directory", expected)])
+        file = path / "ablation.yaml"
+        fix = f"to continue this ablation: aarlab ablate {file} --out {path}" if file.exists() else None
+        raise ConfigError([Fault(str(source), None, "it is a folder", expected, fix)])
     if not path.exists():
         raise ConfigError([Fault(str(source), None, "no such file", expected, did_you_mean(path.stem, shipped))])
     return path
@@ -111,7 +116,11 @@ def is_ablation(source: str) -> bool:
 
 
 def _has_ablation_fields(document: Document) -> bool:
-    return bool(document.data.keys() & (Ablation.model_fields.keys() - Scenario.model_fields.keys()))
+    return bool(document.data.keys() & ABLATION_FIELDS)
+
+
+def _scenario_fault(name: str) -> Fault:
+    return Fault(name, None, "it is a scenario", "an ablation, a file with `arms` or a `grid`", f"aarlab run {name}")
 
 
 def _plan_from(

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.arm_configuration import RUN_FIELDS
-from aarlab.config.overrides import SHORTHAND_FIELDS
+from aarlab.config.scenario_schema import scenario_schema
 from aarlab.graph.scenario import Scenario
 
 _Schema = dict[str, Any]
@@ -21,12 +21,9 @@ _Schema = dict[str, Any]
 def ablation_schema() -> _Schema:
     """Return the schema: the fields of an ablation, and every scenario field by its dotted path."""
     schema = Ablation.model_json_schema()
-    scenario = Scenario.model_json_schema(ref_template="#/$defs/{model}")
+    scenario = scenario_schema()
+    del scenario["$schema"]
     definitions: _Schema = {**schema.get("$defs", {}), **scenario.pop("$defs")}
-    for section, key in SHORTHAND_FIELDS.items():
-        as_section = scenario["properties"][section]
-        shorthand = definitions[_definition_name(as_section)]["properties"][key]
-        scenario["properties"][section] = {"anyOf": [shorthand, as_section]}
     fields = dict(_fields(Scenario, scenario, definitions))
     # Keys of these sections are free, such as the parameters of a task or a topology.
     free_keys = {
@@ -58,11 +55,6 @@ def _fields(
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             inner = definitions[annotation.__name__]
             yield from _fields(annotation, inner, definitions, f"{before}{name}.")
-
-
-def _definition_name(reference: _Schema) -> str:
-    """Return the name of the definition that a field refers to."""
-    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def _has_free_keys(field: _Schema) -> bool:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from aarlab.cli.options import json_option, set_option
 from aarlab.cli.output import exit_on_bad_input, print_json, refuse, stdout_console
-from aarlab.cli.tables import data_table, name_column
+from aarlab.cli.tables import data_table, labelled_rows, name_column
 from aarlab.config import Fault
 from aarlab.config.errors import did_you_mean
 from aarlab.config.scenario_files import load_scenario
@@ -32,6 +32,7 @@ class GraphvizMissingError(RuntimeError):
 @click.command()
 @click.argument("name", required=False)
 @set_option
+@click.option("--dials", is_flag=True, help="Explain every dial: its values, and the hypothesis that it tests.")
 @click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source in Markdown.")
 @click.option("--png", metavar="FILE", help="Write a picture of the graphs (needs Graphviz).")
 @click.option("--compare", nargs=2, metavar="A B", help="Show only the differences between two presets.")
@@ -39,6 +40,7 @@ class GraphvizMissingError(RuntimeError):
 def structure(
     name: str | None,
     settings: tuple[str, ...],
+    dials: bool,
     mermaid: bool,
     png: str | None,
     compare: tuple[str, str] | None,
@@ -46,10 +48,14 @@ def structure(
 ) -> None:
     """Show the dials of a structure and its compiled graphs.
 
-    NAME is a preset; without it the presets are listed. Change a dial with `--set structure.review=gate`.
+    NAME is a preset; without it the presets are listed. `--dials` explains all values. Change a dial with
+    `--set structure.review=gate`.
     """
     if compare and (name is not None or settings or mermaid or png):
         fault = Fault("--compare", None, "--compare cannot be combined with other arguments", "two presets only")
+        refuse([fault], as_json=as_json)
+    if dials and (name is not None or settings or mermaid or png or compare):
+        fault = Fault("--dials", None, "--dials cannot be combined with other arguments", "only --json")
         refuse([fault], as_json=as_json)
     for preset in (*([name] if name is not None else []), *(compare or ())):
         if preset not in PRESETS:
@@ -59,6 +65,9 @@ def structure(
             )
     if compare:
         _compare_presets(*compare, as_json=as_json)
+        return
+    if dials:
+        _explain_dials(as_json=as_json)
         return
     if name is None and not settings and not png:
         _list_presets(as_json=as_json)
@@ -128,6 +137,25 @@ def _edge_lines(graphs: Graphs) -> set[str]:
     }
 
 
+def _explain_dials(*, as_json: bool) -> None:
+    """Print each dial with its values, from the least structure to the most, and the options of the structure."""
+    if as_json:
+        print_json({"dials": {dial.name: {"values": dict(dial.values), "claim": dial.claim} for dial in DIALS}})
+        return
+    console = stdout_console()
+    for dial in DIALS:
+        console.print(Text.assemble((dial.name, "bold cyan"), (f"  hypothesis: {dial.claim}", "dim")))
+        console.print(labelled_rows({f"  {value}": Text(meaning) for value, meaning in dial.values.items()}))
+    names = {dial.name for dial in DIALS} | {"preset"}
+    options = {name: info for name, info in Structure.model_fields.items() if name not in names}
+    console.print(Text("options", style="bold cyan"))
+    texts = {f"  {name}": Text(" ".join((info.description or "").split())) for name, info in options.items()}
+    console.print(labelled_rows(texts))
+    console.print(
+        "\nSet one with [bold]--set structure.DIAL=VALUE[/]. Values are listed from the least structure to the most."
+    )
+
+
 def _list_presets(*, as_json: bool) -> None:
     if as_json:
         print_json({"presets": {name: dict(dials) for name, dials in PRESETS.items()}})
@@ -140,6 +168,7 @@ def _list_presets(*, as_json: bool) -> None:
     console = stdout_console()
     console.print(table)
     console.print("Show one with [bold]aarlab structure NAME[/], run it with [bold]aarlab run --set structure=NAME[/].")
+    console.print("Explain all dials and their values with [bold]aarlab structure --dials[/].")
 
 
 def _print_structure(chosen: Structure, graphs: Graphs, console: Console) -> None:

@@ -10,6 +10,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from aarlab.config.errors import ConfigError, Fault
 
+_SQLITE_HEADER = b"SQLite format 3\0"
+"""First bytes of a run file."""
+
 Key = tuple[str, ...]
 """Path of a field: `("budget", "hours")`."""
 
@@ -102,7 +105,11 @@ def _yaml() -> YAML:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        if content.startswith(_SQLITE_HEADER):
+            fix = f"aarlab show {path} shows it, aarlab resume {path} continues it"
+            raise ConfigError([Fault(str(path), None, "it is a run file", "a YAML file", fix)])
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError([Fault(str(path), None, "the file is not UTF-8", "a YAML file")]) from None
     except OSError as error:

@@ -15,11 +15,19 @@ from aarlab.config.task_loading import with_task_files
 from aarlab.graph.scenario import Scenario
 
 DEFAULT_SCENARIO = "quickstart"
+ABLATION_FIELDS = frozenset({"arms", "grid", "sensitivity", "comparisons", "fork_from"})
+"""Fields by which an ablation file is recognised. No scenario has them."""
 
 
 def shipped_scenarios() -> dict[str, Path]:
     """Return the paths of the scenarios that come with aarlab, by name."""
     folders = [Path(folder) for folder in aarlab.scenarios.__path__]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+def shipped_ablations() -> dict[str, Path]:
+    """Return the paths of the ablation files that come with aarlab, by name."""
+    folders = [Path(folder) / "ablations" for folder in aarlab.scenarios.__path__]
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -34,7 +42,10 @@ def load_scenario(source: str | Path | None = None, overrides: Sequence[str] = (
     Raises:
         ConfigError: The scenario is invalid; one fault for each error.
     """
-    return _validated(apply(parse_overrides(overrides), read_document(find_scenario(source))))
+    document = read_document(find_scenario(source))
+    if document.data.keys() & ABLATION_FIELDS:
+        raise ConfigError([_ablation_fault(document.name)])
+    return _validated(apply(parse_overrides(overrides), document))
 
 
 def scenario_from_dict(name: str, data: dict[str, Any], overrides: Sequence[str] = ()) -> Scenario:
@@ -70,10 +81,16 @@ def find_scenario(source: str | Path | None) -> Path:
     name = DEFAULT_SCENARIO if source is None else str(source)
     if name in shipped:
         return shipped[name]
+    if name in shipped_ablations():
+        raise ConfigError([_ablation_fault(name)])
     path = Path(name)
     expected = f"a YAML file, or the name of a shipped scenario: {', '.join(shipped)}"
     if path.is_dir():
-        raise ConfigError([Fault(name, None, "a directory", expected)])
+        raise ConfigError([Fault(name, None, "it is a folder", expected)])
     if not path.exists():
         raise ConfigError([Fault(name, None, "no such file", expected, did_you_mean(path.stem, shipped))])
     return path
+
+
+def _ablation_fault(name: str) -> Fault:
+    return Fault(name, None, "it is an ablation", "a scenario", f"aarlab ablate {name}")

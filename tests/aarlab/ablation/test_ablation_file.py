@@ -10,11 +10,12 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aarlab.ablation.ablation_file import load_ablation, plan_of, shipped_ablations
+from aarlab.ablation.ablation_file import load_ablation, plan_of
 from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan
 from aarlab.ablation.ablation_schema import ablation_schema
 from aarlab.ablation.execution_options import Shard
 from aarlab.config import ConfigError
+from aarlab.config.scenario_files import shipped_ablations
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS, Structure
 

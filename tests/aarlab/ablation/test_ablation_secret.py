@@ -7,8 +7,9 @@ import pytest
 from click.testing import Result
 from small_ablations import FILE, arguments, digests
 
-from aarlab.ablation.ablation_file import load_ablation, shipped_ablations
+from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.records import open_ablation
+from aarlab.config.scenario_files import shipped_ablations
 
 SECRET = "a-secret-of-one-laboratory"
 

@@ -252,7 +252,7 @@ def test_override_into_a_scalar_names_its_line(tmp_path: Path, monkeypatch: pyte
     [
         ("quickstrt", "no such file"),
         ("nowhere/x.yaml", "no such file"),
-        (".", "a directory"),
+        (".", "it is a folder"),
         ("/dev/null", "an empty file"),
     ],
 )
