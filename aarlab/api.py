@@ -225,9 +225,7 @@ def _fork(
     parent = _found(run)
     scenario = forked_scenario(parent, at, settings, seed)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
-    with RunReader.open(parent) as file:
-        mode = file.info().sandbox or "strict"
-    execute = partial(fork_run, parent, path, scenario, at=at, sandbox=mode)
+    execute = partial(fork_run, parent, path, scenario, at=at)
     return lambda listener: _executed(execute, scenario, progress, listener)
 
 

@@ -13,7 +13,7 @@ from aarlab.cli.options import (
     json_option,
     no_cache_option,
     quiet_option,
-    recorded_sandbox_option,
+    sandbox_option,
     set_option,
 )
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stdout_console
@@ -46,7 +46,7 @@ from aarlab.tools.sandbox import SandboxMode
     help="Number of forks. The first has the seed of the run, the others the seeds after it.",
 )  # fmt: skip
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run files.")
-@recorded_sandbox_option
+@sandbox_option
 @task_file_option
 @no_cache_option
 @env_file_option
@@ -60,7 +60,7 @@ def fork(
     agent: str | None,
     seeds: int,
     out: str,
-    sandbox: SandboxMode | None,
+    sandbox: SandboxMode,
     no_cache: bool,
     quiet: bool,
     as_json: bool,
@@ -86,9 +86,7 @@ def fork(
         target = new_file(f"{scenario.name}-at{round}", scenario.seed, Path(out), as_json=as_json)
         execute = partial(fork_run, path, target, scenario, at=round)
         with exit_on_bad_input(as_json=as_json):
-            summary = execute_run(
-                execute, scenario, target, sandbox=sandbox or info.sandbox, cache=not no_cache, quiet=quiet
-            )
+            summary = execute_run(execute, scenario, target, sandbox=sandbox, cache=not no_cache, quiet=quiet)
         summaries.append(summary)
         if status_of(summary) is not Status.DONE:
             break

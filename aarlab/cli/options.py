@@ -43,15 +43,6 @@ def sandbox_option(command: Command) -> Command:
     )(command)
 
 
-def recorded_sandbox_option(command: Command) -> Command:
-    """Add `--sandbox` for a recorded run, without a default."""
-    return click.option(
-        "--sandbox",
-        type=click.Choice(get_args(SandboxMode)),
-        help="Where methods run.  [default: as in the recorded run]",
-    )(command)
-
-
 def no_cache_option(command: Command) -> Command:
     """Add `--no-cache`."""
     return click.option(

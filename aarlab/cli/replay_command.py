@@ -8,7 +8,7 @@ import rich_click as click
 
 from aarlab.cli.divergence import divergence_json, divergence_text
 from aarlab.cli.formatting import counted, printable
-from aarlab.cli.options import json_option, recorded_sandbox_option
+from aarlab.cli.options import json_option, sandbox_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
@@ -41,12 +41,10 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 @click.option(
     "--step", is_flag=True, help="After the replay, browse the run in the terminal, one step of an agent at a time."
 )
-@recorded_sandbox_option
+@sandbox_option
 @task_file_option
 @json_option
-def replay(
-    run: str | None, tools: Literal["tape", "live"], step: bool, sandbox: SandboxMode | None, as_json: bool
-) -> None:
+def replay(run: str | None, tools: Literal["tape", "live"], step: bool, sandbox: SandboxMode, as_json: bool) -> None:
     """Replay a run from its recording and compare every event.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
@@ -75,15 +73,12 @@ def replay(
     sys.exit(Status.FAILED if replayed.differences else Status.DONE)
 
 
-def _replay_or_exit(
-    path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode | None, *, as_json: bool
-) -> ReplayResult:
+def _replay_or_exit(path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode, *, as_json: bool) -> ReplayResult:
     """Replay the run and return the comparison. If it diverges or cannot be executed, print why and exit."""
-    options: dict[str, Any] = {} if sandbox is None else {"sandbox": sandbox}
     try:
         with exit_on_bad_input(as_json=as_json), DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             try:
-                return replay_run(path, tools, progress=progress_bar, **options)
+                return replay_run(path, tools, progress=progress_bar, sandbox=sandbox)
             except LaboratorySecretError as error:
                 raise ConfigError([Fault(str(path), "scoring.secret", str(error), None)]) from None
     except Divergence as error:

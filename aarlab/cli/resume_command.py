@@ -10,7 +10,7 @@ from aarlab.cli.options import (
     json_option,
     no_cache_option,
     quiet_option,
-    recorded_sandbox_option,
+    sandbox_option,
 )
 from aarlab.cli.output import exit_on_bad_input, refuse
 from aarlab.cli.run_execution import (
@@ -28,13 +28,13 @@ from aarlab.tools.sandbox import SandboxMode
 
 @click.command()
 @click.argument("run", required=False)
-@recorded_sandbox_option
+@sandbox_option
 @task_file_option
 @no_cache_option
 @env_file_option
 @quiet_option
 @json_option
-def resume(run: str | None, sandbox: SandboxMode | None, no_cache: bool, quiet: bool, as_json: bool) -> None:
+def resume(run: str | None, sandbox: SandboxMode, no_cache: bool, quiet: bool, as_json: bool) -> None:
     """Continue an interrupted run.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).

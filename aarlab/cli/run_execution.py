@@ -118,7 +118,7 @@ def execute_run(
     scenario: Scenario,
     path: Path,
     *,
-    sandbox: SandboxMode | None,
+    sandbox: SandboxMode,
     cache: bool,
     quiet: bool,
 ) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def execute_run(
         execute: Executes the run, given the run options as keyword arguments.
         scenario: The scenario that the progress display shows.
         path: The run file.
-        sandbox: Where methods run; None: the default of `execute`.
+        sandbox: Where methods run.
         cache: Whether scores that other runs measured are used.
         quiet: Whether to show no progress.
 
@@ -137,7 +137,7 @@ def execute_run(
             is needed and missing.
         SchemaError: The run file is damaged.
     """
-    options: dict[str, Any] = {"cache": cache, **({} if sandbox is None else {"sandbox": sandbox})}
+    options: dict[str, Any] = {"cache": cache, "sandbox": sandbox}
     partial_summary = {"run_id": path.stem, "file": str(path)}
     try:
         if quiet:
@@ -145,7 +145,7 @@ def execute_run(
         with open_display(scenario, stderr_console()) as display:
             return execute(**options, listeners=[display.handle_event], progress=display.progress)
     except KeyboardInterrupt:
-        _print_kept_work("Stopped.", path)
+        _print_kept_work("Stopped.", path, sandbox)
         return {**partial_summary, "status": "stopped"}
     except SchemaError:
         raise
@@ -154,7 +154,7 @@ def execute_run(
     except FileLocked as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
     except ModelUnavailable as error:
-        _print_kept_work(f"Stopped: {error}.", path)
+        _print_kept_work(f"Stopped: {error}.", path, sandbox)
         return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
     except RunAlreadyFinished as error:
         raise ConfigError([finished_run_fault(path, str(error))]) from None
@@ -164,21 +164,23 @@ def execute_run(
         return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
     except Exception as error:
         if is_disk_full(error):
-            _print_kept_work(f"Stopped: the disk is full or cannot be written to ({error}). Free some space.", path)
+            reason = f"Stopped: the disk is full or cannot be written to ({error}). Free some space."
+            _print_kept_work(reason, path, sandbox)
             return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
         if not isinstance(error, SandboxUnavailable | ModelError):
             traceback.print_exc()
-        _print_kept_work(f"The run failed: {error}", path)
+        _print_kept_work(f"The run failed: {error}", path, sandbox)
         return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
 
 
-def _print_kept_work(reason: str, path: Path) -> None:
+def _print_kept_work(reason: str, path: Path, sandbox: SandboxMode) -> None:
     if not path.exists():
         click.echo(f"{reason}\nNothing was recorded yet.", err=True)
         return
     run = short_path(path)
     click.echo(f"{reason}\nAll finished work is in the run file.", err=True)
-    click.echo(f"  aarlab resume {run}  # continue\n  aarlab show {run}  # read", err=True)
+    mode = "" if sandbox == "strict" else f" --sandbox {sandbox}"
+    click.echo(f"  aarlab resume {run}{mode}  # continue\n  aarlab show {run}  # read", err=True)
 
 
 def finished_run_fault(path: Path, problem: str) -> Fault:

@@ -44,8 +44,8 @@ class RunOptions(TypedDict, total=False):
     progress: Progress | None
     """Called during slow steps with the activity and its completed share, in [0, 1]."""
     sandbox: SandboxMode
-    """Sandbox mode for methods, see `aarlab.tools.sandbox`; recorded in the run file. Default: strict, or the recorded
-    mode if a run is resumed."""
+    """Sandbox mode for methods, see `aarlab.tools.sandbox`; recorded in the run file. Default: strict, also for
+    a run that was recorded in another mode."""
     cache: bool
     """Whether to read and write the machine's cache of scores on common panels. Default: True."""
     shared_resources: SharedResources | None

@@ -17,7 +17,7 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_tape import Divergence, EndOfTape
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.tape_evaluator import RemeasuringEvaluator, ScoreDifference, TapeEvaluator
-from aarlab.tools.sandbox import Sandbox, SandboxMode
+from aarlab.tools.sandbox import Sandbox
 
 Tools = Literal["tape", "live"]
 """Whether scores are read from the tape, or measured again and compared with it."""
@@ -102,8 +102,7 @@ def _remeasuring_evaluators(
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(options.get("progress"))
-    recorded: SandboxMode = file.info().sandbox or "strict"
-    sandbox = stack.enter_context(Sandbox(options.get("sandbox", recorded)))
+    sandbox = stack.enter_context(Sandbox(options.get("sandbox", "strict")))
     uncached: RunOptions = {**options, "cache": False}
     return [
         RemeasuringEvaluator(file, stack.enter_context(make_evaluator(segment.scenario, task, sandbox, uncached)))

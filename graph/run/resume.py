@@ -9,7 +9,6 @@ from aarlab.graph.run.segments import segments_of
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import RunAlreadyFinished
 from aarlab.memory.run_reader import RunReader
-from aarlab.tools.sandbox import SandboxMode
 
 
 def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
 
     Args:
         path: The run file.
-        **options: Options of the execution; `sandbox` defaults to the recorded mode.
+        **options: Options of the execution. `sandbox` is strict by default, whatever mode the file has recorded.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -37,5 +36,4 @@ def resume_run(path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
         raise RunAlreadyFinished.of(path, info.status)
     require_secrets(segments, options)
     replay_run(path, progress=options.get("progress"))  # finds divergences before anything is paid for
-    recorded: SandboxMode = info.sandbox or "strict"
-    return execute(segments, lambda mode: ReplayingLog.resume(path, mode), {"sandbox": recorded, **options})
+    return execute(segments, lambda mode: ReplayingLog.resume(path, mode), options)

@@ -31,7 +31,7 @@ from aarlab.graph.scenario import Scenario
 
 scenario, path, mode = Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 print("begun", flush=True)
-resume_run(path) if path.exists() else run_scenario(scenario, path, sandbox=mode)
+resume_run(path, sandbox=mode) if path.exists() else run_scenario(scenario, path, sandbox=mode)
 """
 _ROW = "stream, ordinal, round, hours, kind"
 _CACHE = "json_remove(data, '$.cache_read_tokens', '$.cache_written_tokens', '$.cost_usd')"

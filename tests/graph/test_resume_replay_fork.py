@@ -18,6 +18,7 @@ from team_runs import FAST_STRUCTURES, TINY, Dials, Run, complete, run, scenario
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, Reply, Request
 from aarlab.graph.flow import researcher_setup
+from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.resume import resume_run
@@ -30,6 +31,7 @@ from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import RunAlreadyFinished
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
+from aarlab.tools.sandbox import Sandbox, SandboxMode
 from aarlab.tools.tool import Tool
 
 
@@ -402,3 +404,24 @@ def test_invalid_fork_is_rejected_before_writing(run_of: Callable[[Dials], Run],
     with pytest.raises(InvalidFork, match=r"cannot change team\.researchers"):
         fork_run(parent.file.path, tmp_path / "fork.db", scenario(team={"researchers": 3}), at=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recorded_sandbox_mode_is_not_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = scenario()
+    run_scenario(recorded, tmp_path / "run.db", sandbox="none")
+    with pytest.raises((Interrupted, ExceptionGroup)):
+        run_scenario(recorded, tmp_path / "part.db", sandbox="none", listeners=[stop_at(40)])
+    modes: list[str] = []
+    start = Sandbox.__init__
+
+    def record_mode(self: Sandbox, mode: SandboxMode = "strict") -> None:
+        modes.append(mode)
+        start(self, mode)
+
+    monkeypatch.setattr(Sandbox, "__init__", record_mode)
+    assert replay_run(tmp_path / "run.db", "live").differences == ()
+    fork_run(tmp_path / "run.db", tmp_path / "fork.db", recorded, at=2)
+    resume_run(tmp_path / "part.db")
+    assert modes == ["strict"] * 3
+    with RunReader.open(tmp_path / "part.db") as file:
+        assert file.info().sandbox == "none", "the file still says that some methods ran unconfined"
