@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 from aarlab.agents.models.base import ModelSettings, Reply, Request
@@ -43,13 +44,15 @@ class Claude(SdkModel):
         form = self._settings.request
         body = {**request_body(request, self._model, self._settings), "stream": form.stream is not False, **form.body}
         partial = PartialClaudeReply(self._model)
-        async for event in self._responses("/v1/messages", body, form):
-            with reading_stream():
-                if body["stream"] and "content" not in event:
-                    partial.add(event)
-                else:
-                    partial.add_message(event)
-            known.usage = partial.usage or known.usage
+        # Closed at once after an error, and not when it is collected: it holds a connection.
+        async with aclosing(self._responses("/v1/messages", body, form)) as events:
+            async for event in events:
+                with reading_stream():
+                    if body["stream"] and "content" not in event:
+                        partial.add(event)
+                    else:
+                        partial.add_message(event)
+                known.usage = partial.usage or known.usage
         return partial.reply(request.conversation.messages)
 
 

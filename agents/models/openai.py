@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 from aarlab.agents.models import plain_text_tools
@@ -34,10 +35,12 @@ class ChatCompletionsModel(SdkModel):
         settings = server_settings(custom_address("openai", self._settings.base_url), self._settings.request)
         partial = PartialReply(self._model, output_from_total=bool(settings.output_from_total))
         body = request_body(request, self._model, self._settings, settings)
-        async for chunk in self._responses("/chat/completions", body, settings):
-            with reading_stream():
-                partial.add(chunk)
-            known.usage = partial.usage or known.usage
+        # Closed at once after an error, and not when it is collected: it holds a connection.
+        async with aclosing(self._responses("/chat/completions", body, settings)) as chunks:
+            async for chunk in chunks:
+                with reading_stream():
+                    partial.add(chunk)
+                known.usage = partial.usage or known.usage
         return partial.reply(request.conversation, text_tools=self._settings.text_tools)
 
 

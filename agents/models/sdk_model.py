@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -59,7 +59,7 @@ class SdkModel(ABC):
             async with asyncio.timeout(self._settings.timeout_s):
                 return await self._receive_reply(request, known)
 
-    async def _responses(self, path: str, body: dict[str, Any], form: RequestSettings) -> AsyncIterator[Json]:
+    async def _responses(self, path: str, body: dict[str, Any], form: RequestSettings) -> AsyncGenerator[Json]:
         """Send a request and yield the JSON of each event of the stream, or of the whole response.
 
         The SDK's own types are not used: they accept any JSON without an error and fail later.
