@@ -15,6 +15,7 @@ from aarlab.ablation.ablation_plan import (
     ForkSource,
     PlannedArm,
     PlannedRun,
+    SensitivityGrid,
     seeds_of,
 )
 from aarlab.ablation.advance_checks import unknown_prices
@@ -65,7 +66,20 @@ def load_ablation(
     document = read_document(path)
     if document.data.keys() & _SCENARIO_FIELDS and not _has_ablation_fields(document):
         raise ConfigError([_scenario_fault(document.name)])
-    return _plan_from(apply(of_ablation, document), of_scenario, path.parent, default_secret, executed=executed)
+    document = _with_capped_sensitivity(apply(of_ablation, document), of_ablation)
+    return _plan_from(document, of_scenario, path.parent, default_secret, executed=executed)
+
+
+def _with_capped_sensitivity(document: Document, overrides: Sequence[Override]) -> Document:
+    """Return the document with at most as many seeds for each sensitivity setting as an override of `seeds` gives."""
+    given = {override.key: override.value for override in overrides}
+    seeds, section = given.get(("seeds",)), document.data.get("sensitivity")
+    if type(seeds) is not int or not isinstance(section, dict) or any(key[0] == "sensitivity" for key in given):
+        return document
+    own = section.get("seeds", SensitivityGrid.model_fields["seeds"].default)
+    if type(own) is not int or own <= seeds:
+        return document
+    return replace(document, data={**document.data, "sensitivity": {**section, "seeds": seeds}})
 
 
 def plan_of(ablation: Ablation) -> AblationPlan:

@@ -52,7 +52,9 @@ class SensitivityGrid(BaseModel):
     cross: bool = False
     """Whether every combination of the values is a setting. Default: every value of one field, the others unchanged."""
     seeds: Seeds = 5
-    """Number of seeds of each setting, or a list of seeds. Runs that the ablation contains anyway are not repeated."""
+    """Number of seeds of each setting, or a list of seeds. Runs that the ablation contains anyway are not repeated.
+    `--set seeds=N` reduces the number to N.
+    """
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
     """Names of the tasks. Default: all tasks of the ablation."""
     arms: Annotated[list[str], Field(min_length=2)] | None = None

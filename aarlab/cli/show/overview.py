@@ -17,6 +17,7 @@ from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.known_methods import known_method
 from aarlab.scenarios.task_registry import score_name_of
 
 _BOARD_ROWS = 10
@@ -94,7 +95,10 @@ def _leaderboard(file: RunReader, options: DisplayOptions) -> Iterator[Renderabl
         finding = post.finding
         final = pgr_text(*rescored[finding.id]) if finding.id in rescored else ""
         family = shortened(finding.family, 22 if options.width >= 100 else 14)
-        title = shortened(finding.title, options.width)
+        code = None if finding.code is None else file.text(finding.code)
+        known = None if code is None else known_method(code)
+        mark = "" if known is None else f"known method {known}: "
+        title = Text.assemble((mark, "yellow"), shortened(finding.title, options.width))
         table.add_row(finding.id, pgr_text(finding.pgr, finding.se), final, family, title)
     yield table
     if len(shown) < len(posts):

@@ -352,3 +352,21 @@ def test_validate_accepts_ablations(aarlab: Callable[..., Result], tmp_path: Pat
     assert expected["arms"]["review gate"]["structure"]["review"] == "gate"
     assert expected["arms"]["autonomous"]["budget"]["hours"] == 2
     assert aarlab("validate", "my.yaml", "--set", "seeds=0").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), 4),
+        (("seeds=2",), 2),
+        (("seeds=9",), 4),
+        (("seeds=2", "sensitivity.seeds=3"), 3),
+        (("seeds=[7]",), 4),
+    ],
+)
+def test_fewer_seeds_apply_to_sensitivity_too(
+    plan: Callable[..., AblationPlan], overrides: tuple[str, ...], expected: int
+) -> None:
+    text = TWO + "    sensitivity: {grid: {costs.pilot: [1.0]}, seeds: 4}\n"
+    (setting,) = plan(text, *overrides).settings
+    assert len({run.seed for run in setting.runs}) == expected

@@ -321,3 +321,10 @@ def test_full_shows_every_character_of_a_long_line() -> None:
     line = "".join(f"{i:07}" for i in range(10_000))
     page = printed(render_value({"text": line}, DisplayOptions(full=True)), width=80)
     assert "".join(page.split()).removeprefix("text:") == line
+
+
+def test_the_leaderboard_marks_known_methods(aarlab: Aarlab, summary: dict[str, Any]) -> None:
+    page = aarlab("show", summary["file"], "--full", "--width", "200").stdout
+    marked = [line for line in page.splitlines() if "known method " in line and line.lstrip().startswith("lab.f")]
+    assert len(marked) == 4, "the opening"
+    assert "known method vanilla_hard: " in page
