@@ -2,7 +2,7 @@
 
 Two codes are equal if they have the same normal form: the same operators with the same settings in the same program.
 Comments, docstrings, annotations, formatting, names of variables, import aliases, the order of settings, and settings
-that are written out with their default value do not count.
+that are written out with their default value do not count. Nor does a variable that only the next statement reads.
 """
 
 import ast
@@ -37,6 +37,8 @@ def normal_form(code: str) -> str:
         aliases = dict(imported_names(tree))
         drop_docstrings(tree)
         tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+            function.body = _inlined(function.body)
         return ast.unparse(ast.fix_missing_locations(_Normaliser(aliases, _bound_names(tree)).visit(tree)))
     except RecursionError:
         return code
@@ -45,6 +47,59 @@ def normal_form(code: str) -> str:
 @cache
 def _baselines_by_normal_form() -> dict[str, str]:
     return {normal_form(baseline.code): name for name, baseline in reversed(list(baselines.load().items()))}
+
+
+def _inlined(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a function with variables that only the next statement reads, once, by their values.
+
+    `s = start(world)`, `s = bag(s)`, `return finish(s)` becomes `return finish(bag(start(world)))`.
+    """
+    nested = any(isinstance(node, _NESTED_SCOPES) for statement in body for node in ast.walk(statement))
+    if nested or len(body) > _MAX_STATEMENTS:
+        return body  # a nested function may read a variable later, a comprehension several times
+    kept: list[ast.stmt] = []
+    for number, statement in enumerate(body):
+        match kept[-1] if kept else None:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
+                isinstance(statement, ast.Assign | ast.Return)
+                and _reads(name, [statement]) == 1
+                and (_is_assigned(name, statement) or not _reads(name, body[number + 1 :]))
+            ):
+                kept[-1] = _Replacement(name, value).visit(statement)
+            case _:
+                kept.append(statement)
+    return kept
+
+
+_MAX_STATEMENTS = 64
+"""Longer functions stay as they are, because the time grows with the square of their length."""
+_NESTED_SCOPES = (
+    ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Global, ast.Nonlocal,
+)  # fmt: skip
+
+
+def _reads(name: str, statements: list[ast.stmt]) -> int:
+    """Return how often statements read a variable."""
+    nodes = (node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return sum(node.id == name and isinstance(node.ctx, ast.Load) for node in nodes)
+
+
+def _is_assigned(name: str, statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=target)]):
+            return target == name
+    return False
+
+
+class _Replacement(ast.NodeTransformer):
+    """Replaces the reading of a variable by its value."""
+
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name, self._value = name, value
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Return the value instead of a reading of the variable."""
+        return self._value if node.id == self._name and isinstance(node.ctx, ast.Load) else node
 
 
 def _bound_names(tree: ast.Module) -> dict[str, str]:

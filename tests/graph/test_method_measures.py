@@ -16,7 +16,7 @@ from aarlab.graph.run.method_measures import (
     novel_share,
     similarity_by_round,
 )
-from aarlab.memory.events import AgentSetup, Experiment, Fidelity, Finding
+from aarlab.memory.events import AgentSetup, Edge, Experiment, Fidelity, Finding
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import baselines
 
@@ -93,6 +93,13 @@ def test_novelty_depends_on_operators_not_settings(file: RunWriter) -> None:
     assert tuned.novelty == pytest.approx(0)
     assert changed.novelty is not None
     assert 0.1 < changed.novelty < 1
+
+
+def test_a_replication_is_not_novel_whatever_its_words(file: RunWriter) -> None:
+    post(file, "r1.f1", "bag(s)", title="Bagging of students")
+    post(file, "r2.f1", "bag(s)", hours=2.0, title="Quantum resonance of unknown minds")
+    file.append("r2", Edge("replicates", "r2.f1", "r1.f1", ""), round=2, hours=2.0)
+    assert [(idea.nearest, idea.novelty) for idea in ideas(file)] == [(None, None), ("r1.f1", 0.0)]
 
 
 def test_announcing_an_idea_does_not_reduce_its_novelty(file: RunWriter) -> None:

@@ -52,6 +52,40 @@ def test_defaults_and_the_order_of_settings_do_not_change_a_method() -> None:
     assert len(forms) == 1
 
 
+NESTED = """
+from aarlab.scenarios import toolkit as tk
+
+def method(world):
+    return tk.finish(tk.bag(tk.start(world)))
+"""
+STEPS = """
+from aarlab.scenarios.toolkit import bag, finish, start
+
+def method(w):
+    first = start(w)
+    first = bag(first)
+    result = finish(first)
+    return result
+"""
+
+
+def test_variables_for_single_steps_do_not_change_a_method() -> None:
+    assert same_method(NESTED, STEPS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        STEPS.replace("finish(first)", "(finish(first) + finish(first)) / 2"),
+        STEPS.replace("    first = bag(first)\n", ""),
+        STEPS.replace("return result", "return [result for _ in first]"),
+    ],
+    ids=["read twice", "step left out", "comprehension"],
+)
+def test_variables_that_do_more_stay_a_difference(other: str) -> None:
+    assert not same_method(NESTED, other)
+
+
 @pytest.mark.parametrize("change", ["share=0.4", "share=0.5, by=1"], ids=["value", "setting"])
 def test_another_value_or_setting_is_another_method(change: str) -> None:
     changed = CONFIDENT.replace("share=0.5", change)
