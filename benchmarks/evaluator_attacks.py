@@ -213,13 +213,17 @@ _honest = method
 SOURCES = {sources!r}
 
 class _Model:
-    pass  # replaces pydantic, which the sandbox lacks: class attributes hold the defaults
+    # Replaces pydantic, which the sandbox lacks: class attributes hold the defaults.
+    def model_dump(self, **options):
+        return {{}}
 
 
 _pydantic = sys.modules["pydantic"] = types.ModuleType("pydantic")
 _pydantic.BaseModel = _Model
 _pydantic.ConfigDict = _pydantic.Field = lambda **limits: None
 sys.modules["aarlab.scenarios.tasks"] = types.ModuleType("aarlab.scenarios.tasks")
+import aarlab.scenarios
+aarlab.scenarios.baselines = types.ModuleType("baselines")  # the sandbox lacks it, and no world needs it
 for _name, _source in SOURCES.items():
     _module = sys.modules[_name] = types.ModuleType(_name)
     exec(compile(_source, _name, "exec", dont_inherit=True), _module.__dict__)
