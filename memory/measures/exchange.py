@@ -106,7 +106,7 @@ def critique_uptake(file: RunReader) -> CritiqueUptake:
     method was posted in a later round, or by the critic itself at any later time. Whether the change answers the
     critique is not checked. Findings without critique give the base rate. They are not a random control group: good
     findings attract both critiques and successors. Findings without a method are excluded, because a hypothesis is
-    followed by its test.
+    followed by its test, and so are critiques of one's own finding.
     """
     findings = _findings(file)
     methods = {name: entry.event for name, entry in findings.items() if entry.event.code is not None}
@@ -117,7 +117,8 @@ def critique_uptake(file: RunReader) -> CritiqueUptake:
         if edge.target not in methods:
             continue
         if edge.relation == "critiques":
-            critiques.append(entry)
+            if edge.source != methods[edge.target].author:
+                critiques.append(entry)
         elif edge.source in methods and methods[edge.source].code != methods[edge.target].code:
             changed[edge.target].append(findings[edge.source])
     changed_by = [

@@ -263,6 +263,16 @@ def test_borrow_depth_counts_changes_of_author(file: RunWriter) -> None:
     assert borrow_depth(file).winner == 2
 
 
+def test_criticising_ones_own_finding_is_no_uptake(file: RunWriter) -> None:
+    set_up_team(file, 2)
+    post_finding(file, "r0.f1", round=1, code="a")
+    add_edge(file, "critiques", "r0", "r0.f1", round=1)
+    post_finding(file, "r0.f2", round=2, code="b")
+    add_edge(file, "refines", "r0.f2", "r0.f1", round=2)
+    uptake = critique_uptake(file)
+    assert (uptake.critiques, uptake.by_author, uptake.uncriticised) == (0, 0, 2)
+
+
 def test_critique_uptake_needs_a_later_changed_method(file: RunWriter) -> None:
     set_up_team(file, 3)
     post_finding(file, "r0.f1", round=1, code="a")
