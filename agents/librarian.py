@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
+from aarlab.agents.team_goal import SUPERVISION, TeamGoal
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 MAX_FINDINGS = 5
@@ -23,11 +24,11 @@ ANSWER = ToolSpec(
 )
 
 
-def question_request(question: str, findings: Sequence[Json]) -> Request:
+def question_request(question: str, findings: Sequence[Json], goal: TeamGoal = SUPERVISION) -> Request:
     """Return the request to answer a question from findings."""
     # A question on one line cannot imitate the block of findings.
     text = render("librarian_question", question=" ".join(question.split()), findings=json.dumps(list(findings)))
-    return Request(Conversation.begin(render("librarian")).then(user_message(text)), (ANSWER,))
+    return Request(Conversation.begin(render("librarian", subject=goal.subject)).then(user_message(text)), (ANSWER,))
 
 
 def parse_answer(reply: Reply) -> tuple[str, list[str]]:

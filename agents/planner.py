@@ -6,6 +6,7 @@ from typing import Literal
 from aarlab.agents.models.base import ModelError, Reply
 from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
+from aarlab.agents.team_goal import TeamGoal
 from aarlab.memory.messages import Json, ToolSpec
 
 PlanKind = Literal["ideas", "directions"]
@@ -26,9 +27,9 @@ TOOLS: Mapping[PlanKind, ToolSpec] = {
 }
 
 
-def system_prompt(**details: object) -> str:
+def system_prompt(goal: TeamGoal, **details: object) -> str:
     """Return the planner's system prompt."""
-    return render("planner", **details)
+    return render("planner", subject=goal.subject, scoring=goal.scoring, **details)
 
 
 def plan_message(kind: PlanKind, count: int, *, revision: bool = False) -> str:

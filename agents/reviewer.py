@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.prompts import render
+from aarlab.agents.team_goal import SUPERVISION, TeamGoal
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _COMMENT = {"type": "object", "properties": {"comment": {"type": "string"}}, "required": ["comment"]}
@@ -24,21 +25,24 @@ class RunDecision:
     comment: str
 
 
-def system_prompt() -> str:
+def system_prompt(goal: TeamGoal = SUPERVISION) -> str:
     """Return the reviewer's system prompt."""
-    return render("reviewer")
+    teacher = "- Does the method use the teacher?\n" if goal.uses_teacher else ""
+    return render("reviewer", subject=goal.subject, scoring=goal.scoring, teacher=teacher)
 
 
-def run_review_request(author: str, case: Mapping[str, Json], *, full_hours: float) -> Request:
+def run_review_request(
+    author: str, case: Mapping[str, Json], *, full_hours: float, goal: TeamGoal = SUPERVISION
+) -> Request:
     """Return the request to approve or reject a full run."""
     text = render("review_run", author=author, full=f"{full_hours:g}", case=json.dumps(case, indent=1))
-    return Request(Conversation.begin(system_prompt()).then(user_message(text)), (APPROVE, REJECT))
+    return Request(Conversation.begin(system_prompt(goal)).then(user_message(text)), (APPROVE, REJECT))
 
 
-def finding_review_request(author: str, case: Mapping[str, Json]) -> Request:
+def finding_review_request(author: str, case: Mapping[str, Json], goal: TeamGoal = SUPERVISION) -> Request:
     """Return the request to review a finding. The reviewer may reply without a comment."""
     text = render("review_finding", author=author, case=json.dumps(case, indent=1))
-    return Request(Conversation.begin(system_prompt()).then(user_message(text)), (COMMENT,))
+    return Request(Conversation.begin(system_prompt(goal)).then(user_message(text)), (COMMENT,))
 
 
 def parse_run_decision(reply: Reply) -> RunDecision:

@@ -6,7 +6,7 @@ from aarlab.agents import planner
 from aarlab.agents.models.base import Request
 from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.context import PLANNER, RunContext
-from aarlab.graph.flow.researcher_setup import catalogue
+from aarlab.graph.flow.researcher_setup import catalogue, goal_of
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import PlanItem, Prompted
 from aarlab.memory.messages import Conversation, Message, ToolResult, user_message
@@ -44,6 +44,7 @@ def planned_count(scenario: Scenario) -> int:
 def planner_system_prompt(scenario: Scenario) -> str:
     """Return the planner's system prompt."""
     return planner.system_prompt(
+        goal_of(scenario),
         team_size=scenario.team.researchers,
         task=scenario.task.name,
         task_about=scenario.task.about,

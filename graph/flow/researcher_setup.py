@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from aarlab.agents.researcher import system_prompt
+from aarlab.agents.researcher import Problem, system_prompt
+from aarlab.agents.team_goal import TeamGoal
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials import evaluation, opening
@@ -51,7 +52,7 @@ def system_prompt_for(agent: str, scenario: Scenario, direction: str | None) -> 
         costs=scenario.costs.model_dump(),
         example=scenario.task.example(),
         catalogue=catalogue(scenario),
-        problem="search" if scenario.task.single_world else "supervision",
+        problem=_problem(scenario),
         score_name=scenario.task.score_name,
     )
 
@@ -75,3 +76,12 @@ def tools_for(scenario: Scenario) -> Mapping[str, Tool]:
 def catalogue(scenario: Scenario) -> str:
     """Return the operators of the task as a JSON list, one per line."""
     return "[\n" + ",\n".join(json.dumps(entry) for entry in scenario.task.catalogue()) + "\n]"
+
+
+def goal_of(scenario: Scenario) -> TeamGoal:
+    """Return the goal of the team in words."""
+    return TeamGoal.of(_problem(scenario), scenario.task.score_name)
+
+
+def _problem(scenario: Scenario) -> Problem:
+    return "search" if scenario.task.single_world else "supervision"

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 from aarlab.agents import reviewer
 from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.flow.context import REVIEWER, RunContext
+from aarlab.graph.flow.researcher_setup import goal_of
 from aarlab.memory.board import Post
 from aarlab.memory.events import Edge, Prompted, ReviewDecision
 from aarlab.memory.messages import Json
@@ -21,7 +22,9 @@ async def review(state: dict[str, Any], runtime: Runtime[RunContext]) -> None:
     for post in run.board.posts():
         if post.round != round:
             continue
-        request = reviewer.finding_review_request(post.finding.author, finding_details(run, post))
+        request = reviewer.finding_review_request(
+            post.finding.author, finding_details(run, post), goal_of(run.scenario)
+        )
         prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
         run.record(prompted, round=round, stream=REVIEWER)
         reply = await ask(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, round))
@@ -42,7 +45,8 @@ async def request_decision(run: RunContext, session: AgentSession, path: str) ->
     """Ask the reviewer whether to run a full experiment on a workspace file; record and return its decision."""
     code = session.workspace.get(path, "")
     case = _review_case(session, code)
-    request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"])
+    goal = goal_of(run.scenario)
+    request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"], goal=goal)
     session.record(Prompted("reviewer", session.file.store_message(request.conversation.messages[0])))
     context = CallContext.for_session(session, "review")
     reply = reviewer.parse_run_decision(await ask(run.models[REVIEWER], request, "reviewer", context))

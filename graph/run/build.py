@@ -6,7 +6,7 @@ from aarlab.graph.calls.budget import Ledger, SharedBudget
 from aarlab.graph.calls.model_pool import ModelPool
 from aarlab.graph.flow.context import OVERSEER, PLANNER, REVIEWER, RunContext
 from aarlab.graph.flow.librarian_answers import make_librarian
-from aarlab.graph.flow.researcher_setup import tools_for
+from aarlab.graph.flow.researcher_setup import goal_of, tools_for
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.dial import deciders
 from aarlab.graph.structure.dials.directions import direction_of
@@ -108,7 +108,9 @@ def _assemble(
         session.deciders = deciders(resolved)
         session.librarian = None
         if structure.sharing == "query":
-            session.librarian = make_librarian(session, model_pool.get(team.librarian, f"{name} librarian"))
+            session.librarian = make_librarian(
+                session, model_pool.get(team.librarian, f"{name} librarian"), goal_of(scenario)
+            )
     return RunContext(
         scenario, resolved, file, board, evaluator, neighbours, sessions, tools_for(scenario),
         models={agent: model_pool.get(name, agent) for agent, name in model_names.items()},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from aarlab.agents import librarian, overseer, planner, researcher, reviewer
 from aarlab.agents.models.base import Request
 from aarlab.graph.flow.planner_node import planned_count, planner_system_prompt
-from aarlab.graph.flow.researcher_setup import system_prompt_for, tools_for
+from aarlab.graph.flow.researcher_setup import goal_of, system_prompt_for, tools_for
 from aarlab.graph.flow.stages import STAGES
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials.directions import direction_of
@@ -24,7 +24,7 @@ def render_prompts(scenario: Scenario) -> dict[str, str]:
 
 
 def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    structure = scenario.structure
+    structure, goal = scenario.structure, goal_of(scenario)
     if structure.planned:
         kind: planner.PlanKind = "ideas" if structure.directions == "pool" else "directions"
         request = planner.plan_message(kind, planned_count(scenario))
@@ -32,13 +32,13 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield f"planner: asked for {kind}", f"{request}\n\n{_tools(planner.TOOLS[kind])}"
     yield from _researcher(scenario)
     if structure.review != "none":
-        yield "reviewer", reviewer.system_prompt()
-        yield "reviewer: a finding", _render_request(reviewer.finding_review_request("r1", _CASE))
+        yield "reviewer", reviewer.system_prompt(goal)
+        yield "reviewer: a finding", _render_request(reviewer.finding_review_request("r1", _CASE, goal))
     if structure.review == "gate":
-        review = reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full)
+        review = reviewer.run_review_request("r1", _CASE, full_hours=scenario.costs.full, goal=goal)
         yield "reviewer: a full run", _render_request(review)
     if structure.sharing == "query":
-        question = librarian.question_request("<the question>", [_CASE])
+        question = librarian.question_request("<the question>", [_CASE], goal)
         yield "librarian", question.conversation.system
         yield "librarian: a question", _render_request(question)
     if structure.oversight != "none":

@@ -7,6 +7,7 @@ import pytest
 from team_runs import TINY, Run, run
 
 from aarlab.agents.models.base import ModelError
+from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.prompt_preview import render_prompts
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.scenario import Scenario
@@ -104,3 +105,17 @@ def test_transfer_to_a_search_problem_is_refused() -> None:
     with pytest.raises(ValueError, match="methods fit one landscape only"):
         Scenario.model_validate({"scoring": {"transfer_tasks": ["nk"]}})
     assert scenario(scoring={"transfer_worlds": 8}).transfer_tasks == []
+
+
+@pytest.mark.parametrize("structure", ["scripted", "reviewed", "{sharing: query, directions_source: model}"])
+def test_prompts_of_other_roles_name_the_search(structure: str) -> None:
+    prompts = render_prompts(load_scenario("nk", [f"structure={structure}"]))
+    roles = {name: text for name, text in prompts.items() if name.startswith(("planner", "reviewer", "librarian"))}
+    for name, text in roles.items():
+        words = text.partition("```json")[0]
+        assert "PGR" not in words, name
+        assert "weak-to-strong" not in words, name
+        assert "teacher" not in words, name
+    system_prompts = [roles[name] for name in ("planner", "reviewer", "librarian") if name in roles]
+    assert system_prompts
+    assert all("the search for the string with the highest payoff" in text for text in system_prompts)

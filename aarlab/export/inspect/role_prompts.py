@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from aarlab.agents import librarian, overseer, planner, reviewer
 from aarlab.agents.models.base import Request
+from aarlab.agents.team_goal import SUPERVISION
 from aarlab.graph.flow.planner_node import planner_system_prompt
+from aarlab.graph.flow.researcher_setup import goal_of
 from aarlab.graph.run.segments import segments_of
+from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import Role
 from aarlab.memory.messages import ToolSpec
 from aarlab.memory.run_reader import RunReader
@@ -26,15 +29,16 @@ class RolePrompt:
 
 def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
     """Return the prompts that this version can send in a run, by role."""
+    scenarios = _scenarios(file)
+    goals = tuple(dict.fromkeys(map(goal_of, scenarios))) or (SUPERVISION,)
+    full_runs = [reviewer.run_review_request("", {}, full_hours=0, goal=goal) for goal in goals]
     return {
-        "reviewer": _prompts(
-            reviewer.run_review_request("", {}, full_hours=0), reviewer.finding_review_request("", {})
-        ),
-        "librarian": _prompts(librarian.question_request("", [])),
+        "reviewer": _prompts(*full_runs, *(reviewer.finding_review_request("", {}, goal) for goal in goals)),
+        "librarian": _prompts(*(librarian.question_request("", [], goal) for goal in goals)),
         "overseer": _prompts(
             overseer.checkpoint_request({}, round=0, rounds=0), overseer.release_request({}, round=0, rounds=0)
         ),
-        "planner": _planner_prompts(file),
+        "planner": _planner_prompts(scenarios),
     }
 
 
@@ -42,11 +46,15 @@ def _prompts(*requests: Request) -> list[RolePrompt]:
     return [RolePrompt(request.conversation.system, request.tools) for request in requests]
 
 
-def _planner_prompts(file: RunReader) -> list[RolePrompt]:
-    """Return the planner's prompts, which describe the task and the team of each segment."""
+def _scenarios(file: RunReader) -> list[Scenario]:
+    """Return the scenario of each segment; none if they are redacted or from another version."""
     try:
-        scenarios = [segment.scenario for segment in segments_of(file, models_needed=False)]
+        return [segment.scenario for segment in segments_of(file, models_needed=False)]
     except ValueError:
-        return []  # The scenario is redacted or from another version.
+        return []
+
+
+def _planner_prompts(scenarios: Sequence[Scenario]) -> list[RolePrompt]:
+    """Return the planner's prompts, which describe the task and the team of each segment."""
     prompts = dict.fromkeys(planner_system_prompt(scenario) for scenario in scenarios)
     return [RolePrompt(prompt, (tool,)) for prompt in prompts for tool in planner.TOOLS.values()]
