@@ -101,7 +101,11 @@ def _executed(
 
 
 def resume(
-    run: str | Path | None = None, *, task_files: Sequence[str | Path] = (), progress: bool | None = None
+    run: str | Path | None = None,
+    *,
+    task_files: Sequence[str | Path] = (),
+    progress: bool | None = None,
+    sandbox: SandboxMode = "strict",
 ) -> RunSummary:
     """Resume an interrupted run and return its summary.
 
@@ -112,34 +116,43 @@ def resume(
         run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
+        sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
 
     Raises:
         ConfigError: There is no such run.
         RunAlreadyFinished: The run is finished.
         Divergence: The re-execution differs from the recording.
     """
-    return blocking(_resume(run, task_files, progress))
+    return blocking(_resume(run, task_files, progress, sandbox))
 
 
 async def aresume(
-    run: str | Path | None = None, *, task_files: Sequence[str | Path] = (), progress: bool | None = None
+    run: str | Path | None = None,
+    *,
+    task_files: Sequence[str | Path] = (),
+    progress: bool | None = None,
+    sandbox: SandboxMode = "strict",
 ) -> RunSummary:
     """Resume a run as `resume` does, while the event loop continues; cancelled as `arun`."""
-    return await awaited(_resume(run, task_files, progress))
+    return await awaited(_resume(run, task_files, progress, sandbox))
 
 
 def _resume(
-    run: str | Path | None, task_files: Sequence[str | Path], progress: bool | None
+    run: str | Path | None, task_files: Sequence[str | Path], progress: bool | None, sandbox: SandboxMode
 ) -> Callable[[Listener], RunSummary]:
     _load(task_files)
     path = _found(run)
     with RunReader.open(path) as file:
         scenario = segments_of(file)[-1].scenario
-    return lambda listener: _executed(partial(resume_run, path), scenario, progress, listener)
+    return lambda listener: _executed(partial(resume_run, path, sandbox=sandbox), scenario, progress, listener)
 
 
 def replay(
-    run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()
+    run: str | Path | None = None,
+    *,
+    tools: Tools = "tape",
+    task_files: Sequence[str | Path] = (),
+    sandbox: SandboxMode = "strict",
 ) -> ReplayResult:
     """Replay a run from its recording, compare every event, and return the result.
 
@@ -147,27 +160,32 @@ def replay(
         run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
         tools: `tape` uses the recorded scores; `live` runs every experiment again and compares the scores.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
+        sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
 
     Raises:
         ConfigError: There is no such run.
         Divergence: The replay differs from the recording.
     """
-    return blocking(_replay(run, tools, task_files))
+    return blocking(_replay(run, tools, task_files, sandbox))
 
 
 async def areplay(
-    run: str | Path | None = None, *, tools: Tools = "tape", task_files: Sequence[str | Path] = ()
+    run: str | Path | None = None,
+    *,
+    tools: Tools = "tape",
+    task_files: Sequence[str | Path] = (),
+    sandbox: SandboxMode = "strict",
 ) -> ReplayResult:
     """Replay a run as `replay` does, while the event loop continues; cancelled as `arun`."""
-    return await awaited(_replay(run, tools, task_files))
+    return await awaited(_replay(run, tools, task_files, sandbox))
 
 
 def _replay(
-    run: str | Path | None, tools: Tools, task_files: Sequence[str | Path]
+    run: str | Path | None, tools: Tools, task_files: Sequence[str | Path], sandbox: SandboxMode
 ) -> Callable[[Listener], ReplayResult]:
     _load(task_files)
     path = _found(run)
-    return lambda listener: replay_run(path, tools, listeners=[listener])
+    return lambda listener: replay_run(path, tools, listeners=[listener], sandbox=sandbox)
 
 
 def fork(
@@ -179,6 +197,7 @@ def fork(
     out: str | Path = DEFAULT_FOLDER,
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
+    sandbox: SandboxMode = "strict",
 ) -> RunSummary:
     """Continue a run from one of its rounds under other settings, and return the summary of the new run.
 
@@ -190,12 +209,13 @@ def fork(
         out: Folder for the new run file.
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
+        sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
 
     Raises:
         ConfigError: The run has not begun that round, or the settings change what a fork must keep.
         Divergence: The re-execution of earlier rounds differs from the recording.
     """
-    return blocking(_fork(run, at, settings, seed, out, task_files, progress))
+    return blocking(_fork(run, at, settings, seed, out, task_files, progress, sandbox))
 
 
 async def afork(
@@ -207,9 +227,10 @@ async def afork(
     out: str | Path = DEFAULT_FOLDER,
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
+    sandbox: SandboxMode = "strict",
 ) -> RunSummary:
     """Fork a run as `fork` does, while the event loop continues; cancelled as `arun`."""
-    return await awaited(_fork(run, at, settings, seed, out, task_files, progress))
+    return await awaited(_fork(run, at, settings, seed, out, task_files, progress, sandbox))
 
 
 def _fork(
@@ -220,12 +241,13 @@ def _fork(
     out: str | Path,
     task_files: Sequence[str | Path],
     progress: bool | None,
+    sandbox: SandboxMode,
 ) -> Callable[[Listener], RunSummary]:
     _load(task_files)
     parent = _found(run)
     scenario = forked_scenario(parent, at, settings, seed)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
-    execute = partial(fork_run, parent, path, scenario, at=at)
+    execute = partial(fork_run, parent, path, scenario, at=at, sandbox=sandbox)
     return lambda listener: _executed(execute, scenario, progress, listener)
 
 

@@ -22,6 +22,7 @@ from aarlab.cli.run_execution import (
     execute_run,
     load_recorded_run,
     new_file,
+    note_other_sandbox,
     print_summary,
     status_of,
     task_file_option,
@@ -81,6 +82,7 @@ def fork(
             forked_scenario(path, round, [*settings, *models], parent_scenario.seed + offset) for offset in range(seeds)
         ]
     check_models(scenarios[0], as_json=as_json)
+    note_other_sandbox(info, sandbox)
     summaries: list[dict[str, Any]] = []
     for scenario in scenarios:
         target = new_file(f"{scenario.name}-at{round}", scenario.seed, Path(out), as_json=as_json)

@@ -18,7 +18,7 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
-from aarlab.cli.run_execution import load_recorded_run, require_tasks, task_file_option
+from aarlab.cli.run_execution import load_recorded_run, note_other_sandbox, require_tasks, task_file_option
 from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.step_browser import StepBrowser
 from aarlab.config import ConfigError, Fault
@@ -58,9 +58,10 @@ def replay(run: str | None, tools: Literal["tape", "live"], step: bool, sandbox:
     with exit_on_bad_input(as_json=as_json):
         if step and as_json:
             raise ConfigError([Fault("--step --json", None, "--step cannot be combined with --json", "one of them")])
-        path, _, scenario = load_recorded_run(run, models_needed=False)
+        path, info, scenario = load_recorded_run(run, models_needed=False)
         if tools == "live":
             require_tasks(path, scenario)
+            note_other_sandbox(info, sandbox)
     replayed = _replay_or_exit(path, tools, sandbox, as_json=as_json)
     if as_json:
         status = "differs" if replayed.differences else "same"

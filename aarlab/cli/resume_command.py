@@ -18,6 +18,7 @@ from aarlab.cli.run_execution import (
     execute_run,
     finished_run_fault,
     load_recorded_run,
+    note_other_sandbox,
     print_result,
     status_of,
     task_file_option,
@@ -48,6 +49,7 @@ def resume(run: str | None, sandbox: SandboxMode, no_cache: bool, quiet: bool, a
         fault = finished_run_fault(path, f"the run is finished ({info.status}) and scored")
         refuse([fault], as_json=as_json)
     check_models(scenario, as_json=as_json)
+    note_other_sandbox(info, sandbox)
     with exit_on_bad_input(as_json=as_json):
         summary = execute_run(
             partial(resume_run, path), scenario, path, sandbox=sandbox, cache=not no_cache, quiet=quiet

@@ -104,6 +104,13 @@ def load_recorded_run(name: str | None, *, models_needed: bool = True) -> tuple[
         raise ConfigError(faults) from None
 
 
+def note_other_sandbox(info: RunInfo, sandbox: SandboxMode) -> None:
+    """Print a note if methods run in another sandbox mode than the recorded one, which a file cannot choose."""
+    if info.sandbox not in (None, sandbox):
+        note = f"the run was recorded with --sandbox {info.sandbox}; its methods now run with --sandbox {sandbox}"
+        click.echo(printable(f"! {note}"), err=True)
+
+
 def require_tasks(path: Path, scenario: Scenario) -> None:
     """Raise ConfigError unless the tasks of a recorded scenario can be made here."""
     for choice in (scenario.task, *scenario.transfer_tasks):

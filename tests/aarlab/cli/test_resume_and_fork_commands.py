@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from aarlab import fork, replay, resume
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.sandbox import Sandbox, SandboxMode
 
 Aarlab = Callable[..., Result]
 
@@ -104,6 +106,49 @@ def test_invalid_requests_are_refused_without_a_new_file(
     assert (done.exit_code, done.stdout) == (2, "")
     assert problem in done.stderr
     assert list(tmp_path.iterdir()) == [copied]
+
+
+@pytest.fixture
+def modes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the modes of all sandboxes that start from now on."""
+    started: list[str] = []
+    start = Sandbox.__init__
+
+    def observed(sandbox: Sandbox, mode: SandboxMode = "strict") -> None:
+        started.append(mode)
+        start(sandbox, mode)
+
+    monkeypatch.setattr(Sandbox, "__init__", observed)
+    return started
+
+
+def record_no_sandbox(path: Path) -> None:
+    """Let a run file say that its methods ran unconfined."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE runs SET sandbox = 'none'")
+
+
+@pytest.mark.parametrize("command", [("replay", "--tools", "live"), ("resume",), ("fork", "--round", "3")])
+def test_recorded_sandbox_mode_does_not_select_it(
+    aarlab: Aarlab, copied: Path, modes: list[str], command: tuple[str, ...]
+) -> None:
+    if command[0] == "resume":
+        cut(copied, 60)
+    record_no_sandbox(copied)
+    done = aarlab(command[0], str(copied), *command[1:])
+    assert done.exit_code == 0, done.stderr
+    assert "! the run was recorded with --sandbox none; its methods now run with --sandbox strict" in done.stderr
+    assert modes == ["strict"]
+
+
+def test_functions_ignore_the_recorded_sandbox_mode(copied: Path, modes: list[str], tmp_path: Path) -> None:
+    record_no_sandbox(copied)
+    assert replay(copied, tools="live").differences == ()
+    assert fork(copied, 3, out=tmp_path)["sandbox"] == "strict"
+    cut(copied, 60)
+    assert resume(copied)["status"] == "done"
+    assert modes == ["strict"] * 3
+    assert fork(copied, 3, out=tmp_path / "asked", sandbox="none")["sandbox"] == modes[-1] == "none"
 
 
 def test_run_in_use_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
