@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column
 from rich.text import Text
 
+from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.agents.models.pricing import default_prices
 from aarlab.agents.models.registry import MODELS, PROVIDERS, ModelInfo, Provider, UnknownModel, external_providers
@@ -110,9 +111,10 @@ def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     try:
         reply = asyncio.run(_reply(name, live, request))
     except ModelError as error:
-        click.echo(f"{name} does not reply: {error}", err=True)
+        problem = redacted(str(error))
+        click.echo(f"{name} does not reply: {problem}", err=True)
         if as_json:
-            print_json({"status": "failed", "error": str(error)})
+            print_json({"status": "failed", "error": problem})
         sys.exit(Status.FAILED)
     seconds = time.monotonic() - started
     result = model_probe.examine(request, reply)

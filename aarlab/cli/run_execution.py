@@ -9,6 +9,7 @@ import rich_click as click
 from pydantic import ValidationError
 from rich.markup import escape
 
+from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import ModelError, ModelUnavailable
 from aarlab.cli.divergence import divergence_text
 from aarlab.cli.formatting import printable, without_credentials
@@ -161,23 +162,23 @@ def execute_run(
     except FileLocked as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
     except ModelUnavailable as error:
-        _print_kept_work(f"Stopped: {error}.", path, sandbox)
-        return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
+        _print_kept_work(f"Stopped: {redacted(str(error))}.", path, sandbox)
+        return {**partial_summary, "status": "stopped", "error": redacted(f"{type(error).__name__}: {error}")}
     except RunAlreadyFinished as error:
         raise ConfigError([finished_run_fault(path, str(error))]) from None
     except Divergence as error:
         click.echo(f"{divergence_text(error)}\n", err=True)
         click.echo("Code, prompts or package versions have changed since the run was recorded.", err=True)
-        return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+        return {**partial_summary, "status": "failed", "error": redacted(f"{type(error).__name__}: {error}")}
     except Exception as error:
         if is_disk_full(error):
             reason = f"Stopped: the disk is full or cannot be written to ({error}). Free some space."
             _print_kept_work(reason, path, sandbox)
-            return {**partial_summary, "status": "stopped", "error": f"{type(error).__name__}: {error}"}
+            return {**partial_summary, "status": "stopped", "error": redacted(f"{type(error).__name__}: {error}")}
         if not isinstance(error, SandboxUnavailable | ModelError):
-            traceback.print_exc()
-        _print_kept_work(f"The run failed: {error}", path, sandbox)
-        return {**partial_summary, "status": "failed", "error": f"{type(error).__name__}: {error}"}
+            click.echo(redacted(traceback.format_exc()), err=True)
+        _print_kept_work(f"The run failed: {redacted(str(error))}", path, sandbox)
+        return {**partial_summary, "status": "failed", "error": redacted(f"{type(error).__name__}: {error}")}
 
 
 def _print_kept_work(reason: str, path: Path, sandbox: SandboxMode) -> None:

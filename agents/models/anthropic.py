@@ -1,11 +1,11 @@
 """Claude through the official SDK: streaming, prompt caching, and thinking blocks that stay in the conversation."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
+from aarlab.agents.models.api_keys import read_key
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.claude_reply import PartialClaudeReply
 from aarlab.agents.models.provider_errors import reading_stream
@@ -38,7 +38,8 @@ class Claude(SdkModel):
     def _open_client(self, **options: Any) -> Any:
         import anthropic
 
-        return anthropic.AsyncAnthropic(api_key=os.environ.get(self.key_variable), **options)
+        token = read_key("ANTHROPIC_AUTH_TOKEN")
+        return anthropic.AsyncAnthropic(api_key=read_key(self.key_variable), auth_token=token, **options)
 
     async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
         form = self._settings.request

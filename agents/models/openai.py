@@ -1,12 +1,12 @@
 """Models behind OpenAI's chat completions API, or behind any server that implements it, through the official SDK."""
 
-import os
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 from aarlab.agents.models import plain_text_tools
 from aarlab.agents.models.addresses import custom_address
+from aarlab.agents.models.api_keys import read_key
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.chat_reply import PartialReply
 from aarlab.agents.models.provider_errors import reading_stream
@@ -29,7 +29,10 @@ class ChatCompletionsModel(SdkModel):
 
         # The SDK requires a key; a custom server may not.
         custom = custom_address("openai", self._settings.base_url) is not None
-        return openai.AsyncOpenAI(api_key=os.environ.get(self.key_variable) or ("none" if custom else None), **options)
+        names = {"organization": read_key("OPENAI_ORG_ID"), "project": read_key("OPENAI_PROJECT_ID")}
+        return openai.AsyncOpenAI(
+            api_key=read_key(self.key_variable) or ("none" if custom else None), **names, **options
+        )
 
     async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
         settings = server_settings(custom_address("openai", self._settings.base_url), self._settings.request)

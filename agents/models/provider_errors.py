@@ -1,7 +1,6 @@
 """Translation of SDK errors into aarlab's errors, transient or not. Both official SDKs raise similar errors."""
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,13 +8,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import ModuleType
 
+from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import ContextTooLong, ModelError, TransientError
 from aarlab.agents.models.decoding import replace_surrogates
 from aarlab.agents.models.error_classes import error_class, error_details, wait_in_text
 from aarlab.memory.messages import Usage
 
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
-_MIN_SECRET_LENGTH = 8
 _OVERLOADED_STATUS = frozenset({429, 503, 529})
 _OVERLOADED_TYPE = frozenset({"overloaded_error", "rate_limit_error"})
 _MAX_ERROR_LENGTH = 300
@@ -41,14 +39,6 @@ def reading_stream() -> Iterator[None]:
         yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise MalformedResponse(f"{type(error).__name__}: {error}") from None
-
-
-def redacted(text: str) -> str:
-    """Return text without the values of environment variables that look like secrets."""
-    for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET_LENGTH:
-            text = text.replace(value, f"[{name}]")
-    return text
 
 
 @contextmanager

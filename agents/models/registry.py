@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from aarlab.agents.models import recorded
 from aarlab.agents.models.addresses import custom_address
+from aarlab.agents.models.api_keys import key_problem
 from aarlab.agents.models.base import Model, ModelSettings
 from aarlab.agents.models.pricing import FREE, Price
 
@@ -180,13 +181,13 @@ MODELS: Mapping[str, ModelInfo] = MappingProxyType({model.name: model for model 
 """The base models with a fixed name."""
 
 
-def _missing_key(key: str, *, extra: str = "") -> str | None:
-    """Return the missing package or key and how to add it; None if nothing is missing."""
+def _missing_key(key: str, *, required: bool = True, extra: str = "") -> str | None:
+    """Return the missing package or key, or why the key is unusable, and the fix; None if nothing is missing."""
     if extra and find_spec(extra) is None:
         return f"the package {extra} is not installed: pip install 'aarlab[{extra}]'"
-    if key and not os.environ.get(key):
+    if required and not os.environ.get(key, "").strip():
         return f"{key} is not set: export it, or write it into a file and pass --env-file FILE"
-    return None
+    return key_problem(key)
 
 
 def _find_anthropic(model: str, settings: ModelSettings) -> ModelInfo:
@@ -208,7 +209,7 @@ def _find_openai(model: str, settings: ModelSettings) -> ModelInfo:
         OPENAI.needs,
         _opener("openai:ChatCompletionsModel", model=model, settings=settings),
         # A custom server may not require a key.
-        missing_requirement=lambda: _missing_key("" if address else "OPENAI_API_KEY", extra="openai"),
+        missing_requirement=lambda: _missing_key("OPENAI_API_KEY", required=address is None, extra="openai"),
         address=address,
     )
 

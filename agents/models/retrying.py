@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_exponential
 
+from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import FailedAttempt, Model, ModelError, ModelUnavailable, Reply, Request, TransientError
 from aarlab.memory.messages import Usage
 from aarlab.memory.seeds import rng
@@ -72,12 +73,12 @@ class RetryingModel:
             reply: Reply = await retrying(self._model.reply, request)
         except TransientError as error:
             failed.append(self._failed_attempt(error, waited_s=0.0))
-            minutes = self._policy.max_total_s / 60
-            explanation = f"{self._name} has not answered for {minutes:g} minutes ({error}); try again later"
+            minutes, text = self._policy.max_total_s / 60, redacted(str(error))
+            explanation = f"{self._name} has not answered for {minutes:g} minutes ({text}); try again later"
             if (wait_s := error.retry_after_s) is not None and wait_s > self._policy.max_total_s:
                 explanation = (
                     f"{self._name} asks to wait {wait_s / 60:,.0f} minutes, more than live.max_retry_minutes "
-                    f"({minutes:g}) allows ({error}); resume the run then"
+                    f"({minutes:g}) allows ({text}); resume the run then"
                 )
             unavailable = ModelUnavailable(explanation, agent=self._agent)
             unavailable.failed_attempts = tuple(failed)
@@ -106,11 +107,11 @@ class RetryingModel:
     def _announce_wait(self, state: RetryCallState) -> FailedAttempt:
         error = _transient_error(state)
         elapsed_share = (state.seconds_since_start or 0.0) / self._policy.max_total_s
-        self._on_wait(self._wait_text(str(error)), min(elapsed_share, 0.99))
+        self._on_wait(self._wait_text(redacted(str(error))), min(elapsed_share, 0.99))
         return self._failed_attempt(error, waited_s=round(state.upcoming_sleep, 3))
 
     def _failed_attempt(self, error: ModelError, *, waited_s: float) -> FailedAttempt:
-        return FailedAttempt(self._name, str(error), error.usage or Usage(), error.cost_usd, waited_s)
+        return FailedAttempt(self._name, redacted(str(error)), error.usage or Usage(), error.cost_usd, waited_s)
 
     def _wait_text(self, error: str) -> str:
         return f"waiting for {self._name}: {error}"

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import ModelError, ModelSettings, Reply, Request
-from aarlab.agents.models.provider_errors import redacted, translate_errors
+from aarlab.agents.models.provider_errors import translate_errors
 from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.wire_fields import storable
 from aarlab.memory.messages import Block, Json, Message, ToolCall, Usage, block_from_json
