@@ -29,10 +29,9 @@ class ChatCompletionsModel(SdkModel):
 
         # The SDK requires a key; a custom server may not.
         custom = custom_address("openai", self._settings.base_url) is not None
-        names = {"organization": read_key("OPENAI_ORG_ID"), "project": read_key("OPENAI_PROJECT_ID")}
-        return openai.AsyncOpenAI(
-            api_key=read_key(self.key_variable) or ("none" if custom else None), **names, **options
-        )
+        key = read_key(self.key_variable) or ("none" if custom else None)
+        organisation, project = read_key("OPENAI_ORG_ID"), read_key("OPENAI_PROJECT_ID")
+        return openai.AsyncOpenAI(api_key=key, organization=organisation, project=project, **options)
 
     async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
         settings = server_settings(custom_address("openai", self._settings.base_url), self._settings.request)
