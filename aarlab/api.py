@@ -13,6 +13,7 @@ from aarlab.ablation.execution import execute_ablation
 from aarlab.ablation.execution_options import ExecutionOptions, Executor, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
 from aarlab.ablation.records import Results, open_ablation
+from aarlab.config.address_checks import hosts_in_settings, require_confirmed
 from aarlab.config.forked_scenario import forked_scenario
 from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
 from aarlab.config.scenario_files import load_scenario
@@ -37,6 +38,7 @@ def run(
     out: str | Path = DEFAULT_FOLDER,
     sandbox: SandboxMode = "strict",
     progress: bool | None = None,
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Execute a scenario and return its summary, which `aarlab run --json` prints.
 
@@ -48,6 +50,7 @@ def run(
         out: Folder for the run file. The summary has its path as `file`.
         sandbox: Where methods run; `none` does not confine them.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
 
     Raises:
         ConfigError: The scenario is invalid.
@@ -55,7 +58,7 @@ def run(
         SandboxUnavailable: This machine cannot run the sandbox.
         KeyboardInterrupt: The user stopped the run. It can be resumed.
     """
-    return blocking(_run(scenario, settings, out, sandbox, progress))
+    return blocking(_run(scenario, settings, out, sandbox, progress, allow_base_urls))
 
 
 async def arun(
@@ -65,12 +68,13 @@ async def arun(
     out: str | Path = DEFAULT_FOLDER,
     sandbox: SandboxMode = "strict",
     progress: bool | None = None,
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Execute a scenario as `run` does, while the event loop continues. Several runs can be awaited together.
 
     If the task is cancelled, the run stops at its next event and can be resumed.
     """
-    return await awaited(_run(scenario, settings, out, sandbox, progress))
+    return await awaited(_run(scenario, settings, out, sandbox, progress, allow_base_urls))
 
 
 def _run(
@@ -79,6 +83,7 @@ def _run(
     out: str | Path,
     sandbox: SandboxMode,
     progress: bool | None,
+    allow_base_urls: Sequence[str],
 ) -> Callable[[Listener], RunSummary]:
     if isinstance(scenario, Scenario):
         if settings:
@@ -86,6 +91,7 @@ def _run(
         chosen = scenario
     else:
         chosen = load_scenario(scenario, settings)
+        _require_confirmed([chosen], settings, allow_base_urls)
     path = new_run_path(Path(out), chosen.name, chosen.seed).resolve()
     return lambda listener: _executed(partial(run_scenario, chosen, path, sandbox=sandbox), chosen, progress, listener)
 
@@ -106,6 +112,7 @@ def resume(
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
     sandbox: SandboxMode = "strict",
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Resume an interrupted run and return its summary.
 
@@ -117,13 +124,14 @@ def resume(
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
         sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
 
     Raises:
         ConfigError: There is no such run.
         RunAlreadyFinished: The run is finished.
         Divergence: The re-execution differs from the recording.
     """
-    return blocking(_resume(run, task_files, progress, sandbox))
+    return blocking(_resume(run, task_files, progress, sandbox, allow_base_urls))
 
 
 async def aresume(
@@ -132,18 +140,24 @@ async def aresume(
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
     sandbox: SandboxMode = "strict",
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Resume a run as `resume` does, while the event loop continues; cancelled as `arun`."""
-    return await awaited(_resume(run, task_files, progress, sandbox))
+    return await awaited(_resume(run, task_files, progress, sandbox, allow_base_urls))
 
 
 def _resume(
-    run: str | Path | None, task_files: Sequence[str | Path], progress: bool | None, sandbox: SandboxMode
+    run: str | Path | None,
+    task_files: Sequence[str | Path],
+    progress: bool | None,
+    sandbox: SandboxMode,
+    allow_base_urls: Sequence[str],
 ) -> Callable[[Listener], RunSummary]:
     _load(task_files)
     path = _found(run)
     with RunReader.open(path) as file:
         scenario = segments_of(file)[-1].scenario
+    _require_confirmed([scenario], (), allow_base_urls)
     return lambda listener: _executed(partial(resume_run, path, sandbox=sandbox), scenario, progress, listener)
 
 
@@ -198,6 +212,7 @@ def fork(
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
     sandbox: SandboxMode = "strict",
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Continue a run from one of its rounds under other settings, and return the summary of the new run.
 
@@ -210,12 +225,13 @@ def fork(
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
         sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
 
     Raises:
         ConfigError: The run has not begun that round, or the settings change what a fork must keep.
         Divergence: The re-execution of earlier rounds differs from the recording.
     """
-    return blocking(_fork(run, at, settings, seed, out, task_files, progress, sandbox))
+    return blocking(_fork(run, at, settings, seed, out, task_files, progress, sandbox, allow_base_urls))
 
 
 async def afork(
@@ -228,9 +244,10 @@ async def afork(
     task_files: Sequence[str | Path] = (),
     progress: bool | None = None,
     sandbox: SandboxMode = "strict",
+    allow_base_urls: Sequence[str] = (),
 ) -> RunSummary:
     """Fork a run as `fork` does, while the event loop continues; cancelled as `arun`."""
-    return await awaited(_fork(run, at, settings, seed, out, task_files, progress, sandbox))
+    return await awaited(_fork(run, at, settings, seed, out, task_files, progress, sandbox, allow_base_urls))
 
 
 def _fork(
@@ -242,10 +259,12 @@ def _fork(
     task_files: Sequence[str | Path],
     progress: bool | None,
     sandbox: SandboxMode,
+    allow_base_urls: Sequence[str],
 ) -> Callable[[Listener], RunSummary]:
     _load(task_files)
     parent = _found(run)
     scenario = forked_scenario(parent, at, settings, seed)
+    _require_confirmed([scenario], settings, allow_base_urls)
     path = new_run_path(Path(out), f"{scenario.name}-at{at}", scenario.seed).resolve()
     execute = partial(fork_run, parent, path, scenario, at=at, sandbox=sandbox)
     return lambda listener: _executed(execute, scenario, progress, listener)
@@ -268,6 +287,12 @@ def open_run(run: str | Path | None = None) -> Recording:
     return Recording.open(_found(run))
 
 
+def _require_confirmed(scenarios: Sequence[Scenario], settings: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise ConfigError if a file names a server for live models that the user has not confirmed."""
+    uses = [(scenario.live, name) for scenario in scenarios for name in scenario.models_used]
+    require_confirmed(uses, [*hosts_in_settings(settings), *allowed])
+
+
 def _load(task_files: Sequence[str | Path]) -> None:
     for path in task_files:
         load_task_file(Path(path))
@@ -285,6 +310,7 @@ def ablate(
     sandbox: SandboxMode = "strict",
     cache: bool = True,
     progress: bool = True,
+    allow_base_urls: Sequence[str] = (),
 ) -> Results:
     """Execute the unfinished runs of an ablation and return the records of all runs, including failed ones.
 
@@ -300,6 +326,7 @@ def ablate(
         sandbox: Where methods run; `none` does not confine them.
         cache: Whether to reuse scores that other runs measured on the same worlds. The scores do not depend on it.
         progress: Whether to show progress on stderr.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
 
     Raises:
         ConfigError: The ablation is invalid, its folder belongs to another ablation or is in use, or Ray is missing.
@@ -313,6 +340,7 @@ def ablate(
         plan = plan_of(ablation)
     else:
         plan = load_ablation(ablation, settings)
+        _require_confirmed([run.scenario for run in (*plan.runs, *plan.sensitivity_runs)], settings, allow_base_urls)
     root = Path(out or f"ablations/{plan.folder_name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
     options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache, part)

@@ -27,7 +27,14 @@ from aarlab.ablation.text_output import (
     table_text,
 )
 from aarlab.cli.formatting import printable
-from aarlab.cli.options import env_file_option, json_option, no_cache_option, quiet_option, sandbox_option
+from aarlab.cli.options import (
+    allow_base_url_option,
+    env_file_option,
+    json_option,
+    no_cache_option,
+    quiet_option,
+    sandbox_option,
+)
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
@@ -36,6 +43,7 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.run_execution import confirm_addresses
 from aarlab.config import ConfigError, Fault
 from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
@@ -79,6 +87,7 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 @sandbox_option
 @no_cache_option
 @env_file_option
+@allow_base_url_option
 @quiet_option
 @json_option
 def ablate(
@@ -94,6 +103,7 @@ def ablate(
     shard: str | None,
     sandbox: SandboxMode,
     no_cache: bool,
+    allowed_hosts: tuple[str, ...],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -115,6 +125,8 @@ def ablate(
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return
+    uses = [(run.scenario.live, name) for run in state.waiting for name in run.scenario.models_used]
+    confirm_addresses(uses, settings, allowed_hosts, as_json=as_json)
     options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache, part=part)
     with exit_on_bad_input(as_json=as_json):
         result = _execute(state, options, quiet=quiet)

@@ -9,6 +9,7 @@ import rich_click as click
 
 from aarlab.cli.formatting import pgr_text
 from aarlab.cli.options import (
+    allow_base_url_option,
     env_file_option,
     json_option,
     no_cache_option,
@@ -51,6 +52,7 @@ from aarlab.tools.sandbox import SandboxMode
 @task_file_option
 @no_cache_option
 @env_file_option
+@allow_base_url_option
 @quiet_option
 @json_option
 def fork(
@@ -63,6 +65,7 @@ def fork(
     out: str,
     sandbox: SandboxMode,
     no_cache: bool,
+    allowed_hosts: tuple[str, ...],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -81,7 +84,7 @@ def fork(
         scenarios = [
             forked_scenario(path, round, [*settings, *models], parent_scenario.seed + offset) for offset in range(seeds)
         ]
-    check_models(scenarios[0], as_json=as_json)
+    check_models(scenarios[0], settings=settings, allowed_hosts=allowed_hosts, as_json=as_json)
     note_other_sandbox(info, sandbox)
     summaries: list[dict[str, Any]] = []
     for scenario in scenarios:

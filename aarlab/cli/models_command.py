@@ -18,9 +18,10 @@ from aarlab.agents.models.registry import MODELS, PROVIDERS, ModelInfo, Provider
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
 from aarlab.cli import model_probe
 from aarlab.cli.formatting import printable
-from aarlab.cli.options import env_file_option, json_option, set_option
+from aarlab.cli.options import allow_base_url_option, env_file_option, json_option, set_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, refuse, stderr_console, stdout_console
 from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.run_execution import confirm_addresses
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.config import Fault
 from aarlab.config.scenario_files import load_scenario
@@ -89,8 +90,9 @@ def _print_models(models: list[ModelInfo], providers: list[Provider]) -> None:
 @click.argument("name")
 @set_option
 @env_file_option
+@allow_base_url_option
 @json_option
-def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
+def test(name: str, settings: tuple[str, ...], allowed_hosts: tuple[str, ...], as_json: bool) -> None:
     """Send one small request with one tool to a base model, and print the reply, its tokens and its cost.
 
     The reply has 300 tokens at most. A simulated model gets a first request in its role. The settings are those of a
@@ -107,6 +109,7 @@ def test(name: str, settings: tuple[str, ...], as_json: bool) -> None:
         missing = str(error)
     if missing is not None:
         refuse([Fault(name, None, missing, None)], as_json=as_json)
+    confirm_addresses([(live, name)], settings, allowed_hosts, as_json=as_json)
     started, request = time.monotonic(), model_probe.probe_request(name)
     try:
         reply = asyncio.run(_reply(name, live, request))

@@ -55,6 +55,18 @@ def quiet_option(command: Command) -> Command:
     return click.option("--quiet", is_flag=True, help="Show no progress.")(command)
 
 
+def allow_base_url_option(command: Command) -> Command:
+    """Add `--allow-base-url`."""
+    return click.option(
+        "--allow-base-url",
+        "allowed_hosts",
+        multiple=True,
+        metavar="HOST",
+        help="Send keys to this server if a scenario or run file names it in `live.base_urls`. Repeatable. Addresses "
+        "of this machine and those given with `--set` need no permission.",
+    )(command)
+
+
 def env_file_option(command: Command) -> Command:
     """Add `--env-file`. The file is read before the command starts."""
 

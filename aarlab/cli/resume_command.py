@@ -6,6 +6,7 @@ from functools import partial
 import rich_click as click
 
 from aarlab.cli.options import (
+    allow_base_url_option,
     env_file_option,
     json_option,
     no_cache_option,
@@ -33,9 +34,17 @@ from aarlab.tools.sandbox import SandboxMode
 @task_file_option
 @no_cache_option
 @env_file_option
+@allow_base_url_option
 @quiet_option
 @json_option
-def resume(run: str | None, sandbox: SandboxMode, no_cache: bool, quiet: bool, as_json: bool) -> None:
+def resume(
+    run: str | None,
+    sandbox: SandboxMode,
+    no_cache: bool,
+    allowed_hosts: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Continue an interrupted run.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
@@ -48,7 +57,7 @@ def resume(run: str | None, sandbox: SandboxMode, no_cache: bool, quiet: bool, a
     if info.summary is not None:
         fault = finished_run_fault(path, f"the run is finished ({info.status}) and scored")
         refuse([fault], as_json=as_json)
-    check_models(scenario, as_json=as_json)
+    check_models(scenario, allowed_hosts=allowed_hosts, as_json=as_json)
     note_other_sandbox(info, sandbox)
     with exit_on_bad_input(as_json=as_json):
         summary = execute_run(

@@ -8,6 +8,7 @@ import rich_click as click
 
 from aarlab.cli.formatting import printable
 from aarlab.cli.options import (
+    allow_base_url_option,
     env_file_option,
     json_option,
     no_cache_option,
@@ -39,6 +40,7 @@ from aarlab.tools.sandbox import SandboxMode
 )
 @no_cache_option
 @env_file_option
+@allow_base_url_option
 @click.option("--dry-run", is_flag=True, help="Print the estimated cost and exit.")
 @quiet_option
 @json_option
@@ -50,6 +52,7 @@ def run(
     sandbox: SandboxMode,
     fail_on_structure_violation: bool,
     no_cache: bool,
+    allowed_hosts: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -66,7 +69,7 @@ def run(
     if dry_run:
         _print_estimate(chosen, as_json=as_json)
         return
-    check_models(chosen, as_json=as_json)
+    check_models(chosen, settings=settings, allowed_hosts=allowed_hosts, as_json=as_json)
     path = new_file(chosen.name, chosen.seed, Path(out), as_json=as_json)
     execute = partial(run_scenario, chosen, path)
     with exit_on_bad_input(as_json=as_json):

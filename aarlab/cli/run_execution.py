@@ -1,7 +1,8 @@
 """Execution of a run for `run`, `resume`, `fork` and `replay`: checks before it, progress during it, its result."""
 
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from aarlab.agents.models.base import ModelError, ModelUnavailable
 from aarlab.cli.divergence import divergence_text
 from aarlab.cli.formatting import printable, without_credentials
 from aarlab.cli.options import Command
-from aarlab.cli.output import Status, print_json, refuse, stderr_console, stdout_console
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, refuse, stderr_console, stdout_console
 from aarlab.cli.recorded_run import schema_errors_as_faults
 from aarlab.cli.run_display import open_display
 from aarlab.cli.run_estimate import estimate_text
 from aarlab.cli.run_summary import short_path, summary_text
 from aarlab.config import ConfigError, Fault
+from aarlab.config.address_checks import hosts_in_settings, unconfirmed_fault, unconfirmed_hosts
 from aarlab.config.run_lookup import find_run, new_run_path
+from aarlab.graph.calls.live_settings import LiveSettings
 from aarlab.graph.run.segments import segments_of
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.disk_full import is_disk_full
@@ -58,8 +61,36 @@ def task_file_option(command: Command) -> Command:
     )(command)
 
 
-def check_models(scenario: Scenario, *, as_json: bool) -> None:
-    """Exit if a requirement of a base model is missing. Print custom addresses and the estimated cost of the run."""
+def confirm_addresses(
+    uses: Iterable[tuple[LiveSettings, str]], settings: Sequence[str], allowed_hosts: Sequence[str], *, as_json: bool
+) -> None:
+    """Ask whether keys may be sent to servers that a file names; without a terminal or permission, exit.
+
+    Args:
+        uses: Live settings, each with the name of a base model that is called with them.
+        settings: Overrides that the user has typed. Addresses in them are confirmed.
+        allowed_hosts: Hosts of `--allow-base-url`.
+        as_json: Whether faults are also printed as JSON; then there is no question.
+    """
+    with exit_on_bad_input(as_json=as_json):
+        hosts = unconfirmed_hosts(uses, [*hosts_in_settings(settings), *allowed_hosts])
+    for host, name in hosts.items():
+        question = printable(f"{name} is to be called at {host}, which a file names. Send your key there?")
+        terminal = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+        if not (terminal and click.confirm(question, err=True)):
+            refuse([unconfirmed_fault(host, name)], as_json=as_json)
+
+
+def check_models(
+    scenario: Scenario, *, settings: Sequence[str] = (), allowed_hosts: Sequence[str] = (), as_json: bool
+) -> None:
+    """Exit if a requirement of a base model is missing, or if a server is not confirmed (see `confirm_addresses`).
+
+    Print custom addresses and the estimated cost of the run.
+    """
+    confirm_addresses(
+        [(scenario.live, name) for name in scenario.models_used], settings, allowed_hosts, as_json=as_json
+    )
     models = [scenario.live.model(name) for name in scenario.models_used]
     missing = [
         (model.name, requirement) for model in models if (requirement := model.missing_requirement()) is not None

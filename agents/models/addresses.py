@@ -1,5 +1,6 @@
 """Addresses of servers: a provider's own, written in any way, or another."""
 
+import ipaddress
 import os
 from urllib.parse import urlsplit
 
@@ -17,6 +18,21 @@ def custom_address(provider: str, url: str | None) -> str | None:
     url = url or os.environ.get(f"{provider.upper()}_BASE_URL") or None
     official = OFFICIAL_ADDRESSES.get(provider)
     return None if url is None or (official is not None and _parts(url) == _parts(official)) else url
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address or of a host with or without a port, in lower case."""
+    url = address.strip() if "://" in address else f"//{address.strip()}"
+    return (urlsplit(url).hostname or "").rstrip(".").encode("ascii", "backslashreplace").decode()
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is one of this machine."""
+    host = host_of(url)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parts(url: str) -> tuple[str, str, int | None, str]:
