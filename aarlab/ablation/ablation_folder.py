@@ -32,7 +32,7 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 
-_LIMITS = ("budget_usd", "budget_tokens", "retries")
+_LIMITS = ("budget_usd", "budget_tokens", "retries", "earlier_seeds")
 """Fields that may change between two starts, because they do not change what the runs compute."""
 _NO_SECRET = ("scenario.scoring.secret", "")
 _SIDE_FILES = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
@@ -79,16 +79,17 @@ class AblationFolder:
             return
         earlier = load_ablation(self.file, default_secret="", executed=True).ablation
         before, after = (_comparable_lines(ablation) for ablation in (earlier, plan.ablation))
-        if _is_later_look(plan.ablation, earlier):
-            before = _comparable_lines(earlier.model_copy(update={"seeds": plan.ablation.seeds}))
+        with_more_seeds = earlier.model_copy(update={"seeds": plan.ablation.seeds})
+        if _adds_seeds(plan.ablation, earlier) and _comparable_lines(with_more_seeds) == after:
+            return
         if before != after:
             changed = [f"    {line}" for line in difflib.ndiff(before, after) if line[0] in "-+"]
             problem = "\n".join(
                 ["the folder contains another ablation (-: the folder, +: the requested ablation)", *changed]
             )
             expected = (
-                "the same ablation, or another folder: --out DIR. To add arms or seeds that are no planned `looks`, "
-                "first copy runs/ into the new folder: finished runs are reused"
+                "the same ablation, with the same or more seeds, or another folder: --out DIR. To add arms, first copy "
+                "runs/ into the new folder: finished runs are reused"
             )
             raise ConfigError([Fault(str(self.file), None, problem, expected)])
 
@@ -128,9 +129,10 @@ class AblationFolder:
 
     def prepare(self, plan: AblationPlan) -> None:
         """Create the folder and write the plan into it. Raises ConfigError if that is impossible."""
+        ablation = plan.ablation.model_copy(update={"earlier_seeds": self._earlier_seeds(plan.ablation)})
         text = (
             "# Written by `aarlab ablate`: the ablation with overrides applied and all fields of the scenario.\n"
-            f"{yaml_text(_plain(plan.ablation))}"
+            f"{yaml_text(_plain(ablation))}"
         )
         with self._writable():
             for folder in (self.root, self._runs, self._unfinished, self._locks):
@@ -143,6 +145,15 @@ class AblationFolder:
             if not self.file.exists() or self.file.read_text(encoding="utf-8") != text:
                 with atomic_output(self.file, replace=True) as temporary:
                     temporary.write_text(text, encoding="utf-8")
+
+    def _earlier_seeds(self, ablation: Ablation) -> list[int]:
+        """Return the numbers of seeds of earlier starts to which seeds were added that are no planned look."""
+        if not self.file.exists():
+            return []
+        earlier = load_ablation(self.file, default_secret="").ablation
+        planned = ablation.looks is not None and ablation.looks == earlier.looks
+        added = _adds_seeds(ablation, earlier) and not planned
+        return [*earlier.earlier_seeds, *([len(seeds_of(earlier))] if added else [])]
 
     @contextmanager
     def locked(self, shard: Shard) -> Iterator[None]:
@@ -275,13 +286,13 @@ def _task_files(plan: AblationPlan) -> dict[Path, str]:
 
 
 def _plain(ablation: Ablation) -> dict[str, object]:
-    return {key: value for key, value in ablation.model_dump(mode="json").items() if value is not None}
+    fields = ablation.model_dump(mode="json")
+    return {key: value for key, value in fields.items() if value is not None and (key, value) != ("earlier_seeds", [])}
 
 
-def _is_later_look(ablation: Ablation, earlier: Ablation) -> bool:
-    """Return whether an ablation only adds seeds to an earlier one, up to another planned look."""
-    planned = ablation.looks is not None and ablation.looks == earlier.looks
-    return planned and set(seeds_of(earlier)) < set(seeds_of(ablation))
+def _adds_seeds(ablation: Ablation, earlier: Ablation) -> bool:
+    """Return whether an ablation has more seeds than an earlier one, and all of its seeds."""
+    return set(seeds_of(earlier)) < set(seeds_of(ablation))
 
 
 def _comparable_lines(ablation: Ablation) -> list[str]:

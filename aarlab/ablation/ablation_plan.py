@@ -96,6 +96,10 @@ class Ablation(BaseModel):
     """Numbers of seeds at which the ablation is analysed, ascending, such as [10, 20, 40]. `seeds` is one of them and
     may grow to a later one in the same folder. Significance levels account for all looks. Default: one analysis.
     """
+    earlier_seeds: list[Annotated[int, Field(ge=1)]] = []
+    """Numbers of seeds with which the folder was started before seeds were added that are no planned look. Written by
+    `aarlab ablate`; the report mentions them.
+    """
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Smallest difference of interest in the primary measure, for equivalence tests. Default: 0.05 for PGR and shares,
     none for other measures.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from aarlab.ablation.ablation_plan import seeds_of
 from aarlab.cli.formatting import counted
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
@@ -210,6 +211,7 @@ def caveats(analysis: Analysis) -> list[str]:
     return [
         *analysis.warnings,
         *_incomplete(analysis),
+        *_added_seeds(analysis),
         *_few_runs(analysis),
         *_unscored(analysis),
         *_unequal(analysis),
@@ -224,6 +226,16 @@ def _incomplete(analysis: Analysis) -> Iterator[str]:
         yield (
             f"{planned - done} of {planned} planned runs are not done. Stopping at a favourable result makes "
             "intervals too narrow: finish the ablation."
+        )
+
+
+def _added_seeds(analysis: Analysis) -> Iterator[str]:
+    ablation = analysis.results.ablation
+    if ablation.earlier_seeds:
+        counts = " to ".join(map(str, [*ablation.earlier_seeds, len(seeds_of(ablation))]))
+        yield (
+            f"The number of seeds was increased after the start, from {counts}. If earlier results led to this, p "
+            "values are too small and intervals too narrow: declare `looks`, or confirm with fresh seeds (--seeds-from)."
         )
 
 

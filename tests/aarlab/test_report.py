@@ -197,6 +197,11 @@ def test_unequal_budgets_and_identical_arms_are_caveats() -> None:
     assert text[1] == "long and long 2 have the same configuration: their difference is noise."
 
 
+def test_seeds_that_were_added_after_the_start_are_a_caveat() -> None:
+    (caveat,) = caveats(analyse(results(earlier_seeds=[4, 8])))
+    assert caveat.startswith("The number of seeds was increased after the start, from 4 to 8 to 12.")
+
+
 def test_a_dial_without_effect_is_a_caveat() -> None:
     given = results(arms={"free": {}, "advised": {"structure": {"review": "advisory"}}})
     scores = {one.seed: one.summary["heldout"] for one in given.records if one.arm == "free"}

@@ -141,6 +141,20 @@ def test_seeds_of_a_planned_look_may_be_added(file: Path, tmp_path: Path) -> Non
             folder.check(refused)
 
 
+def test_seeds_may_be_added_and_the_report_says_so(file: Path, tmp_path: Path) -> None:
+    def plan(seeds: int) -> AblationPlan:
+        return load_ablation(file, [*SMALL, f"seeds={seeds}"])
+
+    folder = AblationFolder(tmp_path / "grown")
+    for seeds in (2, 4, 4, 6):
+        folder.check(plan(seeds))
+        folder.prepare(plan(seeds))
+    ablation = load_ablation(folder.file).ablation
+    assert (ablation.seeds, ablation.earlier_seeds) == (6, [2, 4])
+    with pytest.raises(ConfigError, match="another ablation"):
+        folder.check(plan(4))
+
+
 def test_limits_may_change_between_starts(aarlab: Aarlab, file: Path, copy: Path) -> None:
     assert aarlab(*arguments(file, copy, "--set", "budget_usd=3", "--set", "retries=0")).exit_code == 0
     assert load_ablation(copy / "ablation.yaml").ablation.budget_usd == 3

@@ -284,7 +284,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             """
             my.yaml:3: sedes
               problem   unknown key
-              expected  name, question, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, looks, margin, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              expected  name, question, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, looks, earlier_seeds, margin, measures, comparisons, controls, budget_usd, budget_tokens, retries
               fix       did you mean seeds?
 
             my.yaml:4: seeds
