@@ -26,6 +26,7 @@ from aarlab.ablation.text_output import (
     table_json,
     table_text,
 )
+from aarlab.cli.completion import complete_ablation
 from aarlab.cli.formatting import printable
 from aarlab.cli.options import (
     allow_base_url_option,
@@ -50,7 +51,7 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
 @click.command()
-@click.argument("ablation")
+@click.argument("ablation", shell_complete=complete_ablation)
 @click.option(
     "--set",
     "settings",

@@ -11,6 +11,7 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.options import json_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
@@ -60,7 +61,7 @@ class CheckResult:
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @json_option
 def check(run: str | None, as_json: bool) -> None:
     """Check the integrity of a run file.

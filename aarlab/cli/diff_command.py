@@ -10,6 +10,7 @@ import rich_click as click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.formatting import pgr_text, printable, shortened
 from aarlab.cli.options import json_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
@@ -63,8 +64,8 @@ class RunComparison:
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=complete_run)
+@click.argument("second", shell_complete=complete_run)
 @json_option
 def diff(first: str, second: str, as_json: bool) -> None:
     """Compare two runs: events, decisions, findings, measures.

@@ -10,6 +10,7 @@ from typing import Any
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.options import json_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console
 from aarlab.cli.recorded_run import schema_errors_as_faults
@@ -22,7 +23,7 @@ from aarlab.memory.run_reader import RunReader
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--format", "format_", type=click.Choice(format_names()), required=True, help=describe_formats())
 @click.option(
     "--out", metavar="PATH",

@@ -7,6 +7,7 @@ from typing import Any
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.formatting import pgr_text
 from aarlab.cli.options import (
     allow_base_url_option,
@@ -36,7 +37,7 @@ from aarlab.tools.sandbox import SandboxMode
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option(
     "--round", type=click.IntRange(min=1), required=True, metavar="ROUND", help="First round under the new settings."
 )

@@ -14,6 +14,7 @@ from aarlab.cli.stop_signals import stop_signals_as_ctrl_c
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("aarlab.cli.run_command:run", "Run a team of researchers and score its best method."),
+    "list": ("aarlab.cli.list_command:list_", "List the runs and ablations of a folder, newest first."),
     "show": ("aarlab.cli.show.show_command:show", "Show a run, or the conversation of one agent."),
     "resume": ("aarlab.cli.resume_command:resume", "Continue an interrupted run."),
     "replay": ("aarlab.cli.replay_command:replay", "Replay a run from its recording and compare every event."),
@@ -94,6 +95,9 @@ def main() -> None:
 
     Start with `aarlab run`: nine simulated researchers work on weak-to-strong supervision for 16 research hours. It
     needs no API key and no network. Then read the conversations with `aarlab show`.
+
+    Completion of commands, options, runs and presets: `eval "$(_AARLAB_COMPLETE=bash_source aarlab)"` in `~/.bashrc`;
+    for zsh `zsh_source`, for fish `_AARLAB_COMPLETE=fish_source aarlab | source`.
 
     Exit status: 0 done, 1 failed, 2 bad input, 3 stopped by a budget or a person (finished work is kept).
     """

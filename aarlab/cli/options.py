@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_args
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_setting
 from aarlab.cli.envfile import read_env_file
 from aarlab.cli.output import refuse
 from aarlab.config import ConfigError
@@ -27,6 +28,7 @@ def set_option(command: Command) -> Command:
         "settings",
         multiple=True,
         metavar="PATH=VALUE",
+        shell_complete=complete_setting,
         help="Set a field of the scenario, such as `budget.hours=12` or `structure.review=gate`. Repeatable.",
     )(command)
 

@@ -2,6 +2,7 @@
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_scenario
 from aarlab.cli.options import json_option, set_option
 from aarlab.cli.output import exit_on_bad_input, print_json
 from aarlab.config.scenario_files import load_scenario
@@ -9,7 +10,7 @@ from aarlab.graph.run.prompt_preview import render_prompts
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, shell_complete=complete_scenario)
 @set_option
 @json_option
 def prompts(scenario: str | None, settings: tuple[str, ...], as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.divergence import divergence_json, divergence_text
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.options import json_option, sandbox_option
@@ -30,7 +31,7 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @click.option(
     "--tools",
     type=click.Choice(["tape", "live"]),

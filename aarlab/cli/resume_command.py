@@ -5,6 +5,7 @@ from functools import partial
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_run
 from aarlab.cli.options import (
     allow_base_url_option,
     env_file_option,
@@ -29,7 +30,7 @@ from aarlab.tools.sandbox import SandboxMode
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @sandbox_option
 @task_file_option
 @no_cache_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from aarlab.cli.completion import complete_scenario
 from aarlab.cli.formatting import printable
 from aarlab.cli.options import (
     allow_base_url_option,
@@ -28,7 +29,7 @@ from aarlab.tools.sandbox import SandboxMode
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, shell_complete=complete_scenario)
 @set_option
 @click.option("--seed", metavar="N", help="Same as `--set seed=N`. All randomness is derived from it.")
 @click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the run file.")

@@ -53,9 +53,9 @@ def next_commands(summary: Summary, board: Board) -> list[Text]:
     if winner is not None:
         commands.append((f"{show} --agent {winner.finding.author}", "the winner's conversation"))
     if summary["structure"]["workflow"] != "staged":
-        staged = f"aarlab run --set structure=staged --seed {summary['seed']}"
-        commands.append((staged, "the same team with a fixed workflow"))
-    commands.append((f"aarlab run --seed {summary['seed'] + 1}", "another team"))
+        fork = f"aarlab fork {short_path(Path(summary['file']))} --round 1 --set structure=staged"
+        commands.append((fork, "the same team, fixed workflow"))
+    commands.append((f"aarlab report {short_path(Path(summary['file']))}", "a page with timeline and lineage"))
     return [
         Text("Next", style="bold"),
         *(

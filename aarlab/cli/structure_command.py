@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
+from aarlab.cli.completion import complete_preset
 from aarlab.cli.options import json_option, set_option
 from aarlab.cli.output import exit_on_bad_input, print_json, refuse, stdout_console
 from aarlab.cli.tables import data_table, labelled_rows, name_column
@@ -30,7 +31,7 @@ class GraphvizMissingError(RuntimeError):
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_preset)
 @set_option
 @click.option("--dials", is_flag=True, help="Explain every dial: its values, and the hypothesis that it tests.")
 @click.option("--mermaid", is_flag=True, help="Print the graphs as Mermaid source in Markdown.")

@@ -234,8 +234,9 @@ def _added_seeds(analysis: Analysis) -> Iterator[str]:
     if ablation.earlier_seeds:
         counts = " to ".join(map(str, [*ablation.earlier_seeds, len(seeds_of(ablation))]))
         yield (
-            f"The number of seeds was increased after the start, from {counts}. If earlier results led to this, p "
-            "values are too small and intervals too narrow: declare `looks`, or confirm with fresh seeds (--seeds-from)."
+            f"The number of seeds was increased after the start, from {counts}. If earlier results led to this, "
+            "p values are too small and intervals too narrow: declare `looks`, or confirm with fresh seeds "
+            "(--seeds-from)."
         )
 
 
