@@ -122,6 +122,7 @@ class RunWriter(RunReader):
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Return a connection in WAL mode, so that others can read while the run is written, with views up to date."""
     connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+    connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA journal_mode = WAL")
     # With NORMAL, a crash of the process loses nothing, and a crash of the machine can lose the last events. FULL is
     # ten times slower.

@@ -4,8 +4,11 @@ Reading needs no sqlite-utils, which takes a quarter of a second to import; `mig
 """
 
 import dataclasses
+import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event
@@ -14,6 +17,53 @@ from aarlab.memory.run_file_errors import SchemaError
 SCHEMA_VERSION = 1
 """Number of migrations of a run file that this version of aarlab reads and writes."""
 MIGRATION_SET = "aarlab run file"
+TABLES_SQL = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    aarlab_version TEXT NOT NULL,
+    created_at TEXT NOT NULL,    -- ISO 8601, UTC
+    seed INTEGER NOT NULL,
+    scenario TEXT NOT NULL,      -- JSON: the resolved scenario
+    status TEXT NOT NULL,        -- running | done | stopped | failed | partial (imported findings)
+    summary TEXT,                -- JSON: as printed by `aarlab run --json`; NULL until the close
+    sandbox TEXT,                -- strict | docker | none; NULL if it was not recorded
+    fork_history TEXT            -- JSON: earlier segments of a forked run; else NULL
+);
+CREATE TABLE messages (
+    hash TEXT PRIMARY KEY,       -- of speaker and content; each message is stored once
+    speaker TEXT NOT NULL,       -- user | assistant
+    content TEXT NOT NULL        -- JSON list of blocks: text, thinking, tool_use, tool_result
+) WITHOUT ROWID;
+CREATE TABLE texts (
+    hash TEXT PRIMARY KEY,       -- code of methods, system prompts, tool definitions
+    text TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,      -- order of arrival; arbitrary between streams of one round
+    stream TEXT NOT NULL,        -- agent, or 'team'
+    ordinal INTEGER NOT NULL,    -- 0, 1, 2, ... within the stream
+    round INTEGER NOT NULL,      -- 0 is the setup
+    hours REAL NOT NULL,         -- research hours the agent had used
+    kind TEXT NOT NULL,          -- also the name of the view that shows the fields as columns
+    data TEXT NOT NULL,          -- JSON
+    at TEXT NOT NULL,            -- wall-clock time, UTC; not part of the digest
+    UNIQUE (stream, ordinal)
+);
+CREATE INDEX events_by_kind ON events (kind);
+CREATE TRIGGER events_reject_updates BEFORE UPDATE ON events
+    BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_reject_deletes BEFORE DELETE ON events
+    BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+"""
+"""The tables, index and triggers of a run file."""
+EVENT_TRIGGERS = frozenset({"events_reject_updates", "events_reject_deletes"})
+_VIEW = re.compile(
+    r"CREATE VIEW (\w+) AS SELECT id AS event, stream, ordinal, round, hours, "
+    r"(?:json_extract\(data, '\$\.(\w+)'\) AS \2, )*at FROM events WHERE kind = '\1'"
+)
+"""The form of a view; earlier versions of aarlab had other fields."""
+_QUERY_STEPS, _STEPS_PER_BYTE, _STEPS_PER_CALL = 200_000_000, 100, 1_000_000
+"""Bound of one query in steps of SQLite: a constant, and an amount for each byte of the file."""
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
@@ -25,13 +75,63 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
+    connection = connect_read_only(path)
     try:
         _require_schema(path, connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Return a read-only connection without any check of the file.
+
+    The schema of the file cannot call functions with side effects, and a query that takes far more steps than the size
+    of the file explains ends with sqlite3.OperationalError.
+    """
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    calls = 0
+
+    def begin_query(query: str) -> None:
+        nonlocal calls
+        calls = 0
+
+    def exceeds_bound() -> bool:
+        nonlocal calls
+        calls += 1
+        steps = calls * _STEPS_PER_CALL
+        return steps > _QUERY_STEPS and steps > _QUERY_STEPS + _STEPS_PER_BYTE * path.stat().st_size
+
+    connection.set_trace_callback(begin_query)
+    connection.set_progress_handler(exceeds_bound, _STEPS_PER_CALL)
+    return connection
+
+
+def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what a run file has besides the tables, views, triggers and indexes of aarlab, or in place of them."""
+    expected = _expected_schema()
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    found = {(kind, name): (table, sql) for kind, name, table, sql in connection.execute(query)}
+    for (kind, name), (table, sql) in found.items():
+        if kind == "view" and (match := _VIEW.fullmatch(sql or "")) is not None and match[1] == name:
+            continue
+        # sqlite-utils makes the table of the applied migrations.
+        if table == "_sqlite_migrations" and str(sql).startswith(("CREATE TABLE", "CREATE UNIQUE INDEX")):
+            continue
+        if expected.get((kind, name)) != (table, sql):
+            yield f"its {kind} {name!r} is not one that aarlab creates"
+    yield from (f"it has no table {name!r}" for kind, name in expected if kind == "table" and (kind, name) not in found)
+
+
+@cache
+def _expected_schema() -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the table and the SQL of each table, trigger and index, by type and name."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES_SQL)
+        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {(kind, name): (table, sql) for kind, name, table, sql in rows}
 
 
 def run_started_at(path: Path) -> str:
@@ -81,6 +181,12 @@ def _require_schema(path: Path, connection: sqlite3.Connection) -> None:
             f"{path} has schema version {version}, written by {_writing_version(connection)}; this aarlab reads schema "
             f"version {SCHEMA_VERSION} only. Open the file with the aarlab that wrote it, or run the scenario again"
         )
+    try:
+        fault = next(schema_faults(connection), None)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path} is damaged ({error})") from None
+    if fault is not None:
+        raise SchemaError(f"{path} was altered: {fault}. Do not open it with other programs if it is not your own")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

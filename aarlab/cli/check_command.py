@@ -39,6 +39,7 @@ from aarlab.memory.events import (
 from aarlab.memory.messages import content_hash
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
+from aarlab.memory.schema import EVENT_TRIGGERS, connect_read_only
 
 _HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     AgentSetup: ("system", "tools"), Prompted: ("message",), ModelCall: ("reply",), Experiment: ("code",),
@@ -133,11 +134,13 @@ _CheckFunction = Callable[[RunReader, _Counter], Iterator[str]]
 
 def _database(file: RunReader, count: _Counter) -> Iterator[str]:
     try:
-        with closing(_read_only_connection(file)) as connection:
+        with closing(connect_read_only(file.path)) as connection:
             for (reported,) in connection.execute("PRAGMA integrity_check"):
                 count.increment()
                 if reported != "ok":
                     yield f"SQLite reports: {reported}"
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+            yield from (f"the trigger {name} is missing" for name in sorted(EVENT_TRIGGERS - names))
     except sqlite3.DatabaseError as error:
         yield f"SQLite reports: {error}"
 
@@ -145,7 +148,7 @@ def _database(file: RunReader, count: _Counter) -> Iterator[str]:
 def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
     """Yield messages and texts that do not match their hash."""
     try:
-        with closing(_read_only_connection(file)) as connection:
+        with closing(connect_read_only(file.path)) as connection:
             for query, kind in (
                 ("SELECT hash, speaker, content FROM messages", "message"),
                 ("SELECT * FROM texts", "text"),
@@ -156,10 +159,6 @@ def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
                         yield f"the {kind} {key} has changed: it does not have this hash"
     except (sqlite3.DatabaseError, UnicodeError) as error:
         yield f"messages and texts cannot be read: {error}"
-
-
-def _read_only_connection(file: RunReader) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)
 
 
 def _log(file: RunReader, count: _Counter) -> Iterator[str]:

@@ -14,7 +14,7 @@ from aarlab.cli.completion import complete_run
 from aarlab.cli.formatting import pgr_text, printable, shortened
 from aarlab.cli.options import json_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
-from aarlab.cli.recorded_run import open_for_reading
+from aarlab.cli.recorded_run import open_for_reading, warn_if_altered
 from aarlab.cli.tables import data_table
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.events import Decision, Finding, LogEntry
@@ -74,6 +74,8 @@ def diff(first: str, second: str, as_json: bool) -> None:
     1 different.
     """
     with exit_on_bad_input(as_json=as_json), open_for_reading(first) as left, open_for_reading(second) as right:
+        for file in (left, right):
+            warn_if_altered(file)
         with stderr_console().status("comparing"):
             comparison = compare_runs(left, right)
         names = left.info().run_id, right.info().run_id

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import rich_click as click
+
+from aarlab.cli.formatting import printable
 from aarlab.config import ConfigError, Fault
 from aarlab.config.run_lookup import find_run
 from aarlab.memory.run_file_errors import SchemaError
@@ -25,6 +28,14 @@ def open_for_reading(name: str | None) -> Iterator[RunReader]:
         if not {"task", "team", "structure", "budget"} <= file.info().scenario.keys():
             raise SchemaError("its scenario lacks task, team, structure or budget")
         yield file
+
+
+def warn_if_altered(file: RunReader) -> None:
+    """Print a warning if the events of a scored run are not those of its summary, which has their digest."""
+    summary = file.info().summary
+    if isinstance(summary, dict) and summary.get("digest") != file.digest():
+        warning = f"{file.path} was altered after the run was scored: do not trust what it says (aarlab check)"
+        click.echo(printable(f"! {warning}"), err=True)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from aarlab.export.jsonl_records import (
 from aarlab.export.redaction import Redaction
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
-from aarlab.memory.schema import SCHEMA_VERSION
+from aarlab.memory.schema import SCHEMA_VERSION, connect_read_only
 
 _KEPT_RUN_COLUMNS = frozenset({"run_id", "created_at", "status", "sandbox", "aarlab_version"})
 """Columns of the table `runs` that are not redacted."""
@@ -40,7 +40,7 @@ def write_jsonl(file: RunReader, path: Path, redaction: Redaction | None = None)
 def stream_jsonl(file: RunReader, out: TextIO, redaction: Redaction) -> None:
     """Write a run to an open text file. The records and errors are those of `write_jsonl`."""
     path = file.path
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
+    with closing(connect_read_only(path)) as connection:
         # One transaction, so that events added by an active run do not appear in the middle of the export.
         connection.execute("BEGIN")
         out.writelines(with_chain_hashes(_records(connection, path, redaction)))

@@ -8,7 +8,7 @@ import rich_click as click
 from aarlab.cli.completion import complete_run
 from aarlab.cli.options import json_option
 from aarlab.cli.output import exit_on_bad_input, print_chunked, print_json, stdout_console
-from aarlab.cli.recorded_run import open_for_reading
+from aarlab.cli.recorded_run import open_for_reading, warn_if_altered
 from aarlab.cli.show.conversation import conversation
 from aarlab.cli.show.display_options import DisplayOptions, find_agent
 from aarlab.cli.show.overview import overview
@@ -46,6 +46,7 @@ def show(
     with exit_on_bad_input(as_json=as_json):
         _check_options(agent, round_, finding, only_reviews, search)
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
+        warn_if_altered(file)
         stream = None if agent is None else find_agent(file, agent)
         if as_json:
             print_json(_selection_json(file, stream, round_, finding, only_reviews, search))

@@ -70,6 +70,22 @@ def test_changed_run_file_fails_the_right_check(
     assert any(output in fault for fault in faults(aarlab, copied)[check])
 
 
+@pytest.mark.parametrize("command", [("show",), ("show", "--agent", "r1"), ("show", "--json"), ("diff", "run.db")])
+def test_altered_finding_is_said_where_it_is_shown(aarlab: Aarlab, copied: Path, command: tuple[str, ...]) -> None:
+    assert "altered" not in aarlab(command[0], str(copied), *command[1:]).stderr
+    with closing(sqlite3.connect(copied)) as connection, connection:
+        connection.execute("DROP TRIGGER events_reject_updates")
+        connection.execute("UPDATE events SET data = json_set(data, '$.pgr', 0.99) WHERE kind = 'findings'")
+    done = aarlab(command[0], str(copied), *command[1:])
+    assert "was altered after the run was scored: do not trust what it says" in " ".join(done.stderr.split())
+
+
+def test_missing_trigger_is_a_fault(aarlab: Aarlab, copied: Path) -> None:
+    with closing(sqlite3.connect(copied)) as connection, connection:
+        connection.execute("DROP TRIGGER events_reject_updates")
+    assert faults(aarlab, copied) == {"database": ["the trigger events_reject_updates is missing"]}
+
+
 def test_other_file_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("precious")
     done = aarlab("check", "notes.db")
