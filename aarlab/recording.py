@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ConversationTurn:
     """One message of a conversation."""
 
     round: int
@@ -110,7 +110,7 @@ class Recording(RunReader):
         """
         return data_frame(self.rows(kind))
 
-    def conversation(self, agent: str, round: int | None = None) -> list[Turn]:
+    def conversation(self, agent: str, round: int | None = None) -> list[ConversationTurn]:
         """Return the messages to an agent and its replies in order, of one round only if `round` is given.
 
         Raises:
@@ -121,12 +121,12 @@ class Recording(RunReader):
             raise ValueError(_unknown_name("agent", agent, agents))
         return list(self._turns(agent, round))
 
-    def _turns(self, agent: str, round: int | None) -> Iterator[Turn]:
+    def _turns(self, agent: str, round: int | None) -> Iterator[ConversationTurn]:
         for entry in self.entries(Prompted, ModelCall, stream=agent, round=round):
             match entry.event:
                 case Prompted(message=key) | ModelCall(reply=key):
                     message = self.message(key)
-                    yield Turn(
+                    yield ConversationTurn(
                         entry.round, entry.hours, entry.event.role, message.speaker, message.text, message.thinking,
                         message.tool_calls, message.tool_results,
                     )  # fmt: skip

@@ -12,6 +12,7 @@ import rich_click as click
 from rich.padding import Padding
 from rich.text import Text
 
+from aarlab.ablation.records import Results
 from aarlab.cli.formatting import printable
 from aarlab.cli.options import json_option
 from aarlab.cli.output import (
@@ -27,6 +28,8 @@ from aarlab.memory.atomic_file import atomic_output
 from aarlab.report import Analysis, analyse, markdown, results_from, tables, write_csv
 from aarlab.report.effect_signs import EffectSigns
 from aarlab.report.explanations import sensitivity_sentences
+from aarlab.report.markdown import run_markdown
+from aarlab.report.run_report import RunReport, run_report
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
 _MAX_SENTENCES = 6
@@ -55,21 +58,30 @@ def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json
     """Report the results of an ablation or of any runs.
 
     DIR is the folder of an ablation or a folder with runs, RUN a run file. Runs outside an ablation are grouped by
-    their configuration; the group of the first run is the reference.
+    their configuration; the group of the first run is the reference. A single run has a page of its own: its curve,
+    what each researcher did, and the lineage of its findings.
     """
     form = form or next((kind for kind, suffix in _SUFFIXES.items() if out and suffix and out.suffix == suffix), "html")
     with exit_on_bad_input(as_json=as_json):
         target = _checked_output_path(out, form, sources)
-        analysis = _analysis(sources)
+        results = results_from(sources)
+        single = results.folder is None and len(results.records) == 1
+        analysis = None if single else _analysis(results)
     try:
-        written = _write(analysis, form, target)
+        if analysis is None:
+            run = run_report(results.records[0])
+            written = _write_run(run, form, target)
+        else:
+            written = _write(analysis, form, target)
     except KeyboardInterrupt:
         click.echo("Stopped. The report is missing or old.", err=True)
         sys.exit(Status.STOPPED)
     except OSError as error:
         click.echo(f"The report could not be written to {target}: {error.strerror or error}", err=True)
         sys.exit(Status.FAILED)
-    if as_json:
+    if analysis is None:
+        _print_run(run, results.records[0].summary, written, as_json=as_json)
+    elif as_json:
         print_json(summary_json(analysis, written))
     else:
         _print_report(analysis, written)
@@ -103,10 +115,10 @@ def _output_faults(out: Path, suffix: str) -> list[Fault]:
     return [Fault(f"--out {out}", None, problem, expected)]
 
 
-def _analysis(sources: Sequence[str]) -> Analysis:
+def _analysis(results: Results) -> Analysis:
     with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
         progress_bar("reading runs", 0.0)
-        return analyse(results_from(sources), progress_bar)
+        return analyse(results, progress_bar)
 
 
 def _write(analysis: Analysis, form: str, target: Path) -> list[Path]:
@@ -123,6 +135,32 @@ def _write(analysis: Analysis, form: str, target: Path) -> list[Path]:
     page = resolve_name("aarlab.report.html_page:page")
     _replace_file(target, page(analysis))
     return [target, *written]
+
+
+def _write_run(report: RunReport, form: str, target: Path) -> list[Path]:
+    """Write the report of a single run and return its files, the report itself first."""
+    if form == "md":
+        _replace_file(target, run_markdown(report))
+        return [target]
+    folder = target if form == "csv" else target.with_name(f"{target.stem}-tables")
+    folder.mkdir(exist_ok=True)
+    written = [write_csv(table, folder) for table in report.tables]
+    if form == "csv":
+        return written
+    _replace_file(target, resolve_name("aarlab.report.html_page:run_page")(report))
+    return [target, *written]
+
+
+def _print_run(report: RunReport, summary: Mapping[str, Any], written: Sequence[Path], *, as_json: bool) -> None:
+    """Print the result of a single run and the paths of its report."""
+    if as_json:
+        print_json({"status": "done", "run": dict(summary), "files": [str(path.resolve()) for path in written]})
+        return
+    console = stdout_console()
+    console.print(Text(printable(report.title), style="yellow"))
+    console.print(Padding(Text(printable(report.result), style="bold"), (1, 0)))
+    console.print(Text("One run: there is nothing to compare it with, and no interval over runs."))
+    console.print(Text(f"report  {written[0]}"), soft_wrap=True)
 
 
 def _replace_file(path: Path, text: str) -> None:

@@ -129,7 +129,7 @@ def mean_curves(bands: Mapping[str, Band], x: str, y: str, *, steps: bool = Fals
         figure.update_xaxes(title=x, showticklabels=True, row=rows - 1, col=index % columns + 1)
     figure.update_yaxes(title=y, col=1)
     figure.update_annotations(font={"size": 13, "color": _INK})
-    return _styled(figure, height=60 + 200 * rows)
+    return styled(figure, height=60 + 200 * rows)
 
 
 def overlaid_curves(bands: Mapping[str, Band], x: str, y: str, *, log_x: bool = False) -> go.Figure:
@@ -146,7 +146,7 @@ def overlaid_curves(bands: Mapping[str, Band], x: str, y: str, *, log_x: bool = 
         figure.add_traces(_band(band, palette[arm], escape(arm), legend=True))
     figure.update_xaxes(title=x, type="log" if log_x else "linear")
     figure.update_yaxes(title=y)
-    return _styled(figure, height=340)
+    return styled(figure, height=340)
 
 
 def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
@@ -156,7 +156,7 @@ def profiles(bands: Mapping[str, Band], measure: str) -> go.Figure:
         figure.add_traces(_band(band, palette[arm], escape(arm), filled=index == 0, legend=True, steps=True))
     figure.update_xaxes(title=measure)
     figure.update_yaxes(title="share of runs above", range=[-0.02, 1.02], tickformat=".1f")
-    return _styled(figure, height=340)
+    return styled(figure, height=340)
 
 
 def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | None, measure: str) -> go.Figure:
@@ -185,7 +185,7 @@ def autonomy(points: Mapping[str, Sequence[tuple[float, float]]], line: Slope | 
         )  # fmt: skip
     figure.update_xaxes(title="realised autonomy", tickformat=".1f")
     figure.update_yaxes(title=measure)
-    return _styled(figure, height=380)
+    return styled(figure, height=380)
 
 
 def panels(scores: Mapping[str, Mapping[str, Estimate]]) -> go.Figure:
@@ -280,14 +280,14 @@ def _rows(
         range=[len(names) - 0.5, -0.5], showgrid=False, ticks="",
     )  # fmt: skip
     height = row * max(len(names), 2) + (104 if legend else 84)
-    return _styled(figure, height=height).update_layout(margin={"l": left, "r": right})
+    return styled(figure, height=height).update_layout(margin={"l": left, "r": right})
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= 36 else f"{name[:35]}…"
 
 
-def _styled(figure: go.Figure, *, height: int) -> go.Figure:
+def styled(figure: go.Figure, *, height: int) -> go.Figure:
     """Apply the common style to a figure."""
     axis: dict[str, Any] = {"gridcolor": _GRID, "zeroline": False, "linecolor": _GRID, "title_font": {"size": 12.5}}
     figure.update_xaxes(**axis)

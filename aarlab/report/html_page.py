@@ -9,6 +9,7 @@ from aarlab.report.explanation_sections import forest_figure
 from aarlab.report.formatted_tables import percent
 from aarlab.report.html_document import embedded_figure, html_document
 from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Table, cell_text
+from aarlab.report.run_report import RunReport
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
@@ -22,6 +23,16 @@ def page(analysis: Analysis) -> str:
     """Return the page. It contains its style, its figures and plotly's JavaScript, and loads nothing."""
     title = title_line(analysis)
     return html_document(title, "\n".join(_body(analysis, title)))
+
+
+def run_page(report: RunReport) -> str:
+    """Return the page of a single run, as self-contained as `page`."""
+    header = f'<header><p class="kind">{escape(report.title)}</p><h1>{escape(report.heading)}</h1>'
+    body = [header, f'<p class="result">{escape(report.result)}</p></header>']
+    for section in report.sections:
+        parts = "".join(map(part_as_html, section.parts))
+        body.append(f"<section><h2>{escape(section.title)}</h2>{parts}</section>")
+    return html_document(report.title, "\n".join(body))
 
 
 def _body(analysis: Analysis, title: str) -> Iterator[str]:
@@ -44,12 +55,13 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
         yield f"<aside><h2>Caveats</h2>{_items(warnings)}</aside>"
     for section in sections(analysis):
         yield f"<section><h2>{escape(section.title)}</h2>"
-        yield from map(_part, section.parts)
+        yield from map(part_as_html, section.parts)
         yield "</section>"
     yield _note(f"Figures by plotly {plotly_version}.")
 
 
-def _part(part: Part) -> str:
+def part_as_html(part: Part) -> str:
+    """Return a part of a section as HTML."""
     match part:
         case str():
             return f"<p>{escape(part)}</p>"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from aarlab.report.analysis import Analysis
 from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Table, cell_text
+from aarlab.report.run_report import RunReport
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
@@ -13,29 +14,39 @@ def markdown(analysis: Analysis) -> str:
     return "\n\n".join(block for block in _blocks(analysis) if block) + "\n"
 
 
+def run_markdown(report: RunReport) -> str:
+    """Return the report of a single run as Markdown."""
+    blocks = [f"**{plain_line(report.title)}**", f"# {plain_line(report.heading)}", plain_line(report.result)]
+    for section in report.sections:
+        if parts := [text for part in section.parts if (text := part_as_markdown(part))]:
+            blocks += [f"## {plain_line(section.title)}", *parts]
+    return "\n\n".join(blocks) + "\n"
+
+
 def _blocks(analysis: Analysis) -> Iterator[str]:
-    yield f"**{_plain(title_line(analysis))}**"
-    yield f"# {_plain(analysis.results.ablation.question or DEFAULT_QUESTION)}"
-    yield _plain(result_sentence(analysis))
-    yield from map(_plain, context_sentences(analysis))
+    yield f"**{plain_line(title_line(analysis))}**"
+    yield f"# {plain_line(analysis.results.ablation.question or DEFAULT_QUESTION)}"
+    yield plain_line(result_sentence(analysis))
+    yield from map(plain_line, context_sentences(analysis))
     if warnings := caveats(analysis):
         yield f"## Caveats\n\n{_items(warnings)}"
     for section in sections(analysis):
-        if blocks := [block for part in section.parts if (block := _part(part))]:
-            yield f"## {_plain(section.title)}"
+        if blocks := [block for part in section.parts if (block := part_as_markdown(part))]:
+            yield f"## {plain_line(section.title)}"
             yield from blocks
 
 
-def _part(part: Part) -> str:
+def part_as_markdown(part: Part) -> str:
+    """Return a part of a section as Markdown; empty for a figure."""
     match part:
         case str():
-            return _plain(part)
+            return plain_line(part)
         case BulletList():
             return _items(part.lines)
         case Table():
             return _table(part)
         case FoldedTables():
-            return "\n\n".join([f"{_plain(part.title)}:", *map(_table, part.tables)])
+            return "\n\n".join([f"{plain_line(part.title)}:", *map(_table, part.tables)])
         case CodeBlock(title=""):
             return f"```bash\n{part.text}\n```"
         case Figure() | Note() | CodeBlock():
@@ -51,13 +62,13 @@ def _table(table: Table) -> str:
 
 
 def _items(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {_plain(line)}" for line in lines)
+    return "\n".join(f"- {plain_line(line)}" for line in lines)
 
 
 def _cell(text: str) -> str:
-    return _plain(text).replace("|", "\\|")
+    return plain_line(text).replace("|", "\\|")
 
 
-def _plain(text: str) -> str:
+def plain_line(text: str) -> str:
     """Return text on one line, with angle brackets and backticks escaped."""
     return " ".join(text.split()).replace("<", "&lt;").replace("`", "'")

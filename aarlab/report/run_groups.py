@@ -18,8 +18,9 @@ _MAX_NAME_CHARS = 60
 def results_of_run_files(paths: Sequence[Path]) -> Results:
     """Return run files as the results of an unplanned ablation.
 
-    Every configuration is an arm, in order of appearance; all arms are compared with the first. If a configuration was
-    run twice with a seed, the second run is in a separate arm: an A/A comparison.
+    Every configuration is an arm, in order of appearance; all arms are compared with the first. Tasks are no arms: runs
+    of one configuration on several tasks are one arm on these tasks. If a configuration was run twice on a task with a
+    seed, the second run is in a separate arm: an A/A comparison.
 
     Raises:
         ConfigError: A file is not a run file, or a run is given twice.
@@ -34,15 +35,48 @@ def results_of_run_files(paths: Sequence[Path]) -> Results:
     faults += _duplicate_faults(records)
     if faults:
         raise ConfigError(faults)
+    tasks = _task_names(records)
+    records = [replace(record, task=tasks[_task_key(record)]) for record in records]
+    order = list(tasks.values())
     groups: dict[tuple[str, int], list[RunRecord]] = {}
     for record in records:
-        configuration, repetition = _configuration(record.scenario), 1
-        while record.seed in {other.seed for other in groups.get((configuration, repetition), ())}:
+        configuration, repetition = _arm_key(record.scenario), 1
+        while any(
+            (record.task, record.seed) == (other.task, other.seed)
+            for other in groups.get((configuration, repetition), ())
+        ):
             repetition += 1
         groups.setdefault((configuration, repetition), []).append(record)
     names = _arm_names({key: members[0].scenario for key, members in groups.items()})
-    named = [replace(r, arm=names[key]) for key, members in groups.items() for r in sorted(members, key=_seed)]
+    named = [
+        replace(r, arm=names[key])
+        for key, members in groups.items()
+        for r in sorted(members, key=lambda record: (order.index(record.task), record.seed))
+    ]
     return Results(_implicit_ablation(named), None, tuple(named))
+
+
+def _task_key(record: RunRecord) -> str:
+    return str(canonical_json(record.scenario.get("task", {})))
+
+
+def _task_names(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Return a name for each task: its own, with the fields that differ if tasks have the same name.
+
+    With a single task the name is empty, as in an ablation without `tasks`.
+    """
+    tasks = {_task_key(record): record.scenario.get("task", {}) for record in records}
+    if len(tasks) == 1:
+        return dict.fromkeys(tasks, "")
+    fields = {key: flattened(task) for key, task in tasks.items()}
+    names = {}
+    for key, task in tasks.items():
+        same = [fields[other] for other, one in tasks.items() if one.get("name") == task.get("name")]
+        paths = dict.fromkeys(path for group in same for path in group)
+        varying = [path for path in paths if len({repr(group.get(path)) for group in same}) > 1]
+        parts = [f"{path.rpartition('.')[2]}={fields[key].get(path)}" for path in varying]
+        names[key] = " ".join([str(task.get("name", "task")), *parts])
+    return names
 
 
 def _duplicate_faults(records: Sequence[RunRecord]) -> list[Fault]:
@@ -63,17 +97,26 @@ def _configuration(scenario: Mapping[str, Any]) -> str:
     return str(canonical_json(arm_configuration(scenario)))
 
 
+def _without_task(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in arm_configuration(scenario).items() if field != "task"}
+
+
+def _arm_key(scenario: Mapping[str, Any]) -> str:
+    return str(canonical_json(_without_task(scenario)))
+
+
 def _arm_names(scenarios: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[tuple[str, int], str]:
     """Return a name for each group of runs: the fields in which its configuration differs from others."""
-    fields = {key: flattened(arm_configuration(scenario)) for key, scenario in scenarios.items()}
+    fields = {key: flattened(_without_task(scenario)) for key, scenario in scenarios.items()}
     configurations = {key[0] for key in scenarios}
     paths = dict.fromkeys(path for group in fields.values() for path in group)
     varying = [path for path in paths if len({repr(group.get(path)) for group in fields.values()}) > 1]
+    only_structure = all(path.startswith("structure.") for path in varying)
     presets = {fields[key].get("structure.preset") for key in scenarios}
     names = {}
     for key in scenarios:
         group = fields[key]
-        if len(presets) == len(configurations) and "structure.preset" in group:
+        if only_structure and len(presets) == len(configurations) and "structure.preset" in group:
             name = str(group["structure.preset"])
         else:
             parts = [f"{path.rpartition('.')[2]}={group.get(path)}" for path in varying if path != "structure.preset"]
@@ -94,7 +137,3 @@ def _implicit_ablation(records: Sequence[RunRecord]) -> Ablation:
         comparisons=[[arm, arms[0]] for arm in arms[1:]] or None,
         controls=False,
     )
-
-
-def _seed(record: RunRecord) -> int:
-    return record.seed

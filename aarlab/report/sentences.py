@@ -40,6 +40,12 @@ def result_sentence(analysis: Analysis) -> str:
     tested = [comparison for comparison in outcome.structures if comparison.p_holm is not None]
     if not outcome.arm_summaries:
         return f"No result: no run has the measure {outcome.label}."
+    if not tested and outcome.structures:
+        differences = [
+            f"{c.difference.arm} minus {c.difference.against} {estimate_text(c.difference.mean, sign='+')}"
+            for c in outcome.structures[: _MAX_NAMED + 1]
+        ]
+        return f"No claim from a single pair of runs: {population}{'; '.join(differences)} in {outcome.label}."
     if not tested:
         arm, arm_summary = next(iter(outcome.arm_summaries.items()))
         return f"No comparison: {arm} {population}reached {_rounded(arm_summary.mean)} in {outcome.label}."

@@ -407,6 +407,43 @@ def test_run_files_are_grouped_by_configuration(small_runs: list[Path], tmp_path
     assert "have the same configuration" in " ".join(caveats(analyse(results)))
 
 
+def test_a_single_run_has_a_page_of_its_own(
+    aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path
+) -> None:
+    done = aarlab("report", str(small_runs[0]), "--out", str(tmp_path / "run.html"))
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "run.html").read_text()
+    for name in ("figure-best_so_far", "figure-timeline", "figure-lineage"):
+        assert name in text
+    assert "No comparison" not in text
+    assert "simulated researchers, not a language model" in text
+    assert {path.name for path in (tmp_path / "run-tables").iterdir()} == {"researchers.csv", "findings.csv"}
+    done = aarlab("report", str(small_runs[0]), "--out", str(tmp_path / "run.md"))
+    assert "## Timeline of the researchers" in (tmp_path / "run.md").read_text()
+
+
+def test_runs_on_several_tasks_are_no_separate_arms(small_runs: list[Path], tmp_path: Path) -> None:
+    from aarlab.report import results_from
+
+    copies = []
+    for path in small_runs:
+        copies.append(Path(shutil.copy(path, tmp_path / f"math-{path.name}")))
+        with sqlite3.connect(copies[-1]) as connection:
+            connection.execute("UPDATE runs SET summary = json_set(summary, '$.digest', hex(randomblob(8)))")
+            connection.execute("UPDATE runs SET scenario = json_set(scenario, '$.task.name', 'math')")
+        connection.close()
+    results = results_from([*small_runs, *copies])
+    assert [arm.name for arm in analyse(results).arms] == ["autonomous", "staged"]
+    assert len(results.tasks) == 2
+    assert "math" in results.tasks
+
+
+def test_one_pair_is_reported_without_an_interval_or_claim() -> None:
+    text = result_sentence(analyse(results(seeds=1, arms={name: ARMS[name] for name in ("free", "staged")})))
+    assert text.startswith("No claim from a single pair of runs: among simulated researchers staged minus free ")
+    assert " to " not in text
+
+
 def test_invalid_sources_are_refused_before_writing(
     aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path
 ) -> None:
