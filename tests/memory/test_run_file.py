@@ -25,7 +25,7 @@ from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
-from aarlab.memory.schema import MIGRATION_SET, SCHEMA_VERSION
+from aarlab.memory.schema import MIGRATION_SET, SCHEMA_VERSION, view_sql
 
 Make = Callable[..., RunWriter]
 
@@ -287,7 +287,8 @@ def test_later_schema_is_refused_with_fix(file: RunWriter) -> None:
 def test_changed_views_are_recreated_when_a_run_is_resumed(file: RunWriter) -> None:
     write(file, ("r1", DECISION))
     file.close()
-    sql(file, "DROP VIEW decisions", "DROP VIEW edges", "CREATE VIEW decisions AS SELECT 1 AS one")
+    earlier = view_sql(Published).replace("published", "decisions")
+    sql(file, "DROP VIEW decisions", "DROP VIEW edges", earlier)
     ReplayingLog.resume(file.path).close()
     assert sql(file, "SELECT choice FROM decisions") == [(DECISION.choice,)]
     assert sql(file, "SELECT * FROM edges") == []
