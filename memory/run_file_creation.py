@@ -49,6 +49,8 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
         atomic_output(path) as temporary,
         closing(sqlite3.connect(temporary, isolation_level=None)) as connection,
     ):
+        if _has_secret(run["scenario"]):
+            temporary.chmod(0o600)
         create_schema(connection)
         row = _runs_row(run)
         placeholders = ", ".join("?" * len(row))
@@ -57,6 +59,12 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
             with closing(open_read_only(parent)) as parent_connection:
                 _copy_events(connection, parent_connection, before_round)
     return lock
+
+
+def _has_secret(scenario: Json) -> bool:
+    """Return whether a scenario has a secret of its own, and not the fingerprint of the laboratory's."""
+    secret = (scenario.get("scoring") or {}).get("secret") or ""
+    return bool(secret) and not secret.startswith("laboratory")
 
 
 def now() -> str:

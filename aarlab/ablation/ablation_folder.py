@@ -226,6 +226,8 @@ def copy(run: Path, target: Path) -> None:
         atomic_output(target, replace=True) as temporary,
         closing(sqlite3.connect(run, timeout=30.0, isolation_level=None)) as connection,
     ):
+        temporary.touch(mode=0o600)  # SQLite accepts an empty file
+        shutil.copymode(run, temporary)
         connection.execute("VACUUM INTO ?", (str(temporary),))
 
 

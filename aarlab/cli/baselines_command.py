@@ -26,6 +26,7 @@ from aarlab.config import ConfigError, Fault
 from aarlab.config.errors import did_you_mean
 from aarlab.config.overrides import parse_overrides
 from aarlab.config.scenario_files import load_scenario
+from aarlab.export.csv_cells import safe_cell
 from aarlab.graph.run.measure_registry import REFERENCES
 from aarlab.graph.scenario import StepCosts
 from aarlab.graph.task_choice import TaskChoice
@@ -274,7 +275,7 @@ def _write(payload: Mapping[str, Any], out: Path, *, as_json: bool) -> None:
         with out.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(lines[0]))
             writer.writeheader()
-            writer.writerows(lines)
+            writer.writerows({name: safe_cell(cell) for name, cell in line.items()} for line in lines)
     except OSError as error:
         click.echo(f"The table could not be written to {out}: {error.strerror or error}", err=True)
         sys.exit(Status.FAILED)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from aarlab.export.csv_cells import safe_cell
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Json, canonical_json
 from aarlab.memory.run_reader import RunReader
@@ -50,7 +51,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Json]]) ->
     with path.open("x", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(header)
-        table.writerows([_cell(value) for value in row] for row in rows)
+        table.writerows([safe_cell(_cell(value)) for value in row] for row in rows)
 
 
 def _cell(value: Json) -> Json:

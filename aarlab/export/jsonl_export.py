@@ -18,6 +18,7 @@ from aarlab.export.jsonl_records import (
     with_chain_hashes,
 )
 from aarlab.export.redaction import Redaction
+from aarlab.export.secret_free import without_secret
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import SCHEMA_VERSION, connect_read_only
@@ -85,6 +86,7 @@ def _run(connection: sqlite3.Connection, path: Path, redaction: Redaction, diges
     if len(run_rows) != 1:
         raise InvalidRunData(str(path), f"{len(run_rows)} rows in the table `runs`", "one row")
     run = {name: from_column(value) for name, value in run_rows[0].items()}
+    run |= {name: without_secret(run[name]) for name in ("scenario", "fork_history")}
     if not redaction:
         return run
     redaction.require_no_match(run["run_id"], "the id of the run")

@@ -7,6 +7,7 @@ from aarlab.export.formats import ExportFormat, load
 from aarlab.export.jsonl_export import write_jsonl
 from aarlab.export.jsonl_import import import_jsonl
 from aarlab.export.redaction import Redaction
+from aarlab.export.secret_free import ExportReader
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.run_reader import RunReader
 
@@ -27,7 +28,7 @@ def export_run(run: Path, format: ExportFormat, target: Path, redaction: Redacti
         sqlite3.DatabaseError: The run file cannot be read.
     """
     write = load(format)
-    with atomic_output(target) as temporary, RunReader.open(run) as file:
+    with atomic_output(target) as temporary, ExportReader.open(run) as file:
         if not redaction:
             write(file, temporary)
         elif format.name == "jsonl":

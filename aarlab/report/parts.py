@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aarlab.config.data_frames import data_frame
+from aarlab.export.csv_cells import safe_cell
 from aarlab.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def write_csv(table: Table, folder: Path) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        writer.writerows([safe_cell(cell) for cell in row] for row in table.rows)
     return path
 
 

@@ -1,0 +1,22 @@
+"""Text in CSV cells: spreadsheets execute some of it, and terminals obey control characters."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets execute a cell that begins so (OWASP, CSV injection)."""
+_UNSAFE = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_REPLACED = dict.fromkeys(_UNSAFE, "\N{REPLACEMENT CHARACTER}")
+
+
+def safe_cell(value: object) -> object:
+    """Return the content of a cell: text without control characters, after an apostrophe if it is like a formula."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").translate(_REPLACED)
+    return f"'{text}" if value.lstrip(" \n").startswith(_FORMULA_STARTS) and not _is_number(value) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
