@@ -183,7 +183,7 @@ def test_a_damaged_run_file_is_refused(aarlab: Aarlab, run: Path) -> None:
     for name in ("jsonl", "csv"):
         done = aarlab("export", "run.db", "--format", name)
         assert (done.exit_code, Path("run.jsonl").exists(), Path("run-csv").exists()) == (2, False, False)
-        assert "no such table: messages" in done.output
+        assert "it has no table 'messages'" in done.output
 
 
 @pytest.mark.parametrize(("format_", "read"), [("graphml", nx.read_graphml), ("gexf", nx.read_gexf)])
