@@ -14,8 +14,11 @@ from aarlab.cli.stop_signals import stop_signals_as_ctrl_c
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("aarlab.cli.run_command:run", "Run a team of researchers and score its best method."),
-    "list": ("aarlab.cli.list_command:list_", "List the runs and ablations of a folder, newest first."),
-    "show": ("aarlab.cli.show.show_command:show", "Show a run, or the conversation of one agent."),
+    "list": ("aarlab.cli.list_command:list_", "List runs and ablations, newest first."),
+    "show": (
+        "aarlab.cli.show.show_command:show",
+        "Show a run, a conversation, a finding, the reviews, or messages with a text.",
+    ),
     "resume": ("aarlab.cli.resume_command:resume", "Continue an interrupted run."),
     "replay": ("aarlab.cli.replay_command:replay", "Replay a run from its recording and compare every event."),
     "fork": ("aarlab.cli.fork_command:fork", "Continue a run from one of its rounds under other settings."),

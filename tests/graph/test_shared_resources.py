@@ -10,7 +10,7 @@ import pytest
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.shared_resources import SharedResources
-from aarlab.tools.sandbox import Job
+from aarlab.tools.sandbox import Job, SandboxUnavailable
 
 _SMALLEST = [
     "team.researchers=2", "budget.hours=4", "scoring.full_worlds=2", "scoring.final_worlds=2",
@@ -40,11 +40,9 @@ def test_another_mode_has_another_sandbox(shared_resources: SharedResources) -> 
     assert shared_resources.sandbox("none").mode == "none"
 
 
-@pytest.mark.parametrize("crashes", [1, 3])
-def test_a_crashed_sandbox_is_replaced(shared_resources: SharedResources, crashes: int) -> None:
-    """After one crash, the next job would return an error; after three, the sandbox refuses jobs."""
+def test_a_crashed_sandbox_is_replaced(shared_resources: SharedResources) -> None:
     crashed = shared_resources.sandbox("none")
-    for _ in range(crashes):
+    with pytest.raises(SandboxUnavailable, match="the sandbox ended before the method did"):
         crashed.run(_job("import os\nos.kill(os.getppid(), 9)"))
     working = shared_resources.sandbox("none")
     assert working.run(_job("def method(world): return [1]")).error is None

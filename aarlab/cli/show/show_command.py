@@ -39,7 +39,7 @@ def show(
     width: int | None,
     as_json: bool,
 ) -> None:
-    """Show a run, the conversation of one agent, one finding, the reviews, or messages with a text.
+    """Show a run, a conversation, a finding, the reviews, or messages with a text.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
     """
