@@ -110,9 +110,10 @@ def test_models_test_says_what_does_not_work(
 
 
 def test_models_test_leaves_room_for_a_thinking_budget(aarlab: Aarlab, env_file: str) -> None:
-    with ModelServer(SimulatedTeam(1), key=KEY) as server:
+    answer = Reply(Message("assistant", (Text("Four."),)), "end_turn", Usage(), "", None)
+    with ModelServer(lambda request: answer, key=KEY) as server:
         settings = ("--set", "live.thinking=2000", "--env-file", env_file, *served(server))
-        aarlab("models", "test", "anthropic/x", *settings)
+        assert aarlab("models", "test", "anthropic/x", *settings).exit_code == 0
     assert {(body["max_tokens"], body["thinking"]["budget_tokens"]) for body in server.requests} == {(2300, 2000)}
 
 
