@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -16,7 +15,6 @@ from aarlab.memory.board import Board
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, Finding, ModelCall, Prompted
 from aarlab.memory.messages import ToolCall, ToolResult
 from aarlab.memory.run_reader import RunReader
-from aarlab.memory.schema import open_read_only
 from aarlab.notebook_display import RunSummary, as_html
 
 if TYPE_CHECKING:
@@ -44,16 +42,6 @@ class ConversationTurn:
 
 class Recording(RunReader):
     """An open run file. Use it in the thread that opened it, in a `with` statement, or close it."""
-
-    @classmethod
-    def open(cls, path: Path) -> "Recording":
-        """Open a run file for reading only. Another process may be writing it.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            SchemaError: It is not a run file, or was written by another version of aarlab.
-        """
-        return cls(path, open_read_only(path))
 
     @property
     def summary(self) -> RunSummary | None:

@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict
 
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.file_lock import FileLock
+from aarlab.memory.laboratory_fingerprint import needs_laboratory
 from aarlab.memory.messages import Json, canonical_json
 from aarlab.memory.schema import open_read_only
 
@@ -64,7 +65,7 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
 def _has_secret(scenario: Json) -> bool:
     """Return whether a scenario has a secret of its own, and not the fingerprint of the laboratory's."""
     secret = (scenario.get("scoring") or {}).get("secret") or ""
-    return bool(secret) and not secret.startswith("laboratory")
+    return bool(secret) and not needs_laboratory(secret)
 
 
 def now() -> str:

@@ -29,14 +29,14 @@ class RunReader:
         self._contents = ContentStore(path, connection, writable=writable)
 
     @classmethod
-    def open(cls, path: Path) -> "RunReader":
+    def open(cls, path: Path) -> Self:
         """Open a run file for reading only. Another process may be writing it.
 
         Raises:
             FileNotFoundError: There is no such file.
             SchemaError: It is not a run file, or was written by another version of aarlab.
         """
-        return RunReader(path, open_read_only(path))
+        return cls(path, open_read_only(path))
 
     def close(self) -> None:
         """Close the connection."""

@@ -16,12 +16,12 @@ from aarlab.ablation.scheduler import ExecutionResult, ProgressObserver, execute
 from aarlab.ablation.spending_monitor import SpendingMonitor
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.laboratory_fingerprint import needs_laboratory
 from aarlab.memory.run_info import RunInfo
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.laboratory_secret import (
     LaboratorySecretError,
     laboratory_secret,
-    needs_laboratory,
     world_secret,
 )
 from aarlab.tools.evaluator.world_run import available_cores

@@ -1,22 +1,16 @@
 """Reading a run for an export: a secret that its scenario names is replaced by its fingerprint."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from aarlab.memory.laboratory_fingerprint import LABORATORY, needs_laboratory
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
-from aarlab.memory.schema import open_read_only
-from aarlab.tools.evaluator.laboratory_secret import LABORATORY, needs_laboratory, recorded_secret
+from aarlab.tools.evaluator.laboratory_secret import recorded_secret
 
 
 class ExportReader(RunReader):
     """An open run file without the secret of its worlds."""
-
-    @classmethod
-    def open(cls, path: Path) -> "ExportReader":
-        """Open a run file; the errors are those of `RunReader.open`."""
-        return ExportReader(path, open_read_only(path))
 
     def info(self) -> RunInfo:
         """Return the row of table `runs` without secrets."""

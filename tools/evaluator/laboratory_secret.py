@@ -13,10 +13,9 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from aarlab.memory.laboratory_fingerprint import LABORATORY, needs_laboratory
 from aarlab.tools.evaluator.world_seeds import scrypt_key
 
-LABORATORY: Final = "laboratory"
-"""Value of `scoring.secret` for the secret of the laboratory."""
 SECRET_VARIABLE: Final = "AARLAB_SECRET"
 """Environment variable that replaces the file, for machines without one. Empty: the laboratory has no secret."""
 _BYTES = 32
@@ -77,11 +76,6 @@ def recorded_secret(secret: str, laboratory: str | None = None) -> str:
         return secret
     value = laboratory_secret() if laboratory is None else laboratory
     return f"{LABORATORY}:{_fingerprint(value)}" if value else ""
-
-
-def needs_laboratory(secret: str) -> bool:
-    """Return whether a value of `scoring.secret` stands for the secret of a laboratory."""
-    return secret == LABORATORY or secret.startswith(f"{LABORATORY}:")
 
 
 def world_secret(secret: str, laboratory: str | None = None) -> str:

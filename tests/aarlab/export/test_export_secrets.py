@@ -31,7 +31,9 @@ def test_secret_of_the_worlds_is_not_exported(
     assert any("laboratory:" in path.read_text() for path in files)
 
 
-@pytest.mark.parametrize(("secret", "mode"), [(SECRET, 0o600), ("", None), ("laboratory:0123456789abcdef", None)])
+@pytest.mark.parametrize(("secret", "mode"), [
+    (SECRET, 0o600), ("laboratory-7 of our own", 0o600), ("", None), ("laboratory:0123456789abcdef", None),
+])  # fmt: skip
 def test_run_file_with_a_secret_is_readable_by_its_user_only(tmp_path: Path, secret: str, mode: int | None) -> None:
     path = tmp_path / "run.db"
     RunWriter.create(path, run_id="run", version="0", seed=1, scenario={"scoring": {"secret": secret}}).close()
