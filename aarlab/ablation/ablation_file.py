@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aarlab.ablation.ablation_plan import (
+    ABLATION_FILE,
     FORK_SOURCE_FILE,
     Ablation,
     AblationPlan,
@@ -37,26 +38,25 @@ from aarlab.config.type_descriptions import comma_separated, value_text
 from aarlab.graph.run.measure_registry import MEASURES, find_measure
 from aarlab.graph.run.segments import NoSuchRound, segments_before
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.laboratory_fingerprint import LABORATORY
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
-from aarlab.tools.evaluator.laboratory_secret import LABORATORY, LaboratorySecretError, recorded_secret
+from aarlab.tools.evaluator.laboratory_secret import LaboratorySecretError, recorded_secret
 
 _PATH_SECTIONS: Mapping[Key, int] = {("arms",): 2, ("grid",): 1, ("sensitivity", "grid"): 2}
 """Sections with dotted scenario paths as keys, and the number of key parts before such a path."""
 _SCENARIO_FIELDS = Scenario.model_fields.keys() - Ablation.model_fields.keys()
 
 
-def load_ablation(
-    source: str | Path, overrides: Sequence[str] = (), *, default_secret: str | None = None, executed: bool = False
-) -> AblationPlan:
+def load_ablation(source: str | Path, overrides: Sequence[str] = (), *, executed: bool = False) -> AblationPlan:
     """Return the plan of the ablation in `source` with `overrides` (each `path=value`) applied.
 
     Args:
         source: A YAML file, or the name of a shipped ablation.
         overrides: Fields of the ablation (`seeds=20`, `arms.staged.structure.review=gate`), or of the scenario that all
             arms share (`budget.hours=4`).
-        default_secret: `scoring.secret` if the ablation does not name one; None: that of the laboratory.
-        executed: Whether the file is that of an executed ablation. The prices of its models need not be known.
+        executed: Whether the file is that of an executed ablation. The prices of its models need not be known, and if
+            it names no secret, its worlds had none.
 
     Raises:
         ConfigError: The ablation is invalid. Each fault names its location and its arm.
@@ -67,7 +67,7 @@ def load_ablation(
     if document.data.keys() & _SCENARIO_FIELDS and not _has_ablation_fields(document):
         raise ConfigError([_scenario_fault(document.name)])
     document = _with_capped_sensitivity(apply(of_ablation, document), of_ablation)
-    return _plan_from(document, of_scenario, path.parent, default_secret, executed=executed)
+    return _plan_from(document, of_scenario, path.parent, executed=executed)
 
 
 def _with_capped_sensitivity(document: Document, overrides: Sequence[Override]) -> Document:
@@ -106,7 +106,7 @@ def find_ablation(source: str | Path) -> Path:
     path = Path(source)
     expected = f"a YAML file, or the name of a shipped ablation: {comma_separated(shipped)}"
     if path.is_dir():
-        file = path / "ablation.yaml"
+        file = path / ABLATION_FILE
         fix = f"to continue this ablation: aarlab ablate {file} --out {path}" if file.exists() else None
         raise ConfigError([Fault(str(source), None, "it is a folder", expected, fix)])
     if not path.exists():
@@ -141,7 +141,6 @@ def _plan_from(
     document: Document,
     scenario_overrides: Sequence[Override],
     folder: Path,
-    default_secret: str | None = None,
     *,
     executed: bool = False,
 ) -> AblationPlan:
@@ -150,7 +149,7 @@ def _plan_from(
     except ValidationError as error:
         raise ConfigError(explain(error, document, Ablation)) from None
     fork_from = None if ablation.fork_from is None else _fork_source(ablation.fork_from, document, folder)
-    base = _with_secret(apply(scenario_overrides, _base(document, folder, fork_from)), default_secret)
+    base = _with_secret(apply(scenario_overrides, _base(document, folder, fork_from)), executed=executed)
     arms, faults = resolved_arms(ablation, document, base, fork_from)
     faults = [*_field_faults(ablation, document, base), *faults]
     if not faults:
@@ -244,13 +243,13 @@ def _base(document: Document, folder: Path, fork_from: ForkSource | None) -> Doc
     return replace(base, data=arm_configuration(base.data))
 
 
-def _with_secret(base: Document, default: str | None) -> Document:
+def _with_secret(base: Document, *, executed: bool) -> Document:
     """Return the shared scenario with the secret as run files record it, so that all runs have the same worlds."""
     scoring = base.data.get("scoring", {})
     if not isinstance(scoring, dict) or scoring.get("secret", LABORATORY) != LABORATORY:
         return base
-    secret = default
-    if secret is None:
+    secret = ""
+    if not executed:
         # Without a secret, the ablation can be planned, but not executed.
         try:
             secret = recorded_secret(LABORATORY)

@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from aarlab.ablation.ablation_file import load_ablation
-from aarlab.ablation.ablation_plan import FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun, seeds_of
+from aarlab.ablation.ablation_plan import ABLATION_FILE, FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun, seeds_of
 from aarlab.ablation.arm_configuration import flattened
 from aarlab.ablation.execution_options import Shard
 from aarlab.config.document import yaml_text
@@ -44,7 +44,7 @@ class AblationFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.file = root / "ablation.yaml"
+        self.file = root / ABLATION_FILE
         self.fork_from = root / FORK_SOURCE_FILE
         self._runs, self._unfinished, self._locks = root / "runs", root / "unfinished", root / "locks"
 
@@ -77,7 +77,7 @@ class AblationFolder:
             if self.root.exists() and not self.root.is_dir():
                 raise ConfigError([Fault(f"--out {self.root}", None, "it is a file", "a folder")])
             return
-        earlier = load_ablation(self.file, default_secret="", executed=True).ablation
+        earlier = load_ablation(self.file, executed=True).ablation
         before, after = (_comparable_lines(ablation) for ablation in (earlier, plan.ablation))
         with_more_seeds = earlier.model_copy(update={"seeds": plan.ablation.seeds})
         if _adds_seeds(plan.ablation, earlier) and _comparable_lines(with_more_seeds) == after:
@@ -150,7 +150,7 @@ class AblationFolder:
         """Return the numbers of seeds of earlier starts to which seeds were added that are no planned look."""
         if not self.file.exists():
             return []
-        earlier = load_ablation(self.file, default_secret="").ablation
+        earlier = load_ablation(self.file, executed=True).ablation
         planned = ablation.looks is not None and ablation.looks == earlier.looks
         added = _adds_seeds(ablation, earlier) and not planned
         return [*earlier.earlier_seeds, *([len(seeds_of(earlier))] if added else [])]

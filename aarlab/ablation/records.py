@@ -115,8 +115,7 @@ def open_ablation(folder: str | Path) -> Results:
         ConfigError: It contains no readable `ablation.yaml`.
     """
     ablation_folder = AblationFolder(Path(folder))
-    # Earlier folders name no secret: their worlds had none.
-    plan = load_ablation(ablation_folder.file, default_secret="", executed=True)
+    plan = load_ablation(ablation_folder.file, executed=True)
     records = {run.stem: record_of(run, ablation_folder) for run in plan.runs}
     settings = []
     for setting in plan.settings:

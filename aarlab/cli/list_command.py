@@ -9,6 +9,7 @@ import rich_click as click
 from rich.table import Column
 from rich.text import Text
 
+from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.cli.formatting import pgr_text, printable
 from aarlab.cli.options import json_option
 from aarlab.cli.output import exit_on_bad_input, print_json, stdout_console
@@ -20,7 +21,6 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ABLATIONS = Path("ablations")
-_ABLATION_FILE = "ablation.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _contents(folder: Path | None) -> tuple[list[ListedRun], list[ListedAblation
         for found in runs_in(place)
     ]
     folders = [root, *(path for place in (root, root / _ABLATIONS) for path in sorted(place.glob("*")))]
-    found_ablations = [_listed_ablation(path) for path in folders if (path / _ABLATION_FILE).is_file()]
+    found_ablations = [_listed_ablation(path) for path in folders if (path / ABLATION_FILE).is_file()]
     return (
         sorted(runs, key=lambda run: run.created_at, reverse=True),
         sorted(found_ablations, key=lambda ablation: ablation.created_at, reverse=True),
@@ -111,7 +111,7 @@ def _section(scenario: object, name: str) -> Mapping[str, object]:
 
 
 def _listed_ablation(folder: Path) -> ListedAblation:
-    started = datetime.fromtimestamp((folder / _ABLATION_FILE).stat().st_mtime, UTC).isoformat()
+    started = datetime.fromtimestamp((folder / ABLATION_FILE).stat().st_mtime, UTC).isoformat()
     finished, unfinished = (len(list((folder / part).glob("*.db"))) for part in ("runs", "unfinished"))
     return ListedAblation(folder.resolve().name, str(folder), started, finished, unfinished)
 

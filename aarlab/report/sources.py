@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.run_lookup import runs_in
 from aarlab.report.run_groups import results_of_run_files
-
-ABLATION_FILE = "ablation.yaml"
-"""File that marks the folder of an ablation."""
 
 
 def results_from(sources: Sequence[str | Path]) -> Results:
