@@ -1,14 +1,13 @@
 """A server on loopback that sends what a test gives it, byte by byte if need be."""
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from aarlab.memory.messages import Json
+from model_servers.loopback import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def event_stream(events: Iterable[Json], *, named: bool = False) -> RawResponse:
 
 
 @dataclass
-class RawServer:
+class RawServer(LoopbackServer):
     """The server, a context manager."""
 
     respond: Callable[[dict[str, Any]], RawResponse]
@@ -43,7 +42,8 @@ class RawServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Return the class that sends the responses."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,20 +72,4 @@ class RawServer:
                         self.wfile.flush()
                 self.wfile.write(b"0\r\n\r\n")
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Address of the server, without a path."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return Handler

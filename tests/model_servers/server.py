@@ -8,20 +8,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from model_servers.faults import CORRUPTING_FAULTS
 from model_servers.handler import Handler
+from model_servers.loopback import LoopbackServer
 
 Answer = Callable[[Request], Reply]
 
 
 @dataclass
-class ModelServer:
+class ModelServer(LoopbackServer):
     """The server, a context manager."""
 
     answer: Answer
@@ -54,30 +53,15 @@ class ModelServer:
     in_flight_calls: int = 0
     """Calls in progress."""
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type[Handler]:
+        """Return the class that answers for this server."""
         server = self
 
         class BoundHandler(Handler):
             model_server = server
 
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), BoundHandler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Address of the server, without a path."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return BoundHandler
 
     def receive(self, body: dict[str, Any]) -> str:
         """Record a request and return the fault to apply; empty if there is none."""
