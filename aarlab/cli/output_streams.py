@@ -11,7 +11,10 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 ENCODING_ERRORS = "aarlab.readable"
 """Name of the error handler for characters that an output stream cannot encode."""
@@ -34,13 +37,13 @@ class _Output(io.FileIO):
         self.error: OSError | None = None
         """The first error."""
 
-    def write(self, data: object, /) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         """Write some bytes and return their number."""
-        size = memoryview(data).nbytes  # type: ignore[arg-type]
+        size = memoryview(data).nbytes
         if self.error is not None:
             return size
         try:
-            return super().write(data)  # type: ignore[arg-type]
+            return super().write(data)
         except OSError as error:
             self.error = error
             return size

@@ -9,6 +9,7 @@ from aarlab.memory.messages import Json
 
 ErrorClass = Literal["too_long", "no_credit", "transient", "key", "no_model", "rejected"]
 
+_CLASS_BY_STATUS: Mapping[int, ErrorClass] = {401: "key", 403: "key", 404: "no_model"}
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 _TRANSIENT_KIND = frozenset(
     {"overloaded_error", "api_error", "rate_limit_error", "timeout_error", "server_error", "429", "500", "502", "503"}
@@ -66,7 +67,7 @@ def error_class(status: int, kind: str, text: str) -> ErrorClass:
         return "no_credit"
     if status in _TRANSIENT_STATUS or status >= 500 or (status < 400 and (kind in _TRANSIENT_KIND or not kind)):
         return "transient"
-    return {401: "key", 403: "key", 404: "no_model"}.get(status, "rejected")  # type: ignore[return-value]
+    return _CLASS_BY_STATUS.get(status, "rejected")
 
 
 def error_details(body: object, message: str) -> tuple[str, str]:
