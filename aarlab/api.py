@@ -124,7 +124,7 @@ def resume(
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
         sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
-        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
+        allow_base_urls: Servers that may get keys although the run file names them.
 
     Raises:
         ConfigError: There is no such run.

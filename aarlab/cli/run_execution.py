@@ -177,7 +177,11 @@ def execute_run(
         SchemaError: The run file is damaged.
     """
     options: dict[str, Any] = {"cache": cache, "sandbox": sandbox}
-    partial_summary = {"run_id": path.stem, "file": str(path)}
+
+    def ended(status: str, error: BaseException) -> dict[str, Any]:
+        return {**unscored, "status": status, "error": redacted(f"{type(error).__name__}: {error}")}
+
+    unscored = {"run_id": path.stem, "file": str(path)}
     try:
         if quiet:
             return execute(**options)
@@ -185,7 +189,7 @@ def execute_run(
             return execute(**options, listeners=[display.handle_event], progress=display.progress)
     except KeyboardInterrupt:
         _print_kept_work("Stopped.", path, sandbox)
-        return {**partial_summary, "status": "stopped"}
+        return {**unscored, "status": "stopped"}
     except SchemaError:
         raise
     except LaboratorySecretError as error:
@@ -194,22 +198,22 @@ def execute_run(
         raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
     except ModelUnavailable as error:
         _print_kept_work(f"Stopped: {redacted(str(error))}.", path, sandbox)
-        return {**partial_summary, "status": "stopped", "error": redacted(f"{type(error).__name__}: {error}")}
+        return ended("stopped", error)
     except RunAlreadyFinished as error:
         raise ConfigError([finished_run_fault(path, str(error))]) from None
     except Divergence as error:
         click.echo(f"{divergence_text(error)}\n", err=True)
         click.echo("Code, prompts or package versions have changed since the run was recorded.", err=True)
-        return {**partial_summary, "status": "failed", "error": redacted(f"{type(error).__name__}: {error}")}
+        return ended("failed", error)
     except Exception as error:
         if is_disk_full(error):
             reason = f"Stopped: the disk is full or cannot be written to ({error}). Free some space."
             _print_kept_work(reason, path, sandbox)
-            return {**partial_summary, "status": "stopped", "error": redacted(f"{type(error).__name__}: {error}")}
+            return ended("stopped", error)
         if not isinstance(error, SandboxUnavailable | ModelError):
             click.echo(redacted(traceback.format_exc()), err=True)
         _print_kept_work(f"The run failed: {redacted(str(error))}", path, sandbox)
-        return {**partial_summary, "status": "failed", "error": redacted(f"{type(error).__name__}: {error}")}
+        return ended("failed", error)
 
 
 def _print_kept_work(reason: str, path: Path, sandbox: SandboxMode) -> None:

@@ -33,14 +33,19 @@ _OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed
 
 def summary_text(summary: Summary, file: RunReader) -> RenderableType:
     """Return the results of a run, and useful next commands."""
-    return Group(result_text(summary, file), *next_commands(summary, Board(file)))
+    board = Board(file)
+    return Group(_result(summary, board), *next_commands(summary, board))
 
 
 def result_text(summary: Summary, file: RunReader) -> RenderableType:
     """Return the scores, the winner and its ancestry, and the measures of the run."""
+    return _result(summary, Board(file))
+
+
+def _result(summary: Summary, board: Board) -> RenderableType:
     parts: list[RenderableType] = [_scores(summary)]
     if summary["best"] is not None:
-        parts.append(_winner(summary, Board(file)))
+        parts.append(_winner(summary, board))
     parts.append(labelled_rows({label: Text(text) for label, text in _rows(summary).items()}))
     return Group(*(Padding(part, (0, 0, 1, 0), expand=False) for part in parts))
 

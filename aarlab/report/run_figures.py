@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import accumulate
 from typing import Any
 
 import networkx as nx
@@ -92,7 +93,7 @@ def _places(nodes: dict[str, Any], authors: Sequence[str]) -> dict[str, tuple[fl
 def best_so_far_curve(steps: Sequence[tuple[float, float]], end: float, score: str) -> go.Figure:
     """Draw the best development score so far over the research hours of the team, as (hours, score) steps."""
     points = [(0.0, 0.0), *steps]
-    best = [max(value for _, value in points[: number + 1]) for number in range(len(points))]
+    best = list(accumulate((value for _, value in points), max))
     x, y = [*(hours for hours, _ in points), end], [*best, best[-1]]
     figure = go.Figure()
     figure.add_scatter(x=x, y=y, mode="lines", line={"shape": "hv", "color": COLOURS[0], "width": 2}, showlegend=False)

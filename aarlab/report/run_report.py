@@ -10,7 +10,6 @@ from rich.console import Console
 
 from aarlab.ablation.records import RunRecord
 from aarlab.cli.run_summary import result_text
-from aarlab.export.lineage_graph import lineage_graph
 from aarlab.memory.run_reader import RunReader
 from aarlab.recording import Recording
 from aarlab.report.parts import CodeBlock, Figure, Note, Section, Table
@@ -58,7 +57,7 @@ def _plain_text(summary: dict[str, Any], file: RunReader) -> str:
 
 def _sections(file: Recording, record: RunRecord, summary: dict[str, Any], text: str) -> Iterator[Section]:
     agents, experiments, findings = file.researchers(), file.experiments, file.findings
-    best, graph = summary.get("best") or {}, lineage_graph(file)
+    best, graph = summary.get("best") or {}, file.lineage
     score = str(summary.get("score_name", "PGR"))
     end = max([float(summary["hours"]), *(hours for hours, _ in record.frontier)])
     yield Section(
