@@ -7,7 +7,7 @@ import dataclasses
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +62,8 @@ _VIEW = re.compile(
     r"(?:json_extract\(data, '\$\.(\w+)'\) AS \2, )*at FROM events WHERE kind = '\1'"
 )
 """The form of a view; earlier versions of aarlab had other fields."""
+_ANY_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
+"""A query that makes SQLite read the file, and roll back an unfinished transaction."""
 _QUERY_STEPS, _STEPS_PER_BYTE, _STEPS_PER_CALL = 200_000_000, 100, 1_000_000
 """Bound of one query in steps of SQLite: a constant, and an amount for each byte of the file."""
 
@@ -87,11 +89,14 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a read-only connection without any check of the file.
 
+    A transaction that a killed process left unfinished is rolled back first, which a read-only connection cannot do.
     The schema of the file cannot call functions with side effects, and a query that takes far more steps than the size
     of the file explains ends with sqlite3.OperationalError.
     """
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
-    connection.execute("PRAGMA trusted_schema = OFF")
+    connection = _connect(path, "ro")
+    if _has_unfinished_transaction(connection):
+        with closing(_connect(path, "rw")) as writable, suppress(sqlite3.Error):
+            writable.execute(_ANY_READ)
     calls = 0
 
     def begin_query(query: str) -> None:
@@ -107,6 +112,22 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     connection.set_trace_callback(begin_query)
     connection.set_progress_handler(exceeds_bound, _STEPS_PER_CALL)
     return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=30.0, isolation_level=None)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _has_unfinished_transaction(connection: sqlite3.Connection) -> bool:
+    """Return whether a rollback journal must be applied before the file can be read."""
+    try:
+        connection.execute(_ANY_READ).fetchone()
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
+    return False
 
 
 def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:

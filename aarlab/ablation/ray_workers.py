@@ -23,6 +23,7 @@ from aarlab.ablation.ablation_folder import write_run_file
 from aarlab.ablation.local_workers import LocalWorkerPool
 from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.config.errors import ConfigError, Fault
+from aarlab.memory.schema import connect_read_only
 from aarlab.tools.evaluator.world_run import available_cores
 
 ADDRESS = "RAY_ADDRESS"
@@ -218,7 +219,7 @@ def _snapshot(draft: Path) -> bytes | None:
     copy = draft.with_suffix(".copy")
     copy.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(f"{draft.as_uri()}?mode=ro", uri=True, timeout=30.0)) as connection:
+        with closing(connect_read_only(draft)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error:
         return None

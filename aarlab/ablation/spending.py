@@ -5,6 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from aarlab.memory.schema import connect_read_only
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -32,7 +34,7 @@ def spending_in(path: Path) -> Spending:
     calls = f"SELECT {columns} FROM model_calls UNION ALL SELECT {columns} FROM failed_model_calls"
     query = f"SELECT sum(cost_usd), count(*) - count(cost_usd), sum(tokens) FROM ({calls})"
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0)) as connection:
+        with closing(connect_read_only(path)) as connection:
             cost, unknown, tokens = connection.execute(query).fetchone()
     except sqlite3.Error:
         # The process was killed before it created the tables, or this is not a run file: no model was called.

@@ -2,6 +2,8 @@
 
 import dataclasses
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -260,6 +262,27 @@ def test_non_database_file_is_rejected(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(SchemaError, match=r"notes\.db is not a run file"):
         RunReader.open(path)
+
+
+def test_transaction_of_a_killed_process_is_rolled_back(file: RunWriter) -> None:
+    write(file, ("r1", DECISION))
+    file.finish("done")
+    file.close()
+    # The journal of a transaction is written to disk before the first changed page that does not fit into the cache.
+    killed = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+for number in range(200):
+    connection.execute("INSERT INTO texts VALUES (?, ?)", (str(number), "x" * 3000))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", killed, file.path], check=False)
+    assert file.path.with_name(f"{file.path.name}-journal").exists()
+    with RunReader.open(file.path) as reader:
+        assert [entry.event for entry in reader.entries()] == [DECISION]
+    assert sql(file, "SELECT count(*) FROM texts") == [(0,)]
 
 
 def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
