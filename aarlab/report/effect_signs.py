@@ -3,6 +3,7 @@
 An environment is a task under one sensitivity setting, or under the settings of the ablation itself.
 """
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from aarlab.ablation.records import Results
 from aarlab.graph.structure.structure import DIALS
 from aarlab.report.arm_runs import ArmRuns, differences
 from aarlab.report.sensitivity import Sensitivity
-from aarlab.statistics import ALPHA, MIN_PAIRS, ArmDifference, Estimate, TaskEffects
+from aarlab.statistics import ALPHA, MIN_PAIRS, ArmDifference, TaskEffects
 
 _DIAL_FIELDS = {f"structure.{dial.name}": dial.name for dial in DIALS}
 CONFIRMATION_SEED = 1001
@@ -52,9 +53,9 @@ class EffectSigns:
     environments: int
     """Number of pairs of environment and arm that the two were selected from."""
     most_positive: EnvironmentEffect
-    """With the highest lower end of its interval."""
+    """With the highest t statistic."""
     most_negative: EnvironmentEffect
-    """With the lowest upper end of its interval."""
+    """With the lowest t statistic."""
 
     @property
     def verdict(self) -> str:
@@ -97,8 +98,8 @@ def effect_signs(
         EffectSigns(
             name,
             len(effects),
-            max(effects, key=lambda effect: _lower_end(effect.difference.mean)),
-            min(effects, key=lambda effect: _upper_end(effect.difference.mean)),
+            max(effects, key=_t),
+            min(effects, key=_t),
         )
         for name, effects in grouped.items()
     )
@@ -126,12 +127,9 @@ def _dial(arm: ArmRuns, against: ArmRuns) -> str | None:
     return dials[0] if len(dials) == 1 else arm.name
 
 
-# Estimates without an interval, from a single pair, come last.
-
-
-def _lower_end(estimate: Estimate) -> tuple[bool, float]:
-    return estimate.interval is not None, (estimate.interval or (estimate.value, 0.0))[0]
-
-
-def _upper_end(estimate: Estimate) -> tuple[bool, float]:
-    return estimate.interval is None, (estimate.interval or (0.0, estimate.value))[1]
+def _t(effect: EnvironmentEffect) -> float:
+    """Return the t statistic of an effect; 0 for a single pair, which has no standard error."""
+    mean, se = effect.difference.mean.value, effect.difference.standard_error
+    if se is None or mean == 0:
+        return 0.0
+    return mean / se if se else math.copysign(math.inf, mean)
