@@ -4,6 +4,7 @@ Reading needs no sqlite-utils, which takes a quarter of a second to import; `mig
 """
 
 import dataclasses
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ _VIEW = re.compile(
     r"(?:json_extract\(data, '\$\.(\w+)'\) AS \2, )*at FROM events WHERE kind = '\1'"
 )
 """The form of a view; earlier versions of aarlab had other fields."""
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _ANY_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
 """A query that makes SQLite read the file, and roll back an unfinished transaction."""
 _QUERY_STEPS, _STEPS_PER_BYTE, _STEPS_PER_CALL = 200_000_000, 100, 1_000_000
@@ -87,7 +89,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Return a read-only connection without any check of the file.
+    """Return a read-only connection without any check of the tables.
 
     A transaction that a killed process left unfinished is rolled back first, which a read-only connection cannot do.
     The schema of the file cannot call functions with side effects, and a query that takes far more steps than the size
@@ -95,6 +97,11 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """
     connection = _connect(path, "ro")
     if _has_unfinished_transaction(connection):
+        try:
+            _require_own_journal(path)
+        except SchemaError:
+            connection.close()
+            raise
         with closing(_connect(path, "rw")) as writable, suppress(sqlite3.Error):
             writable.execute(_ANY_READ)
     calls = 0
@@ -119,6 +126,19 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=30.0, isolation_level=None)
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def _require_own_journal(path: Path) -> None:
+    """Raise SchemaError if the journal beside a file belongs to a transaction over several files.
+
+    aarlab makes none. Such a journal ends with the name of a file, which SQLite deletes after the rollback, and with
+    this magic number.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    with suppress(OSError), journal.open("rb") as file:  # there is no journal, or it is too short
+        file.seek(-len(_JOURNAL_MAGIC), os.SEEK_END)
+        if file.read() == _JOURNAL_MAGIC:
+            raise SchemaError(f"the journal beside {path} names another file, which SQLite would delete: remove it")
 
 
 def _has_unfinished_transaction(connection: sqlite3.Connection) -> bool:

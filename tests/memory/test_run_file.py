@@ -264,10 +264,8 @@ def test_non_database_file_is_rejected(tmp_path: Path, content: bytes) -> None:
         RunReader.open(path)
 
 
-def test_transaction_of_a_killed_process_is_rolled_back(file: RunWriter) -> None:
-    write(file, ("r1", DECISION))
-    file.finish("done")
-    file.close()
+def _kill_in_transaction(path: Path) -> Path:
+    """Leave a rollback journal beside a file, and return its path."""
     # The journal of a transaction is written to disk before the first changed page that does not fit into the cache.
     killed = """
 import os, signal, sqlite3, sys
@@ -278,11 +276,27 @@ for number in range(200):
     connection.execute("INSERT INTO texts VALUES (?, ?)", (str(number), "x" * 3000))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", killed, file.path], check=False)
-    assert file.path.with_name(f"{file.path.name}-journal").exists()
+    subprocess.run([sys.executable, "-c", killed, path], check=False)
+    return path.with_name(f"{path.name}-journal")
+
+
+def test_transaction_of_a_killed_process_is_rolled_back(file: RunWriter) -> None:
+    write(file, ("r1", DECISION))
+    file.finish("done")
+    file.close()
+    assert _kill_in_transaction(file.path).exists()
     with RunReader.open(file.path) as reader:
         assert [entry.event for entry in reader.entries()] == [DECISION]
     assert sql(file, "SELECT count(*) FROM texts") == [(0,)]
+
+
+def test_journal_that_names_another_file_is_refused(file: RunWriter) -> None:
+    file.finish("done")
+    file.close()
+    with _kill_in_transaction(file.path).open("ab") as journal:
+        journal.write(bytes.fromhex("d9d505f920a163d7"))
+    with pytest.raises(SchemaError, match="names another file"):
+        RunReader.open(file.path)
 
 
 def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
