@@ -94,14 +94,14 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     A transaction that a killed process left unfinished is rolled back first, which a read-only connection cannot do.
     The schema of the file cannot call functions with side effects, and a query that takes far more steps than the size
     of the file explains ends with sqlite3.OperationalError.
+
+    Raises:
+        SchemaError: The journal beside the file is not one of aarlab.
     """
+    path = path.resolve()  # SQLite looks for the journal beside the file itself, not beside a link
+    _require_own_journal(path)
     connection = _connect(path, "ro")
     if _has_unfinished_transaction(connection):
-        try:
-            _require_own_journal(path)
-        except SchemaError:
-            connection.close()
-            raise
         with closing(_connect(path, "rw")) as writable, suppress(sqlite3.Error):
             writable.execute(_ANY_READ)
     calls = 0
@@ -122,8 +122,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=30.0, isolation_level=None)
+    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30.0, isolation_level=None)
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 

@@ -295,8 +295,12 @@ def test_journal_that_names_another_file_is_refused(file: RunWriter) -> None:
     file.close()
     with _kill_in_transaction(file.path).open("ab") as journal:
         journal.write(bytes.fromhex("d9d505f920a163d7"))
-    with pytest.raises(SchemaError, match="names another file"):
-        RunReader.open(file.path)
+    link = file.path.with_name("link") / "run.db"
+    link.parent.mkdir()
+    link.symlink_to(file.path)
+    for path in (file.path, link):
+        with pytest.raises(SchemaError, match="names another file"):
+            RunReader.open(path)
 
 
 def test_unrelated_database_is_rejected(tmp_path: Path) -> None:
