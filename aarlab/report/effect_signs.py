@@ -98,8 +98,8 @@ def effect_signs(
         EffectSigns(
             name,
             len(effects),
-            max(effects, key=_t),
-            min(effects, key=_t),
+            max(effects, key=lambda effect: _t(effect, unknown=-math.inf)),
+            min(effects, key=lambda effect: _t(effect, unknown=math.inf)),
         )
         for name, effects in grouped.items()
     )
@@ -127,9 +127,11 @@ def _dial(arm: ArmRuns, against: ArmRuns) -> str | None:
     return dials[0] if len(dials) == 1 else arm.name
 
 
-def _t(effect: EnvironmentEffect) -> float:
-    """Return the t statistic of an effect; 0 for a single pair, which has no standard error."""
+def _t(effect: EnvironmentEffect, *, unknown: float) -> float:
+    """Return the t statistic of an effect; `unknown` for a single pair, which has no standard error."""
     mean, se = effect.difference.mean.value, effect.difference.standard_error
-    if se is None or mean == 0:
-        return 0.0
-    return mean / se if se else math.copysign(math.inf, mean)
+    if se is None:
+        return unknown
+    if se == 0:
+        return math.copysign(math.inf, mean) if mean else 0.0
+    return mean / se
