@@ -154,7 +154,7 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         warnings=tuple(warnings(arms, found)),
         matched_spends=matched_spends(arms, pairs),
         sensitivity=sensitivity,
-        signs=effect_signs(results, arms, effects, sensitivity),
+        signs=effect_signs(arms, effects, sensitivity),
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aarlab.ablation.records import Results
 from aarlab.graph.structure.structure import DIALS
 from aarlab.report.arm_runs import ArmRuns, differences
 from aarlab.report.sensitivity import Sensitivity
@@ -72,7 +71,6 @@ class EffectSigns:
 
 
 def effect_signs(
-    results: Results,
     arms: Sequence[ArmRuns],
     references: Mapping[tuple[str, str], TaskEffects],
     sensitivities: Sequence[Sensitivity],
@@ -80,7 +78,6 @@ def effect_signs(
     """Return the signs of each dial in the primary measure; empty if there is a single environment.
 
     Args:
-        results: The results of the ablation.
         arms: Its arms.
         references: Effects of the planned comparisons under the settings of the ablation itself.
         sensitivities: Their effects under the sensitivity settings.
