@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from aarlab.memory.events import FailedModelCall, ModelCall
 from aarlab.memory.schema import connect_read_only
 
 
@@ -29,9 +30,15 @@ class Spending:
 
 
 def spending_in(path: Path) -> Spending:
-    """Return the usage of all model calls in a run file, which may be unfinished. Other files count as zero."""
-    columns = "cost_usd, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS tokens"
-    calls = f"SELECT {columns} FROM model_calls UNION ALL SELECT {columns} FROM failed_model_calls"
+    """Return the usage of all model calls in a run file, which may be unfinished. Other files count as zero.
+
+    Raises:
+        SchemaError: The journal beside the file is not one of aarlab.
+    """
+    # The views of the events call functions, which the schema of a file that is only read may not.
+    tokens = " + ".join(f"coalesce(json_extract(data, '$.{name}_tokens'), 0)" for name in ("input", "output"))
+    columns = f"json_extract(data, '$.cost_usd') AS cost_usd, {tokens} AS tokens"
+    calls = f"SELECT {columns} FROM events WHERE kind IN ('{ModelCall.kind}', '{FailedModelCall.kind}')"
     query = f"SELECT sum(cost_usd), count(*) - count(cost_usd), sum(tokens) FROM ({calls})"
     try:
         with closing(connect_read_only(path)) as connection:
