@@ -4,7 +4,7 @@ The functions below do the same as the commands with these names:
 
 >>> import aarlab
 >>> small = ["budget.hours=4", "budget.round_hours=2", "team.researchers=2", "scoring.heldout_worlds=2"]
->>> summary = aarlab.run(settings=small)
+>>> summary = aarlab.run("small", settings=small)
 >>> summary["rounds"], summary["hours"] > 0
 (2, True)
 
@@ -22,7 +22,9 @@ True
 An ablation runs several arms with several seeds:
 
 >>> arms = {"free": {"structure": "autonomous"}, "fixed": {"structure": "staged"}}
->>> ablation = aarlab.Ablation(name="demo", scenario="small", arms=arms, seeds=1, controls=False)
+>>> scoring = {"full_worlds": 2, "final_worlds": 2, "heldout_worlds": 2, "shifted_worlds": 0, "transfer_worlds": 0}
+>>> scenario = {"team": {"researchers": 2}, "budget": {"hours": 4}, "scoring": scoring}
+>>> ablation = aarlab.Ablation(name="demo", scenario=scenario, arms=arms, seeds=1, controls=False)
 >>> results = aarlab.ablate(ablation, progress=False)
 >>> [(record.arm, record.status) for record in results.records]
 [('free', 'done'), ('fixed', 'done')]
@@ -30,25 +32,19 @@ An ablation runs several arms with several seeds:
 Each name is imported on first access, so that `import aarlab` is fast.
 """
 
-from importlib.metadata import PackageNotFoundError, version
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing typing or pkgutil would take longer than the rest of this module
 if TYPE_CHECKING:
     from aarlab.ablation.ablation_plan import Ablation
-    from aarlab.ablation.records import open_ablation
-    from aarlab.api import ablate, afork, areplay, aresume, arun, fork, open_run, replay, resume, run
+    from aarlab.api import ablate, afork, areplay, aresume, arun, fork, open_ablation, open_run, replay, resume, run
     from aarlab.config.errors import ConfigError
     from aarlab.graph.scenario import Scenario
+    from aarlab.inbox_questions import inbox
 
-try:
-    __version__ = version("aarlab")
-except PackageNotFoundError:  # pragma: no cover - only in a source tree that was never installed
-    __version__ = "0+unknown"
+    __version__: str
 
 __all__ = [
     "Ablation", "ConfigError", "Scenario", "__version__", "ablate", "afork", "areplay", "aresume", "arun", "fork",
-    "open_ablation", "open_run", "replay", "resume", "run",
+    "inbox", "open_ablation", "open_run", "replay", "resume", "run",
 ]  # fmt: skip
 
 _LOCATIONS = {
@@ -61,7 +57,8 @@ _LOCATIONS = {
     "aresume": "aarlab.api:aresume",
     "arun": "aarlab.api:arun",
     "fork": "aarlab.api:fork",
-    "open_ablation": "aarlab.ablation.records:open_ablation",
+    "inbox": "aarlab.inbox_questions:inbox",
+    "open_ablation": "aarlab.api:open_ablation",
     "open_run": "aarlab.api:open_run",
     "replay": "aarlab.api:replay",
     "resume": "aarlab.api:resume",
@@ -70,6 +67,20 @@ _LOCATIONS = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
     if name not in _LOCATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pkgutil import resolve_name
+
     return resolve_name(_LOCATIONS[name])
+
+
+def _version() -> str:
+    """Return the version of the installed package."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("aarlab")
+    except PackageNotFoundError:  # pragma: no cover - only in a source tree that was never installed
+        return "0+unknown"

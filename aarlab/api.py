@@ -1,5 +1,6 @@
 """The commands as Python functions. Import them from `aarlab`."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,9 @@ from aarlab.ablation.ablation_plan import Ablation
 from aarlab.ablation.execution import execute_ablation
 from aarlab.ablation.execution_options import ExecutionOptions, Executor, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
-from aarlab.ablation.records import Results, open_ablation
-from aarlab.config.address_checks import hosts_in_settings, require_confirmed
+from aarlab.ablation.records import Results
+from aarlab.ablation.records import open_ablation as read_ablation
+from aarlab.config.address_checks import confirmed_in_settings, require_confirmed
 from aarlab.config.forked_scenario import forked_scenario
 from aarlab.config.run_lookup import DEFAULT_FOLDER, find_run, new_run_path
 from aarlab.config.scenario_files import load_scenario
@@ -24,6 +26,7 @@ from aarlab.graph.run.replay import ReplayResult, Tools, replay_run
 from aarlab.graph.run.resume import resume_run
 from aarlab.graph.run.segments import segments_of
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.run_file_errors import ALTERED
 from aarlab.memory.run_reader import RunReader
 from aarlab.notebook_display import RunSummary, progress_display
 from aarlab.recording import Recording
@@ -50,7 +53,8 @@ def run(
         out: Folder for the run file. The summary has its path as `file`.
         sandbox: Where methods run; `none` does not confine them.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
-        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`; also names
+            of outside agents whose command may be started although a file names it.
 
     Raises:
         ConfigError: The scenario is invalid.
@@ -124,7 +128,8 @@ def resume(
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
         sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
-        allow_base_urls: Servers that may get keys although the run file names them.
+        allow_base_urls: Servers that may get keys although the run file names them; also names of outside agents whose
+            command may be started although it names them.
 
     Raises:
         ConfigError: There is no such run.
@@ -225,7 +230,8 @@ def fork(
         task_files: Python files that define tasks of the run, unchanged since it was recorded. They are executed.
         progress: Whether to show progress, in a notebook below the cell, else on stderr; None: only in a notebook.
         sandbox: Where methods run, whatever mode the file records; `none` does not confine them.
-        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`; also names
+            of outside agents whose command may be started although a file names it.
 
     Raises:
         ConfigError: The run has not begun that round, or the settings change what a fork must keep.
@@ -277,6 +283,8 @@ def _found(run: str | Path | None) -> Path:
 def open_run(run: str | Path | None = None) -> Recording:
     """Open a run file for reading. Use it in a `with` statement, or close it.
 
+    A run whose events or summary were altered after it was scored has `altered` set, and causes a UserWarning.
+
     Args:
         run: A run file, a folder (its newest run) or an id in ./runs; None means the newest in ./runs.
 
@@ -284,13 +292,31 @@ def open_run(run: str | Path | None = None) -> Recording:
         ConfigError: There is no such run.
         SchemaError: The file is not a run file.
     """
-    return Recording.open(_found(run))
+    file = Recording.open(_found(run))
+    if file.altered:
+        warnings.warn(f"{file.path} {ALTERED}", stacklevel=2)
+    return file
+
+
+def open_ablation(folder: str | Path) -> Results:
+    """Return the runs in an ablation's folder, finished or not.
+
+    Runs that were altered after they were scored have the status `failed`, are in `Results.altered`, and cause a
+    UserWarning.
+
+    Raises:
+        ConfigError: It contains no readable `ablation.yaml`.
+    """
+    results = read_ablation(folder)
+    for path in results.altered:
+        warnings.warn(f"{path} {ALTERED}", stacklevel=2)
+    return results
 
 
 def _require_confirmed(scenarios: Sequence[Scenario], settings: Sequence[str], allowed: Sequence[str]) -> None:
     """Raise ConfigError if a file names a server for live models that the user has not confirmed."""
     uses = [(scenario.live, name) for scenario in scenarios for name in scenario.models_used]
-    require_confirmed(uses, [*hosts_in_settings(settings), *allowed])
+    require_confirmed(uses, [*confirmed_in_settings(settings), *allowed])
 
 
 def _load(task_files: Sequence[str | Path]) -> None:
@@ -305,6 +331,7 @@ def ablate(
     out: str | Path | None = None,
     jobs: int | None = None,
     executor: Executor = "local",
+    gpus_per_run: float = 0.0,
     shard: str = "1/1",
     part: Part = "all",
     sandbox: SandboxMode = "strict",
@@ -321,16 +348,18 @@ def ablate(
             Finished runs in it are kept.
         jobs: Number of parallel runs, each on one core; None means all cores.
         executor: `local` processes, or a `ray` cluster (needs the extra `ray`).
+        gpus_per_run: GPUs of each run on a Ray cluster, such as 1 or 0.5; 0: runs see none.
         shard: `i/n` executes only the i-th of n equal shares of the runs.
         part: `comparison` executes no sensitivity settings, `sensitivity` only these.
         sandbox: Where methods run; `none` does not confine them.
         cache: Whether to reuse scores that other runs measured on the same worlds. The scores do not depend on it.
         progress: Whether to show progress on stderr.
-        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`.
+        allow_base_urls: Servers that may get keys although a file names them, besides those in `settings`; also names
+            of outside agents whose command may be started although a file names it.
 
     Raises:
         ConfigError: The ablation is invalid, its folder belongs to another ablation or is in use, or Ray is missing.
-        ValueError: Settings are given for an Ablation.
+        ValueError: Settings are given for an Ablation, or `gpus_per_run` is invalid.
         SandboxUnavailable: This machine cannot run the sandbox.
         OSError: The folder cannot be written to any more. Finished runs are kept.
     """
@@ -343,7 +372,7 @@ def ablate(
         _require_confirmed([run.scenario for run in (*plan.runs, *plan.sensitivity_runs)], settings, allow_base_urls)
     root = Path(out or f"ablations/{plan.folder_name}")
     console = Console(stderr=True, highlight=False, quiet=not progress)
-    options = ExecutionOptions(jobs, executor, Shard.parse(shard), sandbox, cache, part)
+    options = ExecutionOptions(jobs, executor, gpus_per_run, Shard.parse(shard), sandbox, cache, part)
     result = execute_ablation(
         plan, root, options, lambda state, jobs: AblationDisplay(state, console, jobs=jobs).live()
     )

@@ -6,6 +6,7 @@ loop is executed in another thread.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -15,12 +16,14 @@ from aarlab.memory.events import LogEntry
 T = TypeVar("T")
 Listener = Callable[[LogEntry], None]
 """Receives every event of a run."""
+_INTERRUPT_POLL_S = 0.2
+"""Seconds after which an interrupt is noticed at the latest."""
 
 
 def blocking(execute: Callable[[Listener], T]) -> T:
     """Execute a run and return its result; in another thread if this thread has a running event loop.
 
-    An interrupt by the user stops a run in another thread at its next event.
+    An interrupt by the user stops a run in another thread, also while it waits for a base model.
 
     Args:
         execute: Executes the run, and calls the listener that it receives with every event.
@@ -30,9 +33,11 @@ def blocking(execute: Callable[[Listener], T]) -> T:
     worker = _Worker(execute)
     worker.start()
     try:
-        worker.done.wait()
+        # Another thread may receive the signal. Then it does not end a wait of this thread, which handles it.
+        while not worker.done.wait(_INTERRUPT_POLL_S):
+            pass
     except KeyboardInterrupt:
-        worker.stop.set()
+        worker.stop()
         worker.done.wait()
     return worker.result()
 
@@ -40,7 +45,7 @@ def blocking(execute: Callable[[Listener], T]) -> T:
 async def awaited(execute: Callable[[Listener], T]) -> T:
     """Execute a run in another thread and return its result, while the event loop continues.
 
-    If the task is cancelled, the run stops at its next event, and the cancellation is raised when it has stopped.
+    If the task is cancelled, the run stops, and the cancellation is raised when it has stopped.
 
     Args:
         execute: As for `blocking`.
@@ -51,7 +56,7 @@ async def awaited(execute: Callable[[Listener], T]) -> T:
     try:
         await ended.wait()
     except asyncio.CancelledError:
-        worker.stop.set()
+        worker.stop()
         await ended.wait()
         raise
     return worker.result()
@@ -61,7 +66,10 @@ class _Worker(Generic[T]):
     """A thread that executes a run."""
 
     def __init__(self, execute: Callable[[Listener], T], on_end: Callable[[], object] = lambda: None) -> None:
-        self.stop, self.done = Event(), Event()
+        self.done = Event()
+        self._stopping = Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of the run; None before its first event."""
         self._execute, self._on_end = execute, on_end
         self._results: list[T] = []
         self._error: BaseException | None = None
@@ -71,6 +79,13 @@ class _Worker(Generic[T]):
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the run: cancel what it waits for, and raise KeyboardInterrupt at its next event if it computes."""
+        self._stopping.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has just been closed
+                self._loop.call_soon_threadsafe(_cancel_tasks)
 
     def result(self) -> T:
         """Return the result of the ended run, or raise its error."""
@@ -82,6 +97,8 @@ class _Worker(Generic[T]):
     def _run(self) -> None:
         try:
             self._results.append(self._execute(self._raise_if_stopped))
+        except asyncio.CancelledError as error:
+            self._error = KeyboardInterrupt() if self._stopping.is_set() else error
         except BaseException as error:
             self._error = error
         finally:
@@ -89,8 +106,15 @@ class _Worker(Generic[T]):
             self._on_end()
 
     def _raise_if_stopped(self, entry: LogEntry) -> None:
-        if self.stop.is_set():
+        if self._stopping.is_set():
             raise KeyboardInterrupt
+        if self._loop is None and _has_running_loop():
+            self._loop = asyncio.get_running_loop()
+
+
+def _cancel_tasks() -> None:
+    for task in asyncio.all_tasks():
+        task.cancel()
 
 
 def _has_running_loop() -> bool:

@@ -1,5 +1,6 @@
 """The progress of a run and its results in Jupyter notebooks."""
 
+import base64
 import io
 import sys
 import time
@@ -104,6 +105,21 @@ class RunSummary(dict[str, Any]):
                 return as_html(result_text(self, file))
         except (OSError, SchemaError, KeyError):
             return None
+
+
+def framed(page: str, height: int = 860) -> str:
+    """Return a self-contained page as HTML for the output of a cell.
+
+    The frame has an origin of its own, so that no text of a model reaches the notebook. It is a data URL, because links
+    inside a page that is the `srcdoc` of a frame lead to the notebook.
+
+    Args:
+        page: The page.
+        height: Height of the frame in pixels.
+    """
+    data = base64.b64encode(page.encode()).decode()
+    style = f"width:100%;height:{height}px;border:1px solid #d9dde2;background:white"
+    return f'<iframe src="data:text/html;charset=utf-8;base64,{data}" sandbox="allow-scripts" style="{style}"></iframe>'
 
 
 def as_html(content: RenderableType) -> str:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 from rich.text import Text
 
-from aarlab.cli.run_summary import Summary, result_text
 from aarlab.config.data_frames import data_frame
 from aarlab.config.errors import did_you_mean
 from aarlab.export.lineage_graph import lineage_graph
 from aarlab.memory.board import Board
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, Finding, ModelCall, Prompted
 from aarlab.memory.messages import ToolCall, ToolResult
+from aarlab.memory.run_file_errors import ALTERED
 from aarlab.memory.run_reader import RunReader
-from aarlab.notebook_display import RunSummary, as_html
+from aarlab.notebook_display import RunSummary, as_html, framed
 
 if TYPE_CHECKING:
     import pandas
@@ -49,13 +51,19 @@ class Recording(RunReader):
         summary = self.info().summary
         return None if summary is None else RunSummary({**summary, "file": str(self.path.resolve())})
 
+    @cached_property
+    def altered(self) -> bool:
+        """Whether the events or the summary of the scored run are not those that were recorded."""
+        return self.is_altered()
+
     @property
     def findings(self) -> list[Row]:
-        """All findings in the order of the board: round, hours, published, and the fields of a finding."""
-        return [
-            {"round": post.round, "hours": post.hours, "published": post.published, **asdict(post.finding)}
-            for post in Board(self).posts()
-        ]
+        """All findings in the order of the board: round, hours, published, held_back, and the fields of a finding.
+
+        `held_back` is `withheld` or `disqualified` if a flag of a monitor had this outcome.
+        """
+        names = ("round", "hours", "published", "held_back")
+        return [{name: getattr(post, name) for name in names} | asdict(post.finding) for post in Board(self).posts()]
 
     @property
     def experiments(self) -> list[Row]:
@@ -120,12 +128,10 @@ class Recording(RunReader):
                     )  # fmt: skip
 
     def _repr_html_(self) -> str:
-        """Return the results of the run as HTML."""
-        info = self.info()
-        summary: Summary | None = self.summary
-        if summary is not None and "digest" in summary:
-            return as_html(result_text(summary, self))
-        return as_html(Text(f"{info.run_id}: {info.status}, not closed; there are no held-out scores yet."))
+        """Return the page of the run in the viewer, without the conversations."""
+        page = resolve_name("aarlab.view.single_page:single_page")(self.path, conversations=False)
+        notice = as_html(Text(f"This run {ALTERED}.", "bold red")) if self.altered else ""
+        return notice + framed(page)
 
 
 def _unknown_name(kind: str, name: str, known: list[str]) -> str:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
-from aarlab.memory.events import OversightDecision
+from aarlab.memory.events import FlagOutcome, OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _NOTE: Mapping[str, Json] = {
@@ -28,6 +29,53 @@ RELEASE = ToolSpec(
         "required": ["findings"],
     },
 )
+
+KEEP = ToolSpec("keep", "The result counts.", {"type": "object", "properties": {"note": {"type": "string"}}})
+DISQUALIFY = ToolSpec(
+    "disqualify",
+    "The result is not shared and not scored.",
+    {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]},
+)
+
+
+ESCALATE = ToolSpec(
+    "escalate",
+    "Leave the decision to the next overseer, such as a person.",
+    {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagDecision:
+    """What the overseer decided about a flag."""
+
+    outcome: FlagOutcome
+    note: str
+    """Message to the author; may be empty."""
+    stops: bool = False
+    """Whether the run ends."""
+    escalates: bool = False
+    """Whether the next overseer decides."""
+
+
+def flag_request(case: Mapping[str, Json], *, escalates: bool = False) -> Request:
+    """Return the request to decide about a flagged result; `escalates`: the next overseer can decide instead."""
+    escalation = " If you cannot decide from the evidence, call escalate, with the reason." if escalates else ""
+    text = render("oversee_flag", case=json.dumps(case, indent=1), escalation=escalation)
+    tools = (KEEP, DISQUALIFY, ESCALATE) if escalates else (KEEP, DISQUALIFY)
+    return Request(Conversation.begin(render("overseer")).then(user_message(text)), tools)
+
+
+def parse_flag_decision(reply: Reply) -> FlagDecision:
+    """Return the decision about a flag. A reply without a tool call keeps the result; a note warns its author."""
+    call = reply.tool_call("keep", "disqualify", "escalate", "stop")
+    if call is None:
+        return FlagDecision("kept", "")
+    note = str(call.arguments.get("reason", call.arguments.get("note", "")))
+    if call.name == "keep":
+        return FlagDecision("warned" if note else "kept", note)
+    outcome: FlagOutcome = "disqualified" if call.name == "disqualify" else "kept"
+    return FlagDecision(outcome, note, call.name == "stop", call.name == "escalate")
 
 
 def checkpoint_request(case: Mapping[str, Json], *, round: int, rounds: int) -> Request:

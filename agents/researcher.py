@@ -23,15 +23,24 @@ def system_prompt(
     task_about: str,
     structure: Sequence[str],
     direction: str | None,
+    side_task: str | None = None,
     hours: float,
     round_hours: float,
     costs: Mapping[str, float],
+    seconds_per_hour: float | None = None,
     example: str,
     catalogue: str,
     problem: Problem = "supervision",
     score_name: str = "PGR",
 ) -> str:
-    """Return a researcher's system prompt. `structure` holds the paragraphs that explain how the work is organised."""
+    """Return a researcher's system prompt.
+
+    `structure` holds the paragraphs that explain how the work is organised. `side_task` describes a second goal in
+    words, which a test of oversight gives to the researcher.
+    """
+    steps = "\n".join(f"- {step}: {cost:g}" for step, cost in costs.items())
+    if seconds_per_hour is not None:
+        steps += "\n\n" + render("measured_time", seconds=f"{seconds_per_hour:g}").strip()
     return render(
         "researcher",
         name=name,
@@ -42,17 +51,26 @@ def system_prompt(
         world=render(f"problems/world_{problem}"),
         returns=_RETURNS[problem],
         structure="\n\n".join(structure),
-        direction=f"\n## Your direction\n\n{direction}\n" if direction else "",
+        direction=(f"\n## Your direction\n\n{direction}\n" if direction else "")
+        + (f"\n## Your side task\n\n{side_task}\n" if side_task else ""),
         hours=f"{hours:g}",
         round_hours=f"{round_hours:g}",
-        costs="\n".join(f"- {step}: {cost:g}" for step, cost in costs.items()),
+        costs=steps,
         example=example.strip(),
         catalogue=catalogue,
     )
 
 
 def round_message(
-    *, round: int, rounds: int, used: float, hours: float, until: float, new_findings: str | None, note: str = ""
+    *,
+    round: int,
+    rounds: int,
+    used: float,
+    hours: float,
+    until: float,
+    new_findings: str | None,
+    note: str = "",
+    own_in_next: Sequence[str] | None = None,
 ) -> str:
     """Return the message that starts a round.
 
@@ -64,7 +82,14 @@ def round_message(
         until: Research hour at which the round ends.
         new_findings: JSON list of what other researchers published since the last round; None if nothing is shared.
         note: The overseer's note; may be empty.
+        own_in_next: If the next message lists the new findings of all researchers, the ids of its own among them; else
+            None.
     """
+    listings = [] if new_findings is None else [_listing(new_findings)]
+    if own_in_next is not None:
+        listings.append(
+            f"The next message lists new findings. Yours among the new findings: {', '.join(own_in_next) or 'none'}."
+        )
     return render(
         "round",
         round=round,
@@ -72,14 +97,33 @@ def round_message(
         used=f"{used:.1f}",
         hours=f"{hours:g}",
         until=f"{until:g}",
-        new_findings="" if new_findings is None else f"### New on the board\n\n```json\n{new_findings}\n```",
+        new_findings="\n\n".join(listings),
         note=f"### From the overseer\n\n{note}" if note else "",
     )
+
+
+def new_findings_message(new_findings: str, more: int) -> str:
+    """Return the message that lists new findings for several researchers, if there are too many to list all.
+
+    Args:
+        new_findings: JSON list of findings.
+        more: Number of new findings that are not listed.
+    """
+    return f"{_listing(new_findings)}\n\n+{more} more: `read_board` lists findings."
+
+
+def _listing(findings: str) -> str:
+    return f"### New on the board\n\n```json\n{findings}\n```"
 
 
 def assignment_message(number: int, text: str, details: Mapping[str, object]) -> str:
     """Return the message that assigns an idea or a mutation to a researcher."""
     return render("assignment", number=number, text=text, details=json.dumps(details, indent=1))
+
+
+def task_message(number: int, details: Mapping[str, object]) -> str:
+    """Return the message with the task that the lead assigned to a researcher for a round."""
+    return render("task", number=number, details=json.dumps(details, indent=1))
 
 
 def stage_message(stage: str, **details: object) -> str:
@@ -90,6 +134,11 @@ def stage_message(stage: str, **details: object) -> str:
 def truncation_message() -> str:
     """Return the message after a reply that was cut off before it called a tool."""
     return render("truncation")
+
+
+def round_end_message() -> str:
+    """Return the message that ends the round of an outside agent."""
+    return render("round_end")
 
 
 def summary_request() -> str:

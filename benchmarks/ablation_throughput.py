@@ -26,11 +26,11 @@ import numpy as np
 
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.config.scenario_files import load_scenario
-from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.scenarios.task_registry import BUILT_IN
 from aarlab.scenarios.tasks.seeded_task import SeededTask
 from aarlab.scenarios.toolkit import fit
 from aarlab.tools.evaluator import pipeline_runner
+from aarlab.tools.evaluator.world_cache import WorldCache
 from aarlab.tools.sandbox import Job, JobResult, Sandbox
 
 FIRST_SEED = 70_000
@@ -103,14 +103,14 @@ class _Meter:
             Sandbox.run, SeededTask.world, pipeline_runner.run_pipeline = run, world, pipeline  # type: ignore[method-assign]
 
 
-def measure(task: str, runs: int, resources: SharedResources, folder: Path) -> RunCost:
+def measure(task: str, runs: int, worlds: WorldCache, folder: Path) -> RunCost:
     """Return the mean cost of `runs` runs on a task after one that is not counted."""
-    _execute(task, FIRST_SEED, resources, folder)
+    _execute(task, FIRST_SEED, worlds, folder)
     meter = _Meter()
     worker, sandbox = time.process_time(), _child_seconds()
     with meter.attached():
         for i in range(runs):
-            _execute(task, FIRST_SEED + 1 + i, resources, folder)
+            _execute(task, FIRST_SEED + 1 + i, worlds, folder)
     worker, sandbox = time.process_time() - worker, _child_seconds() - sandbox
     seconds, counts = meter.seconds, meter.counts
     return RunCost(
@@ -127,12 +127,12 @@ def measure(task: str, runs: int, resources: SharedResources, folder: Path) -> R
     )
 
 
-def _execute(task: str, seed: int, resources: SharedResources, folder: Path) -> None:
+def _execute(task: str, seed: int, worlds: WorldCache, folder: Path) -> None:
     scenario = load_scenario("small", [f"task={task}", f"seed={seed}"]).model_dump(mode="json")
     name = f"{task}-{seed}"
     messages: list[RunProgress] = []
     paths = str(folder / f"{name}.draft.db"), str(folder / f"{name}.db")
-    execute_task(RunTask(name, scenario, *paths, "strict"), messages.append, resources)
+    execute_task(RunTask(name, scenario, *paths, "strict"), messages.append, worlds)
     if messages[-1].kind != "done":
         raise SystemExit(f"{name}: {messages[-1].error}")
 
@@ -174,8 +174,9 @@ def main() -> None:
     parser.add_argument("--task", action="append", choices=list(BUILT_IN), help="task; default: all built-in tasks")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, SharedResources() as resources:
-        costs = [measure(task, arguments.runs, resources, Path(folder)) for task in arguments.task or BUILT_IN]
+    worlds = WorldCache()
+    with tempfile.TemporaryDirectory() as folder:
+        costs = [measure(task, arguments.runs, worlds, Path(folder)) for task in arguments.task or BUILT_IN]
     if arguments.json:
         print(json.dumps({cost.task: asdict(cost) for cost in costs}))
         return

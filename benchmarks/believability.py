@@ -25,8 +25,8 @@ from pathlib import Path
 
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.run.execute import run_scenario
-from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.statistics import compare, mean_estimate
+from aarlab.tools.evaluator.world_cache import WorldCache
 
 RESEARCHER = "researcher"
 CONTROLS: Mapping[str, Sequence[str]] = {
@@ -57,27 +57,25 @@ class Results:
     def add(self, keys: Sequence[Key]) -> None:
         """Execute the runs that are missing, and report progress on stderr."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._pgr]
-        with SharedResources() as shared_resources:
-            for number, key in enumerate(missing, start=1):
-                task, arm, hours, seed = key
-                print(f"run {number} of {len(missing)}: {task}, {arm}, {hours:g} h, seed {seed}", file=sys.stderr)
-                self._pgr[key] = pgr = heldout_pgr(task, ARMS[arm], hours, seed, shared_resources)
-                entry = {"task": task, "arm": arm, "hours": hours, "seed": seed, "pgr": pgr}
-                with self._path.open("a") as file:
-                    file.write(f"{json.dumps(entry)}\n")
+        worlds = WorldCache()
+        for number, key in enumerate(missing, start=1):
+            task, arm, hours, seed = key
+            print(f"run {number} of {len(missing)}: {task}, {arm}, {hours:g} h, seed {seed}", file=sys.stderr)
+            self._pgr[key] = pgr = heldout_pgr(task, ARMS[arm], hours, seed, worlds)
+            entry = {"task": task, "arm": arm, "hours": hours, "seed": seed, "pgr": pgr}
+            with self._path.open("a") as file:
+                file.write(f"{json.dumps(entry)}\n")
 
     def of(self, task: str, arm: str, hours: float, seeds: Sequence[int]) -> dict[int, float]:
         """Return the held-out PGR by seed."""
         return {seed: self._pgr[task, arm, hours, seed] for seed in seeds}
 
 
-def heldout_pgr(
-    task: str, settings: Sequence[str], hours: float, seed: int, shared_resources: SharedResources
-) -> float:
+def heldout_pgr(task: str, settings: Sequence[str], hours: float, seed: int, worlds: WorldCache) -> float:
     """Return the held-out PGR of one run on one core; 0, the PGR of the teacher, if no result was submitted."""
     scenario = load_scenario("small", [f"task={task}", f"budget.hours={hours:g}", f"seed={seed}", *settings])
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_scenario(scenario, Path(folder) / "run.db", threads=1, shared_resources=shared_resources)
+        summary = run_scenario(scenario, Path(folder) / "run.db", threads=1, worlds=worlds)
     pgr = (summary["heldout"] or {}).get("pgr")
     return 0.0 if pgr is None else float(pgr)
 

@@ -184,7 +184,7 @@ def _scores(task: Task, sandbox: Sandbox, code: str, panel: Sequence[int]) -> li
     """Return a method's PGR on each world of a panel."""
 
     def score(seed: int) -> float:
-        result = run_on_world(code, task.world(seed), sandbox)
+        result = run_on_world(code, task.world(seed, split="heldout"), sandbox)
         if result.error is not None:
             raise RuntimeError(f"the attack's own code failed: {result.error}")
         return result.pgr

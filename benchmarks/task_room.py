@@ -12,24 +12,30 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, recipe_text
+from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, recipe_text
+from aarlab.measured_room import (
+    SPACE,
+    drawn_worlds,
+    mean_pgr,
+    random_recipe,
+    random_step,
+    recipe_method,
+    shipped_methods,
+    with_shuffled_labels,
+)
 from aarlab.memory.seeds import rng as seeded
-from aarlab.memory.seeds import seed_of
-from aarlab.scenarios import baselines, toolkit
-from aarlab.scenarios.task import SPLITS, Split, Task, World
+from aarlab.scenarios import baselines
+from aarlab.scenarios.task import SPLITS, Task, World
 from aarlab.scenarios.task_registry import make_task
 from aarlab.scenarios.task_room import NamedPgr, TaskRoom, recorded_room, write_record
-from aarlab.scenarios.toolkit.inputs import Inputs
 
-SPACE = SearchSpace(toolkit.catalogue())
-TASKS = ("chat", "math", "code", "digits")
+TASKS = ("chat", "math", "code", "digits", "headlines", "spam")
 DRAWS_OF_AN_OPERATOR = 3
 """Recipes of one operator: its default settings, and random ones."""
 COMPARED = 60
@@ -38,35 +44,9 @@ SURVIVORS = 8
 """Recipes that the search keeps."""
 
 
-def predictions(recipe: Recipe, inputs: Inputs) -> Any:
-    """Return the (m,) predictions of a recipe."""
-    data = toolkit.start(inputs)
-    for step in recipe:
-        data = getattr(toolkit, step.operator)(data, **dict(step.settings))
-    return toolkit.finish(data)
-
-
-def pgr_on(recipe: Recipe, world: World, *, shuffled: bool = False) -> float:
-    """Return the PGR of a recipe on a world, with the teacher's labels in random order if `shuffled`."""
-    shown = world.inputs
-    labels = seeded("shuffled teacher", shown.seed).permutation(shown.weak_labels) if shuffled else shown.weak_labels
-    inputs = Inputs(shown.features, labels, shown.test_features, shown.relations, shown.seed)
-    return world.score(predictions(recipe, inputs)).pgr
-
-
-def mean_pgr(recipe: Recipe, worlds: Sequence[World]) -> float:
+def recipe_pgr(recipe: Recipe, worlds: Sequence[World]) -> float:
     """Return the mean PGR of a recipe."""
-    return float(np.mean([pgr_on(recipe, world) for world in worlds]))
-
-
-def random_recipe(rng: np.random.Generator) -> Recipe:
-    """Return a recipe of one to four random steps."""
-    return tuple(random_step(rng) for _ in range(rng.integers(1, 5)))
-
-
-def random_step(rng: np.random.Generator) -> RecipeStep:
-    """Return a random operator with random settings."""
-    return SPACE.draw(str(rng.choice(SPACE.names)), rng)
+    return mean_pgr(recipe_method(recipe), worlds)
 
 
 def other_settings(recipe: Recipe, rng: np.random.Generator) -> Recipe:
@@ -96,36 +76,21 @@ def mutated(recipe: Recipe, rng: np.random.Generator) -> Recipe:
 
 def search(start: Sequence[Recipe], worlds: Sequence[World], mutations: int, rng: np.random.Generator) -> Recipe:
     """Return the best recipe of a hill-climbing search; a candidate that is poor on three worlds is dropped."""
-    kept = sorted(((mean_pgr(recipe, worlds), recipe) for recipe in start), key=lambda pair: -pair[0])[:SURVIVORS]
+    kept = sorted(((recipe_pgr(recipe, worlds), recipe) for recipe in start), key=lambda pair: -pair[0])[:SURVIVORS]
     for _ in range(mutations):
         candidate = mutated(kept[min(int(rng.exponential(2)), len(kept) - 1)][1], rng)
-        if mean_pgr(candidate, worlds[:3]) > kept[-1][0] - 0.1:
-            kept.append((mean_pgr(candidate, worlds), candidate))
+        if recipe_pgr(candidate, worlds[:3]) > kept[-1][0] - 0.1:
+            kept.append((recipe_pgr(candidate, worlds), candidate))
             kept = sorted(kept, key=lambda pair: -pair[0])[:SURVIVORS]
     return kept[0][1]
-
-
-def library_scores(worlds: Sequence[World]) -> dict[str, float]:
-    """Return the mean PGR of each shipped method."""
-    scores = {}
-    for name, baseline in baselines.load().items():
-        namespace: dict[str, Any] = {}
-        exec(baseline.code, namespace)
-        scores[name] = float(np.mean([world.score(namespace["method"](world.inputs)).pgr for world in worlds]))
-    return scores
 
 
 def best_operator(worlds: Sequence[World], rng: np.random.Generator) -> NamedPgr:
     """Return the best recipe of one operator."""
     recipes: list[Recipe] = [(RecipeStep(name),) for name in SPACE.names]
     recipes += [(SPACE.draw(name, rng),) for name in SPACE.names for _ in range(DRAWS_OF_AN_OPERATOR - 1)]
-    best = max(recipes, key=lambda recipe: mean_pgr(recipe, worlds))
-    return NamedPgr(name=recipe_text(best), pgr=mean_pgr(best, worlds))
-
-
-def drawn_worlds(task: Task, split: Split, count: int) -> list[World]:
-    """Return full worlds that no run uses."""
-    return [task.world(seed_of("task room", split, number), split=split) for number in range(count)]
+    best = max(recipes, key=lambda recipe: recipe_pgr(recipe, worlds))
+    return NamedPgr(name=recipe_text(best), pgr=recipe_pgr(best, worlds))
 
 
 def measure(task: Task, *, recipes: int, worlds: int, mutations: int) -> TaskRoom:
@@ -134,22 +99,22 @@ def measure(task: Task, *, recipes: int, worlds: int, mutations: int) -> TaskRoo
     rng = seeded("task room", task.name)
     panels = {split: drawn_worlds(task, split, worlds * (1 if split == "development" else 3)) for split in SPLITS}
     development, heldout, shifted = (panels[split] for split in SPLITS)
-    library = library_scores(development)
+    library = {name: mean_pgr(method, development) for name, method in shipped_methods().items()}
     best_library = max(library, key=lambda name: library[name])
     drawn = [random_recipe(rng) for _ in range(recipes)]
-    scores = np.array([mean_pgr(recipe, development) for recipe in drawn])
+    scores = np.array([recipe_pgr(recipe, development) for recipe in drawn])
     compared = drawn[:COMPARED]
     changed = [
-        [mean_pgr(change(recipe, rng), development) for recipe in compared] for change in (other_settings, other_step)
+        [recipe_pgr(change(recipe, rng), development) for recipe in compared] for change in (other_settings, other_step)
     ]
     known = recorded_room(task)
     start = [drawn[i] for i in np.argsort(-scores)[:SURVIVORS]]
     if known is not None:
         start.append(tuple(RecipeStep(name, tuple(settings.items())) for name, settings in known.best_known))
     best = search(start, development, mutations, rng)
-    on_heldout = [pgr_on(best, world) for world in heldout]
+    on_heldout = [recipe_pgr(best, [world]) for world in heldout]
     without = {
-        f"{i + 1} {step.operator}": mean_pgr((*best[:i], *best[i + 1 :]), heldout) for i, step in enumerate(best)
+        f"{i + 1} {step.operator}": recipe_pgr((*best[:i], *best[i + 1 :]), heldout) for i, step in enumerate(best)
     }
     return TaskRoom(
         parameters=dict(task.parameters),
@@ -166,11 +131,11 @@ def measure(task: Task, *, recipes: int, worlds: int, mutations: int) -> TaskRoo
         correlation_setting=float(spearmanr(scores[:COMPARED], changed[0]).statistic),
         correlation_step=float(spearmanr(scores[:COMPARED], changed[1]).statistic),
         best_known=tuple((step.operator, dict(step.settings)) for step in best),
-        best_pgr=mean_pgr(best, development),
+        best_pgr=recipe_pgr(best, development),
         best_heldout=float(np.mean(on_heldout)),
         best_heldout_se=float(np.std(on_heldout, ddof=1) / len(heldout) ** 0.5),
-        best_shuffled=float(np.mean([pgr_on(best, world, shuffled=True) for world in heldout])),
-        best_shifted=mean_pgr(best, shifted),
+        best_shuffled=recipe_pgr(best, [with_shuffled_labels(world) for world in heldout]),
+        best_shifted=recipe_pgr(best, shifted),
         chance=float(np.mean([(0.5 - world.weak_acc) / (world.strong_acc - world.weak_acc) for world in heldout])),
         without=without,
     )

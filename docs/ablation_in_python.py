@@ -64,8 +64,13 @@ for row in by_name["runs"].records():
 # %% [markdown]
 # ## Figures
 #
-# Figures are plotly figures: a notebook shows the figure in the last line of a cell; `figure.write_html("curves.html")`
-# saves it.
+# A notebook shows the whole report for `results`, and a single figure, in the last line of a cell.
+
+# %%
+results
+
+# %% [markdown]
+# `figure.save("curves.svg")` writes an SVG file.
 
 # %%
 from aarlab.report import figures

@@ -11,6 +11,7 @@ from aarlab.scenarios.task import TaskParameters
 from aarlab.scenarios.task_files import TaskFile, code_hash, load_task_code, load_task_file, loaded_files, loaded_task
 from aarlab.scenarios.task_registry import BUILT_IN, instantiate, task_class, task_version
 from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.task_data import data_files_of
 
 
 class TaskNotLoaded(ValueError):
@@ -71,6 +72,11 @@ class TaskChoice(BaseModel):
     def single_world(self) -> bool:
         """Whether a run has one world, for all its experiments and panels; of a recorded task, as recorded."""
         return task_class(self.name).single_world if self.source is None else self.source.single_world
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether the student is a real model that each method fine-tunes; only the built-in task `hf` has one."""
+        return self.source is None and task_class(self.name).fine_tunes
 
     def catalogue(self) -> list[dict[str, Any]]:
         """Return the operators for methods of this task. Tasks of packages and files have those of the toolkit."""
@@ -147,6 +153,12 @@ def fields_of(file: TaskFile, path: str | Path) -> dict[str, object]:
     """Return the fields of the choice of a loaded file's task; `path` is the path to record."""
     source = {**_described(file.kind), "sha256": file.sha256, "code": file.code}
     return {"name": file.kind.name, "path": str(path), "source": source}
+
+
+def known_data_files(*choices: TaskChoice) -> dict[str, str]:
+    """Return the paths of the data files of tasks from files, by hash: those that this process has read."""
+    codes = [choice.source.code for choice in choices if choice.source is not None and choice.source.code is not None]
+    return {sha256: path for code in codes for sha256, path in data_files_of(code).items()}
 
 
 def load_contained_code(choice: TaskChoice) -> None:

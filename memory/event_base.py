@@ -1,19 +1,35 @@
 """The base class of events, which registers their kinds, and the log entry."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Generic
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Union, get_args, get_origin
 
 from typing_extensions import TypeVar
 
 from aarlab.memory.messages import Json
 
+Storage = Literal["value", "name", "content", "text"]
+"""How the run file stores a field: as it is; as the number of a name; as the number of the content with this hash; or
+as the place of the argument of a tool call that has this text.
+"""
+Name = Annotated[str, "name"]
+"""A short string that many events have, such as a model or a tool."""
+ContentHash = Annotated[str, "content"]
+"""Hash of a message or a text of the run file."""
+AgentText = Annotated[str, "text"]
+"""A text that the agent wrote, usually as an argument of its tool call."""
 EVENT_CLASS_BY_KIND: dict[str, "type[Event]"] = {}
 """Every event class by its kind, in the order of definition. Subclasses of `Event` add themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One record of the event log. Each subclass is one kind of event."""
+    """One record of the event log. Each subclass is one kind of event.
+
+    A field with `compare=False` is measured by the clock and differs between equal runs: no digest covers it.
+    """
 
     kind: ClassVar[str]
     """Name of the event in the log, and of the SQL view that shows its fields as columns."""
@@ -33,12 +49,49 @@ class Event:
         names: tuple[str, ...] = self.__slots__
         return {name: getattr(self, name) for name in names}
 
+    def digested_json(self) -> dict[str, Json]:
+        """Return the fields that digests cover as JSON values."""
+        fields = self.to_json()
+        for name in _measured_fields(self.kind):
+            fields.pop(name, None)
+        return fields
+
+
+@cache
+def _measured_fields(kind: str) -> frozenset[str]:
+    event = EVENT_CLASS_BY_KIND.get(kind)
+    return frozenset() if event is None else frozenset(field.name for field in fields(event) if not field.compare)
+
+
+def stored_fields(event: type[Event]) -> dict[str, Storage]:
+    """Return the storage of each field of a kind of event, by name, in their order."""
+    return {field.name: _storage(field.type) for field in fields(event)}
+
+
+def _storage(annotation: Any) -> Storage:
+    for part in _parts(annotation):
+        if get_origin(part) is Literal:
+            return "name"
+        if get_origin(part) is Annotated:
+            storage: Storage = part.__metadata__[0]
+            return storage
+    return "value"
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield an annotation, or the members of a union."""
+    yield from get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def default_values(event: type[Event]) -> tuple[Json, ...]:
+    """Return the default of each field; None for fields without one."""
+    return tuple(None if field.default is MISSING else field.default for field in fields(event))
+
 
 E_co = TypeVar("E_co", bound=Event, covariant=True, default=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry(Generic[E_co]):
+class LogEntry(NamedTuple, Generic[E_co]):
     """An event with its position in the log."""
 
     id: int

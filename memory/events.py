@@ -7,10 +7,11 @@ round, so nothing may depend on how the events of different streams interleave.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from aarlab.memory.event_base import EVENT_CLASS_BY_KIND as EVENT_CLASS_BY_KIND
+from aarlab.memory.event_base import AgentText, ContentHash, Name
 from aarlab.memory.event_base import Event as Event
 from aarlab.memory.event_base import LogEntry as LogEntry
 from aarlab.memory.messages import Json
@@ -18,19 +19,34 @@ from aarlab.memory.run_file_errors import SchemaError
 
 TEAM = "team"
 """Stream of the events of the whole team: rounds, publications, the close."""
+PEOPLE = "people"
+"""Stream of the instructions of people that answer no question: posts, messages, a pause, a stop."""
+AUDIT = "audit"
+"""Stream of the signatures under the audit of a finished run. No digest and no replay covers it."""
 LAB = "lab"
 """Stream and author of the opening: the known methods on the board before round 1."""
 
-Role = Literal["researcher", "reviewer", "librarian", "overseer", "planner", "summariser"]
+Role = Literal["researcher", "reviewer", "librarian", "overseer", "lead", "summariser", "monitor", "replicator"]
 """Role in which a base model is called. The summariser is a researcher's model that summarises its own conversation."""
 FindingType = Literal["hypothesis", "result", "insight", "error"]
 EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
-Decider = Literal["agent", "structure", "reviewer", "person"]
+Decider = Literal["agent", "structure", "lead", "reviewer", "person"]
 DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
+QuestionKind = Literal["checkpoint", "release", "full_run", "finding", "flag"]
+"""What a person is asked: to continue the run, to release findings, to approve a full run, to comment on a finding, or
+what to do about a flag of a monitor.
+"""
+Action = Literal["approve", "modify", "reject", "advise", "stop", "post", "message", "pause"]
+"""What a person does: the first five answer a question; `stop` and the others also come without one."""
+FlagOutcome = Literal["kept", "warned", "withheld", "disqualified"]
+"""What a flag of a monitor does: nothing, its author is warned, the findings are not shared, or they are not scored."""
 Reference = Literal["published", "library"]
 """The best of the published methods, or the best of all methods that come with aarlab."""
-Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer"]
+Panel = Literal["development", "screening", "final", "heldout", "shifted", "transfer", "tuning", "audit"]
+"""Development worlds of an experiment, and panels of worlds that methods share. `tuning`: for the choice of settings at
+the close; `audit`: for `aarlab audit`, after the run.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +55,23 @@ class AgentSetup(Event):
 
     kind: ClassVar[str] = "agent_setups"
     role: Role
-    model: str
+    model: Name
     """Base model, `provider/model`."""
-    system: str
+    system: ContentHash
     """Hash of the system prompt in `texts`."""
-    tools: str
+    tools: ContentHash
     """Hash of the tool definitions in `texts`."""
     direction: str | None
     """Assigned direction; None without one."""
     neighbours: list[str] | None = None
     """Authors of the published findings that it sees; None: all researchers, or none if findings are not shared."""
+    senior: str | None = None
+    """The researcher whose findings are marked and listed first; None: none."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the fields as JSON values, without the senior if there is none."""
+        fields = Event.to_json(self)
+        return {name: value for name, value in fields.items() if value is not None or name != "senior"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +80,17 @@ class Prompted(Event):
 
     kind: ClassVar[str] = "prompts"
     role: Role
-    message: str
+    message: ContentHash
     """Hash in `messages`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited(Event):
+    """A person edited the message of the event before this one, and forked the run there."""
+
+    kind: ClassVar[str] = "message_edits"
+    original: ContentHash
+    """Hash in `messages` of the message that the parent of the fork has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +99,13 @@ class ModelCall(Event):
 
     kind: ClassVar[str] = "model_calls"
     role: Role
-    model: str
+    model: Name
     """Id of the model as served."""
     request: str
     """Hash of the whole conversation and the tools offered."""
-    reply: str
+    reply: ContentHash
     """Hash in `messages`."""
-    stop_reason: str
+    stop_reason: Name
     input_tokens: int | None
     """None: the server did not report them."""
     output_tokens: int | None
@@ -103,7 +135,7 @@ class FailedModelCall(Event):
 
     kind: ClassVar[str] = "failed_model_calls"
     role: Role
-    model: str
+    model: Name
     """`provider/model`."""
     fault: str
     """Error message."""
@@ -141,9 +173,9 @@ class Compaction(Event):
     """Tokens of the last answered request and its reply."""
     rejected_request: str | None
     """Hash of the request that the provider rejected as too long; None if `live.compact_at` was reached."""
-    summary: str
+    summary: ContentHash
     """Hash in `messages` of the message that replaces the removed ones."""
-    text: str
+    text: AgentText
     """The summary that the model wrote; empty if it wrote none."""
 
 
@@ -168,7 +200,7 @@ class ToolExecution(Event):
 
     kind: ClassVar[str] = "tool_executions"
     tool_call_id: str
-    tool: str
+    tool: Name
     ok: bool
     summary: str
     """One line for the user."""
@@ -180,7 +212,7 @@ class FailedRepeat(Event):
     """An agent repeated a failed call unchanged, with an unchanged workspace, and it failed again. No decision."""
 
     kind: ClassVar[str] = "failed_repeats"
-    tool: str
+    tool: Name
     times: int
     """Number of failures of this call so far, at least 2."""
     error: str
@@ -203,9 +235,9 @@ class Experiment(Event):
 
     kind: ClassVar[str] = "experiments"
     id: str
-    path: str
+    path: Name
     """Workspace file of the method."""
-    code: str
+    code: ContentHash
     """Hash of the method's code in `texts`."""
     fidelity: Fidelity
     error: str | None
@@ -218,6 +250,11 @@ class Experiment(Event):
     """Training log, averaged over worlds. It has no signals that need labels."""
     work: float = 1.0
     """Share of the planned worlds that the method ran on, in (0, 1]; below 1 if it failed on the first."""
+    device: Name | None = field(default=None, compare=False)
+    """What trained the strong student, such as `cpu` or the name of a GPU; None: a task without fine-tuning."""
+    seconds: float | None = field(default=None, compare=False)
+    """Wall-clock seconds of trainings and predictions of the strong student on all worlds of the experiment, without
+    waiting for other experiments; None: a task without fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +268,7 @@ class Evaluation(Event):
     subject: str
     """Experiment id, finding id, or `baseline:NAME`."""
     panel: Panel
-    code: str
+    code: ContentHash
     """Hash of the method's code in `texts`."""
     worlds: int
     """Number of worlds scored; 0 if the method failed."""
@@ -241,7 +278,8 @@ class Evaluation(Event):
     weak_acc: float | None
     strong_acc: float | None
     shuffled_pgr: float | None = None
-    """PGR with shuffled teacher labels; None if it was not measured."""
+    """PGR with shuffled teacher labels, at the lower end of its interval if the first check suspected the method; None
+    if it was not measured."""
     task: str | None = None
     """Task of the transfer panel; None: the run's own task."""
     pgr_by_world: list[float] | None = None
@@ -257,19 +295,24 @@ class Finding(Event):
 
     kind: ClassVar[str] = "findings"
     id: str
-    author: str
+    author: Name
     type: FindingType
-    title: str
-    body: str
-    family: str
+    title: AgentText
+    body: AgentText
+    family: Name
     """Method family, as declared by the author."""
     experiment: str | None
     """Id of the experiment that it reports."""
-    code: str | None
-    """Hash of that experiment's method in `texts`."""
+    code: ContentHash | None
+    """Hash of that experiment's method in `texts`, or of a method that is handed off and has not been run."""
     fidelity: Fidelity | None
     pgr: float | None
     se: float | None
+
+    @property
+    def is_handoff(self) -> bool:
+        """Whether it hands off a method that has not been run."""
+        return self.code is not None and self.experiment is None and self.author != LAB
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +325,7 @@ class Edge(Event):
     """Id of the later finding; for a critique, the agent that wrote it."""
     target: str
     """Id of the earlier finding."""
-    text: str
+    text: AgentText
     """Text of a critique; else empty."""
 
 
@@ -319,7 +362,7 @@ class ReviewDecision(Event):
     """The reviewer approved or rejected a full experiment."""
 
     kind: ClassVar[str] = "review_decisions"
-    code: str
+    code: ContentHash
     """Hash of the method's code in `texts`."""
     approved: bool
     comment: str
@@ -328,13 +371,13 @@ class ReviewDecision(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanItem(Event):
-    """The planner wrote an idea for the pool, or a direction."""
+    """The lead wrote an idea for the pool, or a direction."""
 
     kind: ClassVar[str] = "plan_items"
     id: str
     text: str
     families: list[str]
-    """Method families that a direction covers, as declared by the planner; empty for an idea."""
+    """Method families that a direction covers, as declared by the lead; empty for an idea."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +396,19 @@ class WorkAssigned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TaskAssigned(Event):
+    """The lead assigned a task to a researcher for the round."""
+
+    kind: ClassVar[str] = "task_assignments"
+    number: int
+    """Number of the researcher's task, from 1."""
+    text: str
+    findings: list[str]
+    """Ids of the findings that the task names, the one to build on first; the researcher sees them from now on."""
+    cost_hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class OversightDecision(Event):
     """The overseer decided how the run continues."""
 
@@ -365,12 +421,74 @@ class OversightDecision(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionAsked(Event):
+    """A person was asked, in the stream of the agent whose work depends on the answer."""
+
+    kind: ClassVar[str] = "questions"
+    id: str
+    """The stream and a number."""
+    about: QuestionKind
+    text: str
+    """One line for the person."""
+    actions: list[str]
+    """Actions that answer it."""
+    findings: list[str]
+    """Ids of the findings that it asks about."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAction(Event):
+    """The run took up what a person did, or what a policy did in place of a person."""
+
+    kind: ClassVar[str] = "person_actions"
+    action: Action
+    question: str | None
+    """Id of the question that it answers; None: it answers none."""
+    findings: list[str]
+    """Ids of the findings to release, if the action is `modify`."""
+    agent: str | None
+    """Receiver of a message."""
+    text: str
+    """Text of a post or message; else empty."""
+    who: str
+    why: str
+    given: str = field(default="", compare=False)
+    """Id of the row in table `instructions`."""
+    given_at: str = field(default="", compare=False)
+    """Wall-clock time at which the person acted, ISO 8601, UTC."""
+    waited_s: float = field(default=0.0, compare=False)
+    """Seconds from the question to the answer. They are no research hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged(Event):
+    """A monitor flagged an act during the run, and the response of the structure followed."""
+
+    kind: ClassVar[str] = "flags"
+    monitor: str
+    agent: str
+    subject: str
+    """Id of the experiment or finding, or the name of the agent."""
+    suspicion: float
+    """In [0, 1]."""
+    evidence: str
+    """One sentence."""
+    outcome: FlagOutcome
+    findings: list[str]
+    """Ids of the agent's findings that it is about."""
+    experiments: list[str]
+    """Ids of the agent's experiments that it is about."""
+    note: str = ""
+    """What the overseer said about it; empty if none was asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileWritten(Event):
     """A researcher wrote a file of its workspace."""
 
     kind: ClassVar[str] = "files"
     path: str
-    text: str
+    text: ContentHash
     """Hash in `texts`."""
 
 
@@ -379,7 +497,7 @@ class NotebookEntry(Event):
     """A researcher wrote an entry into its notebook."""
 
     kind: ClassVar[str] = "notebook"
-    text: str
+    text: AgentText
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +515,17 @@ class RoundStarted(Event):
     kind: ClassVar[str] = "rounds"
     end_hours: float
     """Research hours of each researcher at which the slice ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResearcherReplaced(Event):
+    """A researcher left the team. The event is the first in the stream of the new one that took its place."""
+
+    kind: ClassVar[str] = "replacements"
+    former: str
+    """The researcher that left."""
+    place: str
+    """The researcher that had this place in the team first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +566,31 @@ class RunClosed(Event):
     """Id of the finding with the best development score at a quarter of the budget; None if there was none."""
     leader_at_half: str | None = None
     """The same at half of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSigned(Event):
+    """A person signed the audit of the finished run."""
+
+    kind: ClassVar[str] = "audit_signatures"
+    who: str
+    findings: list[str]
+    """Ids of the findings whose methods were audited, best first."""
+    confirmed: list[str]
+    """The statements of the checklist that the person confirmed."""
+    open: list[str]
+    """The statements that the person did not confirm."""
+    why: str
+    """What the person adds; may be empty."""
+    digest: str
+    """Digest of the run that was audited."""
+    report: str
+    """Hash of the audit as JSON."""
+
+
+def is_in_digest(stream: str, kind: str) -> bool:
+    """Return whether digests cover an event. Signatures under an audit are added after the run, and are not covered."""
+    return (stream, kind) != (AUDIT, AuditSigned.kind)
 
 
 def decode_event(kind: str, data: str) -> Event:

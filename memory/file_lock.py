@@ -1,5 +1,6 @@
 """A lock on a file or folder, held by one process at a time."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -28,10 +29,21 @@ class FileLock:
 
     @classmethod
     def acquire(cls, path: Path) -> "FileLock":
-        """Lock a path, which need not exist; its folder must. Raises FileLocked, naming the holder."""
+        """Lock a path, which need not exist; its folder must.
+
+        Raises:
+            FileLocked: Another process has the lock, which the message names; or the lock file is a link.
+            OSError: The folder cannot be written to.
+        """
         lock_file = path.with_name(path.name + LOCK_SUFFIX)
         while True:
-            descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                # A link in a folder of another person could name any file of this user, which would be emptied below.
+                descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise FileLocked(f"{lock_file} is a link to another file: remove it") from None
+                raise
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -1,11 +1,13 @@
 """Messages between an agent and its base model, and how the run file stores them."""
 
 import json
+import json.encoder
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, overload
 
 Json = Any
 """A value that `json.dumps` and `json.loads` preserve."""
@@ -20,10 +22,22 @@ providers that require an object, and the tool returns an error.
 
 def canonical_json(value: Json) -> str:
     """Return the canonical JSON of a value, for hashes and digests: keys sorted, no spaces, ValueError on NaN."""
-    return _CANONICAL_ENCODER.encode(value)
+    return "".join(_encode_canonically(value, 0))
 
 
-_CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def _canonical_encoder() -> Callable[[Json, int], Iterable[str]]:
+    """Return the function that `JSONEncoder.encode` makes anew for each value, made once: it takes a third as long."""
+    encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    make_encoder, encode_string = json.encoder.c_make_encoder, json.encoder.encode_basestring  # type: ignore[attr-defined]
+    if make_encoder is None:  # an interpreter without the extension module
+        return lambda value, _: encoder.encode(value)
+    # Without markers a value that contains itself is a RecursionError instead of a ValueError.
+    return make_encoder(  # type: ignore[no-any-return]
+        None, encoder.default, encode_string, None, encoder.key_separator, encoder.item_separator, True, False, False
+    )
+
+
+_encode_canonically = _canonical_encoder()
 
 
 def content_hash(*parts: str) -> str:
@@ -252,23 +266,79 @@ class Usage:
         return (self.input_tokens or 0) + (self.output_tokens or 0)
 
 
+class Messages(Sequence[Message]):
+    """The messages of a conversation: the beginning of a list that longer conversations share.
+
+    A conversation is extended at each turn, and copies would take time of the order of the number of turns squared.
+    """
+
+    __slots__ = ("_length", "_shared")
+
+    def __init__(self, shared: list[Message], length: int) -> None:
+        """Hold the first messages of a list, to which only `then` appends."""
+        self._shared, self._length = shared, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Message]:
+        return islice(self._shared, self._length)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Message, ...]: ...
+    def __getitem__(self, index: int | slice) -> Message | tuple[Message, ...]:
+        if isinstance(index, slice):
+            first, last, step = index.indices(self._length)
+            return tuple(self._shared[first:last]) if step == 1 else tuple(self)[index]
+        if index < 0:
+            index += self._length
+        if not 0 <= index < self._length:
+            raise IndexError("message index out of range")
+        return self._shared[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Messages) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def then(self, messages: Sequence[Message]) -> "Messages":
+        """Return these messages and `messages`."""
+        shared, end = self._shared, self._length + len(messages)
+        if len(shared) == self._length:
+            shared.extend(messages)
+        elif shared[self._length : end] != list(messages):  # another conversation has extended it in another way
+            shared = [*self, *messages]
+        return Messages(shared, end)
+
+    def common_length(self, other: "Messages") -> int:
+        """Return the number of messages with which both begin."""
+        shorter = min(len(self), len(other))
+        if self._shared is other._shared:
+            return shorter
+        pairs = enumerate(zip(self, other, strict=False))
+        return next((index for index, (message, others) in pairs if message != others), shorter)
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """System prompt and messages of one agent."""
 
     system: str
-    messages: tuple[Message, ...]
+    messages: Messages
     head: str
     """Hash of the whole conversation: two conversations are equal if and only if their heads are equal."""
 
     @classmethod
     def begin(cls, system: str) -> "Conversation":
         """Return a conversation without messages."""
-        return cls(system, (), content_hash(system))
+        return cls(system, Messages([], 0), content_hash(system))
 
     def then(self, *messages: Message) -> "Conversation":
         """Return the conversation with `messages` appended."""
         head = self.head
         for message in messages:
             head = content_hash(head, message.key)
-        return Conversation(self.system, self.messages + messages, head)
+        return Conversation(self.system, self.messages.then(messages), head)

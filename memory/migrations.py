@@ -1,14 +1,14 @@
-"""Create the tables of a run file.
+"""Create the tables of a new run file, by the migrations of sqlite-utils.
 
-A released migration never changes. A change of the schema needs a new migration, and adds 1 to `SCHEMA_VERSION`.
+A change of the schema needs a new migration with the next number, which is `SCHEMA_VERSION`. Version 1 had other
+tables; `version_one` copies its files into new ones.
 """
 
 import sqlite3
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from aarlab.memory.schema import MIGRATION_SET, TABLES_SQL, update_views
+from aarlab.memory.schema import MIGRATION_SET, update_views
+from aarlab.memory.schema_sql import TABLES_SQL
+from aarlab.memory.sqlite_database import Database, Migrations
 
 _MIGRATIONS = Migrations(MIGRATION_SET)
 
@@ -20,6 +20,6 @@ def create_schema(connection: sqlite3.Connection) -> None:
 
 
 @_MIGRATIONS()
-def m001_event_log_and_content_store(db: Database) -> None:
-    """Create the event log, the content store and the row of the run."""
+def m002_compact_log(db: Database) -> None:
+    """Create the log, the contents, the instructions and the row of the run."""
     db.executescript(TABLES_SQL)

@@ -5,38 +5,46 @@ readable. Where the recording ends, a resumed or forked run appends new events a
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Unpack
 
-from aarlab.memory.events import Event, LogEntry
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, LogEntry
 from aarlab.memory.file_lock import FileLock
+from aarlab.memory.messages import Json, canonical_json
+from aarlab.memory.row_format import time_text
+from aarlab.memory.run_copying import Edit
 from aarlab.memory.run_file_creation import NewRun, create_run_file
-from aarlab.memory.run_file_errors import RunAlreadyFinished
+from aarlab.memory.run_file_errors import RunAlreadyFinished, damage_as_schema_error
 from aarlab.memory.run_tape import Divergence, EndOfTape
-from aarlab.memory.run_writer import EventRow, RunWriter, open_for_writing
-from aarlab.memory.schema import open_read_only
+from aarlab.memory.run_writer import RunWriter, open_for_writing
+from aarlab.memory.schema import connect_read_only, open_read_only, require_schema
+from aarlab.memory.version_one import migrate
 
 
 class ReplayingLog(RunWriter):
     """A run file that compares its recorded events with the events of a re-execution."""
+
+    _rows = "replayed JOIN log ON log.id = row"
+    _row_columns = "position - place, stream, ordinal, round, at, log.layout, data, place"
+    _event_id = "position"
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         """Wrap an open connection; use `resume`, `replay` or `fork` instead. Without a lock, nothing is written."""
         super().__init__(path, connection, lock)
         self.is_replay = lock is None
         self._replayed_count = 0
-        self._pending_ids: list[tuple[int]] = []
-        """Ids of replayed events that table `replayed` does not have yet; the next query adds them."""
+        self._pending: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        """By kind, the replayed events that table `replayed` does not have yet: position, id of the row, place in it.
+
+        A query adds those of its kinds. Most kinds are never queried.
+        """
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.executescript(
-            """
-            CREATE TEMP TABLE replayed (position INTEGER PRIMARY KEY, event INTEGER UNIQUE);
-            CREATE TEMP VIEW log AS SELECT position AS id, stream, ordinal, round, hours, kind, data, at
-                FROM replayed JOIN main.events ON main.events.id = event;
-            """
-        )
+        connection.execute("CREATE TEMP TABLE replayed (position INTEGER PRIMARY KEY, row INTEGER, place INTEGER)")
 
     @classmethod
     def resume(cls, path: Path, sandbox: str | None = None) -> "ReplayingLog":
@@ -52,14 +60,21 @@ class ReplayingLog(RunWriter):
             FileLocked: Another process writes it.
             RunAlreadyFinished: The run is finished, perhaps since the caller looked: another process had the lock.
         """
-        open_read_only(path).close()  # checks the schema
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        with closing(connect_read_only(path)) as connection:
+            require_schema(path, connection)
         lock = FileLock.acquire(path)
         with lock.release_on_error():
-            connection = open_for_writing(path)
-            status, summary = connection.execute("SELECT status, summary FROM runs").fetchone()
+            with closing(connect_read_only(path)) as connection:
+                version = require_schema(path, connection)
+                with damage_as_schema_error(path):
+                    status, summary = connection.execute("SELECT status, summary FROM runs").fetchone()
             if summary is not None:
-                connection.close()
                 raise RunAlreadyFinished.of(path, status)
+            if version == 1:
+                migrate(path)
+            connection = open_for_writing(path)
             query = "UPDATE runs SET status = 'running', sandbox = iif(sandbox = 'none', sandbox, ifnull(?, sandbox))"
             connection.execute(query, (sandbox,))
             return ReplayingLog(path, connection, lock)
@@ -75,52 +90,56 @@ class ReplayingLog(RunWriter):
         return ReplayingLog(path, open_read_only(path), None)
 
     @classmethod
-    def fork(cls, path: Path, parent: Path, before_round: int, **run: Unpack[NewRun]) -> "ReplayingLog":
+    def fork(
+        cls, path: Path, parent: Path, before_round: int, edit: Edit | None = None, **run: Unpack[NewRun]
+    ) -> "ReplayingLog":
         """Create a run file with a parent's events before a round, and open it to re-execute them and continue.
+
+        With an edited message, the events before it are copied instead.
 
         Raises:
             FileExistsError: The path exists.
             FileLocked: Another process creates the file.
             FileNotFoundError, SchemaError: The parent cannot be read.
         """
-        lock = create_run_file(path, run, parent, before_round)
+        lock = create_run_file(path, run, parent, before_round, edit)
         with lock.release_on_error():
             return ReplayingLog(path, open_for_writing(path), lock)
 
-    def _write(self, event: Event, row: EventRow) -> tuple[int, str]:
-        """Compare an event with the recorded one, or write it where the recording ends; return its id and time.
+    def _write(self, stream: str, ordinal: int, event: Event, *, round: int, hours: float) -> LogEntry:
+        """Compare an event with the recorded one, or write it where the recording ends; return its entry.
 
         Raises:
             Divergence: Another event is recorded at its position.
             EndOfTape: No event is recorded there, and this is a replay.
         """
-        id_, at = self._match_recorded(event, row) or self._write_new(event, row)
-        self._pending_ids.append((id_,))
+        found = self.tape.entry_and_place(stream, ordinal)
+        if found is not None:
+            recorded, place = found
+            if (recorded.round, recorded.hours) != (round, hours) or not _equal(recorded.event, event):
+                actual = LogEntry(0, stream, ordinal, round, hours, event, "")
+                contents = self._referenced_contents(recorded, actual)
+                raise Divergence(recorded, stream, ordinal, round, actual, contents)
+            row, at = recorded.id - place, recorded.at
+        elif self.is_replay:
+            raise EndOfTape(stream, ordinal, round, LogEntry(0, stream, ordinal, round, hours, event, ""))
+        else:
+            pending, place = self._add(stream, ordinal, event, round=round, hours=hours)
+            row, at = pending.id, time_text(pending.at)
         self._replayed_count += 1
-        return self._replayed_count, at
-
-    def _match_recorded(self, event: Event, row: EventRow) -> tuple[int, str] | None:
-        """Return id and time of the recorded event; None where the recording ends."""
-        stream, ordinal, round_, *_ = row
-        recorded_row = self.tape.row(stream, ordinal)
-        if recorded_row is None:
-            return None
-        id_, *recorded, at = recorded_row
-        if tuple(recorded) != row[2:]:
-            recorded_entry, actual = self.tape.entry(stream, ordinal), LogEntry(0, *row[:4], event, "")
-            contents = self._referenced_contents(recorded_entry, actual)
-            raise Divergence(recorded_entry, stream, ordinal, round_, actual, contents)
-        return id_, at
-
-    def _write_new(self, event: Event, row: EventRow) -> tuple[int, str]:
-        if self.is_replay:
-            raise EndOfTape(*row[:3], LogEntry(0, *row[:4], event, ""))
-        return super()._write(event, row)
+        self._pending[event.kind].append((self._replayed_count, row, place))
+        return LogEntry(self._replayed_count, stream, ordinal, round, hours, event, at)
 
     def _referenced_contents(self, *entries: LogEntry | None) -> dict[str, str]:
         """Return the texts and messages that events refer to, by hash."""
         values = {str(value) for entry in entries if entry for value in entry.event.to_json().values()}
         return {value: content for value in sorted(values) if (content := self._contents.content(value)) is not None}
+
+    def digest(self) -> str:
+        """Return the digest of all events in the file, replayed or not."""
+        self._row_writer.flush()
+        # Read from the table of replayed events, each stream would take a pass over all of them.
+        return self.recorded().digest()
 
     def next_unreplayed(self) -> LogEntry | None:
         """Return the first recorded event that has not been replayed; None if all have."""
@@ -136,9 +155,30 @@ class ReplayingLog(RunWriter):
         with super().atomic():
             yield
 
-    def _select(self, columns: str, where: str, values: Sequence[str | int] = ()) -> sqlite3.Cursor:
-        """Query the events that have been replayed or appended."""
-        if self._pending_ids:
-            self._connection.executemany("INSERT INTO replayed (event) VALUES (?)", self._pending_ids)
-            self._pending_ids.clear()
-        return self._connection.execute(f"SELECT {columns} FROM log WHERE {where}", values)
+    def _execute(self, query: str, parameters: Sequence[int | str], kinds: Sequence[str]) -> sqlite3.Cursor:
+        """Return the result of a query for the events that have been replayed or appended."""
+        for kind in kinds or list(self._pending):
+            if pending := self._pending.pop(kind, None):
+                self._connection.executemany("INSERT INTO replayed VALUES (?, ?, ?)", pending)
+        return super()._execute(query, parameters, kinds)
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+def _equal(one: Event, other: Event) -> bool:
+    """Return whether two events have the same JSON: 1, 1.0 and True differ, and a tuple equals a list."""
+    if type(one) is not type(other):
+        return False
+    values_of = _values_of(one.kind)
+    values, others = values_of(one), values_of(other)
+    types = [*map(type, values)]
+    if types == [*map(type, others)] and _SCALARS.issuperset(types):
+        return bool(values == others)
+    return canonical_json(one.to_json()) == canonical_json(other.to_json())
+
+
+@cache
+def _values_of(kind: str) -> Callable[[Event], tuple[Json, ...]]:
+    """Return a function that returns the kind and all fields of an event."""
+    return attrgetter("kind", *EVENT_CLASS_BY_KIND[kind].__slots__)

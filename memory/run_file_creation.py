@@ -11,7 +11,8 @@ from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.file_lock import FileLock
 from aarlab.memory.laboratory_fingerprint import needs_laboratory
 from aarlab.memory.messages import Json, canonical_json
-from aarlab.memory.schema import open_read_only
+from aarlab.memory.run_copying import Edit, LogWriter, copy_log
+from aarlab.memory.run_reader import RunReader
 
 
 class NewRun(TypedDict):
@@ -25,7 +26,9 @@ class NewRun(TypedDict):
     fork_history: NotRequired[Sequence[Json]]
 
 
-def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_round: int = 0) -> FileLock:
+def create_run_file(
+    path: Path, run: NewRun, parent: Path | None = None, before_round: int = 0, edit: Edit | None = None
+) -> FileLock:
     """Create a run file and return its lock.
 
     Args:
@@ -33,6 +36,7 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
         run: The row of table `runs`.
         parent: Run file whose events before `before_round` are copied.
         before_round: First round of the parent that is not copied.
+        edit: An edited message of the parent, up to which it is copied.
 
     Raises:
         FileExistsError: The path exists.
@@ -50,22 +54,22 @@ def create_run_file(path: Path, run: NewRun, parent: Path | None = None, before_
         atomic_output(path) as temporary,
         closing(sqlite3.connect(temporary, isolation_level=None)) as connection,
     ):
-        if _has_secret(run["scenario"]):
+        if holds_secret(run["scenario"], run.get("fork_history") or ()):
             temporary.chmod(0o600)
         create_schema(connection)
-        row = _runs_row(run)
-        placeholders = ", ".join("?" * len(row))
-        connection.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({placeholders})", tuple(row.values()))
+        log = LogWriter(connection, path)
+        log.insert_run(_runs_row(run))
         if parent is not None:
-            with closing(open_read_only(parent)) as parent_connection:
-                _copy_events(connection, parent_connection, before_round)
+            with RunReader.open(parent) as parent_file:
+                copy_log(parent_file, log, before_round=before_round, edit=edit)
     return lock
 
 
-def _has_secret(scenario: Json) -> bool:
-    """Return whether a scenario has a secret of its own, and not the fingerprint of the laboratory's."""
-    secret = (scenario.get("scoring") or {}).get("secret") or ""
-    return bool(secret) and not needs_laboratory(secret)
+def holds_secret(scenario: Json, fork_history: Sequence[Json]) -> bool:
+    """Return whether a run file with this scenario and history has a secret other than a laboratory's fingerprint."""
+    scenarios = [scenario, *(segment["scenario"] for segment in fork_history)]
+    found = [(one.get("scoring") or {}).get("secret") or "" for one in scenarios]
+    return any(secret and not needs_laboratory(secret) for secret in found)
 
 
 def now() -> str:
@@ -85,17 +89,3 @@ def _runs_row(run: NewRun) -> dict[str, str | int | None]:
         "sandbox": run.get("sandbox"),
         "fork_history": canonical_json(list(fork_history)) if fork_history else None,
     }
-
-
-def _copy_events(connection: sqlite3.Connection, parent: sqlite3.Connection, before_round: int) -> None:
-    """Copy the parent's events before a round, and the messages and texts that they refer to."""
-    connection.execute("BEGIN")
-    columns = "stream, ordinal, round, hours, kind, data, at"
-    events = parent.execute(f"SELECT {columns} FROM events WHERE round < ? ORDER BY id", (before_round,))
-    connection.executemany(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", events)
-    values = "SELECT DISTINCT value FROM events, json_each(events.data) WHERE json_each.type = 'text'"
-    referenced = {value for (value,) in connection.execute(values)}
-    for table, placeholders in (("messages", "?, ?, ?"), ("texts", "?, ?")):
-        rows = (row for row in parent.execute(f"SELECT * FROM {table}") if row[0] in referenced)
-        connection.executemany(f"INSERT INTO {table} VALUES ({placeholders})", rows)
-    connection.execute("COMMIT")

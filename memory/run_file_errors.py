@@ -11,6 +11,16 @@ class SchemaError(ValueError):
     """Not a run file, damaged, or written by another version of aarlab. The message gives the reason."""
 
 
+CONTENT_ERRORS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
+"""Errors that reading content of an unexpected form causes."""
+ALTERED = "was altered after the run was scored: do not trust what it says (aarlab check)"
+"""What is said about a run file whose events, settings or summary are not those that were recorded."""
+
+
+class AlteredRun(SchemaError):
+    """The events, the settings or the summary of a scored run are not those that were recorded."""
+
+
 class RunAlreadyFinished(ValueError):
     """The run is finished and scored, so it cannot be resumed."""
 
@@ -41,7 +51,7 @@ def damage_as_schema_error(path: Path, *, writable: bool = False) -> Iterator[No
         yield
     except SchemaError:
         raise
-    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (sqlite3.DatabaseError, *CONTENT_ERRORS) as error:
         if writable and isinstance(error, sqlite3.OperationalError):
             raise
         raise SchemaError(f"{path} is damaged ({type(error).__name__}: {error})") from None

@@ -4,31 +4,32 @@ Resume, replay and fork re-execute a run from the start. Each new event is compa
 position. Model replies and evaluator scores are taken from the tape, so nothing is paid for or measured twice.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 from aarlab.memory.events import (
+    AUDIT,
     Evaluation,
     Event,
     Experiment,
     FailedModelCall,
     LimitReached,
     LogEntry,
+    MessageEdited,
     ModelCall,
     Panel,
     Prompted,
     Role,
-    decode_event,
 )
+from aarlab.memory.messages import Message
+from aarlab.memory.run_reader import RunReader
+from aarlab.memory.schema_sql import MAX_EVENTS_PER_ROW
 
 E = TypeVar("E", bound=Event)
 
-_RecordedRow = tuple[int, int, float, str, str, str]
-"""Id, round, hours, kind, JSON and time of an event."""
-_ROWS_PER_READ = 100
+_ROWS_PER_READ = 50
 
 
 class Divergence(RuntimeError):
@@ -80,13 +81,12 @@ class RecordedCall:
 class Tape:
     """The events that a run file had when it was opened."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Read from an open connection."""
-        self._connection = connection
-        query = "SELECT stream, count(*) FROM events GROUP BY stream"
-        self._length: dict[str, int] = dict(connection.execute(query).fetchall())
-        self._row_cache: dict[str, tuple[int, list[_RecordedRow]]] = {}
-        """By stream, the rows around the current position, and the ordinal of the first of them."""
+    def __init__(self, file: RunReader) -> None:
+        """Read what a file has now; `file` must not be a log that is replayed."""
+        self._file = file
+        self._length = {stream: length for stream, length in file.stream_lengths().items() if stream != AUDIT}
+        self._cache: dict[str, dict[int, tuple[LogEntry, int]]] = {}
+        """By stream, the events from the current position on and their places in their rows, by ordinal."""
 
     @property
     def events(self) -> int:
@@ -102,27 +102,36 @@ class Tape:
         """The streams, in alphabetical order."""
         return sorted(self._length)
 
-    def row(self, stream: str, ordinal: int) -> _RecordedRow | None:
-        """Return the row at a position; None after the end of the stream."""
+    def entry_and_place(self, stream: str, ordinal: int) -> tuple[LogEntry, int] | None:
+        """Return the event at a position, and its place in its row of the log; None after the end of the stream."""
         if ordinal >= self.length(stream):
             return None
-        first, rows = self._row_cache.get(stream, (0, []))
-        if not first <= ordinal < first + len(rows):
+        events = self._cache.get(stream, {})
+        if ordinal not in events:
             # Streams are read in order, and a query for many rows costs little more than one for a single row.
-            query = "SELECT id, round, hours, kind, data, at FROM events WHERE stream = ? AND ordinal >= ? "
-            rows = self._connection.execute(
-                f"{query} ORDER BY ordinal LIMIT ?", (stream, ordinal, _ROWS_PER_READ)
-            ).fetchall()
-            first, _ = self._row_cache[stream] = ordinal, rows
-        return rows[ordinal - first]
+            values = [ordinal - MAX_EVENTS_PER_ROW]
+            rows = self._file.stored_events("ordinal > ?", values, stream=stream, order="ordinal", limit=_ROWS_PER_READ)
+            events = {
+                event.ordinal: (self._file.entry_of(event), event.place) for event in rows if event.ordinal >= ordinal
+            }
+            self._cache[stream] = events
+        return events.get(ordinal)
 
     def entry(self, stream: str, ordinal: int) -> LogEntry | None:
         """Return the event at a position; None after the end of the stream."""
-        row = self.row(stream, ordinal)
-        if row is None:
+        recorded = self.entry_and_place(stream, ordinal)
+        return None if recorded is None else recorded[0]
+
+    def edited_message(self, stream: str, ordinal: int) -> Message | None:
+        """Return the message that an agent gets at a position if a person edited it there; else None."""
+        if (stream, ordinal + 1) not in self._edits:
             return None
-        id_, round_, hours, kind, data, at = row
-        return LogEntry(id_, stream, ordinal, round_, hours, decode_event(kind, data), at)
+        entry = self.entry(stream, ordinal)
+        return self._file.message(entry.event.message) if entry and isinstance(entry.event, Prompted) else None
+
+    def edit_note(self, stream: str, ordinal: int) -> MessageEdited | None:
+        """Return the note at a position that the message before it was edited; None if another event is there."""
+        return self._edits.get((stream, ordinal))
 
     def call(self, stream: str, ordinal: int, round: int, role: Role) -> RecordedCall:
         """Return the model call that starts at a position.
@@ -153,6 +162,12 @@ class Tape:
         return self._scores.get((subject, panel, worlds, task)) or self._scores.get((subject, panel, 0, task))
 
     @cached_property
+    def _edits(self) -> dict[tuple[str, int], MessageEdited]:
+        if not self._length:
+            return {}
+        return {(entry.stream, entry.ordinal): entry.event for entry in self._file.entries(MessageEdited)}
+
+    @cached_property
     def _experiments(self) -> dict[str, Experiment]:
         return {event.id: event for event in self._events_of(Experiment)}
 
@@ -171,6 +186,4 @@ class Tape:
     def _events_of(self, kind: type[E]) -> list[E]:
         if not self._length:
             return []
-        rows = self._connection.execute("SELECT data FROM events WHERE kind = ? ORDER BY id", (kind.kind,)).fetchall()
-        events = (decode_event(kind.kind, data) for (data,) in rows)
-        return [event for event in events if isinstance(event, kind)]
+        return [entry.event for entry in self._file.entries(kind)]

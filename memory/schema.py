@@ -1,77 +1,38 @@
-"""Check that a file is a run file of this schema, and create the SQL views of its events.
+"""Open a run file, after a check that it is one and has nothing besides the tables and views of aarlab.
 
 Reading needs no sqlite-utils, which takes a quarter of a second to import; `migrations` creates the tables.
 """
 
-import dataclasses
 import os
-import re
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event
 from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.schema_sql import SCHEMA_VERSION, TABLES_SQL, is_event_view, view_definitions
 
-SCHEMA_VERSION = 1
-"""Number of migrations of a run file that this version of aarlab reads and writes."""
 MIGRATION_SET = "aarlab run file"
-TABLES_SQL = """
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY,
-    aarlab_version TEXT NOT NULL,
-    created_at TEXT NOT NULL,    -- ISO 8601, UTC
-    seed INTEGER NOT NULL,
-    scenario TEXT NOT NULL,      -- JSON: the resolved scenario
-    status TEXT NOT NULL,        -- running | done | stopped | failed | partial (imported findings)
-    summary TEXT,                -- JSON: as printed by `aarlab run --json`; NULL until the close
-    sandbox TEXT,                -- strict | docker | none; NULL if it was not recorded
-    fork_history TEXT            -- JSON: earlier segments of a forked run; else NULL
-);
-CREATE TABLE messages (
-    hash TEXT PRIMARY KEY,       -- of speaker and content; each message is stored once
-    speaker TEXT NOT NULL,       -- user | assistant
-    content TEXT NOT NULL        -- JSON list of blocks: text, thinking, tool_use, tool_result
-) WITHOUT ROWID;
-CREATE TABLE texts (
-    hash TEXT PRIMARY KEY,       -- code of methods, system prompts, tool definitions
-    text TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY,      -- order of arrival; arbitrary between streams of one round
-    stream TEXT NOT NULL,        -- agent, or 'team'
-    ordinal INTEGER NOT NULL,    -- 0, 1, 2, ... within the stream
-    round INTEGER NOT NULL,      -- 0 is the setup
-    hours REAL NOT NULL,         -- research hours the agent had used
-    kind TEXT NOT NULL,          -- also the name of the view that shows the fields as columns
-    data TEXT NOT NULL,          -- JSON
-    at TEXT NOT NULL,            -- wall-clock time, UTC; not part of the digest
-    UNIQUE (stream, ordinal)
-);
-CREATE INDEX events_by_kind ON events (kind);
-CREATE TRIGGER events_reject_updates BEFORE UPDATE ON events
-    BEGIN SELECT raise(ABORT, 'events are append-only'); END;
-CREATE TRIGGER events_reject_deletes BEFORE DELETE ON events
-    BEGIN SELECT raise(ABORT, 'events are append-only'); END;
-"""
-"""The tables, index and triggers of a run file."""
-EVENT_TRIGGERS = frozenset({"events_reject_updates", "events_reject_deletes"})
-_VIEW = re.compile(
-    r"CREATE VIEW (\w+) AS SELECT id AS event, stream, ordinal, round, hours, "
-    r"(?:json_extract\(data, '\$\.(\w+)'\) AS \2, )*at FROM events WHERE kind = '\1'"
-)
-"""The form of a view; earlier versions of aarlab had other fields."""
+_MIGRATIONS_TABLE = "_sqlite_migrations"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _ANY_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
 """A query that makes SQLite read the file, and roll back an unfinished transaction."""
+WAIT_S = 30.0
+"""Seconds to wait for a file that another process has locked."""
 _QUERY_STEPS, _STEPS_PER_BYTE, _STEPS_PER_CALL = 200_000_000, 100, 1_000_000
 """Bound of one query in steps of SQLite: a constant, and an amount for each byte of the file."""
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """Return a read-only connection to a run file.
+def open_read_only(path: Path, wait_s: float = WAIT_S) -> sqlite3.Connection:
+    """Return a read-only connection to a run file; to a copy of this schema version if the file has version 1.
+
+    Args:
+        path: The file.
+        wait_s: Seconds that each query waits for a file that another process has locked.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -79,31 +40,45 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    connection = connect_read_only(path)
+    connection = connect_read_only(path, wait_s)
     try:
-        _require_schema(path, connection)
+        version = require_schema(path, connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    if version == SCHEMA_VERSION:
+        return connection
+    from aarlab.memory.version_one import connect_to_migrated_copy
+
+    with closing(connection):
+        return bounded(connect_to_migrated_copy(path, connection), path)
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(path: Path, wait_s: float = WAIT_S) -> sqlite3.Connection:
     """Return a read-only connection without any check of the tables.
 
-    A transaction that a killed process left unfinished is rolled back first, which a read-only connection cannot do.
+    A transaction that a killed process left unfinished is rolled back first, which a read-only connection cannot do. On
+    a read-only file system a copy is read.
     The schema of the file cannot call functions with side effects, and a query that takes far more steps than the size
     of the file explains ends with sqlite3.OperationalError.
 
     Raises:
         SchemaError: The journal beside the file is not one of aarlab.
     """
-    path = path.resolve()  # SQLite looks for the journal beside the file itself, not beside a link
-    _require_own_journal(path)
-    connection = _connect(path, "ro")
-    if _has_unfinished_transaction(connection):
-        with closing(_connect(path, "rw")) as writable, suppress(sqlite3.Error):
+    connection = connect_existing(path, "ro", wait_s)
+    if _cannot_be_read(connection):
+        with suppress(sqlite3.Error), closing(connect_existing(path)) as writable:
             writable.execute(_ANY_READ)
+    if _cannot_be_read(connection):
+        with suppress(OSError, sqlite3.Error):
+            copied = _connect_to_copy(path)
+            connection.close()
+            connection = copied
+    return bounded(connection, path)
+
+
+def bounded(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a connection after a bound was set for its queries, which depends on the size of the file."""
     calls = 0
 
     def begin_query(query: str) -> None:
@@ -121,13 +96,21 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30.0, isolation_level=None)
+def connect_existing(path: Path, mode: Literal["ro", "rw"] = "rw", wait_s: float = WAIT_S) -> sqlite3.Connection:
+    """Return a connection to an existing run file, which runs no functions of its schema with side effects.
+
+    Raises:
+        SchemaError: The journal beside the file is not one of aarlab.
+    """
+    path = path.resolve()  # SQLite looks for the journal beside the file itself, not beside a link
+    if mode == "rw":
+        require_own_journal(path)
+    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=wait_s, isolation_level=None)
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
-def _require_own_journal(path: Path) -> None:
+def require_own_journal(path: Path) -> None:
     """Raise SchemaError if the journal beside a file belongs to a transaction over several files.
 
     aarlab makes none. Such a journal ends with the name of a file, which SQLite deletes after the rollback, and with
@@ -140,38 +123,65 @@ def _require_own_journal(path: Path) -> None:
             raise SchemaError(f"the journal beside {path} names another file, which SQLite would delete: remove it")
 
 
-def _has_unfinished_transaction(connection: sqlite3.Connection) -> bool:
-    """Return whether a rollback journal must be applied before the file can be read."""
+def _cannot_be_read(connection: sqlite3.Connection) -> bool:
+    """Return whether reading needs the right to write: to apply a journal, or to create files beside the run file."""
     try:
         connection.execute(_ANY_READ).fetchone()
     except sqlite3.Error as error:
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
     return False
+
+
+def _connect_to_copy(path: Path) -> sqlite3.Connection:
+    """Return a read-only connection to a copy of a run file in which unfinished transactions are rolled back.
+
+    The copy has no name any more and vanishes with the connection.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        for suffix in ("", "-wal", "-journal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+        with closing(connect_existing(copy)) as writable:
+            writable.execute("PRAGMA journal_mode = DELETE")
+        connection = connect_existing(copy, "ro")
+        connection.execute(_ANY_READ)
+        return connection
 
 
 def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield what a run file has besides the tables, views, triggers and indexes of aarlab, or in place of them."""
     expected = _expected_schema()
-    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    found = {(kind, name): (table, sql) for kind, name, table, sql in connection.execute(query)}
+    found = dict(schema_objects(connection))
     for (kind, name), (table, sql) in found.items():
-        if kind == "view" and (match := _VIEW.fullmatch(sql or "")) is not None and match[1] == name:
-            continue
-        # sqlite-utils makes the table of the applied migrations.
-        if table == "_sqlite_migrations" and str(sql).startswith(("CREATE TABLE", "CREATE UNIQUE INDEX")):
-            continue
+        if kind == "view":
+            known = any(view_definitions(packed=packed).get(name) == sql for packed in (False, True))
+            if known or is_event_view(name, sql):
+                continue
         if expected.get((kind, name)) != (table, sql):
             yield f"its {kind} {name!r} is not one that aarlab creates"
     yield from (f"it has no table {name!r}" for kind, name in expected if kind == "table" and (kind, name) not in found)
 
 
+def schema_objects(connection: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """Yield type and name, and table and SQL, of everything in a schema besides what SQLite and sqlite-utils made."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    for kind, name, table, sql in connection.execute(query):
+        if table != _MIGRATIONS_TABLE or not str(sql).startswith(("CREATE TABLE", "CREATE UNIQUE INDEX")):
+            yield (kind, name), (table, sql or "")
+
+
 @cache
 def _expected_schema() -> dict[tuple[str, str], tuple[str, str]]:
     """Return the table and the SQL of each table, trigger and index, by type and name."""
+    return schema_of(TABLES_SQL)
+
+
+def schema_of(script: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the table and the SQL of everything that a script creates, by type and name."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(TABLES_SQL)
-        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        return {(kind, name): (table, sql) for kind, name, table, sql in rows}
+        connection.executescript(script)
+        return dict(schema_objects(connection))
 
 
 def run_started_at(path: Path) -> str:
@@ -183,55 +193,54 @@ def run_started_at(path: Path) -> str:
             raise SchemaError(f"{path} is damaged ({error})") from None
 
 
-def update_views(connection: sqlite3.Connection) -> None:
-    """Create the view of each event kind, or recreate it if its stored definition differs from the current one."""
+def update_views(connection: sqlite3.Connection, *, packed: bool = False) -> None:
+    """Create the views, or recreate those whose stored definition differs from the current one."""
     stored = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
-    definitions = {kind: view_sql(event) for kind, event in EVENT_CLASS_BY_KIND.items()}
-    changed = {kind: sql for kind, sql in definitions.items() if stored.get(kind) != sql}
+    changed = {name: sql for name, sql in view_definitions(packed=packed).items() if stored.get(name) != sql}
     if not changed:
         return
-    connection.execute("BEGIN IMMEDIATE")
-    for kind, sql in changed.items():
-        connection.execute(f"DROP VIEW IF EXISTS {kind}")
+    is_own_transaction = not connection.in_transaction
+    if is_own_transaction:
+        connection.execute("BEGIN IMMEDIATE")
+    for name, sql in changed.items():
+        connection.execute(f"DROP VIEW IF EXISTS {name}")
         connection.execute(sql)
-    connection.execute("COMMIT")
+    if is_own_transaction:
+        connection.execute("COMMIT")
 
 
-def view_sql(event: type[Event]) -> str:
-    """Return the SQL of the view that shows one kind of event with a column for each of its fields."""
-    fields = ", ".join(f"json_extract(data, '$.{field.name}') AS {field.name}" for field in dataclasses.fields(event))
-    return (
-        f"CREATE VIEW {event.kind} AS SELECT id AS event, stream, ordinal, round, hours, {fields}, at "
-        f"FROM events WHERE kind = '{event.kind}'"
-    )
+def require_schema(path: Path, connection: sqlite3.Connection) -> int:
+    """Return the schema version of a run file. Raises SchemaError if this aarlab cannot read it."""
+    from aarlab.memory import version_one
 
-
-def _require_schema(path: Path, connection: sqlite3.Connection) -> None:
-    """Raise SchemaError unless the file is a run file of this schema version."""
     try:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not {"runs", "events"} <= tables:
-            raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'events')")
-        version = _schema_version(connection) if "_sqlite_migrations" in tables else 0
+        if not ({"runs", "log"} <= tables or {"runs", "events"} <= tables):
+            raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'log')")
+        is_version_one = "events" in tables
+        version = _schema_version(connection) if _MIGRATIONS_TABLE in tables else 0
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The error quotes the damaged schema, which may not be valid UTF-8.
         raise SchemaError(f"{path} is not a run file ({error})") from None
-    if version != SCHEMA_VERSION:
+    if version != (1 if is_version_one else SCHEMA_VERSION):
         raise SchemaError(
             f"{path} has schema version {version}, written by {_writing_version(connection)}; this aarlab reads schema "
-            f"version {SCHEMA_VERSION} only. Open the file with the aarlab that wrote it, or run the scenario again"
+            f"versions 1 and {SCHEMA_VERSION}. Open the file with the aarlab that wrote it, or run the scenario again"
         )
     try:
-        fault = next(schema_faults(connection), None)
+        faults = schema_faults(connection) if version == SCHEMA_VERSION else version_one.schema_faults(connection)
+        fault = next(faults, None)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise SchemaError(f"{path} is damaged ({error})") from None
     if fault is not None:
         raise SchemaError(f"{path} was altered: {fault}. Do not open it with other programs if it is not your own")
+    return version
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
-    query = "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = ?"
-    return int(connection.execute(query, (MIGRATION_SET,)).fetchone()[0])
+    """Return the number of the newest migration, whose name is such as m002_compact_log."""
+    query = f"SELECT max(CAST(substr(name, 2, 3) AS INTEGER)) FROM {_MIGRATIONS_TABLE} WHERE migration_set = ?"
+    return int(connection.execute(query, (MIGRATION_SET,)).fetchone()[0] or 0)
 
 
 def _writing_version(connection: sqlite3.Connection) -> str:

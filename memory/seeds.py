@@ -5,8 +5,10 @@ which concurrent work finishes.
 """
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def seed_of(*names: int | str) -> int:
@@ -19,6 +21,8 @@ def seed_of(*names: int | str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
 
 
-def rng(*names: int | str) -> np.random.Generator:
+def rng(*names: int | str) -> "np.random.Generator":
     """Return a new generator for the stream called `names`."""
+    import numpy as np  # here, because commands that only read a run draw nothing
+
     return np.random.default_rng(seed_of(*names))

@@ -13,7 +13,8 @@ from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, imported_n
 from aarlab.scenarios.toolkit.operators import catalogue
 
 _DEFAULTS: dict[str, dict[str, float | int | str | bool | None]] = {
-    entry["name"]: {name: setting["default"] for name, setting in entry["settings"].items()} for entry in catalogue()
+    entry["name"]: {name: setting["default"] for name, setting in entry["settings"].items()}
+    for entry in (*catalogue(), *catalogue(fine_tuned=True))
 }
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, BoolArray, FloatArray, Inputs, IntArray
+from aarlab.scenarios.toolkit.inputs import (
+    NOT_BOTH,
+    OPPOSITE,
+    SAME,
+    BoolArray,
+    FloatArray,
+    Inputs,
+    IntArray,
+    StudentService,
+)
 
 __all__ = [
     "FULL",
@@ -97,6 +107,15 @@ def pgr(transfer_acc: float, weak_acc: float, strong_acc: float) -> float:
     return (transfer_acc - weak_acc) / gap
 
 
+class MeasuredStudent(StudentService, Protocol):
+    """Trains the strong student for one method, and measures the time that this takes."""
+
+    device: str
+    """What trains it, such as `cpu` or the name of a GPU."""
+    seconds: float
+    """Wall-clock seconds of its trainings and predictions so far, without waiting for other students."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
     """One seeded instance of a task. Only the evaluator holds worlds; methods see `inputs`."""
@@ -107,15 +126,21 @@ class World:
     """Accuracy of the weak teacher on the test items."""
     strong_acc: float
     """Accuracy on the test items of the strong student trained on the true labels of the unlabelled items."""
+    student_service: Callable[[], MeasuredStudent] | None = field(default=None, repr=False, kw_only=True)
+    """Starts what trains the student for one method; None: the student is a readout of the features."""
     _test_labels: IntArray = field(repr=False, kw_only=True)
     _unlabelled_labels: IntArray = field(repr=False, kw_only=True)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        inputs = self.inputs
-        arrays = (inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations)
-        return sum(array.nbytes for array in (*arrays, self._test_labels, self._unlabelled_labels))
+        arrays = (*self.inputs.arrays().values(), self._test_labels, self._unlabelled_labels)
+        return sum(array.nbytes for array in arrays)
+
+    def protect(self) -> None:
+        """Make the inputs read-only, so that no method changes them for another one."""
+        for array in self.inputs.arrays().values():
+            array.setflags(write=False)
 
     def score(self, predictions: npt.ArrayLike) -> WorldScore:
         """Return the score of (m,) probabilities of label 1 for the test items; above 0.5 means class 1.
@@ -143,6 +168,12 @@ class Task(Protocol):
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Pretrain the student, or load its weights from the cache. `world` calls this if necessary."""
+
+    def unload(self) -> None:
+        """Free the memory of the task's models, until a world needs them again."""
+
+    def interrupted(self) -> AbstractContextManager[None]:
+        """Return a context in which trainings in other threads end soon, because nobody needs their results."""
 
     def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> World:
         """Return the world of a seed in a split. The seed is a non-negative integer of up to 128 bits."""

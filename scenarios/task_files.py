@@ -15,6 +15,7 @@ from types import ModuleType
 
 from aarlab.scenarios.task_registry import UnusableTask, register_task_class
 from aarlab.scenarios.tasks.seeded_task import SeededTask
+from aarlab.scenarios.tasks.task_data import UnusableTaskData
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ def _execute(code: str, path: str, sha256: str) -> ModuleType:
     linecache.cache[path] = (len(code), None, code.splitlines(keepends=True), path)
     try:
         exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)
+    except UnusableTaskData as error:
+        del sys.modules[module.__name__]
+        raise UnusableTask(f"{path}: {error}") from None
     except Exception as error:
         del sys.modules[module.__name__]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]

@@ -16,6 +16,8 @@ from aarlab.scenarios.task import Task, TaskParameters
 from aarlab.scenarios.tasks.chat import Chat
 from aarlab.scenarios.tasks.code import Code
 from aarlab.scenarios.tasks.digits import Digits
+from aarlab.scenarios.tasks.embedded_texts import Headlines, Spam
+from aarlab.scenarios.tasks.hf import HF
 from aarlab.scenarios.tasks.math import Math
 from aarlab.scenarios.tasks.nk import NK
 from aarlab.scenarios.tasks.seeded_task import SeededTask
@@ -23,11 +25,13 @@ from aarlab.scenarios.tasks.seeded_task import SeededTask
 ENTRY_POINT_GROUP = "aarlab.tasks"
 
 BUILT_IN: Mapping[str, type[SeededTask]] = MappingProxyType(
-    {task.name: task for task in (Chat, Math, Code, Digits, NK)}
+    {task.name: task for task in (Chat, Math, Code, Digits, Headlines, Spam, NK, HF)}
 )
 """Tasks that come with aarlab, by name."""
-SUPERVISION_TASKS: tuple[str, ...] = tuple(name for name, task in BUILT_IN.items() if not task.single_world)
-"""Names of the built-in tasks of weak-to-strong supervision. The others are search problems."""
+SUPERVISION_TASKS: tuple[str, ...] = tuple(
+    name for name, task in BUILT_IN.items() if not task.single_world and not task.fine_tunes
+)
+"""Names of the built-in tasks of weak-to-strong supervision that need no data."""
 
 
 class UnknownTask(ValueError):
@@ -66,6 +70,11 @@ def is_single_world(task: Mapping[str, Any]) -> bool:
     """Return whether a run of a recorded task has a single world, given the section `task` of its scenario."""
     source = task.get("source")
     return task_class(task["name"]).single_world if source is None else bool(source["single_world"])
+
+
+def fine_tunes(task: Mapping[str, Any]) -> bool:
+    """Return whether a recorded task's student is fine-tuned, given the section `task` of its scenario."""
+    return task.get("source") is None and task_class(task["name"]).fine_tunes
 
 
 def score_name_of(task: Mapping[str, Any]) -> str:

@@ -1,27 +1,56 @@
 """What holds for all tests."""
 
-import atexit
 import fcntl
 import os
 import shutil
 import signal
+import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start to stop it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What processes leave behind that tests kill is removed at the end: they have their temporary files in this folder,
+# which the processes that share the tests have in common. As in /tmp, every user may write there. Its path is short,
+# because there are sockets in it.
+_MADE_HERE = "PYTEST_XDIST_WORKER" not in os.environ
+SCRATCH = Path(tempfile.mkdtemp(prefix="aarlab-tests-") if _MADE_HERE else os.environ["TMPDIR"])
+if _MADE_HERE:
+    SCRATCH.chmod(0o1777)
+os.environ["TMPDIR"] = str(SCRATCH)
 # Tests use the public worlds, whose scores they know, and keep off the state folder of this user.
 os.environ["AARLAB_SECRET"] = ""
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="aarlab-state-")
-atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="state-", dir=SCRATCH)
+# Linear algebra keeps to one thread: for matrices as small as ours others only wait, and take up a core. scikit-learn
+# reads this when it is loaded; `one_thread` limits what is loaded already.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# The processes that tests start need not compile the same modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# How long examples take depends on what else the machine does. Every test run has the same examples; other ones are
+# drawn with `pytest --hypothesis-profile explore`.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("aarlab", _UNTIMED, derandomize=True)
+settings.register_profile("explore", _UNTIMED)
+settings.load_profile("aarlab")
 
 Make = Callable[[Path], None]
+
+
+def pytest_unconfigure() -> None:
+    """Remove the temporary files."""
+    if _MADE_HERE:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -31,9 +60,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Linear algebra keeps to one thread: for matrices as small as ours others only wait, and take up a core."""
+    """Limit the threads of the libraries that are loaded."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def open_tmp_path(tmp_path: Path) -> Path:
+    """Return the temporary folder of the test, which every user may enter."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+            break
+        folder.chmod(0o755)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,16 @@
 """Tools of the idea board: read, search, ask, post, borrow, critique, submit."""
 
 import json
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aarlab.memory.board import Post
+from aarlab.memory.board import AUTHOR_RANK, SENIOR, Board, Post
 from aarlab.memory.events import Borrowed, Edge, Experiment, Finding, FindingType, Nomination
-from aarlab.memory.messages import Json
-from aarlab.memory.run_reader import RunReader
-from aarlab.scenarios.known_methods import same_method
+from aarlab.memory.messages import Json, content_hash
+from aarlab.scenarios.known_methods import normal_form, same_method
 from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
@@ -17,6 +18,8 @@ from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
 
 _Limit = Annotated[int, Field(ge=1, le=50)]
 _Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+MAX_COUNTED_LINES = 1000
+"""Maximum number of matching lines that grep_board counts."""
 _Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -33,7 +36,16 @@ def listing_entry(post: Post) -> dict[str, Json]:
     }
     if finding.fidelity is not None:
         entry |= {"fidelity": finding.fidelity, "pgr": finding.pgr, "se": finding.se}
+    if post.by_senior:
+        entry[AUTHOR_RANK] = SENIOR
+    if post.held_back is not None:
+        entry["status"] = post.held_back
     return entry
+
+
+def senior_first(posts: Iterable[Post]) -> list[Post]:
+    """Return posts with those of the senior first, otherwise in the given order."""
+    return sorted(posts, key=lambda post: not post.by_senior)
 
 
 def _visible_post(session: AgentSession, finding: str) -> Post:
@@ -59,10 +71,9 @@ class ReadBoard(Arguments):
 
 
 async def _read_board(session: AgentSession, args: ReadBoard) -> ToolOutput:
-    posts = session.board.posts(visible_to=session.agent, type=args.type)[::-1]
-    if args.order == "best":
-        posts.sort(key=lambda post: post.finding.pgr if post.finding.pgr is not None else float("-inf"), reverse=True)
-    return ToolOutput({"findings": [listing_entry(post) for post in posts[: args.limit]]}, f"{len(posts)} findings")
+    posts = session.board.senior_first(visible_to=session.agent, order=args.order, type=args.type)
+    count = session.board.count(visible_to=session.agent, type=args.type)
+    return ToolOutput({"findings": [listing_entry(post) for post in islice(posts, args.limit)]}, f"{count} findings")
 
 
 class SearchBoard(Arguments):
@@ -76,7 +87,7 @@ class SearchBoard(Arguments):
 async def _search_board(session: AgentSession, args: SearchBoard) -> ToolOutput:
     posts = session.board.search(args.query, visible_to=session.agent, limit=args.limit)
     return ToolOutput(
-        {"findings": [listing_entry(post) for post in posts]}, f"{len(posts)} findings for {args.query!r}"
+        {"findings": [listing_entry(post) for post in senior_first(posts)]}, f"{len(posts)} findings for {args.query!r}"
     )
 
 
@@ -90,20 +101,10 @@ class GrepBoard(Arguments):
 
 async def _grep_board(session: AgentSession, args: GrepBoard) -> ToolOutput:
     # Plain text, because matching an untrusted regular expression could block the run.
-    pattern = args.pattern.casefold()
-    matches = [
-        {"finding": post.finding.id, "line": line.strip()[:200]}
-        for post in session.board.posts(visible_to=session.agent)
-        for line in _lines(session, post)
-        if pattern in line.casefold()
-    ]
-    return ToolOutput({"matches": matches[: args.limit]}, f"{len(matches)} lines for {args.pattern!r}")
-
-
-def _lines(session: AgentSession, post: Post) -> list[str]:
-    finding = post.finding
-    code = session.file.text(finding.code) if finding.code is not None else ""
-    return [finding.title, *finding.body.splitlines(), *code.splitlines()]
+    found = list(islice(session.board.lines_with(args.pattern, visible_to=session.agent), MAX_COUNTED_LINES))
+    matches = [{"finding": post.finding.id, "line": line.strip()[:200]} for post, line in found[: args.limit]]
+    count = f"{len(found)}{'+' if len(found) == MAX_COUNTED_LINES else ''}"
+    return ToolOutput({"matches": matches}, f"{count} lines for {args.pattern!r}")
 
 
 class AskLibrarian(Arguments):
@@ -138,12 +139,12 @@ async def _read_findings(session: AgentSession, args: ReadFindings) -> ToolOutpu
 
 
 def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
-    """Return a finding with its body, method, training log, critiques and the findings it builds on."""
+    """Return a finding with its body, method, training log, critiques and the findings it builds on, if visible."""
     finding = post.finding
     entry = {**listing_entry(post), "body": finding.body}
     if finding.code is not None:
         entry["code"] = session.file.text(finding.code)
-        entry["log"] = experiment_log(session.file, finding)
+        entry["log"] = experiment_log(session.board, finding)
     # Edges of the current round are visible to their authors only.
     edges = [
         (edge_entry.stream, edge_entry.event)
@@ -151,14 +152,15 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
         if edge_entry.stream == session.agent or edge_entry.round < session.round
     ]
     entry["critiques"] = [{"by": agent, "text": edge.text} for agent, edge in edges if edge.relation == "critiques"]
-    entry["builds_on"] = [edge.target for _, edge in edges if edge.source == finding.id]
+    parents = [edge.target for _, edge in edges if edge.source == finding.id]
+    entry["builds_on"] = [key for key in parents if session.board.post(key, visible_to=session.agent) is not None]
     return entry
 
 
-def experiment_log(file: RunReader, finding: Finding) -> Json:
+def experiment_log(board: Board, finding: Finding) -> Json:
     """Return the toolkit's fields of the log of the experiment that a finding reports, None if it reports none."""
-    logs = (e.event for e in file.entries(Experiment, stream=finding.author))
-    return next((known_fields(experiment.log) for experiment in logs if experiment.id == finding.experiment), None)
+    experiment = None if finding.experiment is None else board.experiment(finding.experiment)
+    return None if experiment is None else known_fields(experiment.log)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------
@@ -234,12 +236,8 @@ def _relation(session: AgentSession, finding: Finding, parent: Finding) -> Liter
 
 
 def _replicates(session: AgentSession, finding: Finding, earlier: Finding) -> bool:
-    """Return whether a finding has the same method as an earlier finding of another author."""
-    return earlier.author != session.agent and _same_method(session, finding, earlier)
-
-
-def _same_method(session: AgentSession, finding: Finding, earlier: Finding) -> bool:
-    if finding.code is None or earlier.code is None:
+    """Return whether a finding has the same method as an earlier finding of another author that was not a handoff."""
+    if earlier.is_handoff or earlier.author == session.agent or finding.code is None or earlier.code is None:
         return False
     return same_method(session.file.text(finding.code), session.file.text(earlier.code))
 
@@ -249,15 +247,31 @@ def _replicated(session: AgentSession, finding: Finding) -> Finding | None:
 
     None if there is none, or if the author itself posted the method no later.
     """
-    visible = [post for post in session.board.posts(visible_to=session.agent) if post.finding.id != finding.id]
-    own = [
-        post.round
-        for post in visible
-        if post.finding.author == session.agent and _same_method(session, finding, post.finding)
-    ]
-    others = [post for post in visible if _replicates(session, finding, post.finding)]
-    first = next((post for post in others if post.finding.type == "result"), next(iter(others), None))
-    return None if first is None or (own and min(own) <= first.round) else first.finding
+    if finding.code is None:
+        return None
+    method = _method(session, finding)
+    # The keys of the indexes are read once for each finding: none of them depends on the agent.
+    of_author = session.board.posts_with(
+        f"{session.agent} {method}", index="author and method",
+        key=lambda f: None if f.code is None else f"{f.author} {_method(session, f)}", visible_to=session.agent,
+    )  # fmt: skip
+    first_own = next((post.round for post in of_author if post.finding.id != finding.id), None)
+    results, others = (
+        session.board.posts_with(
+            f"{is_result} {method}", index="type and method",
+            key=lambda f: None if f.code is None or f.is_handoff else f"{f.type == 'result'} {_method(session, f)}",
+            visible_to=session.agent,
+        )
+        for is_result in (True, False)
+    )  # fmt: skip
+    first = next((post for post in chain(results, others) if post.finding.author != session.agent), None)
+    return None if first is None or (first_own is not None and first_own <= first.round) else first.finding
+
+
+def _method(session: AgentSession, finding: Finding) -> str:
+    """Return the hash of the normal form of a finding's method."""
+    assert finding.code is not None, "the finding has a method"
+    return content_hash(normal_form(session.file.text(finding.code)))
 
 
 class Borrow(Arguments):
@@ -280,6 +294,43 @@ async def _borrow(session: AgentSession, args: Borrow) -> ToolOutput:
     session.record(Borrowed(finding.id, path))
     session.record_decision("parent", finding.id)
     return ToolOutput({"path": path, "code": code}, f"{finding.id} into {path}")
+
+
+class HandOff(Arguments):
+    """Arguments of hand_off."""
+
+    finding: str
+    """Id of the hypothesis that the method tests."""
+    path: str
+    """Workspace file that defines `method(world)`."""
+    note: Annotated[str, Field(max_length=20_000)] = ""
+    """What the analysis specialist should know."""
+
+
+async def _hand_off(session: AgentSession, args: HandOff) -> ToolOutput:
+    hypothesis = _visible_post(session, args.finding).finding
+    if hypothesis.type != "hypothesis":
+        raise ToolError(f"{hypothesis.id} is not a hypothesis; name the hypothesis that the method tests")
+    if args.path not in session.workspace:
+        known = ", ".join(sorted(session.workspace)) or "none"
+        raise ToolError(f"there is no file {args.path!r} in your workspace; there are: {known}")
+    finding = Finding(
+        id=session.next_id("f"),
+        author=session.agent,
+        type="insight",
+        title=f"Method for {hypothesis.id}: {hypothesis.title}"[:200],
+        body=args.note,
+        family=hypothesis.family,
+        experiment=None,
+        code=session.file.store_text(session.workspace[args.path]),
+        fidelity=None,
+        pgr=None,
+        se=None,
+    )
+    session.record(finding)
+    session.record(Edge("refines", finding.id, hypothesis.id, ""))
+    session.record_decision("share", f"method {finding.id}")
+    return ToolOutput({"finding": finding.id}, f"{finding.id}: {finding.title}")
 
 
 class Critique(Arguments):
@@ -345,6 +396,16 @@ BOARD_TOOLS: tuple[Tool, ...] = (
         _submit,
     ),
 )
+
+
+HAND_OFF = Tool(
+    "hand_off",
+    "Hand off a method for a hypothesis: it is posted on the board, and analysis specialists can borrow and run it.",
+    HandOff,
+    "share",
+    _hand_off,
+)
+"""The tool of method specialists."""
 
 
 def listing_json(posts: list[Post]) -> str:

@@ -67,9 +67,11 @@ async def _run_experiment(
         # The order of keys is that of the tape, so that prompts built from this event are the same in a replay.
         log=json.loads(canonical_json(result.log)),
         work=result.completed_share,
+        device=result.device,
+        seconds=result.seconds,
     )
     # The score is known when the experiment ends; the tool call is charged after this function.
-    cost = session.hours_of(args.fidelity) * result.completed_share
+    cost = _hours(session, args.fidelity, result)
     with session.file.atomic():
         if args.fidelity != "smoke":
             session.record(evaluation_event(name, "development", key, result), after=cost)
@@ -78,9 +80,14 @@ async def _run_experiment(
     content = _visible_content(experiment, result)
     if session.full_experiment_cap is not None:
         content["full_experiments_left"] = session.full_experiments_left
-    return ToolOutput(
-        content, _summary(experiment, session.score_name), ok=result.error is None, cost_share=result.completed_share
-    )
+    return ToolOutput(content, _summary(experiment, session.score_name), ok=result.error is None, hours=cost)
+
+
+def _hours(session: AgentSession, fidelity: Fidelity, result: EvaluationResult) -> float:
+    """Return the research hours of an experiment: from its seconds on the device, or from the cost table."""
+    if session.seconds_per_hour is not None and result.seconds is not None:
+        return result.seconds / session.seconds_per_hour
+    return session.hours_of(fidelity) * result.completed_share
 
 
 def evaluation_event(

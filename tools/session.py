@@ -12,6 +12,7 @@ from aarlab.memory.events import (
     Event,
     Experiment,
     FileWritten,
+    MessageEdited,
     Prompted,
 )
 from aarlab.memory.messages import Conversation, Json, Message, ToolResult, canonical_json, content_hash
@@ -35,11 +36,15 @@ class AgentSession:
     """Research hours of each kind of step."""
     budget_hours: float
     """Research hours of this researcher in the whole run."""
+    seconds_per_hour: float | None = None
+    """Seconds on the device that are one research hour of an experiment; None: experiments cost what `costs` says."""
     score_name: str = "PGR"
     """Name of the task's score, for the user."""
     hours: float = 0.0
     """Research hours used so far."""
     round: int = 0
+    first_round: int = 1
+    """Round in which it started; later than 1 if it took the place of another researcher."""
 
     workspace: dict[str, str] = field(default_factory=dict)
     """Files of the researcher: text by path."""
@@ -69,6 +74,8 @@ class AgentSession:
     assigned: bool = False
     """Whether an assignment is open."""
     n_assignments: int = 0
+    task: Message | None = None
+    """Message with the lead's task for the next slice; None: none, or sent."""
     stage: str = ""
     """Current node of a staged workflow; empty: the first."""
     repairs: int = 0
@@ -79,6 +86,8 @@ class AgentSession:
     """Number of failures of each failed call, see `failure_key`."""
     repeating: bool = False
     """Whether the current call has failed before, unchanged and with an unchanged workspace."""
+    agent_running: bool = False
+    """Whether an outside agent was started in this slice and has not ended."""
     exhausted: bool = False
     """Whether the researcher reached a limit and makes no more calls."""
 
@@ -99,9 +108,14 @@ class AgentSession:
         return bool(self.failures) and self.failure_key(tool, arguments) in self.failures
 
     def add_message(self, message: Message) -> None:
-        """Append a message to the conversation and record it."""
-        self.conversation = self.conversation.then(message)
-        self.record(Prompted("researcher", self.file.store_message(message)))
+        """Append a message to the conversation and record it. In a fork, a person may have edited it."""
+        edited = self.file.tape.edited_message(self.agent, self.file.next_ordinal(self.agent))
+        received = message if edited is None else edited
+        key = self.file.store_message(received)  # before `then`, which needs the same key
+        self.conversation = self.conversation.then(received)
+        self.record(Prompted("researcher", key))
+        if edited is not None:
+            self.record(MessageEdited(message.key))
 
     def add_tool_results(self, results: list[ToolResult]) -> None:
         """Append the results of the last tool calls to the conversation and record them."""
@@ -116,15 +130,19 @@ class AgentSession:
         """Return the research hours of an entry of the cost table, or the number itself."""
         return self.costs[cost] if isinstance(cost, str) else cost
 
-    def spend(self, cost: str | float, *, share: float = 1.0) -> float:
-        """Add a share of a cost to the used hours, and return the added hours."""
-        hours = self.hours_of(cost) * share
+    def spend(self, cost: str | float) -> float:
+        """Add a cost to the used hours, and return the added hours."""
+        hours = self.hours_of(cost)
         self.hours += hours
         return hours
 
     def can_afford(self, cost: str | float) -> bool:
         """Return whether the remaining hours cover a cost."""
         return self.hours + self.hours_of(cost) <= self.budget_hours + 1e-9
+
+    def has_time(self, until: float) -> bool:
+        """Return whether a step may begin before a research hour. A step that overruns shortens the next slice."""
+        return self.hours < until - 1e-9 and self.can_afford("think")
 
     @property
     def full_experiments_left(self) -> int | None:

@@ -31,8 +31,8 @@ class ToolOutput:
     """One line for the event log and the screen."""
     ok: bool = True
     """Whether the call succeeded."""
-    cost_share: float = 1.0
-    """Share of the cost that is charged, in [0, 1]; less than 1 if part of the work was not done."""
+    hours: float | None = None
+    """Research hours that are charged, if the handler measured them; None: the cost of the tool."""
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,10 @@ async def call_tool(
             left = max(0.0, session.budget_hours - session.hours)
             raise ToolError(f"{step} takes {session.hours_of(required):g} research hours and you have {left:.2f} left")
         output = await tool.handler(session, arguments)
-        cost = required
+        cost = required if output.hours is None else output.hours
     except ToolError as error:
         output = ToolOutput({"error": str(error)}, str(error), ok=False)
-    hours = session.spend(cost, share=output.cost_share)
+    hours = session.spend(cost)
     session.record(ToolExecution(call.id, call.name, output.ok, _line(output), hours))
     if not output.ok:
         _count_failure(session, call, output)

@@ -4,9 +4,10 @@ A package adds a tool by an entry point of the group `aarlab.tools`, which has t
 `docs/example-tool` is a complete package. A scenario gives the tool to its researchers with `team.tools`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from aarlab.tools.board_tools import BOARD_TOOLS
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
@@ -19,6 +20,18 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
     {tool.name: tool for tool in (*BOARD_TOOLS, *WORKSPACE_TOOLS, EXPERIMENT_TOOL)}
 )
 """Built-in tools by name, in the order in which researchers see them."""
+
+
+class Named(Protocol):
+    """What packages add: it has a name."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which is that of its entry point."""
+        ...
+
+
+P = TypeVar("P", bound=Named)
 
 
 class UnknownTool(ValueError):
@@ -54,18 +67,34 @@ def load_tool(name: str) -> Tool:
 
 
 def _load(point: EntryPoint) -> Tool:
-    origin = f"the tool {point.name!r} of the package {_package(point)!r}"
-    if point.name in TOOLS:
-        raise UnusableTool(f"{origin} has the name of a built-in tool; choose another name")
+    return load_plugin(point, Tool, TOOLS, UnusableTool, page="docs/example-tool")
+
+
+def load_plugin(
+    point: EntryPoint, kind: type[P], built_in: Container[str], error_class: type[Exception], *, page: str
+) -> P:
+    """Return what an entry point of a package refers to.
+
+    Args:
+        point: The entry point.
+        kind: Its type, which has a name.
+        built_in: Names that a package cannot use.
+        error_class: Raised if it cannot be loaded, or is invalid; the message names the package.
+        page: Page of the documentation with an example.
+    """
+    noun = kind.__name__.lower()
+    origin = f"the {noun} {point.name!r} of the package {_package(point)!r}"
+    if point.name in built_in:
+        raise error_class(f"{origin} has the name of a built-in {noun}; choose another name")
     try:
-        tool = point.load()
+        plugin = point.load()
     except Exception as error:
-        raise UnusableTool(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(tool, Tool):
-        raise UnusableTool(f"{origin} is not a Tool; see docs/example-tool")
-    if tool.name != point.name:
-        raise UnusableTool(f"{origin} is named {tool.name!r}; entry point and tool need the same name")
-    return tool
+        raise error_class(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(plugin, kind):
+        raise error_class(f"{origin} is not a {kind.__name__}; see {page}")
+    if plugin.name != point.name:
+        raise error_class(f"{origin} is named {plugin.name!r}; entry point and {noun} need the same name")
+    return plugin
 
 
 def _package(point: EntryPoint) -> str:

@@ -1,5 +1,6 @@
 """Read an ablation file and `--set` overrides into a plan, or report all faults in them."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,11 @@ def find_ablation(source: str | Path) -> Path:
     expected = f"a YAML file, or the name of a shipped ablation: {comma_separated(shipped)}"
     if path.is_dir():
         file = path / ABLATION_FILE
-        fix = f"to continue this ablation: aarlab ablate {file} --out {path}" if file.exists() else None
+        fix = (
+            f"to continue this ablation: aarlab ablate {shlex.quote(str(file))} --out {shlex.quote(str(path))}"
+            if file.exists()
+            else None
+        )
         raise ConfigError([Fault(str(source), None, "it is a folder", expected, fix)])
     if not path.exists():
         raise ConfigError([Fault(str(source), None, "no such file", expected, did_you_mean(path.stem, shipped))])
@@ -134,7 +139,9 @@ def _has_ablation_fields(document: Document) -> bool:
 
 
 def _scenario_fault(name: str) -> Fault:
-    return Fault(name, None, "it is a scenario", "an ablation, a file with `arms` or a `grid`", f"aarlab run {name}")
+    return Fault(
+        name, None, "it is a scenario", "an ablation, a file with `arms` or a `grid`", f"aarlab run {shlex.quote(name)}"
+    )
 
 
 def _plan_from(
@@ -159,6 +166,8 @@ def _plan_from(
     comparisons = ablation.comparisons
     if comparisons is None:
         comparisons = [[arm.name, arms[0].name] for arm in arms[1:]]
+    if (unplanned := _published_fault(ablation, document, comparisons)) is not None:
+        raise ConfigError([unplanned])
     settings, faults = resolved_settings(ablation, document, base, arms, comparisons, fork_from)
     if faults:
         raise ConfigError(faults)
@@ -319,6 +328,17 @@ def _comparison_faults(ablation: Ablation, document: Document, arms: Sequence[Pl
         if pair[0] == pair[1]:
             faults.append(Fault(where, "comparisons", f"{value_text(pair[0])} is compared with itself", "two arms"))
     return faults
+
+
+def _published_fault(ablation: Ablation, document: Document, comparisons: Sequence[Sequence[str]]) -> Fault | None:
+    """Return the fault of a published comparison that is not planned, so that no report could show it."""
+    planned = [tuple(pair) for pair in comparisons]
+    for result in ablation.published:
+        if tuple(result.comparison) not in planned:
+            problem = f"{value_text(result.comparison)} is no planned comparison"
+            expected = f"one of {comma_separated(map(str, map(list, planned)))}"
+            return Fault(_where(document, ("published",)), "published", problem, expected)
+    return None
 
 
 def _where(document: Document, key: Key) -> str:

@@ -7,6 +7,7 @@
     unfinished/ARM-seedN-KEY.*   active or interrupted runs, errors of failed runs, attempts that cannot be resumed
     locks/I-of-N.lock            held by the process that executes this shard
     locks/shared_budget.db       reservations of open model calls, if there is a limit
+    locks/shared_budget/         locks of the runs that reserve
 
 A run is written to `unfinished/` and moved to `runs/` in one step when it is finished.
 """
@@ -18,6 +19,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from aarlab.ablation.ablation_file import load_ablation
@@ -26,11 +28,15 @@ from aarlab.ablation.arm_configuration import flattened
 from aarlab.ablation.execution_options import Shard
 from aarlab.config.document import yaml_text
 from aarlab.config.errors import ConfigError, Fault
+from aarlab.config.run_file_cache import require_unaltered
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.file_lock import LOCK_SUFFIX, FileLock, FileLocked
+from aarlab.memory.run_file_creation import holds_secret
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
+from aarlab.memory.schema import connect_existing
+from aarlab.scenarios.tasks.task_data import COPIES, data_files_of
 
 _LIMITS = ("budget_usd", "budget_tokens", "retries", "earlier_seeds")
 """Fields that may change between two starts, because they do not change what the runs compute."""
@@ -140,8 +146,10 @@ class AblationFolder:
             if plan.fork_from is not None and not self.fork_from.exists():
                 copy(plan.fork_from.run, self.fork_from)
             for path, code in _task_files(plan).items():
-                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-                (self.root / path).write_text(code, encoding="utf-8")
+                with atomic_output(self.root / path, replace=True) as temporary:
+                    temporary.write_text(code, encoding="utf-8")
+                for sha256, source in data_files_of(code).items():
+                    _copy_private(Path(source), (self.root / path).parent / COPIES / sha256)
             if not self.file.exists() or self.file.read_text(encoding="utf-8") != text:
                 with atomic_output(self.file, replace=True) as temporary:
                     temporary.write_text(text, encoding="utf-8")
@@ -200,7 +208,10 @@ class AblationFolder:
         self._error(run).unlink(missing_ok=True)
         for folder in (self._runs, self._unfinished):
             for temporary in folder.glob(f".{run.stem}.*.partial"):
-                shutil.rmtree(temporary)
+                if temporary.is_symlink():
+                    temporary.unlink()
+                else:
+                    shutil.rmtree(temporary)
         return self.draft(run).exists()
 
     def clear_finished(self, run: PlannedRun) -> None:
@@ -210,8 +221,8 @@ class AblationFolder:
 
     def write_error(self, run: PlannedRun, error: str) -> None:
         """Store why a run failed."""
-        with suppress(OSError):
-            self._error(run).write_text(json.dumps({"error": error}), encoding="utf-8")
+        with suppress(OSError), atomic_output(self._error(run), replace=True) as temporary:
+            temporary.write_text(json.dumps({"error": error}), encoding="utf-8")
 
 
 def publish(draft: Path, target: Path) -> None:
@@ -224,7 +235,7 @@ def copy(run: Path, target: Path) -> None:
     """Copy a run file to `target` in one step."""
     with (
         atomic_output(target, replace=True) as temporary,
-        closing(sqlite3.connect(run, timeout=30.0, isolation_level=None)) as connection,
+        closing(connect_existing(run)) as connection,
     ):
         temporary.touch(mode=0o600)  # SQLite accepts an empty file
         shutil.copymode(run, temporary)
@@ -237,15 +248,25 @@ def set_aside(draft: Path) -> None:
     damaged = draft.with_name(f"{draft.stem}.attempt{earlier}.db")
     try:
         publish(draft, damaged)
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, SchemaError):
         os.replace(draft, damaged)
         remove(draft)
 
 
 def write_run_file(file: bytes, draft: Path, target: Path) -> None:
-    """Write the bytes of a run file from another machine to `target` in one step; `target` can be the draft."""
+    """Write the bytes of a run file from another machine to `target` in one step; `target` can be the draft.
+
+    Only this user can read a file with a secret, as on that machine.
+    """
     with atomic_output(target, replace=True) as temporary:
+        temporary.touch()
+        usual_mode = temporary.stat().st_mode
+        temporary.chmod(0o600)
         temporary.write_bytes(file)
+        with suppress(SchemaError), RunReader.open(temporary) as run:
+            info = run.info()
+            if not holds_secret(info.scenario, info.fork_history):
+                temporary.chmod(usual_mode)
     if target != draft:
         remove(draft)
 
@@ -272,7 +293,24 @@ def _checked_info(run: PlannedRun, path: Path, version: str) -> RunInfo:
         raise ValueError(
             f"it was recorded by aarlab {info.aarlab_version}; its results are not comparable with those of {version}"
         )
+    state = path.stat()
+    _require_unaltered(path.resolve(), state.st_size, state.st_ctime_ns)
     return info
+
+
+@cache
+def _require_unaltered(path: Path, size: int, changed_ns: int) -> None:
+    """Raise AlteredRun if a run was altered; a file of the same size and time of change is read once."""
+    with RunReader.open(path) as file:
+        require_unaltered(file)
+
+
+def _copy_private(source: Path, target: Path) -> None:
+    """Copy a data file, which can contain labels, so that only this user can read the copy."""
+    if not target.exists():
+        with atomic_output(target) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(source.read_bytes())
 
 
 def _task_files(plan: AblationPlan) -> dict[Path, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -63,6 +63,19 @@ class SensitivityGrid(BaseModel):
     """Names of the arms. Default: all arms in `comparisons` except the control."""
 
 
+class PublishedResult(BaseModel):
+    """A published comparison that an ablation repeats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    comparison: Annotated[list[str], Field(min_length=2, max_length=2)]
+    """The pair of arms [arm, arm it is compared with]; one of the planned comparisons."""
+    sign: Literal["+", "-", "0"]
+    """Published sign of the difference in what corresponds to the primary measure; 0: no difference was found."""
+    figure: Annotated[str, Field(min_length=1)]
+    """The published figures in words, with their unit; `no figure` if there are none."""
+
+
 class Ablation(BaseModel):
     """Arms x tasks x seeds: the same scenario with different settings, each on the same tasks under the same seeds."""
 
@@ -72,6 +85,14 @@ class Ablation(BaseModel):
     """Name of the ablation and of its default folder."""
     question: str = ""
     """The question that the ablation answers, in one sentence."""
+    source: str = ""
+    """The publication whose design the ablation repeats. Default: none."""
+    published: list[PublishedResult] = []
+    """Published comparisons; the report shows them beside those of the runs."""
+    same: list[str] = []
+    """What is the same as in the publication, in sentences."""
+    differs: list[str] = []
+    """What differs from the publication, in sentences."""
     scenario: dict[str, Any] | str = "quickstart"
     """The scenario that all arms share: its fields, the name of a shipped scenario, or the path of a scenario file
     (relative to the ablation file).

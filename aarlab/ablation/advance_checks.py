@@ -40,6 +40,21 @@ def _models(runs: Iterable[PlannedRun]) -> Iterator[tuple[str, str, Scenario]]:
                 yield name, f"{run.arm} with {run.setting}" if run.setting else run.arm, run.scenario
 
 
+SIMULATED = "simulated/"
+"""Provider of the simulated base models."""
+
+
+def evidence_note(plan: AblationPlan) -> str | None:
+    """Return a sentence if a published design runs with simulated agents only; None otherwise."""
+    models = {name for arm in plan.arms for name in arm.scenario.models_used}
+    if not plan.ablation.source or not all(name.startswith(SIMULATED) for name in models):
+        return None
+    return (
+        "Simulated policies are no evidence about language models: this checks the design and its costs. Run it with "
+        "a live model: --model provider/model."
+    )
+
+
 def settings_without_effect(plan: AblationPlan) -> list[str]:
     """Return a sentence for each setting without effect: one that all arms share, or one of an arm or a setting."""
     arms = {arm.name: arm for arm in plan.arms if arm.name != CONTROL}

@@ -18,6 +18,8 @@ from aarlab.config.errors import ConfigError, Fault
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.laboratory_fingerprint import needs_laboratory
 from aarlab.memory.run_info import RunInfo
+from aarlab.scenarios.hf.checkpoint import UnusableModel
+from aarlab.scenarios.prepared_data import UnusableData
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.laboratory_secret import (
     LaboratorySecretError,
@@ -25,7 +27,7 @@ from aarlab.tools.evaluator.laboratory_secret import (
     world_secret,
 )
 from aarlab.tools.evaluator.world_run import available_cores
-from aarlab.tools.sandbox import Sandbox, SandboxMode
+from aarlab.tools.sandbox import SandboxMode, check_sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class AblationState:
     folder: AblationFolder
     runs: tuple[PlannedRun, ...]
     """Runs of this process's shard and of the chosen part of the ablation."""
+    part: Part
     done: dict[str, RunInfo]
     """Finished runs of the shard by stem."""
     forecast: Forecast
@@ -60,7 +63,7 @@ def read_state(plan: AblationPlan, root: Path, shard: Shard, part: Part = "all")
     for run in runs:
         if run.stem in done and isinstance(summary := done[run.stem].summary, dict):
             forecast.observe(run, summary)
-    return AblationState(plan, folder, runs, done, forecast)
+    return AblationState(plan, folder, runs, part, done, forecast)
 
 
 def execute_ablation(
@@ -85,14 +88,15 @@ def execute_ablation(
         SandboxUnavailable: This machine does not support the requested sandbox.
         KeyboardInterrupt: A person stopped the execution. Finished runs are kept.
     """
-    check_executor(options.executor)
+    check_executor(options)
     folder = AblationFolder(root)
     folder.check(plan)
     # The nodes of a remote cluster have keys and packages of their own, and prepare themselves.
     local = _runs_locally(options.executor)
-    unfinished = (run for run in plan.runs_of(options.shard, options.part) if not folder.finished_path(run).exists())
+    unfinished = [run for run in plan.runs_of(options.shard, options.part) if not folder.finished_path(run).exists()]
     if local and (faults := missing_requirements(unfinished)):
         raise ConfigError(faults)
+    options = replace(options, laboratory_secret=_laboratory_secret(unfinished, root))
     with folder.locked(options.shard):
         state = read_state(plan, root, options.shard, options.part)
         folder.prepare(plan)
@@ -101,7 +105,6 @@ def execute_ablation(
                 folder.clear_finished(run)
         if not state.waiting:
             return ExecutionResult("done")
-        options = replace(options, laboratory_secret=_laboratory_secret(state.waiting, root))
         if local:
             with prepare_progress or nullcontext() as progress:
                 _prepare([run.scenario for run in state.waiting], options.sandbox, progress)
@@ -125,9 +128,13 @@ def _laboratory_secret(runs: Sequence[PlannedRun], root: Path) -> str | None:
     return laboratory
 
 
-def check_executor(executor: Executor) -> None:
-    """Raise ConfigError if the executor is not available."""
-    if executor == "ray":
+def check_executor(options: ExecutionOptions) -> None:
+    """Raise ConfigError if the executor is not available, or cannot give GPUs to runs."""
+    if options.executor == "local" and options.gpus_per_run:
+        problem = "processes of the executor `local` share all GPUs of this machine"
+        fix = "--executor ray, which also starts Ray on this machine"
+        raise ConfigError([Fault("--gpus-per-run", None, problem, fix)])
+    if options.executor == "ray":
         from aarlab.ablation.ray_workers import check_ray
 
         check_ray()
@@ -146,13 +153,23 @@ def _worker_pool(options: ExecutionOptions) -> WorkerPool:
         return LocalWorkerPool(options.jobs or available_cores())
     from aarlab.ablation.ray_workers import RayWorkerPool
 
-    return RayWorkerPool(options.jobs)
+    return RayWorkerPool(options.jobs, options.gpus_per_run)
 
 
 def _prepare(scenarios: list[Scenario], sandbox: SandboxMode, progress: Progress | None) -> None:
-    """Check that the sandbox works, and train the tasks' networks once instead of in every worker."""
-    with Sandbox(sandbox):
-        pass
+    """Check that the sandbox works, and train the tasks' networks once instead of in every worker.
+
+    Raises:
+        ConfigError: A model or the data of a task cannot be used.
+        SandboxUnavailable: This machine does not support the sandbox.
+    """
+    check_sandbox(sandbox)
     tasks = {repr(choice): choice for scenario in scenarios for choice in (scenario.task, *scenario.transfer_tasks)}
     for choice in tasks.values():
-        choice.make().prepare(progress)
+        task = choice.make()
+        try:
+            task.prepare(progress)
+        except (UnusableModel, UnusableData) as error:
+            raise ConfigError([Fault(choice.name, "task.parameters", str(error), None)]) from None
+        # The workers load the models themselves, perhaps on the same GPU.
+        task.unload()

@@ -1,5 +1,6 @@
 """Options of `aarlab ablate` that change how runs are executed and not what they compute."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -39,6 +40,8 @@ class ExecutionOptions:
     jobs: int | None = None
     """Number of parallel runs, each on one core. None: the number of cores of this machine or of the cluster."""
     executor: Executor = "local"
+    gpus_per_run: float = 0.0
+    """GPUs that each run gets on a Ray cluster: 1, or a share such as 0.5 if runs share a GPU. 0: runs see no GPU."""
     shard: Shard = Shard()
     """The share of the runs that this process executes."""
     sandbox: SandboxMode = "strict"
@@ -48,3 +51,9 @@ class ExecutionOptions:
     """Which runs this process executes."""
     laboratory_secret: str | None = field(default=None, repr=False)
     """The secret of the laboratory, for workers on other machines; None: no run needs it."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the number of GPUs is one that Ray can give to a task."""
+        gpus = self.gpus_per_run
+        if not 0 <= gpus < math.inf or (gpus > 1 and gpus != int(gpus)):
+            raise ValueError(f"gpus_per_run must be from 0 to 1 or a whole number, not {gpus:g}")

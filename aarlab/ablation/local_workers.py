@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import selectors
 import subprocess
@@ -11,14 +12,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Protocol
 
 from aarlab.ablation.run_task import RunProgress, RunTask
+from aarlab.agents.models.api_keys import redacted
 from aarlab.tools.evaluator.world_cache import WORLD_CACHE_BYTES
 
 # A worker imports the same modules as its parent, regardless of its working directory.
 _BOOT = """
 import sys
-sys.path[:] = sys.argv[3:]
+sys.path[:] = sys.argv[4:]
 from aarlab.ablation.worker_process import main
-main(int(sys.argv[1]), int(sys.argv[2]))
+main(*map(int, sys.argv[1:4]))
 """
 
 
@@ -67,10 +69,14 @@ class LocalWorkerPool:
 
     def submit(self, task: RunTask) -> None:
         """Start a task."""
-        worker = next((worker for worker in self._workers if worker.current is None), None) or self._start_worker()
+        idle = [worker for worker in self._workers if worker.current is None]
+        for worker in idle:
+            if worker.process.poll() is not None:  # it was killed since its last run
+                self._reap(worker)
+        worker = next((worker for worker in idle if worker in self._workers), None) or self._start_worker()
         worker.current = RunProgress(task.run, "progress")
         assert worker.process.stdin is not None
-        # If the worker died while idle, `poll` reads the end of its output and reports the failure.
+        # If the worker dies now, `poll` reads the end of its output and reports the failure.
         with contextlib.suppress(BrokenPipeError):
             worker.process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
             worker.process.stdin.flush()
@@ -85,7 +91,11 @@ class LocalWorkerPool:
             *lines, rest = bytes(worker.buffer).split(b"\n")
             worker.buffer = bytearray(rest)
             for line in lines:
-                progress = RunProgress.from_json(json.loads(line))
+                message = json.loads(line)
+                if "log" in message:
+                    _log_message(worker, **message["log"])
+                    continue
+                progress = RunProgress.from_json(message)
                 worker.current = progress if progress.kind == "progress" else None
                 received.append(progress)
             if not chunk:
@@ -102,8 +112,9 @@ class LocalWorkerPool:
 
     def _start_worker(self) -> _Worker:
         stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_reap`
+        numbers = (os.getpid(), WORLD_CACHE_BYTES // self.count, logging.getLogger().getEffectiveLevel())
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, str(os.getpid()), str(WORLD_CACHE_BYTES // self.count), *sys.path],
+            [sys.executable, "-P", "-c", _BOOT, *map(str, numbers), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr_file,
@@ -132,5 +143,11 @@ class LocalWorkerPool:
         if worker.current is None:
             return []
         ended = f"signal {-process.returncode}" if process.returncode < 0 else f"exit status {process.returncode}"
-        error = f"its process ended early ({ended}){f': {last_stderr_line}' if last_stderr_line else ''}"
+        error = redacted(f"its process ended early ({ended}){f': {last_stderr_line}' if last_stderr_line else ''}")
         return [replace(worker.current, kind="failed", error=error)]
+
+
+def _log_message(worker: _Worker, *, level: int, name: str, text: str) -> None:
+    """Log a record of a worker here, with the run that it executes."""
+    run = "" if worker.current is None else f"{worker.current.run}: "
+    logging.getLogger(name).log(level, "%s%s", run, text)

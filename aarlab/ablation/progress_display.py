@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
@@ -34,9 +35,11 @@ class AblationDisplay:
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._bar_of_arm: dict[str, TaskID] = {}
+        self._ended_runs = Counter(run.arm for run in state.runs if run.stem in state.done)
+        """Number of runs that are done or have failed for good, by arm."""
         for arm, total in Counter(run.arm for run in state.runs).items():
-            done = sum(run.arm == arm and run.stem in state.done for run in state.runs)
-            name = shortened(arm, _MAX_ARM_CHARS)
+            name = escape(shortened(arm, _MAX_ARM_CHARS))
+            done = self._ended_runs[arm]
             self._bar_of_arm[arm] = self._bars.add_task(name, total=total, completed=done, now="")
         self._all = self._bars.add_task("[bold]all", total=len(state.runs), completed=len(state.done), now="")
 
@@ -75,17 +78,15 @@ class AblationDisplay:
             self._waiting[run.stem] = run
             self._print(f"{run.title} was interrupted: {progress.error}", style="yellow")
             return
-        self._bars.advance(self._bar_of_arm[run.arm])
-        self._bars.advance(self._all)
+        self._ended_runs[run.arm] += 1
         if progress.kind != "done" or progress.summary is None:
             self._print(f"{run.title} failed: {progress.error}", style="red")
             return
         self._state.forecast.observe(run, progress.summary)
         if not self._console.is_terminal:
-            bar = self._bars.tasks[self._all]
             pgr = pgr_text(value_at(progress.summary, "heldout.pgr"))
-            count = f"[{bar.completed:.0f} of {bar.total:.0f}]"
-            self._print(f"{count} {run.title}: held-out PGR {pgr}, {self._remaining_text()}")
+            count = f"[{self._ended_runs.total()} of {len(self._state.runs)}]"
+            self._print(f"{count} {run.title}: held-out {run.scenario.task.score_name} {pgr}, {self._remaining_text()}")
 
     def _remaining_text(self) -> str:
         """Return the remaining time and, if the runs have a cost, the cost so far and the remaining cost."""
@@ -105,8 +106,12 @@ class AblationDisplay:
         active = [run for run, _ in self._active.values() if run.arm == arm]
         seeds = [f"{run.seed} on {run.task}" if run.task else str(run.seed) for run in active]
         now = f"seed {', '.join(seeds)}" if seeds else ""
-        self._bars.update(self._bar_of_arm[arm], now=now)
-        self._bars.update(self._all, now=self._remaining_text())
+        # A bar also grows with the rounds of active runs; the numbers beside it count whole runs.
+        shares = [(run.arm, progress.share) for run, progress in self._active.values()]
+        of_arm = self._ended_runs[arm] + sum(share for name, share in shares if name == arm)
+        of_all = self._ended_runs.total() + sum(share for _, share in shares)
+        self._bars.update(self._bar_of_arm[arm], completed=of_arm, now=now)
+        self._bars.update(self._all, completed=of_all, now=self._remaining_text())
 
     def _print(self, line: str, style: str = "") -> None:
-        self._bars.console.print(Text(printable(line), style=style), soft_wrap=True)
+        self._bars.console.print(Text(printable(line), style=style), soft_wrap=not self._console.is_terminal)

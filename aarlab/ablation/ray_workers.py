@@ -1,6 +1,7 @@
 """Workers on a Ray cluster: one Ray task per run.
 
-A task starts a worker process on its node, as on this machine, so results are the same. The nodes need no shared disk:
+A task executes its run in a worker process on its node, as on this machine, so results are the same. A process of Ray
+executes several tasks and keeps the worker, with its sandbox and networks, between them. The nodes need no shared disk:
 a worker writes into a folder of its node, and the run file is sent back at intervals and when the run is finished.
 """
 
@@ -11,8 +12,8 @@ import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,13 +71,13 @@ def starts_local_cluster() -> bool:
 
 
 class RayWorkerPool:
-    """Tasks on a Ray cluster, each on one core."""
+    """Tasks on a Ray cluster, each on one core, and on a GPU or a share of one if the runs need it."""
 
-    def __init__(self, count: int | None) -> None:
-        """Connect to the cluster, or start one, for up to `count` parallel runs; None: one per core.
+    def __init__(self, count: int | None, gpus_per_run: float = 0.0) -> None:
+        """Connect to the cluster, or start one, for up to `count` parallel runs; None: as many as fit.
 
         Raises:
-            ConfigError: Ray is not installed, or there is no cluster at the address.
+            ConfigError: Ray is not installed, there is no cluster at the address, or it has too few GPUs for a run.
         """
         check_ray()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -87,8 +88,11 @@ class RayWorkerPool:
         self._was_initialised = ray.is_initialized()
         if not self._was_initialised:
             self._connect(count)
-        self.count = count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        self._task = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(_run_on_node)
+        self.count = count or self._fitting_runs(gpus_per_run)
+        # Ray hides the GPUs of other tasks from a task, in CUDA_VISIBLE_DEVICES, which its worker process inherits.
+        self._task = ray.remote(num_cpus=1, num_gpus=gpus_per_run, num_returns="streaming", max_retries=0)(_run_on_node)
+        self._data: dict[frozenset[str], Any] = {}
+        """References to the data files that were sent, by their hashes."""
         self._active: dict[Any, tuple[RunTask, RunProgress]] = {}
         """Task and last message, by the generator of its results."""
 
@@ -98,7 +102,8 @@ class RayWorkerPool:
 
     def submit(self, task: RunTask) -> None:
         """Start a task."""
-        stream = self._task.remote(asdict(task), __version__, _bytes(task.draft), _bytes(task.fork_from))
+        data = self._data_reference(task.data_files)
+        stream = self._task.remote(asdict(task), __version__, _bytes(task.draft), _bytes(task.fork_from), data)
         self._active[stream] = (task, RunProgress(task.run, "progress"))
 
     def poll(self, timeout_s: float) -> list[RunProgress]:
@@ -118,6 +123,30 @@ class RayWorkerPool:
                 self.poll(_POLL_S)
         if not self._was_initialised:
             self._ray.shutdown()
+
+    def _data_reference(self, data_files: Mapping[str, str]) -> Any:
+        """Return a reference to the content of data files by hash; each is sent to a node once."""
+        key = frozenset(data_files)
+        if key not in self._data:
+            self._data[key] = self._ray.put({sha256: Path(path).read_bytes() for sha256, path in data_files.items()})
+        return self._data[key]
+
+    def _fitting_runs(self, gpus_per_run: float) -> int:
+        """Return the number of runs for which the cluster has cores and GPUs. Raises ConfigError if it is 0."""
+        resources = self._ray.cluster_resources()
+        cores, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
+        if not gpus_per_run:
+            return cores
+        # A run cannot have parts of two GPUs.
+        fitting = int(gpus) * int(1 / gpus_per_run) if gpus_per_run < 1 else int(gpus / gpus_per_run)
+        if not fitting:
+            if not self._was_initialised:
+                self._ray.shutdown()
+            problem = f"the Ray cluster has {gpus:g} GPUs, and a run needs {gpus_per_run:g}"
+            raise ConfigError(
+                [Fault("--gpus-per-run", None, problem, "nodes with GPUs; --jobs if they start on demand")]
+            )
+        return min(cores, fitting)
 
     def _connect(self, count: int | None) -> None:
         ray_options: dict[str, Any] = {"address": os.environ.get(ADDRESS, "local")}
@@ -176,8 +205,32 @@ def _bytes(path: str | None) -> bytes | None:
     return Path(path).read_bytes() if path is not None and Path(path).exists() else None
 
 
+_kept_workers: dict[str | None, LocalWorkerPool] = {}
+"""The worker of this process of Ray between two tasks, by the GPUs that it sees."""
+
+
+@contextmanager
+def _node_worker() -> Iterator[LocalWorkerPool]:
+    """Return the worker of the last task in this process, or a new one. It is stopped if the task does not end."""
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")  # of this task; a worker has those of the task that started it
+    workers = _kept_workers.pop(gpus, None) or LocalWorkerPool(1)
+    for others in _kept_workers.values():
+        others.close()
+    _kept_workers.clear()
+    try:
+        yield workers
+    except BaseException:
+        workers.close()
+        raise
+    _kept_workers[gpus] = workers
+
+
 def _run_on_node(
-    task: dict[str, Any], version: str, draft_bytes: bytes | None, fork_source_bytes: bytes | None
+    task: dict[str, Any],
+    version: str,
+    draft_bytes: bytes | None,
+    fork_source_bytes: bytes | None,
+    data: Mapping[str, bytes],
 ) -> Iterator[tuple[dict[str, Any], bytes | None]]:
     """Execute a task on this node, and yield its messages, some with the run file so far.
 
@@ -186,11 +239,12 @@ def _run_on_node(
         version: Version of aarlab where the ablation was started.
         draft_bytes: File of an interrupted run, to resume.
         fork_source_bytes: File of the run to fork from.
+        data: Data files of the task, by the hash of their content.
     """
     node = socket.gethostname()
     if version != __version__:
         raise RuntimeError(f"aarlab is {__version__} on {node} and {version} where the ablation was started")
-    with tempfile.TemporaryDirectory(prefix="aarlab-") as folder, closing(LocalWorkerPool(1)) as workers:
+    with tempfile.TemporaryDirectory(prefix="aarlab-") as folder, _node_worker() as workers:
         draft, target = Path(folder) / "draft.db", Path(folder) / "finished.db"
         local_paths = {"draft": str(draft), "target": str(target)}
         if draft_bytes is not None:
@@ -198,7 +252,10 @@ def _run_on_node(
         if fork_source_bytes is not None:
             local_paths["fork_from"] = str(Path(folder) / "fork_from.db")
             Path(local_paths["fork_from"]).write_bytes(fork_source_bytes)
-        workers.submit(RunTask(**{**task, **local_paths}))
+        data_files = {sha256: str(Path(folder) / sha256) for sha256 in data}
+        for sha256, content in data.items():
+            Path(data_files[sha256]).write_bytes(content)
+        workers.submit(RunTask(**{**task, **local_paths, "data_files": data_files}))
         copied_at, ended = float("-inf"), False
         while not ended:
             # Ray can cancel the task only between two waits.

@@ -1,21 +1,26 @@
 """The runs of an ablation as records, read from its folder."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder, is_finished
 from aarlab.ablation.ablation_plan import Ablation, AblationPlan, PlannedRun
 from aarlab.config.data_frames import data_frame
+from aarlab.config.run_file_cache import kept_value, require_unaltered
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.measures import autonomy_by_round, entropy, frontier
 from aarlab.memory.messages import canonical_json, content_hash
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import ALTERED, SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.task import Progress
 
 if TYPE_CHECKING:
     import pandas
@@ -84,6 +89,12 @@ class Results:
         """Names of the tasks; a single empty name if the ablation has no `tasks`."""
         return tuple(dict.fromkeys(record.task for record in self.records)) or ("",)
 
+    @property
+    def altered(self) -> tuple[Path, ...]:
+        """Run files that were altered after their run was scored. Their numbers are not used."""
+        records = [*self.records, *(record for setting in self.settings for record in setting.records)]
+        return tuple(dict.fromkeys(record.path for record in records if ALTERED in (record.error or "")))
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row per run of the comparison: arm, task, seed, status, digest, every measure and the file.
 
@@ -107,24 +118,43 @@ class Results:
         """Return the rows as a data frame. Raises ImportError if pandas is not installed."""
         return data_frame(self.rows())
 
+    def _repr_html_(self) -> str:
+        """Return the report as a page for a notebook, or the numbers of runs by status if none is done."""
+        counts = Counter(record.status for record in self.records)
+        if not counts["done"]:
+            return escape(f"{self.ablation.name}: {', '.join(f'{n} {status}' for status, n in counts.items())}")
+        page = resolve_name("aarlab.report.html_page:page")(resolve_name("aarlab.report:analyse")(self))
+        return str(resolve_name("aarlab.notebook_display:framed")(page))
 
-def open_ablation(folder: str | Path) -> Results:
+
+def open_ablation(folder: str | Path, progress: Progress | None = None) -> Results:
     """Return the runs in an ablation's folder, finished or not.
+
+    A run that was altered after it was scored has the status `failed`.
+
+    Args:
+        folder: The folder of an ablation.
+        progress: Called with the share of the runs that were read.
 
     Raises:
         ConfigError: It contains no readable `ablation.yaml`.
     """
     ablation_folder = AblationFolder(Path(folder))
     plan = load_ablation(ablation_folder.file, executed=True)
-    records = {run.stem: record_of(run, ablation_folder) for run in plan.runs}
+    runs = (*plan.runs, *plan.sensitivity_runs)
+    records: dict[str, RunRecord] = {}
+    for number, run in enumerate(runs):
+        records[run.stem] = record_of(run, ablation_folder, curves=number < len(plan.runs))
+        if progress is not None:
+            progress("reading runs", (number + 1) / len(runs))
     settings = []
     for setting in plan.settings:
         of_setting = [
-            replace(records[run.stem], task=run.task, frontier=(), entropy=(), autonomy=())
-            if run.stem in records else record_of(run, ablation_folder, curves=False) for run in setting.runs
-        ]  # fmt: skip
+            replace(records[run.stem], task=run.task, frontier=(), entropy=(), autonomy=()) for run in setting.runs
+        ]
         settings.append(SettingResults(setting.name, setting.values, _in_order(of_setting, plan)))
-    return Results(plan.ablation, ablation_folder.root, _in_order(records.values(), plan), tuple(settings))
+    compared = [records[run.stem] for run in plan.runs]
+    return Results(plan.ablation, ablation_folder.root, _in_order(compared, plan), tuple(settings))
 
 
 def _in_order(records: Iterable[RunRecord], plan: AblationPlan) -> tuple[RunRecord, ...]:
@@ -144,7 +174,7 @@ def record_of(run: PlannedRun, folder: AblationFolder, *, curves: bool = True) -
             if record.status != "done":
                 raise ValueError(f"its run has the status {record.status}")
         except READ_ERRORS as error:
-            return replace(planned, status="failed", error=f"its file cannot be read: {error}")
+            return replace(planned, status="failed", error=f"its file cannot be used: {error}")
         return replace(record, arm=run.arm, key=run.key, scenario=planned.scenario, task=run.task)
     if (error_text := folder.error_of(run)) is not None:
         return replace(planned, path=draft, status="failed", error=error_text)
@@ -158,7 +188,10 @@ def finished_record(run: PlannedRun, info: RunInfo, folder: AblationFolder) -> R
 
 
 def record_from_file(path: Path, *, curves: bool = True) -> RunRecord:
-    """Return the record of a run file, with the arm "", by default with its curves. Raises one of READ_ERRORS."""
+    """Return the record of a run file, with the arm "", by default with its curves.
+
+    Raises one of READ_ERRORS, among them AlteredRun: altered numbers enter no average.
+    """
     with RunReader.open(path) as file:
         info = file.info()
         key = content_hash(canonical_json(info.scenario))[:12]
@@ -167,10 +200,20 @@ def record_from_file(path: Path, *, curves: bool = True) -> RunRecord:
             return replace(record, status="failed", error="the run failed; `aarlab show` prints its events")
         if not is_finished(info):
             return record
-        best_so_far, bits, autonomy = _curves_in(file) if curves else ((), (), ())
+        require_unaltered(file)
+        best_so_far, bits, autonomy = _curves_of(file) if curves else ((), (), ())
         # The file may have been moved since it was written.
         summary = {**info.summary, "file": str(path.resolve())}
         return replace(record, status="done", summary=summary, frontier=best_so_far, entropy=bits, autonomy=autonomy)
+
+
+def _curves_of(file: RunReader) -> tuple[Curve, Curve, Curve]:
+    """Return the frontier, the entropy and the autonomy of a run; those of an unchanged file are computed once."""
+    best_so_far, bits, autonomy = (
+        tuple((hours, value) for hours, value in curve)
+        for curve in kept_value(file.path, "curves", lambda: _curves_in(file))
+    )
+    return best_so_far, bits, autonomy
 
 
 def _curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +10,11 @@ from typing import Any, Literal
 from aarlab.ablation.ablation_folder import publish, set_aside
 from aarlab.ablation.spending import Spending, spending_in
 from aarlab.ablation.sqlite_budget import SharedBudgetSpec, SqliteSharedBudget
+from aarlab.agents.models.api_keys import redacted
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.run.execute import RunOptions, run_scenario
 from aarlab.graph.run.fork import fork_run
 from aarlab.graph.run.resume import resume_run
-from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.task_choice import load_contained_code
 from aarlab.memory.disk_full import is_disk_full
@@ -21,6 +22,8 @@ from aarlab.memory.events import FailedModelCall, LogEntry, ModelCall, RoundStar
 from aarlab.memory.run_file_errors import RunAlreadyFinished, SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
+from aarlab.scenarios.tasks.task_data import provide_data_file
+from aarlab.tools.evaluator.world_cache import WorldCache
 from aarlab.tools.sandbox import SandboxMode
 
 ProgressKind = Literal["progress", "done", "failed", "disk full", "budget exhausted"]
@@ -50,6 +53,8 @@ class RunTask:
     """Path of the run to fork from; None: the run starts at round 1."""
     at: int = 0
     """First round that a forked run does not repeat from the recording."""
+    data_files: dict[str, str] = field(default_factory=dict)
+    """Paths of data files of the task, by the hash of their content."""
     laboratory_secret: str | None = field(default=None, repr=False)
     """The secret of the laboratory; None: the run does not need it. It is in no file of the run."""
 
@@ -74,10 +79,10 @@ class RunProgress:
         return cls(**{**fields, "spent": Spending(**fields["spent"])})
 
 
-def execute_task(
-    task: RunTask, send: Callable[[RunProgress], None], shared_resources: SharedResources | None = None
-) -> None:
+def execute_task(task: RunTask, send: Callable[[RunProgress], None], worlds: WorldCache | None = None) -> None:
     """Execute a run on one core, and send its progress and its result. Errors of the run are sent, not raised."""
+    for sha256, path in task.data_files.items():
+        provide_data_file(sha256, Path(path))
     recorded = Scenario.from_record(task.scenario)
     for choice in (recorded.task, *recorded.scoring.transfer_tasks):
         # The code is trusted: the process that sent the task loaded it from a file that the user named.
@@ -87,27 +92,34 @@ def execute_task(
     earlier = spending_in(draft) if draft.exists() else Spending()
     listener = _ProgressListener(task.run, scenario, send, earlier)
     try:
-        summary = _run_or_resume(task, scenario, listener, shared_resources)
+        with _shared_budget(task) as shared_budget:
+            summary = _run_or_resume(task, scenario, listener, worlds, shared_budget)
         publish(draft, target)
     except SharedBudgetExhausted as error:
         send(listener.progress("budget exhausted", error=str(error)))
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
+        message = redacted(f"{type(error).__name__}: {error}")
         send(listener.progress("disk full" if is_disk_full(error) else "failed", error=message))
     else:
         send(listener.progress("done", summary={**summary, "file": str(target.resolve())}))
 
 
 def _run_or_resume(
-    task: RunTask, scenario: Scenario, listener: "_ProgressListener", shared_resources: SharedResources | None
+    task: RunTask,
+    scenario: Scenario,
+    listener: "_ProgressListener",
+    worlds: WorldCache | None,
+    shared_budget: SharedBudget | None,
 ) -> dict[str, Any]:
     """Execute the run, or resume it if it was interrupted, and return its summary."""
     draft = Path(task.draft)
     options: RunOptions = {
         "listeners": [listener.on_event], "sandbox": task.sandbox, "cache": task.cache, "threads": 1,
-        "shared_budget": _shared_budget(task), "shared_resources": shared_resources,
+        "shared_budget": shared_budget, "worlds": worlds,
         "laboratory_secret": task.laboratory_secret,
     }  # fmt: skip
+    if draft.exists() and not _is_draft_of(task):
+        set_aside(draft)
     if draft.exists():
         try:
             return resume_run(draft, **options)
@@ -124,8 +136,21 @@ def _run_or_resume(
     return run_scenario(scenario, draft, **options)
 
 
-def _shared_budget(task: RunTask) -> SharedBudget | None:
-    return None if task.shared_budget is None else SqliteSharedBudget(SharedBudgetSpec(**task.shared_budget), task.run)
+def _is_draft_of(task: RunTask) -> bool:
+    """Return whether the draft has the scenario of the task: a planted one could name another server for the models."""
+    try:
+        with RunReader.open(Path(task.draft)) as file:
+            return bool(file.info().scenario == task.scenario)
+    except (SchemaError, sqlite3.DatabaseError) as error:
+        if is_disk_full(error):
+            raise
+        return False
+
+
+def _shared_budget(task: RunTask) -> AbstractContextManager[SharedBudget | None]:
+    if task.shared_budget is None:
+        return nullcontext()
+    return closing(SqliteSharedBudget(SharedBudgetSpec(**task.shared_budget), task.run))
 
 
 class _ProgressListener:

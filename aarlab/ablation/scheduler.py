@@ -14,6 +14,7 @@ from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.ablation.spending import Spending, spending_in
 from aarlab.ablation.spending_monitor import SpendingMonitor
 from aarlab.ablation.sqlite_budget import SharedBudgetSpec, release_reservations
+from aarlab.graph.task_choice import known_data_files
 
 _POLL_S = 1.0
 
@@ -110,6 +111,7 @@ def _task(
         target=str(folder.finished_path(run).resolve()),
         sandbox=options.sandbox,
         cache=options.cache,
+        data_files=known_data_files(run.scenario.task, *run.scenario.scoring.transfer_tasks),
         laboratory_secret=options.laboratory_secret,
         shared_budget=None if budget_spec is None else asdict(budget_spec),
         fork_from=None if run.fork_from is None else str(folder.fork_from.resolve()),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aarlab.memory.events import FailedModelCall, ModelCall
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import connect_read_only
 
 
@@ -14,7 +16,7 @@ class Spending:
     """Usage of model calls."""
 
     cost_usd: float | None = 0.0
-    """US dollars; None: the price of a call is unknown."""
+    """US dollars; None: the price of a call is unknown, or the file cannot be read."""
     tokens: int = 0
     """Input and output tokens."""
 
@@ -30,20 +32,22 @@ class Spending:
 
 
 def spending_in(path: Path) -> Spending:
-    """Return the usage of all model calls in a run file, which may be unfinished. Other files count as zero.
+    """Return the usage of all model calls in a run file, which may be unfinished.
 
-    Raises:
-        SchemaError: The journal beside the file is not one of aarlab.
+    The cost of a file that cannot be read is unknown. A file without tables counts as zero: no model was called.
     """
-    # The views of the events call functions, which the schema of a file that is only read may not.
-    tokens = " + ".join(f"coalesce(json_extract(data, '$.{name}_tokens'), 0)" for name in ("input", "output"))
-    columns = f"json_extract(data, '$.cost_usd') AS cost_usd, {tokens} AS tokens"
-    calls = f"SELECT {columns} FROM events WHERE kind IN ('{ModelCall.kind}', '{FailedModelCall.kind}')"
-    query = f"SELECT sum(cost_usd), count(*) - count(cost_usd), sum(tokens) FROM ({calls})"
     try:
-        with closing(connect_read_only(path)) as connection:
-            cost, unknown, tokens = connection.execute(query).fetchone()
-    except sqlite3.Error:
-        # The process was killed before it created the tables, or this is not a run file: no model was called.
-        return Spending()
-    return Spending(None if unknown else cost or 0.0, tokens or 0)
+        if _has_no_tables(path):
+            return Spending()
+        with RunReader.open(path) as file:
+            calls = [entry.event for entry in file.entries(ModelCall, FailedModelCall)]
+    except (sqlite3.Error, SchemaError, OSError):
+        return Spending(None)
+    costs = [call.cost_usd for call in calls]
+    known = [cost for cost in costs if cost is not None]
+    return Spending(sum(known) if len(known) == len(costs) else None, sum(call.known_tokens for call in calls))
+
+
+def _has_no_tables(path: Path) -> bool:
+    with closing(connect_read_only(path)) as connection:
+        return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,))

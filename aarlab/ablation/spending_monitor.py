@@ -60,12 +60,20 @@ class SpendingMonitor:
             return None
         spent = self.spent(active)
         if limit_usd is not None and spent.cost_usd is None:
+            if damaged := self._unreadable():
+                return (
+                    f"budget_usd cannot be enforced: what {damaged} has spent cannot be read. Move it away to ignore it"
+                )
             return "budget_usd cannot be enforced: the price of a model call is unknown (use budget_tokens)"
         if limit_usd is not None and spent.cost_usd is not None and spent.cost_usd >= limit_usd:
             return f"budget_usd is exhausted: ${spent.cost_usd:.2f} of ${limit_usd:.2f}"
         if limit_tokens is not None and spent.tokens >= limit_tokens:
             return f"budget_tokens is exhausted: {spent.tokens:,} of {limit_tokens:,} tokens"
         return None
+
+    def _unreadable(self) -> Path | None:
+        """Return a run file with unknown spending and no calls, which cannot be read; None if there is none."""
+        return next((path for (path, *_), spent in self._by_file.items() if spent == Spending(None)), None)
 
     def spent(self, active: Mapping[str, RunProgress]) -> Spending:
         """Return the spending of all runs; that of active runs is taken from their last progress."""
@@ -86,10 +94,12 @@ class SpendingMonitor:
         for path in paths:
             try:
                 status = path.stat()
+                wal = path.with_name(f"{path.name}-wal")
+                recent = wal.stat().st_mtime_ns if wal.exists() else 0  # an active run writes there first
             except OSError:
                 # The file is missing, or another process has just moved it to `runs/`.
                 continue
-            key = (path, status.st_mtime_ns, status.st_size)
+            key = (path, max(recent, status.st_mtime_ns), status.st_size)
             if key not in self._by_file:
                 self._by_file[key] = spending_in(path)
             total += self._by_file[key]

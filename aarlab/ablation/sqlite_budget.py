@@ -3,21 +3,33 @@
 Before each model call, its maximum cost is reserved in one transaction across all processes, so that two calls cannot
 spend the same dollar. The run files remain the record of spending: the budget is initialised from them when execution
 starts, and the file can be deleted while no run executes.
+
+A run that reserves holds a lock beside the budget. If its process is killed, another process that waits for the budget
+finds the lock free and releases what the dead process had reserved.
 """
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from aarlab.ablation.spending import Spending
+from aarlab.config.errors import ConfigError, Fault
 from aarlab.graph.calls.budget import Amount, SharedBudgetExhausted
+from aarlab.memory.file_lock import FileLock, FileLocked
+from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.schema import require_own_journal
 
 _RETRY_S = 0.05
 """Seconds between two attempts to reserve the amount of a call."""
+_RETRIES_PER_SEARCH = 20
+"""Attempts to reserve after which dead processes are searched for."""
+_LOCK_TIMEOUT_S = 10.0
+"""Seconds that a run waits for its lock, which a search for dead processes holds for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +47,32 @@ class SqliteSharedBudget:
     """The shared budget as one run uses it."""
 
     def __init__(self, spec: SharedBudgetSpec, run: str) -> None:
-        """Open the budget for the run with the id `run`."""
+        """Open the budget for the run with the id `run`. Close it after the run."""
         self._spec, self._run = spec, run
+        self._lock: FileLock | None = None
+
+    def close(self) -> None:
+        """Release the lock of the run, if it has reserved anything."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     async def reserve(self, max_amount: Amount) -> None:
         """Reserve the maximum amount of a call; wait until it is available.
 
         Raises:
             SharedBudgetExhausted: The call exceeds the limit even if every other reservation is released.
+            FileLocked: Another process executes the same run.
         """
+        if self._lock is None:
+            self._lock = await _lock_when_free(_lock_path(self._spec, self._run))
+        n_attempts = 0
         while (outcome := self._try_reserve(max_amount)) == "later":
             # Other open calls usually spend less than they reserved.
             await asyncio.sleep(_RETRY_S)
+            n_attempts += 1
+            if n_attempts % _RETRIES_PER_SEARCH == 0:
+                _release_of_dead_processes(self._spec)
         if outcome == "never":
             raise SharedBudgetExhausted(self._exhausted_text(max_amount))
 
@@ -103,17 +129,54 @@ def initialise_budget(spec: SharedBudgetSpec, own: Mapping[str, Spending], other
         spec: The budget; its file is created if it does not exist.
         own: Spending of the runs that this process will execute. Their entries are replaced, without reservations.
         others: Spending of all other runs. Existing entries are kept: other processes may be updating them.
+
+    Raises:
+        ConfigError: The file is damaged or not a budget.
     """
-    with _opened(spec.path) as connection:
-        rows = "(run, usd, tokens, reserved_usd, reserved_tokens) VALUES (?, ?, ?, 0.0, 0)"
-        connection.executemany(f"INSERT OR REPLACE INTO budget {rows}", _rows(own))
-        connection.executemany(f"INSERT OR IGNORE INTO budget {rows}", _rows(others))
+    rows = "(run, usd, tokens, reserved_usd, reserved_tokens) VALUES (?, ?, ?, 0.0, 0)"
+    try:
+        with _opened(spec.path) as connection:
+            connection.executemany(f"INSERT OR REPLACE INTO budget {rows}", _rows(own))
+            connection.executemany(f"INSERT OR IGNORE INTO budget {rows}", _rows(others))
+    except sqlite3.OperationalError:  # such as a full disk
+        raise
+    except (sqlite3.DatabaseError, SchemaError) as error:
+        expected = "a budget. It can be deleted while no process executes the ablation: the run files have its content"
+        raise ConfigError([Fault(spec.path, None, str(error), expected, f"rm {spec.path}")]) from None
 
 
 def release_reservations(spec: SharedBudgetSpec, run: str) -> None:
     """Release all reservations of a run after its process has ended."""
     with _opened(spec.path) as connection:
         connection.execute("UPDATE budget SET reserved_usd = 0.0, reserved_tokens = 0 WHERE run = ?", (run,))
+
+
+async def _lock_when_free(path: Path) -> FileLock:
+    """Return the lock of a run. Raises FileLocked after a timeout."""
+    path.parent.mkdir(exist_ok=True)
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
+    while True:
+        try:
+            return FileLock.acquire(path)
+        except FileLocked:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_RETRY_S)
+
+
+def _release_of_dead_processes(spec: SharedBudgetSpec) -> None:
+    """Release the reservations of runs whose process has ended."""
+    with _opened(spec.path) as connection:
+        query = "SELECT run FROM budget WHERE reserved_usd > 0 OR reserved_tokens > 0"
+        runs = [run for (run,) in connection.execute(query)]
+    for run in runs:
+        # While this process has the lock, no new process of the run can reserve.
+        with suppress(FileLocked), FileLock.acquire(_lock_path(spec, run)):
+            release_reservations(spec, run)
+
+
+def _lock_path(spec: SharedBudgetSpec, run: str) -> Path:
+    return Path(spec.path).with_suffix("") / run
 
 
 def _rows(by_run: Mapping[str, Spending]) -> Iterable[tuple[str, float, int]]:
@@ -131,6 +194,7 @@ def _totals(connection: sqlite3.Connection) -> tuple[Amount, Amount]:
 def _opened(path: str) -> Iterator[sqlite3.Connection]:
     """Open the budget for one transaction."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    require_own_journal(Path(path))
     with closing(sqlite3.connect(path, timeout=60.0, isolation_level=None)) as connection:
         # The run files contain the same data, so the file need not survive a crash of the machine.
         connection.execute("PRAGMA synchronous = OFF")

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from aarlab.ablation.ablation_plan import AblationPlan, PlannedArm, PlannedRun, seeds_of
-from aarlab.ablation.advance_checks import missing_requirements, settings_without_effect
+from aarlab.ablation.advance_checks import evidence_note, missing_requirements, settings_without_effect
 from aarlab.ablation.execution import AblationState
+from aarlab.ablation.execution_options import Part, Shard
 from aarlab.ablation.forecast import Work, range_text, time_text, whole_runs
 from aarlab.cli.formatting import counted
 from aarlab.config.type_descriptions import value_text
@@ -43,6 +44,7 @@ def plan_json(state: AblationState, *, jobs: int | None) -> dict[str, Any]:
         "detectable_difference": planned_detectable_difference(plan),
         "missing": [{"model": fault.where, "problem": fault.problem} for fault in missing_requirements(state.waiting)],
         "without_effect": settings_without_effect(plan),
+        "evidence_note": evidence_note(plan),
     }  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def plan_text(state: AblationState, *, jobs: int | None) -> RenderableType:
     for label, line in _plan_lines(state, jobs).items():
         grid.add_row(Text(label, style="dim"), line)
     notes = [f"{fault.where}: {fault.problem}" for fault in missing_requirements(state.waiting)]
-    notes += settings_without_effect(plan)
+    notes += [*settings_without_effect(plan), *filter(None, [evidence_note(plan)])]
     return Group(head, table, grid, *_parts_table(state, jobs), *(Text(f"! {note}", style="yellow") for note in notes))
 
 
@@ -306,7 +308,6 @@ def _value(value: Any) -> str:
     return str(value) if isinstance(value, str) else value_text(value)
 
 
-def remaining(state: AblationState) -> int:
-    """Return the number of runs of the whole ablation that are not finished in this folder."""
-    runs = (*state.plan.runs, *state.plan.sensitivity_runs)
-    return sum(not state.folder.finished_path(run).exists() for run in runs)
+def remaining(state: AblationState, part: Part = "all") -> int:
+    """Return the number of runs of the ablation, or of a part of it, in all shards, that are not finished here."""
+    return sum(not state.folder.finished_path(run).exists() for run in state.plan.runs_of(Shard(), part))

@@ -1,7 +1,7 @@
 """`aarlab ablate`: run every arm of an ablation with every seed, in one folder."""
 
-import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_plan import AblationPlan
-from aarlab.ablation.advance_checks import settings_without_effect
+from aarlab.ablation.advance_checks import evidence_note, settings_without_effect
 from aarlab.ablation.execution import AblationState, check_executor, execute_ablation, read_state
 from aarlab.ablation.execution_options import ExecutionOptions, Part, Shard
 from aarlab.ablation.progress_display import AblationDisplay
@@ -26,13 +26,18 @@ from aarlab.ablation.text_output import (
     table_json,
     table_text,
 )
+from aarlab.agents.models.registry import UnknownModel, WrongRole, check_role
+from aarlab.cli.command_hints import CommandHint, print_hints
 from aarlab.cli.completion import complete_ablation
 from aarlab.cli.formatting import printable
+from aarlab.cli.log_output import log_level_option
 from aarlab.cli.options import (
     allow_base_url_option,
     env_file_option,
     json_option,
     no_cache_option,
+    oversight_policy_option,
+    policy_settings,
     quiet_option,
     sandbox_option,
 )
@@ -44,8 +49,9 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
-from aarlab.cli.run_execution import confirm_addresses
+from aarlab.cli.run_execution import confirm_addresses, require_gap
 from aarlab.config import ConfigError, Fault
+from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
@@ -60,6 +66,12 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
     help="Set a field of the ablation, such as `seeds=20`, or of the scenario of all arms, such as `budget.hours=4`. "
     "Repeatable.",
 )
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Base model of the researchers of all arms and of their lead, as provider/model; a live one also answers as "
+    "librarian. Short for `--set team.model=NAME`.",
+)
 @click.option("--out", metavar="DIR", help="Folder for the runs.  [default: ablations/NAME]")
 @click.option(
     "--jobs",
@@ -73,6 +85,13 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
     default="local",
     show_default=True,
     help="`local`: processes on this machine. `ray`: the Ray cluster at RAY_ADDRESS, or a new one on this machine.",
+)
+@click.option(
+    "--gpus-per-run",
+    type=float,
+    metavar="N",
+    default=0.0,
+    help="With `--executor ray`: GPUs of each run, such as 1, or 0.5 if two runs share one.  [default: none]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan with its estimated time and cost and exit.")
 @click.option("--no-sensitivity", is_flag=True, help="Execute only the comparison, without its sensitivity settings.")
@@ -89,14 +108,18 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 @no_cache_option
 @env_file_option
 @allow_base_url_option
+@oversight_policy_option
+@log_level_option
 @quiet_option
 @json_option
 def ablate(
     ablation: str,
     settings: tuple[str, ...],
+    model: str | None,
     out: str | None,
     jobs: int | None,
     executor: Literal["local", "ray"],
+    gpus_per_run: float,
     dry_run: bool,
     no_sensitivity: bool,
     only_sensitivity: bool,
@@ -105,31 +128,42 @@ def ablate(
     sandbox: SandboxMode,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
+    policies: dict[PolicyKey, str],
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Run every arm of an ablation with every seed.
 
-    ABLATION is a YAML file or the name of a shipped ablation: autonomy, dials, evaluation, diversity, reviewer, models,
-    pilot_price. Finished runs are kept: the same command continues an interrupted ablation and resumes unfinished runs,
-    with the same results. With `--shard` several machines share the runs, in one folder or in several; if in several,
-    copy the files of all `runs/` into one folder afterwards.
+    ABLATION is a YAML file or the name of a shipped ablation: autonomy, architectures, architectures_equal_calls,
+    dials, evaluation, diversity, reviewer, models, pilot_price, rugged, hacking, regeneration, oversight, or a
+    published design, studies/NAME (`aarlab studies` lists them). Finished runs are kept: the same command continues an
+    interrupted ablation and resumes unfinished runs, with the same results. With `--shard` several machines share the
+    runs, in one folder or in several; if in several, copy the files of all `runs/` into one folder afterwards.
     """
+    settings = (*settings, *policy_settings(policies))
     with exit_on_bad_input(as_json=as_json):
-        check_executor(executor)
+        share = _shard(shard)
+        options = _options(
+            jobs=jobs, executor=executor, gpus_per_run=gpus_per_run, shard=share, sandbox=sandbox, cache=not no_cache
+        )
+        check_executor(options)
         if seeds_from is not None:
             settings = (*settings, f"seeds_from={seeds_from}")
+        if model is not None:
+            settings = (*_model_settings(model), *settings)
         plan = load_ablation(ablation, settings)
-        share, part = _shard(shard), _part(plan, no_sensitivity=no_sensitivity, only_sensitivity=only_sensitivity)
+        part = _part(plan, no_sensitivity=no_sensitivity, only_sensitivity=only_sensitivity)
         root = Path(out or f"ablations/{plan.folder_name}")
-        state = read_state(plan, root, share, part)
+        with stderr_console().status("verifying finished runs"):
+            state = read_state(plan, root, share, part)
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return
     uses = [(run.scenario.live, name) for run in state.waiting for name in run.scenario.models_used]
     confirm_addresses(uses, settings, allowed_hosts, as_json=as_json)
-    options = ExecutionOptions(jobs, executor, share, sandbox, cache=not no_cache, part=part)
+    options = replace(options, part=part)
     with exit_on_bad_input(as_json=as_json):
+        require_gap({run.scenario.task.model_dump_json(): run.scenario.task for run in state.waiting}.values())
         result = _execute(state, options, quiet=quiet)
     with exit_on_bad_input(as_json=as_json):
         state = read_state(plan, root, share, part)
@@ -139,11 +173,28 @@ def ablate(
         print_json(payload)
     else:
         flags = ["--no-sensitivity"] * no_sensitivity + ["--only-sensitivity"] * only_sensitivity
-        repeated = [ablation, *_repeated_options(settings, out, jobs, executor, shard), *flags]
+        repeated = [ablation, *_repeated_options(settings, out, options, shard), *flags]
         _print_result(state, result, failures, repeated)
     done = Status.FAILED if failures else Status.DONE
     statuses = {"done": done, "stopped": Status.STOPPED, "disk full": Status.STOPPED, "failed": Status.FAILED}
     sys.exit(statuses[result.status])
+
+
+def _model_settings(model: str) -> tuple[str, ...]:
+    """Return the settings of `--model`. Some models, such as simulated researchers, cannot be librarians."""
+    try:
+        check_role(model, "librarian")
+    except (UnknownModel, WrongRole):
+        return (f"team.model={model}",)
+    return (f"team.model={model}", f"team.librarian={model}")
+
+
+def _options(*, gpus_per_run: float, **others: Any) -> ExecutionOptions:
+    """Return the options of the execution. Raises ConfigError for a number of GPUs that no run can have."""
+    try:
+        return ExecutionOptions(gpus_per_run=gpus_per_run, **others)
+    except ValueError as error:
+        raise ConfigError([Fault("--gpus-per-run", None, str(error), "1, or a share such as 0.5")]) from None
 
 
 def _shard(text: str | None) -> Shard:
@@ -165,11 +216,11 @@ def _part(plan: AblationPlan, *, no_sensitivity: bool, only_sensitivity: bool) -
 def _execute(state: AblationState, options: ExecutionOptions, *, quiet: bool) -> ExecutionResult:
     console = Console(quiet=True) if quiet else stderr_console()
     plan = state.plan
-    for sentence in settings_without_effect(plan):
-        console.print(Text(f"! {printable(sentence)}", style="yellow"), soft_wrap=True)
-    console.print(f"Detectable difference: {detectable_text(plan)}.", soft_wrap=True)
+    for sentence in [*settings_without_effect(plan), *filter(None, [evidence_note(plan)])]:
+        console.print(Text(f"! {printable(sentence)}", style="yellow"), soft_wrap=not console.is_terminal)
+    console.print(f"Detectable difference: {detectable_text(plan)}.", soft_wrap=not console.is_terminal)
     if state.forecast.costs_money:
-        console.print(f"Estimated cost: {cost_text(state)}.", soft_wrap=True)
+        console.print(f"Estimated cost: {cost_text(state)}.", soft_wrap=not console.is_terminal)
     try:
         return execute_ablation(
             plan, state.folder.root, options,
@@ -248,20 +299,19 @@ def _print_result(
     console.print(Text(f"{len(state.done)} of {len(state.runs)} runs are finished, in {state.folder.root}."))
     for failure in failures:
         line = f"{failure['run']} failed: {printable(failure['error'])}"
-        console.print(Text(line, style="red"), soft_wrap=True)
+        console.print(Text(line, style="red"), soft_wrap=not console.is_terminal)
     if result.reason is not None:
-        console.print(Text(f"Stopped early: {result.reason}.", style="yellow"), soft_wrap=True)
+        console.print(Text(f"Stopped early: {result.reason}.", style="yellow"), soft_wrap=not console.is_terminal)
     console.print(Text("\nNext", style="bold"))
     if len(state.done) < len(state.runs):
-        _print_command(console, ["aarlab", "ablate", *continue_arguments], "continue")
-    elif missing := remaining(state):
-        others = "other shards or parts" if state.plan.settings else "other shards"
-        console.print(f"  {missing} runs of {others} are missing: execute them, or copy their runs/ into this folder")
-    _print_command(console, ["aarlab", "report", str(state.folder.root)], "results with confidence intervals")
-
-
-def _print_command(console: Console, words: list[str], purpose: str) -> None:
-    console.print(Text.assemble(f"  {shlex.join(words)}", (f"  # {purpose}", "dim")), crop=False, soft_wrap=True)
+        print_hints(console, CommandHint(("aarlab", "ablate", *continue_arguments), "continue"))
+    elif missing := remaining(state, state.part):
+        console.print(
+            f"  {missing} runs of other shards are missing: execute them, or copy their runs/ into this folder",
+            highlight=False,
+        )
+    report = CommandHint(("aarlab", "report", str(state.folder.root)), "results with confidence intervals")
+    print_hints(console, report)
 
 
 def _cores(executor: str) -> int | None:
@@ -270,11 +320,13 @@ def _cores(executor: str) -> int | None:
 
 
 def _repeated_options(
-    settings: tuple[str, ...], out: str | None, jobs: int | None, executor: str, shard: str | None
+    settings: tuple[str, ...], out: str | None, options: ExecutionOptions, shard: str | None
 ) -> list[str]:
     """Return the options of the command that continues the ablation."""
     words = [word for setting in settings for word in ("--set", setting)]
-    remote = None if executor == "local" else executor
-    for option, value in (("--out", out), ("--jobs", jobs), ("--executor", remote), ("--shard", shard)):
+    remote, gpus = None if options.executor == "local" else options.executor, options.gpus_per_run or None
+    for option, value in (
+        ("--out", out), ("--jobs", options.jobs), ("--executor", remote), ("--gpus-per-run", gpus), ("--shard", shard)
+    ):  # fmt: skip
         words += [option, str(value)] if value is not None else []
     return words

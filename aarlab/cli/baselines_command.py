@@ -31,6 +31,7 @@ from aarlab.graph.run.measure_registry import REFERENCES
 from aarlab.graph.scenario import StepCosts
 from aarlab.graph.task_choice import TaskChoice
 from aarlab.scenarios import baselines as shipped
+from aarlab.scenarios.hf.checkpoint import UnusableModel
 from aarlab.scenarios.task import Task
 from aarlab.scenarios.task_registry import task_class, task_names
 from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
@@ -121,7 +122,8 @@ def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | No
     ]
     if faults:
         raise ConfigError(faults)
-    return load_scenario(None, [f"task.{'path' if is_file else 'name'}={task}", *settings]).task
+    shown = [f"task.{'path' if is_file else 'name'}={task}", *settings, "scoring.shifted_worlds=0"]
+    return load_scenario(None, shown).task
 
 
 def _csv_faults(out: Path | None) -> list[Fault]:
@@ -143,14 +145,15 @@ def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *,
     """Return what `--json` prints; exit if there are no scores."""
     task = choice.make()
     try:
-        comparison = _comparison(task, worlds, sandbox)
+        methods = shipped.opening_methods("library", fine_tunes=choice.fine_tunes)
+        comparison = _comparison(task, methods, worlds, sandbox)
     except KeyboardInterrupt:
         click.echo("Stopped. No table is printed, as scores on fewer worlds are not comparable.", err=True)
         _exit({"status": "stopped", "task": task.name}, Status.STOPPED, as_json=as_json)
-    except (NoWorldsError, SandboxUnavailable) as error:
+    except (NoWorldsError, SandboxUnavailable, UnusableModel) as error:
         click.echo(f"No baseline was scored: {error}", err=True)
         _exit({"status": "failed", "task": task.name, "error": str(error)}, Status.FAILED, as_json=as_json)
-    rows = _rows(comparison)
+    rows = _rows(comparison, methods)
     scored = [row for row in rows if row["error"] is None]
     failed = [row for row in rows if row["error"] is not None]
     return {
@@ -161,15 +164,15 @@ def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *,
         "worlds": worlds,
         "weak_acc": _mean(comparison.weak_acc),
         "strong_acc": _mean(comparison.strong_acc),
-        "references": _references(scored),
+        "references": _references(scored, len(methods)),
         "baselines": [*sorted(scored, key=_SORT_KEYS[sort]), *failed],
     }
 
 
-def _references(scored: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def _references(scored: Sequence[Row], library: int) -> dict[str, dict[str, Any]]:
     """Return the best published method and the best of all, with the research hours of trying each of them once."""
     published = [row for row in scored if row["published"]]
-    n_methods = {"published": len(shipped.PUBLISHED), "library": len(shipped.load())}
+    n_methods = {"published": len(shipped.PUBLISHED), "library": library}
     best = {
         name: max(rows, key=lambda row: row["pgr"])
         for name, rows in (("published", published), ("library", scored))
@@ -193,18 +196,20 @@ def _exit(payload: Mapping[str, Any], status: Status, *, as_json: bool) -> NoRet
     sys.exit(status)
 
 
-def _comparison(task: Task, worlds: int, sandbox: SandboxMode) -> MethodComparison:
-    codes = {name: baseline.code for name, baseline in shipped.load().items()}
+def _comparison(
+    task: Task, methods: Mapping[str, shipped.Baseline], worlds: int, sandbox: SandboxMode
+) -> MethodComparison:
+    codes = {name: baseline.code for name, baseline in methods.items()}
     # The sandbox starts first, so that its failure is reported before the slow pretraining.
     with Sandbox(sandbox) as box, DelayedProgressBar(stderr_console()) as progress_bar:
         task.prepare(progress_bar)
         return compare_methods(task, codes, box, worlds=worlds, progress=progress_bar)
 
 
-def _rows(comparison: MethodComparison) -> list[Row]:
+def _rows(comparison: MethodComparison, methods: Mapping[str, shipped.Baseline]) -> list[Row]:
     """Return one row for each baseline, sorted by name."""
     rows: list[Row] = []
-    for name, baseline in shipped.load().items():
+    for name, baseline in methods.items():
         result = comparison.results[name]
         scores: dict[str, Any] = dict.fromkeys(("pgr", "se", "transfer_acc", "ms"))
         if isinstance(result, MethodResult):

@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,15 +11,16 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from aarlab import __version__
 from aarlab.cli.completion import complete_run
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.options import json_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, stderr_console, stdout_console
 from aarlab.cli.recorded_run import open_for_reading
 from aarlab.graph.calls.budget import BUDGET_UNITS, Amount
+from aarlab.graph.run.summary import summarise
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.events import (
-    LAB,
     AgentSetup,
     Borrowed,
     Compaction,
@@ -30,23 +31,30 @@ from aarlab.memory.events import (
     FailedModelCall,
     FileWritten,
     Finding,
+    MessageEdited,
     ModelCall,
     Nomination,
     Prompted,
     Published,
     ReviewDecision,
 )
-from aarlab.memory.messages import content_hash
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import CONTENT_ERRORS, SchemaError
+from aarlab.memory.run_info import with_summary_hash
 from aarlab.memory.run_reader import RunReader
-from aarlab.memory.schema import EVENT_TRIGGERS, connect_read_only
+from aarlab.memory.schema import connect_read_only
+from aarlab.memory.schema_sql import EVENT_TRIGGERS
 
 _HASH_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     AgentSetup: ("system", "tools"), Prompted: ("message",), ModelCall: ("reply",), Experiment: ("code",),
     Evaluation: ("code",), Finding: ("code",), ReviewDecision: ("code",), FileWritten: ("text",),
-    Compaction: ("summary",),
+    Compaction: ("summary",), MessageEdited: ("original",),
 }  # fmt: skip
 """Event fields that hold the hash of a text or a message."""
+_CHECKED_FIELDS = (
+    "task", "seed", "rounds", "findings", "experiments", "evaluations", "hours", "realised_autonomy", "heldout",
+    "shifted", "transfer", "references", "digest",
+)  # fmt: skip
+"""Fields of the summary that are compared with the log. Others depend on texts, which an export may have redacted."""
 _MAX_FAULTS = 20
 """Maximum number of faults that are printed for one check."""
 
@@ -112,13 +120,18 @@ def _with_spinner(results: Iterator[CheckResult]) -> Iterator[CheckResult]:
 
 def check_run(file: RunReader) -> Iterator[CheckResult]:
     """Yield the result of each check. An interrupted run is checked up to its last event."""
-    for check_name, check_function in _CHECKS.items():
-        count = _Counter()
-        try:
-            faults = tuple(check_function(file, count))
-        except SchemaError as error:
-            faults = (str(error),)
-        yield CheckResult(check_name, count.number, faults)
+    with ExitStack() as stack:
+        with suppress(SchemaError):  # an event cannot be read: each check says so
+            stack.enter_context(file.hold_events())
+        for check_name, check_function in _CHECKS.items():
+            count = _Counter()
+            try:
+                faults = tuple(check_function(file, count))
+            except SchemaError as error:
+                faults = (str(error),)
+            except CONTENT_ERRORS as error:
+                faults = (f"the content has an unexpected form ({type(error).__name__}: {error})",)
+            yield CheckResult(check_name, count.number, faults)
 
 
 class _Counter:
@@ -148,33 +161,29 @@ def _database(file: RunReader, count: _Counter) -> Iterator[str]:
 def _contents(file: RunReader, count: _Counter) -> Iterator[str]:
     """Yield messages and texts that do not match their hash."""
     try:
-        with closing(connect_read_only(file.path)) as connection:
-            for query, kind in (
-                ("SELECT hash, speaker, content FROM messages", "message"),
-                ("SELECT * FROM texts", "text"),
-            ):
-                for key, *content in connection.execute(query):
-                    count.increment()
-                    if content_hash(*content) != key:
-                        yield f"the {kind} {key} has changed: it does not have this hash"
-    except (sqlite3.DatabaseError, UnicodeError) as error:
+        for stored in file.contents():
+            count.increment()
+            if not stored.has_its_hash:
+                kind = "text" if stored.speaker is None else "message"
+                yield f"the {kind} {stored.hash} has changed: it does not have this hash"
+    except (SchemaError, UnicodeError) as error:
         yield f"messages and texts cannot be read: {error}"
 
 
 def _log(file: RunReader, count: _Counter) -> Iterator[str]:
     """Yield gaps in the numbering of a stream, and rounds and hours that decrease."""
     last: dict[str, tuple[int, int, float]] = {}
-    for event in file.event_headers():
+    for entry in file.entries():
         count.increment()
-        ordinal, round_, hours = last.get(event.stream, (-1, 0, 0.0))
-        if event.ordinal != ordinal + 1:
-            yield f"{event.stream}, event {event.ordinal} ({event.kind}) follows event {ordinal}"
-        if event.round < round_ or event.hours < hours:
+        ordinal, round_, hours = last.get(entry.stream, (-1, 0, 0.0))
+        if entry.ordinal != ordinal + 1:
+            yield f"{entry.stream}, event {entry.ordinal} ({entry.event.kind}) follows event {ordinal}"
+        if entry.round < round_ or entry.hours < hours:
             yield (
-                f"{event.stream}, event {event.ordinal} ({event.kind}) is in round {event.round} at hour "
-                f"{event.hours:g}, after round {round_}, hour {hours:g}"
+                f"{entry.stream}, event {entry.ordinal} ({entry.event.kind}) is in round {entry.round} at hour "
+                f"{entry.hours:g}, after round {round_}, hour {hours:g}"
             )
-        last[event.stream] = (event.ordinal, event.round, event.hours)
+        last[entry.stream] = (entry.ordinal, entry.round, entry.hours)
 
 
 def _references(file: RunReader, count: _Counter) -> Iterator[str]:
@@ -255,9 +264,9 @@ def _costs(file: RunReader, count: _Counter) -> Iterator[str]:
 def _hours(file: RunReader, count: _Counter) -> Iterator[str]:
     """Yield researchers that used more research hours than the budget."""
     budget, used = file.info().scenario["budget"]["hours"], dict.fromkeys(file.researchers(), 0.0)
-    for event in file.event_headers():
-        if event.stream in used:
-            used[event.stream] = max(used[event.stream], event.hours)
+    for entry in file.entries():
+        if entry.stream in used:
+            used[entry.stream] = max(used[entry.stream], entry.hours)
     for name, hours in used.items():
         count.increment()
         if hours > budget + 1e-6:
@@ -269,12 +278,21 @@ def _summary(file: RunReader, count: _Counter) -> Iterator[str]:
     reported: Any = file.info().summary
     if reported is None:
         return
-    count.increment()
-    if reported["digest"] != (digest := file.digest()):
-        yield f"the log has the digest {digest}, the summary says {reported['digest']}"
-    findings = sum(entry.stream != LAB for entry in file.entries(Finding))
-    if reported["findings"] != findings:
-        yield f"there are {findings} findings, the summary says {reported['findings']}"
+    if with_summary_hash(reported) != reported:
+        yield "the summary does not have its hash"
+    if file.info().has_other_settings:
+        yield "the scenario, or the fork history, is not the one that the run had"
+    if file.info().aarlab_version != __version__:  # whose measures may be defined in another way
+        return
+    try:
+        computed = summarise(file)
+    except (LookupError, TypeError, ValueError) as error:
+        yield f"no summary can be computed from the log ({type(error).__name__}: {error})"
+        return
+    for name in _CHECKED_FIELDS:
+        count.increment()
+        if reported.get(name) != computed[name]:
+            yield f"the log has the {name} {computed[name]}, the summary says {reported.get(name)}"
 
 
 def _structure(file: RunReader, count: _Counter) -> Iterator[str]:

@@ -3,7 +3,33 @@
 from collections.abc import Iterable
 
 import rich_click as click
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class
+
+
+class _BashCompletion(BashComplete):
+    """Completion for Bash, which takes `structure=sta` for three words and replaces only the last one."""
+
+    _replaced_from = 0
+    """Number of characters of the incomplete word that Bash keeps."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the incomplete one, and the incomplete one with what stands before its `=`."""
+        words, incomplete = super().get_completion_args()
+        before, after = ([*words, incomplete], "") if incomplete == "=" else (words, incomplete)
+        if len(before) < 2 or before[-1] != "=":
+            return words, incomplete
+        start = f"{before[-2]}="
+        self._replaced_from = len(start)
+        return before[:-2], f"{start}{after}"
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return the type and the value of a completion without what Bash keeps."""
+        return f"{item.type},{item.value[self._replaced_from :]}"
+
+
+def use_completion() -> None:
+    """Make the command line use the completion classes of this module."""
+    add_completion_class(_BashCompletion, "bash")
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

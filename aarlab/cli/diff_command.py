@@ -22,7 +22,7 @@ from aarlab.memory.measures import frontier
 from aarlab.memory.run_reader import RunReader
 
 BUDGET_SHARES = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the longer budget at which the best development PGR is compared."""
+"""Shares of the longer budget at which the best development score is compared."""
 _MAX_ROWS = 8
 """Maximum number of findings of one run that are printed."""
 
@@ -231,11 +231,11 @@ def _print_comparison(comparison: RunComparison, names: tuple[str, str]) -> None
     rows = [(agent, shortened(a, 60), shortened(b, 60)) for agent, (a, b) in comparison.decisions.items()]
     console.print(_table("First decision that differs", ("agent", "first", "second"), rows))
     rows = [(f"{hours:.0f}", pgr_text(a), pgr_text(b)) for hours, a, b in comparison.pgr_curves]
-    console.print(_table("Best development PGR by team hours", ("hours", "first", "second"), rows))
+    console.print(_table("Best development score by team hours", ("hours", "first", "second"), rows))
     for name, only in zip(("first", "second"), comparison.findings, strict=True):
         best = sorted(only, key=lambda f: f.pgr if f.pgr is not None else float("-inf"), reverse=True)[:_MAX_ROWS]
         rows = [(f.id, pgr_text(f.pgr, f.se), shortened(printable(f.title), 80)) for f in best]
-        console.print(_table(f"Findings in the {name} run only: {len(only)}", ("finding", "PGR", "title"), rows))
+        console.print(_table(f"Findings in the {name} run only: {len(only)}", ("finding", "score", "title"), rows))
     rows = [(label, _number(a), _number(b)) for label, (a, b) in comparison.measures.items()]
     console.print(_table("Measures that differ", ("measure", "first", "second"), rows))
 

@@ -22,8 +22,14 @@ from aarlab.cli.output import Status, print_json, stderr_console, stdout_console
 from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.tables import data_table, labelled_rows, name_column
 from aarlab.config.run_lookup import DEFAULT_FOLDER
+from aarlab.scenarios.cache_folder import cache_folder
 from aarlab.scenarios.task import Progress
-from aarlab.scenarios.tasks import weight_cache
+from aarlab.tools.evaluator.laboratory_secret import (
+    SECRET_VARIABLE,
+    LaboratorySecretError,
+    laboratory_secret,
+    secret_path,
+)
 from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import Layer, Sandbox, SandboxMode, SandboxUnavailable, layers
 from aarlab.tools.sandbox.container import engine
@@ -66,6 +72,8 @@ class MachineReport:
     """Folder for pretrained weights."""
     runs: FolderStatus
     """Default folder for run files."""
+    secret: str
+    """Whether the secret of the laboratory exists or can be made, and otherwise how to do without."""
     keys: Mapping[str, bool]
     """Environment variables for API keys of the providers, and whether they are set. Their values are not read."""
 
@@ -109,6 +117,7 @@ def _report_json(report: MachineReport) -> dict[str, Any]:
         "cores": report.cores,
         "cache": _folder_json(report.cache),
         "runs": _folder_json(report.runs),
+        "secret": report.secret,
         "keys": dict(report.keys),
     }
 
@@ -157,8 +166,9 @@ def _other_rows(report: MachineReport) -> Table:
         "docker sandbox": report.docker_problem or f"starts and runs a job with {report.engine}",
         "system": f"{report.system}, {counted(report.cores, 'core')}",
         "versions": ", ".join(versions),
-        "cache": _folder_text(report.cache),
+        "cache": _folder_text(report.cache) + (" (AARLAB_CACHE names another folder)" * bool(report.cache.problem)),
         "runs": _folder_text(report.runs),
+        "secret": printable(report.secret),
         "API keys": ", ".join(keys) or "no provider needs one",
     }
     return labelled_rows({label: Text(text) for label, text in rows.items()})
@@ -183,10 +193,29 @@ def check_machine(progress: Progress) -> MachineReport:
         system=platform.platform(terse=True),
         versions={"Python": platform.python_version(), "aarlab": __version__, **_dependencies()},
         cores=available_cores(),
-        cache=folder_status(weight_cache.cache_folder()),
+        cache=folder_status(cache_folder()),
         runs=folder_status(DEFAULT_FOLDER.absolute()),
+        secret=_secret_text(),
         keys={key: bool(os.environ.get(key)) for needs in _requirements() for key in key_variables(needs)},
     )
+
+
+def _secret_text() -> str:
+    """Return whether scenarios that name no secret can be run. Makes no secret."""
+    if SECRET_VARIABLE in os.environ:
+        return f"from {SECRET_VARIABLE}"
+    try:
+        path = secret_path()
+        if not path.exists():
+            problem = folder_status(path.parent).problem
+            if problem is None:
+                return f"{path}: made on first use"
+            fix = f"set XDG_STATE_HOME to a writable folder, or {SECRET_VARIABLE}"
+            return f"{path}: cannot be made, {problem}; scenarios without scoring.secret need one: {fix}"
+        laboratory_secret(create=False)
+    except LaboratorySecretError as error:
+        return str(error)
+    return f"{path}: there is one"
 
 
 def _requirements() -> list[str]:

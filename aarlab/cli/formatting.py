@@ -55,3 +55,8 @@ def without_credentials(url: str) -> str:
     """Return a URL without user name, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def capitalised(text: str) -> str:
+    """Return a text with its first letter in upper case and the others unchanged."""
+    return text[:1].upper() + text[1:]

@@ -6,6 +6,7 @@ import rich_click as click
 
 from aarlab.cli.options import json_option
 from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console
+from aarlab.cli.recorded_run import warn_if_altered
 from aarlab.config import ConfigError, Fault
 from aarlab.export import InvalidRunData, import_jsonl
 from aarlab.memory.run_reader import RunReader
@@ -35,8 +36,8 @@ def import_(file: str, out: str, as_json: bool) -> None:
         except OSError as error:
             raise ConfigError([Fault(error.filename or name, None, error.strerror or str(error), None)]) from None
         with RunReader.open(path) as run:
-            digest = run.digest()
+            digest, altered = run.digest(), warn_if_altered(run)
     if as_json:
-        print_json({"status": "done", "file": str(path.resolve()), "digest": digest})
+        print_json({"status": "done", "file": str(path.resolve()), "digest": digest, "altered": altered})
         return
     click.echo(f"run file  {path}\ndigest    {digest}")

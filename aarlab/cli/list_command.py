@@ -10,17 +10,21 @@ from rich.table import Column
 from rich.text import Text
 
 from aarlab.ablation.ablation_plan import ABLATION_FILE
+from aarlab.cli.command_hints import short_path
 from aarlab.cli.formatting import pgr_text, printable
 from aarlab.cli.options import json_option
-from aarlab.cli.output import exit_on_bad_input, print_json, stdout_console
-from aarlab.cli.run_summary import short_path
+from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console, stdout_console
+from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.tables import data_table, number_column
 from aarlab.config import ConfigError, Fault
+from aarlab.config.run_file_cache import is_altered
 from aarlab.config.run_lookup import DEFAULT_FOLDER, runs_in
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ABLATIONS = Path("ablations")
+_SHOWN = 20
+"""Number of runs that are listed without `--all`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class ListedRun:
     seed: int
     pgr: float | None
     """Held-out score; None if there is none."""
+    altered: bool = False
+    """Whether events or summary are not those that were recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +70,35 @@ def list_(folder: Path | None, show_all: bool, as_json: bool) -> None:
     FOLDER has run files, folders of ablations, or the folders runs/ and ablations/ (default: the current folder).
     """
     with exit_on_bad_input(as_json=as_json):
-        runs, ablations = _contents(folder)
+        limit = None if show_all or as_json else _SHOWN
+        runs, older, ablations = contents(folder, limit)
     if as_json:
         print_json({"runs": [asdict(run) for run in runs], "ablations": [asdict(one) for one in ablations]})
         return
-    _print(runs, ablations, None if show_all else 20)
+    _print(runs, older, ablations)
 
 
-def _contents(folder: Path | None) -> tuple[list[ListedRun], list[ListedAblation]]:
-    """Return the runs and ablations of a folder, newest first. Raises ConfigError if there is no such folder."""
+def contents(folder: Path | None, limit: int | None) -> tuple[list[ListedRun], int, list[ListedAblation]]:
+    """Return the newest runs of a folder, the number of older ones, and its ablations, newest first.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
     root = folder or Path()
     if not root.is_dir():
         raise ConfigError([Fault(str(root), None, "no such folder", "a folder with runs or ablations")])
-    runs = [
-        _listed_run(found.path, found.created_at)
-        for place in (root, root / DEFAULT_FOLDER)
-        if place.is_dir()
-        for found in runs_in(place)
-    ]
+    found = [run for place in (root, root / DEFAULT_FOLDER) if place.is_dir() for run in runs_in(place)]
+    newest = sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]
+    runs = []
+    with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
+        for number, run in enumerate(newest):
+            progress_bar("verifying runs", number / len(newest))
+            runs.append(_listed_run(run.path, run.created_at))
     folders = [root, *(path for place in (root, root / _ABLATIONS) for path in sorted(place.glob("*")))]
     found_ablations = [_listed_ablation(path) for path in folders if (path / ABLATION_FILE).is_file()]
     return (
-        sorted(runs, key=lambda run: run.created_at, reverse=True),
+        runs,
+        len(found) - len(newest),
         sorted(found_ablations, key=lambda ablation: ablation.created_at, reverse=True),
     )
 
@@ -93,7 +106,7 @@ def _contents(folder: Path | None) -> tuple[list[ListedRun], list[ListedAblation
 def _listed_run(path: Path, created_at: str) -> ListedRun:
     try:
         with RunReader.open(path) as file:
-            info = file.info()
+            info, altered = file.info(), is_altered(file)
     except (SchemaError, OSError):
         return ListedRun(path.stem, str(path), created_at, "damaged", "", "", 0, None)
     task, structure = _section(info.scenario, "task"), _section(info.scenario, "structure")
@@ -101,7 +114,7 @@ def _listed_run(path: Path, created_at: str) -> ListedRun:
     pgr = score.get("pgr") if isinstance(score, Mapping) else None
     return ListedRun(
         path.stem, str(path), created_at, info.status, str(task.get("name", "")), str(structure.get("preset", "")),
-        info.seed, pgr,
+        info.seed, pgr, altered,
     )  # fmt: skip
 
 
@@ -116,7 +129,7 @@ def _listed_ablation(folder: Path) -> ListedAblation:
     return ListedAblation(folder.resolve().name, str(folder), started, finished, unfinished)
 
 
-def _print(runs: list[ListedRun], ablations: list[ListedAblation], limit: int | None) -> None:
+def _print(runs: list[ListedRun], older: int, ablations: list[ListedAblation]) -> None:
     console = stdout_console()
     if not runs and not ablations:
         console.print("No runs and no ablations here. Start with: aarlab run")
@@ -126,11 +139,12 @@ def _print(runs: list[ListedRun], ablations: list[ListedAblation], limit: int | 
         table = data_table(
             name, Column("status", no_wrap=True), Column("structure", no_wrap=True), number_column("score")
         )
-        for run in runs[:limit]:
-            table.add_row(printable(run.id), run.status, printable(run.structure), pgr_text(run.pgr))
+        for run in runs:
+            status = f"{run.status}, altered" if run.altered else run.status
+            table.add_row(printable(run.id), status, printable(run.structure), pgr_text(run.pgr))
         console.print(table)
-        if limit is not None and len(runs) > limit:
-            console.print(Text(f"and {len(runs) - limit} older runs (--all)", style="dim"))
+        if older:
+            console.print(Text(f"and {older} older runs (--all)", style="dim"))
     if ablations:
         columns = (Column("ablation", style="cyan", overflow="fold"), number_column("finished"))
         table = data_table(*columns, number_column("unfinished"), Column("last start", no_wrap=True))

@@ -1,5 +1,6 @@
 """The command line `aarlab COMMAND`. A command's module is imported when the command is called."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pkgutil import resolve_name
@@ -7,7 +8,6 @@ from typing import Any
 
 import rich_click as click
 
-from aarlab import __version__
 from aarlab.cli.output import Status
 from aarlab.cli.output_streams import make_streams_tolerant, unwritable_output
 from aarlab.cli.stop_signals import stop_signals_as_ctrl_c
@@ -19,32 +19,56 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "aarlab.cli.show.show_command:show",
         "Show a run, a conversation, a finding, the reviews, or messages with a text.",
     ),
+    "view": ("aarlab.cli.view_command:view", "Look at runs and ablations in a browser."),
     "resume": ("aarlab.cli.resume_command:resume", "Continue an interrupted run."),
+    "inbox": ("aarlab.cli.inbox_command:inbox", "List the questions of all runs that wait for a person, oldest first."),
+    "approve": ("aarlab.cli.answer_commands:approve", "Approve what a run asks."),
+    "modify": ("aarlab.cli.answer_commands:modify", "Release only some of the findings that a run asks about."),
+    "reject": ("aarlab.cli.answer_commands:reject", "Reject what a run asks."),
+    "advise": ("aarlab.cli.answer_commands:advise", "Approve what a run asks, and send the reason to the team."),
+    "stop": ("aarlab.cli.answer_commands:stop", "End a run: score its findings and close it."),
+    "pause": ("aarlab.cli.answer_commands:pause", "Pause a run after the current round."),
+    "post": ("aarlab.cli.answer_commands:post", "Post a text on the board of a run."),
+    "message": ("aarlab.cli.answer_commands:message", "Send a text to one researcher of a run."),
     "replay": ("aarlab.cli.replay_command:replay", "Replay a run from its recording and compare every event."),
     "fork": ("aarlab.cli.fork_command:fork", "Continue a run from one of its rounds under other settings."),
     "diff": ("aarlab.cli.diff_command:diff", "Compare two runs: events, decisions, findings, measures."),
     "check": ("aarlab.cli.check_command:check", "Check the integrity of a run file."),
-    "export": ("aarlab.cli.export_command:export", "Write a run in a format that other tools read."),
+    "pack": ("aarlab.cli.pack_command:pack", "Compress the messages and texts of a run file."),
+    "export": (
+        "aarlab.cli.export_command:export",
+        "Write a run in a format that other tools read, or log runs to a tracker.",
+    ),
     "import": ("aarlab.cli.import_command:import_", "Create a run file from an exported run."),
     "import-study": (
         "aarlab.cli.import_study_command:import_study",
         "Import the released results and findings of a study.",
     ),
     "ablate": ("aarlab.cli.ablate_command:ablate", "Run every arm of an ablation with every seed."),
+    "studies": ("aarlab.cli.studies_command:studies", "List the published designs that can be run, or show one."),
     "report": ("aarlab.cli.report_command:report", "Report the results of an ablation or of any runs."),
+    "audit": (
+        "aarlab.cli.audit_command:audit",
+        "Understand the best methods of a run: what they do, where they come from, what earns their score.",
+    ),
     "power": ("aarlab.cli.power_command:power", "Compute detectable differences and required seeds."),
     "reproduce": ("aarlab.cli.reproduce_command:reproduce", "Reproduce published results of collective search."),
     "structure": ("aarlab.cli.structure_command:structure", "Show the dials of a structure and its compiled graphs."),
     "baselines": ("aarlab.cli.baselines_command:baselines", "Score every shipped baseline on a task."),
-    "tasks": ("aarlab.cli.tasks_command:tasks", "List the tasks, or show one task and its parameters."),
+    "tasks": ("aarlab.cli.tasks_command:tasks", "List the tasks, show and measure one, or write a new one."),
+    "data": ("aarlab.cli.data_command:data", "Prepare data of your own for a task on texts."),
     "models": ("aarlab.cli.models_command:models", "List base models and their prices, or test one."),
     "prompts": ("aarlab.cli.prompts_command:prompts", "Print the prompts and tools of every agent of a scenario."),
+    "serve-tools": (
+        "aarlab.cli.serve_tools_command:serve_tools",
+        "Connect your own agent to a running run, over MCP.",
+    ),
     "validate": ("aarlab.cli.validate_command:validate", "Check a scenario or an ablation and print all its fields."),
     "doctor": ("aarlab.cli.doctor_command:doctor", "Check this machine: sandbox, versions, folders, API keys."),
 }
 """Location of each command and the first line of its help, by name, in the order of `aarlab --help`."""
 
-click.rich_click.TEXT_MARKUP = "markdown"
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.STYLE_COMMANDS_TABLE_COLUMN_WIDTH_RATIO = (1, 4)
 
 
@@ -68,14 +92,21 @@ class LazyGroup(click.RichGroup):
         name, placeholder, rest = super().resolve_command(ctx, args)
         if placeholder is None or placeholder.name is None:
             return name, placeholder, rest
+        if isinstance(ctx, click.RichContext):
+            # The group's own help is plain text: loading a Markdown parser takes a fifth of its time.
+            ctx.help_config.text_markup, ctx.help_config.text_paragraph_linebreaks = "markdown", None
         return name, resolve_name(COMMANDS[placeholder.name][0]), rest
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Execute a command and exit. The status tells how its work ended, even if nobody can read its output."""
         make_streams_tolerant()
+        if "_AARLAB_COMPLETE" in os.environ:
+            resolve_name("aarlab.cli.completion:use_completion")()
         with stop_signals_as_ctrl_c():
             try:
                 return super().main(*args, **kwargs)
+            except KeyboardInterrupt:  # during the completion of a word, which is no command
+                sys.exit(Status.STOPPED)
             except SystemExit as end:
                 if (problem := unwritable_output()) is not None:
                     click.echo(f"The output could not be written: {problem}.", err=True)
@@ -92,7 +123,7 @@ class LazyGroup(click.RichGroup):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(__version__, prog_name="aarlab")
+@click.version_option(package_name="aarlab", prog_name="aarlab")
 def main() -> None:
     """Measure how much structure a team of automated researchers should be given.
 
@@ -102,5 +133,6 @@ def main() -> None:
     Completion of commands, options, runs and presets: `eval "$(_AARLAB_COMPLETE=bash_source aarlab)"` in `~/.bashrc`;
     for zsh `zsh_source`, for fish `_AARLAB_COMPLETE=fish_source aarlab | source`.
 
-    Exit status: 0 done, 1 failed, 2 bad input, 3 stopped by a budget or a person (finished work is kept).
+    Exit status: 0 done, 1 failed, 2 bad input, 3 stopped by a budget or a person (finished work is kept),
+    4 a question waits for a person (`aarlab inbox`).
     """

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aarlab.agents import librarian, overseer, researcher, reviewer
+from aarlab.agents import librarian, overseer, replicator, researcher, reviewer, trajectory_monitor
 from aarlab.agents.models.base import Reply, Request
 from aarlab.config.scenario_files import load_scenario
-from aarlab.graph.flow.researcher_setup import system_prompt_for, tools_for
+from aarlab.graph.flow.researcher_setup import catalogue, system_prompt_for, tools_for
 from aarlab.memory.messages import INVALID_INPUT, Conversation, Json, ToolSpec, user_message
 
 MAX_TOKENS = 300
@@ -41,6 +41,11 @@ def probe_request(name: str) -> Request:
             return librarian.question_request("Which method is best?", [])
         case "overseer":
             return overseer.checkpoint_request({"leaderboard": [], "round": 1, "rounds": 2}, round=1, rounds=2)
+        case "monitor":
+            return trajectory_monitor.trajectory_request("r1", {"methods": [], "findings": [], "variants": 0})
+        case "replicator":
+            scenario = load_scenario("quickstart", [])
+            return replicator.replication_request("harden()", catalogue(scenario), scenario.task.example())
         case role:
             return _researcher_request("nk" if role == "local" else "quickstart")
 
@@ -51,7 +56,7 @@ def _researcher_request(scenario_name: str) -> Request:
         round=1, rounds=scenario.rounds, used=0.0, hours=scenario.budget.hours, until=scenario.budget.round_hours,
         new_findings="[]",
     )  # fmt: skip
-    conversation = Conversation.begin(system_prompt_for("r1", scenario, None)).then(user_message(message))
+    conversation = Conversation.begin(system_prompt_for("r1", scenario, None, None)).then(user_message(message))
     return Request(conversation, tuple(tool.spec for tool in tools_for(scenario).values()))
 
 

@@ -13,11 +13,21 @@ from rich.text import Text
 
 from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import ModelError, Reply, Request
+from aarlab.agents.models.outside.coroutine_runner import installed_agents
 from aarlab.agents.models.pricing import default_prices
-from aarlab.agents.models.registry import MODELS, PROVIDERS, ModelInfo, Provider, UnknownModel, external_providers
+from aarlab.agents.models.registry import (
+    MODELS,
+    PROVIDERS,
+    ModelInfo,
+    Provider,
+    UnknownModel,
+    external_providers,
+    find_model,
+)
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
 from aarlab.cli import model_probe
 from aarlab.cli.formatting import printable
+from aarlab.cli.log_output import log_level_option
 from aarlab.cli.options import allow_base_url_option, env_file_option, json_option, set_option
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, refuse, stderr_console, stdout_console
 from aarlab.cli.progress_bar import DelayedProgressBar
@@ -43,12 +53,13 @@ def models(context: click.Context, as_json: bool) -> None:
     except UnknownModel as error:
         click.echo(str(error), err=True)
         sys.exit(Status.FAILED)
+    listed_models = [*MODELS.values(), *(find_model(f"agent/{name}") for name in installed_agents())]
     if as_json:
-        models = [{"name": model.name, "about": model.about, "needs": model.needs} for model in MODELS.values()]
+        models = [{"name": model.name, "about": model.about, "needs": model.needs} for model in listed_models]
         listed = [_provider_json(provider) for provider in providers]
         print_json({"models": models, "providers": listed, "prices": _prices_json()})
         return
-    _print_models(list(MODELS.values()), providers)
+    _print_models(listed_models, providers)
 
 
 def _provider_json(provider: Provider) -> dict[str, Any]:
@@ -91,6 +102,7 @@ def _print_models(models: list[ModelInfo], providers: list[Provider]) -> None:
 @set_option
 @env_file_option
 @allow_base_url_option
+@log_level_option
 @json_option
 def test(name: str, settings: tuple[str, ...], allowed_hosts: tuple[str, ...], as_json: bool) -> None:
     """Send one small request with one tool to a base model, and print the reply, its tokens and its cost.
@@ -174,7 +186,7 @@ def _print_reply(reply: Reply, seconds: float) -> None:
     cost = "cost unknown" if reply.cost_usd is None else f"${reply.cost_usd:.6f}"
     console.print(
         f"{escape(reply.model)} replied in {seconds:.1f} s (stop reason {reply.stop_reason}): {tokens}, {cost}",
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
 
 
@@ -190,7 +202,8 @@ def _print_result(result: model_probe.ProbeResult, reply: Reply, max_tokens: int
     console = stdout_console()
     if result.tools is not None:
         console.print(
-            f"Tool calls: {printable(result.tools)}. Researchers need them; see live.text_tools.", style="yellow",
+            f"Tool calls: {printable(result.tools)}. Researchers need them; see live.requests.NAME.tools.",
+            style="yellow",
             markup=False,
         )  # fmt: skip
     elif result.json_arguments is not None:

@@ -1,16 +1,20 @@
 """Printing of results and errors, and exit statuses."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import islice
+from textwrap import fill
 from typing import Any, NoReturn
 
 import rich_click as click
 from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
+from aarlab.cli.formatting import printable
 from aarlab.cli.output_streams import output_closed, output_encoding_is_utf8
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.run_file_errors import SchemaError
@@ -24,6 +28,8 @@ class Status(IntEnum):
     BAD_INPUT = 2
     STOPPED = 3
     """Stopped by a budget or a person. Finished work is kept."""
+    WAITING = 4
+    """The run asks a person, and continues when it is resumed after the answer."""
 
 
 def stdout_console(width: int | None = None) -> Console:
@@ -34,6 +40,12 @@ def stdout_console(width: int | None = None) -> Console:
 def stderr_console() -> Console:
     """Return the console for progress and errors."""
     return Console(stderr=True, highlight=False)
+
+
+def print_note(text: str) -> None:
+    """Print sentences on standard error. On a terminal, lines are broken between words."""
+    console = stderr_console()
+    console.print(Text(printable(text)), soft_wrap=not console.is_terminal)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -49,12 +61,29 @@ def print_chunked(console: Console, parts: Iterable[RenderableType]) -> None:
         console.print(Group(*chunk), crop=False)
 
 
+_COMMAND = re.compile(r"\b(aarlab|apt-get|docker|export|pip|podman|python3?|sysctl|wandb) \S")
+"""A command to copy, which must stay on one line."""
+
+
 def refuse(faults: Sequence[Fault], *, as_json: bool) -> NoReturn:
     """Print the faults on stderr, with `as_json` also on stdout as JSON, and exit with status 2."""
-    click.echo("\n\n".join(str(fault) for fault in faults), err=True)
+    click.echo(_wrapped(printable("\n\n".join(str(fault) for fault in faults))), err=True)
     if as_json:
         print_json({"status": "bad input", "faults": [fault.to_json() for fault in faults]})
     sys.exit(Status.BAD_INPUT)
+
+
+def _wrapped(text: str) -> str:
+    """Return faults for standard error: on a terminal, long lines are wrapped, but not those with a command to copy."""
+    console = stderr_console()
+    if not console.is_terminal:
+        return text
+    return "\n".join(
+        line
+        if len(line) <= console.width or (line.startswith("  fix ") and _COMMAND.search(line))
+        else fill(line, console.width, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from aarlab.graph.run.measure_registry import MEASURES, Measure, find_measure
 from aarlab.report import results_from
 from aarlab.report.analysis import planned_pairs
 from aarlab.report.arm_runs import arms_of
+from aarlab.scenarios.task import Progress
 from aarlab.statistics import compare, detectable_difference, sd_interval, seeds_for_equivalence, seeds_needed
 from aarlab.study.study_file import StudyFile, load_study_file
 
@@ -93,20 +94,22 @@ def power(source: str, difference: float, study: Path | None, as_json: bool) -> 
             )
         with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             progress_bar("reading runs", 0.0)
-            payload = _power_json(source, difference, study)
+            payload = _power_json(source, difference, study, progress_bar)
     if as_json:
         print_json({"status": "done", **payload})
     else:
         _print_power(payload)
 
 
-def _power_json(source: str, difference: float, study: Path | None = None) -> dict[str, Any]:
+def _power_json(
+    source: str, difference: float, study: Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Return what `--json` prints, without its status."""
     if Path(source).is_dir() and study is not None:
         problem = "the SD comes from the runs of a folder, so --study has no effect"
         raise ConfigError([Fault(f"--study {study}", None, problem, "an ablation file, or no --study")])
     if Path(source).is_dir():
-        measure, estimates = power_from_results(results_from([source]), difference)
+        measure, estimates = power_from_results(results_from([source], progress), difference)
     else:
         plan = load_ablation(source)
         arms, seeds = [arm.name for arm in plan.arms], len(seeds_of(plan.ablation))

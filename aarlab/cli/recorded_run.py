@@ -8,8 +8,9 @@ import rich_click as click
 
 from aarlab.cli.formatting import printable
 from aarlab.config import ConfigError, Fault
+from aarlab.config.run_file_cache import is_altered
 from aarlab.config.run_lookup import find_run
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import ALTERED, SchemaError
 from aarlab.memory.run_reader import RunReader
 
 
@@ -30,12 +31,11 @@ def open_for_reading(name: str | None) -> Iterator[RunReader]:
         yield file
 
 
-def warn_if_altered(file: RunReader) -> None:
-    """Print a warning if the events of a scored run are not those of its summary, which has their digest."""
-    summary = file.info().summary
-    if isinstance(summary, dict) and summary.get("digest") != file.digest():
-        warning = f"{file.path} was altered after the run was scored: do not trust what it says (aarlab check)"
-        click.echo(printable(f"! {warning}"), err=True)
+def warn_if_altered(file: RunReader) -> bool:
+    """Print a warning if the run was altered after it was scored, and return whether it was."""
+    if altered := is_altered(file):
+        click.echo(printable(f"! {file.path} {ALTERED}"), err=True)
+    return altered
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import rich_click as click
 from aarlab.cli.completion import complete_run
 from aarlab.cli.divergence import divergence_json, divergence_text
 from aarlab.cli.formatting import counted, printable
-from aarlab.cli.options import json_option, sandbox_option
+from aarlab.cli.options import json_option, sandbox_option, scheduler_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
@@ -19,10 +19,12 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.recorded_run import schema_errors_as_faults, warn_if_altered
 from aarlab.cli.run_execution import load_recorded_run, note_other_sandbox, require_tasks, task_file_option
 from aarlab.cli.show.display_options import DisplayOptions
 from aarlab.cli.show.step_browser import StepBrowser
 from aarlab.config import ConfigError, Fault
+from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.replay import ReplayResult, replay_run
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_tape import Divergence
@@ -43,9 +45,17 @@ from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
     "--step", is_flag=True, help="After the replay, browse the run in the terminal, one step of an agent at a time."
 )
 @sandbox_option
+@scheduler_option
 @task_file_option
 @json_option
-def replay(run: str | None, tools: Literal["tape", "live"], step: bool, sandbox: SandboxMode, as_json: bool) -> None:
+def replay(
+    run: str | None,
+    tools: Literal["tape", "live"],
+    step: bool,
+    sandbox: SandboxMode,
+    scheduler: Scheduler,
+    as_json: bool,
+) -> None:
     """Replay a run from its recording and compare every event.
 
     RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
@@ -60,27 +70,34 @@ def replay(run: str | None, tools: Literal["tape", "live"], step: bool, sandbox:
         if step and as_json:
             raise ConfigError([Fault("--step --json", None, "--step cannot be combined with --json", "one of them")])
         path, info, scenario = load_recorded_run(run, models_needed=False)
+        with schema_errors_as_faults(path), RunReader.open(path) as file:
+            altered = warn_if_altered(file)
         if tools == "live":
             require_tasks(path, scenario)
             note_other_sandbox(info, sandbox)
-    replayed = _replay_or_exit(path, tools, sandbox, as_json=as_json)
+    replayed = _replay_or_exit(path, tools, sandbox, scheduler, as_json=as_json)
     if as_json:
         status = "differs" if replayed.differences else "same"
-        print_json({"status": status, "file": str(path), **_replay_json(replayed)})
+        print_json({"status": status, "file": str(path), "altered": altered, **_replay_json(replayed)})
     else:
         _print_replay(replayed)
+        if outside := [name for name in scenario.models_used if name.startswith("agent/")]:
+            note = "their tool calls are compared; what they did between the calls is not recorded and not repeated"
+            stdout_console().print(f"Outside agents ({', '.join(outside)}): {note}.", markup=False)
     if step:
         with exit_on_bad_input(as_json=as_json):
             _browse_steps(path)
     sys.exit(Status.FAILED if replayed.differences else Status.DONE)
 
 
-def _replay_or_exit(path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode, *, as_json: bool) -> ReplayResult:
+def _replay_or_exit(
+    path: Path, tools: Literal["tape", "live"], sandbox: SandboxMode, scheduler: Scheduler, *, as_json: bool
+) -> ReplayResult:
     """Replay the run and return the comparison. If it diverges or cannot be executed, print why and exit."""
     try:
         with exit_on_bad_input(as_json=as_json), DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
             try:
-                return replay_run(path, tools, progress=progress_bar, sandbox=sandbox)
+                return replay_run(path, tools, progress=progress_bar, sandbox=sandbox, scheduler=scheduler)
             except LaboratorySecretError as error:
                 raise ConfigError([Fault(str(path), "scoring.secret", str(error), None)]) from None
     except Divergence as error:

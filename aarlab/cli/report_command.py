@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import rich_click as click
@@ -14,11 +13,13 @@ from rich.text import Text
 
 from aarlab.ablation.records import Results
 from aarlab.cli.formatting import printable
+from aarlab.cli.list_command import contents
 from aarlab.cli.options import json_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
     print_json,
+    print_note,
     stderr_console,
     stdout_console,
 )
@@ -28,9 +29,11 @@ from aarlab.memory.atomic_file import atomic_output
 from aarlab.report import Analysis, analyse, markdown, results_from, tables, write_csv
 from aarlab.report.effect_signs import EffectSigns
 from aarlab.report.explanations import sensitivity_sentences
+from aarlab.report.html_page import page
 from aarlab.report.markdown import run_markdown
 from aarlab.report.run_report import RunReport, run_report
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
+from aarlab.view.single_page import single_page
 
 _MAX_SENTENCES = 6
 """Maximum number of sentences on sensitivity on the screen."""
@@ -38,7 +41,7 @@ _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="DIR|RUN...")
+@click.argument("sources", nargs=-1, metavar="[DIR|RUN...]")
 @click.option(
     "--format",
     "form",
@@ -57,20 +60,23 @@ _SUFFIXES: Mapping[str, str] = {"html": ".html", "md": ".md", "csv": ""}
 def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json: bool) -> None:
     """Report the results of an ablation or of any runs.
 
-    DIR is the folder of an ablation or a folder with runs, RUN a run file. Runs outside an ablation are grouped by
-    their configuration; the group of the first run is the reference. A single run has a page of its own: its curve,
-    what each researcher did, and the lineage of its findings.
+    DIR is the folder of an ablation or a folder with runs, RUN a run file (default: the newest ablation in the current
+    folder or in ./ablations, else the newest run in it or in ./runs). Runs outside an ablation are grouped by
+    their configuration; the group of the first run is the reference. A single run has the page of the
+    viewer, without the conversations: its curve, what each agent did, and the lineage of its findings.
     """
     form = form or next((kind for kind, suffix in _SUFFIXES.items() if out and suffix and out.suffix == suffix), "html")
     with exit_on_bad_input(as_json=as_json):
+        sources = sources or _newest_source()
         target = _checked_output_path(out, form, sources)
-        results = results_from(sources)
+        with DelayedProgressBar(stderr_console(), delay_s=1.0) as progress_bar:
+            results = results_from(sources, progress_bar)
         single = results.folder is None and len(results.records) == 1
         analysis = None if single else _analysis(results)
     try:
         if analysis is None:
             run = run_report(results.records[0])
-            written = _write_run(run, form, target)
+            written = _write_run(results.records[0].path, run, form, target)
         else:
             written = _write(analysis, form, target)
     except KeyboardInterrupt:
@@ -87,6 +93,17 @@ def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json
         _print_report(analysis, written)
 
 
+def _newest_source() -> tuple[str]:
+    """Return the newest ablation, else the newest run, of the current folder. Raises ConfigError if there is none."""
+    runs, _, ablations = contents(None, 1)
+    if not runs and not ablations:
+        problem = "there is no ablation and no run in this folder"
+        raise ConfigError([Fault("aarlab report", None, problem, "DIR or RUN", "aarlab run")])
+    kind, source = ("ablation", ablations[0].folder) if ablations else ("run", runs[0].file)
+    print_note(f"Report on {source}, the newest {kind} here.")
+    return (source,)
+
+
 def _checked_output_path(out: Path | None, form: str, sources: Sequence[str]) -> Path:
     """Return the output path. Raises ConfigError, before runs are read, if it cannot be written to."""
     suffix = _SUFFIXES[form]
@@ -94,13 +111,14 @@ def _checked_output_path(out: Path | None, form: str, sources: Sequence[str]) ->
         first = Path(sources[0])
         folder = first if first.is_dir() else first.parent
         out = folder / (f"report{suffix}" if suffix else "report-tables")
-    faults = _output_faults(out, suffix)
+    faults = output_faults(out, suffix)
     if faults:
         raise ConfigError(faults)
     return out
 
 
-def _output_faults(out: Path, suffix: str) -> list[Fault]:
+def output_faults(out: Path, suffix: str) -> list[Fault]:
+    """Return a fault if a report cannot be written to `out`; `suffix` is that of a file, empty for a folder."""
     expected = f"a file that ends in {suffix}" if suffix else "a folder"
     if suffix and (out.is_dir() or out.suffix != suffix):
         problem = "it is a folder" if out.is_dir() else "it has another suffix"
@@ -131,13 +149,11 @@ def _write(analysis: Analysis, form: str, target: Path) -> list[Path]:
     written = [write_csv(table, folder) for table in tables(analysis)]
     if form == "csv":
         return written
-    # html_page imports plotly, which is slow.
-    page = resolve_name("aarlab.report.html_page:page")
     _replace_file(target, page(analysis))
     return [target, *written]
 
 
-def _write_run(report: RunReport, form: str, target: Path) -> list[Path]:
+def _write_run(path: Path, report: RunReport, form: str, target: Path) -> list[Path]:
     """Write the report of a single run and return its files, the report itself first."""
     if form == "md":
         _replace_file(target, run_markdown(report))
@@ -147,7 +163,7 @@ def _write_run(report: RunReport, form: str, target: Path) -> list[Path]:
     written = [write_csv(table, folder) for table in report.tables]
     if form == "csv":
         return written
-    _replace_file(target, resolve_name("aarlab.report.html_page:run_page")(report))
+    _replace_file(target, single_page(path, conversations=False))
     return [target, *written]
 
 

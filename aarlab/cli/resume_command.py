@@ -6,13 +6,16 @@ from functools import partial
 import rich_click as click
 
 from aarlab.cli.completion import complete_run
+from aarlab.cli.log_output import log_level_option
 from aarlab.cli.options import (
     allow_base_url_option,
     env_file_option,
     json_option,
     no_cache_option,
+    oversight_policy_option,
     quiet_option,
     sandbox_option,
+    scheduler_option,
 )
 from aarlab.cli.output import exit_on_bad_input, refuse
 from aarlab.cli.run_execution import (
@@ -25,6 +28,8 @@ from aarlab.cli.run_execution import (
     status_of,
     task_file_option,
 )
+from aarlab.graph.calls.oversight_policy import PolicyKey
+from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.resume import resume_run
 from aarlab.tools.sandbox import SandboxMode
 
@@ -33,16 +38,21 @@ from aarlab.tools.sandbox import SandboxMode
 @click.argument("run", required=False, shell_complete=complete_run)
 @sandbox_option
 @task_file_option
+@scheduler_option
 @no_cache_option
 @env_file_option
 @allow_base_url_option
+@oversight_policy_option
+@log_level_option
 @quiet_option
 @json_option
 def resume(
     run: str | None,
     sandbox: SandboxMode,
+    scheduler: Scheduler,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
+    policies: dict[PolicyKey, str],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -61,8 +71,9 @@ def resume(
     check_models(scenario, allowed_hosts=allowed_hosts, as_json=as_json)
     note_other_sandbox(info, sandbox)
     with exit_on_bad_input(as_json=as_json):
+        execute = partial(resume_run, path, oversight_policy=policies) if policies else partial(resume_run, path)
         summary = execute_run(
-            partial(resume_run, path), scenario, path, sandbox=sandbox, cache=not no_cache, quiet=quiet
+            execute, scenario, path, sandbox=sandbox, scheduler=scheduler, cache=not no_cache, quiet=quiet
         )
     print_result(summary, as_json=as_json)
     sys.exit(status_of(summary))

@@ -20,7 +20,7 @@ from aarlab.graph.structure.structure import DIALS, PRESETS
 from aarlab.memory.events import LogEntry, RoundStarted
 
 _BARS = "▁▂▃▄▅▆▇█"
-_FRAME_LINES = 10
+_FRAME_LINES = 11
 """Lines of the live display that do not show a researcher."""
 
 
@@ -155,7 +155,7 @@ def render(
 ) -> RenderableType:
     """Return the live display for a screen of (columns, rows), with the name and finished share of a slow step."""
     columns, rows = size
-    parts: list[RenderableType] = [Text(shortened(scenario_line(scenario), columns), style="bold")]
+    parts: list[RenderableType] = [Text(shortened(scenario_line(scenario), 2 * columns - 10), style="bold")]
     if run_progress.researchers:
         parts += [_round_progress(run_progress, scenario, columns), _best_pgr_line(run_progress, scenario, columns)]
         parts.append(_researchers(run_progress, columns, rows - _FRAME_LINES))
@@ -255,6 +255,6 @@ def _best_researchers(team: list[ResearcherProgress], count: int) -> list[Resear
 
 def _progress_line(label: str, share: float, columns: int) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
-    width = max(columns - 46, 8)
-    grid.add_row(Text(shortened(label, 36)), ProgressBar(total=1.0, completed=share, width=width), percent_text(share))
+    width = max(columns - 52, 8)
+    grid.add_row(Text(shortened(label, 42)), ProgressBar(total=1.0, completed=share, width=width), percent_text(share))
     return grid

@@ -39,6 +39,8 @@ def _cost(estimate: CostEstimate) -> str:
         f"{low.calls:,} to {high.calls:,} calls, {_tokens(low, high, 'input_tokens')} input tokens, "
         f"{_tokens(low, high, 'output_tokens')} output tokens"
     )
+    if outside := [name for name in estimate.unpriced if name.startswith("agent/")]:
+        return f"Estimated cost: unknown, as {', '.join(outside)} calls a model of its own, which is not estimated."
     if low.usd is None or high.usd is None:
         names = ", ".join(estimate.unpriced)
         return f"Estimated cost: unknown, as {names} has no price (set live.prices). Estimated usage: {usage}."
@@ -49,7 +51,8 @@ def _limits_text(scenario: Scenario, estimate: CostEstimate) -> str:
     limits = [_limit(name, value) for name, value in scenario.budget.limits.items()]
     if limits:
         return f"Limits: the run is stopped and scored at {' or '.join(limits)}."
-    example = "tokens=5000000" if estimate.unpriced else "usd=20"
+    outside = any(name.startswith("agent/") for name in estimate.unpriced)
+    example = "calls=1000" if outside else "tokens=5000000" if estimate.unpriced else "usd=20"
     return f"Limits: none besides the {scenario.budget.hours:g} research hours. Set one with --set budget.{example}."
 
 

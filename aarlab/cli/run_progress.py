@@ -14,10 +14,14 @@ from aarlab.memory.events import (
     Finding,
     LogEntry,
     ModelCall,
+    ResearcherReplaced,
     RoundStarted,
     RunClosed,
     ToolExecution,
 )
+
+_CLEAR_SUMMARIES = ("run_experiment", "submit")
+"""Tools whose summaries say what was done, so that the display need not name the tool."""
 
 
 @dataclass(slots=True)
@@ -34,6 +38,8 @@ class ResearcherProgress:
     """Best development PGR of its full experiments; None before the first."""
     findings: int = 0
     experiments: int = 0
+    successor: str | None = None
+    """The researcher that has taken its place; None: it has not left."""
 
 
 @dataclass(slots=True)
@@ -70,10 +76,13 @@ class TeamProgress:
                 progress.direction = direction
             case RoundStarted():
                 self.round = entry.round
+            case ResearcherReplaced(former=former):
+                self.researchers[former].successor = entry.stream
+                self.researchers[former].step = f"left before round {entry.round}; {entry.stream} took its place"
             case ModelCall(cost_usd=cost) | FailedModelCall(cost_usd=cost):
                 self.cost_usd = None if self.cost_usd is None or cost is None else self.cost_usd + cost
             case ToolExecution(tool=tool, summary=summary) if researcher is not None:
-                researcher.step = f"{tool.split('_')[0]} {summary}"
+                researcher.step = summary if tool in _CLEAR_SUMMARIES else f"{tool.split('_')[0]} {summary}"
             case Experiment() as experiment:
                 self._add_experiment(experiment, entry.hours, researcher)
             case Finding() if researcher is not None:
@@ -105,7 +114,12 @@ class TeamProgress:
             self.frontier.append((hours, pgr))
 
     @property
+    def members(self) -> list[ResearcherProgress]:
+        """The researchers that have not left."""
+        return [researcher for researcher in self.researchers.values() if researcher.successor is None]
+
+    @property
     def hours_each(self) -> float:
         """Research hours used by a researcher, averaged over the team."""
-        hours = [researcher.hours for researcher in self.researchers.values()]
+        hours = [researcher.hours for researcher in self.members]
         return sum(hours) / len(hours) if hours else 0.0

@@ -1,15 +1,18 @@
 """The summary of a closed run as text."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from aarlab.cli.command_hints import CommandHint, short_path
 from aarlab.cli.formatting import counted, dollars_text, percent_text, pgr_text, printable, shortened, signed
-from aarlab.cli.tables import labelled_rows
+from aarlab.cli.tables import data_table, labelled_rows
+from aarlab.graph.run.generalisation import COLUMNS, failures, side_by_side
 from aarlab.memory.board import Board
 from aarlab.memory.lineage import INHERITING_RELATIONS
 from aarlab.memory.run_reader import RunReader
@@ -19,6 +22,8 @@ Summary = Mapping[str, Any]
 
 _ALPHA = 0.05
 """Two-sided level at which a difference is called significant."""
+_MAX_NAMED = 4
+"""Number of flagged findings or experiments that are named."""
 _MIN_WORLDS = 5
 """With fewer worlds, no difference is called significant."""
 _MARGIN = 0.05
@@ -42,32 +47,48 @@ def result_text(summary: Summary, file: RunReader) -> RenderableType:
     return _result(summary, Board(file))
 
 
+def plain_result(summary: Summary, file: RunReader) -> str:
+    """Return the same as plain text in lines of 80 characters: the scores as the first paragraph, then the others."""
+    console = Console(file=io.StringIO(), width=80, record=True, highlight=False, force_jupyter=False)
+    console.print(result_text(summary, file))
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()).strip()
+
+
 def _result(summary: Summary, board: Board) -> RenderableType:
     parts: list[RenderableType] = [_scores(summary)]
     if summary["best"] is not None:
         parts.append(_winner(summary, board))
+        parts += _generalisation(summary)
     parts.append(labelled_rows({label: Text(text) for label, text in _rows(summary).items()}))
     return Group(*(Padding(part, (0, 0, 1, 0), expand=False) for part in parts))
 
 
-def next_commands(summary: Summary, board: Board) -> list[Text]:
-    """Return useful next commands, one a line. Print them uncropped, so that they can be copied."""
-    show = f"aarlab show {short_path(Path(summary['file']))}"
-    commands = [(show, "the board and the team")]
+def _generalisation(summary: Summary) -> list[RenderableType]:
+    """Return the winner's scores on other worlds and tasks, and the finalists below the baseline; none without them."""
+    rows, best = summary.get("generalisation") or [], summary["best"]
+    if not rows:
+        return []
+    table = data_table(*COLUMNS, title=f"Generalisation of {best['finding']}")
+    for row in side_by_side(rows, best["finding"], best.get("development_pgr")):
+        table.add_row(*row)
+    below = failures(rows)
+    lines = [*below[:_MAX_NAMED], *([f"and {len(below) - _MAX_NAMED} more (--json)"] if below[_MAX_NAMED:] else [])]
+    return [table, Text("\n".join(lines))] if lines else [table]
+
+
+def next_commands(summary: Summary, board: Board) -> list[RenderableType]:
+    """Return useful next commands, with a heading. Print them uncropped, so that they can be copied."""
+    file = short_path(Path(summary["file"]))
+    hints = [CommandHint(("aarlab", "show", file), "the board and the team")]
     winner = None if summary["best"] is None else board.post(summary["best"]["finding"])
     if winner is not None:
-        commands.append((f"{show} --agent {winner.finding.author}", "the winner's conversation"))
+        conversation = ("aarlab", "show", file, "--agent", winner.finding.author)
+        hints.append(CommandHint(conversation, "the winner's conversation"))
     if summary["structure"]["workflow"] != "staged":
-        fork = f"aarlab fork {short_path(Path(summary['file']))} --round 1 --set structure=staged"
-        commands.append((fork, "the same team, fixed workflow"))
-    commands.append((f"aarlab report {short_path(Path(summary['file']))}", "a page with timeline and lineage"))
-    return [
-        Text("Next", style="bold"),
-        *(
-            Text.assemble(f"  {command}", (f"  # {purpose}", "dim"), no_wrap=True, overflow="ignore")
-            for command, purpose in commands
-        ),
-    ]
+        fork = ("aarlab", "fork", file, "--round", "1", "--set", "structure=staged")
+        hints.append(CommandHint(fork, "the same team, fixed workflow"))
+    hints.append(CommandHint(("aarlab", "report", file), "a page with timeline and lineage"))
+    return [Text("Next", style="bold"), *hints]
 
 
 def sandbox_text(mode: str | None) -> str | None:
@@ -184,6 +205,10 @@ def _rows(summary: Summary) -> dict[str, str]:
         "idea reuse": _idea_reuse(summary) or "–",
         "structure": "; ".join(map(printable, violations)) if violations else "realised as configured",
     }
+    if hostile := summary.get("hostile"):
+        rows["hostile"] = "; ".join(f"{agent}: {printable(task)}" for agent, task in hostile.items())
+    if flags := summary.get("flags"):
+        rows["flags"] = _flags(flags)
     if (note := sandbox_text(summary.get("sandbox"))) is not None:
         rows["sandbox"] = note
     if stuck := summary.get("stuck"):
@@ -199,12 +224,25 @@ def _rows(summary: Summary) -> dict[str, str]:
 # Summaries in files of earlier versions lack some of the following measures.
 
 
+def _flags(flags: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was flagged during the run, by outcome and monitor."""
+    subjects: dict[str, list[str]] = {}
+    for flag in flags:
+        subjects.setdefault(f"{flag['outcome']} ({printable(flag['monitor'])})", []).append(flag["subject"])
+    return "; ".join(
+        f"{', '.join(map(printable, ids[:_MAX_NAMED]))}{' and others' * (len(ids) > _MAX_NAMED)} {outcome}"
+        for outcome, ids in subjects.items()
+    )
+
+
 def _resources(summary: Summary) -> str:
     rate = summary.get("usd_per_hour")
     cost = dollars_text(summary["cost_usd"]) + (f" ({dollars_text(rate)} per researcher hour)" if rate else "")
+    seconds, devices = summary.get("device_seconds"), ", ".join(map(printable, summary.get("devices", ())))
     return (
         f"{counted(summary['rounds'], 'round')}, {summary['hours']:g} research hours, {cost}, "
         f"wall-clock {summary['wall_clock_s']:.0f} s"
+        + (f", experiments {seconds:.0f} s on {devices}" if seconds is not None else "")
     )
 
 
@@ -264,8 +302,3 @@ def _idea_reuse(summary: Summary) -> str:
     if (depth := summary.get("borrow_depth")) is not None:
         parts.append(f"the winner's idea {_OWNER_CHANGES.get(depth, f'changed owner {depth} times')}")
     return ", ".join(parts)
-
-
-def short_path(path: Path) -> str:
-    """Return the path relative to the current folder if it is inside it, else the path."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,5 +1,6 @@
 """`aarlab structure`: the dials of a structure and the graphs compiled from it."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ from aarlab.config.errors import did_you_mean
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.flow.researcher_graph import researcher_flow
 from aarlab.graph.flow.team_graph import team_flow
-from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
+from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.structure import DIALS, PRESETS, SINGLE, Structure
 
 Graphs = Mapping[str, Any]
 """LangGraph's drawable graphs by name: `team`, `researcher`."""
@@ -74,13 +76,16 @@ def structure(
         _list_presets(as_json=as_json)
         return
     with exit_on_bad_input(as_json=as_json):
-        chosen = load_scenario(None, [*settings, *([f"structure={name}"] if name else [])]).structure
-    graphs = _compiled(chosen)
+        team = ["team.researchers=1"] if name == SINGLE else []
+        scenario = load_scenario(None, [*team, *settings, *([f"structure={name}"] if name else [])])
+    chosen, turnover = scenario.structure, scenario.team.turnover
+    graphs = _compiled(chosen, turnover=turnover is not None)
     if png:
         _write_png(graphs, Path(png), as_json=as_json)
     if as_json:
         sources = {graph_name: graph.draw_mermaid() for graph_name, graph in graphs.items()}
         payload = {"name": name, "dials": chosen.model_dump(mode="json", exclude={"preset"}), "mermaid": sources}
+        payload |= {"turnover": turnover.model_dump()} if turnover is not None else {}
         print_json(payload | ({"png": png} if png else {}))
     elif mermaid:
         for graph_name, graph in graphs.items():
@@ -88,7 +93,7 @@ def structure(
     elif png:
         click.echo(f"Wrote the graphs to {png}.")
     else:
-        _print_structure(chosen, graphs, stdout_console())
+        _print_structure(scenario, graphs, stdout_console())
 
 
 def _write_png(graphs: Graphs, path: Path, *, as_json: bool) -> None:
@@ -101,9 +106,9 @@ def _write_png(graphs: Graphs, path: Path, *, as_json: bool) -> None:
         refuse([Fault(f"--png {path}", None, problem, "a file in a writable folder")], as_json=as_json)
 
 
-def _compiled(chosen: Structure) -> Graphs:
+def _compiled(chosen: Structure, *, turnover: bool = False) -> Graphs:
     """Return the drawable graphs by name."""
-    flows = (team_flow(chosen), researcher_flow(chosen.resolved()))
+    flows = (team_flow(chosen, turnover=turnover), researcher_flow(chosen.resolved()))
     return {flow.name: flow.compiled.get_graph() for flow in flows}
 
 
@@ -111,6 +116,8 @@ def _compare_presets(a: str, b: str, *, as_json: bool) -> None:
     """Print the dials and the edges that differ between two presets."""
     dials = {dial.name: (PRESETS[a][dial.name], PRESETS[b][dial.name]) for dial in DIALS}
     differing = {name: values for name, values in dials.items() if values[0] != values[1]}
+    if a != b and SINGLE in (a, b):
+        differing["team.researchers"] = ("1" if a == SINGLE else "any", "1" if b == SINGLE else "any")
     edges = [_edge_lines(_compiled(Structure.model_validate(preset))) for preset in (a, b)]
     only = {a: sorted(edges[0] - edges[1]), b: sorted(edges[1] - edges[0])}
     if as_json:
@@ -165,6 +172,7 @@ def _list_presets(*, as_json: bool) -> None:
     table = data_table(name_column("preset"), f"dials that differ from {first_name}")
     for name, dials in PRESETS.items():
         changed = [f"{dial.name} {dials[dial.name]}" for dial in DIALS if dials[dial.name] != first[dial.name]]
+        changed += ["team.researchers 1"] if name == SINGLE else []
         table.add_row(name, ", ".join(changed or [f"{dial.name} {first[dial.name]}" for dial in DIALS]))
     console = stdout_console()
     console.print(table)
@@ -172,7 +180,8 @@ def _list_presets(*, as_json: bool) -> None:
     console.print("Explain all dials and their values with [bold]aarlab structure --dials[/].")
 
 
-def _print_structure(chosen: Structure, graphs: Graphs, console: Console) -> None:
+def _print_structure(scenario: Scenario, graphs: Graphs, console: Console) -> None:
+    chosen = scenario.structure
     table = data_table(
         name_column("dial"), Column("value", style="bold"), "meaning", Column("hypothesis it tests", style="dim")
     )
@@ -180,12 +189,24 @@ def _print_structure(chosen: Structure, graphs: Graphs, console: Console) -> Non
         value = chosen.value_of(dial)
         table.add_row(dial.name, value, dial.values[value], dial.claim)
     console.print(table)
+    if settings := _changed_settings(scenario):
+        console.print(Text(f"settings: {', '.join(settings)}\n"))
     for graph_name, graph in graphs.items():
         console.print(Text(f"{graph_name} graph (→ always, ⇢ conditional)", style="bold"))
         for line in graph_lines(graph):
             console.print(Text(f"  {line}"))
         console.print()
     console.print("Print Mermaid source with [bold]--mermaid[/], write a picture with [bold]--png FILE[/].")
+
+
+def _changed_settings(scenario: Scenario) -> list[str]:
+    """Return the settings of a structure that are no dials and differ from their defaults, and turnover."""
+    changed = scenario.structure.model_dump(mode="json", exclude_defaults=True, exclude={"preset"})
+    dials = {dial.name for dial in DIALS}
+    settings = {f"structure.{name}": value for name, value in changed.items() if name not in dials}
+    if scenario.team.turnover is not None:
+        settings["team.turnover"] = scenario.team.turnover.model_dump()
+    return [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
 
 
 def _label(node: str) -> str:

@@ -1,34 +1,43 @@
 """`aarlab tasks`: the tasks, the gap to recover in each, and the cost of an experiment."""
 
 import asyncio
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import rich_click as click
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Column
 from rich.text import Text
 
+from aarlab.cli.new_task_command import new_task_file
 from aarlab.cli.options import json_option, sandbox_option
-from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console, stdout_console
+from aarlab.cli.output import Status, exit_on_bad_input, print_json, print_note, stderr_console, stdout_console
 from aarlab.cli.progress_bar import DelayedProgressBar
+from aarlab.cli.room_output import print_measured_room, room_json
 from aarlab.cli.tables import data_table, labelled_rows, name_column, number_column
 from aarlab.config import ConfigError, Fault
 from aarlab.config.errors import did_you_mean
 from aarlab.config.type_descriptions import type_text
 from aarlab.graph.scenario import Scoring, StepCosts
 from aarlab.graph.task_choice import TaskChoice
+from aarlab.measured_room import MeasuredRoom, measure_room
 from aarlab.scenarios import baselines
 from aarlab.scenarios.task import Progress
 from aarlab.scenarios.task_registry import UnknownTask, UnusableTask, make_task, name_conflicts, task_names
 from aarlab.scenarios.task_room import TaskRoom, recorded_room
 from aarlab.scenarios.tasks.seeded_task import SeededTask
-from aarlab.tools.evaluator.method_comparison import compare_methods
+from aarlab.tools.evaluator.method_comparison import NoWorldsError, compare_methods
 from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.sandbox import Sandbox, SandboxMode, SandboxUnavailable
+
+RECIPES = 60
+"""Random recipes by default."""
+ROOM_WORLDS = 4
+"""Development worlds on which methods and recipes are scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +57,105 @@ class CatalogueEntry:
         return self.strong_acc.mean - self.weak_acc.mean
 
 
-@click.command()
+class TasksGroup(click.RichGroup):
+    """A group in which `aarlab tasks [TASK]` is short for `aarlab tasks show [TASK]`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert `show` if the arguments begin with no subcommand."""
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=TasksGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def tasks() -> None:
+    """List the tasks, show and measure one, or write a new one.
+
+    `aarlab tasks` lists the tasks. `aarlab tasks TASK` shows and measures one; TASK is a name, or a Python file that
+    defines a task.
+    `aarlab tasks new CSV --text COLUMN --label COLUMN` writes a task file for texts and labels of your own.
+    """
+
+
+tasks.add_command(new_task_file)
+
+
+@tasks.command("show")
 @click.argument("name", metavar="[TASK]", required=False)
+@click.option(
+    "--recipes",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Random recipes to measure how much there is to find, 0 for none. Default: 60 for a task without recorded "
+    "figures.",
+)
 @sandbox_option
 @json_option
-def tasks(name: str | None, sandbox: SandboxMode, as_json: bool) -> None:
-    """List the tasks, or show one task and its parameters.
+def show_tasks(name: str | None, recipes: int | None, sandbox: SandboxMode, as_json: bool) -> None:
+    """List the tasks, or show and measure one.
 
-    TASK is a name, or a Python file that defines a task; the file is executed. The gap to recover and the time of an
-    experiment are measured on this machine, on a few worlds of each task.
+    TASK is a name, or a Python file that defines a task; the file is executed. The list has recorded figures. For a
+    single task, the gap to recover and the time of an experiment are measured on this machine, on a few worlds. For one
+    without recorded figures, the shipped methods and random recipes are scored, too, and warnings say what makes
+    results hard to interpret.
     """
     with exit_on_bad_input(as_json=as_json):
         selected = _selected_tasks(name)
     for conflict in name_conflicts():
         click.echo(conflict, err=True)
+    if name is None:
+        _list_tasks(selected, as_json)
+        return
+    (task,) = selected
     worlds = Scoring().full_worlds
-    entries = _measured_tasks(selected, worlds, sandbox)
-    hours = StepCosts().model_dump(include={"smoke", "pilot", "full"})
+    try:
+        entry = _measured_task(task, worlds, sandbox)
+        room = _measured_room(task, recipes)
+    except NoWorldsError as error:
+        print_note(f"Nothing was measured: {error}.")
+        sys.exit(Status.FAILED)
     if as_json:
-        listed = [_task_json(task, entries.get(task.name)) for task in selected]
-        print_json({"tasks": listed, "worlds": worlds, "sandbox": sandbox, "research_hours": hours})
+        listed = [_task_json(task, entry, room)]
+        print_json({"tasks": listed, "worlds": worlds, "sandbox": sandbox, "research_hours": _research_hours()})
         return
     console = stdout_console()
-    console.print(
-        _tasks_table(selected, entries) if name is None else _task_details(selected[0], entries.get(selected[0].name))
-    )
-    costs = ", ".join(f"{fidelity} {cost:g}" for fidelity, cost in hours.items())
+    console.print(_task_details(task, entry))
+    print_measured_room(console, room)
     console.print(f"Time: a full experiment with vanilla training on {worlds} worlds, on this machine.")
+    _print_costs(console)
+    console.print("Set a parameter with [bold]--set task.parameters.PARAMETER=VALUE[/].")
+
+
+def _list_tasks(tasks: Sequence[SeededTask], as_json: bool) -> None:
+    """Print all tasks with their recorded figures."""
+    if as_json:
+        listed = [_task_json(task, None, None) for task in tasks]
+        print_json({"tasks": listed, "research_hours": _research_hours()})
+        return
+    console = stdout_console()
+    console.print(_tasks_table(tasks))
+    console.print("Accuracies of the weak teacher and of the strong student trained on true labels, as recorded.")
+    _print_costs(console)
+    console.print("Show and measure a task with [bold]aarlab tasks TASK[/], select it with [bold]--set task=TASK[/].")
+
+
+def _research_hours() -> dict[str, float]:
+    """Return the research hours of an experiment by fidelity."""
+    return StepCosts().model_dump(include={"smoke", "pilot", "full"})
+
+
+def _print_costs(console: Console) -> None:
+    costs = ", ".join(f"{fidelity} {cost:g}" for fidelity, cost in _research_hours().items())
     console.print(f"In a run an experiment costs research hours by its fidelity: {costs}.")
-    if name is None:
-        console.print("Show a task with [bold]aarlab tasks TASK[/], select it with [bold]--set task=TASK[/].")
-    else:
-        console.print("Set a parameter with [bold]--set task.parameters.PARAMETER=VALUE[/].")
+
+
+def _measured_room(task: SeededTask, recipes: int | None) -> MeasuredRoom | None:
+    """Return the measured room of a task; None for a search problem, for recorded figures, or if data are missing."""
+    count = (0 if recorded_room(task) else RECIPES) if recipes is None else recipes
+    if task.single_world or count == 0 or task.problem(shifted=False):
+        return None
+    with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
+        return measure_room(task, recipes=count, worlds=ROOM_WORLDS, progress=progress_bar)
 
 
 def _selected_tasks(name: str | None) -> list[SeededTask]:
@@ -96,33 +172,30 @@ def _selected_tasks(name: str | None) -> list[SeededTask]:
         raise ConfigError([Fault("TASK", None, str(error), "a task as described in docs/tasks.md")]) from None
 
 
-def _measured_tasks(selected: Sequence[SeededTask], worlds: int, sandbox: SandboxMode) -> dict[str, CatalogueEntry]:
-    """Return the measurements by task; none, after printing why, if the sandbox is not available."""
+def _measured_task(task: SeededTask, worlds: int, sandbox: SandboxMode) -> CatalogueEntry | None:
+    """Return the measurements of a task; None, after printing why, if the sandbox is not available."""
     try:
         with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
-            return measure_tasks(selected, worlds=worlds, progress=progress_bar, sandbox=sandbox)
+            return measure_task(task, worlds=worlds, progress=progress_bar, sandbox=sandbox)
     except SandboxUnavailable as error:
-        click.echo(f"Nothing was measured: {error}", err=True)
-        return {}
+        print_note(f"Nothing was measured: {error}.")
+        return None
 
 
-def measure_tasks(
-    tasks: Sequence[SeededTask], *, worlds: int, progress: Progress, sandbox: SandboxMode
-) -> dict[str, CatalogueEntry]:
-    """Return measurements of each task by name, from one full experiment on `worlds` worlds.
+def measure_task(task: SeededTask, *, worlds: int, progress: Progress, sandbox: SandboxMode) -> CatalogueEntry | None:
+    """Return measurements of a task from one full experiment on `worlds` worlds; None if it needs data of the user.
 
     Raises:
         SandboxUnavailable: This machine cannot run the sandbox.
     """
-    entries = {}
+    if task.problem(shifted=False):
+        return None
+    task.prepare(progress)
     with Sandbox(sandbox) as box:
-        for number, task in enumerate(tasks):
-            task.prepare(progress)
-            progress("measuring", number / len(tasks))
-            comparison = compare_methods(task, {}, box, worlds=worlds)
-            milliseconds = _experiment_ms(task, box, worlds)
-            entries[task.name] = CatalogueEntry(comparison.weak_acc, comparison.strong_acc, milliseconds)
-    return entries
+        progress("measuring", 0.0)
+        comparison = compare_methods(task, {}, box, worlds=worlds)
+        milliseconds = _experiment_ms(task, box, worlds)
+    return CatalogueEntry(comparison.weak_acc, comparison.strong_acc, milliseconds)
 
 
 def _experiment_ms(task: SeededTask, sandbox: Sandbox, worlds: int) -> float:
@@ -146,7 +219,7 @@ def _parameters(task: SeededTask) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _task_json(task: SeededTask, entry: CatalogueEntry | None) -> dict[str, Any]:
+def _task_json(task: SeededTask, entry: CatalogueEntry | None, measured_room: MeasuredRoom | None) -> dict[str, Any]:
     measured: dict[str, Any] = dict.fromkeys(("weak_acc", "strong_acc", "gap", "experiment_ms"))
     if entry is not None:
         measured = {
@@ -165,7 +238,7 @@ def _task_json(task: SeededTask, entry: CatalogueEntry | None) -> dict[str, Any]
         },
     }
     room = recorded_room(task)
-    return {**described, **measured, "room": None if room is None else room.model_dump()}
+    return {**described, **measured, "room": None if room is None else room.model_dump(), **room_json(measured_room)}
 
 
 def _mean_json(mean: MeanWithSE) -> dict[str, float]:
@@ -181,12 +254,14 @@ def _measurements(entry: CatalogueEntry | None) -> dict[str, str]:
     return {"weak accuracy": weak, "strong accuracy": strong, "gap": f"{entry.gap:.3f}", "time": time_text}
 
 
-def _tasks_table(selected: Sequence[SeededTask], entries: Mapping[str, CatalogueEntry]) -> RenderableType:
-    headings = [number_column(heading) for heading in _measurements(None)]
+def _tasks_table(tasks: Sequence[SeededTask]) -> RenderableType:
+    headings = [number_column(heading) for heading in ("weak accuracy", "strong accuracy", "gap")]
     table = data_table(name_column("task"), *headings, Column("an item is", style="dim"))
-    for task in selected:
+    for task in tasks:
+        room = recorded_room(task)
+        figures = () if room is None else (room.weak_acc, room.strong_acc, room.strong_acc - room.weak_acc)
         item = task.about.partition(";")[0].removeprefix("An item is ")
-        table.add_row(task.name, *_measurements(entries.get(task.name)).values(), item)
+        table.add_row(task.name, *([f"{figure:.3f}" for figure in figures] or ["–"] * 3), item)
     return table
 
 
@@ -198,7 +273,8 @@ def _task_details(task: SeededTask, entry: CatalogueEntry | None) -> RenderableT
     parts: list[RenderableType] = [head, Text(task.about), Text(), labelled_rows(_measurements(entry)), table]
     room = recorded_room(task)
     if room is not None:
-        parts += [Text("\nRecorded by benchmarks/task_room.py, as mean PGR:"), labelled_rows(_room_rows(room))]
+        text = f"Mean PGR on {room.worlds} worlds, by benchmarks/task_room.py. Best values are overestimated:"
+        parts += [Text(f"\n{text}"), labelled_rows(_room_rows(room))]
     return Group(*parts)
 
 

@@ -1,5 +1,6 @@
 """`aarlab validate`: check a scenario or an ablation and print all its fields."""
 
+import shlex
 from collections.abc import Sequence
 
 import rich_click as click
@@ -46,11 +47,12 @@ def _validate_scenario(file: str | None, settings: Sequence[str], *, explain: bo
         print_json({"status": "valid", "scenario": fields, "without_effect": notes})
         return
     _print_yaml(explained_fields(scenario) if explain else yaml_text(fields))
-    stdout_console().print(
+    console = stdout_console()
+    console.print(
         f"Valid: {counted(scenario.team.researchers, 'researcher')} on {scenario.task.name}, "
         f"{scenario.budget.hours:g} research hours each in {counted(scenario.rounds, 'round')}."
         + ("" if explain else " Explain every field: add --explain."),
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
     _print_notes(notes)
 
@@ -64,17 +66,19 @@ def _validate_ablation(file: str, settings: Sequence[str], *, as_json: bool) -> 
         print_json({"status": "valid", "ablation": fields, "arms": arms, "without_effect": notes})
         return
     _print_yaml(yaml_text(fields))
-    stdout_console().print(
+    console = stdout_console()
+    console.print(
         f"Valid: {counted(len(plan.arms), 'arm')}, {counted(len(plan.runs), 'run')}. "
-        f"Show the settings of each arm: aarlab ablate {file} --dry-run",
-        soft_wrap=True,
+        f"Show the settings of each arm: aarlab ablate {shlex.quote(file)} --dry-run",
+        soft_wrap=not console.is_terminal,
     )
     _print_notes(notes)
 
 
 def _print_notes(notes: Sequence[str]) -> None:
+    console = stdout_console()
     for note in notes:
-        stdout_console().print(Text(f"! {printable(note)}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"! {printable(note)}", style="yellow"), soft_wrap=not console.is_terminal)
 
 
 def _print_yaml(text: str) -> None:

@@ -1,5 +1,6 @@
 """Reading YAML files as plain values, with the line of every key."""
 
+import shlex
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -107,7 +108,7 @@ def _read(path: Path) -> str:
     try:
         content = path.read_bytes()
         if content.startswith(_SQLITE_HEADER):
-            fix = f"aarlab show {path} shows it, aarlab resume {path} continues it"
+            fix = f"aarlab show {shlex.quote(str(path))} shows it, aarlab resume {shlex.quote(str(path))} continues it"
             raise ConfigError([Fault(str(path), None, "it is a run file", "a YAML file", fix)])
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

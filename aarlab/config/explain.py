@@ -1,6 +1,7 @@
 """Translate the errors of pydantic to faults with file, line and expected value."""
 
 from collections.abc import Callable, Iterable, Mapping
+from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -115,7 +116,8 @@ def _fault(key: Key, details: "ErrorDetails", document: Document, model: type[Ba
         if details["type"] == "literal_error" and isinstance(value, str)
         else None
     )
-    return Fault(where, field, f"invalid value {value_text(value)}", _expected(key, field_info, model), hint)
+    problem = "missing" if details["type"] == "missing" else f"invalid value {value_text(value)}"
+    return Fault(where, field, problem, _expected(key, field_info, model), hint)
 
 
 def _expected(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
@@ -123,7 +125,8 @@ def _expected(key: Key, info: FieldInfo, model: type[BaseModel]) -> str:
     if len(key) == 1 and key[0] in SHORTHAND_FIELDS:
         shorthand = _shorthand_field(key, info, model)
         expected = f"{type_text(shorthand.annotation, shorthand.metadata)}, or {expected}"
-    return f"{expected} ({info.description})" if info.description else expected
+    # Descriptions are docstrings, which may have several lines.
+    return f"{expected} ({' '.join(info.description.split())})" if info.description else expected
 
 
 def _shorthand_field(key: Key, info: FieldInfo, model: type[BaseModel]) -> FieldInfo:
@@ -136,13 +139,13 @@ def _field(key: Key, model: type[BaseModel]) -> FieldInfo | None:
     """Return the definition of a field; None if it does not exist."""
     info = FieldInfo(annotation=model)
     for part in key:
-        annotation = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            if part not in annotation.model_fields:
+        section = _section_of(info.annotation)
+        if section is not None:
+            if part not in section.model_fields:
                 return None
-            info = annotation.model_fields[part]
-        elif get_origin(annotation) in (dict, list):
-            info = FieldInfo(annotation=get_args(annotation)[-1])
+            info = section.model_fields[part]
+        elif get_origin(info.annotation) in (dict, list):
+            info = FieldInfo(annotation=get_args(info.annotation)[-1])
         else:
             return None
     return info
@@ -151,8 +154,16 @@ def _field(key: Key, model: type[BaseModel]) -> FieldInfo | None:
 def _siblings(key: Key, model: type[BaseModel]) -> list[str]:
     """Return the valid keys of the section of `key`."""
     parent = _field(key[:-1], model)
-    annotation = parent.annotation if parent else None
-    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    section = _section_of(parent.annotation) if parent else None
+    return list(section.model_fields) if section is not None else []
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a field that is a section, also of one that can be left out; None: it is no section."""
+    for part in (annotation, *get_args(annotation)) if get_origin(annotation) in (UnionType, None) else ():
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
 
 
 def _value(key: Key, document: Document) -> Any:

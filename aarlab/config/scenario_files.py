@@ -1,5 +1,6 @@
 """Loading scenarios from YAML files."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from aarlab.graph.scenario import Scenario
 DEFAULT_SCENARIO = "quickstart"
 ABLATION_FIELDS = frozenset({"arms", "grid", "sensitivity", "comparisons", "fork_from"})
 """Fields by which an ablation file is recognised. No scenario has them."""
+STUDIES = "studies"
+"""Folder of the published designs, and first part of their names."""
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -26,9 +29,15 @@ def shipped_scenarios() -> dict[str, Path]:
 
 
 def shipped_ablations() -> dict[str, Path]:
-    """Return the paths of the ablation files that come with aarlab, by name."""
+    """Return the paths of the ablation files that come with aarlab, by name; studies are named `studies/NAME`."""
     folders = [Path(folder) / "ablations" for folder in aarlab.scenarios.__path__]
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))} | shipped_studies()
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Return the paths of the published designs that come with aarlab as ablations, by `studies/NAME`."""
+    folders = [Path(folder) / STUDIES for folder in aarlab.scenarios.__path__]
+    return {f"{STUDIES}/{path.stem}": path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_scenario(source: str | Path | None = None, overrides: Sequence[str] = ()) -> Scenario:
@@ -93,4 +102,4 @@ def find_scenario(source: str | Path | None) -> Path:
 
 
 def _ablation_fault(name: str) -> Fault:
-    return Fault(name, None, "it is an ablation", "a scenario", f"aarlab ablate {name}")
+    return Fault(name, None, "it is an ablation", "a scenario", f"aarlab ablate {shlex.quote(name)}")

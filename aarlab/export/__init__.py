@@ -4,7 +4,7 @@ from aarlab.export.formats import FORMATS, ExportFormat, find_format, format_nam
 from aarlab.export.jsonl_import import import_jsonl
 from aarlab.export.jsonl_records import InvalidRunData
 from aarlab.export.redaction import Redaction
-from aarlab.export.run_export import default_path, export_run
+from aarlab.export.run_export import default_path, export_run, log_run
 
 __all__ = [
     "FORMATS",
@@ -16,4 +16,5 @@ __all__ = [
     "find_format",
     "format_names",
     "import_jsonl",
+    "log_run",
 ]

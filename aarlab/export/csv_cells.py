@@ -10,8 +10,10 @@ def safe_cell(value: object) -> object:
     """Return the content of a cell: text without control characters, after an apostrophe if it is like a formula."""
     if not isinstance(value, str):
         return value
-    text = value.replace("\r\n", "\n").translate(_REPLACED)
-    return f"'{text}" if value.lstrip(" \n").startswith(_FORMULA_STARTS) and not _is_number(value) else text
+    text, content = value.replace("\r\n", "\n").translate(_REPLACED), value.lstrip(" \n")
+    # A sign alone is no formula.
+    is_formula = content.startswith(_FORMULA_STARTS) and content not in ("+", "-") and not _is_number(value)
+    return f"'{text}" if is_formula else text
 
 
 def _is_number(text: str) -> bool:

@@ -15,6 +15,12 @@ ENTRY_POINT_GROUP = "aarlab.exporters"
 
 Writer = Callable[[RunReader, Path], None]
 """Writes an open run file to a new file or folder at a path. The parent folder exists."""
+RunLogger = Callable[[RunReader, str, str], None]
+"""Logs an open run file to a tracker, given the names of a project and of the arm of the run. Raises TrackerError."""
+
+
+class TrackerError(Exception):
+    """An experiment tracker is not configured, refuses, or cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class ExportFormat:
     """The `Writer` as `module:function`. Its module is imported when a run is exported."""
     extra: str | None = None
     """Extra of aarlab that installs the packages that the writer imports. None: the dependencies of aarlab suffice."""
+    tracker: bool = False
+    """Whether it is an experiment tracker, for `--to`. Its writer is a `RunLogger`, and it writes to no path."""
 
 
 FORMATS: Mapping[str, ExportFormat] = MappingProxyType({
@@ -50,6 +58,15 @@ FORMATS: Mapping[str, ExportFormat] = MappingProxyType({
     )
 })  # fmt: skip
 """The built-in formats by name."""
+TRACKERS: Mapping[str, ExportFormat] = MappingProxyType({
+    format.name: format
+    for format in (
+        ExportFormat("mlflow", "MLflow", "", "aarlab.export.mlflow_tracker:log_run", "mlflow", tracker=True),
+        ExportFormat("wandb", "Weights & Biases", "", "aarlab.export.wandb_tracker:log_run", "wandb", tracker=True),
+    )
+})  # fmt: skip
+"""The built-in trackers by name."""
+_BUILT_IN = MappingProxyType({**FORMATS, **TRACKERS})
 
 
 def installed_formats() -> dict[str, list[EntryPoint]]:
@@ -59,7 +76,7 @@ def installed_formats() -> dict[str, list[EntryPoint]]:
     """
     points: dict[str, list[EntryPoint]] = {}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, package_name(point))):
-        if point.name not in FORMATS:
+        if point.name not in _BUILT_IN:
             points.setdefault(point.name, []).append(point)
     return points
 
@@ -72,6 +89,11 @@ def package_name(point: EntryPoint) -> str:
 def format_names() -> list[str]:
     """Return the names of all formats, the built-in ones first."""
     return [*FORMATS, *installed_formats()]
+
+
+def tracker_names() -> list[str]:
+    """Return the names of the built-in trackers, and of the formats of packages, which may be trackers."""
+    return [*TRACKERS, *installed_formats()]
 
 
 def describe_formats() -> str:
@@ -89,8 +111,8 @@ def find_format(name: str) -> ExportFormat:
     Raises:
         ConfigError: No format has this name, several packages have it, or the package that has it cannot be loaded.
     """
-    if name in FORMATS:
-        return FORMATS[name]
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
     match installed_formats().get(name, []):
         case [point]:
             return _load_entry_point(point)
@@ -114,14 +136,14 @@ def _load_entry_point(point: EntryPoint) -> ExportFormat:
     return format
 
 
-def load(format: ExportFormat) -> Writer:
-    """Import and return the writer of a format.
+def load(format: ExportFormat) -> Callable[..., None]:
+    """Import and return the writer of a format: a `Writer`, or a `RunLogger` for a tracker.
 
     Raises:
         ConfigError: The writer cannot be imported. The message names the extra to install, if there is one.
     """
     try:
-        writer: Writer = resolve_name(format.writer)
+        writer: Callable[..., None] = resolve_name(format.writer)
     except (ImportError, AttributeError) as error:
         hint = f"pip install 'aarlab[{format.extra}]'" if format.extra else None
         raise _format_error(format.name, f"its writer cannot be imported: {error}", None, hint) from error

@@ -1,13 +1,14 @@
 """The lines of an exported run: JSON objects, each with a hash that covers the line and all lines before it."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
 from aarlab.memory.messages import Json, canonical_json, content_hash
 
 FORMAT = "aarlab run"
 FORMAT_VERSION = 2
+EVENT_VERSION = 1
+"""Version of the fields of an event record; a run file may store them in another way."""
 EVENT_COLUMNS = ("id", "stream", "ordinal", "round", "hours", "kind", "data", "at")
 """Columns of the table `events`, which are also the fields of an event record."""
 DIGEST_COLUMNS = EVENT_COLUMNS[1:-1]
@@ -43,14 +44,6 @@ def from_column(value: Json) -> Json:
 def to_column(value: Json) -> Json:
     """Return the value of a column for a JSON value; the inverse of `from_column`."""
     return canonical_json(value) if isinstance(value, dict | list) else value
-
-
-def rows(connection: sqlite3.Connection, query: str) -> Iterator[dict[str, Json]]:
-    """Yield the rows of a query as dictionaries by column name."""
-    cursor = connection.execute(query)
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        yield dict(zip(names, row, strict=True))
 
 
 def with_chain_hashes(records: Iterable[Mapping[str, Json]]) -> Iterator[str]:

@@ -40,7 +40,12 @@ def lineage_graph(file: RunReader) -> "nx.MultiDiGraph[str]":
         if post is not None:
             finding = post.finding
             more |= {"label": f"{node} {finding.title}", "hours": post.hours, "published": post.published}
-            more |= {"se": finding.se, "fidelity": finding.fidelity, "winner": node == winner}
+            more |= {
+                "held_back": post.held_back,
+                "se": finding.se,
+                "fidelity": finding.fidelity,
+                "winner": node == winner,
+            }
         graph.add_node(node, **_with_values(attributes | more))
     for number, (source, target, attributes) in enumerate(ideas.edges(data=True)):
         graph.add_edge(source, target, key=f"e{number}", **_with_values(attributes))

@@ -13,6 +13,7 @@ REPLACEMENT = "[redacted]"
 _IDENTIFIER_FIELDS = frozenset({
     "id", "author", "experiment", "finding", "findings", "subject", "source", "target", "tool", "tool_call_id", "agent",
     "field", "idea", "parent", "best", "method", "methods", "leader_at_quarter", "leader_at_half", "neighbours", "task",
+    "former", "place",
 })  # fmt: skip
 """Event fields with names of agents, findings, experiments, tools or tasks, which other records refer to."""
 

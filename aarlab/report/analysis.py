@@ -100,6 +100,11 @@ class Analysis:
         """The primary measure."""
         return self.outcomes[0]
 
+    @property
+    def score_name(self) -> str:
+        """Name of the score of the tasks: PGR, unless all of them have another name."""
+        return self.primary.score_name
+
 
 def analyse(results: Results, progress: Progress = lambda label, share: None) -> Analysis:
     """Return the analysis of the finished runs of an ablation."""

@@ -1,6 +1,6 @@
 """The arms of an ablation with their runs: how their configurations and budgets differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -208,3 +208,9 @@ def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
 
 def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:
     return mean_estimate([value_at(summary, field) or 0.0 for summary in summaries])
+
+
+def mean_of_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None without any."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

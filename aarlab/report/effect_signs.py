@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aarlab.config.scenario_files import STUDIES, shipped_ablations
 from aarlab.graph.structure.structure import DIALS
 from aarlab.report.arm_runs import ArmRuns, differences
 from aarlab.report.sensitivity import Sensitivity
@@ -40,7 +41,15 @@ class EnvironmentEffect:
         """Return the command that repeats the comparison in this environment with fresh seeds."""
         settings = [f"tasks=[{self.task}]"] if self.task else []
         settings += [f"{path}={value}" for path, value in self.values.items()]
-        words = ["aarlab", "ablate", ablation, "--seeds-from", str(CONFIRMATION_SEED), "--no-sensitivity"]
+        shipped = (name for name in shipped_ablations() if name in (ablation, f"{STUDIES}/{ablation}"))
+        words = [
+            "aarlab",
+            "ablate",
+            next(shipped, ablation),
+            "--seeds-from",
+            str(CONFIRMATION_SEED),
+            "--no-sensitivity",
+        ]
         return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
 
 

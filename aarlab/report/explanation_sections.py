@@ -1,8 +1,12 @@
 """The sections of a report that explain its result."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from aarlab.cli.formatting import capitalised
+from aarlab.report import figures
 from aarlab.report.analysis import Analysis
+from aarlab.report.coordination import COLUMNS, coordination_table
 from aarlab.report.explanations import (
     arms_by_task_table,
     confirmation_example,
@@ -16,7 +20,7 @@ from aarlab.report.explanations import (
     signs_text,
     temperaments_sentence,
 )
-from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Section
+from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Section, Table
 from aarlab.report.planned_comparisons import MeasureResult
 
 
@@ -26,6 +30,8 @@ def explanation_sections(analysis: Analysis) -> Iterator[Section]:
         yield _by_task(analysis)
     if any(m.hours for m in analysis.mechanisms):
         yield _mechanism(analysis)
+    if (table := coordination_table(analysis.arms)).rows:
+        yield _coordination(table)
     if analysis.matched_spends:
         yield _matched_spend(analysis)
     yield from _sensitivity(analysis)
@@ -39,7 +45,7 @@ def forest_figure(outcome: MeasureResult, name: str = "forest") -> Figure:
     """Return the forest plot of the planned comparisons in one measure."""
     comparisons = outcome.comparisons
     differences, significant = [c.difference for c in comparisons], [c.significant for c in comparisons]
-    return Figure(name, lambda figures: figures.difference_forest(differences, significant, outcome.label))
+    return Figure(name, figures.difference_forest(differences, significant, outcome.label))
 
 
 def _by_task(analysis: Analysis) -> Section:
@@ -56,9 +62,9 @@ def _by_task(analysis: Analysis) -> Section:
         "small `p, equal on all` means that the effect differs between tasks. Filled: the interval excludes 0."
     )
     return Section(
-        f"{label[0].upper()}{label[1:]} by task",
+        f"{capitalised(label)} by task",
         (
-            Figure("forest-by-task", lambda figures: figures.named_forest(differences, label)),
+            Figure("forest-by-task", figures.named_forest(differences, label)),
             Note(note),
             effects_by_task_table(analysis),
             arms_by_task_table(analysis),
@@ -79,12 +85,32 @@ def _mechanism(analysis: Analysis) -> Section:
     return Section("What the teams did", tuple(parts))
 
 
+def _coordination(table: Table) -> Section:
+    relative = (
+        "relative to the arm of one researcher that the column names"
+        if any(row[table.columns.index("single")] for row in table.rows)
+        else "unknown, because the ablation has no arm of one researcher"
+    )
+    text = (
+        "Measures as Kim et al. (2025), Friedman and Dieng (2023) and Shen et al. (2026) define them, means per run; "
+        f"docs/measures.md has the definitions. Overhead, efficiency and error amplification are {relative}."
+    )
+    labels = {"arm": "arm", "task": "task", "single": "relative to", **COLUMNS}
+    kept = [i for i, name in enumerate(table.columns) if name == "arm" or any(row[i] is not None for row in table.rows)]
+    shown = replace(
+        table,
+        columns=tuple(labels[table.columns[i]] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+    )
+    return Section("Coordination", (text, shown))
+
+
 def _matched_spend(analysis: Analysis) -> Section:
     text = (
-        "Differences in the best development PGR at the end of the budget, and when both arms had spent the smaller of "
-        "their two mean spends. Spends are means per run of the arm and of the other. If a difference vanishes at "
-        "matched spend, the arm was worse or better because it spent less or more. Development scores are maxima of "
-        "noisy scores."
+        f"Differences in the best development {analysis.score_name} at the end of the budget, and when both arms had "
+        "spent the smaller of their two mean spends. Spends are means per run of the arm and of the other. If a "
+        "difference vanishes at matched spend, the arm was worse or better because it spent less or more. Development "
+        "scores are maxima of noisy scores."
     )
     return Section("Equal hours and matched spend", (text, matched_spend_table(analysis)))
 

@@ -1,6 +1,7 @@
 """Tables with exact numbers that explain a result: by task, mechanism, matched spend, sensitivity, signs of effects."""
 
 from aarlab.report.analysis import Analysis
+from aarlab.report.coordination import coordination_table
 from aarlab.report.mechanism import Mechanism
 from aarlab.report.parts import Cell, Table, ends
 
@@ -12,7 +13,7 @@ def explanation_tables(analysis: Analysis) -> list[Table]:
     """Return the tables, some of which may be empty."""
     return [
         _effects_by_task(analysis), _mechanism(analysis), _hours(analysis), _matched_spend(analysis),
-        _sensitivity(analysis), _signs(analysis),
+        _sensitivity(analysis), _signs(analysis), coordination_table(analysis.arms),
     ]  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def _matched_spend(analysis: Analysis) -> Table:
             for kind, effects in comparison.matched.items()
         ]
     columns = ("arm", "against", "matched", "spend", "spend_against", "difference", "low", "high", "p")
-    title = "Best development PGR at equal hours and at matched spend"
+    title = f"Best development {analysis.score_name} at equal hours and at matched spend"
     return Table("matched_spend", title, columns, tuple(rows))
 
 

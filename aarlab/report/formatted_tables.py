@@ -1,6 +1,6 @@
 """Tables for readers: rounded, with a value and its interval in one cell."""
 
-from aarlab.cli.formatting import counted
+from aarlab.cli.formatting import capitalised, counted
 from aarlab.report.analysis import Analysis
 from aarlab.report.parts import Cell, Table
 from aarlab.report.planned_comparisons import MeasureResult
@@ -63,11 +63,12 @@ def checkpoints_table(analysis: Analysis) -> Table:
                 for point in points
             )
             rows.append((arm.name, estimate_text(analysis.normalised_areas[arm.name]), *cells))
+    score = f"held-out {analysis.score_name}"
     columns = (
-        "arm", "mean over the budget (normalised area under the best-so-far curve)", "held-out PGR at a quarter",
-        "held-out PGR at half", "held-out PGR at the end",
+        "arm", "mean over the budget (normalised area under the best-so-far curve)", f"{score} at a quarter",
+        f"{score} at half", f"{score} at the end",
     )  # fmt: skip
-    return Table("checkpoints", "Held-out PGR over the budget", columns, tuple(rows))
+    return Table("checkpoints", f"{capitalised(score)} over the budget", columns, tuple(rows))
 
 
 def _estimate_of_runs(estimate: Estimate, n: int, runs: int) -> str:
@@ -84,7 +85,7 @@ def references_table(analysis: Analysis) -> Table:
         )
         for line in analysis.references for arm, d in line.over_runs.items()
     ]  # fmt: skip
-    columns = ("arm", "minus", "runs", "held-out PGR (95 % over runs)", "95 % over worlds")
+    columns = ("arm", "minus", "runs", f"held-out {analysis.score_name} (95 % over runs)", "95 % over worlds")
     return Table("references", "", columns, tuple(rows))
 
 
@@ -112,7 +113,7 @@ def panels_table(analysis: Analysis) -> Table:
         for arm, scores in analysis.panels.items()
         if scores
     ]
-    return Table("panels", "PGR by panel", ("arm", *panels), tuple(rows))
+    return Table("panels", f"{capitalised(analysis.score_name)} by panel", ("arm", *panels), tuple(rows))
 
 
 def usage_table(analysis: Analysis) -> Table:

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from aarlab.report import figures
 from aarlab.report.analysis import Analysis
 from aarlab.report.explanation_sections import forest_figure
 from aarlab.report.formatted_tables import percent
 from aarlab.report.html_document import embedded_figure, html_document
 from aarlab.report.parts import BulletList, CodeBlock, Figure, FoldedTables, Note, Part, Table, cell_text
-from aarlab.report.run_report import RunReport
 from aarlab.report.sections import DEFAULT_QUESTION, sections
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 
@@ -20,24 +18,12 @@ _MAX_ROWS = 60
 
 
 def page(analysis: Analysis) -> str:
-    """Return the page. It contains its style, its figures and plotly's JavaScript, and loads nothing."""
+    """Return the page. It contains its style and its figures, loads nothing and runs no script."""
     title = title_line(analysis)
     return html_document(title, "\n".join(_body(analysis, title)))
 
 
-def run_page(report: RunReport) -> str:
-    """Return the page of a single run, as self-contained as `page`."""
-    header = f'<header><p class="kind">{escape(report.title)}</p><h1>{escape(report.heading)}</h1>'
-    body = [header, f'<p class="result">{escape(report.result)}</p></header>']
-    for section in report.sections:
-        parts = "".join(map(part_as_html, section.parts))
-        body.append(f"<section><h2>{escape(section.title)}</h2>{parts}</section>")
-    return html_document(report.title, "\n".join(body))
-
-
 def _body(analysis: Analysis, title: str) -> Iterator[str]:
-    from plotly import __version__ as plotly_version
-
     question = analysis.results.ablation.question or DEFAULT_QUESTION
     yield f'<header><p class="kind">{escape(title)}</p><h1>{escape(question)}</h1>'
     yield f'<p class="result">{escape(result_sentence(analysis))}</p>'
@@ -57,7 +43,6 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
         yield f"<section><h2>{escape(section.title)}</h2>"
         yield from map(part_as_html, section.parts)
         yield "</section>"
-    yield _note(f"Figures by plotly {plotly_version}.")
 
 
 def part_as_html(part: Part) -> str:
@@ -83,7 +68,7 @@ def part_as_html(part: Part) -> str:
 
 
 def _figure(part: Figure) -> str:
-    return embedded_figure(part.draw(figures), part.name)
+    return embedded_figure(part.drawing, part.name)
 
 
 def _table(table: Table) -> str:

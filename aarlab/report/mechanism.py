@@ -9,7 +9,7 @@ from aarlab.ablation.records import RunRecord
 from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.graph.run.spending_measures import used_hours
-from aarlab.report.arm_runs import ArmRuns
+from aarlab.report.arm_runs import ArmRuns, mean_of_known
 
 MAX_KNOWN_SHARE = 0.5
 """Share of known methods among an arm's full experiments above which a warning is given."""
@@ -60,7 +60,7 @@ def _over_tasks(arm: ArmRuns) -> Mechanism | None:
     kinds = dict.fromkeys(kind for mechanism in by_task for kind in mechanism.hours)
 
     def mean(value: Callable[[Mechanism], float | None]) -> float | None:
-        return _mean([value(mechanism) for mechanism in by_task])
+        return mean_of_known([value(mechanism) for mechanism in by_task])
 
     return Mechanism(
         arm.name, "", sum(mechanism.runs for mechanism in by_task),
@@ -79,7 +79,7 @@ def _on_task(arm: ArmRuns, task: str) -> Mechanism | None:
     kinds = dict.fromkeys(kind for section in hours for kind in section)
 
     def mean(measure: str) -> float | None:
-        return _mean([value_at(summary, measure) for summary in summaries])
+        return mean_of_known([value_at(summary, measure) for summary in summaries])
 
     def share(measure: str) -> float | None:
         """Return a share over the full experiments of all runs, each with the same weight."""
@@ -93,11 +93,6 @@ def _on_task(arm: ArmRuns, task: str) -> Mechanism | None:
         mean("full_experiments"), mean("pilots"), mean("distinct_recipes"), share("known_method_share"),
         share("novel_share"), mean("model_calls"), mean("tokens"), mean("cost_usd"),
     )  # fmt: skip
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
 
 
 def warnings(arms: Sequence[ArmRuns], found: Sequence[Mechanism] | None = None) -> list[str]:

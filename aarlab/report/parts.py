@@ -2,13 +2,14 @@
 
 import csv
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aarlab.config.data_frames import data_frame
 from aarlab.export.csv_cells import safe_cell
+from aarlab.memory.atomic_file import atomic_output
+from aarlab.report.drawing import Drawing
 from aarlab.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Figure:
     """A figure. Formats without figures omit it."""
 
     name: str
-    draw: Callable[[Any], Any]
-    """Returns a plotly figure, given the module `aarlab.report.figures`. Formats without figures need no plotly."""
+    drawing: Drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Section:
 def write_csv(table: Table, folder: Path) -> Path:
     """Write a table into a folder and return the file. Raises OSError."""
     path = folder / f"{table.name}.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with atomic_output(path, replace=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(table.columns)
         writer.writerows([safe_cell(cell) for cell in row] for row in table.rows)

@@ -1,10 +1,13 @@
 """The tables of a report with exact numbers, as CSV files and data frames."""
 
 from aarlab.ablation.records import RunRecord
+from aarlab.cli.formatting import capitalised
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
 from aarlab.report.explanation_tables import explanation_tables
+from aarlab.report.oversight_sections import oversight_tables
 from aarlab.report.parts import Cell, Table, ends
+from aarlab.report.published import published_table
 
 
 def tables(analysis: Analysis) -> list[Table]:
@@ -12,8 +15,8 @@ def tables(analysis: Analysis) -> list[Table]:
     all_tables = [
         _runs(analysis), _arms(analysis), _differences(analysis), _references(analysis), _winners_curses(analysis),
         _panels(analysis), _usage(analysis), _suspicions(analysis), _violations(analysis), _left_out(analysis),
-        _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis),
-        *explanation_tables(analysis),
+        _best_so_far_curves(analysis), _normalised_areas(analysis), _checkpoints(analysis), published_table(analysis),
+        *explanation_tables(analysis), *oversight_tables(analysis),
     ]  # fmt: skip
     return [table for table in all_tables if table.rows]
 
@@ -84,19 +87,23 @@ def _references(analysis: Analysis) -> Table:
     columns = (
         "reference", "arm", "runs", "difference", "low", "high", "p", "low_over_worlds", "high_over_worlds", "worlds",
     )  # fmt: skip
-    return Table("references", "Held-out PGR minus that of a reference method", columns, tuple(rows))
+    return Table("references", f"Held-out {analysis.score_name} minus that of a reference method", columns, tuple(rows))
 
 
 def _winners_curses(analysis: Analysis) -> Table:
     rows = [(c.arm, c.runs, *ends(c.rescoring), *ends(c.final), *ends(c.total)) for c in analysis.winners_curses]
     losses = ("development_minus_rescored", "rescored_minus_heldout", "development_minus_heldout")
     columns = ("arm", "runs", *(column for loss in losses for column in (loss, f"{loss}_low", f"{loss}_high")))
-    return Table("winners_curse", "Winner's curse: losses of PGR of the winners", columns, tuple(rows))
+    return Table(
+        "winners_curse", f"Winner's curse: losses of {analysis.score_name} of the winners", columns, tuple(rows)
+    )
 
 
 def _panels(analysis: Analysis) -> Table:
     rows = [(arm, panel, *ends(pgr)) for arm, panels in analysis.panels.items() for panel, pgr in panels.items()]
-    return Table("panels", "PGR by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows))
+    return Table(
+        "panels", f"{capitalised(analysis.score_name)} by panel", ("arm", "panel", "pgr", "low", "high"), tuple(rows)
+    )
 
 
 def _usage(analysis: Analysis) -> Table:
@@ -164,7 +171,8 @@ def _best_so_far_curves(analysis: Analysis) -> Table:
         for name, curve in analysis.best_so_far_curves.items()
         for point in zip(curve.x, curve.mean, curve.low, curve.high, strict=True)
     ]
-    return Table("best_so_far_curves", "Best development PGR over the team's research hours", columns, tuple(rows))
+    title = f"Best development {analysis.score_name} over the team's research hours"
+    return Table("best_so_far_curves", title, columns, tuple(rows))
 
 
 def _checkpoints(analysis: Analysis) -> Table:
@@ -173,11 +181,11 @@ def _checkpoints(analysis: Analysis) -> Table:
         for arm, points in analysis.checkpoints.items()
         for point, (pgr, n) in points.items()
     ]
-    title = "Held-out PGR of the leading finding at a quarter, half and all of the budget"
+    title = f"Held-out {analysis.score_name} of the leading finding at a quarter, half and all of the budget"
     return Table("checkpoints", title, ("arm", "point", "runs", "pgr", "low", "high"), tuple(rows))
 
 
 def _normalised_areas(analysis: Analysis) -> Table:
     rows = [(arm, *ends(area)) for arm, area in analysis.normalised_areas.items()]
-    title = "Area under the curve of the best development PGR so far, divided by the budget"
+    title = f"Area under the curve of the best development {analysis.score_name} so far, divided by the budget"
     return Table("normalised_areas", title, ("arm", "area", "low", "high"), tuple(rows))

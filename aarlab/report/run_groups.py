@@ -10,12 +10,13 @@ from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import READ_ERRORS, Results, RunRecord, record_from_file
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.memory.messages import canonical_json, content_hash
+from aarlab.scenarios.task import Progress
 
 _MAX_NAME_CHARS = 60
 """Maximum length of an arm's name."""
 
 
-def results_of_run_files(paths: Sequence[Path]) -> Results:
+def results_of_run_files(paths: Sequence[Path], progress: Progress | None = None) -> Results:
     """Return run files as the results of an unplanned ablation.
 
     Every configuration is an arm, in order of appearance; all arms are compared with the first. Tasks are no arms: runs
@@ -23,11 +24,13 @@ def results_of_run_files(paths: Sequence[Path]) -> Results:
     seed, the second run is in a separate arm: an A/A comparison.
 
     Raises:
-        ConfigError: A file is not a run file, or a run is given twice.
+        ConfigError: A file is not a run file, or was altered; or a run is given twice.
     """
     records: list[RunRecord] = []
     faults: list[Fault] = []
-    for path in paths:
+    for number, path in enumerate(paths):
+        if progress is not None:
+            progress("reading runs", number / len(paths))
         try:
             records.append(record_from_file(path))
         except READ_ERRORS as error:

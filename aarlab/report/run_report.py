@@ -1,18 +1,15 @@
-"""The report of a single run: result, curve, timeline of each researcher, lineage and findings."""
+"""The report of a single run as text and tables. Its page is the one that the viewer exports."""
 
-import io
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pkgutil import resolve_name
 from typing import Any
 
-from rich.console import Console
-
 from aarlab.ablation.records import RunRecord
-from aarlab.cli.run_summary import result_text
-from aarlab.memory.run_reader import RunReader
+from aarlab.cli.run_summary import plain_result
+from aarlab.graph.run.generalisation import COLUMNS, failures, side_by_side
 from aarlab.recording import Recording
-from aarlab.report.parts import CodeBlock, Figure, Note, Section, Table
+from aarlab.report.parts import BulletList, CodeBlock, Note, Part, Section, Table
 
 _SIMULATED = "simulated/"
 
@@ -40,56 +37,47 @@ def run_report(record: RunRecord) -> RunReport:
         scenario, summary = file.info().scenario, {**record.summary, "file": str(record.path.resolve())}
         model = str(scenario["team"]["model"])
         kind = "simulated researchers, not a language model" if model.startswith(_SIMULATED) else "base model"
-        text = _plain_text(summary, file)
+        kind += ", some with side tasks" if record.summary.get("hostile") else ""
+        text = plain_result(summary, file)
         return RunReport(
             title=f"{file.info().run_id}: {kind} ({model})",
             heading=f"One run of {scenario['task']['name']}, seed {record.seed}",
-            result=text.strip().partition("\n\n")[0].replace("\n", " "),
-            sections=tuple(_sections(file, record, summary, text)),
+            result=text.partition("\n\n")[0].replace("\n", " "),
+            sections=tuple(_sections(file, summary, text)),
         )
 
 
-def _plain_text(summary: dict[str, Any], file: RunReader) -> str:
-    console = Console(file=io.StringIO(), width=100, record=True, highlight=False, force_jupyter=False)
-    console.print(result_text(summary, file))
-    return "\n".join(line.rstrip() for line in console.export_text().splitlines())
-
-
-def _sections(file: Recording, record: RunRecord, summary: dict[str, Any], text: str) -> Iterator[Section]:
+def _sections(file: Recording, summary: dict[str, Any], text: str) -> Iterator[Section]:
     agents, experiments, findings = file.researchers(), file.experiments, file.findings
-    best, graph = summary.get("best") or {}, file.lineage
-    score = str(summary.get("score_name", "PGR"))
-    end = max([float(summary["hours"]), *(hours for hours, _ in record.frontier)])
     yield Section(
         "Winner and measures",
-        (CodeBlock(text.strip().partition("\n\n")[2]), "One run gives no interval over runs and no comparison."),
+        (CodeBlock(text.partition("\n\n")[2]), "One run gives no interval over runs and no comparison."),
     )
-    yield Section(
-        f"{score} over research hours",
-        (_figure("best_so_far", "best_so_far_curve", record.frontier, end, score), Note("Development scores.")),
-    )
-    yield Section(
-        "Timeline of the researchers",
-        (
-            _figure("timeline", "timeline", agents, experiments, findings),
-            Note("Experiments and findings of each researcher over its research hours."),
-            _researchers(agents, experiments, findings),
-        ),
-    )
-    yield Section(
-        "Lineage",
-        (
-            _figure("lineage", "lineage", graph, best.get("finding")),
-            Note("Findings by round and author. Lines lead to the findings that they inherit from."),
-            _findings(findings),
-        ),
-    )
-    yield Section("Read more", (CodeBlock(f"aarlab show {file.path}\naarlab replay {file.path}"),))
+    if rows := summary.get("generalisation"):
+        yield Section("Generalisation of the finalists", tuple(_generalisation(rows, findings)))
+    yield Section("Researchers", (_researchers(agents, experiments, findings),))
+    yield Section("Findings", (_findings(findings),))
+    path = shlex.quote(str(file.path))
+    yield Section("Read more", (CodeBlock(f"aarlab show {path}\naarlab replay {path}"),))
 
 
-def _figure(name: str, function: str, *arguments: Any) -> Figure:
-    # Formats without figures do not import plotly.
-    return Figure(name, lambda figures: resolve_name(f"aarlab.report.run_figures:{function}")(*arguments))
+def _generalisation(rows: list[dict[str, Any]], findings: list[dict[str, Any]]) -> Iterator[Part]:
+    yield generalisation_table(rows, {row["id"]: row["pgr"] for row in findings})
+    yield Note(
+        "Fixed: the method as it was posted. Retuned: the best of other settings, chosen on other worlds of that task. "
+        "Replicated: written again by a fresh agent from the finding's text alone."
+    )
+    yield BulletList(tuple(failures(rows)) or ("No score is below that of the best published method.",))
+
+
+def generalisation_table(rows: list[dict[str, Any]], development: Mapping[str, float | None]) -> Table:
+    """Return the scores of all finalists on other worlds and tasks, given their development PGR by finding."""
+    cells = [
+        (finding, *row)
+        for finding in dict.fromkeys(row["finding"] for row in rows)
+        for row in side_by_side(rows, finding, development.get(finding))
+    ]
+    return Table("generalisation", "Generalisation of the finalists", ("finding", *COLUMNS), tuple(cells))
 
 
 def _researchers(agents: list[str], experiments: list[dict[str, Any]], findings: list[dict[str, Any]]) -> Table:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from aarlab.cli.formatting import capitalised
+from aarlab.report import figures
 from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import compute_sentence
 from aarlab.report.explanation_sections import explanation_sections, forest_figure
@@ -15,9 +17,11 @@ from aarlab.report.formatted_tables import (
     usage_table,
     winners_curse_table,
 )
+from aarlab.report.oversight_sections import oversight_sections
 from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section, Table
 from aarlab.report.planned_comparisons import MeasureResult
 from aarlab.report.provenance import configurations, reproduce_command, versions_sentence
+from aarlab.report.published import published_sections
 from aarlab.report.report_tables import tables
 from aarlab.report.sentences import design_sentences, slope_sentence, usage_sentence
 
@@ -36,7 +40,9 @@ def sections(analysis: Analysis) -> Iterator[Section]:
     yield Section("Compared arms", (design_table(analysis), compute))
     if analysis.primary.arm_summaries:
         yield _primary_measure(analysis)
+    yield from published_sections(analysis)
     yield from explanation_sections(analysis)
+    yield from oversight_sections(analysis)
     if any(analysis.panels.values()):
         yield _panels(analysis)
     for outcome in analysis.outcomes[1:]:
@@ -53,7 +59,7 @@ def sections(analysis: Analysis) -> Iterator[Section]:
 
 
 def _heading(outcome: MeasureResult) -> str:
-    return outcome.label[0].upper() + outcome.label[1:]
+    return capitalised(outcome.label)
 
 
 def _primary_measure(analysis: Analysis) -> Section:
@@ -62,12 +68,12 @@ def _primary_measure(analysis: Analysis) -> Section:
     means = {name: arm_summary.mean for name, arm_summary in outcome.arm_summaries.items()}
     references = {line.name: line.pgr for line in analysis.references if outcome.measure == "heldout.pgr"}
     parts: tuple[Part, ...] = (
-        Figure("runs", lambda figures: figures.runs(values, means, outcome.label, references)),
+        Figure("runs", figures.runs(values, means, outcome.label, references)),
         Note("Faint dots are runs; strong dots are the means of the arms with their intervals."),
         BulletList(tuple(design_sentences(analysis))),
         differences_table(outcome),
         arms_table(outcome),
-        Figure("profiles", lambda figures: figures.profiles(analysis.profiles, outcome.label)),
+        Figure("profiles", figures.profiles(analysis.profiles, outcome.label)),
         Note("Performance profiles: an arm with the higher line at every value is better at every level."),
     )
     return Section(_heading(outcome), parts)
@@ -76,14 +82,14 @@ def _primary_measure(analysis: Analysis) -> Section:
 def _panels(analysis: Analysis) -> Section:
     scores = {arm: panels for arm, panels in analysis.panels.items() if panels}
     note = (
-        "PGR of the winner on each panel of worlds. Development scores are the maximum of many noisy scores and biased "
-        "upwards. Held-out worlds were not used during the run, shifted worlds come from a shifted distribution, and "
-        "transfer is to other tasks."
+        f"{capitalised(analysis.score_name)} of the winner on each panel of worlds. Development scores are the "
+        "maximum of many noisy scores and biased upwards. Held-out worlds were not used during the run, "
+        "shifted worlds come from a shifted distribution, and transfer is to other tasks."
     )
     return Section(
         "Development, held-out, shifted, transfer",
         (
-            Figure("panels", lambda figures: figures.panels(scores)),
+            Figure("panels", figures.panels(scores, analysis.score_name)),
             Note(note),
             panels_table(analysis),
             references_table(analysis),
@@ -96,16 +102,19 @@ def _curves(analysis: Analysis) -> Iterator[Section]:
     hours, curves = "team research hours", analysis.best_so_far_curves
     if curves:
         note = (
-            f"Best development PGR so far over the research hours of the whole team, mean over runs; grey is "
-            f"{next(iter(curves))}. It shows how fast teams improve. The result is the held-out PGR."
+            f"Best development {analysis.score_name} so far over the research hours of the whole team, mean over runs; "
+            f"grey is {next(iter(curves))}. It shows how fast teams improve. The result is the held-out "
+            f"{analysis.score_name}."
         )
         figure = Figure(
             "best_so_far_curves",
-            lambda figures: figures.mean_curves(curves, hours, "development PGR", steps=True),
+            figures.mean_curves(curves, hours, f"development {analysis.score_name}", steps=True),
         )
-        yield Section("PGR over research hours", (figure, Note(note), checkpoints_table(analysis)))
+        yield Section(
+            f"{capitalised(analysis.score_name)} over research hours", (figure, Note(note), checkpoints_table(analysis))
+        )
     if analysis.entropies:
-        figure = Figure("entropies", lambda figures: figures.mean_curves(analysis.entropies, hours, "entropy, bits"))
+        figure = Figure("entropies", figures.mean_curves(analysis.entropies, hours, "entropy, bits"))
         note = "Shannon entropy of the researchers' current method families, mean over runs."
         yield Section("Diversity over research hours", (figure, Note(note)))
 
@@ -121,7 +130,7 @@ def _autonomy(analysis: Analysis) -> Section:
     return Section(
         f"{_heading(analysis.primary)} and realised autonomy",
         (
-            Figure("autonomy", lambda figures: figures.autonomy(analysis.autonomy, analysis.between, label)),
+            Figure("autonomy", figures.autonomy(analysis.autonomy, analysis.between, label)),
             BulletList(slopes),
             Note(note),
         ),

@@ -215,6 +215,7 @@ def usage_sentence(analysis: Analysis) -> str:
 def caveats(analysis: Analysis) -> list[str]:
     """Return the caveats of the result, the most serious first."""
     return [
+        *_altered(analysis),
         *analysis.warnings,
         *_incomplete(analysis),
         *_added_seeds(analysis),
@@ -223,6 +224,12 @@ def caveats(analysis: Analysis) -> list[str]:
         *_unequal(analysis),
         *_suspicions_found(analysis),
     ]
+
+
+def _altered(analysis: Analysis) -> Iterator[str]:
+    if files := analysis.results.altered:
+        names = ", ".join(path.name for path in files)
+        yield f"{counted(len(files), 'run')} altered after scoring, left out (see `aarlab check`): {names}."
 
 
 def _incomplete(analysis: Analysis) -> Iterator[str]:
@@ -259,13 +266,15 @@ def _few_runs(analysis: Analysis) -> Iterator[str]:
 
 def _unscored(analysis: Analysis) -> Iterator[str]:
     outcome = analysis.primary
-    for arm in analysis.arms:
-        unscored = sum(value_at(record.summary, outcome.measure) is None for record in arm.done)
-        if unscored:
-            yield (
-                f"{unscored} of {len(arm.done)} runs of {arm.name} ended without {outcome.label} and are "
-                f"excluded. If these are bad runs, {arm.name} is overestimated."
-            )
+    counts = {
+        arm.name: (sum(value_at(record.summary, outcome.measure) is None for record in arm.done), len(arm.done))
+        for arm in analysis.arms
+    }
+    if excluded := [f"{unscored} of {done} of {name}" for name, (unscored, done) in counts.items() if unscored]:
+        yield (
+            f"Runs that ended without {outcome.label} are excluded: {', '.join(excluded)}. If these are bad runs, the "
+            "arm is overestimated."
+        )
 
 
 def _unequal(analysis: Analysis) -> Iterator[str]:
@@ -276,7 +285,7 @@ def _unequal(analysis: Analysis) -> Iterator[str]:
         yield f"The runs were recorded by different versions of aarlab: {', '.join(versions)}."
     for measure in analysis.outcomes:
         if not measure.arm_summaries:
-            yield f"No run has the measure {measure.measure}."
+            yield f"No run has the measure {measure.label}."
 
 
 def _suspicions_found(analysis: Analysis) -> Iterator[str]:
@@ -292,6 +301,10 @@ def _suspicions_found(analysis: Analysis) -> Iterator[str]:
             f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the "
             f"configured structure: {text}. These runs are included; the section Problems lists them."
         )
+    hostile = [arm.name for arm in analysis.arms if any(record.summary.get("hostile") for record in arm.done)]
+    if hostile:
+        named = ", ".join(hostile[:4]) + (" and others" if len(hostile) > 4 else "")
+        yield f"{counted(len(hostile), 'arm')} with hostile researchers, which have a side task: {named}."
     implausible = sum(facts.winner_implausible for facts in analysis.facts.values())
     if implausible:
         yield (

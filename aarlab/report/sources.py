@@ -1,5 +1,6 @@
 """Read the sources of a report: an ablation's folder, or run files and folders with run files."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,10 +9,15 @@ from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.run_lookup import runs_in
 from aarlab.report.run_groups import results_of_run_files
+from aarlab.scenarios.task import Progress
 
 
-def results_from(sources: Sequence[str | Path]) -> Results:
+def results_from(sources: Sequence[str | Path], progress: Progress | None = None) -> Results:
     """Return the results of one ablation, or of any number of runs.
+
+    Args:
+        sources: The folder of an ablation, or run files and folders with run files.
+        progress: Called with the share of the runs that were read.
 
     Raises:
         ConfigError: A source does not exist, no run is done, or an ablation is combined with other sources.
@@ -23,15 +29,17 @@ def results_from(sources: Sequence[str | Path]) -> Results:
         raise ConfigError(
             [Fault(str(ablations[0]), None, problem, "one ablation, or run files and folders with run files")]
         )
-    results = open_ablation(ablations[0]) if ablations else results_of_run_files(_run_files(paths))
+    results = open_ablation(ablations[0], progress) if ablations else results_of_run_files(_run_files(paths), progress)
     if not any(record.status == "done" for record in results.records):
         problem = f"none of {len(results.records)} runs is done"
         expected = "at least one finished run"
-        fix = (
-            f"continue with `aarlab ablate {ablations[0] / ABLATION_FILE} --out {ablations[0]}`" if ablations else None
-        )
+        fix = f"continue with `{_continue_command(ablations[0])}`" if ablations else None
         raise ConfigError([Fault(", ".join(map(str, paths)), None, problem, expected, fix)])
     return results
+
+
+def _continue_command(folder: Path) -> str:
+    return shlex.join(["aarlab", "ablate", str(folder / ABLATION_FILE), "--out", str(folder)])
 
 
 def _run_files(paths: Sequence[Path]) -> list[Path]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.graph.structure.topologies import Parameters, neighbours_of
+from aarlab.graph.structure.islands import Parameters
+from aarlab.graph.structure.topologies import neighbours_of
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]

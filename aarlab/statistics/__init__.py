@@ -17,6 +17,7 @@ from aarlab.statistics.estimates import (
     arm_summary,
     interquartile_mean,
     mean_estimate,
+    share_interval,
     t_interval,
     t_test,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "seeds_for_equivalence",
     "seeds_needed",
     "sequential_p",
+    "share_interval",
     "sign_flip_p",
     "t_interval",
     "t_test",

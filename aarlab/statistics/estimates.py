@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 FloatArray = NDArray[np.float64]
 
@@ -87,6 +87,13 @@ def t_interval(value: float, standard_error: float, degrees_of_freedom: float, l
     """Return the interval of an estimate by Student's t distribution."""
     half_width = float(stdtrit(degrees_of_freedom, (1 + level) / 2)) * standard_error
     return value - half_width, value + half_width
+
+
+def share_interval(share: float, n: int, level: float = LEVEL) -> Interval:
+    """Return the interval of a share of n cases, n >= 1, by Wilson's score (1927)."""
+    z = float(ndtri((1 + level) / 2))
+    centre, spread = share + z**2 / (2 * n), z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    return max(0.0, (centre - spread) / (1 + z**2 / n)), min(1.0, (centre + spread) / (1 + z**2 / n))
 
 
 def t_test(value: float, standard_error: float, degrees_of_freedom: float) -> float:

@@ -6,6 +6,14 @@ from urllib.parse import urlsplit
 
 OFFICIAL_ADDRESSES = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
 """By provider."""
+_ADDRESS_VARIABLES = {
+    "azure": "AZURE_OPENAI_ENDPOINT", "bedrock": "ANTHROPIC_BEDROCK_BASE_URL", "vertex": "ANTHROPIC_VERTEX_BASE_URL",
+}  # fmt: skip
+"""Environment variables of addresses, by provider; of others: the provider's name and `_BASE_URL`."""
+_KEY_VARIABLES = {"anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")}
+"""Environment variables of keys, by provider; of others: the provider's name and `_API_KEY`."""
+_CLOUDS = ("azure", "bedrock", "vertex")
+"""Providers whose credentials need not be in the environment."""
 
 
 def custom_address(provider: str, url: str | None) -> str | None:
@@ -15,9 +23,16 @@ def custom_address(provider: str, url: str | None) -> str | None:
         provider: Name of the provider.
         url: Configured address; None: that of the environment variable that the provider's SDK reads, if it is set.
     """
-    url = url or os.environ.get(f"{provider.upper()}_BASE_URL") or None
+    variable = _ADDRESS_VARIABLES.get(provider, f"{provider.upper()}_BASE_URL")
+    url = url or os.environ.get(variable) or None
     official = OFFICIAL_ADDRESSES.get(provider)
     return None if url is None or (official is not None and _parts(url) == _parts(official)) else url
+
+
+def sends_key(provider: str) -> bool:
+    """Return whether a request to a provider's models has a key."""
+    variables = _KEY_VARIABLES.get(provider, (f"{provider.upper()}_API_KEY",))
+    return provider in _CLOUDS or any(os.environ.get(variable) for variable in variables)
 
 
 def host_of(address: str) -> str:

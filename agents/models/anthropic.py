@@ -22,7 +22,7 @@ _COUNTED_FIELDS = ("model", "messages", "system", "tools", "thinking")
 class Claude(SdkModel):
     """A Claude model, as one agent's base model."""
 
-    sdk_name = "anthropic"
+    sdk_name = provider = "anthropic"
     key_variable = "ANTHROPIC_API_KEY"
 
     async def count_tokens(self, request: Request) -> int:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import quote, quote_plus
 
 from aarlab.agents.models.base import ModelError
@@ -37,15 +37,15 @@ def key_problem(variable: str) -> str | None:
     return None
 
 
-def redacted(text: str) -> str:
-    """Return text without the values of environment variables that look like secrets.
+def redacted(text: str, secret_names: Collection[str] = ()) -> str:
+    """Return text without the values of environment variables that look like secrets, and of those in `secret_names`.
 
     A value is also found as it appears in a repr, in a URL, in JSON and without its surrounding white space.
     """
     forms = {
         form: name
         for name, value in os.environ.items()
-        if _SECRET_NAME.search(name)
+        if name in secret_names or _SECRET_NAME.search(name)
         for form in _forms(value)
         if len(form) >= _MIN_SECRET_LENGTH
     }

@@ -4,10 +4,14 @@ A provider needs this module and `registry`; see `docs/providers.md`.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
+from aarlab.agents.models.outside.agent_settings import OutsideAgentSettings
 from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.memory.messages import Conversation, Message, ToolCall, ToolSpec, Usage, content_hash
+
+AGENT_ENDED: Final = "agent_ended"
+"""Stop reason of the last reply of an outside agent in a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class Reply:
 
     message: Message
     stop_reason: str
-    """`tool_use`, `end_turn`, `max_tokens` or `refusal`."""
+    """`tool_use`, `end_turn`, `max_tokens` or `refusal`; `AGENT_ENDED` if an outside agent has ended."""
     usage: Usage
     model: str
     """Id of the model as served."""
@@ -122,8 +126,8 @@ class Reply:
 class Model(Protocol):
     """A base model, opened for one agent.
 
-    Two more methods are optional: `async aclose()` closes connections, and `async count_tokens(request) -> int` counts
-    the tokens of a request without replying to it.
+    More methods are optional: `async aclose()` closes connections, `async count_tokens(request) -> int` counts the
+    tokens of a request without replying to it, and `use_folder(path)` gets a folder for the files of the run's agents.
     """
 
     async def reply(self, request: Request) -> Reply:
@@ -151,5 +155,5 @@ class ModelSettings:
     """Address of the server; None: the provider's own."""
     request: RequestSettings = field(default_factory=RequestSettings)
     """Form of the requests, where it differs from the server's default."""
-    text_tools: bool = False
-    """Whether tools are described and called in plain text, for models without native tool calls."""
+    outside_agent: OutsideAgentSettings | None = None
+    """How an outside agent is run; None: it has no settings."""

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aarlab.agents.models import plain_text_tools
+from aarlab.agents.models import plain_text_tools, schema_tools
 from aarlab.agents.models.base import Reply, TransientError
 from aarlab.agents.models.decoding import parse_arguments
 from aarlab.agents.models.provider_errors import ServerError
+from aarlab.agents.models.request_settings import ToolForm
 from aarlab.agents.models.sdk_model import finished_reply
 from aarlab.agents.models.wire_fields import opaque, read_list, read_object, read_text, token_count
 from aarlab.agents.models.wire_names import with_unique_ids
@@ -81,15 +82,18 @@ class PartialReply:
             if reason := read_text(choice.get("finish_reason"), "finish_reason"):
                 self.stop_reason = _STOP_REASONS.get(reason, reason)
 
-    def reply(self, conversation: Conversation, *, text_tools: bool) -> Reply:
+    def reply(self, conversation: Conversation, *, tools: ToolForm) -> Reply:
         """Return the complete reply to a conversation. Raises TransientError if the stream ended early."""
         if self.stop_reason is None or self.stop_reason == "error":
             raise TransientError("the stream ended early", usage=self.usage)
         text = self.text or self.refusal
         text_blocks: list[Block] = [Text(text)] if text else []
-        if text_tools:
-            last_number = plain_text_tools.last_call_number(conversation.messages)
+        last_number = plain_text_tools.last_call_number(conversation.messages)
+        if tools == "text":
             text_blocks = plain_text_tools.parse_blocks(text, last_number=last_number)
+        elif tools == "schema" and not self.refusal:
+            complete = self.stop_reason != "max_tokens"
+            text_blocks = schema_tools.parse_blocks(text, last_number=last_number, complete=complete)
         extra = {"reasoning_details": self.details} if self.details else {}
         thinking_blocks: list[Block] = [Thinking(self.thinking, "", extra)] if self.thinking or extra else []
         calls = [ToolCall(call.id, call.name, parse_arguments(call.arguments), call.extra) for call in self.calls]

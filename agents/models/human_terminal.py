@@ -83,7 +83,7 @@ class HumanModel:
             if not lines and line.startswith("@"):
                 try:
                     return Path(line[1:].strip()).expanduser().read_text(encoding="utf-8")
-                except (OSError, UnicodeDecodeError) as error:
+                except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: no such home folder
                     self._print(f"  {line[1:].strip()} cannot be read: {error}")
                     continue
             lines.append(line)

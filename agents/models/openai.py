@@ -1,40 +1,46 @@
 """Models behind OpenAI's chat completions API, or behind any server that implements it, through the official SDK."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from aarlab.agents.models import plain_text_tools
+from aarlab.agents.models import plain_text_tools, schema_tools
 from aarlab.agents.models.addresses import custom_address
 from aarlab.agents.models.api_keys import read_key
 from aarlab.agents.models.base import ModelSettings, Reply, Request
 from aarlab.agents.models.chat_reply import PartialReply
+from aarlab.agents.models.outside.agent_transcript import TRANSCRIPT
 from aarlab.agents.models.provider_errors import reading_stream
 from aarlab.agents.models.request_settings import RequestSettings, server_settings
 from aarlab.agents.models.sdk_model import KnownUsage, SdkModel
 from aarlab.agents.models.wire_names import original_id, safe_id, short_id, with_safe_names
 from aarlab.memory.messages import Json, Message, Thinking, ToolCall, canonical_json
 
+_TEXT_FORMS = {"text": plain_text_tools, "schema": schema_tools}
+"""Modules for tool calls that are not native."""
 _ID_FORMS = {"safe": safe_id, "short": short_id, "original": original_id}
 
 
 class ChatCompletionsModel(SdkModel):
     """A model behind the chat completions API, as one agent's base model."""
 
-    sdk_name = "openai"
+    sdk_name = provider = "openai"
     key_variable = "OPENAI_API_KEY"
 
     def _open_client(self, **options: Any) -> Any:
         import openai
 
         # The SDK requires a key; a custom server may not.
-        custom = custom_address("openai", self._settings.base_url) is not None
-        key = read_key(self.key_variable) or ("none" if custom else None)
+        key = read_key(self.key_variable) or ("none" if self._server_address() else None)
         organisation, project = read_key("OPENAI_ORG_ID"), read_key("OPENAI_PROJECT_ID")
         return openai.AsyncOpenAI(api_key=key, organization=organisation, project=project, **options)
 
+    def _server_address(self) -> str | None:
+        """Return the address that determines the form of requests; None: OpenAI's own."""
+        return custom_address(self.provider, self._settings.base_url)
+
     async def _receive_reply(self, request: Request, known: KnownUsage) -> Reply:
-        settings = server_settings(custom_address("openai", self._settings.base_url), self._settings.request)
+        settings = server_settings(self._server_address(), self._settings.request)
         partial = PartialReply(self._model, output_from_total=bool(settings.output_from_total))
         body = request_body(request, self._model, self._settings, settings)
         # Closed at once after an error, and not when it is collected: it holds a connection.
@@ -43,16 +49,16 @@ class ChatCompletionsModel(SdkModel):
                 with reading_stream():
                     partial.add(chunk)
                 known.usage = partial.usage or known.usage
-        return partial.reply(request.conversation, text_tools=self._settings.text_tools)
+        return partial.reply(request.conversation, tools=settings.tools or "native")
 
 
 def request_body(request: Request, model: str, settings: ModelSettings, form: RequestSettings) -> dict[str, Any]:
     """Return the JSON of the API call, in the form that the server accepts."""
     conversation = request.conversation
     system, messages = conversation.system, conversation.messages
-    if settings.text_tools:
-        system = "\n\n".join(part for part in (system, plain_text_tools.tool_listing(request.tools)) if part)
-        wire = text_messages(messages)
+    if text_form := _TEXT_FORMS.get(form.tools or "native"):
+        system = "\n\n".join(part for part in (system, text_form.tool_listing(request.tools)) if part)
+        wire = text_messages(messages, text_form.message_text)
     else:
         wire = wire_messages(with_safe_names(messages, _ID_FORMS[form.tool_call_ids or "safe"]), form)
     body: dict[str, Any] = {"model": model, "messages": _with_system(system, wire, form), "stream": bool(form.stream)}
@@ -60,7 +66,9 @@ def request_body(request: Request, model: str, settings: ModelSettings, form: Re
         body["stream_options"] = {"include_usage": True}
     if form.token_limit != "none":
         body[form.token_limit or "max_tokens"] = settings.max_tokens
-    if request.tools and not settings.text_tools:
+    if request.tools and form.tools == "schema":
+        body["response_format"] = schema_tools.response_format(request.tools, settings.max_tokens)
+    if request.tools and not text_form:
         body["tools"] = [
             {
                 "type": "function",
@@ -106,7 +114,11 @@ def _call_json(call: ToolCall, form: RequestSettings) -> Json:
 
 def _reasoning(message: Message, form: RequestSettings) -> dict[str, Json]:
     """Return the reasoning of a reply as the server wants it back; signed reasoning is that of another provider."""
-    thoughts = [block for block in message.blocks if isinstance(block, Thinking) and not block.signature]
+    thoughts = [
+        block
+        for block in message.blocks
+        if isinstance(block, Thinking) and not block.signature and TRANSCRIPT not in block.extra
+    ]
     match form.reasoning:
         case "reasoning_content" | "reasoning" as name:
             text = "\n".join(block.text for block in thoughts)
@@ -119,8 +131,10 @@ def _reasoning(message: Message, form: RequestSettings) -> dict[str, Json]:
             return {}
 
 
-def text_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    """Return the messages with tool calls and results in plain text."""
+def text_messages(
+    messages: Sequence[Message], message_text: Callable[[Message, dict[str, str]], str]
+) -> list[dict[str, Json]]:
+    """Return the messages with tool calls and results in plain text, as `message_text` writes them."""
     names: dict[str, str] = {}
-    wire = [{"role": message.speaker, "content": plain_text_tools.message_text(message, names)} for message in messages]
+    wire = [{"role": message.speaker, "content": message_text(message, names)} for message in messages]
     return [message for message in wire if message["content"]]

@@ -37,12 +37,12 @@ These are the tools, each with the JSON Schema of its input:
 """
 
 
-def tool_listing(tools: Sequence[ToolSpec]) -> str:
+def tool_listing(tools: Sequence[ToolSpec], instructions: str = _INSTRUCTIONS) -> str:
     """Return the description of the tools, which is appended to a system prompt; empty if there are none."""
     if not tools:
         return ""
     lines = [f"- {tool.name}: {tool.description}\n  {json.dumps(dict(tool.schema))}" for tool in tools]
-    return f"{_INSTRUCTIONS}\n" + "\n".join(lines)
+    return f"{instructions}\n" + "\n".join(lines)
 
 
 def message_text(message: Message, names: dict[str, str]) -> str:
@@ -68,6 +68,11 @@ def _fence(kind: str, content: Json) -> str:
     return f"```{kind}\n{json.dumps(content, ensure_ascii=False)}\n```"
 
 
+def call_id(number: int) -> str:
+    """Return the id of a tool call with this number."""
+    return f"text-{number}"
+
+
 def last_call_number(messages: Sequence[Message]) -> int:
     """Return the highest number of a plain-text tool call in the messages; 0 if there is none."""
     ids = [call.id for message in messages for call in message.tool_calls]
@@ -91,5 +96,5 @@ def _parse_call(piece: str, number: int) -> ToolCall:
     call = parse_arguments(piece)
     name, arguments = call.get("name"), call.get("input", {})
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        return ToolCall(f"text-{number}", "unreadable", {INVALID_INPUT: piece})
-    return ToolCall(f"text-{number}", name, arguments)
+        return ToolCall(call_id(number), "unreadable", {INVALID_INPUT: piece})
+    return ToolCall(call_id(number), name, arguments)

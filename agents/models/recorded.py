@@ -12,8 +12,10 @@ from aarlab.memory.messages import Usage
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
-_ROLES = ("reviewer", "overseer", "planner")
-"""Agents that are named by their role. All other agents are researchers, or helpers of a researcher."""
+_ROLES = ("reviewer", "overseer", "lead", "monitor", "replicator")
+"""Agents that are named by their role; leads of groups have a number, too. All other agents are researchers, or helpers
+of a researcher.
+"""
 
 
 class RecordedModel:
@@ -73,9 +75,9 @@ class RecordedModel:
     def _events(self, file: RunReader) -> list[Event]:
         """Return the recorded calls and compactions of this agent."""
         researcher, _, helper_role = self._agent.partition(" ")
-        if self._agent in _ROLES:
+        if (role := self._agent.rstrip("0123456789")) in _ROLES:
             # Calls of a reviewer are in the streams of the researchers.
-            return [entry.event for entry in file.entries(ModelCall) if entry.event.role == self._agent]
+            return [entry.event for entry in file.entries(ModelCall) if entry.event.role == role]
         roles = (helper_role,) if helper_role else ("researcher", "summariser")
         entries = file.entries(ModelCall, Compaction, stream=researcher)
         return [entry.event for entry in entries if _role(entry.event) in (*roles, None)]

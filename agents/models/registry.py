@@ -4,20 +4,20 @@ Built-in models are listed in `MODELS`. Some providers have no list and serve an
 Other packages add providers with the entry-point group `aarlab.models`; see `docs/providers.md`.
 """
 
-import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from aarlab.agents.models import recorded
 from aarlab.agents.models.addresses import custom_address
-from aarlab.agents.models.api_keys import key_problem
 from aarlab.agents.models.base import Model, ModelSettings
 from aarlab.agents.models.pricing import FREE, Price
+from aarlab.agents.models.requirements import azure_problem, bedrock_problem, missing_key, vertex_problem
+from aarlab.agents.models.side_task_names import SIDE_TASKS
 
 ENTRY_POINT_GROUP = "aarlab.models"
 """Group of the entry points that add providers. The name of an entry point is the provider's name."""
@@ -49,6 +49,8 @@ class ModelInfo:
     """Address of the server; None: the provider's own."""
     roles: tuple[str, ...] | None = None
     """Roles that the model can take; None: every role."""
+    live: bool = True
+    """Whether a service or a person replies. If all models of a run are computed or recorded, LangGraph is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,22 @@ def _reviewer(name: str, *, precision: float, recall: float) -> ModelInfo:
     )
     reviewer = "simulated.simulated_reviewer:SimulatedReviewer"
     opener = _opener(reviewer, "seed", "agent", name=name, precision=precision, recall=recall)
-    return ModelInfo(name, about, "nothing", opener, FREE, roles=("reviewer",))
+    return ModelInfo(name, about, "nothing", opener, FREE, roles=("reviewer",), live=False)
 
 
-_RESEARCHER = ("researcher", "planner")
+HOSTILE = "simulated/hostile-"
+"""Start of the names of hostile researchers, which the name of a side task follows."""
+
+
+def _hostile(side_task: str, about: str) -> ModelInfo:
+    opener = _opener(
+        "simulated.side_tasks.hostile_researcher:HostileResearcher", *_AGENT_ARGUMENTS, side_task=side_task
+    )
+    about = f"Hostile: {about}."
+    return ModelInfo(f"{HOSTILE}{side_task}", about, "nothing", opener, FREE, roles=("researcher",), live=False)
+
+
+_RESEARCHER = ("researcher", "lead")
 _AGENT_ARGUMENTS = ("seed", "agent", "temperament")
 _BUILT_IN = (
     ModelInfo(
@@ -117,6 +131,7 @@ _BUILT_IN = (
         _opener("simulated.simulated_researcher:SimulatedResearcher", *_AGENT_ARGUMENTS),
         FREE,
         roles=_RESEARCHER,
+        live=False,
     ),
     ModelInfo(
         "simulated/random",
@@ -125,6 +140,7 @@ _BUILT_IN = (
         _opener("simulated.controls:RandomSearch", *_AGENT_ARGUMENTS),
         FREE,
         roles=_RESEARCHER,
+        live=False,
     ),
     ModelInfo(
         "simulated/random-pilots",
@@ -133,6 +149,7 @@ _BUILT_IN = (
         _opener("simulated.controls:RandomSearchWithPilots", *_AGENT_ARGUMENTS),
         FREE,
         roles=_RESEARCHER,
+        live=False,
     ),
     ModelInfo(
         "simulated/shuffled-board",
@@ -141,6 +158,7 @@ _BUILT_IN = (
         _opener("simulated.controls:ShuffledBoard", *_AGENT_ARGUMENTS),
         FREE,
         roles=_RESEARCHER,
+        live=False,
     ),
     ModelInfo(
         "simulated/local-search",
@@ -148,8 +166,10 @@ _BUILT_IN = (
         "nothing",
         _opener("simulated.local_search:LocalSearch", "seed", "agent"),
         FREE,
-        roles=_RESEARCHER,
+        roles=("researcher",),
+        live=False,
     ),
+    *(_hostile(side_task, about) for side_task, about in SIDE_TASKS.items()),
     _reviewer("simulated/reviewer", precision=0.7, recall=0.7),
     _reviewer("simulated/reviewer-good", precision=0.95, recall=0.95),
     _reviewer("simulated/reviewer-bad", precision=0.15, recall=0.2),
@@ -160,6 +180,7 @@ _BUILT_IN = (
         _opener("simulated.simulated_librarian:SimulatedLibrarian"),
         FREE,
         roles=("librarian",),
+        live=False,
     ),
     ModelInfo(
         "simulated/overseer",
@@ -168,6 +189,25 @@ _BUILT_IN = (
         _opener("simulated.simulated_overseer:SimulatedOverseer"),
         FREE,
         roles=("overseer",),
+        live=False,
+    ),
+    ModelInfo(
+        "simulated/monitor",
+        "Scores a trajectory by fixed rules, in place of a language model.",
+        "nothing",
+        _opener("simulated.simulated_monitor:SimulatedMonitor"),
+        FREE,
+        roles=("monitor",),
+        live=False,
+    ),
+    ModelInfo(
+        "simulated/replicator",
+        "Writes the method of a finding again from the operators and settings that its text names.",
+        "nothing",
+        _opener("simulated.simulated_replicator:SimulatedReplicator"),
+        FREE,
+        roles=("replicator",),
+        live=False,
     ),
     ModelInfo(
         "human/terminal",
@@ -176,18 +216,17 @@ _BUILT_IN = (
         _opener("human_terminal:HumanModel", "agent"),
         FREE,
     ),
+    ModelInfo(
+        "human/inbox",
+        "A person who answers later, from any terminal: the run waits or ends, and `aarlab inbox` lists its questions.",
+        "a person who reads aarlab inbox",
+        _opener("human_inbox:InboxModel"),
+        FREE,
+        roles=("overseer", "reviewer"),
+    ),
 )
 MODELS: Mapping[str, ModelInfo] = MappingProxyType({model.name: model for model in _BUILT_IN})
 """The base models with a fixed name."""
-
-
-def _missing_key(key: str, *, required: bool = True, extra: str = "") -> str | None:
-    """Return the missing package or key, or why the key is unusable, and the fix; None if nothing is missing."""
-    if extra and find_spec(extra) is None:
-        return f"the package {extra} is not installed: pip install 'aarlab[{extra}]'"
-    if required and not os.environ.get(key, "").strip():
-        return f"{key} is not set: export it, or write it into a file and pass --env-file FILE"
-    return key_problem(key)
 
 
 def _find_anthropic(model: str, settings: ModelSettings) -> ModelInfo:
@@ -196,7 +235,7 @@ def _find_anthropic(model: str, settings: ModelSettings) -> ModelInfo:
         ANTHROPIC.about,
         ANTHROPIC.needs,
         _opener("anthropic:Claude", model=model, settings=settings),
-        missing_requirement=lambda: _missing_key("ANTHROPIC_API_KEY"),
+        missing_requirement=lambda: missing_key("ANTHROPIC_API_KEY"),
         address=custom_address("anthropic", settings.base_url),
     )
 
@@ -209,9 +248,27 @@ def _find_openai(model: str, settings: ModelSettings) -> ModelInfo:
         OPENAI.needs,
         _opener("openai:ChatCompletionsModel", model=model, settings=settings),
         # A custom server may not require a key.
-        missing_requirement=lambda: _missing_key("OPENAI_API_KEY", required=address is None, extra="openai"),
+        missing_requirement=lambda: missing_key("OPENAI_API_KEY", required=address is None, extra="openai"),
         address=address,
     )
+
+
+def _cloud(
+    name: str, about: str, needs: str, models: str, client: str, problem: Callable[[ModelSettings], str | None]
+) -> Provider:
+    """Return a provider whose models a class of `cloud_clients` opens."""
+
+    def find(model: str, settings: ModelSettings) -> ModelInfo:
+        return ModelInfo(
+            f"{name}/{model}",
+            about,
+            needs,
+            _opener(f"cloud_clients:{client}", model=model, settings=settings),
+            missing_requirement=lambda: problem(settings),
+            address=custom_address(name, settings.base_url),
+        )
+
+    return Provider(name, about, needs, models, find)
 
 
 def _find_tape(model: str, settings: ModelSettings) -> ModelInfo:
@@ -223,7 +280,24 @@ def _find_tape(model: str, settings: ModelSettings) -> ModelInfo:
         _opener("recorded:RecordedModel", "agent", path=path),
         FREE,
         missing_requirement=lambda: recorded.missing_requirement(path),
+        live=False,
     )
+
+
+def _find_agent(model: str, settings: ModelSettings) -> ModelInfo:
+    name = f"agent/{model}"
+
+    def open_agent(seed: int, agent: str, temperament: str) -> Model:
+        from aarlab.agents.models.outside.outside_agent import open_outside_agent
+
+        return open_outside_agent(name, agent, settings.outside_agent)
+
+    def missing() -> str | None:
+        from aarlab.agents.models.outside.outside_agent import missing_requirement
+
+        return missing_requirement(name, settings.outside_agent)
+
+    return ModelInfo(name, AGENT.about, AGENT.needs, open_agent, missing_requirement=missing, roles=("researcher",))
 
 
 ANTHROPIC = Provider(
@@ -247,8 +321,43 @@ TAPE = Provider(
     "the path of a run file, such as runs/NAME.db",
     _find_tape,
 )
+AGENT = Provider(
+    "agent",
+    "An agent with its own loop, such as a coding agent: it gets a researcher's tools over MCP, or as a coroutine.",
+    "pip install 'aarlab[mcp]' and a command in live.agents, or a package with an agent; see docs/agents.md",
+    "a name in live.agents, or the name of an installed agent",
+    _find_agent,
+)
+_CLOUDS = (
+    _cloud(
+        "azure",
+        "OpenAI's models on Azure.",
+        "pip install 'aarlab[azure]', AZURE_OPENAI_ENDPOINT, and a key in AZURE_OPENAI_API_KEY or a token in "
+        "AZURE_OPENAI_AD_TOKEN",
+        "the name of a deployment",
+        "AzureModel",
+        azure_problem,
+    ),
+    _cloud(
+        "bedrock",
+        "Claude on Amazon Bedrock.",
+        "pip install 'aarlab[bedrock]', AWS_REGION, and AWS credentials or a key in AWS_BEARER_TOKEN_BEDROCK",
+        "the id of a Claude model or inference profile",
+        "BedrockClaude",
+        bedrock_problem,
+    ),
+    _cloud(
+        "vertex",
+        "Claude on Google's Vertex AI.",
+        "pip install 'aarlab[vertex]', CLOUD_ML_REGION, ANTHROPIC_VERTEX_PROJECT_ID, and Google credentials or a token "
+        "in GOOGLE_OAUTH_ACCESS_TOKEN",
+        "the id of a Claude model",
+        "VertexClaude",
+        vertex_problem,
+    ),
+)
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
-    {provider.name: provider for provider in (ANTHROPIC, OPENAI, TAPE)}
+    {provider.name: provider for provider in (ANTHROPIC, OPENAI, *_CLOUDS, TAPE, AGENT)}
 )
 """The built-in providers without a fixed list of models."""
 
@@ -285,7 +394,16 @@ def find_model(name: str, settings: ModelSettings | None = None) -> ModelInfo:
 def _find_provider(name: str) -> Provider | None:
     if name in PROVIDERS:
         return PROVIDERS[name]
-    return next((_load_provider(point) for point in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
+    key = (name, *sys.path)
+    if key not in _external_providers:
+        # All metadata of the installed packages are read, which takes about ten milliseconds.
+        for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+            _external_providers[key] = _load_provider(point)
+    return _external_providers.get(key)
+
+
+_external_providers: dict[tuple[str, ...], Provider] = {}
+"""Loaded providers of other packages, by name and import path."""
 
 
 def model_names() -> list[str]:

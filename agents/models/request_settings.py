@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from aarlab.memory.messages import Json
 
+ToolForm = Literal["native", "text", "schema"]
 _OWN_FIELDS = frozenset({"model", "messages", "system", "tools", "stream", "stream_options", "max_tokens"})
 """Fields of a request that have settings of their own, or that aarlab writes."""
 _SECRET_HEADERS = ("authorization", "key", "token", "secret", "cookie")
@@ -24,6 +25,10 @@ class RequestSettings(BaseModel):
     """Name of the field for the maximum number of tokens of a reply; none: no such field."""
     system_role: Literal["system", "developer", "user"] | None = None
     """Role of the system prompt; user: the model has no such role, and the first user message begins with it."""
+    tools: ToolForm | None = None
+    """How tools are called: natively; in plain text, for models without tool calls; or as JSON whose schema the server
+    enforces with `response_format`.
+    """
     stream: bool | None = None
     """Whether replies are streamed."""
     stream_usage: bool | None = None
@@ -68,8 +73,8 @@ class RequestSettings(BaseModel):
 
 
 _GENERIC = RequestSettings(
-    token_limit="max_tokens", system_role="system", stream=True, stream_usage=True, tool_call_ids="safe",
-    reasoning="omit", tool_call_extras=True, output_from_total=False,
+    token_limit="max_tokens", system_role="system", tools="native", stream=True, stream_usage=True,
+    tool_call_ids="safe", reasoning="omit", tool_call_extras=True, output_from_total=False,
 )  # fmt: skip
 """A server that implements the chat completions API as most do: vLLM, llama.cpp, Ollama, LM Studio, TGI."""
 _NEW_TOKEN_LIMIT = RequestSettings(token_limit="max_completion_tokens", tool_call_extras=False)

@@ -5,6 +5,8 @@ the server asks for, or after an exponential backoff with jitter, until `RetryPo
 errors are not retried.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,7 @@ WaitCallback = Callable[[str, float], None]
 """Receives a text about the wait for a model, and the share of the retry time that has passed: in [0, 1), or 1 when the
 model has replied.
 """
+_log = logging.getLogger("aarlab.models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,9 @@ class RetryingModel:
             ModelError: The call failed, and a retry would not help.
         """
         failed: list[FailedAttempt] = []
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(TransientError),
-            wait=self._wait_s,
-            stop=self._gives_up,
-            after=_start_clock_at_first_failure,
-            before_sleep=lambda state: failed.append(self._announce_wait(state)),
-            reraise=True,
-        )
+        started = time.monotonic()
         try:
-            reply: Reply = await retrying(self._model.reply, request)
+            reply = await self._reply_or_retry(request, failed)
         except TransientError as error:
             failed.append(self._failed_attempt(error, waited_s=0.0))
             minutes, text = self._policy.max_total_s / 60, redacted(str(error))
@@ -90,7 +86,34 @@ class RetryingModel:
             raise
         if failed:
             self._on_wait(self._wait_text(failed[-1].error), 1.0)
-        return replace(reply, failed_attempts=tuple(failed))
+        if _log.isEnabledFor(logging.INFO):
+            usage, seconds = reply.usage, time.monotonic() - started
+            tokens = f"{_known(usage.input_tokens)} input and {_known(usage.output_tokens)} output tokens"
+            _log.info("%s: %s replied in %.1f s, %s, %s", self._agent, self._name, seconds, reply.stop_reason, tokens)
+        return replace(reply, failed_attempts=tuple(failed)) if failed else reply
+
+    async def _reply_or_retry(self, request: Request, failed: list[FailedAttempt]) -> Reply:
+        """Return the reply to a request, and append the failed attempts before it to `failed`."""
+        try:
+            return await self._model.reply(request)
+        except TransientError as error:
+            first_error = [error]
+
+        async def attempt() -> Reply:
+            if first_error:
+                raise first_error.pop()
+            return await self._model.reply(request)
+
+        # tenacity takes more time than all other steps of a call together, so the first attempt does without it.
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(TransientError),
+            wait=self._wait_s,
+            stop=self._gives_up,
+            after=_start_clock_at_first_failure,
+            before_sleep=lambda state: failed.append(self._announce_wait(state)),
+            reraise=True,
+        )
+        return await retrying(attempt)
 
     def _gives_up(self, state: RetryCallState) -> bool:
         # Waiting is useless if the server asks for more time than there is.
@@ -108,6 +131,7 @@ class RetryingModel:
         error = _transient_error(state)
         elapsed_share = (state.seconds_since_start or 0.0) / self._policy.max_total_s
         self._on_wait(self._wait_text(redacted(str(error))), min(elapsed_share, 0.99))
+        _log.info("%s: %s failed, next attempt in %.1f s: %s", self._agent, self._name, state.upcoming_sleep, error)
         return self._failed_attempt(error, waited_s=round(state.upcoming_sleep, 3))
 
     def _failed_attempt(self, error: ModelError, *, waited_s: float) -> FailedAttempt:
@@ -115,6 +139,10 @@ class RetryingModel:
 
     def _wait_text(self, error: str) -> str:
         return f"waiting for {self._name}: {error}"
+
+
+def _known(tokens: int | None) -> str:
+    return "an unknown number of" if tokens is None else str(tokens)
 
 
 def _start_clock_at_first_failure(state: RetryCallState) -> None:

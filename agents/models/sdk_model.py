@@ -31,7 +31,8 @@ class SdkModel(ABC):
     """A model that uses an official SDK, as one agent's base model. The SDK is imported at the first call."""
 
     sdk_name: ClassVar[str]
-    """Name of the SDK's package, and of the provider."""
+    """Name of the SDK's package."""
+    provider: ClassVar[str]
     key_variable: ClassVar[str]
     """Environment variable that holds the API key."""
 
@@ -90,19 +91,23 @@ class SdkModel(ABC):
         if self._sdk_client is None:
             import httpx2
 
-            _check_connection_variables(self.sdk_name)
-            self._sdk_client = self._open_client(
-                base_url=self._settings.base_url,
-                # aarlab retries; see `retrying`.
-                max_retries=0,
-                timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
-            )
+            _check_connection_variables(self.provider)
+            try:
+                self._sdk_client = self._open_client(
+                    base_url=self._settings.base_url,
+                    # aarlab retries; see `retrying`.
+                    max_retries=0,
+                    timeout=httpx2.Timeout(self._settings.timeout_s, connect=_CONNECT_S),
+                )
+            except ValueError as error:
+                # The SDK lacks a setting, such as a region, and names the variable.
+                raise ModelError(f"{self.provider}/{self._model}: {redacted(str(error))}") from None
         return self._sdk_client
 
     def _translate_errors(self, usage_so_far: Callable[[], Usage]) -> AbstractContextManager[None]:
         return translate_errors(
             importlib.import_module(self.sdk_name),
-            model=f"{self.sdk_name}/{self._model}",
+            model=f"{self.provider}/{self._model}",
             key=self.key_variable,
             usage_so_far=usage_so_far,
         )

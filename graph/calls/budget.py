@@ -29,6 +29,11 @@ class Budget(BaseModel):
     """Research hours of each researcher."""
     round_hours: PositiveHours = 2.0
     """Research hours of a round. Findings are shared between rounds."""
+    seconds_per_hour: PositiveAmount | None = None
+    """Seconds of fine-tuning and prediction on the device that count as one research hour of an experiment, such as
+    3600. An experiment may begin if the hours left cover its entry in `costs`. None: the entry in `costs` is charged.
+    Only for a task whose student is fine-tuned (hf).
+    """
     usd: PositiveAmount | None = None
     """Maximum cost of all base model calls of the run, in US dollars."""
     tokens: PositiveCount | None = None
@@ -106,10 +111,24 @@ class Ledger:
     shared_budget: SharedBudget | None = None
     """Budget shared with other runs; None: none."""
     spent: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
-    """By agent."""
+    """By agent. Only `add_spent` and `commit` change it."""
     reserved: dict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
-    """By agent, for open calls."""
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    """By agent, for open calls. Without limits nothing is reserved."""
+    limits: dict[str, float] = field(init=False)
+    """The limits of the budget on calls, by field name."""
+    limited_units: frozenset[str] = field(init=False)
+    """The units of the limits; those of a shared budget are dollars and tokens."""
+    _team_spent: Amount = field(init=False)
+    _team_reserved: Amount = field(init=False, default=Amount())
+    _waiting: list[asyncio.Future[None]] = field(init=False, default_factory=list)
+    """Calls that wait until another call ends."""
+
+    def __post_init__(self) -> None:
+        """Derive limits and sums."""
+        self.limits = self.budget.limits
+        shared = ("usd", "tokens") if self.shared_budget is not None else ()
+        self.limited_units = frozenset([*(LIMIT_FIELDS[name] for name in self.limits), *shared])
+        self._team_spent = sum(self.spent.values(), start=Amount())
 
     def with_budget(self, budget: Budget) -> "Ledger":
         """Return a ledger with the same spent amounts under another budget."""
@@ -118,14 +137,7 @@ class Ledger:
     @property
     def limited(self) -> bool:
         """Whether any limit on calls applies."""
-        return self.shared_budget is not None or bool(self.budget.limits)
-
-    @property
-    def limited_units(self) -> set[str]:
-        """The units of the limits; those of a shared budget are dollars and tokens."""
-        return {LIMIT_FIELDS[name] for name in self.budget.limits} | (
-            {"usd", "tokens"} if self.shared_budget is not None else set()
-        )
+        return bool(self.limited_units)
 
     async def reserve(self, agent: str, max_amount: Amount) -> None:
         """Reserve the maximum amount of a call; wait until open calls free enough of the budget.
@@ -134,60 +146,67 @@ class Ledger:
             BudgetExhausted: The budget cannot cover the call, even after all open calls end.
             SharedBudgetExhausted: The shared budget cannot cover it.
         """
-        async with self.changed:
-            while (name := self._first_exceeded(agent, max_amount, self.reserved)) is not None:
-                # Open calls usually spend less than their reservation.
-                if self._first_exceeded(agent, max_amount, {}) is not None or not any(
-                    reserved.calls for reserved in self.reserved.values()
-                ):
-                    raise self._exhausted_error(name, agent, max_amount)
-                await self.changed.wait()
-            self.reserved[agent] += max_amount
+        if not self.limited:
+            return
+        while (name := self._first_exceeded(agent, max_amount)) is not None:
+            # Open calls usually spend less than their reservation.
+            refused = self._first_exceeded(agent, max_amount, with_open_calls=False) is not None
+            if refused or not self._team_reserved.calls:
+                raise self._exhausted_error(name, agent, max_amount)
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
+        self.reserved[agent] += max_amount
+        self._team_reserved += max_amount
         if self.shared_budget is not None:
             try:
                 await self.shared_budget.reserve(max_amount)
             except BaseException:
-                await self._release(agent, max_amount, Amount())
+                self._release(agent, max_amount)
                 raise
 
     def would_refuse(self, agent: str, max_amount: Amount) -> bool:
         """Return whether the limits on dollars or tokens cannot cover a call even without any other reservation."""
-        name = self._first_exceeded(agent, max_amount, {})
+        name = self._first_exceeded(agent, max_amount, with_open_calls=False)
         if name is not None:
             return LIMIT_FIELDS[name] != "calls"
         return self.shared_budget is not None and self.shared_budget.would_refuse(max_amount)
 
-    async def commit(self, agent: str, max_amount: Amount, spent: Amount) -> None:
+    def commit(self, agent: str, max_amount: Amount, spent: Amount) -> None:
         """Replace a reservation with the amount that the call spent."""
+        self.add_spent(agent, spent)
+        if not self.limited:
+            return
         if self.shared_budget is not None:
             self.shared_budget.commit(max_amount, spent)
-        await self._release(agent, max_amount, spent)
+        self._release(agent, max_amount)
 
-    async def _release(self, agent: str, max_amount: Amount, spent: Amount) -> None:
-        async with self.changed:
-            self.reserved[agent] -= max_amount
-            self.spent[agent] += spent
-            self.changed.notify_all()
+    def add_spent(self, agent: str, spent: Amount) -> None:
+        """Add the amount of a call that needed no reservation, such as a recorded one."""
+        self.spent[agent] += spent
+        self._team_spent += spent
 
-    def _first_exceeded(self, agent: str, max_amount: Amount, reserved: dict[str, Amount]) -> str | None:
+    def _release(self, agent: str, max_amount: Amount) -> None:
+        self.reserved[agent] -= max_amount
+        self._team_reserved -= max_amount
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
+    def _first_exceeded(self, agent: str, max_amount: Amount, *, with_open_calls: bool = True) -> str | None:
         """Return the first limit that spent, reserved and this amount together exceed; None if there is none."""
-        for name, limit in self.budget.limits.items():
-            unit = LIMIT_FIELDS[name]
-            agents = [agent] if name.endswith(_PER_AGENT) else [*self.spent.keys() | reserved.keys()]
-            used = [
-                getattr(amounts[agent_name], unit)
-                for amounts in (self.spent, reserved)
-                for agent_name in agents
-                if agent_name in amounts
-            ]
-            if sum(used) + getattr(max_amount, unit) > limit + 1e-9:
+        for name, limit in self.limits.items():
+            unit, per_agent = LIMIT_FIELDS[name], name.endswith(_PER_AGENT)
+            used = getattr(self.spent[agent] if per_agent else self._team_spent, unit)
+            if with_open_calls:
+                used += getattr(self.reserved[agent] if per_agent else self._team_reserved, unit)
+            if used + getattr(max_amount, unit) > limit + 1e-9:
                 return name
         return None
 
     def _exhausted_error(self, name: str, agent: str, max_amount: Amount) -> BudgetExhausted:
-        unit, limit, per_agent = LIMIT_FIELDS[name], self.budget.limits[name], name.endswith(_PER_AGENT)
-        agents = [agent] if per_agent else list(self.spent)
-        spent = sum(getattr(self.spent[agent_name], unit) for agent_name in agents if agent_name in self.spent)
+        unit, limit, per_agent = LIMIT_FIELDS[name], self.limits[name], name.endswith(_PER_AGENT)
+        spent = getattr(self.spent[agent] if per_agent else self._team_spent, unit)
         message = (
             f"budget.{name} is {_format_amount(unit, limit)}; {_format_amount(unit, spent)} are spent"
             f"{f' by {agent}' if per_agent else ''}, and the next call of {agent} can take "

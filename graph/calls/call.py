@@ -1,10 +1,12 @@
 """Calls of base models: a recorded reply is returned from the tape, a new reply is recorded."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aarlab.agents.models.base import ContextTooLong, FailedAttempt, ModelError, Reply, Request
+from aarlab.agents.models.human_inbox import INBOX
 from aarlab.graph.calls.budget import BudgetExhausted
+from aarlab.graph.calls.inbox_call import ask_person
 from aarlab.graph.calls.model_pool import AgentModel
 from aarlab.memory.events import Event, FailedModelCall, LimitReached, ModelCall, Prompted, Role
 from aarlab.memory.messages import Usage
@@ -28,8 +30,10 @@ class CallContext:
     @classmethod
     def for_session(cls, session: AgentSession, price: str | None) -> "CallContext":
         """Return the context of a researcher's stream; `price` is an entry of the cost table, None for free calls."""
-        call_context = cls(session.file, session.agent, session.round, session.record)
-        return call_context if price is None else replace(call_context, spend=lambda: session.spend(price))
+        return cls(
+            session.file, session.agent, session.round, session.record,
+            spend=lambda: 0.0 if price is None else session.spend(price),
+        )  # fmt: skip
 
 
 async def ask(model: AgentModel, request: Request, role: Role, call_context: CallContext) -> Reply:
@@ -41,10 +45,14 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
         BudgetExhausted: The budget does not cover the call.
         ContextTooLong: The request exceeds the model's context length.
         ModelError: The model did not reply.
+        WaitingForAnswer: The run ends until a person has answered.
         Divergence: The tape has another event here.
         EndOfTape: The tape of a replay ends here.
     """
     file = call_context.file
+    answer = None
+    if model.name == INBOX:
+        answer = await ask_person(model, request, file, call_context.stream, call_context.record)
     recorded = file.recorded_call(call_context.stream, call_context.round, role)
     for attempt in recorded.failed:
         call_context.record(attempt)
@@ -60,6 +68,9 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
         case None if file.is_replay:
             position = (call_context.stream, file.next_ordinal(call_context.stream), call_context.round)
             raise EndOfTape(*position, f"a call of the {role}'s base model")
+        case None if answer is not None:
+            reply = answer
+            model.restore_reply(request, reply)
         case None:
             try:
                 reply = await model.reply(request)
@@ -83,6 +94,9 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
             cache_written_tokens=reply.usage.cache_written_tokens,
         )
     )
+    note = file.tape.edit_note(call_context.stream, file.next_ordinal(call_context.stream))
+    if note is not None:  # in a fork, a person may have edited the recorded reply
+        call_context.record(note)
     return reply
 
 

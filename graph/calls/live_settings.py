@@ -7,11 +7,14 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from aarlab.agents.models.base import ModelSettings
+from aarlab.agents.models.outside.agent_settings import OutsideAgentSettings
 from aarlab.agents.models.pricing import Price, default_prices, read_prices
 from aarlab.agents.models.registry import ModelInfo, find_model
 from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.retrying import RetryPolicy
+from aarlab.graph.calls.oversight_policy import OversightPolicy, PolicyKey
 
+AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 RECORDED_CONTEXT = {"recorded": True}
@@ -52,8 +55,15 @@ class LiveSettings(BaseModel):
     """Form of the requests by provider or model, such as `{openai: {token_limit: max_tokens}}`. Not set: the default of
     the server; see docs/models.md.
     """
-    text_tools: list[str] = []
-    """Names of models without tool calling; they get the tools as text in the prompt."""
+    agents: dict[AgentName, OutsideAgentSettings] = {}
+    """Outside agents by name: the base model `agent/NAME` runs the agent NAME; see docs/agents.md. Example:
+    `{mine: {command: "my-agent --mcp-config {mcp_config}"}}`.
+    """
+    oversight_policy: dict[PolicyKey, str] = {}
+    """What a run does while nobody answers a question of `human/inbox`: ask (it ends, and is resumed after the answer),
+    wait, auto-approve, reject, or timeout=HOURS:approve and timeout=HOURS:reject (it waits for so many hours). By kind
+    of question: all, checkpoint, release, full_run, finding, flag. Not set: ask. See docs/oversight.md.
+    """
     prices: str | None = None
     """Path of a price file that takes precedence over aarlab's own prices; `aarlab models` shows both."""
 
@@ -70,6 +80,13 @@ class LiveSettings(BaseModel):
                     f"the address of {name} contains a password or a query; set keys in the environment instead"
                 )
         return urls
+
+    @field_validator("oversight_policy")
+    @classmethod
+    def _check_policies(cls, policies: dict[PolicyKey, str]) -> dict[PolicyKey, str]:
+        for policy in policies.values():
+            OversightPolicy.parse(policy)
+        return policies
 
     @field_validator("prices")
     @classmethod
@@ -95,7 +112,7 @@ class LiveSettings(BaseModel):
             timeout_s=60 * self.reply_timeout_minutes,
             base_url=self.base_urls.get(name) or self.base_urls.get(name.partition("/")[0]),
             request=self._request_settings(name),
-            text_tools=name in self.text_tools,
+            outside_agent=self.agents.get(name.removeprefix("agent/")) if name.startswith("agent/") else None,
         )
 
     def _request_settings(self, name: str) -> RequestSettings:
@@ -108,15 +125,20 @@ class LiveSettings(BaseModel):
 
     def compact_at_for(self, name: str) -> int | None:
         """Return the number of tokens at which a model's conversation is compacted; None if there is no such limit."""
-        return None if name.startswith("simulated/") else self.compact_at
+        # An outside agent keeps its own conversation.
+        return None if name.startswith(("simulated/", "agent/")) else self.compact_at
 
     def price(self, name: str) -> Price | None:
         """Return the price of the base model with a name; None if it is unknown."""
+        return self.model_and_price(name)[1]
+
+    def model_and_price(self, name: str) -> tuple[ModelInfo, Price | None]:
+        """Return the base model with a name, and its price, None if it is unknown. Raises UnknownModel."""
         info = self.model(name)
         own = read_prices(Path(self.prices)).price(name) if self.prices is not None else None
         # The listed prices are those of the provider's own server.
         listed = default_prices().price(name) if info.address is None else None
-        return own or info.price or listed
+        return info, own or info.price or listed
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -1,12 +1,12 @@
 """A base model with a price and a budget: it reserves the maximum cost before each call and commits the actual cost."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from aarlab.agents.models.base import Model, ModelError, Reply, Request, UsageUnknown
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.calls.budget import Amount, Ledger
-from aarlab.memory.messages import Message, ToolSpec, Usage, canonical_json
+from aarlab.memory.messages import Messages, ToolSpec, Usage, canonical_json
 
 _OVERHEAD = 1000
 """Tokens that a provider may add to a request: instructions for tool use, separators between messages."""
@@ -60,15 +60,16 @@ class MeteredModel:
                 # It may have cost as much as was reserved.
                 spent = max_amount
                 raise UsageUnknown(reply.model, unknown, reply.usage)
-            self._token_bound.update(request, reply)
-            return replace(reply, cost_usd=cost)
+            if self._ledger.limited:
+                self._token_bound.update(request, reply)
+            return reply if cost == reply.cost_usd else replace(reply, cost_usd=cost)
         except ModelError as error:
             if error.usage is not None and not isinstance(error, UsageUnknown):
                 error.cost_usd = self._cost(error.usage) if error.usage.known_tokens else 0.0
                 spent = Amount(error.cost_usd or 0.0, error.usage.known_tokens, 0)
             raise
         finally:
-            await self._ledger.commit(self._agent, max_amount, spent)
+            self._ledger.commit(self._agent, max_amount, spent)
 
     def restore_reply(self, request: Request, reply: Reply) -> None:
         """Update the token bound with a recorded reply."""
@@ -110,7 +111,7 @@ class _TokenBound:
 
     system: str = ""
     tools: tuple[ToolSpec, ...] = ()
-    messages: tuple[Message, ...] = ()
+    messages: Messages = field(default_factory=lambda: Messages([], 0))
     tokens: int = 0
     """Tokens of system prompt, tools and messages together."""
 
@@ -119,25 +120,17 @@ class _TokenBound:
         if reply.usage.tokens is None:
             return
         self.system, self.tools = request.conversation.system, request.tools
-        self.messages = (*request.conversation.messages, reply.message)
+        self.messages = request.conversation.messages.then((reply.message,))
         self.tokens = reply.usage.tokens
 
     def upper_bound(self, request: Request) -> int:
         """Return an upper bound on the tokens of a request."""
         system, messages = request.conversation.system, request.conversation.messages
         tools = [] if request.tools == self.tools else [tool.to_json() for tool in request.tools]
-        if system == self.system and (n_known := self._n_known(messages)):
+        if system == self.system and (n_known := messages.common_length(self.messages)):
             return self.tokens + _n_bytes([tools, *(message.to_json() for message in messages[n_known:])]) + _OVERHEAD
         tools = [tool.to_json() for tool in request.tools]
         return _n_bytes([system, tools, [message.to_json() for message in messages]]) + _OVERHEAD
-
-    def _n_known(self, messages: tuple[Message, ...]) -> int:
-        """Return how many leading messages are included in the last token count."""
-        if messages[: len(self.messages)] == self.messages:
-            return len(self.messages)
-        pairs = zip(messages, self.messages, strict=False)
-        n_shared = min(len(messages), len(self.messages))
-        return next((index for index, (new, old) in enumerate(pairs) if new != old), n_shared)
 
 
 def _n_bytes(value: object) -> int:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from langgraph.runtime import Runtime
-
 from aarlab.agents.researcher import assignment_message as assignment_prompt
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.researcher_nodes import NextStep, ResearcherState
@@ -14,9 +12,8 @@ from aarlab.scenarios.toolkit.method_analysis import operators_in
 from aarlab.tools.session import AgentSession
 
 
-async def assign(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
+async def assign(state: ResearcherState, run: RunContext) -> NextStep:
     """Give the researcher its next assignment, unless the last one is still open."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
     if not session.assigned:
         session.n_assignments += 1
@@ -43,9 +40,11 @@ def _next_pool_idea(run: RunContext, session: AgentSession) -> _AssignmentDetail
     """
     if "pool" not in run.resolved.assigners:
         return None
-    plans = list(run.file.entries(PlanItem))
-    # A fork may have a new plan; the last one counts.
-    pool = [e.event for e in plans if e.round == plans[-1].round]
+    if not run.pool:
+        plans = list(run.file.entries(PlanItem))
+        # A fork may have a new plan; the last one counts.
+        run.pool = [e.event for e in plans if e.round == plans[-1].round]
+    pool = run.pool
     index = list(run.sessions).index(session.agent) + (session.n_assignments - 1) * len(run.sessions)
     if index >= len(pool) and "evolution" in run.resolved.assigners:
         return None
@@ -62,11 +61,7 @@ def _next_mutation(run: RunContext, session: AgentSession) -> _AssignmentDetails
     2015); parents are drawn uniformly from it. If the topology divides the team, each part has its own archive.
     """
     draw = rng(run.scenario.seed, session.agent, "selection", session.n_assignments)
-    elites: dict[str, str] = {}
-    for post in run.board.leaderboard(visible_to=session.agent):
-        if post.finding.pgr is not None:
-            elites.setdefault(post.finding.family, post.finding.id)
-    archive = sorted(elites.values())
+    archive = sorted(post.finding.id for post in run.board.best_of_families(visible_to=session.agent).values())
     parent = archive[int(draw.integers(len(archive)))] if archive else None
     code = _code(run, parent)
     operators = operators_in(code) if code else ()

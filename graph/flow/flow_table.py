@@ -1,21 +1,25 @@
 """Flow tables: a graph as `{node: (function, successors)}`, and its execution.
 
-LangGraph is compiled from the table (`Flow.compiled`), and replays walk the same table (`direct.py`).
+LangGraph is compiled from the table (`Flow.compiled`), and replays walk the same table (`direct.py`). LangGraph is
+imported when a graph is compiled: its import takes a second, and runs with simulated models do not need it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
-
-from langgraph.graph import START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
-from langgraph.types import Send
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aarlab.graph.flow.context import RunContext
 
-NodeFunction = Callable[[Any, Runtime[RunContext]], Awaitable[Any]]
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+START: Final = "__start__"
+"""The node before the first, with LangGraph's name."""
+END: Final = "__end__"
+"""The node after the last, with LangGraph's name."""
+
+NodeFunction = Callable[[Any, RunContext], Awaitable[Any]]
 """Takes the state and the run, and returns the changed state fields."""
 
 
@@ -24,7 +28,9 @@ class FlowNode(NamedTuple):
 
     function: NodeFunction
     successors: tuple[str, ...]
-    """Nodes that may follow. If there are several, the state field `next` selects one."""
+    """Nodes that may follow. If there are several, the state field `next` selects one. If the only one is executed for
+    all researchers, `next` names it.
+    """
     per_researcher: bool = False
     """Whether the node is executed for all researchers concurrently, each with its name in the state field `agent`."""
 
@@ -45,25 +51,34 @@ class Flow:
         return self.start if node == START else self.nodes[node].successors
 
     @cached_property
-    def compiled(self) -> CompiledStateGraph[Any, RunContext, Any, Any]:
+    def compiled(self) -> "CompiledStateGraph[Any, RunContext, Any, Any]":
         """The LangGraph graph of the table.
 
         It has no checkpointer: the event log is written event by event, and an interrupted run re-executes from it.
         """
+        from langgraph.graph import StateGraph
+        from langgraph.runtime import Runtime
+        from langgraph.types import Send
+
+        def with_context(function: NodeFunction) -> Any:
+            async def node(state: Any, runtime: Runtime[RunContext]) -> Any:
+                return await function(state, runtime.context)
+
+            return node
+
+        async def route(state: Any, runtime: Runtime[RunContext]) -> list[Send] | str:
+            target: str = state["next"]
+            if target in self.nodes and self.nodes[target].per_researcher:
+                return [Send(target, {**state, "agent": name}) for name in runtime.context.sessions]
+            return target
+
         graph: StateGraph[Any, RunContext, Any, Any] = StateGraph(self.state_type, context_schema=RunContext)
-        for name, node in self.nodes.items():
-            function: Any = node.function
-            graph.add_node(name, function)
+        for name, row in self.nodes.items():
+            graph.add_node(name, with_context(row.function))
         for name in (START, *self.nodes):
             match self.successors(name):
-                case (successor,):
+                case (successor,) if successor == END or not self.nodes[successor].per_researcher:
                     graph.add_edge(name, successor)
                 case several:
-                    graph.add_conditional_edges(name, self._route, list(several))
+                    graph.add_conditional_edges(name, route, list(several))
         return graph.compile(name=self.name)
-
-    async def _route(self, state: Any, runtime: Runtime[RunContext]) -> list[Send] | str:
-        target: str = state["next"]
-        if target in self.nodes and self.nodes[target].per_researcher:
-            return [Send(target, {**state, "agent": name}) for name in runtime.context.sessions]
-        return target

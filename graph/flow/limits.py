@@ -6,8 +6,6 @@ resumed.
 
 from typing import Any
 
-from langgraph.runtime import Runtime
-
 from aarlab.agents.models.base import ContextTooLong
 from aarlab.graph.calls.budget import BudgetExhausted
 from aarlab.graph.flow.context import RunContext
@@ -38,15 +36,15 @@ def limit_event(run: RunContext, limit: BudgetExhausted | ContextTooLong, agent:
 
 
 def raise_pending_errors(node: NodeFunction) -> NodeFunction:
-    """Return a node that first raises the model failure or divergence of the previous slice, if there is one.
+    """Return a node that first raises the model failure, open question or divergence of the previous slice.
 
     Researchers store these errors instead of raising them, so that the calls of the others in progress are recorded.
     """
 
-    async def guarded(state: Any, runtime: Runtime[RunContext]) -> Any:
-        run = runtime.context
-        if run.model_pool.stopped is not None:
-            raise run.model_pool.stopped
+    async def guarded(state: Any, run: RunContext) -> Any:
+        for error in (run.model_pool.stopped, run.model_pool.waiting):
+            if error is not None:
+                raise error
         if run.divergences:
             # The first in the order of the team; the end of the tape only if there is no other divergence.
             order = list(run.sessions)
@@ -54,7 +52,7 @@ def raise_pending_errors(node: NodeFunction) -> NodeFunction:
                 run.divergences,
                 key=lambda divergence: (isinstance(divergence, EndOfTape), order.index(divergence.stream)),
             )
-        return await node(state, runtime)
+        return await node(state, run)
 
     return guarded
 
@@ -62,10 +60,9 @@ def raise_pending_errors(node: NodeFunction) -> NodeFunction:
 def within_limits(node: NodeFunction, stream: str) -> NodeFunction:
     """Return a node that ends when a call of the agent `stream` reaches a limit, and records the limit."""
 
-    async def limited(state: Any, runtime: Runtime[RunContext]) -> Any:
-        run = runtime.context
+    async def limited(state: Any, run: RunContext) -> Any:
         try:
-            return await node(state, runtime)
+            return await node(state, run)
         except LIMITS as limit:
             run.record(limit_event(run, limit, stream), round=state["round"], stream=stream)
 

@@ -1,7 +1,5 @@
 """The opening: before round 1 the lab posts known methods with their scores on the board."""
 
-from langgraph.runtime import Runtime
-
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.panel_scores import BASELINE_PREFIX, score
 from aarlab.memory.events import LAB, Evaluation, Event, Finding, OpeningPosted, Published
@@ -9,16 +7,18 @@ from aarlab.scenarios import baselines
 from aarlab.scenarios.baselines import Baseline
 
 
-async def post_opening(state: object, runtime: Runtime[RunContext]) -> None:
+async def post_opening(state: object, run: RunContext) -> None:
     """Score the known methods of the opening and post them on the board, best first; nothing after a fork.
 
     They are scored on the worlds of the panel `screening`, which all runs share. So every arm and every seed has the
     same opening.
     """
-    run = runtime.context
     if run.setup_round > 0:
         return
-    methods = baselines.opening_methods(run.resolved.opening, single_world=run.scenario.task.single_world)
+    task = run.scenario.task
+    methods = baselines.opening_methods(
+        run.resolved.opening, single_world=task.single_world, fine_tunes=task.fine_tunes
+    )
     run.report_progress("scoring the known methods", 0.0)
     codes = {f"{BASELINE_PREFIX}{name}": method.code for name, method in methods.items()}
     scored = await score(run, codes, "screening", run.scenario.scoring.screening_worlds, round=0, stream=LAB)

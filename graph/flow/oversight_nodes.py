@@ -1,31 +1,28 @@
 """Oversight: the overseer decides at checkpoints whether to continue, and which findings to release."""
 
-from langgraph.runtime import Runtime
-
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
 from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.context import OVERSEER, RunContext
 from aarlab.graph.flow.review_nodes import finding_details
-from aarlab.memory.board import Post
-from aarlab.memory.events import Decision, OversightDecision, Prompted, Published
+from aarlab.memory.events import Decision, Flagged, OversightDecision, PersonAction, Prompted, Published
 from aarlab.memory.messages import Json
 from aarlab.tools.board_tools import listing_entry
 
 
-async def oversee(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
+async def oversee(state: dict[str, int], run: RunContext) -> None:
     """Ask the overseer every `checkpoint_rounds` rounds whether to continue, but not after the last round."""
-    run, round = runtime.context, state["round"]
+    round = state["round"]
     if round % run.scenario.structure.checkpoint_rounds == 0 and round < run.rounds:
-        request_data = {**_board_state(run, round), "new": [listing_entry(post) for post in _posts_of(run, round)]}
+        request_data = {**_board_state(run, round), "new": [listing_entry(post) for post in run.board.of_round(round)]}
         decision = await _ask(run, overseer.checkpoint_request(request_data, round=round, rounds=run.rounds), round)
         run.record(Decision("next_step", decision.action, "person"), round=round, stream=OVERSEER)
 
 
-async def release(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
+async def release(state: dict[str, int], run: RunContext) -> None:
     """Ask the overseer which findings of the round to release, and publish those."""
-    run, round = runtime.context, state["round"]
-    posts = _posts_of(run, round)
+    round = state["round"]
+    posts = [post for post in run.board.of_round(round) if post.held_back is None]
     if not posts:
         return
     request_data = {**_board_state(run, round), "new": [finding_details(run, post) for post in posts]}
@@ -38,14 +35,23 @@ async def release(state: dict[str, int], runtime: Runtime[RunContext]) -> None:
             run.record(Published(post.finding.id), round=round)
 
 
-def stopped_by_overseer(run: RunContext) -> bool:
-    """Return whether the overseer has stopped the run."""
-    return any(entry.event.action == "stop" for entry in run.file.entries(OversightDecision))
+def stopped_by_person(run: RunContext) -> bool:
+    """Return whether the overseer or another person has stopped the run."""
+    return any(entry.event.action == "stop" for entry in run.file.entries(OversightDecision, PersonAction))
 
 
-def overseer_note(run: RunContext, round: int) -> str:
-    """Return the overseer's note to the team after the previous round."""
-    notes = [e.event.note for e in run.file.entries(OversightDecision) if e.round == round - 1]
+def notes_for(run: RunContext, agent: str, round: int) -> str:
+    """Return the overseer's note to the team, and messages and flags for one agent, after the previous round."""
+    notes = []
+    for entry in run.file.entries(OversightDecision, PersonAction, Flagged, round=round - 1):
+        match entry.event:
+            case OversightDecision(note=note):
+                notes.append(note)
+            case PersonAction(action="message", agent=to, text=text, who=who) if to == agent:
+                notes.append(f"{who} to you: {text}")
+            case Flagged(agent=to) as flag if to == agent and flag.outcome != "kept":
+                text = f"The monitor {flag.monitor} flagged {flag.subject} ({flag.outcome}): {flag.evidence}."
+                notes.append(f"{text} {flag.note}".strip())
     return "\n".join(note for note in notes if note)
 
 
@@ -59,10 +65,6 @@ async def _ask(run: RunContext, request: Request, round: int) -> OversightDecisi
     return decision
 
 
-def _posts_of(run: RunContext, round: int) -> list[Post]:
-    return [post for post in run.board.posts() if post.round == round]
-
-
 def _board_state(run: RunContext, round: int) -> dict[str, Json]:
-    best = [listing_entry(post) for post in run.board.leaderboard()[:5]]
+    best = [listing_entry(post) for post in run.board.leaderboard(limit=5)]
     return {"round": round, "rounds": run.rounds, "leaderboard": best}

@@ -20,8 +20,9 @@ async def choose_references(run: RunContext) -> dict[str, str]:
     """
     if run.scenario.task.single_world:
         return {}
+    library = baselines.opening_methods("library", fine_tunes=run.scenario.task.fine_tunes)
     screening_worlds = run.scenario.scoring.screening_worlds
-    codes = {f"{BASELINE_PREFIX}{name}": method.code for name, method in baselines.load().items()}
+    codes = {f"{BASELINE_PREFIX}{name}": method.code for name, method in library.items()}
     published = [f"{BASELINE_PREFIX}{name}" for name in baselines.PUBLISHED]
     first = await score(run, codes, "screening", max(2, screening_worlds // 4), round=run.rounds + 1)
     screened = {name: codes[name] for name in dict.fromkeys([*list(first)[:MAX_SCREENED], *published])}

@@ -7,10 +7,8 @@ If full experiments are gated, the node `consult` precedes them. If ideas are as
 work on each; in the staged workflow it replaces `propose`.
 """
 
-from langgraph.graph import END
-
 from aarlab.graph.flow.assignments import assign
-from aarlab.graph.flow.flow_table import Flow, FlowNode
+from aarlab.graph.flow.flow_table import END, Flow, FlowNode
 from aarlab.graph.flow.researcher_nodes import ResearcherState, act, consult, think
 from aarlab.graph.flow.stages import entry_node, staged_nodes
 from aarlab.graph.structure.dials.dial import ResolvedStructure

@@ -1,13 +1,14 @@
 """Nodes of the researcher graph: think, act, consult the reviewer."""
 
+from collections.abc import Mapping
 from typing import TypedDict
 
-from langgraph.graph import END
-from langgraph.runtime import Runtime
-
-from aarlab.agents.researcher import truncation_message
+from aarlab.agents.models.base import AGENT_ENDED, Request
+from aarlab.agents.researcher import round_end_message, truncation_message
+from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.calls.compaction import call_within_window
 from aarlab.graph.flow.context import REVIEWER, RunContext
+from aarlab.graph.flow.flow_table import END
 from aarlab.graph.flow.review_nodes import request_decision
 from aarlab.memory.messages import Message, ToolCall, ToolResult, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, with_decider
@@ -39,14 +40,17 @@ class NextStep(TypedDict):
 
 
 def time_left(session: AgentSession, state: ResearcherState) -> bool:
-    """Return whether another step may begin in this slice. A step that overruns shortens the next slice."""
-    return session.hours < state["until"] - 1e-9 and session.can_afford("think")
+    """Return whether another step may begin in this slice."""
+    return session.has_time(state["until"])
 
 
-async def call_researcher(run: RunContext, session: AgentSession, tools: dict[str, Tool]) -> Message:
+async def call_researcher(
+    run: RunContext, session: AgentSession, tools: Mapping[str, Tool], state: ResearcherState
+) -> Message:
     """Call a researcher's base model with these tools, append its reply to the conversation and return it.
 
-    A reply without tool calls that was cut off is continued up to `MAX_CONTINUATIONS` times.
+    A reply without tool calls that was cut off is continued up to `MAX_CONTINUATIONS` times. If an outside agent has
+    ended, the slice ends.
     """
     model, specs = run.models[session.agent], tuple(tool.spec for tool in tools.values())
     reply = await call_within_window(session, model, specs)
@@ -55,46 +59,61 @@ async def call_researcher(run: RunContext, session: AgentSession, tools: dict[st
             break
         session.add_message(user_message(truncation_message()))
         reply = await call_within_window(session, model, specs)
+    # The served model, not its name: a tape has replies of outside agents, too.
+    session.agent_running = reply.model.startswith("agent/") and reply.stop_reason != AGENT_ENDED
+    if reply.stop_reason == AGENT_ENDED:
+        session.hours = max(session.hours, state["until"])
     return reply.message
 
 
-async def think(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
+async def end_outside_agent(run: RunContext, session: AgentSession) -> None:
+    """Let a researcher's outside agent end with the slice, and record how it ended and what it states about itself."""
+    if not session.agent_running:
+        return
+    session.agent_running = False
+    session.add_message(user_message(round_end_message()))
+    request = Request(session.conversation, tuple(tool.spec for tool in run.tools_of(session.agent).values()))
+    reply = await ask(run.models[session.agent], request, "researcher", CallContext.for_session(session, None))
+    session.conversation = session.conversation.then(reply.message)
+
+
+async def think(state: ResearcherState, run: RunContext) -> NextStep:
     """Call the base model: it chooses the next tool calls, or ends the slice by making none."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
-    tool_calls = (await call_researcher(run, session, dict(run.tools))).tool_calls
+    tool_calls = (await call_researcher(run, session, run.tools_of(session.agent), state)).tool_calls
     if not _only_repeats(session, tool_calls):
         session.record_decision("next_step", _choice(tool_calls))
     if not tool_calls:
         # Slices are equal for all researchers, so waiting uses up the rest of the slice.
         session.hours = max(session.hours, state["until"])
         return {"next": END}
-    gated = run.resolved.gated and any(_is_full_experiment(tool_call) for tool_call in tool_calls)
+    may_run = run.resolved.gated and EXPERIMENT_TOOL.name in run.tools_of(session.agent)
+    gated = may_run and any(_is_full_experiment(tool_call) for tool_call in tool_calls)
     return {"next": "consult" if gated else "act"}
 
 
-async def act(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
+async def act(state: ResearcherState, run: RunContext) -> NextStep:
     """Execute the tool calls of the last reply in order."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
     tool_calls = session.conversation.messages[-1].tool_calls
     repeats = _only_repeats(session, tool_calls)
-    results = [await call_tool(session, tool_call, run.tools) for tool_call in tool_calls]
+    tools = run.tools_of(session.agent)
+    results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
     _record_successful_repeats(session, tool_calls, results, repeats=repeats)
     return _return_results(run, session, results, state)
 
 
-async def consult(state: ResearcherState, runtime: Runtime[RunContext]) -> NextStep:
+async def consult(state: ResearcherState, run: RunContext) -> NextStep:
     """Execute the tool calls of the last reply; full experiments only if the reviewer approves them."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
-    reviewed_tools = {**run.tools, EXPERIMENT_TOOL.name: with_decider(run.tools[EXPERIMENT_TOOL.name], REVIEWER)}
+    tools = run.tools_of(session.agent)
+    reviewed_tools = {**tools, EXPERIMENT_TOOL.name: with_decider(tools[EXPERIMENT_TOOL.name], REVIEWER)}
     results: list[ToolResult] = []
     tool_calls = session.conversation.messages[-1].tool_calls
     repeats = _only_repeats(session, tool_calls)
     for tool_call in tool_calls:
         if not _is_full_experiment(tool_call):
-            results.append(await call_tool(session, tool_call, run.tools))
+            results.append(await call_tool(session, tool_call, tools))
             continue
         decision = await request_decision(run, session, str(tool_call.arguments.get("path")))
         refusal = None if decision.approved else f"the reviewer rejected this full run: {decision.comment}"

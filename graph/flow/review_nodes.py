@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from langgraph.runtime import Runtime
-
 from aarlab.agents import reviewer
 from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.flow.context import REVIEWER, RunContext
 from aarlab.graph.flow.researcher_setup import goal_of
 from aarlab.memory.board import Post
+from aarlab.memory.board_view import leaderboard_order
 from aarlab.memory.events import Edge, Prompted, ReviewDecision
 from aarlab.memory.messages import Json
 from aarlab.tools.board_tools import experiment_log, listing_entry
@@ -16,12 +15,10 @@ from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
 
 
-async def review(state: dict[str, Any], runtime: Runtime[RunContext]) -> None:
+async def review(state: dict[str, Any], run: RunContext) -> None:
     """Ask the reviewer for a critique of each finding of the round."""
-    run, round = runtime.context, state["round"]
-    for post in run.board.posts():
-        if post.round != round:
-            continue
+    round = state["round"]
+    for post in run.board.of_round(round):
         request = reviewer.finding_review_request(
             post.finding.author, finding_details(run, post), goal_of(run.scenario)
         )
@@ -37,7 +34,7 @@ def finding_details(run: RunContext, post: Post) -> dict[str, Json]:
     """Return a finding with its body, method and training log, for a reviewer or overseer."""
     finding = post.finding
     code = run.file.text(finding.code) if finding.code else None
-    log = experiment_log(run.file, finding)
+    log = experiment_log(run.board, finding)
     return {**listing_entry(post), "body": finding.body, "method": code, "log": log}
 
 
@@ -66,10 +63,11 @@ def _review_case(session: AgentSession, code: str) -> dict[str, Json]:
         for e in session.experiments.values()
         if e.code == code_hash
     ]
-    ranked = [post.finding for post in session.board.leaderboard(visible_to=session.agent)]
+    best = [post.finding for post in session.board.leaderboard(visible_to=session.agent, limit=3)]
+    same = session.board.posts_with(code_hash, index="code", key=lambda f: f.code, visible_to=session.agent)
     return {
         "method": code,
         "tried": tried,
-        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in ranked[:3]],
-        "same_method_posted": [f.id for f in ranked if f.code == code_hash],
+        "best_so_far": [{"title": f.title, "pgr": f.pgr, "se": f.se} for f in best],
+        "same_method_posted": [post.finding.id for post in sorted(same, key=leaderboard_order) if post.is_full_result],
     }

@@ -3,13 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from langgraph.graph import END
-from langgraph.runtime import Runtime
-
 from aarlab.agents.researcher import stage_message
 from aarlab.graph.flow.assignments import assign
 from aarlab.graph.flow.context import RunContext
-from aarlab.graph.flow.flow_table import FlowNode
+from aarlab.graph.flow.flow_table import END, FlowNode
 from aarlab.graph.flow.researcher_nodes import (
     NextStep,
     ResearcherState,
@@ -65,19 +62,17 @@ class Stage:
     def _tools(self, run: RunContext) -> dict[str, Tool]:
         return {name: tool for name, tool in run.tools.items() if self.offers(name)}
 
-    async def _think(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+    async def _think(self, state: ResearcherState, run: RunContext) -> StageStep:
         """Call the base model. In the first turn, a message that explains the stage comes before the call."""
-        run = runtime.context
         session = run.sessions[state["agent"]]
         if state["turns"] == 0:
             session.record_decision("next_step", self.name)
             session.add_message(user_message(stage_message(self.name, **_prompt_values(self.name, session))))
-        await call_researcher(run, session, self._tools(run))
+        await call_researcher(run, session, self._tools(run), state)
         return {"next": f"{self.name}.act", "turns": state["turns"] + 1}
 
-    async def _act(self, state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+    async def _act(self, state: ResearcherState, run: RunContext) -> StageStep:
         """Execute the tool calls. Then end the stage, start another turn, or pause the stage until the next slice."""
-        run = runtime.context
         session = run.sessions[state["agent"]]
         tool_calls, tools = session.conversation.messages[-1].tool_calls, self._tools(run)
         results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
@@ -131,9 +126,8 @@ def staged_nodes(resolved: ResolvedStructure) -> dict[str, FlowNode]:
     }
 
 
-async def _smoke(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+async def _smoke(state: ResearcherState, run: RunContext) -> StageStep:
     """Run the smoke test. A method that fails is repaired up to `MAX_REPAIRS` times."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
     await _run_experiment(session, "smoke")
     if "error" not in session.last_experiment:
@@ -146,9 +140,8 @@ async def _smoke(state: ResearcherState, runtime: Runtime[RunContext]) -> StageS
     return _advance(run, session, state, "analyse")
 
 
-async def _consult(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+async def _consult(state: ResearcherState, run: RunContext) -> StageStep:
     """Ask the reviewer whether to run the full experiment."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
     decision = await request_decision(run, session, METHOD_PATH)
     if decision.approved:
@@ -157,9 +150,8 @@ async def _consult(state: ResearcherState, runtime: Runtime[RunContext]) -> Stag
     return _advance(run, session, state, "propose")
 
 
-async def _full_run(state: ResearcherState, runtime: Runtime[RunContext]) -> StageStep:
+async def _full_run(state: ResearcherState, run: RunContext) -> StageStep:
     """Run the full experiment."""
-    run = runtime.context
     session = run.sessions[state["agent"]]
     if not session.can_afford("full"):
         # The remaining hours do not cover the only step that the workflow allows.

@@ -85,18 +85,19 @@ def _usages(scenario: Scenario, assumed: _Assumptions, *, at_high_end: bool) -> 
         scenario.budget.hours / (costs.think + costs.read) if at_high_end else _MIN_CALLS_PER_EXPERIMENT * experiments
     )
     tools = [tool.spec.to_json() for tool in tools_for(scenario).values()]
-    prompt_bytes = len((system_prompt_for("r1", scenario, None) + json.dumps(tools)).encode())
+    prompt_bytes = len((system_prompt_for("r1", scenario, None, None) + json.dumps(tools)).encode())
     for name in team.names:
         if (price := scenario.live.price(team.model_of(name))) is None or price.input or price.output:
             compact_at = scenario.live.compact_at_for(team.model_of(name))
             yield _conversation(round(calls), prompt_bytes, assumed, price, compact_at, scenario.live.max_tokens)
     # Reviewer and librarian are called about as often as there are experiments.
     calls_per_role = round(experiments * team.researchers * (2 if at_high_end else 0.5))
+    leads = len(structure.groups_by_lead(team.names))
     calls_by_model = {
         team.reviewer: calls_per_role * (structure.review != "none"),
         team.librarian: calls_per_role * (structure.sharing == "query"),
-        team.overseer: scenario.rounds * (structure.oversight != "none"),
-        team.model_of("planner"): (3 if at_high_end else 1) * structure.planned,
+        team.overseer: scenario.rounds * structure.has_overseer,
+        team.model_of("lead"): (3 if at_high_end else 1) * structure.planned + scenario.rounds * leads,
     }
     for name, calls in calls_by_model.items():
         if (price := scenario.live.price(name)) is None or price.input or price.output:

@@ -4,35 +4,45 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from aarlab import __version__
 from aarlab.agents.models.base import ModelUnavailable
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
-from aarlab.graph.flow.context import RunContext
+from aarlab.graph.calls.inbox_call import WaitingForAnswer
+from aarlab.graph.calls.oversight_policy import PolicyKey
+from aarlab.graph.flow.context import RunContext, Scheduler
 from aarlab.graph.flow.limits import limits_reached
+from aarlab.graph.flow.people_instructions import RunPaused
 from aarlab.graph.flow.team_graph import execute_team
 from aarlab.graph.run.build import build_run, rebuild_run
 from aarlab.graph.run.segments import Segment
-from aarlab.graph.run.shared_resources import SharedResources
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.disk_full import is_disk_full
-from aarlab.memory.events import LogEntry
+from aarlab.memory.events import LogEntry, PersonAction
+from aarlab.memory.message_edit import MessageEdit
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_creation import NewRun
+from aarlab.memory.run_info import with_summary_hash
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
+from aarlab.scenarios.hf.checkpoint import UnusableModel
 from aarlab.scenarios.task import Progress, Task
 from aarlab.tools.evaluator.laboratory_secret import recorded_secret, world_secret
 from aarlab.tools.evaluator.results import EvaluatorProtocol
 from aarlab.tools.evaluator.run_evaluator import Evaluator
 from aarlab.tools.evaluator.score_cache import ScoreCache
 from aarlab.tools.evaluator.tape_evaluator import TapeEvaluator
-from aarlab.tools.sandbox import Sandbox, SandboxMode
+from aarlab.tools.evaluator.world_cache import WorldCache
+from aarlab.tools.evaluator.world_workers import shared_workers
+from aarlab.tools.sandbox import Sandbox, SandboxMode, shared_sandbox
 
-_STOPPING_ERRORS = (KeyboardInterrupt, ModelUnavailable, SharedBudgetExhausted)
+_STOPPING_ERRORS = (
+    KeyboardInterrupt, asyncio.CancelledError, ModelUnavailable, SharedBudgetExhausted, UnusableModel, RunPaused,
+)  # fmt: skip
 """Errors after which a run is `stopped` and not `failed`."""
 
 
@@ -48,15 +58,20 @@ class RunOptions(TypedDict, total=False):
     a run that was recorded in another mode."""
     cache: bool
     """Whether to read and write the machine's cache of scores on common panels. Default: True."""
-    shared_resources: SharedResources | None
-    """A started sandbox and drawn worlds of earlier runs of this process. Default: None, the run has its own."""
+    worlds: WorldCache | None
+    """Drawn worlds of earlier runs of this process. Default: None, the run draws its own."""
     threads: int | None
     """Number of worlds that are evaluated in parallel. Default: None, one per core. With one, pipelines of toolkit
     operators are executed without a process of the sandbox."""
     laboratory_secret: str | None
     """The secret of the laboratory, for runs whose scenario needs it. Default: None, that of this user."""
+    oversight_policy: dict[PolicyKey, str]
+    """What the run does while nobody answers a question of `human/inbox`, in place of `live.oversight_policy`.
+    Default: that of the scenario."""
     shared_budget: SharedBudget | None
     """Budget shared with other runs, which applies in addition to the run's own. Default: None, no shared budget."""
+    scheduler: Scheduler
+    """What executes the graphs. Default: auto, LangGraph if a base model is live."""
 
 
 def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) -> dict[str, Any]:
@@ -72,6 +87,7 @@ def run_scenario(scenario: Scenario, path: Path, **options: Unpack[RunOptions]) 
 
     Raises:
         FileExistsError: The file exists.
+        WaitingForAnswer, RunPaused: The run ended at a question to a person, or a person paused it; it can be resumed.
         SandboxUnavailable: This machine does not support the sandbox mode.
         ModelError: A base model is not available, or the shared budget does not cover a call (SharedBudgetExhausted).
         LaboratorySecretError: The scenario needs the secret of the laboratory, which cannot be read or made.
@@ -113,8 +129,9 @@ def create_run_file(
     fork_history: Sequence[Segment] = (),
     parent: Path | None = None,
     at: int = 0,
+    edit: MessageEdit | None = None,
 ) -> RunWriter:
-    """Create the run file of a new run. For a fork, copy the parent's events before round `at`."""
+    """Create the run file of a new run. For a fork, copy the parent's events before round `at` or up to an edit."""
     run: NewRun = {
         "run_id": path.stem,
         "version": __version__,
@@ -125,7 +142,7 @@ def create_run_file(
     }
     if parent is None:
         return RunWriter.create(path, **run)
-    return ReplayingLog.fork(path, parent, at, **run)
+    return ReplayingLog.fork(path, parent, at, edit, **run)
 
 
 def execute(
@@ -137,7 +154,8 @@ def execute(
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(progress)
-    with _sandbox(mode, options) as sandbox, open_file(mode) as file:
+    sandbox = shared_sandbox(mode)
+    with open_file(mode) as file:
         evaluators: list[Evaluator] = []
         try:
             for listener in options.get("listeners", ()):
@@ -149,23 +167,27 @@ def execute(
             stopped = isinstance(error, _STOPPING_ERRORS) or is_disk_full(error)
             # On a full disk the status stays `running`; the run can be resumed all the same.
             with suppress(sqlite3.OperationalError):
-                file.finish("stopped" if stopped else "failed")
+                file.finish("waiting" if isinstance(error, WaitingForAnswer) else "stopped" if stopped else "failed")
             raise
         finally:
             for evaluator in evaluators:
                 evaluator.close()
-        limits = limits_reached(file)
+        limits = [*limits_reached(file), *_stops_by_people(file)]
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
-        outcome = {"status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - started, 2)}
-        summary = {**summarise(file), **outcome}
+        waited_s = sum(entry.event.waited_s for entry in file.entries(PersonAction))
+        outcome = {
+            "status": status, "limits_reached": limits, "wall_clock_s": round(time.monotonic() - started, 2),
+            "waited_for_people_s": round(waited_s, 2),
+        }  # fmt: skip
+        summary = with_summary_hash({**summarise(file), **outcome})
         file.finish(status, summary)
         return summary
 
 
-def _sandbox(mode: SandboxMode, options: RunOptions) -> AbstractContextManager[Sandbox]:
-    """Return the sandbox of a run, which is closed at the end of the run unless it is shared."""
-    shared_resources = options.get("shared_resources")
-    return Sandbox(mode) if shared_resources is None else nullcontext(shared_resources.sandbox(mode))
+def _stops_by_people(file: RunReader) -> list[str]:
+    """Return a sentence for the first stop by a person; none if there was none."""
+    stops = (entry.event for entry in file.entries(PersonAction) if entry.event.action == "stop")
+    return [f"stopped by {stop.who}: {stop.why}" for stop in stops][:1]
 
 
 async def execute_segments(
@@ -179,7 +201,10 @@ async def execute_segments(
             run = build_run(segment.scenario, file, evaluator, options.get("progress"), options.get("shared_budget"))
         else:
             run = rebuild_run(run, segment.scenario, evaluator)
+        run.scheduler = options.get("scheduler", "auto")
         run.forked_after = segment.last_round
+        run.model_pool.oversight_policies = options.get("oversight_policy") or run.model_pool.oversight_policies
+        run.model_pool.is_recorded = segment.last_round is not None
         try:
             await execute_team(run, last_round=before)
         finally:
@@ -191,7 +216,6 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
     scoring = scenario.scoring
     # Code without a sandbox could tamper with scores, so they are not cached for other runs.
     cached = options.get("cache", True) and sandbox.mode != "none"
-    shared_resources = options.get("shared_resources")
     return Evaluator(
         task,
         sandbox,
@@ -201,6 +225,7 @@ def make_evaluator(scenario: Scenario, task: Task, sandbox: Sandbox, options: Ru
         secret=world_secret(scoring.secret, options.get("laboratory_secret")),
         fixed_world=scenario.structure.resolved().evaluation == "open",
         cache=ScoreCache.open() if cached else None,
-        worlds=None if shared_resources is None else shared_resources.worlds,
+        worlds=options.get("worlds"),
         threads=options.get("threads"),
+        workers=None if options.get("threads") == 1 else shared_workers,
     )

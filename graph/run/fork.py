@@ -14,17 +14,28 @@ from aarlab.graph.run.execute import (
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.segments import Segment, check_fork, segments_before
 from aarlab.graph.scenario import Scenario
+from aarlab.memory.message_edit import MessageEdit
 from aarlab.memory.run_reader import RunReader
 
 
-def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options: Unpack[RunOptions]) -> dict[str, Any]:
-    """Fork a run at the beginning of a round, execute the new run and return its summary.
+def fork_run(
+    parent: Path,
+    path: Path,
+    scenario: Scenario,
+    *,
+    at: int,
+    edit: MessageEdit | None = None,
+    **options: Unpack[RunOptions],
+) -> dict[str, Any]:
+    """Fork a run at the beginning of a round or at an edited message, execute the new run and return its summary.
 
     Args:
         parent: The run file of the parent, which is not changed.
         path: The run file to create; its stem is the id of the new run.
         scenario: The configuration from round `at`.
-        at: The first round of the new run that is not the parent's.
+        at: The first round of the new run that is not the parent's, or the round of the edited message.
+        edit: An edited message. The new run has all that the parent recorded before it, also in round `at`; so the
+            structure and the base models must be those of the parent.
         **options: Options of the execution.
 
     Raises:
@@ -44,6 +55,6 @@ def fork_run(parent: Path, path: Path, scenario: Scenario, *, at: int, **options
     check_fork(fork_history[-1].scenario, scenario)
     return execute(
         [*fork_history, Segment(scenario, None)],
-        lambda mode: create_run_file(path, scenario, mode, fork_history, parent, at),
+        lambda mode: create_run_file(path, scenario, mode, fork_history, parent, at, edit),
         options,
     )

@@ -34,13 +34,20 @@ def _reasons(scenario: Scenario) -> Iterator[tuple[str, str | None]]:
     yield "costs.review", unless(structure.review == "gate", f"structure.review is {structure.review}, not gate")
     yield "team.librarian", no_librarian
     yield "costs.ask", no_librarian
-    yield "team.overseer", unless(structure.oversight != "none", "structure.oversight is none")
+    yield "team.overseer", unless(structure.has_overseer, "structure.oversight is none")
+    yield "team.escalation", unless(structure.response == "ask", f"structure.response is {structure.response}, not ask")
     yield (
         "structure.checkpoint_rounds",
         unless(structure.oversight == "checkpoint", f"structure.oversight is {structure.oversight}, not checkpoint"),
     )
-    yield "team.models.planner", unless(structure.planned, "no directions or ideas are written before round 1")
+    yield "costs.assign", unless(structure.has_lead, f"structure.coordination is {structure.coordination}")
+    yield "team.models.lead", unless(structure.planned or structure.has_lead, "the team has no lead and no plan")
     yield "scoring.transfer_tasks", unless(scoring.transfer_worlds > 0, "scoring.transfer_worlds is 0")
+    yield "close.retune", unless(not scenario.task.single_world, f"{scenario.task.name} has a single world")
+    yield (
+        "budget.seconds_per_hour",
+        unless(scenario.task.fine_tunes, f"{scenario.task.name} has no student to fine-tune"),
+    )
     simulated = any(team.model_of(name).startswith("simulated/") for name in team.names)
     yield "team.temperament", unless(simulated, "no researcher is simulated")
     yield from _live_reasons(scenario)

@@ -16,12 +16,16 @@ from aarlab.memory.events import Borrowed, Evaluation, Experiment, FailedRepeat
 from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
+    convergence_hours,
     entropy_bits,
+    failed_experiment_share,
+    merged_share,
+    message_density,
     realised_autonomy,
     repeated_experiments,
 )
 
-Unit = Literal["PGR", "share", "1 - cosine", "count", "bits", "research hours", "US dollars"]
+Unit = Literal["PGR", "share", "1 - cosine", "cosine", "count", "bits", "research hours", "seconds", "US dollars"]
 
 Value = float | None
 """None if there was nothing to measure."""
@@ -90,6 +94,8 @@ REFERENCES: Mapping[str, str] = {"published": "best published method", "library"
 """Name of each reference method in texts."""
 _PROGRESS = "progress-development-pgr-over-research-hours"
 _COSTS = "costs"
+_COORDINATION = "coordination"
+_KIM = "Kim et al. (2025)"
 _ALL = (
     Measure(
         "heldout.pgr", "held-out PGR", "PGR", lambda run: _pgr(run.heldout), "scores-of-the-winner",
@@ -173,6 +179,30 @@ _ALL = (
         "complexity-novelty-similarity", "Salton and Buckley (1988)", inspect_name="novelty",
     ),
     Measure(
+        "message_density", "messages between agents per turn", "count", lambda run: message_density(run.file),
+        _COORDINATION, _KIM, inspect_name="message_density",
+    ),
+    Measure(
+        "redundancy", "similarity of findings by different researchers", "cosine",
+        lambda run: run.idea_diversity.redundancy, _COORDINATION, _KIM, inspect_name="redundancy",
+    ),
+    Measure(
+        "vendi_score", "effective number of different ideas", "count", lambda run: run.idea_diversity.vendi_score,
+        _COORDINATION, "Friedman and Dieng (2023); Chen et al. (2026)", inspect_name="vendi_score",
+    ),
+    Measure(
+        "failed_experiment_share", "share of full experiments that failed or scored at most 0", "share",
+        lambda run: failed_experiment_share(run.file), _COORDINATION, _KIM, inspect_name="failed_experiment_share",
+    ),
+    Measure(
+        "convergence_hours", "time to convergence", "research hours", lambda run: convergence_hours(run.file),
+        _COORDINATION, "Lazer and Friedman (2007)", decimals=2, inspect_name="convergence_hours",
+    ),
+    Measure(
+        "merged_share", "share of the team's methods that are part of the winner", "share",
+        lambda run: merged_share(run.file), _COORDINATION, "Shen et al. (2026)", inspect_name="merged_share",
+    ),
+    Measure(
         "borrow_depth", "author changes in the winner's lineage", "count",
         lambda run: borrow_depth(run.file).winner, "exchange", inspect_name="borrow_depth",
     ),
@@ -223,6 +253,10 @@ _ALL = (
     Measure("full_experiments", "full experiments", "count", lambda run: experiments_of(run.file, "full"), "counts"),
     Measure("model_calls", "model calls", "count", lambda run: model_calls(run.file), "counts"),
     Measure("tokens", "tokens", "count", lambda run: tokens(run.file), "counts"),
+    Measure(
+        "device_seconds", "time of experiments on the device", "seconds", lambda run: run.device_seconds, _COSTS,
+        decimals=3,
+    ),
     Measure("cost_usd", "cost", "US dollars", lambda run: run.cost_usd, _COSTS, decimals=6),
     Measure("usd_per_hour", "cost per research hour", "US dollars", lambda run: run.usd_per_hour, _COSTS),
 )  # fmt: skip

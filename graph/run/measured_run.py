@@ -3,8 +3,9 @@
 from functools import cached_property
 from typing import Literal
 
-from aarlab.graph.run.method_measures import ExperimentOrigin, experiment_origins
-from aarlab.graph.run.suspicions import Suspicion, suspicions_of
+from aarlab.graph.run.method_measures import ExperimentOrigin, IdeaDiversity, experiment_origins, idea_diversity
+from aarlab.graph.run.monitors.monitor import Suspicion
+from aarlab.graph.run.monitors.monitor_registry import load_monitor, watch
 from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
     LAB,
@@ -12,17 +13,18 @@ from aarlab.memory.events import (
     EdgeKind,
     Evaluation,
     Event,
+    Experiment,
     FailedModelCall,
     Finding,
     ModelCall,
     OpeningPosted,
     Panel,
     ReferenceChosen,
+    ResearcherReplaced,
     RunClosed,
 )
 from aarlab.memory.measures import DevelopmentPgr, MeanResearcherPgr, development_pgr, mean_researcher_pgr
 from aarlab.memory.run_reader import RunReader
-from aarlab.scenarios.task_registry import score_name_of
 
 
 class MeasuredRun:
@@ -55,8 +57,9 @@ class MeasuredRun:
 
     @cached_property
     def suspicions(self) -> list[Suspicion]:
-        """Scores that an honest method is not expected to have, in order of arrival."""
-        return suspicions_of(self.evaluations, score_name_of(self.file.info().scenario["task"]))
+        """What the monitors find, also what they do not flag, most suspicious first."""
+        packages = self.file.info().scenario.get("monitor", {}).get("packages", [])
+        return watch(self.file, [load_monitor(name) for name in packages])
 
     @cached_property
     def scores(self) -> dict[tuple[str, str], Evaluation]:
@@ -83,6 +86,11 @@ class MeasuredRun:
         """Whether the method of each scored experiment is new."""
         return experiment_origins(self.file)
 
+    @cached_property
+    def idea_diversity(self) -> IdeaDiversity:
+        """Redundancy and Vendi score of the team's methods."""
+        return idea_diversity(self.file)
+
     @property
     def final(self) -> Evaluation | None:
         """The winner's evaluation among the finalists; None without a winner."""
@@ -101,7 +109,8 @@ class MeasuredRun:
     @property
     def transfer(self) -> dict[str, Evaluation]:
         """The winner's evaluations on other tasks, by task."""
-        return {str(score.task): score for score in self.evaluations if score.panel == "transfer"}
+        best = self.closed.best if self.closed else None
+        return {str(e.task): e for e in self.evaluations if e.panel == "transfer" and e.subject == best}
 
     @cached_property
     def references(self) -> dict[str, ReferenceChosen]:
@@ -132,7 +141,9 @@ class MeasuredRun:
         for entry in self.file.entries():
             if entry.stream in last:
                 last[entry.stream] = max(last[entry.stream], entry.hours)
-        return sum(last.values())
+        # A new researcher continues the hours of the one whose place it took.
+        continued = sum(entry.hours for entry in self.file.entries(ResearcherReplaced))
+        return sum(last.values()) - continued
 
     @cached_property
     def opening_hours(self) -> float:
@@ -150,6 +161,12 @@ class MeasuredRun:
         costs = [entry.event.cost_usd for entry in self.file.entries(ModelCall, FailedModelCall)]
         known = [cost for cost in costs if cost is not None]
         return round(sum(known), 6) if len(known) == len(costs) else None
+
+    @cached_property
+    def device_seconds(self) -> float | None:
+        """Seconds of all experiments on the device; None: none was measured, as on a task without fine-tuning."""
+        seconds = [entry.event.seconds for entry in self.file.entries(Experiment) if entry.event.seconds is not None]
+        return sum(seconds) if seconds else None
 
     @property
     def usd_per_hour(self) -> float | None:

@@ -1,20 +1,26 @@
 """Measures of methods and findings that need the method toolkit in addition to the run file."""
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from aarlab.memory.events import Edge, Experiment, Fidelity, Finding, LogEntry
+from aarlab.memory.events import LAB, Edge, Experiment, Fidelity, Finding, LogEntry
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method, normal_form
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
 
-_WORD = r"[a-z][a-z_]+"
+_WORD = re.compile("[a-z][a-z_]+")
 """Words of at least two letters. The name of an operator is one word; numbers are not words."""
+MAX_EIGENVALUES = 4000
+"""Maximum size of a matrix of which all eigenvalues are computed."""
+_BLOCK = 4_000_000
+"""Number of similarities in memory at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +164,9 @@ def ideas(file: RunReader) -> list[IdeaNovelty]:
     methods = _methods(file)
     edges = (entry.event for entry in file.entries(Edge))
     replicated = {edge.source: edge.target for edge in edges if edge.relation == "replicates"}
-    similarity = _similarities(file, methods)
     novelties: list[IdeaNovelty] = []
-    for i, (entry, finding, _) in enumerate(methods):
-        before = similarity[i, :i]
+    for i, before in enumerate(_earlier_similarities(_tf_idf(file, methods))):
+        entry, finding, _ = methods[i]
         nearest = int(before.argmax()) if i and before.max() > 0 else None
         novelty = None if i == 0 else 1.0 if nearest is None else max(0.0, 1.0 - float(before[nearest]))
         name = None if nearest is None else methods[nearest][1].id
@@ -187,12 +192,70 @@ def similarity_by_round(file: RunReader) -> dict[int, float]:
     pair are absent. Findings are published after the round, so the authors had not read each other's.
     """
     methods = _methods(file)
-    similarity = _similarities(file, methods)
-    rounds: dict[int, list[float]] = {}
-    for (i, (one, first, _)), (j, (other, second, _)) in combinations(enumerate(methods), 2):
-        if one.round == other.round and first.author != second.author:
-            rounds.setdefault(one.round, []).append(float(similarity[i, j]))
-    return {round_: math.fsum(values) / len(values) for round_, values in sorted(rounds.items())}
+    vectors = _tf_idf(file, methods)
+    rows_by_round: dict[int, list[int]] = {}
+    for i, (entry, *_) in enumerate(methods):
+        rows_by_round.setdefault(entry.round, []).append(i)
+    means: dict[int, float] = {}
+    for round_, rows in sorted(rows_by_round.items()):
+        authors = np.array([methods[i][1].author for i in rows])
+        pairs = np.triu(authors[:, None] != authors, k=1)
+        if pairs.any():
+            values = (vectors[rows] @ vectors[rows].T).toarray()[pairs]
+            means[round_] = math.fsum(values) / len(values)
+    return means
+
+
+@dataclass(frozen=True, slots=True)
+class IdeaDiversity:
+    """How different the methods of a team are, over the whole run."""
+
+    redundancy: float | None
+    """Mean cosine, in [0, 1], over pairs of findings by different researchers; None without such a pair."""
+    vendi_score: float | None
+    """Effective number of different ideas, from 1 to the number of findings with a method; None without one, and for
+    more than `MAX_EIGENVALUES` findings with more than that many different words.
+    """
+
+
+def idea_diversity(file: RunReader) -> IdeaDiversity:
+    """Return the redundancy and the Vendi score of the team's findings with a method.
+
+    Texts and similarities are those of `ideas`, without the lab's posts. Redundancy is the mean cosine of the outputs
+    of different agents (Kim et al. 2025, with embeddings of a language model). The Vendi score is exp(-sum(l * log(l)))
+    over the eigenvalues l of the (n, n) similarities divided by n (Friedman and Dieng 2023, equation 3).
+    """
+    methods = [method for method in _methods(file) if method[1].author != LAB]
+    if not methods:
+        return IdeaDiversity(None, None)
+    vectors = _tf_idf(file, methods)
+    return IdeaDiversity(_redundancy(vectors, [finding.author for _, finding, _ in methods]), _vendi_score(vectors))
+
+
+def _redundancy(vectors: csr_array, authors: Sequence[str]) -> float | None:
+    """Return the mean inner product over pairs of vectors by different authors; None without such a pair."""
+    number_of = {author: number for number, author in enumerate(dict.fromkeys(authors))}
+    numbers = [number_of[author] for author in authors]
+    counts = np.bincount(numbers)
+    n_pairs = (len(authors) ** 2 - int((counts**2).sum())) // 2
+    if not n_pairs:
+        return None
+    # The pairs of all, without those of one author, from sums of vectors: a list of all pairs would be too long.
+    sums = csr_array((np.ones(len(numbers)), (numbers, range(len(numbers))))) @ vectors
+    squares = float((sums.sum(axis=0) ** 2).sum()) - float((sums.data**2).sum())
+    return max(0.0, squares / 2 / n_pairs)
+
+
+def _vendi_score(vectors: csr_array) -> float | None:
+    """Return the Vendi score of vectors of length 1; vectors without entries are similar to nothing but themselves."""
+    n, without_words = vectors.shape[0], int((np.diff(vectors.indptr) == 0).sum())
+    if min(vectors.shape) > MAX_EIGENVALUES:
+        return None
+    # The inner products of the rows and of the columns have the same eigenvalues except zeros.
+    products = vectors @ vectors.T if n <= vectors.shape[1] else vectors.T @ vectors
+    eigenvalues = np.append(np.linalg.eigvalsh(products.toarray() / n), np.full(without_words, 1 / n))
+    positive = eigenvalues[eigenvalues > 1e-12]
+    return float(np.exp(-(positive * np.log(positive)).sum()))
 
 
 def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
@@ -201,16 +264,29 @@ def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
     return [(entry, finding, finding.code) for entry, finding in findings if finding.code is not None]
 
 
-def _similarities(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> NDArray[np.float64]:
-    """Return the (n, n) cosine similarities between findings."""
-    # Imported here because the import takes longer than the rest of a summary.
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _earlier_similarities(vectors: csr_array) -> Iterator[NDArray[np.float64]]:
+    """Yield the (i,) inner products of vector i with those before it, for each i; a block of them is in memory."""
+    n, start = vectors.shape[0], 0
+    while start < n:
+        end = min(n, start + max(1, _BLOCK // n))
+        block = (vectors[start:end] @ vectors[:end].T).toarray()
+        for i in range(start, end):
+            yield block[i - start, :i]
+        start = end
 
+
+def _tf_idf(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> csr_array:
+    """Return (n, words) vectors of the texts of findings, of length 1 or 0; inner products are cosines."""
     texts = [" ".join((f.title, f.body, *operators_in(file.text(code)))) for _, f, code in methods]
-    try:
-        weights = TfidfVectorizer(token_pattern=_WORD).fit_transform(texts)
-    except ValueError:
-        # No finding contains a word.
-        return np.zeros((len(texts), len(texts)))
-    cosines: NDArray[np.float64] = (weights @ weights.T).toarray()
-    return cosines
+    words = [_WORD.findall(text.lower()) for text in texts]
+    # Not by scikit-learn, whose import takes longer than the rest of a summary.
+    columns = {word: column for column, word in enumerate(dict.fromkeys(chain(*words)))}
+    tokens = [(row, columns[word]) for row, text in enumerate(words) for word in text]
+    positions = np.array(tokens, dtype=np.int64).reshape(-1, 2)
+    shape = len(texts), max(1, len(columns))
+    weights = csr_array((np.ones(len(tokens)), (positions[:, 0], positions[:, 1])), shape=shape)
+    rows = np.repeat(np.arange(len(texts)), np.diff(weights.indptr))
+    texts_with = np.bincount(weights.indices, minlength=len(columns))
+    weights.data *= (np.log((1 + len(texts)) / (1 + texts_with)) + 1)[weights.indices]
+    weights.data /= np.sqrt(np.bincount(rows, weights.data**2, minlength=len(texts)))[rows]
+    return weights

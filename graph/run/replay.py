@@ -17,7 +17,7 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_tape import Divergence, EndOfTape
 from aarlab.scenarios.task import Progress
 from aarlab.tools.evaluator.tape_evaluator import RemeasuringEvaluator, ScoreDifference, TapeEvaluator
-from aarlab.tools.sandbox import Sandbox
+from aarlab.tools.sandbox import shared_sandbox
 
 Tools = Literal["tape", "live"]
 """Whether scores are read from the tape, or measured again and compared with it."""
@@ -73,7 +73,7 @@ def replay_run(path: Path, tools: Tools = "tape", **options: Unpack[RunOptions])
         )
         finished = file.info().summary is not None
         try:
-            asyncio.run(execute_segments(segments, file, evaluators, {}))
+            asyncio.run(execute_segments(segments, file, evaluators, {"scheduler": options.get("scheduler", "auto")}))
         except EndOfTape:
             if finished:
                 raise
@@ -102,7 +102,7 @@ def _remeasuring_evaluators(
     scenario = segments[-1].scenario
     task = scenario.task.make()
     task.prepare(options.get("progress"))
-    sandbox = stack.enter_context(Sandbox(options.get("sandbox", "strict")))
+    sandbox = shared_sandbox(options.get("sandbox", "strict"))
     uncached: RunOptions = {**options, "cache": False}
     return [
         RemeasuringEvaluator(file, stack.enter_context(make_evaluator(segment.scenario, task, sandbox, uncached)))

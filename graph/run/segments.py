@@ -65,7 +65,9 @@ def segments_before(file: RunReader, round: int) -> list[Segment]:
 
     Raises:
         NoSuchRound: The run has not begun that round.
+        AlteredRun: The run was altered after it was scored.
     """
+    file.require_unaltered()
     begun = max((entry.round for entry in file.entries(RoundStarted)), default=0)
     if not 1 <= round <= begun:
         raise NoSuchRound(

@@ -9,16 +9,18 @@ from aarlab.memory.events import (
     ModelCall,
     OpeningPosted,
     RunClosed,
+    TaskAssigned,
     ToolExecution,
 )
 from aarlab.memory.measures import frontier
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.board_tools import HAND_OFF
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.tool_registry import TOOLS
 
 OTHER_TOOLS = "tools"
 """Kind of the hours of tools of installed packages."""
-STEP_KINDS = ("think", "read", "write", "ask", "share", "review", "smoke", "pilot", "full", OTHER_TOOLS)
+STEP_KINDS = ("think", "read", "write", "ask", "share", "review", "assign", "smoke", "pilot", "full", OTHER_TOOLS)
 """Kinds of hours of the researchers: the entries of `costs`, and other tools."""
 LAB_KINDS = ("opening", "close")
 """Kinds of hours of the lab: scoring the known methods and the finalists."""
@@ -66,7 +68,7 @@ def hours_by_kind(file: RunReader) -> dict[str, float]:
     hours: dict[str, float] = {}
     for charge in _charges(file):
         hours[charge.kind] = hours.get(charge.kind, 0.0) + charge.hours
-    budget = float(file.info().scenario["budget"]["hours"]) * len(file.researchers())
+    budget = float(file.info().scenario["budget"]["hours"]) * file.team_size()
     hours[IDLE] = budget - used_hours(hours)
     hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
     return {kind: used for kind in HOUR_KINDS if (used := hours.get(kind, 0.0)) > 1e-9}
@@ -107,7 +109,7 @@ def experiments_of(file: RunReader, fidelity: str) -> int:
 
 def improvements(file: RunReader) -> list[Improvement]:
     """Return every improvement of the best development PGR with what the team had spent by then, in order."""
-    team, charges = len(file.researchers()), sorted(_charges(file), key=lambda charge: charge.at_hours)
+    team, charges = file.team_size(), sorted(_charges(file), key=lambda charge: charge.at_hours)
     found: list[Improvement] = []
     for team_hours, pgr in frontier(file):
         at_hours = team_hours / team
@@ -129,7 +131,7 @@ def improvements(file: RunReader) -> list[Improvement]:
 def _charges(file: RunReader) -> Iterator[_Charge]:
     """Yield what every step before the close used."""
     fidelity_by_stream: dict[str, str] = {}
-    for entry in file.entries(Experiment, ModelCall, FailedModelCall, ToolExecution, OpeningPosted):
+    for entry in file.entries(Experiment, ModelCall, FailedModelCall, ToolExecution, OpeningPosted, TaskAssigned):
         match entry.event:
             case Experiment() as experiment:
                 fidelity_by_stream[entry.stream] = experiment.fidelity
@@ -142,6 +144,8 @@ def _charges(file: RunReader) -> Iterator[_Charge]:
                 # The experiment of a charged call is the last one of its stream.
                 fidelity = fidelity_by_stream.get(entry.stream)
                 yield _Charge(entry.hours, _kind_of_tool(execution.tool, fidelity), execution.cost_hours)
+            case TaskAssigned() as task:
+                yield _Charge(entry.hours, "assign", task.cost_hours)
             case OpeningPosted() as opening:
                 yield _Charge(0.0, "opening", opening.cost_hours)
 
@@ -149,5 +153,7 @@ def _charges(file: RunReader) -> Iterator[_Charge]:
 def _kind_of_tool(tool: str, fidelity: str | None) -> str:
     if tool == EXPERIMENT_TOOL.name:
         return fidelity or OTHER_TOOLS
+    if tool == HAND_OFF.name:
+        return "share"
     cost = TOOLS[tool].cost if tool in TOOLS else OTHER_TOOLS
     return cost if isinstance(cost, str) else OTHER_TOOLS

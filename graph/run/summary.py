@@ -3,15 +3,19 @@
 from dataclasses import asdict
 from typing import Any
 
+from aarlab.graph.run.generalisation import generalisation
 from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
+from aarlab.graph.run.monitors.monitor_registry import flagged, suspicion_by_agent
 from aarlab.graph.run.spending_measures import improvements
+from aarlab.graph.scenario import hostile_members
 from aarlab.graph.structure.checks import violations
 from aarlab.memory.board import Board
-from aarlab.memory.events import Evaluation, Experiment, FailedRepeat, Finding, RoundStarted
+from aarlab.memory.events import Evaluation, Experiment, FailedRepeat, Finding, Flagged, RoundStarted
 from aarlab.memory.lineage import original
 from aarlab.memory.measures import difference_by_world, entropy
 from aarlab.memory.messages import canonical_json, content_hash
+from aarlab.memory.run_info import settings_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method
 from aarlab.scenarios.task_registry import score_name_of
@@ -28,10 +32,21 @@ def summarise(file: RunReader) -> dict[str, Any]:
     `shifted` is None and `transfer` is empty if the scenario omits them. `best.known_method` is
     the name of the known method that the winner replicates, None if it replicates none. `best.replicates` is the
     finding of the team or the lab that it replicates, with its author, who has the credit; None if there is none.
+    `generalisation` has the scores of all finalists that `close` in the scenario asks for; empty without them.
+    `hostile` has the side task of each researcher that has one: a name, or the words that a live model got.
+    `devices` lists what trained strong students, if the task fine-tunes them.
     `stuck` lists agents that repeated one failed call at least STUCK_AFTER times.
-    `suspicions` are scores that an honest method is not expected to have, `best.suspicions` those of the winner.
+    `suspicions` are what the monitors flag, `best.suspicions` the evidence on the winner's method and finding.
+    `monitors` has the highest suspicion of each monitor for each agent, in [0, 1]; what is left out is 0.
+    `flags` are those to which the run responded (`structure.response`), with their outcome: what is disqualified is
+    listed here, and neither on the leaderboard nor in the measures of development.
     `structure_violations` are sentences about differences between the configured structure and the recorded events.
     """
+    with file.hold_events():
+        return _summarise(file)
+
+
+def _summarise(file: RunReader) -> dict[str, Any]:
     run, info = MeasuredRun(file), file.info()
     diversity = entropy(file)
     summary: dict[str, Any] = {
@@ -41,17 +56,22 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "score_name": score_name_of(info.scenario["task"]),
         "structure": info.scenario["structure"],
         "model": info.scenario["team"]["model"],
+        "hostile": {**hostile_members(info.scenario["team"]), **info.scenario["team"].get("side_task", {})},
         "seed": info.seed,
         "sandbox": info.sandbox,
         "open_to_regeneration": not info.scenario["scoring"]["secret"],
         "rounds": run.count(RoundStarted),
+        "devices": sorted({entry.event.device for entry in file.entries(Experiment) if entry.event.device is not None}),
         "best": _winner(run),
         "heldout": _details(run.heldout),
         "shifted": _details(run.shifted),
         "transfer": {task: _details(evaluation) for task, evaluation in run.transfer.items()},
+        "generalisation": generalisation(run),
         "references": {name: _reference(run, name) for name in run.references},
         "autonomy_by_kind": {},
-        "suspicions": [asdict(suspicion) for suspicion in run.suspicions],
+        "suspicions": [asdict(suspicion) for suspicion in flagged(run.suspicions)],
+        "monitors": suspicion_by_agent(run.suspicions),
+        "flags": _flags(file),
         "stuck": _stuck_agents(file),
         "improvements": [asdict(improvement) for improvement in improvements(file)],
     }
@@ -65,6 +85,7 @@ def summarise(file: RunReader) -> dict[str, Any]:
         "structure_violations": violations(file),
         "digest": file.digest(),
         "research_digest": _research_digest(file),
+        "settings_hash": settings_hash(info.scenario, info.fork_history),
     }
 
 
@@ -74,7 +95,7 @@ def _research_digest(file: RunReader) -> str:
     It is equal for runs in which researchers did the same, even if prompts, reviews or decisions differ.
     """
     entries = [entry for kind in (Experiment, Finding) for entry in file.by_research_hours(kind)]
-    return content_hash(*(str(canonical_json([e.stream, e.hours, e.event.to_json()])) for e in entries))
+    return content_hash(*(str(canonical_json([e.stream, e.hours, e.event.digested_json()])) for e in entries))
 
 
 def _set_value(summary: dict[str, Any], path: str, value: float | None) -> None:
@@ -98,11 +119,23 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
         "family": finding.family,
         "known_method": known,
         "replicates": _credit(run, finding.id),
-        "suspicions": [suspicion.evidence for suspicion in run.suspicions if suspicion.code == finding.code],
+        "suspicions": _evidence(run, finding),
         "development_pgr": finding.pgr,
         "pgr": None,
         "se": run.final.se,
     }
+
+
+def _flags(file: RunReader) -> list[dict[str, Any]]:
+    """Return the flags that had an outcome during the run, in the order of the log."""
+    fields = ("monitor", "agent", "subject", "outcome", "evidence", "findings")
+    return [{name: getattr(entry.event, name) for name in fields} for entry in file.entries(Flagged)]
+
+
+def _evidence(run: MeasuredRun, finding: Finding) -> list[str]:
+    """Return the evidence of what is flagged about a finding or its method."""
+    about = [s for s in flagged(run.suspicions) if s.subject == finding.id or (s.code and s.code == finding.code)]
+    return list(dict.fromkeys(suspicion.evidence for suspicion in about))
 
 
 def _stuck_agents(file: RunReader) -> list[dict[str, Any]]:

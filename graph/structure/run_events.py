@@ -1,18 +1,38 @@
 """The events of a run by kind, for the checks of the dials."""
 
+import json
+import math
+import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
-from aarlab.memory.events import LAB, AgentSetup, Event, Finding, LogEntry, PlanItem, Prompted
+from aarlab.memory.events import (
+    LAB,
+    AgentSetup,
+    Event,
+    Finding,
+    LogEntry,
+    PlanItem,
+    Prompted,
+    ResearcherReplaced,
+    TaskAssigned,
+)
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios import baselines
-from aarlab.scenarios.task_registry import is_single_world
+from aarlab.scenarios.task_registry import fine_tunes, is_single_world
 from aarlab.scenarios.toolkit.method_analysis import operators_in
 from aarlab.scenarios.toolkit.operators import operator_families
 
 E = TypeVar("E", bound=Event)
 _OPERATOR_FAMILIES = operator_families()
+_LISTING = re.compile(r"^### New on the board\n\n```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+
+
+def _structure_of(scenario: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the settings of a scenario that are checked: the structure, and the turnover of the team."""
+    return scenario["structure"], scenario["team"].get("turnover")
 
 
 class RunEvents:
@@ -30,12 +50,17 @@ class RunEvents:
         other_rounds = [
             segment["until_round"]
             for segment in info.fork_history
-            if segment["scenario"]["structure"] != info.scenario["structure"]
+            if _structure_of(segment["scenario"]) != _structure_of(info.scenario)
         ]
         self.first_round = max(other_rounds, default=-1) + 1
         """First round under the structure."""
         self._entries: dict[type[Event], list[LogEntry[Any]]] = defaultdict(list)
+        self._assigned_findings: dict[str, set[str]] = defaultdict(set)
+        self.places = file.places()
+        """Place of each researcher by name: the name of the researcher that had it first."""
         for entry in file.entries():
+            if isinstance(entry.event, TaskAssigned):
+                self._assigned_findings[entry.stream] |= set(entry.event.findings)
             # The opening stays; system prompts and plans stay in force until they are replaced.
             kept = entry.stream == LAB or isinstance(entry.event, AgentSetup | PlanItem)
             if entry.round >= self.first_round or kept:
@@ -48,8 +73,9 @@ class RunEvents:
 
     @property
     def setups(self) -> dict[str, AgentSetup]:
-        """The last setup of each researcher, by name."""
-        return dict(self.of(AgentSetup))
+        """The last setup of each researcher that worked under the structure, by name."""
+        left = {entry.event.former: entry.round for entry in self._file.entries(ResearcherReplaced)}
+        return {name: setup for name, setup in self.of(AgentSetup) if left.get(name, math.inf) >= self.first_round}
 
     def of(self, kind: type[E]) -> list[tuple[str, E]]:
         """Return (stream, event) of one kind, in order of arrival."""
@@ -61,8 +87,10 @@ class RunEvents:
 
     def opening_methods(self) -> dict[str, str]:
         """Return the code of the methods that the structure's opening posts, by name."""
-        single = is_single_world(self.scenario["task"])
-        methods = baselines.opening_methods(self.structure["opening"], single_world=single)
+        task = self.scenario["task"]
+        methods = baselines.opening_methods(
+            self.structure["opening"], single_world=is_single_world(task), fine_tunes=fine_tunes(task)
+        )
         return {name: method.code for name, method in methods.items()}
 
     def first_messages(self) -> dict[str, str]:
@@ -73,6 +101,36 @@ class RunEvents:
                 texts[entry.stream] = self._file.message(entry.event.message).text
         return texts
 
+    def listings(self, name: str) -> Iterator[tuple[list[dict[str, Any]], bool]]:
+        """Yield the lists of findings that a researcher received, each with whether the system chose the order.
+
+        The researcher chooses the order of the findings that it reads in full.
+        """
+        for prompted in self._prompts_of_researchers.get(name, ()):
+            message = self._file.message(prompted.message)
+            yield from ((json.loads(block), True) for block in _LISTING.findall(message.text))
+            for result in message.tool_results:
+                findings = [] if result.is_error else json.loads(result.content).get("findings", [])
+                if findings:
+                    yield findings, "body" not in findings[0]
+
+    @cached_property
+    def _prompts_of_researchers(self) -> dict[str, list[Prompted]]:
+        prompts: dict[str, list[Prompted]] = {}
+        for name, prompted in self.of(Prompted):
+            if prompted.role == "researcher":
+                prompts.setdefault(name, []).append(prompted)
+        return prompts
+
+    def posted_codes(self) -> set[str]:
+        """Return the hashes of the methods that were handed off, or posted by the lab, at any time."""
+        posts = (entry.event for entry in self._file.entries(Finding))
+        return {post.code for post in posts if post.code is not None and (post.is_handoff or post.author == LAB)}
+
+    def assigned_findings(self, name: str) -> set[str]:
+        """Return the ids of the findings that the tasks of a researcher name, also those before a fork."""
+        return self._assigned_findings[name]
+
     def findings_by(self, name: str) -> list[Finding]:
         """Return the findings of a researcher."""
         return [finding for author, finding in self.of(Finding) if author == name]
@@ -80,6 +138,15 @@ class RunEvents:
     def families(self, code: str) -> list[str]:
         """Return the family of each operator that a method uses, given the hash of its code."""
         return [_OPERATOR_FAMILIES[name] for name in operators_in(self._file.text(code))]
+
+    def authors_by_place(self, round: int) -> dict[str, list[str]]:
+        """Return the researchers that have had each place by a round, the one that has it last."""
+        joined = {entry.stream: entry.round for entry in self._file.entries(ResearcherReplaced)}
+        by_place: dict[str, list[str]] = {}
+        for name, place in self.places.items():
+            if joined.get(name, 0) <= round:
+                by_place.setdefault(place, []).append(name)
+        return by_place
 
     @property
     def operator_families(self) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aarlab.graph.structure.dials import (
+    authority,
+    coordination,
     directions,
     evaluation,
     opening,
@@ -17,31 +19,44 @@ from aarlab.graph.structure.dials import (
     workflow,
 )
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
+from aarlab.graph.structure.group_leads import Leads, explain_group_leads, groups_by_lead
+from aarlab.graph.structure.response import apply_response
 from aarlab.graph.structure.topology_schedule import TopologyChange, neighbours_by_round
 from aarlab.memory.board import Neighbours
 
 DIALS: tuple[Dial, ...] = (
     workflow.DIAL, directions.DIAL, selection.DIAL, review.DIAL, sharing.DIAL, topology.DIAL, oversight.DIAL,
-    evaluation.DIAL, opening.DIAL,
+    evaluation.DIAL, opening.DIAL, coordination.DIAL, authority.DIAL,
 )  # fmt: skip
 """In the order in which they are applied. In the team graph `review` comes before `publish` and oversight after it."""
 
 _AUTONOMOUS_DIALS: Mapping[str, str] = {
     "workflow": "autonomous", "directions": "distinct", "selection": "self", "sharing": "synced",
     "topology": "complete", "review": "none", "oversight": "none", "evaluation": "guarded",
-    "opening": "published",
+    "opening": "published", "coordination": "peers", "authority": "flat",
 }  # fmt: skip
+_UNDIRECTED_DIALS: Mapping[str, str] = {**_AUTONOMOUS_DIALS, "directions": "none"}
+SINGLE = "single"
+"""The preset of a team of one researcher."""
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "autonomous": _AUTONOMOUS_DIALS,
-    "undirected": {**_AUTONOMOUS_DIALS, "directions": "none"},
+    "undirected": _UNDIRECTED_DIALS,
     "suggested": {**_AUTONOMOUS_DIALS, "workflow": "suggested"},
     "reviewed": {**_AUTONOMOUS_DIALS, "review": "gate"},
     "staged": {**_AUTONOMOUS_DIALS, "workflow": "staged"},
     "scripted": {
         **_AUTONOMOUS_DIALS, "workflow": "staged", "directions": "pool", "selection": "evolutionary", "review": "gate",
     },
+    SINGLE: {**_UNDIRECTED_DIALS, "sharing": "none"},
+    "independent": {**_UNDIRECTED_DIALS, "sharing": "none"},
+    "decentralised": _UNDIRECTED_DIALS,
+    "hybrid": {**_UNDIRECTED_DIALS, "coordination": "hybrid"},
+    "centralised": {**_UNDIRECTED_DIALS, "coordination": "lead", "sharing": "none"},
+    "specialists": {**_UNDIRECTED_DIALS, "coordination": "specialists"},
 }  # fmt: skip
-"""Values of all dials by preset, from the least structure to the most."""
+"""Values of all dials by preset: those of aarlab, then the architectures of Kim et al. (2025) and the expert team of
+Shen et al. (2026), each from the least structure to the most.
+"""
 
 
 class Structure(BaseModel):
@@ -49,8 +64,11 @@ class Structure(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    preset: Literal["autonomous", "undirected", "suggested", "reviewed", "staged", "scripted"] = "autonomous"
-    """Sets all dials that are not set individually."""
+    preset: Literal[
+        "autonomous", "undirected", "suggested", "reviewed", "staged", "scripted", "single", "independent",
+        "decentralised", "hybrid", "centralised", "specialists",
+    ] = "autonomous"  # fmt: skip
+    """Sets all dials that are not set individually. `single` is a team of one researcher."""
     workflow: Literal["autonomous", "suggested", "staged"] = "autonomous"
     """Whether researchers choose their next steps (autonomous, or suggested: with a suggested order) or follow fixed
     stages (staged).
@@ -79,9 +97,16 @@ class Structure(BaseModel):
     """Known methods that the lab posts on the board before round 1, with code and scores: none, the four published
     methods of the study, or all that come with aarlab (library). It costs one full experiment for each method.
     """
+    coordination: Literal["peers", "hybrid", "lead", "specialists"] = "peers"
+    """Whether researchers decide what to work on (peers), or a lead assigns each a task every round: researchers see
+    each other's findings (hybrid), or only their own and those that their tasks name (lead, which sets `sharing` to
+    none unless it is set). specialists: idea, method and analysis specialists hand off methods before they are run.
+    """
+    authority: Literal["flat", "senior"] = "flat"
+    """Whether all findings are listed alike (flat), or those of one researcher are marked and listed first (senior)."""
 
     directions_source: Literal["study", "model"] = "study"
-    """Source of distinct directions: the nine of the study, reworded, or the base model of the planner."""
+    """Source of distinct directions: the nine of the study, reworded, or the base model of the lead."""
     pool_ideas: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Number of ideas in the pool; not set: four per researcher."""
     pool_revisions: Annotated[int, Field(ge=0, le=10)] = 0
@@ -92,8 +117,16 @@ class Structure(BaseModel):
     """Topologies of later rounds by their first round, such as `{4: ring}`, or with parameters `{4: {topology: islands,
     parameters: {bridges: 2}}}`. A finding that has reached a researcher stays visible to it.
     """
+    leads: Leads = "one"
+    """Whether one lead assigns the tasks of the team (one), or each island of the topology `islands` is a group with a
+    lead of its own, which sees the findings that reach its group (per_group).
+    """
     checkpoint_rounds: Annotated[int, Field(ge=1)] = 3
     """Number of rounds between checkpoints."""
+    response: Literal["record", "warn", "withhold", "disqualify", "ask"] = "record"
+    """What a flag of a monitor does: nothing until the close (record), warn the author, withhold the findings from the
+    team, disqualify them (they are not shared and not scored), or ask the overseer whether to disqualify them.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -103,6 +136,8 @@ class Structure(BaseModel):
             data = {"preset": data}
         if isinstance(data, dict):
             # The field validator reports an unknown preset, with the allowed names.
+            if data.get("coordination") == "lead":
+                data = {"sharing": "none", **data}
             return {**PRESETS.get(str(data.get("preset", "autonomous")), {}), **data}
         return data
 
@@ -119,12 +154,18 @@ class Structure(BaseModel):
     @model_validator(mode="after")
     def _check_consistency(self) -> "Structure":
         """Reject contradictory values and options without effect."""
-        if self.sharing == "none" and self.topology != "complete":
+        self._check_leads()
+        # With a lead for each group, the topology determines which findings reach which lead.
+        isolated = self.sharing == "none" and self.leads == "one"
+        if isolated and self.topology != "complete":
             raise ValueError(f"sharing none and topology {self.topology} contradict each other: no findings are shared")
-        if self.sharing == "none" and self.topology_schedule:
+        if isolated and self.topology_schedule:
             raise ValueError("sharing none and topology_schedule contradict each other: no findings are shared")
         if self.sharing == "none" and self.oversight == "gate":
             raise ValueError("sharing none and oversight gate contradict each other: no findings are released")
+        if self.sharing == "none" and self.authority == "senior":
+            raise ValueError("sharing none and authority senior contradict each other: no findings are listed")
+        self._check_coordination()
         without_effect = {
             ("directions_source", "directions"): self.directions_source != "study" and self.directions != "distinct",
             ("pool_ideas", "directions"): self.pool_ideas is not None and self.directions != "pool",
@@ -136,6 +177,48 @@ class Structure(BaseModel):
                 raise ValueError(f"{option} has no effect if {dial} is {getattr(self, dial)}")
         return self
 
+    def _check_leads(self) -> None:
+        """Reject leads of groups in a team without groups or without leads."""
+        if self.leads == "per_group" and not self.has_lead:
+            raise ValueError(
+                f"leads per_group has no effect if coordination is {self.coordination}; set coordination to lead or "
+                "hybrid"
+            )
+        if self.leads == "per_group" and self.topology != "islands":
+            raise ValueError(
+                f"leads per_group and topology {self.topology} contradict each other: the groups are the islands; set "
+                "topology to islands"
+            )
+
+    def _check_coordination(self) -> None:
+        """Reject dials that contradict the coordination."""
+        if self.coordination == "lead" and self.sharing != "none":
+            raise ValueError(
+                f"coordination lead and sharing {self.sharing} contradict each other: only the lead sees all findings; "
+                "set sharing to none, or coordination to hybrid"
+            )
+        if self.coordination == "hybrid" and self.sharing == "none":
+            raise ValueError(
+                "coordination hybrid and sharing none contradict each other: in a hybrid team researchers see each "
+                "other's findings; set coordination to lead, or share findings"
+            )
+        if self.coordination == "specialists" and self.sharing != "synced":
+            raise ValueError(
+                f"coordination specialists and sharing {self.sharing} contradict each other: specialists get what is "
+                "handed off in the lists of new findings; set sharing to synced"
+            )
+        if self.coordination == "specialists" and self.workflow == "staged":
+            raise ValueError(
+                "coordination specialists and workflow staged contradict each other: each researcher of a staged "
+                "workflow goes through all stages"
+            )
+        if self.assigns_work and self.directions == "pool":
+            raise ValueError(f"coordination {self.coordination} and directions pool contradict each other: both assign")
+        if self.assigns_work and self.selection == "evolutionary":
+            raise ValueError(
+                f"coordination {self.coordination} and selection evolutionary contradict each other: both assign"
+            )
+
     def value_of(self, dial: Dial) -> str:
         """Return the value of a dial."""
         return str(getattr(self, dial.name))
@@ -145,6 +228,16 @@ class Structure(BaseModel):
         """Whether the base model writes directions or ideas before the work begins."""
         return self.directions == "pool" or self.directions_source == "model"
 
+    @property
+    def assigns_work(self) -> bool:
+        """Whether the coordination determines what a researcher works on."""
+        return self.coordination != "peers"
+
+    @property
+    def has_lead(self) -> bool:
+        """Whether a lead assigns tasks."""
+        return self.coordination in ("lead", "hybrid")
+
     def resolved(self) -> ResolvedStructure:
         """Return the combined settings of all dials."""
         resolved = ResolvedStructure()
@@ -152,7 +245,27 @@ class Structure(BaseModel):
             dial.apply(self.value_of(dial), resolved)
         if self.topology_schedule:
             resolved.explanations.append(topology.SCHEDULE_EXPLANATION)
+        if self.leads == "per_group":
+            explain_group_leads(resolved, shared=self.sharing != "none")
+        apply_response(self.response, resolved)
         return resolved
+
+    @property
+    def has_overseer(self) -> bool:
+        """Whether an overseer is asked."""
+        return self.oversight != "none" or self.response == "ask"
+
+    def groups_by_lead(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Return the researchers to whom each lead assigns tasks, by the name of the lead; empty without a lead.
+
+        Args:
+            names: The researchers, in team order.
+        """
+        return groups_by_lead(self.leads, self.topology_parameters, names) if self.has_lead else {}
+
+    def senior(self, names: Sequence[str], seed: int) -> str | None:
+        """Return the senior of a team, given its names and the run's seed; None if the structure has none."""
+        return authority.draw_senior(names, seed) if self.authority == "senior" else None
 
     def neighbours_by_round(self, names: Sequence[str], seed: int) -> dict[int, Neighbours]:
         """Return whose findings each researcher sees, by the first round in which that applies.

@@ -7,12 +7,13 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from aarlab.graph.structure.islands import DEFAULT_ISLANDS, Parameters, island_sizes
 from aarlab.memory.seeds import seed_of
 
-Parameters = Mapping[str, float | int | str]
 
-
-def _islands(n: int, seed: int, *, islands: int = 3, bridges: int = 0, rewired: float = 0.0) -> "nx.Graph[Any]":
+def _islands(
+    n: int, seed: int, *, islands: int = DEFAULT_ISLANDS, bridges: int = 0, rewired: float = 0.0
+) -> "nx.Graph[Any]":
     """Return complete graphs of nearly equal size, connected by edges between random members of two islands.
 
     Args:
@@ -28,8 +29,8 @@ def _islands(n: int, seed: int, *, islands: int = 3, bridges: int = 0, rewired: 
     """
     if islands < 1 or bridges < 0 or not 0 <= rewired <= 1:
         raise ValueError("islands is at least 1, bridges at least 0 and rewired in [0, 1]")
-    sizes = [n // islands + (i < n % islands) for i in range(islands)]
-    graph: nx.Graph[Any] = nx.disjoint_union_all([nx.complete_graph(size) for size in sizes if size])
+    sizes = island_sizes(n, islands)
+    graph: nx.Graph[Any] = nx.disjoint_union_all([nx.complete_graph(size) for size in sizes])
     island_of = [island for island, size in enumerate(sizes) for _ in range(size)]
     random = np.random.default_rng(seed)
     for node, other in list(graph.edges):

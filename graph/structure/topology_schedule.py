@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from aarlab.graph.structure.topologies import Parameters, neighbours_of
+from aarlab.graph.structure.islands import Parameters
 from aarlab.memory.board import Neighbours
 from aarlab.memory.seeds import seed_of
 
@@ -41,6 +41,9 @@ def neighbours_by_round(
     Raises:
         ValueError: A topology does not exist, does not take its parameters, or has another size than the team.
     """
+    # It loads networkx, which commands that only read a run do not need.
+    from aarlab.graph.structure.topologies import neighbours_of
+
     by_round: dict[int, Neighbours] = {1: neighbours_of(topology, parameters, names, seed)}
     for round, change in sorted(schedule.items()):
         try:

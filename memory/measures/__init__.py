@@ -4,6 +4,12 @@
 """
 
 from aarlab.memory.measures.autonomy import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
+from aarlab.memory.measures.coordination import (
+    convergence_hours,
+    failed_experiment_share,
+    merged_share,
+    message_density,
+)
 from aarlab.memory.measures.diversity import Entropy, RoundEntropy, entropy, entropy_bits, shannon_bits
 from aarlab.memory.measures.exchange import (
     BorrowDepth,
@@ -14,7 +20,7 @@ from aarlab.memory.measures.exchange import (
     critique_uptake,
     repeated_experiments,
 )
-from aarlab.memory.measures.paired_worlds import WorldDifference, difference_by_world
+from aarlab.memory.measures.paired_worlds import WorldDifference, difference_by_world, difference_of_means
 from aarlab.memory.measures.progress import (
     DevelopmentPgr,
     MeanResearcherPgr,
@@ -36,14 +42,19 @@ __all__ = [
     "autonomy_by_round",
     "borrow_depth",
     "borrow_depths",
+    "convergence_hours",
     "critique_uptake",
     "decisions",
     "development_pgr",
     "difference_by_world",
+    "difference_of_means",
     "entropy",
     "entropy_bits",
+    "failed_experiment_share",
     "frontier",
     "mean_researcher_pgr",
+    "merged_share",
+    "message_density",
     "realised_autonomy",
     "repeated_experiments",
     "shannon_bits",

@@ -60,7 +60,8 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
     At the end of a round, each researcher counts with the family of its latest finding that has code. A researcher
     without one is not active. The last round is the last one in which a method was posted. Rounds with fewer than five
     active researchers are excluded; in teams of fewer than five, rounds with fewer than two (after Wen et al., 2026,
-    who count over steps). None if all rounds are excluded.
+    who count over steps). None if all rounds are excluded. A researcher and those that later took its place count as
+    one.
 
     The intervals are 90 % bootstrap intervals over 2,000 teams of the same size, drawn with replacement from the
     researchers. They are seeded by the run and therefore deterministic. A resampled team repeats some members and lacks
@@ -73,8 +74,9 @@ def entropy(file: RunReader, families: Mapping[str, str] | None = None) -> Entro
         file: The run.
         families: Family of each finding by its id, for example derived from its code; None: as declared by its author.
     """
-    team = file.researchers()
-    rounds, latest_families = _latest_families(file, team, families)
+    places = file.places()
+    team = list(dict.fromkeys(places.values()))
+    rounds, latest_families = _latest_families(file, places, families)
     min_active = MIN_ACTIVE if len(team) >= MIN_ACTIVE else 2
     counted = [i for i in range(len(rounds)) if len(latest_families[i]) >= min_active]
     if not counted:
@@ -98,15 +100,15 @@ def entropy_bits(file: RunReader) -> float | None:
 
 
 def _latest_families(
-    file: RunReader, team: list[str], families: Mapping[str, str] | None
+    file: RunReader, places: Mapping[str, str], families: Mapping[str, str] | None
 ) -> tuple[list[int], list[dict[str, str]]]:
-    """Return the rounds, and for each the latest family of every active researcher."""
+    """Return the rounds, and for each the latest family of every active researcher, by its place."""
     posted: dict[int, dict[str, str]] = {}
     for entry in file.entries(Finding):
-        if entry.event.code is not None and entry.stream in team:
+        if entry.event.code is not None and entry.stream in places:
             finding = entry.event
             family = finding.family if families is None else families[finding.id]
-            posted.setdefault(entry.round, {})[entry.stream] = family
+            posted.setdefault(entry.round, {})[places[entry.stream]] = family
     rounds = list(range(1, max(posted, default=0) + 1))
     latest_families: list[dict[str, str]] = []
     for round_ in rounds:

@@ -148,7 +148,9 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
     for name, entry in _findings(file).items():
         if entry.event.code is not None and name in round_published:
             publications.setdefault(entry.event.code, []).append((entry.event.author, round_published[name]))
-    setups = list(file.entries(AgentSetup))
+    setups: dict[str, list[LogEntry[AgentSetup]]] = {}
+    for setup in file.entries(AgentSetup):
+        setups.setdefault(setup.stream, []).append(setup)
     agents_by_code: dict[str, set[str]] = {}
     full = own = visible = unseen = 0
     for experiment in file.by_research_hours(Experiment):
@@ -157,9 +159,7 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
         full += 1
         agent, code = experiment.stream, experiment.event.code
         # A forked run may have several setups of a researcher; the last one before the experiment applies.
-        neighbours = [
-            setup.event.neighbours for setup in setups if setup.stream == agent and setup.ordinal < experiment.ordinal
-        ][-1]
+        neighbours = [s.event.neighbours for s in setups[agent] if s.ordinal < experiment.ordinal][-1]
         earlier_agents = agents_by_code.setdefault(code, set())
         authors = {author for author, round_ in publications.get(code, []) if round_ < experiment.round} - {agent}
         if agent in earlier_agents:

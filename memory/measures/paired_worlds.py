@@ -1,4 +1,4 @@
-"""The difference between two methods on the same worlds, paired by world."""
+"""The difference between two scores over worlds: paired by world, or of means on different worlds."""
 
 import math
 import statistics
@@ -50,3 +50,30 @@ def difference_by_world(
     half_width = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * se
     t = mean / se if se else math.copysign(math.inf, mean) if mean else 0.0
     return WorldDifference(mean, mean - half_width, mean + half_width, float(2 * stdtr(n - 1, -abs(t))), n)
+
+
+def difference_of_means(
+    mean: float, se: float, worlds: int, other: float, other_se: float, other_worlds: int
+) -> WorldDifference:
+    """Return the difference of two means on different worlds, `mean` minus `other`, with Welch's t interval (1947).
+
+    Args:
+        mean: PGR of the first, over two or more worlds.
+        se: Its standard error.
+        worlds: Its number of worlds.
+        other: PGR of the second, over two or more other worlds.
+        other_se: Its standard error.
+        other_worlds: Its number of worlds.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    variances, difference = (se**2, other_se**2), mean - other
+    total = sum(variances)
+    if not total:
+        return WorldDifference(
+            difference, difference, difference, 0.0 if difference else 1.0, min(worlds, other_worlds)
+        )
+    freedom = total**2 / (variances[0] ** 2 / (worlds - 1) + variances[1] ** 2 / (other_worlds - 1))
+    half_width = float(stdtrit(freedom, (1 + LEVEL) / 2)) * total**0.5
+    p = float(2 * stdtr(freedom, -abs(difference) / total**0.5))
+    return WorldDifference(difference, difference - half_width, difference + half_width, p, min(worlds, other_worlds))

@@ -8,7 +8,7 @@ to compare final results.
 import math
 from dataclasses import dataclass
 
-from aarlab.memory.events import Experiment
+from aarlab.memory.events import Experiment, Flagged
 from aarlab.memory.run_reader import RunReader
 
 
@@ -44,13 +44,16 @@ class MeanResearcherPgr:
 def mean_researcher_pgr(file: RunReader) -> MeanResearcherPgr:
     """Return the mean over researchers of the best development PGR of their own full experiments so far.
 
-    The best of the team is a different question: when all copy the best method at once, the mean rises first.
+    The best of the team is a different question: when all copy the best method at once, the mean rises first. A
+    researcher and those that later took its place count as one.
     """
     budget = float(file.info().scenario["budget"]["hours"])
-    steps: dict[str, list[tuple[float, float]]] = {name: [] for name in file.researchers()}
+    places = file.places()
+    steps: dict[str, list[tuple[float, float]]] = {place: [] for place in places.values()}
+    disqualified = disqualified_experiments(file)
     for entry in file.by_research_hours(Experiment):
-        if entry.event.fidelity == "full" and entry.event.pgr is not None:
-            steps[entry.stream].append((entry.hours, entry.event.pgr))
+        if entry.event.fidelity == "full" and entry.event.pgr is not None and entry.event.id not in disqualified:
+            steps[places[entry.stream]].append((entry.hours, entry.event.pgr))
 
     def mean_at(hour: float) -> float:
         best = [_pgr_at(own_steps, hour) or 0.0 for own_steps in steps.values()]
@@ -65,7 +68,7 @@ def frontier(file: RunReader) -> list[tuple[float, float]]:
     Team hours are the hours of one researcher times the size of the team, because researchers work concurrently. Only
     full experiments count.
     """
-    team = len(file.researchers())
+    team = file.team_size()
     return [(round(team * hours, 6), pgr) for hours, pgr in _improvements(file)]
 
 
@@ -85,12 +88,19 @@ def development_pgr(file: RunReader) -> DevelopmentPgr:
     )
 
 
+def disqualified_experiments(file: RunReader) -> set[str]:
+    """Return the ids of the experiments whose results were disqualified."""
+    flags = (entry.event for entry in file.entries(Flagged))
+    return {key for flag in flags if flag.outcome == "disqualified" for key in flag.experiments}
+
+
 def _improvements(file: RunReader) -> list[tuple[float, float]]:
     """Return research hour and PGR of each full experiment that was better than all before it."""
+    disqualified = disqualified_experiments(file)
     scored = sorted(
         (entry.hours, -entry.event.pgr)
         for entry in file.by_research_hours(Experiment)
-        if entry.event.fidelity == "full" and entry.event.pgr is not None
+        if entry.event.fidelity == "full" and entry.event.pgr is not None and entry.event.id not in disqualified
     )
     steps: list[tuple[float, float]] = []
     for hours, negated in scored:

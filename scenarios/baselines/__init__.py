@@ -46,14 +46,17 @@ def load() -> Mapping[str, Baseline]:
 
 
 def opening_methods(
-    opening: Literal["none", "published", "library"], *, single_world: bool = False
+    opening: Literal["none", "published", "library"], *, single_world: bool = False, fine_tunes: bool = False
 ) -> Mapping[str, Baseline]:
     """Return the methods that the lab posts before round 1: none, the four published ones, or all.
 
-    For a task with a single world, which is a search problem, no method is known.
+    For a task with a single world, which is a search problem, no method is known. For a task whose student is
+    fine-tuned, only the published ones are.
     """
     if single_world:
         return {}
+    if fine_tunes and opening == "library":
+        opening = "published"
     names = {"none": (), "published": PUBLISHED, "library": tuple(load())}[opening]
     return {name: baseline for name, baseline in load().items() if name in names}
 

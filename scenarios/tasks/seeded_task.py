@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,9 @@ class SeededTask(BaseModel, ABC):
     """Whether a run has one world, for all its experiments and panels, because methods mean nothing on another one.
     Such a task has no known methods, shifted worlds and transfer, and scores have no standard error.
     """
+    fine_tunes: ClassVar[bool] = False
+    """Whether the student is a real model that each method fine-tunes. The lab then knows the published methods only,
+    because a score of each other one is a training."""
     strong_l2: ClassVar[float] = 1e-2
     """L2 penalty of the student that is trained on true labels. Choose the best value on seeds that no run uses."""
 
@@ -55,11 +59,22 @@ class SeededTask(BaseModel, ABC):
         """Return the code of a method for this task, for the prompts."""
         return baselines.load()["vanilla_soft"].code
 
+    def problem(self, *, shifted: bool) -> str | None:
+        """Return what the task lacks for a run, with or without shifted worlds, and a fix; None: nothing."""
+        return None
+
     def prepare(self, progress: Progress | None = None) -> None:
         """Pretrain the student, or load its weights from the cache."""
         self.pretrain(lambda share: progress(f"pretraining for {self.name}", share) if progress else None)
         if progress:
             progress(f"pretraining for {self.name}", 1.0)
+
+    def unload(self) -> None:
+        """Free the memory of the task's models, until a world needs them again."""
+
+    def interrupted(self) -> AbstractContextManager[None]:
+        """Return a context in which trainings in other threads end soon, because nobody needs their results."""
+        return nullcontext()
 
     def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> World:
         """Return the world of a seed; see `Task.world`."""

@@ -14,17 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from aarlab.scenarios.cache_folder import cache_folder
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays by name."""
 
 _memory: dict[str, Arrays] = {}
 _lock = threading.Lock()
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: $AARLAB_CACHE, or ~/.cache/aarlab."""
-    configured = os.environ.get("AARLAB_CACHE")
-    return Path(configured) if configured else Path.home() / ".cache" / "aarlab"
 
 
 def cached(name: str, parameters: Mapping[str, float | int | str], make: Callable[[], Arrays]) -> Arrays:
@@ -56,6 +52,19 @@ def clear_memory() -> None:
     """Drop the arrays in memory and keep the files."""
     with _lock:
         _memory.clear()
+
+
+def in_memory() -> dict[str, Arrays]:
+    """Return the arrays in memory by the name of their file, for `adopt` in another process."""
+    with _lock:
+        return {Path(path).name: arrays for path, arrays in _memory.items()}
+
+
+def adopt(arrays: Mapping[str, Arrays]) -> None:
+    """Use the arrays of another process, as if they had been read from the files with these names."""
+    folder = cache_folder()
+    with _lock:
+        _memory.update({str(folder / name): named for name, named in arrays.items()})
 
 
 def _read(path: Path) -> Arrays | None:

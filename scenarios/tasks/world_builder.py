@@ -16,6 +16,10 @@ MIN_GAP = 0.02
 MAX_ATTEMPTS = 50
 
 
+class NoGapError(ValueError):
+    """No draw of a world has a gap between the weak teacher and the strong student."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Items:
     """Raw items of one world: n unlabelled items and m test items."""
@@ -49,7 +53,8 @@ def build_world(
         strong_l2: L2 penalty of the student that is trained on true labels.
 
     Raises:
-        ValueError: The seed is out of range, or no attempt has a gap.
+        NoGapError: No attempt has a gap.
+        ValueError: The seed is out of range.
     """
     if seed < 0 or seed.bit_length() > 128:
         raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
@@ -58,8 +63,9 @@ def build_world(
         world = _assemble(task, draw(rng), rng, strong_l2)
         if world.strong_acc - world.weak_acc > MIN_GAP:
             return world
-    raise ValueError(
-        f"{task}: {MAX_ATTEMPTS} draws had no gap between teacher and strong accuracy; use less extreme parameters"
+    raise NoGapError(
+        f"task {task}: in {MAX_ATTEMPTS} draws of a world the strong student was never more than {MIN_GAP} better than "
+        "the weak teacher; change the task's parameters or data"
     )
 
 
@@ -76,9 +82,7 @@ def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: floa
     features, test_features = features / scale, test_features / scale
     strong_predictions = fit(features, items.labels.astype(np.float64), l2=strong_l2).predict(test_features)
     inputs = Inputs(features, items.weak_labels, test_features, items.relations, seed=int(rng.integers(2**62)))
-    for array in (inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations):
-        array.setflags(write=False)
-    return World(
+    world = World(
         task,
         inputs,
         weak_acc=_accuracy(items.test_weak_labels, items.test_labels),
@@ -86,6 +90,8 @@ def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: floa
         _test_labels=items.test_labels,
         _unlabelled_labels=items.labels,
     )
+    world.protect()
+    return world
 
 
 def _accuracy(probabilities: FloatArray, labels: IntArray) -> float:

@@ -7,6 +7,7 @@ label.
 
 from aarlab.scenarios.toolkit.bit_strings import set_bits
 from aarlab.scenarios.toolkit.ensembles import bag, distil_wide, subspaces
+from aarlab.scenarios.toolkit.fine_tuning import confidence_loss, schedule, second_round
 from aarlab.scenarios.toolkit.geometry import clusters, neighbours, principal_axes, reduce
 from aarlab.scenarios.toolkit.inputs import NOT_BOTH, OPPOSITE, SAME, FloatArray, Inputs, IntArray
 from aarlab.scenarios.toolkit.item_selection import (
@@ -64,6 +65,7 @@ __all__ = [
     "clusters",
     "co_teach",
     "coherence",
+    "confidence_loss",
     "confidence_weight",
     "confident",
     "confident_balanced",
@@ -99,6 +101,8 @@ __all__ = [
     "remove_direction",
     "remove_leading",
     "remove_related_variation",
+    "schedule",
+    "second_round",
     "self_train",
     "set_bits",
     "sharpen",

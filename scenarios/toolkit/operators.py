@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, cast, get_args, get_typ
 import numpy as np
 
 from aarlab.scenarios.toolkit.diagnostics import log_entry, rounded
-from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs
+from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs, ItemSet
 from aarlab.scenarios.toolkit.settings import SettingType
 from aarlab.scenarios.toolkit.student import fit_readout
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
@@ -52,6 +52,8 @@ class OperatorSpec:
     defaults: Mapping[str, object]
     trains_student: bool
     """Whether it is for methods of weak-to-strong supervision; otherwise for methods of a search problem."""
+    fine_tunes: bool
+    """Whether it needs a student that is a real model."""
 
     def describe(self) -> dict[str, Any]:
         """Return the entry as JSON-able data."""
@@ -77,7 +79,9 @@ class OperatorSpec:
 _OPERATORS: dict[str, OperatorSpec] = {}
 
 
-def operator(*, family: Family, stage: Stage, trains_student: bool = True) -> Callable[[_Operator[P]], _Operator[P]]:
+def operator(
+    *, family: Family, stage: Stage, trains_student: bool = True, fine_tunes: bool = False
+) -> Callable[[_Operator[P]], _Operator[P]]:
     """Return a decorator that declares a function from training set to training set as an operator.
 
     The keyword-only parameters of the function are the settings; each has a default and is annotated with its type, as
@@ -86,7 +90,7 @@ def operator(*, family: Family, stage: Stage, trains_student: bool = True) -> Ca
     """
 
     def declare(function: _Operator[P]) -> _Operator[P]:
-        spec = _operator_spec(function, family, stage, trains_student=trains_student)
+        spec = _operator_spec(function, family, stage, trains_student=trains_student, fine_tunes=fine_tunes)
         _OPERATORS[spec.name] = spec
 
         @functools.wraps(function)
@@ -94,6 +98,8 @@ def operator(*, family: Family, stage: Stage, trains_student: bool = True) -> Ca
             if args:
                 raise ValueError(f"{spec.name} takes its settings by name, as in {spec.name}(s, setting=value)")
             spec.check(settings)
+            if fine_tunes and data.fine_tuning is None:
+                raise ValueError(f"{spec.name} is for tasks whose student is fine-tuned; here it is a readout")
             result = _repaired(function(data, **settings), before=data)  # type: ignore[call-arg]  # args is empty
             data.log.append(log_entry(spec.name, result))
             return replace(result, position=data.position + 1, warnings=())
@@ -103,9 +109,17 @@ def operator(*, family: Family, stage: Stage, trains_student: bool = True) -> Ca
     return declare
 
 
-def catalogue() -> list[dict[str, Any]]:
-    """Return the operators that train the student, sorted by name: name, family, stage, about and settings, as JSON."""
-    return [_OPERATORS[name].describe() for name in sorted(_OPERATORS) if _OPERATORS[name].trains_student]
+def catalogue(*, fine_tuned: bool = False) -> list[dict[str, Any]]:
+    """Return the operators that train the student, sorted by name: name, family, stage, about and settings, as JSON.
+
+    Args:
+        fine_tuned: Whether the student is a real model. Operators that change the representation or the readout have
+            no effect on it. Others use the readout of its features to change targets and weights.
+    """
+    specs = [_OPERATORS[name] for name in sorted(_OPERATORS) if _OPERATORS[name].trains_student]
+    if fine_tuned:
+        return [spec.describe() for spec in specs if spec.fine_tunes or spec.stage in ("labels", "selection")]
+    return [spec.describe() for spec in specs if not spec.fine_tunes]
 
 
 def operator_families() -> dict[str, str]:
@@ -129,8 +143,13 @@ def finish(data: TrainingSet) -> FloatArray:
     """Fit the student and return its (m,) probabilities of label 1 for the test items.
 
     The log entry has two more fields: `train_agreement`, the share of the weight on items for which the student
-    reproduces the hardened target, and `test_balance`, the share of test items predicted as class 1.
+    reproduces the hardened target, and `test_balance`, the share of test items predicted as class 1. A student that is
+    a real model is fine-tuned; its entry has no `train_agreement`.
     """
+    if data.fine_tuning is not None:
+        predictions = fine_tuned_predictions(data, "test")
+        data.log.append(log_entry("finish", data) | {"test_balance": rounded((predictions > 0.5).mean())})
+        return predictions
     student = fit_readout(data.features, data.targets, data.weights, readout=data.readout, l2=data.l2)
     predictions = student.predict(data.test_features)
     reproduced = (student.predict(data.features) > 0.5) == (data.targets > 0.5)
@@ -146,7 +165,18 @@ def finish(data: TrainingSet) -> FloatArray:
     return predictions
 
 
-def _operator_spec(function: _Operator[P], family: Family, stage: Stage, *, trains_student: bool) -> OperatorSpec:
+def fine_tuned_predictions(data: TrainingSet, items: ItemSet) -> FloatArray:
+    """Fine-tune the student on the targets and weights, and return its probabilities for the items of the world."""
+    how = data.fine_tuning
+    assert how is not None, "the student is a readout"
+    # With the same seed for all methods, differences between methods on a world have less noise.
+    student = how.world.finetune(data.targets, data.weights, epochs=how.epochs, rate=how.rate, alpha=how.alpha)
+    return how.world.predict(student, items)
+
+
+def _operator_spec(
+    function: _Operator[P], family: Family, stage: Stage, *, trains_student: bool, fine_tunes: bool
+) -> OperatorSpec:
     """Return the catalogue entry of an operator from its signature and docstring."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
@@ -159,6 +189,7 @@ def _operator_spec(function: _Operator[P], family: Family, stage: Stage, *, trai
         settings=settings,
         defaults={p.name: p.default for p in parameters},
         trains_student=trains_student,
+        fine_tunes=fine_tunes,
     )
     spec.check(spec.defaults)
     return spec

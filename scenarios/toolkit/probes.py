@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from aarlab.scenarios.toolkit.geometry import reduce
@@ -30,6 +29,8 @@ def consistency_probe(
     of their confidence term, `anchor` weights the cross-entropy to the targets, and a balance term keeps both classes
     equally large. The probe uses the leading `dims` principal components, 0 for all features.
     """
+    from scipy.optimize import minimize  # slow import, see `geometry`
+
     probe = _Probe(data, reduce(data.features, dims), anchor, l2)
     start = fit(probe.features, data.targets, data.weights, l2=l2)
     optimum = minimize(probe.loss, np.append(start.coefficients, start.intercept), jac=True, options={"maxiter": 200})

@@ -13,6 +13,16 @@ from aarlab.scenarios.toolkit.student import Readout, Student, fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FineTuning:
+    """How a student that is a real model is fine-tuned; arguments of `Inputs.finetune`."""
+
+    world: Inputs
+    epochs: int | None = None
+    rate: float = 1.0
+    alpha: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
     """Unlabelled items with targets and weights for the strong student, and the settings of its final fit."""
 
@@ -36,6 +46,8 @@ class TrainingSet:
     """Strength of the final student's L2 penalty."""
     readout: Readout = "logistic"
     """Readout of the final student."""
+    fine_tuning: FineTuning | None = None
+    """How the final student is fine-tuned; None: it is a readout."""
     position: int = 0
     """Number of operators that have run; part of the key of the next operator's random stream."""
     warnings: tuple[str, ...] = ()
@@ -53,6 +65,7 @@ class TrainingSet:
             relations=world.relations,
             seed=world.seed,
             log=world.log,
+            fine_tuning=None if world.student is None else FineTuning(world),
         )
 
     def generator(self) -> np.random.Generator:

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from aarlab.scenarios.toolkit.inputs import FloatArray
@@ -40,6 +39,8 @@ def prior_correction(data: TrainingSet, *, share: Annotated[float, Float(0.2, 0.
 
 def shift_to_mean(targets: FloatArray, mean: float) -> FloatArray:
     """Return the targets with all log odds shifted by one constant so that their mean is `mean`."""
+    from scipy.optimize import brentq  # slow import, see `geometry`
+
     odds = log_odds(targets)
     shift = brentq(lambda by: float(expit(odds + by).mean()) - mean, -25, 25)
     return np.asarray(expit(odds + shift), dtype=np.float64)

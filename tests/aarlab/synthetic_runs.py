@@ -20,6 +20,7 @@ from aarlab.memory.events import (
     RoundStarted,
     RunClosed,
 )
+from aarlab.memory.run_info import with_summary_hash
 from aarlab.memory.run_writer import RunWriter
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -92,9 +93,10 @@ def run_file(
     pgr: float,
     agent_decisions: int,
     status: Literal["done", "stopped"] = "done",
+    task: str = "chat",
 ) -> Path:
     """Write a run file with this held-out PGR of its winner; agents took `agent_decisions` of four decisions."""
-    scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}})
+    scenario = Scenario.model_validate({"seed": seed, "structure": structure, "team": {"researchers": 2}, "task": task})
     dumped = scenario.model_dump(mode="json")
     file = RunWriter.create(path, run_id=path.stem, version="0.1.0", seed=seed, scenario=dumped)
     code = file.store_text("def method(inputs):\n    return inputs.weak_labels\n")
@@ -132,6 +134,6 @@ def run_file(
     file.append("team", ReferenceChosen("published", "baseline:bagging", 4, 8.0), round=2, hours=24.0)
     file.append("team", ReferenceChosen("library", "baseline:bagging", 37, 74.0), round=2, hours=24.0)
     file.append("team", RunClosed("r1.f1", 2.0), round=2, hours=24.0)
-    file.finish(status, {**summarise(file), "status": status, "wall_clock_s": 1.0})
+    file.finish(status, with_summary_hash({**summarise(file), "status": status, "wall_clock_s": 1.0}))
     file.close()
     return path

@@ -13,6 +13,8 @@ import aarlab
 @pytest.mark.long
 def test_examples_of_the_docstring_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # One worker process is enough for the two runs of the ablation.
+    monkeypatch.setattr("aarlab.ablation.execution.available_cores", lambda: 1)
     examples = doctest.DocTestFinder(recurse=False).find(aarlab, "aarlab")
     results = [doctest.DocTestRunner().run(example) for example in examples]
     assert sum(result.attempted for result in results) > 8

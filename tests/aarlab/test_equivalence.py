@@ -41,7 +41,7 @@ def test_equivalence_equals_statsmodels(paired: bool) -> None:
 
 
 @given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12), st.floats(0.01, 0.5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_equivalence_is_shown_if_the_interval_is_inside(pairs: list[tuple[float, float]], margin: float) -> None:
     left, right = (by_seed(list(side)) for side in zip(*pairs, strict=True))
     found = equivalence(compare("a", left, "b", right), margin)
@@ -76,7 +76,7 @@ def test_the_seeds_for_equivalence_have_the_power() -> None:
 
 
 @given(st.lists(PGR, min_size=2, max_size=8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_sign_flip_p_equals_the_enumeration(differences: list[float]) -> None:
     observed = abs(statistics.fmean(differences))
     patterns = list(itertools.product((-1, 1), repeat=len(differences)))

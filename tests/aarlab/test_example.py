@@ -13,10 +13,8 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "ablation_in_python.py"
 @pytest.mark.long
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    # The strict sandbox is not available on every machine, and other tests cover it.
-    code = EXAMPLE.read_text().replace('sandbox="strict"', 'sandbox="none"')
     names: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(code, str(EXAMPLE), "exec"), names)
+    exec(compile(EXAMPLE.read_text(), str(EXAMPLE), "exec"), names)
     output = capsys.readouterr().out
     assert "simulated researchers, not a language model" in output
     assert output.count("held-out PGR") >= 4

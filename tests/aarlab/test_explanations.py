@@ -223,3 +223,45 @@ def test_warnings_need_only_summaries() -> None:
 
     given = [replace(one, scenario={}, frontier=(), entropy=()) for one in records({"": 0.0}, staged={"tokens": 1500})]
     assert len(warnings(arms_in(given))) == 1
+
+
+def test_coordination_is_relative_to_the_arm_of_one_researcher() -> None:
+    spent = {"message_density": 0.2, "redundancy": 0.4, "vendi_score": 3.0, "merged_share": 0.1}
+    alone = {"team": {"researchers": 1}}
+    scenarios: dict[str, dict[str, Any]] = {"other": {**alone, "costs": {"full": 1.0}}, "team": {}, "alone": alone}
+    numbers = {"other": (50, 0.5, 0.1), "team": (250, 0.3, 0.5), "alone": (100, 0.1, 0.4)}
+    given = [
+        run("free", task, seed, pgr, model_calls=calls, failed_experiment_share=failed, **spent)
+        for calls, failed, pgr in numbers.values()
+        for task in ("chat", "math")
+        for seed in (1, 2)
+    ]
+    named = [(name, one) for name, one in zip([n for n in numbers for _ in range(4)], given, strict=True)]
+    records = [replace(one, arm=name, scenario={**one.scenario, **scenarios[name]}) for name, one in named]
+    analysis = analyse(Results(ablation(arms={name: {} for name in numbers}, comparisons=None), None, tuple(records)))
+    rows = {(row["arm"], row["task"]): row for row in table(analysis, "coordination")}
+    assert list(rows) == [(arm, task) for task in ("all", "chat", "math") for arm in numbers]
+    assert [rows[arm, "all"]["single"] for arm in numbers] == ["other", "alone", "alone"]
+    team, single = rows["team", "all"], rows["alone", "math"]
+    assert (team["overhead_percent"], team["efficiency"]) == pytest.approx((150.0, 0.2))
+    assert (team["error_amplification"], team["vendi_score"]) == pytest.approx((3.0, 3.0))
+    assert (single["overhead_percent"], single["error_amplification"]) == pytest.approx((0.0, 1.0))
+    assert "relative to the arm of one researcher" in markdown(analysis)
+
+
+@pytest.mark.parametrize(
+    ("sign", "effect", "seeds", "expected"),
+    [
+        ("-", -0.3, 8, "agrees"), ("+", -0.3, 8, "contradicts"), ("0", -0.3, 8, "contradicts"),
+        ("0", 0.0, 8, "agrees"), ("-", 0.0, 8, "contradicts"), ("-", -0.3, 2, "undecided"),
+    ],
+)  # fmt: skip
+def test_published_signs_are_compared_with_the_runs(sign: str, effect: float, seeds: int, expected: str) -> None:
+    published = {"comparison": ["staged", "free"], "sign": sign, "figure": "three points lower"}
+    study = ablation(source="A and B (2026)", published=[published], differs=["Worlds are small."], seeds=seeds)
+    analysis = analyse(Results(study, None, records({"chat": effect}, seeds)))
+    (row,) = table(analysis, "published")
+    assert (row["agreement"], row["published_sign"]) == (expected, sign)
+    text = markdown(analysis)
+    assert "The ablation repeats a published design: A and B (2026)." in text
+    assert all(words in text for words in ("three points lower", f"| {expected} |", "Worlds are small."))

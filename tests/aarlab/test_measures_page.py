@@ -1,9 +1,11 @@
 """docs/measures.md: its queries return the values of the functions, its table is the registry of measures."""
 
+import math
 import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 
 from aarlab.graph.run.measure_registry import MEASURES, find_measure, measures_in
+from aarlab.graph.run.measured_run import MeasuredRun
+from aarlab.graph.run.method_measures import IdeaDiversity, idea_diversity
 from aarlab.graph.run.spending_measures import hours_by_kind
 from aarlab.graph.run.summary import summarise
 from aarlab.memory import measures
@@ -24,13 +28,17 @@ from aarlab.memory.events import (
     Finding,
     ModelCall,
     Published,
+    ResearcherReplaced,
+    ReviewDecision,
     RoundStarted,
     RunClosed,
+    TaskAssigned,
     ToolExecution,
 )
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
 from aarlab.memory.seeds import rng
+from aarlab.scenarios.toolkit.method_analysis import operators_in
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "measures.md").read_text()
@@ -51,6 +59,26 @@ def entropy_of(rows: Rows, *, min_active: int) -> float | None:
         rounds.setdefault(round_, Counter())[family] = count
     counted = [np.array(list(c.values())) / c.total() for c in rounds.values() if c.total() >= min_active]
     return float(np.mean([-(p * np.log2(p)).sum() for p in counted])) if counted else None
+
+
+def ideas_of(rows: Rows) -> IdeaDiversity:
+    """Return redundancy and Vendi score, computed from the texts of the query as the page defines them."""
+    words = [re.findall(r"\b[a-z][a-z_]+\b", " ".join((t, b, *operators_in(code))).lower()) for _, t, b, code in rows]
+    documents = Counter(word for text in words for word in set(text))
+    weights = [
+        {w: n * (math.log((1 + len(rows)) / (1 + documents[w])) + 1) for w, n in Counter(t).items()} for t in words
+    ]
+    norms = [math.hypot(*text.values()) for text in weights]
+
+    def cosine(i: int, j: int) -> float:
+        products = [value * weights[j].get(word, 0.0) for word, value in weights[i].items()]
+        return 1.0 if i == j else math.fsum(products) / (norms[i] * norms[j]) if norms[i] and norms[j] else 0.0
+
+    n = len(rows)
+    pairs = [cosine(i, j) for i in range(n) for j in range(i) if rows[i][0] != rows[j][0]]
+    spectrum = np.linalg.svd(np.array([[cosine(i, j) / n for j in range(n)] for i in range(n)]), compute_uv=False)
+    entropy = -math.fsum(value * math.log(value) for value in spectrum if value > 1e-9)
+    return IdeaDiversity(float(np.mean(pairs)) if pairs else None, math.exp(entropy))
 
 
 def development(file: RunReader) -> Rows:
@@ -106,12 +134,17 @@ EXPECTED: dict[str, Callable[[RunReader], Rows]] = {
     "heldout_pgr_by_budget": lambda file: [tuple(summarise(file)["heldout_pgr_by_budget"].values())],
     "cost_usd": lambda file: one(summarise(file)["cost_usd"]),
     "hours": lambda file: one(summarise(file)["hours"]),
+    "device_seconds": lambda file: one(MeasuredRun(file).device_seconds),
     "usd_per_hour": lambda file: one(summarise(file)["usd_per_hour"]),
     "thinking": model_calls,
     "hours_by_kind": lambda file: sorted(hours_by_kind(file).items()),
     "pgr_by_world": world_scores,
+    "message_density": lambda file: one(measures.message_density(file)),
+    "failed_experiment_share": lambda file: one(measures.failed_experiment_share(file)),
+    "convergence_hours": lambda file: one(measures.convergence_hours(file)),
+    "merged_share": lambda file: one(measures.merged_share(file)),
 }
-"""The result of each query, computed by the functions; the entropy has its own test."""
+"""The result of each query, computed by the functions; the entropy and the similarity of ideas have their own test."""
 
 
 def query_rows(file: RunReader, query: str) -> Rows:
@@ -143,6 +176,7 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
     public: list[Finding] = []
     experiments = 0
     codes = [file.store_text(f"code {i}") for i in range(6)]
+    words = ("", "smooth labels", "smooth weak labels", "vote", "vote on labels by confidence")
     for round_ in range(1, rounds + 1):
         file.append("team", RoundStarted(2.0 * round_), round=round_, hours=2.0 * round_ - 2)
         for name in team if round_ == 3 else ():
@@ -151,6 +185,13 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
             file.append(
                 name, AgentSetup("researcher", "m", "", "", None, neighbours), round=round_, hours=2.0 * round_ - 2
             )
+        if round_ == 4 and seed % 2:
+            team[-1] = "r12"
+            for event in (ResearcherReplaced("r11", "r11"), AgentSetup("researcher", "m", "", "", None)):
+                file.append("r12", event, round=4, hours=6.0)
+        if seed % 2:
+            file.append("r1", TaskAssigned(round_, "", [], 0.25), round=round_, hours=2.0 * round_ - 2)
+            file.append("r1", ReviewDecision(codes[0], True, "", 0.0), round=round_, hours=2.0 * round_ - 2)
         steps = [(2.0 * round_ - 2 + float(draw.integers(1, 9)) / 4, pick(team)) for _ in range(30)]
         for hours, name in sorted(steps):
             match pick(["decide", "think", "try", "try", "post", "post", "critique"]):
@@ -159,20 +200,31 @@ def make_random_run(folder: Path, seed: int) -> RunReader:
                     file.append(name, decision, round=round_, hours=hours)
                 case "think":
                     price = pick([0.25, 0.5]) if seed % 2 else pick([0.25, None])
-                    call = ModelCall(pick(["researcher", "reviewer"]), "m", "", "", "", 10, 3, price, 0.1)
+                    call = ModelCall(pick(["researcher", "reviewer", "librarian"]), "m", "", "", "", 10, 3, price, 0.1)
                     file.append(name, call, round=round_, hours=hours)
                 case "try":
                     experiments += 1
                     pgr = pick([None, *np.round(draw.normal(0.3, 0.3, 5), 2).tolist()])
                     fidelity = pick(["pilot", "full", "full"])
                     event = Experiment(f"e{experiments}", "m.py", pick(codes), fidelity, None, pgr, None, [])
+                    event = replace(event, seconds=experiments / 4) if seed % 2 else event
                     file.append(name, event, round=round_, hours=hours)
                     used = ToolExecution("", pick(["run_experiment", "read_board", "own_tool"]), True, "", 0.25)
                     file.append(name, used, round=round_, hours=hours)
                 case "post":
                     code, family = pick([None, *codes]), pick(["ensemble", "other", "curriculum"])
                     post = Finding(
-                        f"{name}.f{len(findings)}", name, "result", "", "", family, None, code, None, None, None
+                        f"{name}.f{len(findings)}",
+                        name,
+                        "result",
+                        "",
+                        pick(words),
+                        family,
+                        None,
+                        code,
+                        None,
+                        None,
+                        None,
                     )
                     file.append(name, post, round=round_, hours=hours)
                     if public and draw.random() < 0.7:
@@ -205,7 +257,7 @@ def real(summary: dict[str, Any]) -> RunReader:
 
 
 def test_every_query_is_tested() -> None:
-    assert set(QUERIES) == {*EXPECTED, "entropy_counts"}
+    assert set(QUERIES) == {*EXPECTED, "entropy_counts", "idea_texts"}
     assert PAGE.count("```sql") == len(QUERIES)
 
 
@@ -227,6 +279,13 @@ def test_entropy_is_computed_from_its_query(real: RunReader, random_run: RunRead
         assert measures.entropy_bits(file) == pytest.approx(
             entropy_of(query_rows(file, "entropy_counts"), min_active=min_active)
         )
+
+
+def test_diversity_of_ideas_is_computed_from_its_query(real: RunReader, random_run: RunReader) -> None:
+    for file in (real, random_run):
+        ideas, expected = idea_diversity(file), ideas_of(query_rows(file, "idea_texts"))
+        assert ideas.redundancy == pytest.approx(expected.redundancy)
+        assert ideas.vendi_score == pytest.approx(expected.vendi_score)
 
 
 def test_the_table_of_measures_equals_the_registry() -> None:

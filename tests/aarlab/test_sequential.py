@@ -27,7 +27,7 @@ def test_a_single_look_has_the_ordinary_level() -> None:
 
 
 @given(LOOKS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_looks_spend_5_percent_in_total(seeds: list[int]) -> None:
     looks = planned_looks(seeds)
     assert looks[-1].spent == pytest.approx(0.05)
@@ -46,7 +46,7 @@ def test_true_null_hypotheses_are_rejected_in_5_percent() -> None:
 
 
 @given(LOOKS, st.floats(1e-6, 0.9), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_sequential_p_is_low_exactly_below_the_level(seeds: list[int], p: float, data: st.DataObject) -> None:
     number = data.draw(st.integers(1, len(seeds)))
     level = nominal_levels(tuple(seeds), 0.05)[number - 1]

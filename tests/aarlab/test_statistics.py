@@ -56,7 +56,7 @@ def normal_values(n: int, seed: int = 0, centre: float = 0.55, sd: float = 0.06)
 
 
 @given(SAMPLES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_point_estimates_equal_numpy_and_scipy(values: list[float]) -> None:
     summary = arm_summary(values)
     assert summary.mean.value == pytest.approx(np.mean(values))
@@ -66,7 +66,7 @@ def test_point_estimates_equal_numpy_and_scipy(values: list[float]) -> None:
 
 
 @given(SAMPLES, PGR)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_interval_contains_the_mean_and_shifts_with_it(values: list[float], shift: float) -> None:
     at, moved = mean_estimate(values), mean_estimate([value + shift for value in values])
     assert at.interval is not None
@@ -128,7 +128,7 @@ def test_bootstrap_t_of_many_values_is_students() -> None:
 
 
 @given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_interval_excludes_zero_exactly_if_p_is_low(pairs: list[tuple[float, float]], paired: bool) -> None:
     left, right = (list(side) for side in zip(*pairs, strict=True))
     first_seed = 1 if paired else 100
@@ -187,7 +187,7 @@ def test_the_probability_of_improvement_is_mann_whitneys() -> None:
 
 
 @given(st.lists(st.tuples(PGR, PGR), min_size=2, max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_swapping_arms_negates_the_difference(pairs: list[tuple[float, float]]) -> None:
     left, right = (by_seed(list(side)) for side in zip(*pairs, strict=True))
     one, other = compare("a", left, "b", right), compare("b", right, "a", left)
@@ -238,7 +238,7 @@ def test_power_equals_statsmodels(seeds: int, difference: float) -> None:
 
 
 @given(st.integers(2, 200), st.floats(0.001, 1), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_detectable_difference_and_seeds_are_inverse(seeds: int, sd: float, paired: bool) -> None:
     difference = detectable_difference(seeds, sd, paired=paired)
     assert power(seeds, difference, sd, paired=paired) == pytest.approx(0.8)

@@ -47,7 +47,7 @@ async def _call_until_answered(model: ConcurrencyLimitedModel, calls: int) -> No
                 await asyncio.sleep(0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 99))
 def test_every_call_succeeds_and_the_limit_is_never_exceeded(capacity: int, team: int, seed: int) -> None:
     server, limiter = Server(capacity, seed), ConcurrencyLimiter()
@@ -107,7 +107,7 @@ def test_a_cancelled_waiter_frees_its_slot() -> None:
         waiting[1].cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert await asyncio.wait_for(waiting[2], 1) == 0
+        assert await asyncio.wait_for(waiting[2], 60) == 0
         return limiter.in_flight
 
     assert asyncio.run(scenario()) == 1

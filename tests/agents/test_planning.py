@@ -21,7 +21,7 @@ def written_plan(
     name: str, text: str, tool: str, *, seed: int = 1, temperament: str = "varied", revisions: int = 0
 ) -> Any:
     """Return the plan that a base model writes, after some revisions."""
-    model = open_model(name, seed=seed, agent="planner", temperament=temperament)
+    model = open_model(name, seed=seed, agent="lead", temperament=temperament)
     conversation = Conversation.begin(SYSTEM).then(user_message(text))
     tools = (ToolSpec(tool, "Write them.", {}),)
     for _ in range(revisions):

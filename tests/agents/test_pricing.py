@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aarlab.agents.models.pricing import Price, PriceFileError, default_prices, read_prices
@@ -47,7 +47,6 @@ def test_every_shipped_price_has_a_date() -> None:
     assert all(table.as_of(name) is not None for name in table.prices)
 
 
-@settings(deadline=None)
 @given(prices, usages)
 def test_no_call_costs_more_than_its_upper_bound(price: Price, usage: Usage) -> None:
     highest = max(price.input, price.cache_read, price.cache_write)

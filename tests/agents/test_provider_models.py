@@ -19,6 +19,7 @@ from aarlab.agents.models.base import (
     TransientError,
 )
 from aarlab.agents.models.concurrency_limiter import ConcurrencyLimitedModel, ConcurrencyLimiter
+from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.agents.models.wire_names import with_safe_names
@@ -179,7 +180,7 @@ def test_fifty_turns_send_at_most_a_fifth_of_tokens_uncached(opened: Callable[..
 def test_tools_can_be_called_in_plain_text(opened: Callable[..., ModelClient]) -> None:
     text = 'I look.\n```tool\n{"name": "read_file", "input": {"path": "a.py"}}\n```\nand\n```tool\n{"name": oops}\n```'
     with ModelServer(always_reply(Text(text), stop_reason="end_turn")) as server:
-        model = opened("openai", server, text_tools=True)
+        model = opened("openai", server, request=RequestSettings(tools="text"))
         reply = model()
         assert [call.name for call in reply.message.tool_calls] == ["read_file", "unreadable"]
         assert reply.message.tool_calls[0].arguments == {"path": "a.py"}
@@ -194,6 +195,52 @@ def test_tools_can_be_called_in_plain_text(opened: Callable[..., ModelClient]) -
     assert (
         '```result\n{"name": "read_file", "ok": true, "output": {"text": "x"}}\n```' in body["messages"][-1]["content"]
     )
+
+
+def test_replies_can_be_constrained_to_tool_calls_by_a_schema(opened: Callable[..., ModelClient]) -> None:
+    with ModelServer(always_reply(Text('{"name": "read_file", "input": {"path": "a.py"}}'))) as server:
+        model = opened("openai", server, request=RequestSettings(tools="schema"))
+        reply = model()
+        assert reply.message.blocks == (ToolCall("text-1", "read_file", {"path": "a.py"}),)
+        assert reply.stop_reason == "tool_use"
+        results = (ToolResult("text-1", '{"text":"x"}'),)
+        again = model(
+            replace(QUESTION, conversation=QUESTION.conversation.then(reply.message, Message("user", results)))
+        )
+    assert [call.id for call in again.message.tool_calls] == ["text-2"]
+    body = server.requests[-1]
+    assert "tools" not in body
+    (call, *_, message) = body["response_format"]["json_schema"]["schema"]["anyOf"]
+    assert call["properties"]["name"] == {"const": QUESTION.tools[0].name}
+    assert message["properties"]["name"] == {"const": "end_turn"}
+    assert body["messages"][-2]["content"] == '{"name": "read_file", "input": {"path": "a.py"}}'
+    assert body["messages"][-1]["content"].startswith("```result\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "stop_reason", "expected"),
+    [
+        ('{"name": "end_turn", "input": {"message": "Done."}}', "end_turn", Text("Done.")),
+        ("Prose.", "end_turn", Text("Prose.")),
+        ('{"name": "read_file", "inp', "max_tokens", Text('{"name": "read_file", "inp')),
+        (
+            '{"name": "read_file", "inp',
+            "end_turn",
+            ToolCall("text-1", "unreadable", {INVALID_INPUT: '{"name": "read_file", "inp'}),
+        ),
+        (
+            '{"name": "a", "input": [1]}',
+            "end_turn",
+            ToolCall("text-1", "a", {INVALID_INPUT: '{"name": "a", "input": [1]}'}),
+        ),
+    ],
+)
+def test_a_reply_that_breaks_the_schema_is_understood(
+    text: str, stop_reason: str, expected: Text | ToolCall, opened: Callable[..., ModelClient]
+) -> None:
+    with ModelServer(always_reply(Text(text), stop_reason=stop_reason)) as server:
+        reply = opened("openai", server, request=RequestSettings(tools="schema"))()
+    assert reply.message.blocks == (expected,)
 
 
 def test_tool_calls_without_unique_ids_get_new_ones(opened: Callable[..., ModelClient]) -> None:

@@ -130,7 +130,7 @@ def test_parsing_another_conversation_starts_from_scratch() -> None:
         for env in envs:
             env.next_turn()
             assert parser.state(env.conversation) == ConversationParser().state(env.conversation)
-    shorter = Conversation(envs[0].conversation.system, (), "").begin(envs[0].conversation.system)
+    shorter = Conversation.begin(envs[0].conversation.system)
     assert parser.state(shorter) == ConversationParser().state(shorter)
 
 

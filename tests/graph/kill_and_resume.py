@@ -13,7 +13,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +32,8 @@ from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
 
 scenario, path, mode = Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
-print("begun", flush=True)
-resume_run(path, sandbox=mode) if path.exists() else run_scenario(scenario, path, sandbox=mode)
+options = {"sandbox": mode, "threads": 1, "listeners": [lambda entry: print(entry.id, flush=True)]}
+resume_run(path, **options) if path.exists() else run_scenario(scenario, path, **options)
 """
 _ROW = "stream, ordinal, round, hours, kind"
 _CACHE = "json_remove(data, '$.cache_read_tokens', '$.cache_written_tokens', '$.cost_usd')"
@@ -48,24 +50,30 @@ class KilledRun:
     """Number of events of each kind."""
 
 
+def instants(n_events: int, kills: int, draw: random.Random) -> list[tuple[int, float]]:
+    """Draw increasing numbers of events after which a run is killed, each with a delay in seconds.
+
+    They do not depend on the speed of the machine. The last fifth of the events are of the close.
+    """
+    return [(event, draw.uniform(0, 0.05)) for event in sorted(draw.sample(range(1, n_events * 4 // 5), kills))]
+
+
 def run_with_kills(
-    scenario_data: dict[str, Any], path: Path, mode: str, *, kills: int, draw: random.Random
+    scenario_data: dict[str, Any], path: Path, mode: str, *, at: Sequence[tuple[int, float]] = ()
 ) -> KilledRun:
-    """Execute a run, kill and resume it up to `kills` times at random instants, and return its log."""
-    done, n_kills = False, 0
-    while not done:
+    """Execute a run, kill it at these instants, resume it after each, and return its log."""
+    n_kills = 0
+    for event, delay_s in (*at, (None, 0.0)):
         command = [sys.executable, "-c", _RUN_SCRIPT, json.dumps(scenario_data), str(path), mode]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            process.stdout.readline()  # wait until the imports are done
-            try:
-                stderr = process.communicate(timeout=draw.uniform(0.1, 2.5) if n_kills < kills else None)[1]
-            except subprocess.TimeoutExpired:
+            if event is not None and any(int(line) >= event for line in process.stdout):
+                time.sleep(delay_s)
                 process.send_signal(signal.SIGKILL)
-                stderr = process.communicate()[1]
-        done = process.returncode == 0 or "RunAlreadyFinished" in stderr  # killed after the summary was stored
+            stderr = process.communicate()[1]
         n_kills += process.returncode == -signal.SIGKILL
-        assert done or process.returncode == -signal.SIGKILL, stderr
+        finished = process.returncode == 0 or "RunAlreadyFinished" in stderr
+        assert finished if event is None else finished or process.returncode == -signal.SIGKILL, stderr
     return read_log(path, n_kills)
 
 
@@ -95,9 +103,10 @@ def main() -> None:
             scenario_data = {**TINY, "structure": complete(dials)}
             live = runs % 2 == 1 and dials["directions"] != "pool"
             scenario_data = served_by(server, scenario_data) if live else scenario_data
-            whole = run_with_kills(scenario_data, Path(folder) / f"{runs}-uninterrupted.db", "none", kills=0, draw=draw)
+            whole = run_with_kills(scenario_data, Path(folder) / f"{runs}-uninterrupted.db", "none")
             next_kills = min(n_kills - kills, draw.randint(3, 7))
-            killed = run_with_kills(scenario_data, Path(folder) / f"{runs}.db", "none", kills=next_kills, draw=draw)
+            at = instants(len(whole.log), next_kills, draw)
+            killed = run_with_kills(scenario_data, Path(folder) / f"{runs}.db", "none", at=at)
             runs, kills = runs + 1, kills + killed.kills
             result = "same log" if killed.log == whole.log else "DIFFERENT LOG"
             where = "server" if live else "embedded"

@@ -41,7 +41,7 @@ class ScriptedModel:
 scripts = st.lists(st.tuples(st.integers(0, 4), st.integers(-MAX_TOKENS, MAX_TOKENS)), min_size=1, max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(scripts, min_size=1, max_size=5),
     st.one_of(st.none(), st.floats(0.01, 0.2)),

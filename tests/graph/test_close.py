@@ -1,7 +1,12 @@
 """The close: finalists are scored on fresh worlds, and the summary agrees with the events."""
 
-from team_runs import Run, structures
+from pathlib import Path
 
+from team_runs import TINY, Run, structures
+
+from aarlab.graph.flow.close import finalists
+from aarlab.graph.run.build import build_run
+from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import (
     LAB,
     Borrowed,
@@ -16,7 +21,10 @@ from aarlab.memory.events import (
     RoundStarted,
     RunClosed,
 )
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import baselines
+from aarlab.scenarios.known_methods import normal_form
+from aarlab.tools.evaluator.tape_evaluator import TapeEvaluator
 
 BASELINE = "baseline:"
 
@@ -30,11 +38,13 @@ def scores(run: Run, panel: str) -> dict[str, Evaluation]:
 def test_finalists_are_submitted_methods_then_the_best_others(run: Run) -> None:
     results = {e.id: e for e in run.of(Finding) if e.type == "result" and e.fidelity == "full" and e.author != LAB}
     rescored = list(scores(run, "final"))
-    assert len(rescored) == min(run.scenario.scoring.finalists, len({event.code for event in results.values()}))
+    assert len(rescored) == min(
+        run.scenario.scoring.finalists, len({normal_form(run.file.text(event.code)) for event in results.values()})
+    )
     assert set(rescored) <= results.keys()
     last = {entry.stream: entry.event.finding for entry in run.entries_of(Nomination)}
-    submitted = {results[finding].code for finding in last.values()}
-    codes = {results[finding].code for finding in rescored}
+    submitted = {normal_form(run.file.text(results[finding].code)) for finding in last.values()}
+    codes = {normal_form(run.file.text(results[finding].code)) for finding in rescored}
     assert codes <= submitted or submitted <= codes
 
 
@@ -176,3 +186,23 @@ def test_summary_is_stored_in_the_run_file(run: Run) -> None:
     assert info.status == "done"
     assert info.summary == run.summary
     assert run.summary["digest"] == run.file.digest()
+
+
+def test_a_copy_under_other_names_takes_no_finalist_place(tmp_path: Path) -> None:
+    scenario = Scenario.model_validate(TINY)
+    codes = (
+        "def method(inputs):\n    labels = inputs.weak_labels\n    return labels\n",
+        "def method(data):\n    # mine\n    return data.weak_labels\n",
+        "def method(inputs):\n    return 1 - inputs.weak_labels\n",
+    )
+    new = {"run_id": "run", "version": "0", "seed": 7, "scenario": scenario.model_dump(mode="json")}
+    with RunWriter.create(tmp_path / "run.db", **new) as file:  # type: ignore[arg-type]
+        run = build_run(scenario, file, TapeEvaluator(file, None))
+        for number, code in enumerate(codes, 1):
+            key, name = file.store_text(code), f"r{number % 2 + 1}"
+            file.append(name, Experiment(f"e{number}", "m.py", key, "full", None, 0.5, 0.1, []), round=1, hours=number)
+            finding = Finding(
+                f"f{number}", name, "result", "t", "", "other", f"e{number}", key, "full", 0.5 - number / 10, 0.1
+            )
+            file.append(name, finding, round=1, hours=number)
+        assert [post.finding.id for post in finalists(run)] == ["f1", "f3"]

@@ -26,6 +26,9 @@ def test_cap_limits_scored_full_experiments(run: Run) -> None:
 @structures(evaluation="open")
 def test_open_scores_are_exact_and_on_one_world(run: Run) -> None:
     evaluations = [event for event in run.of(Evaluation) if event.panel == "development" and event.pgr is not None]
+    if not evaluations:  # two rounds are too few for a handoff of specialists to be run
+        assert (run.scenario.structure.coordination, run.scenario.structure.opening) == ("specialists", "none")
+        return
     assert {event.worlds for event in evaluations} == {1}
     assert len({(event.weak_acc, event.strong_acc) for event in evaluations}) == 1
     assert any(event.pgr != round(event.pgr, 4) for event in evaluations)
@@ -42,6 +45,6 @@ def test_teacher_check_of_full_experiments_is_hidden(run: Run) -> None:
 
 @structures()
 def test_experiment_tool_describes_the_evaluation(run: Run) -> None:
-    for event in run.of(AgentSetup):
-        tools = run.file.text(event.tools)
+    offered = [run.file.text(event.tools) for event in run.of(AgentSetup)]
+    for tools in (text for text in offered if '"run_experiment"' in text):
         assert ("Run a method on fresh worlds" in tools) == (run.scenario.structure.evaluation != "open")

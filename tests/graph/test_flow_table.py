@@ -1,22 +1,20 @@
 """Flow tables: LangGraph and direct execution visit the same nodes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import pytest
-from langgraph.graph import END
-from langgraph.runtime import Runtime
-from team_runs import FAST_STRUCTURES, TINY, complete
+from team_runs import FAST_STRUCTURES, TINY, Dials, Run, complete, run, scenario, structures
 
-from aarlab.graph.flow.direct import execute_by_langgraph, execute_directly
-from aarlab.graph.flow.flow_table import Flow, FlowNode
-from aarlab.graph.run.execute import run_scenario
-from aarlab.graph.run.shared_resources import SharedResources
-from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure.structure import PRESETS
-from aarlab.memory.run_reader import RunReader
+from aarlab.agents.models.registry import MODELS
+from aarlab.graph.calls.model_pool import ModelPool
+from aarlab.graph.flow.direct import execute_directly
+from aarlab.graph.flow.flow_table import END, Flow, FlowNode
+from aarlab.graph.run.replay import replay_run
+from aarlab.graph.structure.structure import PRESETS, SINGLE
 
 AGENTS = ("r1", "r2", "r3")
 
@@ -29,14 +27,14 @@ class State(TypedDict):
 def flow(visited: list[str]) -> Flow:
     """Return a flow that executes `work` for all agents three times and ends."""
 
-    async def begin(state: State, runtime: Runtime[Any]) -> None:
+    async def begin(state: State, run: Any) -> None:
         visited.append("begin")
 
-    async def choose(state: State, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def choose(state: State, run: Any) -> dict[str, Any]:
         visited.append("choose")
         return {"next": "work" if visited.count("choose") <= 3 else END}
 
-    async def work(state: State, runtime: Runtime[Any]) -> None:
+    async def work(state: State, run: Any) -> None:
         visited.append(state["agent"])
 
     nodes = {
@@ -58,7 +56,7 @@ def test_langgraph_and_direct_execution_visit_the_same_nodes() -> None:
 
 
 def test_an_error_for_one_researcher_is_raised() -> None:
-    async def fail(state: State, runtime: Runtime[Any]) -> None:
+    async def fail(state: State, run: Any) -> None:
         if state["agent"] == "r2":
             raise ValueError("r2 failed")
 
@@ -68,28 +66,41 @@ def test_an_error_for_one_researcher_is_raised() -> None:
         asyncio.run(execute_directly(failing, {"agent": "", "next": ""}, run))
 
 
+@structures(FAST_STRUCTURES)
+def test_langgraph_replays_what_was_executed_directly(run: Run) -> None:
+    replayed = replay_run(run.file.path, scheduler="langgraph")
+    assert (replayed.digest, replayed.finished) == (run.summary["digest"], True)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_has_the_same_digest_by_langgraph_and_directly(preset: str, tmp_path: Path) -> None:
+    team = {"researchers": 1 if preset == SINGLE else 2}
+    short = {**TINY["scoring"], "finalists": 1, "heldout_worlds": 2, "shifted_worlds": 0}
+    by_langgraph = run(
+        scenario(structure=preset, team=team, budget={"hours": 0.6, "round_hours": 0.3}, scoring=short),
+        tmp_path / "run.db",
+        scheduler="langgraph",
+    )
+    by_langgraph.file.close()
+    replayed = replay_run(tmp_path / "run.db", scheduler="direct")
+    assert (replayed.digest, replayed.finished) == (by_langgraph.summary["digest"], True)
+
+
 @pytest.mark.parametrize(
-    "dials",
-    [*FAST_STRUCTURES[::2], *(pytest.param(preset, marks=pytest.mark.long) for preset in PRESETS.values())],
-    ids=lambda dials: "-".join(dials.values()),
+    ("model", "live"), [("simulated/random", False), ("tape/run.db", False), ("human/terminal", True)]
 )
-def test_a_run_has_the_same_digest_by_langgraph_and_directly(
-    dials: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch, shared_resources: SharedResources
-) -> None:
-    scenario = Scenario.model_validate({**TINY, "structure": complete(dials)})
-    digests = set()
-    for execute in (execute_by_langgraph, execute_directly):
-        path = tmp_path / execute.__name__ / "run.db"
-        path.parent.mkdir()
-        monkeypatch.setattr("aarlab.graph.flow.team_graph.execute_flow", execute)
-        run_scenario(scenario, path, sandbox="none", shared_resources=shared_resources)
-        with RunReader.open(path) as file:
-            digests.add(file.digest())
-    assert len(digests) == 1
+def test_langgraph_is_the_default_if_a_model_is_live(model: str, *, live: bool) -> None:
+    settings = scenario()
+    pool = ModelPool(settings.budget, settings.live, seed=1, temperament="varied")
+    pool.get("simulated/reviewer", "reviewer")
+    pool.get(model, "r1")
+    assert pool.has_live_model == live
+    assert not any(info.live for info in MODELS.values() if info.name.startswith("simulated/"))
 
 
-@pytest.fixture(scope="module")
-def shared_resources() -> Iterator[SharedResources]:
-    """Resources for all runs of this file."""
-    with SharedResources() as shared_resources:
-        yield shared_resources
+@pytest.mark.long
+def test_a_run_has_the_same_digest_by_langgraph_and_directly(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    dials = FAST_STRUCTURES[2]
+    done = run(scenario(structure=complete(dials)), tmp_path / "run.db", scheduler="langgraph")
+    assert done.summary["digest"] == run_of(dials).summary["digest"]
+    done.file.close()

@@ -1,8 +1,10 @@
 """Measures of methods and ideas, computed from code and text."""
 
+import random
 from pathlib import Path
 
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aarlab.graph.run.method_measures import (
     complexity_by_round,
@@ -117,6 +119,16 @@ def test_similarity_compares_authors_within_a_round(file: RunWriter) -> None:
     post(file, "r3.f1", "bag(s)", title="vote", round=2)
     post(file, "r1.f3", "evolve_probe(s)", title="search", round=2)
     assert similarity_by_round(file) == {1: pytest.approx(1), 2: 0.0}
+
+
+def test_similarities_are_those_of_scikit_learn(file: RunWriter) -> None:
+    draw = random.Random(3)
+    texts = [" ".join(draw.choices(["Bag", "vote", "a_b", "é", "x9", "of", "a"], k=k)) for k in range(20)]
+    for number, text in enumerate(texts):
+        post(file, f"r{number % 3 + 1}.f{number}", "nothing(s)", title=text, hours=float(number))
+    weights = TfidfVectorizer(token_pattern="[a-z][a-z_]+").fit_transform(texts)
+    nearest = [float((weights[i] @ weights[:i].T).max()) for i in range(1, len(texts))]
+    assert [idea.novelty for idea in ideas(file)][1:] == pytest.approx([1 - value for value in nearest])
 
 
 def test_ideas_without_words_are_not_similar(file: RunWriter) -> None:

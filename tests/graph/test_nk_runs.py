@@ -1,5 +1,6 @@
 """Runs of the task nk through the whole stack: researchers, tools, evaluator, close and replay."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation, Experiment, Finding
 from aarlab.memory.measures import mean_researcher_pgr
+from aarlab.report import analyse, markdown, results_from
+from aarlab.report.html_page import page
+from aarlab.report.run_report import run_report
 
 COSTS = {"think": 0.05, "read": 0.05, "write": 0.05, "share": 0.05, "full": 0.5}
 
@@ -58,6 +62,19 @@ def test_local_search_posts_improvements_and_copies_better_strings(local_search:
     assert relations == {"replicates"}
     mean = mean_researcher_pgr(local_search.file)
     assert mean.whole >= mean.half >= mean.quarter > 0
+
+
+def test_report_names_the_score_of_the_task(local_search: Run) -> None:
+    analysis = analyse(results_from([local_search.file.path]))
+    for text in (page(analysis), markdown(analysis), str(run_report(analysis.results.records[0]))):
+        assert "elative payoff" in text
+        assert not re.findall(r".{30}\bPGR\b.{30}", text)
+
+
+def test_researcher_reads_the_score_name_of_the_task() -> None:
+    prompts = render_prompts(load_scenario("nk", ["structure={selection: evolutionary, evaluation: open}"]))
+    assert "evolutionary search on relative payoff" in prompts["r1"]
+    assert "PGR" not in prompts["r1"]
 
 
 def test_summary_has_the_score_name_and_no_known_method(local_search: Run) -> None:
@@ -109,13 +126,14 @@ def test_transfer_to_a_search_problem_is_refused() -> None:
 
 @pytest.mark.parametrize("structure", ["scripted", "reviewed", "{sharing: query, directions_source: model}"])
 def test_prompts_of_other_roles_name_the_search(structure: str) -> None:
-    prompts = render_prompts(load_scenario("nk", [f"structure={structure}"]))
-    roles = {name: text for name, text in prompts.items() if name.startswith(("planner", "reviewer", "librarian"))}
+    settings = [f"structure={structure}", "team.models.lead=simulated/researcher"]
+    prompts = render_prompts(load_scenario("nk", settings))
+    roles = {name: text for name, text in prompts.items() if name.startswith(("lead", "reviewer", "librarian"))}
     for name, text in roles.items():
         words = text.partition("```json")[0]
         assert "PGR" not in words, name
         assert "weak-to-strong" not in words, name
         assert "teacher" not in words, name
-    system_prompts = [roles[name] for name in ("planner", "reviewer", "librarian") if name in roles]
+    system_prompts = [roles[name] for name in ("lead", "reviewer", "librarian") if name in roles]
     assert system_prompts
     assert all("the search for the string with the highest payoff" in text for text in system_prompts)

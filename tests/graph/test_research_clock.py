@@ -5,7 +5,7 @@ import math
 import pytest
 from team_runs import Run, structures
 
-from aarlab.memory.events import Experiment, ModelCall, RoundStarted, ToolExecution
+from aarlab.memory.events import Experiment, ModelCall, RoundStarted, TaskAssigned, ToolExecution
 
 
 def slice_end(run: Run, round: int) -> float:
@@ -49,8 +49,8 @@ def test_overrun_is_deducted_from_the_next_slice(run: Run) -> None:
     for name in run.researchers:
         for entry in run.entries_of(RoundStarted)[1:]:
             before = max(e.hours for e in run.entries if e.stream == name and e.round == entry.round - 1)
-            # A slice may begin with a step that the structure executes.
-            steps = run.entries_of(ModelCall, ToolExecution, stream=name)
+            # A slice may begin with a step that the structure executes, or with a task.
+            steps = run.entries_of(ModelCall, ToolExecution, TaskAssigned, stream=name)
             starts = [e.hours - e.event.cost_hours for e in steps if e.round == entry.round and e.event.cost_hours]
             # After waiting, a researcher starts at the end of the last slice, otherwise at its own last hour.
             expected = (before, max(before, slice_end(run, entry.round - 1)))

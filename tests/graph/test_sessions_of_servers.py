@@ -1,11 +1,12 @@
 """Whole runs with model servers: forks between models, missing usage, conversations that become too long."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from model_servers import ModelServer, SimulatedTeam, SummarisingTeam
-from team_runs import run, scenario
+from team_runs import FAST_STRUCTURES, Dials, Run, run, scenario
 
 from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.agents.researcher import summary_request
@@ -35,8 +36,10 @@ def served(server: ModelServer, provider: str, **changes: Any) -> dict[str, Any]
 
 
 @each_provider
-def test_a_simulated_run_can_be_forked_under_a_live_model(tmp_path: Path, provider: str) -> None:
-    parent = run(scenario(), tmp_path / "run.db")
+def test_a_simulated_run_can_be_forked_under_a_live_model(
+    run_of: Callable[[Dials], Run], tmp_path: Path, provider: str
+) -> None:
+    parent = run_of(FAST_STRUCTURES[0])
     with ModelServer(SimulatedTeam(SEED)) as server:
         summary = fork_run(parent.file.path, tmp_path / "fork.db", scenario(**served(server, provider)), at=2)
     assert summary["status"] == "done"
@@ -46,11 +49,12 @@ def test_a_simulated_run_can_be_forked_under_a_live_model(tmp_path: Path, provid
             SERVED[provider][0].partition("/")[2]
         }
     assert replay_run(tmp_path / "fork.db").digest == summary["digest"]
-    parent.file.close()
 
 
-def test_a_run_without_usage_has_unknown_tokens_and_the_same_scores(tmp_path: Path) -> None:
-    embedded = run(scenario(), tmp_path / "embedded.db")
+def test_a_run_without_usage_has_unknown_tokens_and_the_same_scores(
+    run_of: Callable[[Dials], Run], tmp_path: Path
+) -> None:
+    embedded = run_of(FAST_STRUCTURES[0])
     with ModelServer(SimulatedTeam(SEED), reports_usage=False) as server:
         done = run(scenario(**served(server, "openai")), tmp_path / "run.db")
     assert (done.summary["tokens"], done.summary["cost_usd"]) == (None, None)
@@ -59,7 +63,6 @@ def test_a_run_without_usage_has_unknown_tokens_and_the_same_scores(tmp_path: Pa
     assert {entry.event.input_tokens for entry in done.entries_of(ModelCall)} == {None}
     assert replay_run(tmp_path / "run.db").digest == done.summary["digest"]
     done.file.close()
-    embedded.file.close()
 
 
 def test_a_token_limit_without_usage_ends_the_run_at_once(tmp_path: Path) -> None:

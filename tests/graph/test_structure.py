@@ -16,6 +16,7 @@ from team_runs import PAIRWISE_STRUCTURES, Dials, complete
 
 from aarlab.graph.flow.researcher_graph import researcher_flow
 from aarlab.graph.flow.team_graph import team_flow
+from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.dials import sharing
 from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 
@@ -133,6 +134,26 @@ def test_oversight_follows_or_replaces_publish() -> None:
     assert "publish" not in nodes(gate)
 
 
+def test_a_lead_assigns_tasks_before_each_slice() -> None:
+    for value in ("lead", "hybrid"):
+        found = edges(team_graph(structure({"coordination": value})))
+        assert {("next_round", "assign_tasks"), ("assign_tasks", "research"), ("assign_tasks", "close")} <= found
+        assert ("next_round", "research") not in found
+
+
+def test_turnover_precedes_the_work_of_a_round() -> None:
+    for coordination, first in (("peers", "research"), ("hybrid", "assign_tasks")):
+        found = edges(team_flow(structure({"coordination": coordination}), turnover=True).compiled)
+        assert {("next_round", "replace_members"), ("replace_members", first)} <= found
+        assert ("next_round", first) not in found
+
+
+def test_a_lead_alone_sees_all_findings_unless_sharing_is_set() -> None:
+    configured = structure({"coordination": "lead"})
+    assert configured.sharing == "none"
+    assert "borrow" not in configured.resolved().withheld_tools
+
+
 def test_suggested_workflow_changes_only_the_prompt() -> None:
     autonomous, suggested = (structure({"workflow": value}) for value in ("autonomous", "suggested"))
     assert edges(researcher_graph(autonomous)) == edges(researcher_graph(suggested))
@@ -152,6 +173,13 @@ def test_every_pair_of_dial_values_compiles(dials: Dials) -> None:
     [
         ({"sharing": "none", "topology": "ring"}, ("sharing", "topology")),
         ({"sharing": "none", "oversight": "gate"}, ("sharing", "oversight")),
+        ({"sharing": "none", "authority": "senior"}, ("sharing", "authority")),
+        ({"coordination": "lead", "sharing": "synced"}, ("coordination", "sharing")),
+        ({"coordination": "hybrid", "sharing": "none"}, ("coordination", "sharing")),
+        ({"coordination": "specialists", "sharing": "query"}, ("coordination", "sharing")),
+        ({"coordination": "specialists", "workflow": "staged"}, ("coordination", "workflow")),
+        ({"coordination": "hybrid", "directions": "pool"}, ("coordination", "directions")),
+        ({"coordination": "lead", "selection": "evolutionary"}, ("coordination", "selection")),
         ({"directions_source": "model", "directions": "none"}, ("directions_source", "directions")),
         ({"pool_ideas": 5}, ("pool_ideas", "directions")),
         ({"topology_parameters": {"k": 3}}, ("topology_parameters", "topology")),
@@ -170,6 +198,12 @@ def test_contradiction_error_names_both_fields(dials: dict[str, Any], words: tup
 def test_preset_sets_every_dial(preset: str) -> None:
     configured = structure(preset)
     assert {dial.name: configured.value_of(dial) for dial in DIALS} == PRESETS[preset]
+
+
+def test_the_preset_single_is_a_team_of_one() -> None:
+    assert Scenario.model_validate({"structure": "single"}).team.researchers == 1
+    with pytest.raises(ValidationError, match=r"team of one researcher, and team\.researchers is 3"):
+        Scenario.model_validate({"structure": "single", "team": {"researchers": 3}})
 
 
 def test_dial_overrides_the_preset() -> None:

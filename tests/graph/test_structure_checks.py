@@ -1,11 +1,23 @@
 """Runs have the configured structure according to their events, not their prompts."""
 
+import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
-from team_runs import Run, structures
+import pytest
+from team_runs import FAST_STRUCTURES, Dials, Run, run, scenario, structures
 
+from aarlab.agents.models import registry
+from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.registry import ModelInfo
+from aarlab.agents.models.simulated.action import Action, action_reply
+from aarlab.agents.models.simulated.task_assignment import ASSIGN, board_of
 from aarlab.graph.structure.checks import violations
+from aarlab.graph.structure.dials import authority, coordination
 from aarlab.graph.structure.dials.directions import DIRECTIONS
+from aarlab.graph.structure.run_events import RunEvents
+from aarlab.memory.board import Board
 from aarlab.memory.events import (
     LAB,
     AgentSetup,
@@ -20,9 +32,11 @@ from aarlab.memory.events import (
     Prompted,
     Published,
     ReviewDecision,
+    TaskAssigned,
     ToolExecution,
     WorkAssigned,
 )
+from aarlab.memory.messages import Json
 
 REVIEWER = "reviewer"
 FINDING = re.compile(r"\br\d+\.f\d+\b")
@@ -71,7 +85,7 @@ def test_each_researcher_has_its_own_direction(run: Run) -> None:
     assert {event.taken_by for event in run.of(Decision) if event.decision == "direction"} == {"structure"}
 
 
-@structures(directions="none")
+@structures(directions="none", authority="flat", coordination="peers")
 def test_without_directions_prompts_differ_only_by_name(run: Run) -> None:
     setups = run.of(AgentSetup)
     assert {event.direction for event in setups} == {None}
@@ -83,7 +97,7 @@ def test_without_directions_prompts_differ_only_by_name(run: Run) -> None:
 # -- sharing --------------------------------------------------------------------------------------------------------
 
 
-@structures(sharing="none")
+@structures(sharing="none", coordination="peers")
 def test_without_sharing_prompts_name_only_own_findings(run: Run) -> None:
     assert [entry for entry in run.entries_of(Published, Borrowed) if entry.stream != LAB] == []
     for name in run.researchers:
@@ -91,7 +105,7 @@ def test_without_sharing_prompts_name_only_own_findings(run: Run) -> None:
         assert {finding.split(".")[0] for finding in set().union(*named)} <= {name}
 
 
-@structures(sharing="none")
+@structures(sharing="none", coordination="peers")
 def test_without_sharing_edges_stay_within_an_author(run: Run) -> None:
     edges = [event for event in run.of(Edge) if event.source != REVIEWER]
     assert all(event.target.split(".")[0] in (event.source.split(".")[0], LAB) for event in edges)
@@ -128,7 +142,9 @@ def test_round_message_lists_findings_of_the_last_round(run: Run) -> None:
         authors = set(run.researchers if setup.neighbours is None else setup.neighbours) - {name}
         new_findings = {e.event.finding for e in run.entries_of(Published) if e.round == 1}
         text, *_ = run.message_text(round_message.event.message).split("### From the overseer")
-        assert set(FINDING.findall(text)) == {f for f in new_findings if f.split(".")[0] in authors}
+        assigned = {finding for task in run.of(TaskAssigned, stream=name) for finding in task.findings}
+        expected = {f for f in new_findings if f.split(".")[0] in authors}
+        assert set(FINDING.findall(text)) - assigned == expected - assigned
 
 
 # -- review ---------------------------------------------------------------------------------------------------------
@@ -164,6 +180,92 @@ def test_full_runs_need_the_reviewers_approval(run: Run) -> None:
 def test_gated_full_run_is_decided_by_the_reviewer(run: Run) -> None:
     deciders = {e.taken_by for e in run.of(Decision) if e.decision == "fidelity" and "full" in e.choice}
     assert deciders <= {"reviewer", "structure"}
+
+
+# -- coordination ---------------------------------------------------------------------------------------------------
+
+
+@structures(coordination="peers")
+def test_without_a_lead_no_task_is_assigned(run: Run) -> None:
+    assert run.of(TaskAssigned) == []
+    assert "lead" not in {decision.taken_by for decision in run.of(Decision)}
+
+
+@structures(coordination="lead")
+def test_under_a_lead_prompts_name_own_and_assigned_findings(run: Run) -> None:
+    for name in run.researchers:
+        assigned: set[str] = set()
+        for entry in run.entries_of(TaskAssigned, Prompted, stream=name):
+            if isinstance(entry.event, TaskAssigned):
+                assigned |= set(entry.event.findings)
+            else:
+                named = run.findings_named_in(entry.event.message)
+                assert all(finding.startswith(f"{name}.") or finding in assigned for finding in named)
+
+
+def check_tasks(run: Run) -> None:
+    tasks = run.of(TaskAssigned)
+    assert len(tasks) == len(run.researchers) * run.scenario.rounds
+    assert [d.choice for d in run.of(Decision) if d.taken_by == "lead"] == [task.text for task in tasks]
+    assert run.summary["hours_by_kind"]["assign"] == pytest.approx(sum(task.cost_hours for task in tasks))
+    assert run.summary["autonomy_by_kind"]["idea"] < 1
+
+
+@structures(coordination="lead")
+def test_a_leads_tasks_are_its_decisions_and_cost_hours(run: Run) -> None:
+    check_tasks(run)
+
+
+@structures(coordination="hybrid")
+def test_tasks_in_a_hybrid_team_are_the_leads_decisions(run: Run) -> None:
+    check_tasks(run)
+
+
+class VerboseLead:
+    """Names all listed findings, and one that does not exist, in the text of its tasks."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Assign the same text to both researchers."""
+        board = board_of(request)
+        text = "Compare: " + ", ".join([entry["finding"] for entry in board["findings"]] + ["r9.f9"]) + "."
+        tasks: list[Json] = [{"researcher": entry["researcher"], "text": text} for entry in board["researchers"]]
+        return action_reply(Action("Tasks.", ((ASSIGN, {"tasks": tasks}),)), 1, "verbose")
+
+
+def test_findings_in_the_text_of_a_task_reach_its_researcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = ModelInfo("test/verbose", "names all findings", "nothing", lambda seed, agent, temperament: VerboseLead())
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
+    team = {"researchers": 2, "models": {"lead": info.name}}
+    led = run(scenario(team=team, structure={"coordination": "lead"}), tmp_path / "run.db")
+    board = Board(led.file, {1: {"r1": frozenset(), "r2": frozenset()}})
+    for name, other in (("r1", "r2"), ("r2", "r1")):
+        first, second = led.of(TaskAssigned, stream=name)
+        assert "r9.f9" in first.text
+        assert {finding.split(".")[0] for finding in second.findings} == {"lab", "r1", "r2"}
+        assert set(second.findings) <= {post.finding.id for post in board.posts(visible_to=name)}
+        assert any(post.finding.author == other for post in board.posts(visible_to=name))
+
+
+@structures(coordination="specialists")
+def test_specialists_have_different_tools_and_run_handed_off_methods(run: Run) -> None:
+    tools = {}
+    for name in run.researchers:
+        (setup,) = run.of(AgentSetup, stream=name)
+        tools[name] = {tool["name"] for tool in json.loads(run.file.text(setup.tools))}
+    assert "run_experiment" in tools["r1"] - tools["r2"]
+    assert {"write_file", "hand_off"} <= tools["r2"] - tools["r1"]
+    # Two rounds are too few for a handoff to be run, so without an opening there is nothing to run.
+    assert run.of(Experiment) or run.scenario.structure.opening == "none"
+    posted = {finding.code for finding in run.of(Finding) if finding.is_handoff or finding.author == LAB}
+    assert {experiment.code for experiment in run.of(Experiment)} <= posted
+
+
+def test_a_team_of_peers_fails_the_check_of_specialists(run_of: Callable[[Dials], Run]) -> None:
+    run = run_of(FAST_STRUCTURES[0])
+    events = RunEvents(run.file, {**run.scenario.structure.model_dump(), "coordination": "specialists"})
+    found = list(coordination.DIAL.check(events))
+    assert any("which is not part of its specialty" in text for text in found)
+    assert any("ran a method that was not handed off" in text for text in found)
 
 
 # -- tools ----------------------------------------------------------------------------------------------------------
@@ -238,8 +340,26 @@ def test_prompts_name_only_visible_findings(run: Run) -> None:
         (setup,) = run.of(AgentSetup, stream=name)
         if setup.neighbours is not None:
             messages = [event.message for event in run.of(Prompted, stream=name)]
-            authors = {finding.split(".")[0] for message in messages for finding in run.findings_named_in(message)}
-            assert authors <= {name, *setup.neighbours}
+            assigned = {finding for task in run.of(TaskAssigned, stream=name) for finding in task.findings}
+            named = {finding for message in messages for finding in run.findings_named_in(message)} - assigned
+            assert {finding.split(".")[0] for finding in named} <= {name, *setup.neighbours}
+
+
+@structures(authority="senior")
+def test_all_prompts_name_the_same_senior(run: Run) -> None:
+    (senior,) = {event.senior for event in run.of(AgentSetup)}
+    assert senior in run.researchers
+    for name in run.researchers:
+        (setup,) = run.of(AgentSetup, stream=name)
+        named = "You are the senior" if name == senior else f"{senior} is the senior"
+        assert named in run.file.text(setup.system)
+
+
+def test_a_flat_team_fails_the_check_of_a_senior_and_reverse(run_of: Callable[[Dials], Run]) -> None:
+    for dials, other in ((FAST_STRUCTURES[0], "senior"), (FAST_STRUCTURES[2], "flat")):
+        run = run_of(dials)
+        events = RunEvents(run.file, {**run.scenario.structure.model_dump(), "authority": other})
+        assert len(list(authority.DIAL.check(events))) == (1 if other == "senior" else 2)
 
 
 @structures()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from model_servers import ModelServer, SummarisingTeam
-from team_runs import Run, each_value, run, scenario, structures
+from team_runs import FAST_STRUCTURES, Run, run, scenario, structures
 from test_compaction import run_on_server
 
 from aarlab.agents.models.registry import find_model
@@ -33,8 +33,9 @@ def effects(run: Run) -> dict[str, list[str]]:
     return streams
 
 
-# test_resume_replay_fork.py replays every pair of dial values, so each value once is enough here.
-@structures(each_value())
+# test_resume_replay_fork.py replays every pair of dial values, so nearly every value once is enough here.
+@pytest.mark.long
+@structures(FAST_STRUCTURES)
 def test_tape_model_repeats_the_recorded_run(run: Run, tmp_path: Path) -> None:
     team = scenario(structure=run.scenario.structure, team=team_on(run.file.path))
     again = run_again(team, tmp_path)

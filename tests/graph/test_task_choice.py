@@ -150,7 +150,7 @@ def test_transfer_tasks_must_differ() -> None:
 
 
 def test_own_task_is_not_a_transfer_task() -> None:
-    assert [choice.name for choice in Scenario().transfer_tasks] == ["math", "code", "digits"]
+    assert [choice.name for choice in Scenario().transfer_tasks] == ["math", "code", "digits", "headlines", "spam"]
     assert Scenario.model_validate({"scoring": {"transfer_worlds": 0}}).transfer_tasks == []
 
 

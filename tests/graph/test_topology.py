@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from team_runs import scenario
 
 from aarlab.graph.structure.dials.topology import DIAL
-from aarlab.graph.structure.topologies import Parameters, neighbours_of
+from aarlab.graph.structure.islands import Parameters
+from aarlab.graph.structure.topologies import neighbours_of
 
 NAMES = [f"r{i + 1}" for i in range(9)]
 

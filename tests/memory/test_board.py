@@ -5,7 +5,18 @@ import itertools
 import pytest
 
 from aarlab.memory.board import Board
-from aarlab.memory.events import TEAM, Edge, EdgeKind, Fidelity, Finding, FindingType, Nomination, Published
+from aarlab.memory.events import (
+    TEAM,
+    Edge,
+    EdgeKind,
+    Fidelity,
+    Finding,
+    FindingType,
+    Flagged,
+    FlagOutcome,
+    Nomination,
+    Published,
+)
 from aarlab.memory.run_writer import RunWriter
 
 
@@ -151,6 +162,21 @@ def test_leaderboard_lists_full_results_best_first(team: Team) -> None:
     team.post("r2.f3", type="insight", fidelity="full", pgr=0.8)
     assert [post.finding.id for post in team.board.leaderboard()] == ["r2.f1", "r1.f1"]
     assert [post.finding.id for post in team.board.leaderboard(visible_to="r1")] == ["r1.f1"]
+
+
+@pytest.mark.parametrize(("outcome", "scored"), [("withheld", ["r1.f1", "r2.f1"]), ("disqualified", ["r2.f1"])])
+def test_a_flag_takes_a_published_finding_back(team: Team, outcome: FlagOutcome, scored: list[str]) -> None:
+    team.post("r1.f1", type="result", fidelity="full", pgr=0.9)
+    team.post("r2.f1", type="result", fidelity="full", pgr=0.4)
+    team.publish("r1.f1", "r2.f1")
+    assert team.visible_to("r3") == ["r1.f1", "r2.f1"]
+    flag = Flagged("provenance", "r1", "r1.f1", 1.0, "it has no experiment", outcome, ["r1.f1"], [])
+    for _ in range(2):  # two monitors
+        team.file.append(TEAM, flag, round=1, hours=4.0)
+    assert team.visible_to("r3") == ["r2.f1"]
+    assert team.visible_to("r1") == ["r1.f1", "r2.f1"]
+    assert [post.finding.id for post in team.board.leaderboard()] == scored
+    assert "r1.f1" not in {post.finding.id for post in team.board.leaderboard(visible_to="r3")}
 
 
 def test_leaderboard_breaks_ties_by_post_order(team: Team) -> None:

@@ -150,7 +150,7 @@ def test_interval_of_diverse_team_ends_at_its_entropy(file: RunWriter) -> None:
 
 
 @given(st.lists(st.text("abcde", min_size=7, max_size=7), min_size=1, max_size=3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_entropy_lies_inside_its_interval(rounds: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
@@ -213,7 +213,6 @@ def test_negative_pgr_adds_nothing_to_mean_progress(file: RunWriter) -> None:
     assert (progress.quarter, progress.half, progress.whole, progress.mean) == (None, -0.5, -0.5, 0.0)
 
 
-@settings(deadline=None)  # each example writes a file
 @given(
     st.lists(st.tuples(st.integers(1, 32), st.integers(-20, 100)), max_size=12),
     st.integers(1, 32),

@@ -81,9 +81,11 @@ def test_appending_messages_is_associative(parts: tuple[str, list[Message]], mor
 def test_extending_a_conversation_does_not_change_the_original() -> None:
     before = Conversation.begin("You are a researcher.").then(user_message("Begin."))
     head = before.head
-    before.then(user_message("Continue."))
-    assert before.messages == (user_message("Begin."),)
+    continued = [before.then(user_message(text)) for text in ("Continue.", "Continue.", "Stop.")]
+    assert tuple(before.messages) == (user_message("Begin."),)
     assert before.head == head
+    assert [conversation.messages[-1].text for conversation in continued] == ["Continue.", "Continue.", "Stop."]
+    assert continued[0].messages.common_length(continued[2].messages) == 1
 
 
 def test_message_separates_text_tool_calls_and_results() -> None:

@@ -68,11 +68,17 @@ def test_resume_continues_after_the_recorded_events(path: Path) -> None:
 
 def test_fork_has_events_and_contents_before_its_round(path: Path, tmp_path: Path) -> None:
     fork = tmp_path / "fork.db"
-    run = {"run_id": "fork", "version": "0.1.0", "seed": 7, "scenario": {}, "fork_history": [{"run_id": "run"}]}
+    run = {
+        "run_id": "fork",
+        "version": "0.1.0",
+        "seed": 7,
+        "scenario": {},
+        "fork_history": [{"run_id": "run", "scenario": {}}],
+    }
     with ReplayingLog.fork(fork, path, 2, **run) as log:
         assert list(log.entries()) == []
         log.append("r1", DECISION, round=1, hours=0.5)
         log.append("r1", DECISION, round=2, hours=0.5)
     with RunReader.open(fork) as file:
         assert [(entry.stream, entry.event) for entry in file.entries()] == [("r1", DECISION)] * 2
-        assert file.info().fork_history == ({"run_id": "run"},)
+        assert file.info().fork_history == ({"run_id": "run", "scenario": {}},)

@@ -41,6 +41,7 @@ class RawServer(LoopbackServer):
     """Returns the response to the body of a request."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         """Return the class that sends the responses."""
@@ -56,6 +57,7 @@ class RawServer(LoopbackServer):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 server.requests.append(body)
+                server.paths.append(self.path)
                 server.headers.append({name.lower(): value for name, value in self.headers.items()})
                 self._send(server.respond(body))
 

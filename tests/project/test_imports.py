@@ -154,13 +154,19 @@ def test_imported_distributions_are_declared() -> None:
     ]
     requirements = [*project["dependencies"], *extras]
     declared = {_normalised(re.split(r"[^A-Za-z0-9._-]", requirement)[0]) for requirement in requirements}
-    # The distribution of an extra that is not installed is assumed to have the name of its import.
+    # The distribution of an extra that is not installed is assumed to have the name of its import, or to begin with it.
     distributions = packages_distributions()
+
+    def is_declared(top: str) -> bool:
+        if top in distributions:
+            return bool(declared & {_normalised(distribution) for distribution in distributions[top]})
+        return any(name == _normalised(top) or name.startswith(f"{_normalised(top)}-") for name in declared)
+
     undeclared = {
         f"{module} imports {name}"
         for module, path in modules().items()
         for name in imports(module, path, runtime_nodes(path, functions=True))
         if (top := name.split(".")[0]) != "aarlab" and top not in sys.stdlib_module_names
-        if not declared & {_normalised(distribution) for distribution in distributions.get(top, [top])}
+        if not is_declared(top)
     }
     assert sorted(undeclared) == []

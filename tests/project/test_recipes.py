@@ -23,10 +23,30 @@ def block(recipe: str, language: str) -> str:
     return match[1] if match else ""
 
 
-@pytest.fixture
-def checkout() -> Iterator[Path]:
-    """Return a copy of the files under version control. The sandbox's user can read it."""
-    folder = Path(tempfile.mkdtemp(prefix="aarlab-recipe-"))
+def apply(recipe: str, folder: Path, *options: str) -> None:
+    """Apply the diff of a recipe in a folder."""
+    command = ["git", "apply", "-p0", "-C1", *options]
+    subprocess.run(command, cwd=folder, input=block(recipe, "diff"), text=True, check=True)
+
+
+def shell(commands: str, folder: Path, checkout: Path) -> None:
+    """Execute commands in a folder, with the code of a checkout."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    # Compiled modules are kept, whatever this process does: the copy of the checkout has none yet.
+    environment = os.environ | {"PYTHONPATH": str(checkout), "CHECKOUT": str(checkout), "PATH": path}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = ["bash", "-euo", "pipefail", "-c", commands]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{commands}:\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def changed_checkout() -> Iterator[Path]:
+    """Return a copy of the files under version control with all recipes applied, and all generated files renewed.
+
+    The recipes share it because every copy is compiled anew. The sandbox's user can read it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="recipes-", dir=os.environ["TMPDIR"]))
     folder.chmod(0o755)
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -34,8 +54,16 @@ def checkout() -> Iterator[Path]:
         if name and os.path.lexists(ROOT / name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    for recipe in RECIPES.values():
+        apply(recipe, folder)
+    shell("\n".join(dict.fromkeys(line for recipe in RECIPES.values() for line in generators(recipe))), folder, folder)
     yield folder
     shutil.rmtree(folder)
+
+
+def generators(recipe: str) -> list[str]:
+    """Return the commands that write the generated files. Several recipes have the same."""
+    return [line for line in block(recipe, "sh").splitlines() if line.startswith("python ")]
 
 
 def test_there_are_ten_recipes() -> None:
@@ -49,18 +77,15 @@ def test_recipe_takes_at_most_three_files(title: str) -> None:
     assert f"Files: {len(files)}." in RECIPES[title]
 
 
+@pytest.mark.parametrize("title", RECIPES)
+def test_recipe_applies_to_this_checkout(title: str) -> None:
+    apply(RECIPES[title], ROOT, "--check")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("title", RECIPES)
-def test_recipe_applies_and_its_commands_work(title: str, checkout: Path, tmp_path: Path) -> None:
-    patch = tmp_path / "recipe.diff"
-    patch.write_text(block(RECIPES[title], "diff"), encoding="utf-8")
-    subprocess.run(["git", "apply", "-p0", "-C1", str(patch)], cwd=checkout, check=True)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PYTHONPATH": str(checkout), "CHECKOUT": str(checkout), "PATH": path}
-    for language, folder in (("sh", checkout), ("bash", tmp_path / "empty")):
-        folder.mkdir(exist_ok=True)
-        commands = block(RECIPES[title], language)
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{language}:\n{done.stdout}\n{done.stderr}"
+def test_commands_of_a_recipe_work(title: str, changed_checkout: Path, tmp_path: Path) -> None:
+    recipe = RECIPES[title]
+    tests = [line for line in block(recipe, "sh").splitlines() if line not in generators(recipe)]
+    shell("\n".join(tests), changed_checkout, changed_checkout)
+    shell(block(recipe, "bash"), tmp_path, changed_checkout)

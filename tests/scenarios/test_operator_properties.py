@@ -89,14 +89,14 @@ def check_predictions(predictions: tk.FloatArray, world: tk.Inputs) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_operator_keeps_shapes_and_ranges(name: str, data: st.DataObject) -> None:
     world = smoke_inputs("code")
     check_predictions(run(world, [data.draw(steps(name))]), world)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(any_step, min_size=2, max_size=5), st.sampled_from(list(SUPERVISION_TASKS)))
 def test_any_pipeline_runs(pipeline: list[Step], task: str) -> None:
     world = smoke_inputs(task)
@@ -113,14 +113,14 @@ def test_operators_handle_degenerate_data(name: str, kind: str) -> None:
     json.dumps(world.log, allow_nan=False)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(any_step, min_size=1, max_size=3))
 def test_pipeline_is_deterministic(pipeline: list[Step]) -> None:
     first, second = (run(smoke_inputs(), pipeline) for _ in range(2))
     assert np.array_equal(first, second)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(any_step)
 def test_operator_does_not_modify_its_argument(step: Step) -> None:
     before, unmodified = (tk.start(smoke_inputs()) for _ in range(2))

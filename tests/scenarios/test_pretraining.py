@@ -1,5 +1,6 @@
 """Pretraining: the weight cache, the network, the Poisson sampler."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,17 @@ def test_unwritable_cache_folder_is_tolerated(tmp_path: Path, monkeypatch: pytes
         assert cached("toy", {"width": 3}, make)["numbers"].tolist() == [0, 1, 2, 3, 4]
     assert make.calls == 1
     weight_cache.clear_memory()
+
+
+def test_arrays_are_returned_though_the_disk_is_full(folder: Path) -> None:
+    _, largest = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, largest))
+    try:
+        made = cached("test", {"size": 1}, lambda: {"weights": np.arange(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert made["weights"].sum() == 49_995_000
+    assert list(folder.iterdir()) == []
 
 
 def test_network_learns_xor() -> None:

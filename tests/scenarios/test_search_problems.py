@@ -13,7 +13,7 @@ from aarlab.scenarios.search_problems.nk import Dependencies, NKLandscape, bits_
 from aarlab.scenarios.search_problems.number_guessing import MAX_GUESS, GuessingProblem
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**63), st.integers(1, 10), st.data())
 def test_nk_payoffs_lie_in_0_1_and_the_maximum_is_1(seed: int, n: int, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, n - 1))
@@ -82,7 +82,7 @@ def _peaks(landscape: NKLandscape) -> int:
     return int((landscape.table[codes, None] > landscape.table[flipped]).all(axis=1).sum())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from(["unimodal", "multimodal"]))
 def test_guessing_payoffs_lie_in_0_1_with_maximum_1(seed: int, shape: Literal["unimodal", "multimodal"]) -> None:
     problem = GuessingProblem(np.random.default_rng(seed), 3, shape)

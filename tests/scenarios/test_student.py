@@ -17,7 +17,7 @@ def soft_problem(seed: int, n: int = 80, d: int = 4) -> tuple[tk.FloatArray, tk.
     return features, expit(features[:, 0] + rng.normal(size=n)), rng.random(n)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1))
 def test_fit_has_zero_gradient(seed: int, l2: float) -> None:
     features, targets, weights = soft_problem(seed)
@@ -34,7 +34,7 @@ def test_warm_start_reaches_the_same_optimum() -> None:
     assert cold.coefficients == pytest.approx(warm.coefficients, abs=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1))
 def test_soft_targets_equal_weighted_duplicates(seed: int, l2: float) -> None:
     features, targets, weights = soft_problem(seed)
@@ -46,7 +46,7 @@ def test_soft_targets_equal_weighted_duplicates(seed: int, l2: float) -> None:
     assert student.intercept == pytest.approx(reference.intercept_[0], abs=1e-4)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.floats(0.1, 50))
 def test_fit_is_invariant_to_weight_scale(seed: int, factor: float) -> None:
     features, targets, weights = soft_problem(seed)

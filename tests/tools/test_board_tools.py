@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from tool_drivers import COSTS, VANILLA, TeamDriver
+from tool_drivers import COSTS, VANILLA, ResearcherDriver, TeamDriver
 
+from aarlab.memory.board import Board
 from aarlab.memory.events import Borrowed, Decision, Edge, EdgeKind, Finding, Nomination
 from aarlab.memory.lineage import original
+from aarlab.tools.board_tools import HAND_OFF
 
 # -- posting --------------------------------------------------------------------------------------------------------
 
@@ -66,6 +68,34 @@ def test_share_decisions_record_agent_or_structure(team: TeamDriver) -> None:
     assert bound.events(Decision) == [Decision("share", "insight r2.f1", "structure")]
 
 
+def hand_off(researcher: ResearcherDriver, **arguments: Any) -> tuple[bool, dict[str, Any]]:
+    return researcher.try_tool("hand_off", tools={"hand_off": HAND_OFF}, **arguments)
+
+
+def test_a_method_is_handed_off_for_a_hypothesis(team: TeamDriver) -> None:
+    hypothesis = team["r1"].post(type="hypothesis", title="It works")
+    team.next_round()
+    r2, r3 = team["r2"], team["r3"]
+    r2.call_tool("write_file", path="method.py", text=VANILLA)
+    assert hand_off(r2, finding=hypothesis, path="method.py")[0] is False
+    assert r2.events(Edge) == [Edge("refines", "r2.f1", hypothesis, "")]
+    team.next_round()
+    path = r3.call_tool("borrow", finding="r2.f1")["path"]
+    experiment = r3.call_tool("run_experiment", path=path, fidelity="full")["experiment"]
+    r3.post(type="result", experiment=experiment, builds_on=["r2.f1"])
+    assert [edge.relation for edge in r3.events(Edge)] == ["borrows"], "a handed-off method was not run before"
+
+
+def test_only_a_file_for_a_hypothesis_can_be_handed_off(team: TeamDriver) -> None:
+    r1 = team["r1"]
+    hypothesis, insight = r1.post(type="hypothesis"), r1.post(type="insight")
+    _, output = hand_off(r1, finding=hypothesis, path="method.py")
+    assert output["error"] == "there is no file 'method.py' in your workspace; there are: none"
+    r1.call_tool("write_file", path="method.py", text=VANILLA)
+    _, output = hand_off(r1, finding=insight, path="method.py")
+    assert output["error"] == "r1.f2 is not a hypothesis; name the hypothesis that the method tests"
+
+
 # -- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -94,6 +124,20 @@ def test_read_board_orders_filters_and_limits(team: TeamDriver) -> None:
     assert listed(order="best")[0] == "r1.f1"
     assert listed(type="insight") == ["r1.f3", "r1.f2"]
     assert listed(limit=1) == ["r1.f3"]
+
+
+def test_the_findings_of_the_senior_are_marked_and_listed_first(team: TeamDriver) -> None:
+    team.board = Board(team.file, senior="r1")
+    for name in ("r1", "r2", "r3"):
+        team[name].post(type="insight", title="The same title")
+    team.next_round()
+    r4 = team["r4"]
+    r4.session.round = 2
+    for tool, arguments in (("read_board", {}), ("search_board", {"query": "title"})):
+        listed = r4.call_tool(tool, **arguments)["findings"]
+        assert listed[0]["author"] == "r1"
+        assert [entry.get("author_rank") for entry in listed] == ["senior", None, None]
+    assert r4.call_tool("grep_board", pattern="title")["matches"][0]["finding"] == "r1.f1"
 
 
 def test_a_listing_omits_body_code_and_log(team: TeamDriver) -> None:

@@ -1,6 +1,7 @@
 """The shuffled-teacher check: it detects methods that ignore the teacher, and is hidden from researchers."""
 
 import asyncio
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ from tool_drivers import VANILLA, TeamDriver
 
 from aarlab.memory.events import Evaluation
 from aarlab.memory.messages import canonical_json
-from aarlab.scenarios import task_registry
+from aarlab.scenarios import baselines, task_registry
 from aarlab.scenarios.task import SMOKE
 from aarlab.tools.evaluator import Evaluator, Measurement
-from aarlab.tools.evaluator.teacher_check import ignores_teacher, n_checked_worlds, shuffled_weak_labels
+from aarlab.tools.evaluator.teacher_check import ignores_teacher, n_checked_worlds, shuffled_weak_labels, upper_bound
+from aarlab.tools.evaluator.world_run import run_with_shuffles
+from aarlab.tools.evaluator.world_seeds import WorldSeeds
 from aarlab.tools.experiment_tool import evaluation_event
+from aarlab.tools.sandbox import Sandbox
 
 MAJORITY = "def method(world): return [1.0] * len(world.test_features)"
 ALONE = """
@@ -43,6 +47,21 @@ def test_a_method_that_learns_from_the_teacher_loses_it(evaluator: Evaluator) ->
     measured = measure(evaluator, VANILLA)
     assert measured.shuffled_pgr is not None
     assert measured.shuffled_pgr < measured.pgr - 0.1
+
+
+def test_a_lucky_shuffle_convicts_no_honest_method(evaluator: Evaluator, sandbox: Sandbox) -> None:
+    code, name = baselines.load()["coherence_chain"].code, "r1.e9"
+    world = task_registry.make_task("chat").world(WorldSeeds.of(7).experiment(name, 0))
+    lucky, *others = run_with_shuffles(code, world, sandbox, range(4)).shuffled_losses
+    assert lucky < 0.2 < min(others)
+    result = asyncio.run(evaluator.run_experiment(code, "full", name=name))
+    assert ignores_teacher(evaluation_event(name, "development", "code", result)) is False
+
+
+@given(losses=st.lists(st.floats(-2, 2), min_size=2, max_size=12))
+def test_the_upper_bound_of_a_loss_is_above_its_mean(losses: list[float]) -> None:
+    assert upper_bound(losses) >= fmean(losses) - 1e-9
+    assert upper_bound([losses[0]] * 3) == pytest.approx(losses[0])
 
 
 def test_evaluations_show_whether_the_teacher_is_ignored(team: TeamDriver) -> None:

@@ -1,7 +1,5 @@
 """Tools of installed packages."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -108,15 +106,3 @@ def test_two_packages_with_one_tool_are_refused(install: Install) -> None:
     install(EXAMPLE, package="aarlab-other")
     with pytest.raises(UnusableTool, match="several packages have a tool 'diff_files': aarlab-diff and aarlab-other"):
         load_tool("diff_files")
-
-
-@pytest.mark.long
-def test_pip_installs_the_example_and_prompts_show_it(tmp_path: Path) -> None:
-    package, site = shutil.copytree(PACKAGE, tmp_path / "package"), tmp_path / "site"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(site), str(package)], check=True, capture_output=True)
-    prompts = [sys.executable, "-m", "aarlab", "prompts", "--set", "team.tools=[diff_files]"]
-    environment = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(prompts, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "diff_files: Compare two files of your workspace" in done.stdout

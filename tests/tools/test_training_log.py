@@ -82,6 +82,7 @@ class _FailingWorld:
 
     def __init__(self, world: World, error: Exception) -> None:
         self.inputs, self.weak_acc, self.strong_acc, self._error = world.inputs, world.weak_acc, world.strong_acc, error
+        self.student_service = None
 
     def score(self, predictions: object) -> WorldScore:
         raise self._error

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aarlab.scenarios.task import World
+from aarlab.scenarios.task import PILOT, World
 from aarlab.scenarios.task_registry import make_task
 from aarlab.tools.evaluator.world_cache import WorldCache
 
@@ -15,13 +15,14 @@ def test_a_cached_world_equals_a_new_one() -> None:
     assert _equal(first, task.world(1, split="heldout"))
 
 
-def test_seeds_splits_and_parameters_have_their_own_worlds() -> None:
+def test_seeds_splits_sizes_and_parameters_have_their_own_worlds() -> None:
     task, other = make_task("chat"), make_task("chat", {"neighbours": 7})
     cache = WorldCache()
     worlds = [
         cache.world(task, 1, "development"),
         cache.world(task, 2, "development"),
         cache.world(task, 1, "heldout"),
+        cache.world(task, 1, "development", size=PILOT),
         cache.world(other, 1, "development"),
     ]
     assert not any(_equal(one, two) for i, one in enumerate(worlds) for two in worlds[:i])

@@ -8,7 +8,7 @@ import pytest
 from aarlab.memory.events import Panel
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
 
-COMMON = ("screening", "heldout", "shifted", "transfer")
+COMMON = ("screening", "tuning", "heldout", "shifted", "transfer", "audit")
 
 
 def seeds(of: WorldSeeds) -> dict[str, int]:

@@ -10,6 +10,7 @@ method that carries the code of the worlds regenerates the labels. A scenario na
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,10 @@ from aarlab.tools.evaluator.world_seeds import scrypt_key
 
 SECRET_VARIABLE: Final = "AARLAB_SECRET"
 """Environment variable that replaces the file, for machines without one. Empty: the laboratory has no secret."""
+_FIX = (
+    f"Fix: set XDG_STATE_HOME to a folder that you can write to, set {SECRET_VARIABLE}, or set scoring.secret in the "
+    "scenario"
+)
 _BYTES = 32
 _MAX_BYTES = 4096
 
@@ -27,9 +32,17 @@ class LaboratorySecretError(RuntimeError):
 
 
 def secret_path() -> Path:
-    """Return the path of the file with the secret, in the user's state folder (XDG Base Directory specification)."""
+    """Return the path of the file with the secret, in the user's state folder (XDG Base Directory specification).
+
+    Raises:
+        LaboratorySecretError: The user has no home folder, and no variable names another one.
+    """
     state = os.environ.get("XDG_STATE_HOME", "")
-    folder = Path(state) if Path(state).is_absolute() else Path("~/.local/state").expanduser()
+    try:
+        folder = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError:
+        problem = "the secret of this laboratory cannot be stored, because this user has no home folder"
+        raise LaboratorySecretError(f"{problem}. {_FIX}") from None
     return folder / "aarlab" / "secret"
 
 
@@ -45,17 +58,21 @@ def laboratory_secret(*, create: bool = True) -> str:
     if (value := os.environ.get(SECRET_VARIABLE)) is not None:
         return value
     path = secret_path()
+    failed = "cannot be read from"
     try:
         if create and not path.exists():
+            failed = "cannot be stored in"
             _create(path)
+            failed = "cannot be read from"
         with path.open("rb") as file:
-            os.fchmod(file.fileno(), 0o600)  # a copy may have got other rights
+            with suppress(OSError):  # the file may be another user's, or on a read-only file system
+                os.fchmod(file.fileno(), 0o600)  # a copy may have got other rights
             text = file.read(_MAX_BYTES).decode().strip()
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: there is no home folder
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise LaboratorySecretError(
-            f"the secret of this laboratory cannot be read from {path} ({error}). Fix: copy the file from where its "
-            f"runs were made, set XDG_STATE_HOME to a folder that you can write to, set {SECRET_VARIABLE}, or set "
-            "scoring.secret in the scenario"
+            f"the secret of this laboratory {failed} {path} ({reason}). {_FIX}, or copy the file from where its runs "
+            "were made"
         ) from None
     if not text:
         raise LaboratorySecretError(f"{path} is empty. Fix: delete it; a new secret is then made")

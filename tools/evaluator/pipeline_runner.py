@@ -1,12 +1,12 @@
 """Run methods that are plain pipelines of the toolkit without a job process, and all others in the sandbox."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 # The toolkit imports these on first use. They are imported here, so that the limit on their threads applies to them.
+import scipy.optimize  # noqa: F401
 import sklearn.cluster
 import sklearn.covariance
 import sklearn.neighbors  # noqa: F401
@@ -41,10 +41,10 @@ def _run_here(steps: tuple[PipelineStep, ...], job: Job) -> JobResult | None:
     """Return the result of a pipeline, None if it fails."""
     started, started_cpu = time.monotonic(), time.thread_time()
     log: list[dict[str, Any]] = []
-    inputs: Mapping[str, Any] = job.inputs
     try:
         with np.errstate(all="ignore"):
-            predictions = run_pipeline(steps, Inputs(**inputs, seed=job.seed, log=log))
+            student = None if job.service is None else job.service()
+            predictions = run_pipeline(steps, Inputs.of_arrays(job.inputs, job.seed, log, student))
         # As for a job process: the log becomes JSON.
         decoded, decoded_log, _ = decode_result(encode_result(predictions, log, None))
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, MemoryError, InvalidResult):

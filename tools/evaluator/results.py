@@ -39,8 +39,12 @@ class WorldResult:
     transfer_acc: float = 0.0
     weak_acc: float = 0.0
     strong_acc: float = 0.0
-    shuffled_pgr_drop: float | None = None
-    """Loss of PGR with shuffled weak labels; None: not measured, or the method failed with them."""
+    device: str | None = None
+    """What trained the strong student; None: a task without fine-tuning."""
+    device_seconds: float = 0.0
+    """Seconds of trainings and predictions of the strong student."""
+    shuffled_losses: tuple[float, ...] = ()
+    """Loss of PGR with each shuffle of the weak labels with which the method did not fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,10 @@ class Measurement:
     weak_acc: float
     strong_acc: float
     shuffled_pgr: float | None
-    """`pgr` with shuffled weak labels (see `teacher_check`); None: not measured, or the method failed with them."""
+    """`pgr` with shuffled weak labels; None: not measured, or the method failed with them.
+
+    If the first check suspects the method, this is `pgr` minus the upper bound of the loss (see `teacher_check`).
+    """
     pgr_by_world: list[float] | None = None
     """PGR on each world of a panel, rounded to four decimals, in the order of the worlds; None: an experiment."""
 
@@ -70,6 +77,10 @@ class EvaluationResult:
     measurement: Measurement | None
     completed_share: float = 1.0
     """Share of the planned worlds that the method was run on, in (0, 1]."""
+    device: str | None = None
+    """What trained the strong student; None: a task without fine-tuning, or a panel."""
+    seconds: float | None = None
+    """Seconds of trainings and predictions of the strong student on all worlds; None like `device`."""
 
 
 class TaskFactory(Protocol):
@@ -107,7 +118,7 @@ def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None, by_w
             return EvaluationResult(result.error, result.log, None)
     scores = [result.pgr for result in results]
     se = statistics.stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else None
-    drops = [result.shuffled_pgr_drop for result in results if result.shuffled_pgr_drop is not None]
+    losses = [loss for result in results for loss in result.shuffled_losses]
     measurement = Measurement(
         worlds=len(results),
         pgr=_rounded(statistics.fmean(scores), digits),
@@ -115,7 +126,7 @@ def summarise_worlds(results: Sequence[WorldResult], *, digits: int | None, by_w
         transfer_acc=round(statistics.fmean(result.transfer_acc for result in results), 4),
         weak_acc=round(statistics.fmean(result.weak_acc for result in results), 4),
         strong_acc=round(statistics.fmean(result.strong_acc for result in results), 4),
-        shuffled_pgr=round(statistics.fmean(scores) - statistics.fmean(drops), 4) if drops else None,
+        shuffled_pgr=round(statistics.fmean(scores) - statistics.fmean(losses), 4) if losses else None,
         pgr_by_world=[round(score, 4) for score in scores] if by_world else None,
     )
     # The union of the lists of several worlds can be longer than each.

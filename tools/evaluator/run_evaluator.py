@@ -1,17 +1,19 @@
 """The evaluator of a run: draws worlds, runs methods on them and returns mean and standard error."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
 from aarlab.memory.events import Fidelity, Panel
-from aarlab.scenarios.task import FULL, PILOT, SMOKE, Split, Task, World, WorldSize
+from aarlab.scenarios.task import FULL, PILOT, SMOKE, Split, Task, WorldSize
+from aarlab.scenarios.toolkit.pipeline import parse_pipeline
 from aarlab.tools.evaluator.results import EvaluationResult, Measurement, TaskFactory, WorldResult, summarise_worlds
 from aarlab.tools.evaluator.score_cache import ScoreCache, score_key
-from aarlab.tools.evaluator.teacher_check import n_checked_worlds, shuffled_weak_labels
+from aarlab.tools.evaluator.teacher_check import confirming_shuffles, ignores_teacher, n_checked_worlds, upper_bound
 from aarlab.tools.evaluator.world_cache import WorldCache
-from aarlab.tools.evaluator.world_run import JobRunner, WorldPool, run_on_world
+from aarlab.tools.evaluator.world_run import JobRunner, WorldPool, run_with_shuffles
 from aarlab.tools.evaluator.world_seeds import WorldSeeds
+from aarlab.tools.evaluator.world_workers import Workers, WorldRequest, serves
 from aarlab.tools.sandbox import Sandbox
 
 _SIZES: Mapping[Fidelity, WorldSize] = {"smoke": SMOKE, "pilot": PILOT, "full": FULL}
@@ -35,6 +37,7 @@ class Evaluator:
         cache: ScoreCache | None = None,
         worlds: WorldCache | None = None,
         threads: int | None = None,
+        workers: Workers | None = None,
     ) -> None:
         """Create the evaluator of a run.
 
@@ -48,16 +51,20 @@ class Evaluator:
             fixed_world: Whether pilots and full experiments are scored on one fixed world of the run, without rounding
                 (evaluation mode `open`).
             cache: Scores on panels that are the same for every run; None: measure all.
-            worlds: Worlds of panels that are the same for every run; None: an own, empty cache.
+            worlds: Worlds that the runs of a process share. Runs with the same seed and task, as in the arms of an
+                ablation, have the same worlds for experiments of the same name. None: an own, empty cache for the
+                common panels; the other worlds of a run are used once.
             threads: Number of worlds evaluated at a time; None: one for each available core. With one, methods that are
                 plain pipelines of the toolkit run in this process, see `PipelineRunner`.
+            workers: Processes that draw worlds and run plain pipelines, see `WorldWorkers`; None: neither.
         """
         self._task = task
+        self._workers = workers
         self._runner = _job_runner(sandbox, threads)
         self._seeds = WorldSeeds.of(run_seed, secret)
         self._fixed_world = fixed_world
         self._cache = cache
-        self._worlds = WorldCache() if worlds is None else worlds
+        self._worlds, self._shares_worlds = worlds or WorldCache(), worlds is not None
         self._n_worlds: Mapping[Fidelity, int] = {"smoke": 1, "pilot": pilot_worlds, "full": full_worlds}
         self._single_world_results: dict[str, WorldResult] = {}
         """Results by code for a task with a single world: the same code and inputs give the same result."""
@@ -70,8 +77,9 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """Cancel waiting worlds, stop the worker threads and close the cache."""
-        self._pool.close()
+        """Cancel waiting worlds, end trainings, stop the worker threads and close the cache."""
+        with self._task.interrupted():
+            self._pool.close()
         if self._cache is not None:
             self._cache.close()
 
@@ -79,9 +87,10 @@ class Evaluator:
         """Run a method on fresh development worlds or, in open mode, on the fixed world of the run.
 
         A method that fails on the first world is not run on the others. A full experiment also runs on some of its
-        worlds with shuffled weak labels (see `teacher_check`). PGR is rounded to two decimals, except in open mode. A
-        task with a single world is always scored on the fixed world, with four decimals and without shuffled labels.
-        `name` must be unique in the run: the seeds of the worlds are derived from it.
+        worlds with shuffled weak labels, and on all if it keeps its score (see `teacher_check`). PGR is rounded to two
+        decimals, except in open mode. A task with a single world is always scored on the fixed world, with four
+        decimals and without shuffled labels. `name` must be unique in the run: the seeds of the worlds are derived from
+        it.
         """
         single = self._task.single_world
         fixed = single or (self._fixed_world and fidelity != "smoke")
@@ -90,20 +99,30 @@ class Evaluator:
         seeds = [self._seeds.fixed_world()] if fixed else [self._seeds.experiment(name, i) for i in range(n_worlds)]
         checked = seeds[: n_checked_worlds(len(seeds))] if fidelity == "full" and not single else []
 
-        def on_world(seed: int) -> WorldResult:
+        def on_world(seed: int, shuffles: Sequence[int]) -> WorldResult:
             if single and code in self._single_world_results:
                 return self._single_world_results[code]
-            world = self._task.world(seed, size=size)
-            result = run_on_world(code, world, self._runner)
+            cache = self._worlds if self._shares_worlds else None
+            (result,) = self._run_methods([code], self._task, seed, size=size, cache=cache, shuffles=shuffles)
             if single:
                 self._single_world_results[code] = result
-            return self._with_teacher_check(code, world, result) if seed in checked else result
+            return result
 
-        results = await self._pool.map_async(on_world, seeds[:1])
+        def first_check(seed: int) -> WorldResult:
+            return on_world(seed, (0,) if seed in checked else ())
+
+        results = await self._pool.map_async(first_check, seeds[:1])
         if results[0].error is None:
-            results += await self._pool.map_async(on_world, seeds[1:])
+            results += await self._pool.map_async(first_check, seeds[1:])
         summary = summarise_worlds(results, digits=4 if single else None if fixed else 2)
-        summary = replace(summary, completed_share=len(results) / len(seeds))
+        device, measurement = results[0].device, summary.measurement
+        # A training of a real student takes too long to be repeated for each shuffle.
+        if measurement is not None and device is None and ignores_teacher(measurement):
+            shuffles = confirming_shuffles(len(seeds))
+            again = await self._pool.map_async(lambda seed: on_world(seed, shuffles), seeds)
+            summary = replace(summary, measurement=_with_upper_bound(measurement, again))
+        seconds = None if device is None else round(sum(result.device_seconds for result in results), 3)
+        summary = replace(summary, completed_share=len(results) / len(seeds), device=device, seconds=seconds)
         return replace(summary, measurement=None) if fidelity == "smoke" else summary
 
     async def score_on_panel(
@@ -140,11 +159,8 @@ class Evaluator:
         uncached = {name: code for name, code in methods.items() if name not in results}
 
         def on_world(seed: int) -> list[WorldResult]:
-            if panel == "final":
-                world = panel_task.world(seed, split=split)
-            else:
-                world = self._worlds.world(panel_task, seed, split)
-            return [run_on_world(code, world, self._runner) for code in uncached.values()]
+            cache = self._worlds if panel != "final" or self._shares_worlds else None
+            return self._run_methods(list(uncached.values()), panel_task, seed, split=split, cache=cache)
 
         by_world = await self._pool.map_async(on_world, seeds if uncached else [])
         for i, name in enumerate(uncached):
@@ -153,12 +169,52 @@ class Evaluator:
                 cache.put(keys[name], measurement)
         return {name: results[name] for name in methods}
 
-    def _with_teacher_check(self, code: str, world: World, result: WorldResult) -> WorldResult:
-        """Return the result with the loss of PGR when the weak labels are shuffled, if the method ran."""
-        if result.error is not None:
-            return result
-        shuffled = run_on_world(code, world, self._runner, weak_labels=shuffled_weak_labels(world.inputs))
-        return result if shuffled.error is not None else replace(result, shuffled_pgr_drop=result.pgr - shuffled.pgr)
+    def _run_methods(
+        self,
+        codes: Sequence[str],
+        task: Task,
+        seed: int,
+        *,
+        split: Split = "development",
+        size: WorldSize = FULL,
+        cache: WorldCache | None,
+        shuffles: Sequence[int] = (),
+    ) -> list[WorldResult]:
+        """Return the results of methods on one world, as far as possible from a worker.
+
+        Args:
+            codes: Source of each method.
+            task: Source of the world.
+            seed: Seed of the world.
+            split: Split of the world.
+            size: Size of the world.
+            cache: Where worlds are kept that are needed again; None: this one is not.
+            shuffles: Numbers of the shuffles of the weak labels with which the methods also run.
+        """
+        cached = world = None if cache is None else cache.get(task, seed, split, size=size)
+        results: list[WorldResult | None] = [None] * len(codes)
+        if self._workers is not None and serves(task) and (world is None or any(map(parse_pipeline, codes))):
+            request = WorldRequest(task, seed, split, size, tuple(codes), shuffles, world, cache is not None)
+            answer = self._workers.ask(request)
+            if answer is not None:
+                results, world = answer.results, world or answer.world
+        if world is None and None not in results:
+            return [result for result in results if result is not None]
+        world = world or task.world(seed, size=size, split=split)
+        if cache is not None and cached is None:
+            cache.put(world, task, seed, split, size=size)
+        return [
+            result or run_with_shuffles(code, world, self._runner, shuffles)
+            for code, result in zip(codes, results, strict=True)
+        ]
+
+
+def _with_upper_bound(measurement: Measurement, results: Sequence[WorldResult]) -> Measurement:
+    """Return the measurement with the upper bound of the loss over all shuffles; unchanged if nearly all failed."""
+    losses = [loss for result in results for loss in result.shuffled_losses]
+    if len(losses) < 2:
+        return measurement
+    return replace(measurement, shuffled_pgr=round(measurement.pgr - upper_bound(losses), 4))
 
 
 def _job_runner(sandbox: Sandbox, threads: int | None) -> JobRunner:

@@ -19,9 +19,9 @@ from typing import Any, Self
 
 import aarlab.scenarios.toolkit
 from aarlab.memory.messages import canonical_json
+from aarlab.scenarios.cache_folder import cache_folder
 from aarlab.scenarios.task import Split, Task
 from aarlab.scenarios.task_registry import task_version
-from aarlab.scenarios.tasks.weight_cache import cache_folder
 from aarlab.tools.evaluator.results import Measurement
 
 _NUMERICAL_LIBRARIES = ("numpy", "scipy", "scikit-learn")

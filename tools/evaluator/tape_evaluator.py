@@ -103,7 +103,9 @@ def recorded_experiment(file: RunWriter, code: str, fidelity: Fidelity, name: st
     experiment, score = recorded
     if (experiment.code, experiment.fidelity) != (content_hash(code), fidelity):
         return None
-    return EvaluationResult(experiment.error, experiment.log, _measurement(score), experiment.work)
+    return EvaluationResult(
+        experiment.error, experiment.log, _measurement(score), experiment.work, experiment.device, experiment.seconds
+    )
 
 
 def recorded_panel(

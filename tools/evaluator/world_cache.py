@@ -1,22 +1,22 @@
-"""Worlds of the common panels in memory, so that a process that executes many runs draws each of them once."""
+"""Drawn worlds in memory, so that a process that executes many runs draws each of them once."""
 
 import threading
 from collections import OrderedDict
 from typing import Final
 
 from aarlab.memory.messages import canonical_json
-from aarlab.scenarios.task import Split, Task, World
+from aarlab.scenarios.task import FULL, Split, Task, World, WorldSize
 from aarlab.scenarios.task_registry import task_version
 
 WORLD_CACHE_BYTES: Final = 512 << 20
 """Bytes for the cached worlds of all processes of an ablation on one machine."""
 
-_Key = tuple[str, str, str, int, Split]
-"""Name, version and parameters of the task, the seed and the split."""
+_Key = tuple[str, str, str, int, WorldSize, Split]
+"""Name, version and parameters of the task, and seed, size and split of the world."""
 
 
 class WorldCache:
-    """Full worlds, with their labels. If they exceed the limit, the least recently used are dropped.
+    """Worlds, with their labels. If they exceed the limit, the least recently used are dropped.
 
     Several threads can use it. A world that two threads need at the same time is drawn twice.
     """
@@ -28,14 +28,25 @@ class WorldCache:
         self._lock = threading.Lock()
         self._worlds: OrderedDict[_Key, World] = OrderedDict()
 
-    def world(self, task: Task, seed: int, split: Split) -> World:
-        """Return the full world of a seed: a cached one, or a new one that is then cached."""
-        key = (task.name, task_version(task), canonical_json(dict(task.parameters)), seed, split)
+    def world(self, task: Task, seed: int, split: Split, *, size: WorldSize = FULL) -> World:
+        """Return the world of a seed: a cached one, or a new one that is then cached."""
+        world = self.get(task, seed, split, size=size)
+        if world is None:
+            world = task.world(seed, size=size, split=split)
+            self.put(world, task, seed, split, size=size)
+        return world
+
+    def get(self, task: Task, seed: int, split: Split, *, size: WorldSize = FULL) -> World | None:
+        """Return the cached world of a seed; None if there is none."""
+        key = _key(task, seed, split, size)
         with self._lock:
             if key in self._worlds:
                 self._worlds.move_to_end(key)
-                return self._worlds[key]
-        world = task.world(seed, split=split)
+            return self._worlds.get(key)
+
+    def put(self, world: World, task: Task, seed: int, split: Split, *, size: WorldSize = FULL) -> None:
+        """Cache the world of a seed."""
+        key = _key(task, seed, split, size)
         with self._lock:
             if key not in self._worlds:
                 self._worlds[key] = world
@@ -43,4 +54,7 @@ class WorldCache:
             while self._bytes > self._max_bytes:
                 _, dropped = self._worlds.popitem(last=False)
                 self._bytes -= dropped.nbytes
-        return world
+
+
+def _key(task: Task, seed: int, split: Split, size: WorldSize) -> _Key:
+    return (task.name, task_version(task), canonical_json(dict(task.parameters)), seed, size, split)

@@ -4,17 +4,24 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Protocol, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from aarlab.scenarios.task import FloatArray, World
+from aarlab.scenarios.task import FloatArray, MeasuredStudent, World
 from aarlab.tools.evaluator.results import WorldResult
+from aarlab.tools.evaluator.teacher_check import shuffled_weak_labels
 from aarlab.tools.evaluator.training_log import bounded_log
-from aarlab.tools.sandbox import Job, JobResult
+from aarlab.tools.sandbox import Job, JobResult, Limits
 
 _T = TypeVar("_T")
+
+_LIMITS = Limits()
+_FINE_TUNING_LIMITS = Limits(wall_s=8 * 3600, cpu_s=60)
+"""The wall-clock time includes trainings of the student and waiting for those of other worlds. The student's service
+limits the passes over the items, so what a method computes itself remains limited by its processor time."""
 
 
 class JobRunner(Protocol):
@@ -36,14 +43,46 @@ def run_on_world(code: str, world: World, runner: JobRunner, *, weak_labels: Flo
     Raises:
         SandboxUnavailable: The sandbox has stopped. Errors of the method are in the result.
     """
-    inputs = world.inputs
-    arrays = {
-        "features": inputs.features,
-        "weak_labels": inputs.weak_labels if weak_labels is None else weak_labels,
-        "test_features": inputs.test_features,
-        "relations": inputs.relations,
-    }
-    job = runner.run(Job(code, arrays, inputs.seed))
+    arrays = world.inputs.arrays()
+    if weak_labels is not None:
+        arrays["weak_labels"] = weak_labels
+    students: list[MeasuredStudent] = []
+    limits = _LIMITS if world.student_service is None else _FINE_TUNING_LIMITS
+    job = runner.run(Job(code, arrays, world.inputs.seed, limits, _collecting(world.student_service, students)))
+    result = _result_of(job, world)
+    if not students:
+        return result
+    # There are several students if the job was started again.
+    seconds = sum(student.seconds for student in students)
+    return replace(result, device=students[0].device, device_seconds=seconds)
+
+
+def run_with_shuffles(code: str, world: World, runner: JobRunner, shuffles: Sequence[int]) -> WorldResult:
+    """Run a method as `run_on_world` does, and if it ran, again with each of the shuffles (see `teacher_check`)."""
+    result = run_on_world(code, world, runner)
+    if result.error is not None:
+        return result
+    labels = (shuffled_weak_labels(world.inputs, number) for number in shuffles)
+    shuffled = [run_on_world(code, world, runner, weak_labels=weak_labels) for weak_labels in labels]
+    return replace(result, shuffled_losses=tuple(result.pgr - run.pgr for run in shuffled if run.error is None))
+
+
+def _collecting(
+    service: Callable[[], MeasuredStudent] | None, students: list[MeasuredStudent]
+) -> Callable[[], MeasuredStudent] | None:
+    """Return the service, which then appends each student that it starts."""
+    if service is None:
+        return None
+
+    def start() -> MeasuredStudent:
+        students.append(service())
+        return students[-1]
+
+    return start
+
+
+def _result_of(job: JobResult, world: World) -> WorldResult:
+    """Return the result of a job without the time of the student."""
     log = bounded_log(job.log)
     if job.predictions is None:
         return WorldResult(job.error or "the method returned nothing", log, job.seconds)

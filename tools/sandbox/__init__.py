@@ -9,6 +9,7 @@ the run file records the mode.
 from aarlab.tools.sandbox.isolation_layers import ALL_LAYERS, Layer, SandboxMode, layers
 from aarlab.tools.sandbox.job import Job, JobResult, Limits, SandboxUnavailable
 from aarlab.tools.sandbox.sandbox_client import Sandbox
+from aarlab.tools.sandbox.shared_sandbox import check_sandbox, shared_sandbox
 
 __all__ = [
     "ALL_LAYERS",
@@ -19,5 +20,7 @@ __all__ = [
     "Sandbox",
     "SandboxMode",
     "SandboxUnavailable",
+    "check_sandbox",
     "layers",
+    "shared_sandbox",
 ]

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -77,8 +78,9 @@ class FileAllowlist:
         )
 
 
+@cache
 def file_allowlist() -> FileAllowlist:
-    """Return the allowlist of this installation.
+    """Return the allowlist of this installation, which does not change while a process runs.
 
     Raises:
         SandboxUnavailable: The files of numpy, scipy or scikit-learn are not known.
@@ -113,9 +115,9 @@ def _package_paths() -> Iterator[Path]:
         package = distribution(name)
         if package.files is None:
             raise SandboxUnavailable(f"{name} has no list of installed files. Fix: install it with pip or conda.")
-        for file in package.files:
-            top = Path(str(package.locate_file(file.parts[0])))
-            if file.parts[0] not in ("..", "__pycache__") and top.exists():
+        for part in {file.parts[0] for file in package.files} - {"..", "__pycache__"}:
+            top = Path(str(package.locate_file(part)))
+            if top.exists():
                 yield top.resolve()
         # Requirements with a condition are for extras or other platforms, and are not needed to run a method.
         pending += [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in package.requires or () if ";" not in line]

@@ -142,10 +142,10 @@ class _JobServer:
 
     def _start_job(self) -> None:
         """Receive a request and fork a process for its job."""
-        message, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 3)
+        message, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 4)
         if not message:
             self._shut_down()
-        job_file, result_pipe, report = descriptors
+        job_file, result_pipe, report, *service = descriptors
         request = json.loads(message)
         limits = Limits(**request["limits"])
         started_at = time.monotonic()
@@ -155,12 +155,12 @@ class _JobServer:
             _report(report, ExitReport(start_error=str(error)))
         else:
             if process == 0:
-                job_process.run_job_process(self._lockdown, limits, request["number"], job_file, result_pipe)
+                job_process.run_job_process(self._lockdown, limits, request["number"], job_file, result_pipe, *service)
             handle = os.pidfd_open(process)
             self._running[handle] = _RunningJob(process, started_at, started_at + limits.wall_s, report)
             self._poll.register(handle, select.POLLIN)
-        os.close(job_file)
-        os.close(result_pipe)
+        for descriptor in (job_file, result_pipe, *service):
+            os.close(descriptor)
 
     def _reap(self, handle: int) -> None:
         """Reap a process that has ended, and report how it ended."""

@@ -1,11 +1,13 @@
 """A job of the sandbox, its limits and its result, and the error for an unavailable sandbox."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aarlab.scenarios.toolkit.inputs import StudentService
 
 
 class SandboxUnavailable(RuntimeError):
@@ -51,11 +53,15 @@ class Job:
     code: str
     """Python source that defines `method(world)`."""
     inputs: Mapping[str, NDArray[Any]]
-    """The arrays of `aarlab.scenarios.task.Inputs` by field name, without labels and without object arrays."""
+    """What `aarlab.scenarios.task.Inputs.arrays` returns: plain arrays by name, without labels."""
     seed: int
     """Seed of `world.seed` and of Python's and numpy's global generators; not negative."""
     limits: Limits = Limits()
     """Limits of the job."""
+    service: Callable[[], StudentService] | None = None
+    """Starts what answers the requests of `world.student`, once for each attempt to run the job; None: nothing. It runs
+    in this process, so it must check each request. It raises RefusedRequest for an invalid one, which the method gets;
+    any other exception ends the job and is raised by `Sandbox.run`."""
 
     def __post_init__(self) -> None:
         """Check the seed, so that an invalid one does not look like an error of the method."""

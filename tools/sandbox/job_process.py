@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from aarlab.scenarios.toolkit import Inputs
+from aarlab.scenarios.toolkit.inputs import Inputs, StudentService
 from aarlab.tools.sandbox import job_protocol, kernel
 from aarlab.tools.sandbox.isolation_layers import LANDLOCK, RLIMITS, SECCOMP, UID
 from aarlab.tools.sandbox.job import Job, Limits
+from aarlab.tools.sandbox.service_socket import ServiceClient
 
 _METHOD_FILE = "<method>"
 _FIRST_UID = 61184  # systemd's range for dynamic users
@@ -88,17 +89,19 @@ class Lockdown:
             kernel.lower_limit(kind, soft, hard)
 
 
-def run_job_process(lockdown: Lockdown, limits: Limits, number: int, job_file: int, result_pipe: int) -> NoReturn:
-    """Run a job from reading it to sending its result, then exit."""
+def run_job_process(
+    lockdown: Lockdown, limits: Limits, number: int, job_file: int, result_pipe: int, service: int | None = None
+) -> NoReturn:
+    """Run a job from reading it to sending its result, then exit. `service` is the socket to `Job.service`, if any."""
     status = 1
     try:
         os.setsid()
         job = job_protocol.unseal_job(job_file)
-        keep = sorted({result_pipe, *([lockdown.ruleset] if lockdown.ruleset is not None else [])})
+        keep = sorted({fd for fd in (result_pipe, lockdown.ruleset, service) if fd is not None})
         for low, high in zip([2, *keep], [*keep, resource.getrlimit(resource.RLIMIT_NOFILE)[0]], strict=True):
             os.closerange(low + 1, high)
         lockdown.apply(limits, number)
-        encoded = _within_size_limit(limits, run(job, limits))
+        encoded = _within_size_limit(limits, run(job, limits, None if service is None else ServiceClient(service)))
         while encoded:
             encoded = encoded[os.write(result_pipe, encoded) :]
         status = 0
@@ -111,13 +114,13 @@ def run_job_process(lockdown: Lockdown, limits: Limits, number: int, job_file: i
         os._exit(status)
 
 
-def run(job: Job, limits: Limits) -> bytes:
+def run(job: Job, limits: Limits, student: StudentService | None = None) -> bytes:
     """Run the method of a job in this process, and return its encoded result or error. This runs untrusted code."""
     log: list[dict[str, Any]] = []
     predictions, error = None, None
     try:
         _reseed(job.seed)
-        predictions = _predictions(job, log)
+        predictions = _predictions(job, log, student)
     except MemoryError as exception:
         error = f"used more than {limits.memory_mb} MB{_line_in_method(exception)}"
     except BaseException as exception:
@@ -134,7 +137,7 @@ def _reseed(seed: int) -> None:
     np.random.seed(np.random.SeedSequence(seed).generate_state(8))  # noqa: NPY002 - methods may use the global generator
 
 
-def _predictions(job: Job, log: list[dict[str, Any]]) -> NDArray[np.float64]:
+def _predictions(job: Job, log: list[dict[str, Any]], student: StudentService | None) -> NDArray[np.float64]:
     """Execute the code, call its method and return the predictions.
 
     Raises:
@@ -146,8 +149,7 @@ def _predictions(job: Job, log: list[dict[str, Any]]) -> NDArray[np.float64]:
     exec(code, namespace)
     if not callable(namespace.get("method")):
         raise NameError("the code defines no function method(world)")
-    inputs: dict[str, Any] = dict(job.inputs)
-    returned = np.asarray(namespace["method"](Inputs(**inputs, seed=job.seed, log=log)))
+    returned = np.asarray(namespace["method"](Inputs.of_arrays(job.inputs, job.seed, log, student)))
     if returned.dtype.kind not in "biuf":
         raise TypeError(
             f"method(world) must return an array of numbers, not {returned.dtype} of shape {returned.shape}"

@@ -5,9 +5,11 @@ import itertools
 import os
 import select
 import signal
+import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from io import FileIO
 from types import TracebackType
 from typing import Final, Self, get_args
@@ -20,6 +22,7 @@ from aarlab.tools.sandbox.fork_server_handle import ForkServer
 from aarlab.tools.sandbox.isolation_layers import ALL_LAYERS, SandboxMode, available
 from aarlab.tools.sandbox.job import Job, JobResult, Limits, SandboxUnavailable
 from aarlab.tools.sandbox.job_protocol import ExitReport
+from aarlab.tools.sandbox.service_socket import ServiceServer
 
 _MAX_CONSECUTIVE_CRASHES = 3
 _MAX_ATTEMPTS: Final = 3
@@ -119,13 +122,21 @@ class Sandbox:
         sealed = job_protocol.seal_job(job)
         result_read_fd, result_write_fd = os.pipe()
         report_read_fd, report_write_fd = os.pipe()
-        with FileIO(result_read_fd) as result_pipe, FileIO(report_read_fd) as report:
+        passed = [sealed, result_write_fd, report_write_fd]
+        with FileIO(result_read_fd) as result_pipe, FileIO(report_read_fd) as report, ExitStack() as stack:
+            server = None
+            if job.service is not None:
+                own_end, job_end = socket.socketpair()
+                server = stack.enter_context(ServiceServer(own_end, job.service()))
+                passed.append(job_end.detach())
             try:
-                fork_server = self._submit(job.limits, [sealed, result_write_fd, report_write_fd])
+                fork_server = self._submit(job.limits, passed)
             finally:
-                for descriptor in (sealed, result_write_fd, report_write_fd):
+                for descriptor in passed:
                     os.close(descriptor)
-            received, exit_report = _collect(result_pipe, report, job.limits)
+            received, exit_report = _collect(result_pipe, report, job.limits, server)
+        if server is not None and server.failure is not None:
+            raise server.failure
         if exit_report is None:
             self._discard(fork_server)
         return received, exit_report
@@ -169,8 +180,12 @@ class Sandbox:
         fork_server.end(0.0)
 
 
-def _collect(result_pipe: FileIO, report: FileIO, limits: Limits) -> tuple[bytes, ExitReport | None]:
-    """Read the result of a job, at most one byte more than allowed, until the fork server reports the end of the job.
+def _collect(
+    result_pipe: FileIO, report: FileIO, limits: Limits, server: ServiceServer | None
+) -> tuple[bytes, ExitReport | None]:
+    """Answer the requests of a job and read its result, until the fork server reports the end of the job.
+
+    Of a result, at most one byte more than allowed is read.
 
     Returns:
         The bytes of the result, and the report. The report is None if the fork server crashed or is stuck.
@@ -181,6 +196,8 @@ def _collect(result_pipe: FileIO, report: FileIO, limits: Limits) -> tuple[bytes
     poll.register(result_pipe, select.POLLIN)
     poll.register(report, select.POLLIN)
     deadline = time.monotonic() + limits.wall_s + _GRACE_S
+    if server is not None:
+        poll.register(server, select.POLLIN)
     while ready := {descriptor for descriptor, _ in poll.poll(max(0.0, 1000 * (deadline - time.monotonic())))}:
         if (
             not result_pipe.closed
@@ -189,6 +206,9 @@ def _collect(result_pipe: FileIO, report: FileIO, limits: Limits) -> tuple[bytes
         ):
             poll.unregister(result_pipe)
             result_pipe.close()  # further writes fail with a broken pipe
+        if server is not None and not server.closed and server.fileno() in ready and not server.answer():
+            poll.unregister(server)
+            server.close()
         if report.fileno() in ready:
             exit_report = report.read(_CHUNK)
             while not result_pipe.closed and _read_some(result_pipe, received, limits.result_bytes, last=True):

@@ -10,11 +10,17 @@ from aarlab.memory.events import (
     ModelCall,
     Prompted,
     RoundStarted,
+    TaskAssigned,
     ToolExecution,
     WorkAssigned,
 )
 from aarlab.memory.run_info import EventHeader
 from aarlab.memory.run_reader import RunReader
+
+_OPENING_KINDS = {
+    kind.kind for kind in (Prompted, ModelCall, FailedModelCall, WorkAssigned, TaskAssigned)
+}  # fmt: skip
+"""Kinds of events that open a step after a reply."""
 
 
 @dataclass(slots=True)
@@ -66,7 +72,7 @@ class _OpenStep:
             return False
         if header.kind == Prompted.kind and self.kind == ToolExecution.kind:
             return True  # results of its tool calls
-        opens = header.kind in (Prompted.kind, ModelCall.kind, FailedModelCall.kind, WorkAssigned.kind)
+        opens = header.kind in _OPENING_KINDS
         return not (opens and self.has_reply)
 
     def add(self, header: EventHeader) -> None:

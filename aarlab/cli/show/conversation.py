@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
@@ -36,6 +35,7 @@ from aarlab.memory.events import (
     Prompted,
     ReviewDecision,
     RoundStarted,
+    TaskAssigned,
     ToolExecution,
     WorkAssigned,
 )
@@ -51,7 +51,7 @@ _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _JSON_FENCE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHOWN_BY_MESSAGES: tuple[type[Event], ...] = (
-    WorkAssigned, Borrowed, Edge, Evaluation, Experiment, FileWritten, Finding, Nomination, NotebookEntry,
+    WorkAssigned, TaskAssigned, Borrowed, Edge, Evaluation, Experiment, FileWritten, Finding, Nomination, NotebookEntry,
 )  # fmt: skip
 """Events that are not shown, because messages and tool results have the same content."""
 
@@ -91,7 +91,7 @@ class ConversationView:
         """Yield the rendered event; nothing if other events show its content."""
         match entry.event:
             case AgentSetup() as setup:
-                yield from self._setup(setup)
+                yield from self._setup(setup, entry.hours)
             case Prompted() as prompted:
                 yield from self._message_view(prompted, entry)
             case ModelCall() as call:
@@ -138,7 +138,9 @@ class ConversationView:
         for read in (self.file.text, lambda key: self.file.message(key).text):
             with suppress(KeyError):
                 text = read(value)
-                return text if self.options.full else shortened(text.strip().partition("\n")[0], self.options.width)
+                # Code starts with its docstring.
+                first_line = text.strip().partition("\n")[0].removeprefix('"""').removesuffix('"""')
+                return text if self.options.full else shortened(first_line, self.options.width)
         return value
 
     def _is_side_call(self, role: str) -> bool:
@@ -148,12 +150,14 @@ class ConversationView:
         """
         return self.is_researcher and role != "researcher"
 
-    def _setup(self, setup: AgentSetup) -> Iterator[RenderableType]:
-        yield _head(0.0, f"{self.agent} is set up", f"{setup.role}, {setup.model}", "magenta")
+    def _setup(self, setup: AgentSetup, hours: float) -> Iterator[RenderableType]:
+        yield _head(hours, f"{self.agent} is set up", f"{setup.role}, {setup.model}", "magenta")
         if setup.direction is not None:
             yield _indented(Text.assemble(("direction: ", "dim"), printable(setup.direction)))
         if setup.neighbours is not None:
             yield _indented(Text.assemble(("reads posts of: ", "dim"), ", ".join(setup.neighbours) or "none"))
+        if setup.senior is not None:
+            yield _indented(Text.assemble(("senior of the team: ", "dim"), setup.senior))
         tools = [printable(str(tool["name"])) for tool in json.loads(self.file.text(setup.tools))]
         yield _indented(Text.assemble(("tools: ", "dim"), ", ".join(tools) or "none"))
         for section in _SECTION.split(self.file.text(setup.system)):
@@ -209,12 +213,17 @@ class ConversationView:
                 parts.append(render_json(piece, self.options))
                 continue
             cut, omitted = self.options.cut(piece.strip("\n"), lines)
-            cut = printable(cut)
-            parts.append(plain_or_none(cut) or Markdown(cut))
+            parts.append(plain_or_none(printable(cut)) or _markdown(printable(cut)))
             if omitted:
                 parts += omission_notice(omitted)
                 break
         return _indented(Group(*parts))
+
+
+def _markdown(text: str) -> RenderableType:
+    from rich.markdown import Markdown  # here, because its import takes as long as a page
+
+    return Markdown(text)
 
 
 def _head(hours: float, heading: str, note: str, style: str) -> RenderableType:

@@ -44,7 +44,7 @@ class DisplayOptions:
 
 
 def structure_summary(file: RunReader) -> Text:
-    """Return the dials of a run, and other structure options that differ from their defaults, on one line."""
+    """Return the dials of a run, other structure options that differ from their defaults, and turnover, on one line."""
     structure = file.info().scenario.get("structure", {})
     dials = [dial.name for dial in DIALS if dial.name in structure]
     defaults = {name: field.get_default(call_default_factory=True) for name, field in Structure.model_fields.items()}
@@ -52,6 +52,8 @@ def structure_summary(file: RunReader) -> Text:
         name for name, value in structure.items() if name not in (*dials, "preset") and value != defaults.get(name, ...)
     ]
     values = [f"{name.replace('_', ' ')} {_setting(structure[name])}" for name in (*dials, *options)]
+    if turnover := file.info().scenario.get("team", {}).get("turnover"):
+        values.append(f"turnover {_setting(turnover)}")
     if not values:
         return Text()
     preset = printable(str(structure.get("preset", "")))
@@ -61,9 +63,11 @@ def structure_summary(file: RunReader) -> Text:
 
 
 def _setting(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " ".join(f"{key}={part}" for key, part in value.items())
-    return printable(str(value))
+    """Return a value as text; mappings inside a mapping are in parentheses, and empty ones left out."""
+    if not isinstance(value, Mapping):
+        return printable(str(value))
+    parts = {key: f"({_setting(part)})" if isinstance(part, Mapping) else _setting(part) for key, part in value.items()}
+    return " ".join(f"{_setting(key)}={text}" for key, text in parts.items() if text != "()")
 
 
 def agents_of(file: RunReader) -> list[str]:

@@ -8,10 +8,11 @@ from rich.text import Text
 
 from aarlab.cli.formatting import counted, percent_text, pgr_text, shortened
 from aarlab.cli.run_progress import TeamProgress
-from aarlab.cli.run_summary import sandbox_text, summary_text
+from aarlab.cli.run_summary import Summary, next_commands, result_text, sandbox_text
 from aarlab.cli.show.display_options import DisplayOptions, structure_summary
 from aarlab.cli.show.partial_run_overview import partial_run_findings, partial_run_header, partial_run_measures
 from aarlab.cli.tables import data_table, name_column, number_column
+from aarlab.graph.scenario import hostile_members
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation
 from aarlab.memory.measures import autonomy_by_kind, autonomy_by_round, decisions, realised_autonomy
@@ -45,16 +46,18 @@ def _executed_run(
 ) -> Iterator[RenderableType]:
     scenario = info.scenario
     yield Text(
-        f"{scenario['task']['name']}, {counted(len(progress.researchers), 'researcher')} "
+        f"{scenario['task']['name']}, {counted(len(progress.members), 'researcher')} "
         f"({scenario['team']['model']}), seed {info.seed}, started {info.created_at[:16].replace('T', ' ')} UTC",
         style="dim",
     )
     yield structure_summary(file)
     yield Text()
-    if info.summary is not None and "digest" in info.summary:
-        yield summary_text({**info.summary, "file": str(file.path.resolve())}, file)
-        yield Text()
+    summary: Summary = {**(info.summary or {}), "file": str(file.path.resolve())}
+    if "digest" in summary:
+        yield result_text(summary, file)
     else:
+        if hostile := hostile_members(scenario["team"]):
+            yield Text(f"Hostile researchers: {', '.join(f'{agent} ({task})' for agent, task in hostile.items())}.")
         position = f"round {progress.round}, {progress.hours_each:.1f} research hours each"
         yield Text(f"Not closed: {position}. There are no held-out scores yet.")
         if (note := sandbox_text(info.sandbox)) is not None:
@@ -62,6 +65,9 @@ def _executed_run(
     yield from _leaderboard(file, options)
     yield from _team(progress, options)
     yield from _decisions(file)
+    if "digest" in summary:
+        yield from next_commands(summary, Board(file))
+        yield Text()
 
 
 def run_progress(file: RunReader) -> TeamProgress:
@@ -122,6 +128,8 @@ def _team(progress: TeamProgress, options: DisplayOptions) -> Iterator[Renderabl
     for researcher in shown:
         counts = (str(researcher.experiments), str(researcher.findings), f"{researcher.hours:.1f}")
         direction = shortened(researcher.direction or "–", 200)
+        if researcher.successor is not None:
+            direction = f"{researcher.step}; {direction}"
         table.add_row(researcher.name, pgr_text(researcher.best), *counts, direction)
     yield table
     if len(shown) < len(team):

@@ -38,6 +38,7 @@ def finding_json(file: RunReader, name: str) -> Json:
     code = post.finding.code
     return {
         **asdict(post.finding), "round": post.round, "hours": post.hours, "published": post.published,
+        "held_back": post.held_back,
         "code_text": None if code is None or not file.has_content(code) else file.text(code),
         "edges": [
             {**entry.event.to_json(), "agent": entry.stream, "round": entry.round} for entry in board.edges(of=name)
@@ -49,7 +50,7 @@ def finding_page(file: RunReader, name: str, options: DisplayOptions) -> Iterato
     """Yield a finding: its scores, body, edges and code. Raises ConfigError if there is no such finding."""
     finding = finding_json(file, name)
     yield Text.assemble((finding["id"], "cyan"), "  ", (printable(finding["title"]), "bold"))
-    visible = "published" if finding["published"] else "not published"
+    visible = finding["held_back"] or ("published" if finding["published"] else "not published")
     position = f"{finding['type']} by {finding['author']}, round {finding['round']}, {hours_text(finding['hours'])}"
     yield Text(f"{position}, {printable(finding['family'])}, {visible}", style="dim")
     if finding["fidelity"] is not None:

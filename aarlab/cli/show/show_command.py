@@ -1,6 +1,7 @@
 """`aarlab show`: an overview of a run, or the conversation of one agent."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -11,9 +12,10 @@ from aarlab.cli.output import exit_on_bad_input, print_chunked, print_json, stdo
 from aarlab.cli.recorded_run import open_for_reading, warn_if_altered
 from aarlab.cli.show.conversation import conversation
 from aarlab.cli.show.display_options import DisplayOptions, find_agent
-from aarlab.cli.show.overview import overview
 from aarlab.cli.show.selections import finding_json, finding_page, matches, matches_page, reviews_json, reviews_page
+from aarlab.cli.view_command import write_page
 from aarlab.config import ConfigError, Fault
+from aarlab.config.run_lookup import find_run
 from aarlab.memory.events import LogEntry, ModelCall, Prompted
 from aarlab.memory.run_reader import RunReader
 
@@ -25,6 +27,7 @@ from aarlab.memory.run_reader import RunReader
 @click.option("--finding", metavar="ID", help="Print one finding with its scores, edges and code.")
 @click.option("--reviews", "only_reviews", is_flag=True, help="Print all decisions of the reviewer.")
 @click.option("--search", metavar="TEXT", help="Find messages that contain TEXT, also with --agent and --round.")
+@click.option("--html", is_flag=True, help="Write the run to the page RUN.html here, which works without a server.")
 @click.option("--full", is_flag=True, help="Shorten nothing.")
 @click.option("--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Width of the page.")
 @json_option
@@ -35,6 +38,7 @@ def show(
     finding: str | None,
     only_reviews: bool,
     search: str | None,
+    html: bool,
     full: bool,
     width: int | None,
     as_json: bool,
@@ -45,6 +49,10 @@ def show(
     """
     with exit_on_bad_input(as_json=as_json):
         _check_options(agent, round_, finding, only_reviews, search)
+        if html:
+            path = find_run(run)
+            write_page(path, Path(f"{path.stem}.html"))
+            return
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
         warn_if_altered(file)
         stream = None if agent is None else find_agent(file, agent)
@@ -59,8 +67,13 @@ def show(
             parts = reviews_page(file)
         elif search is not None:
             parts = matches_page(file, search, stream, round_, console.width)
+        elif stream is not None:
+            parts = conversation(file, stream, round_, options)
         else:
-            parts = overview(file, options) if stream is None else conversation(file, stream, round_, options)
+            # It loads the measures and their libraries, which a conversation does not need.
+            from aarlab.cli.show.overview import overview
+
+            parts = overview(file, options)
         print_chunked(console, parts)
 
 

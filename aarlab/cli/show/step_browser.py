@@ -26,7 +26,7 @@ b          previous step; b 10: ten steps back
 r 4        go to round 4; r 0: to the setup
 a r3       show steps of r3 only; a: of all agents
 o 2        open the second tool call of this step in full; o: the first
-j          go to the step that posted the finding which this step names; j r1.f4: that posted r1.f4
+j          go to the step that posted this step's finding; j r1.f4: posted r1.f4
 u          undo the last jump
 q          quit"""
 

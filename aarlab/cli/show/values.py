@@ -19,6 +19,7 @@ from aarlab.cli.tables import data_table
 _CODE_LINES = 16
 _TEXT_LINES = 10
 _ROWS = 8
+_NUMBERS = 20
 _GAP = 2
 """Columns between those of a table."""
 _INDENT = 16
@@ -58,6 +59,9 @@ def render_value(value: Any, options: DisplayOptions) -> RenderableType:
     match value:
         case dict():
             return Group(*_fields(value, options))
+        case list() if all(isinstance(item, int | float) for item in value):
+            shown = value if options.full or len(value) <= _NUMBERS + 1 else value[:_NUMBERS]
+            return Group(Text(_short(shown)), *omission_notice(_omitted(value, shown, "item")))
         case list() if _is_table(value, options):
             return _table(value, options)
         case list():

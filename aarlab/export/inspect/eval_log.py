@@ -23,6 +23,7 @@ from aarlab.export.inspect.transcript import Transcript
 from aarlab.memory.events import LimitReached
 from aarlab.memory.run_info import RunInfo, Status
 from aarlab.memory.run_reader import RunReader
+from aarlab.scenarios.task_registry import is_single_world, score_name_of
 
 _STATUSES: dict[Status, EvalStatus] = {
     "done": "success", "stopped": "cancelled", "failed": "error", "running": "started",
@@ -79,11 +80,13 @@ def _sample(file: RunReader, info: RunInfo, transcript: Transcript) -> EvalSampl
     messages, output = transcript.conversation(_winner(info) or "r1")
     metadata = {"scenario": info.scenario, "summary": info.summary, "digest": file.digest(), "sandbox": info.sandbox}
     failed = info.status == "failed"
+    problem = "Search" if is_single_world(info.scenario["task"]) else "Weak-to-strong supervision"
+    score_name = score_name_of(info.scenario["task"])
     return EvalSample(
         id=info.run_id,
         uuid=info.run_id,
         epoch=1,
-        input=f"Weak-to-strong supervision on the task `{task}`, seed {info.seed}: reach the highest PGR.",
+        input=f"{problem} on the task `{task}`, seed {info.seed}: reach the highest {score_name}.",
         target="",
         messages=messages,
         output=output,

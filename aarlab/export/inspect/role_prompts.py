@@ -1,4 +1,4 @@
-"""System prompts and tools of the reviewer, librarian, overseer and planner.
+"""System prompts and tools of the reviewer, librarian, overseer and lead.
 
 The run file does not contain them. These are the prompts of this version of aarlab; another version may have sent
 different prompts. To find out, compare the hash of a request that is built from them with the recorded hash.
@@ -7,13 +7,14 @@ different prompts. To find out, compare the hash of a request that is built from
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aarlab.agents import librarian, overseer, planner, reviewer
+from aarlab.agents import lead, librarian, overseer, replicator, reviewer, trajectory_monitor
 from aarlab.agents.models.base import Request
 from aarlab.agents.team_goal import SUPERVISION
-from aarlab.graph.flow.planner_node import planner_system_prompt
-from aarlab.graph.flow.researcher_setup import goal_of
+from aarlab.graph.flow.lead_nodes import lead_system_prompt
+from aarlab.graph.flow.researcher_setup import catalogue, goal_of
 from aarlab.graph.run.segments import segments_of
 from aarlab.graph.scenario import Scenario
+from aarlab.graph.structure.group_leads import LEAD
 from aarlab.memory.events import Role
 from aarlab.memory.messages import ToolSpec
 from aarlab.memory.run_reader import RunReader
@@ -38,7 +39,11 @@ def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
         "overseer": _prompts(
             overseer.checkpoint_request({}, round=0, rounds=0), overseer.release_request({}, round=0, rounds=0)
         ),
-        "planner": _planner_prompts(scenarios),
+        "monitor": _prompts(trajectory_monitor.trajectory_request("", {})),
+        "replicator": _prompts(
+            *(replicator.replication_request("", catalogue(one), one.task.example(), goal_of(one)) for one in scenarios)
+        ),
+        "lead": _lead_prompts(scenarios),
     }
 
 
@@ -54,7 +59,11 @@ def _scenarios(file: RunReader) -> list[Scenario]:
         return []
 
 
-def _planner_prompts(scenarios: Sequence[Scenario]) -> list[RolePrompt]:
-    """Return the planner's prompts, which describe the task and the team of each segment."""
-    prompts = dict.fromkeys(planner_system_prompt(scenario) for scenario in scenarios)
-    return [RolePrompt(prompt, (tool,)) for prompt in prompts for tool in planner.TOOLS.values()]
+def _lead_prompts(scenarios: Sequence[Scenario]) -> list[RolePrompt]:
+    """Return the prompts of the leads, which describe the task and the team of each segment."""
+    prompts = dict.fromkeys(
+        lead_system_prompt(scenario, agent)
+        for scenario in scenarios
+        for agent in (LEAD, *scenario.structure.groups_by_lead(scenario.team.names))
+    )
+    return [RolePrompt(prompt, (tool,)) for prompt in prompts for tool in (*lead.TOOLS.values(), lead.ASSIGN)]

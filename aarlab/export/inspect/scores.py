@@ -68,5 +68,5 @@ def _metrics(score: Score) -> dict[str, EvalMetric]:
 def evaluation_score(pgr: float, evaluation: Evaluation, details: dict[str, Json]) -> Score:
     """Return the score of an evaluation event; `details` are its fields with texts in place of their hashes."""
     panel = evaluation.panel if evaluation.task is None else f"{evaluation.panel} to {evaluation.task}"
-    explanation = _explanation(f"{panel} PGR", details)
+    explanation = _explanation(f"{panel} score", details)
     return Score(value=pgr, answer=evaluation.subject, explanation=explanation, metadata=details)

@@ -5,14 +5,18 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from aarlab.agents.models.simulated import board_actions, ideas
 from aarlab.agents.models.simulated.action import Action
-from aarlab.agents.models.simulated.ideas import Option
+from aarlab.agents.models.simulated.ideas import Option, Sources
 from aarlab.agents.models.simulated.policy import ResearcherPolicy
 from aarlab.agents.models.simulated.recipe import Recipe, SearchSpace
 from aarlab.agents.models.simulated.search import mutate, random_recipe
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
+from aarlab.agents.models.simulated.specialist import AnalysisPolicy
 from aarlab.agents.models.simulated.state import KnownFinding, TrackedIdea
+from aarlab.agents.models.simulated.task_assignment import Proposal
 from aarlab.agents.models.simulated.turn import FULL_RUN_STEPS, Turn
 
 
@@ -111,26 +115,45 @@ class RandomPilotPolicy(RandomPolicy):
         return max((score for score in scores if score is not None), default=0.0)
 
 
-class _UniformPlanner(SimulatedResearcher):
-    """A base model that also plans at random."""
+class RandomAnalysisPolicy(AnalysisPolicy, RandomPolicy):
+    """Borrows methods in the order in which it reads them, and runs each in full."""
+
+    def choose(self, recipes: Sources) -> Option | None:
+        """Return the first option."""
+        return next((self._option(recipe, sources) for recipe, sources in recipes.items()), None)
+
+
+class RandomPilotAnalysisPolicy(RandomAnalysisPolicy, RandomPilotPolicy):
+    """Pilots every method that it borrows, and runs it in full if the pilot beats the best full run."""
+
+
+class _UniformLead(SimulatedResearcher):
+    """A base model that also plans and assigns at random."""
 
     def operator_weights(self, space: SearchSpace) -> dict[str, float]:
         """Return the same weight for every operator."""
         return dict.fromkeys(space.names, 1.0)
 
+    def proposals(self, turn: Turn, count: int, rng: np.random.Generator) -> list[Proposal]:
+        """Return random recipes, which build on no finding."""
+        weights = self.operator_weights(turn.space)
+        return [(random_recipe(turn.space, weights, rng), None) for _ in range(count)]
 
-class RandomSearch(_UniformPlanner):
+
+class RandomSearch(_UniformLead):
     """Random search: every recipe is run in full."""
 
     name = "simulated/random"
     policy_class = RandomPolicy
+    analysis_class = RandomAnalysisPolicy
 
 
-class RandomSearchWithPilots(_UniformPlanner):
+class RandomSearchWithPilots(_UniformLead):
     """Random search that starts from the published methods and pilots each recipe."""
 
     name = "simulated/random-pilots"
     policy_class = RandomPilotPolicy
+    analysis_class = RandomPilotAnalysisPolicy
 
 
 class ShuffledTurn(Turn):

@@ -10,7 +10,7 @@ import numpy as np
 from aarlab.agents.models.simulated import search
 from aarlab.agents.models.simulated.heuristics import log_symptom, operator_relevance
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, recipe_in_text
-from aarlab.agents.models.simulated.state import ParsedAssignment, TrackedIdea
+from aarlab.agents.models.simulated.state import ParsedAssignment, ParsedTask, TrackedIdea
 from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.agents.models.simulated.turn import Turn
@@ -70,20 +70,24 @@ def best_new_option(turn: Turn, *, pilots_allowed: bool) -> Option | None:
     """Return the best option other than the current idea; None if there is no time for any.
 
     New recipes, piloted recipes, replications of posted results, and suggestions of logs and critiques compete. With
-    probability `receptivity` it considers only suggestions if there are any; with probability `loyalty`, only recipes
-    that follow its direction.
+    probability `receptivity` it considers only suggestions if there are any; with probability `compliance`, only
+    recipes that fulfil its task; with probability `loyalty`, only recipes that follow its direction; with probability
+    `deference`, only recipes that build on findings with a mark.
     """
     state, generator = turn.state, turn.rng("propose")
     scored = _scored_recipes(turn)
-    trusted = [recipe for recipe in scored if not _unreplicated(turn, recipe)]
-    means = turn.surrogate.predict(trusted)[0]
+    unreplicated = {known.recipe for known in turn.known if turn.distrusts(known)}
+    trusted = [recipe for recipe in scored if recipe not in unreplicated]
+    means = turn.surrogate.predict_mean(trusted)
     parents = [trusted[i] for i in np.argsort(-means, kind="stable")]
     weights = operator_weights_for(turn.traits, state.prompt.direction, turn.space)
     proposed = search.proposals(parents, turn.space, weights, generator)
     suggestions = _suggestions(turn)
     receptive = bool(suggestions) and turn.bernoulli(turn.traits.receptivity, "suggestion")
     new: Sources = {recipe: scored[parent] if parent is not None else () for recipe, parent in proposed.items()}
-    recipes = suggestions if receptive else {**new, **suggestions, **scored}
+    recipes: Sources = suggestions if receptive else {**new, **suggestions, **scored}
+    if turn.followed_task is not None:
+        recipes = task_recipes(turn, turn.followed_task) or recipes
     ended = {idea.recipe for idea in state.ideas if idea is state.idea or idea.is_over}
     open_recipes = {recipe: sources for recipe, sources in recipes.items() if recipe not in ended}
     hinted = suggested_families(state.prompt.direction)
@@ -91,6 +95,10 @@ def best_new_option(turn: Turn, *, pilots_allowed: bool) -> Option | None:
         families = {recipe: [turn.space.operators[step.operator].family for step in recipe] for recipe in open_recipes}
         following = {recipe: s for recipe, s in open_recipes.items() if follows(families[recipe], hinted)}
         open_recipes = following or open_recipes
+    marked = {known.id for known in turn.known if known.is_marked}
+    if marked and turn.bernoulli(turn.traits.deference, "defer"):
+        built_on = {recipe: sources for recipe, sources in open_recipes.items() if marked & set(sources)}
+        open_recipes = built_on or open_recipes
     return best_option(turn, open_recipes, pilots_allowed=pilots_allowed)
 
 
@@ -112,7 +120,7 @@ def value_of_reading(turn: Turn) -> float:
     first = next(iter(turn.unread), None)
     if first is None:
         return 0.0
-    start = turn.surrogate.predict(list(_scored_recipes(turn)))[0].max(initial=0.0)
+    start = turn.surrogate.predict_mean(list(_scored_recipes(turn))).max(initial=0.0)
     gain = expected_improvement(np.array([turn.listed_score(first)]), np.array([PRIOR_SD]), float(start))
     return float(gain[0]) / max(turn.state.hours_of("think", "read"), 1e-9)
 
@@ -121,10 +129,6 @@ def _scored_recipes(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
     """Return the recipes with a known score."""
     own: dict[Recipe, tuple[str, ...]] = {idea.recipe: () for idea in turn.state.ideas if idea.best_outcome}
     return own | {known.recipe: (known.id,) for known in turn.known if known.recipe is not None}
-
-
-def _unreplicated(turn: Turn, recipe: Recipe) -> bool:
-    return any(known.recipe == recipe and turn.distrusts(known) for known in turn.known)
 
 
 def _suggestions(turn: Turn) -> dict[Recipe, tuple[str, ...]]:
@@ -150,7 +154,30 @@ def _with_operator(recipe: Recipe, operator: str, space: SearchSpace, position: 
     return [(*recipe[:i], _default_step(operator, space), *recipe[i:]) for i in positions]
 
 
-# -- assignments ----------------------------------------------------------------------------------------------------
+# -- tasks and assignments ---------------------------------------------------------------------------------------------
+
+
+def task_recipes(turn: Turn, task: ParsedTask) -> Sources:
+    """Return recipes that fulfil a task; empty if the task names nothing that it knows.
+
+    They are the recipe in the text, or that of the finding that the task names, and mutations of it. If there is none,
+    they are random recipes of the families that the text suggests.
+    """
+    generator, space = turn.rng("task"), turn.space
+    sources = (task.finding,) if task.finding is not None else ()
+    recipe = recipe_in_text(task.text, space) or (_recipe_of(turn, task.finding) if task.finding is not None else None)
+    weights = operator_weights_for(turn.traits, task.text, space)
+    proposed = search.proposals([recipe] if recipe else [], space, weights, generator)
+    if recipe:
+        return dict.fromkeys([recipe, *(child for child, origin in proposed.items() if origin is not None)], sources)
+    hinted = suggested_families(task.text)
+    return {r: sources for r in proposed if follows([space.operators[step.operator].family for step in r], hinted)}
+
+
+def _recipe_of(turn: Turn, finding: str) -> Recipe | None:
+    """Return the recipe of a finding that it has read or posted; None if it knows none."""
+    own = next((idea.recipe for idea in turn.state.ideas if idea.report_id == finding), None)
+    return turn.state.known[finding].recipe if finding in turn.state.known else own
 
 
 def assignment_recipes(turn: Turn, assignment: ParsedAssignment) -> Sources:

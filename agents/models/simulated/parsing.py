@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from aarlab.agents.models.simulated.state import (
     ParsedAssignment,
     ParsedPrompt,
     ParsedState,
+    ParsedTask,
     TrackedIdea,
 )
 from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
@@ -27,6 +29,7 @@ _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This ro
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
 _REVIEWER = "A reviewer reads the posted findings"
+_SPECIALTY = re.compile(r"^Your specialty: (.*)\.$", re.MULTILINE)
 _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE)
@@ -45,7 +48,8 @@ def parse_prompt(system: str) -> ParsedPrompt:
     catalogue = _JSON_BLOCK.search(system)
     if catalogue is None:
         raise ValueError("a simulated researcher needs the toolkit's catalogue in its system prompt, as a JSON block")
-    name, direction, advice = (pattern.search(system) for pattern in (_NAME, _DIRECTION, _ADVICE))
+    patterns = (_NAME, _DIRECTION, _ADVICE, _SPECIALTY)
+    name, direction, advice, specialty = (pattern.search(system) for pattern in patterns)
     return ParsedPrompt(
         name=name[1] if name else "",
         space=_space(catalogue[1]),
@@ -53,6 +57,7 @@ def parse_prompt(system: str) -> ParsedPrompt:
         costs={step: float(hours) for step, hours in _COST.findall(system)},
         has_reviewer=_REVIEWER in system,
         advice=advice[1].lower() if advice else "",
+        specialties=frozenset(specialty[1].split(" and ") if specialty else ()),
     )
 
 
@@ -126,7 +131,8 @@ def _update_from_text(state: ParsedState, text: str) -> None:
         state.hours, state.budget, state.round_end_hour = (float(number) for number in used.groups())
         state.round += 1
         state.read_this_round = state.critiqued_this_round = state.searches_this_round = 0
-        state.stage, state.new_findings_this_round = None, False
+        state.hypotheses_this_round = 0
+        state.stage, state.task, state.new_findings_this_round = None, None, False
         if state.prompt.has_reviewer:
             _add_own_reports(state)
     if stage := _STAGE.search(text):
@@ -138,6 +144,9 @@ def _update_from_text(state: ParsedState, text: str) -> None:
                 _add_listed(state, entries)
             case {"assignment": int()} as assigned:
                 state.assignment = _assignment(assigned)
+            case {"task": int(), "text": str(task_text), "findings": list(named)}:
+                state.task = ParsedTask(task_text, named[0]["finding"] if named else None)
+                _add_listed(state, named)
             case {"experiment": str(), "fidelity": str()} as data:
                 state.hours = max(state.hours, data.get("hours", 0.0))
                 _add_outcome(state, data)
@@ -150,6 +159,7 @@ def _update_from_text(state: ParsedState, text: str) -> None:
 def _add_listed(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     others = [e for e in entries if e["author"] != state.prompt.name and e["finding"] not in state.known]
     _add_unread(state, {e["finding"]: e for e in others if e.get("pgr") is not None})
+    state.unscored |= {e["finding"]: e for e in others if e.get("pgr") is None}
 
 
 def _add_own_reports(state: ParsedState) -> None:
@@ -184,14 +194,18 @@ def _assignment(data: dict[str, Any]) -> ParsedAssignment:
 def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any], is_error: bool) -> None:
     state.hours = max(state.hours, data.get("hours", 0.0))
     idea = state.idea
-    if call.name == "run_experiment" and call.arguments.get("path") == METHOD and idea:
+    if call.name == "run_experiment" and idea and call.arguments.get("path") == idea.path:
         if "experiment" in data:
             _add_outcome(state, data)
         else:
             idea.rejections += 1
+    elif call.name == "run_experiment":
+        _add_side_outcome(state, str(call.arguments.get("path")), data)
     if is_error:
         return
     match call.name:
+        case "write_file" if call.arguments["path"] != METHOD:
+            state.side_files[call.arguments["path"]] = call.arguments["text"]
         case "write_file" if idea:
             idea.written = True
         case "write_notebook" if idea:
@@ -209,7 +223,9 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
             state.searches_this_round += 1
             _move_matches_first(state, data["matches"])
         case "borrow":
-            state.borrowed.add(call.arguments["finding"])
+            _add_borrowed(state, call.arguments["finding"], data)
+        case "hand_off":
+            state.handed_off.add(call.arguments["finding"])
         case "critique":
             state.critiqued_this_round += 1
             state.critiqued.add(call.arguments["finding"])
@@ -221,18 +237,35 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
             pass
 
 
+def _add_side_outcome(state: ParsedState, path: str, data: dict[str, Any]) -> None:
+    if "experiment" in data:
+        state.side_outcomes.setdefault(path, []).append(_outcome(data))
+        state.full_runs_left = data.get("full_experiments_left", state.full_runs_left)
+
+
+def _add_borrowed(state: ParsedState, finding: str, data: dict[str, Any]) -> None:
+    state.borrowed.add(finding)
+    # A specialist that does not write methods runs the borrowed one.
+    if "analysis" in state.prompt.specialties and state.idea and finding in state.idea.builds_on:
+        state.idea.written, state.idea.path = True, data["path"]
+
+
+def _outcome(data: dict[str, Any]) -> ExperimentOutcome:
+    return ExperimentOutcome(
+        data["experiment"], data["fidelity"], data.get("pgr"), data.get("se"), data.get("error"), data["log"]
+    )
+
+
 def _add_outcome(state: ParsedState, data: dict[str, Any]) -> None:
     if state.idea and "experiment" in data:
-        outcome = ExperimentOutcome(
-            data["experiment"], data["fidelity"], data.get("pgr"), data.get("se"), data.get("error"), data["log"]
-        )
-        state.idea.outcomes.append(outcome)
+        state.idea.outcomes.append(_outcome(data))
         state.full_runs_left = data.get("full_experiments_left", state.full_runs_left)
 
 
 def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> None:
     for data in entries:
         state.unread.pop(data["finding"], None)
+        state.unscored.pop(data["finding"], None)
         critiques = tuple(critique["text"] for critique in data.get("critiques", ()))
         if data["author"] == state.prompt.name:
             for idea in (idea for idea in state.ideas if idea.report_id == data["finding"]):
@@ -249,7 +282,14 @@ def _add_read_findings(state: ParsedState, entries: list[dict[str, Any]]) -> Non
             data.get("fidelity"),
             data.get("log") or [],
             critiques,
+            data.get("body") or "",
+            is_marked(data),
         )
+
+
+def is_marked(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of a listing has the mark of an author with a rank."""
+    return "author_rank" in entry
 
 
 def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> None:
@@ -260,8 +300,10 @@ def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> No
 
 def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
     experiment = call.arguments.get("experiment")
+    state.posted[call.arguments["title"]] = finding
     reported = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes)]
     if call.arguments["type"] == "hypothesis" or not reported:
+        state.hypotheses_this_round += 1
         if state.idea:
             state.idea.hypothesis_id = finding
         return

@@ -42,12 +42,12 @@ class ResearcherPolicy:
 
     def next_action(self, tools: set[str]) -> Action:
         """Return the most urgent action that uses only these tools; without one, an action that uses no tool."""
-        for action in self._actions():
+        for action in self.actions():
             if all(name in tools for name, _ in action.calls):
                 return action
         return Action("There is nothing more that I can do for now.")
 
-    def _actions(self) -> Iterator[Action]:
+    def actions(self) -> Iterator[Action]:
         """Yield the possible actions, most urgent first."""
         state, idea = self.state, self.state.idea
         if idea and (state.stage == "analyse" or self._writes_analysis(idea)):
@@ -70,6 +70,9 @@ class ResearcherPolicy:
 
     def _actions_between_ideas(self) -> Iterator[Action]:
         """Yield actions on the board, then the first steps of the next idea."""
+        task = self.turn.followed_task
+        if task is not None and task.finding in self.state.unread and self.turn.can_spare("read"):
+            yield board_actions.read([task.finding])
         yield from self.consult_board()
         if self.state.assignment or (option := self.new_option) is None:
             yield from self.read_first(0.0)
@@ -156,7 +159,8 @@ class ResearcherPolicy:
         yield Action(f"I write the method: {name}.", (call,))
 
     def experiment_call(self, fidelity: str) -> ProposedCall:
-        return "run_experiment", {"path": METHOD, "fidelity": fidelity}
+        path = self.state.idea.path if self.state.idea else METHOD
+        return "run_experiment", {"path": path, "fidelity": fidelity}
 
     def posts_hypothesis(self, idea: TrackedIdea) -> bool:
         """Return whether to announce an idea as a hypothesis before testing it."""
@@ -220,7 +224,7 @@ class ResearcherPolicy:
         """Yield an action that reads findings if that is worth more per hour than `value`."""
         count = min(self.traits.imitation - self.state.read_this_round, board_actions.MAX_READ_AT_ONCE)
         if count > 0 and self.turn.can_spare("read") and ideas.value_of_reading(self.turn) > value:
-            yield board_actions.read(list(self.turn.unread)[:count])
+            yield board_actions.read(self.turn.reading_order[:count])
 
     def _start_idea(self) -> Iterator[Action]:
         """Yield the first steps of the next idea, with the announcement that `parsing` reads back."""

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,9 +74,8 @@ class Operator:
     settings: tuple[SettingSpec, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeStep:
-    """An operator with values for its settings."""
+class RecipeStep(NamedTuple):
+    """An operator with values for its settings. Recipes are keys of many dictionaries, and tuples are hashed fast."""
 
     operator: str
     settings: tuple[tuple[str, Value], ...] = ()

@@ -1,4 +1,4 @@
-"""The simulated overseer: stops a run without results, and releases findings without a problem."""
+"""The simulated overseer: stops a run without results, releases findings without a problem, and judges flags."""
 
 from typing import Any
 
@@ -7,6 +7,9 @@ from aarlab.agents.models.simulated.action import Action, action_reply
 from aarlab.agents.models.simulated.heuristics import log_problem
 from aarlab.agents.models.simulated.parsing import json_blocks
 
+_STRONG_EVIDENCE = 0.75
+"""Suspicion from which a flagged result is not kept."""
+
 
 class SimulatedOverseer:
     """An overseer that looks only at the leaderboard and at training logs."""
@@ -14,8 +17,11 @@ class SimulatedOverseer:
     async def reply(self, request: Request) -> Reply:
         """Return the decision."""
         state: dict[str, Any] = json_blocks(request.conversation.messages[-1].text)[-1]
-        wants_release = any(tool.name == "release" for tool in request.tools)
-        action = _decide_release(state) if wants_release else _decide_checkpoint(state)
+        tools = {tool.name for tool in request.tools}
+        if "keep" in tools:
+            action = _decide_flag(state, escalates="escalate" in tools)
+        else:
+            action = _decide_release(state) if "release" in tools else _decide_checkpoint(state)
         return action_reply(action, 0, "simulated/overseer")
 
 
@@ -23,6 +29,16 @@ def _decide_checkpoint(state: dict[str, Any]) -> Action:
     if not state["leaderboard"] and 2 * state["round"] > state["rounds"]:
         return Action("Half the rounds brought no result.", (("stop", {"reason": "no result after half the rounds"}),))
     return Action("The run has results, or time to get them.", (("proceed", {"note": ""}),))
+
+
+def _decide_flag(state: dict[str, Any], *, escalates: bool) -> Action:
+    suspicion = state["flag"]["suspicion"]
+    if suspicion >= _STRONG_EVIDENCE:
+        reason = f"the suspicion is {suspicion:g}"
+        return Action("The evidence is strong.", (("disqualify", {"reason": reason}),))
+    if escalates:
+        return Action("The evidence is weak.", (("escalate", {"reason": f"the suspicion is only {suspicion:g}"}),))
+    return Action("The evidence is weak.", (("keep", {"note": "Please explain the result."}),))
 
 
 def _decide_release(state: dict[str, Any]) -> Action:

@@ -22,6 +22,8 @@ class ParsedPrompt:
     """Whether a reviewer comments on posted findings."""
     advice: str
     """The suggested steps, in lower case; empty if there are none."""
+    specialties: frozenset[str] = frozenset()
+    """The parts of the work that it does; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class ParsedAssignment:
     partner_code: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedTask:
+    """A task that it may follow in this round."""
+
+    text: str
+    finding: str | None
+    """The finding to build on."""
+
+
 @dataclass(slots=True)
 class TrackedIdea:
     """A recipe it works on, and the progress so far."""
@@ -67,7 +78,9 @@ class TrackedIdea:
     hypothesis_id: str | None = None
     """The finding that announced it."""
     written: bool = False
-    """Whether the method has been written to the workspace."""
+    """Whether the method is in the workspace."""
+    path: str = "method.py"
+    """The workspace file of the method."""
     outcomes: list[ExperimentOutcome] = field(default_factory=list)
     """Outcomes of its experiments, oldest first."""
     in_notebook: bool = False
@@ -116,6 +129,9 @@ class KnownFinding:
     fidelity: str | None
     log: list[dict[str, Any]]
     critiques: tuple[str, ...]
+    text: str = ""
+    is_marked: bool = False
+    """Whether it has the mark of an author with a rank."""
 
 
 @dataclass(slots=True)
@@ -130,6 +146,8 @@ class ParsedState:
     """The current stage of the staged workflow, if there is one."""
     assignment: ParsedAssignment | None = None
     """The assignment it has not reported on yet."""
+    task: ParsedTask | None = None
+    """The task of this round, which it may follow."""
     hours: float = 0.0
     """Research hours used."""
     budget: float = 0.0
@@ -142,6 +160,11 @@ class ParsedState:
     """Findings of others it has read."""
     borrowed: set[str] = field(default_factory=set)
     critiqued: set[str] = field(default_factory=set)
+    unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Listed findings of others without a score that it has not read, oldest first."""
+    handed_off: set[str] = field(default_factory=set)
+    """Hypotheses for which it has handed off a method."""
+    hypotheses_this_round: int = 0
     read_this_round: int = 0
     critiqued_this_round: int = 0
     new_findings_this_round: bool = False
@@ -153,6 +176,12 @@ class ParsedState:
     best_posted: tuple[float, str] | None = None
     """PGR and id of its best posted result."""
     submitted: str | None = None
+    posted: dict[str, str] = field(default_factory=dict)
+    """Ids of its findings by title; of several with one title, the last."""
+    side_files: dict[str, str] = field(default_factory=dict)
+    """Text of its workspace files other than the method of its idea, by path."""
+    side_outcomes: dict[str, list[ExperimentOutcome]] = field(default_factory=dict)
+    """Outcomes of its experiments with these files, by path."""
     full_runs_left: int | None = None
     """Number of full runs that may still be scored; None: no maximum."""
 

@@ -6,7 +6,6 @@ scores, so a trial's log corrects its noisy score. The second predicts other rec
 steps, the order of steps, and their last step.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -80,11 +79,14 @@ class Surrogate:
     def __init__(self, trials: Sequence[ScoredRecipe], space: SearchSpace, *, skill: float = 1.0) -> None:
         """Condition the prior on the trials. `skill` in [0, 1] weights the training logs; 0 ignores them."""
         self._space = space
-        self._recipes = [trial.recipe for trial in trials]
-        self._rows: dict[Recipe, list[int]] = defaultdict(list)
-        for i, recipe in enumerate(self._recipes):
-            self._rows[recipe].append(i)
-        features, equal = _features(self._recipes, space), self._equal(self._recipes)
+        recipes = [trial.recipe for trial in trials]
+        self._row_of = {recipe: row for row, recipe in enumerate(dict.fromkeys(recipes))}
+        """Row of a recipe in the following two."""
+        self._features = _features(list(self._row_of), space)
+        rows = np.array([self._row_of[recipe] for recipe in recipes], dtype=np.int64)
+        self._equal = (np.arange(len(self._row_of))[:, None] == rows).astype(np.float64)
+        """(different recipes, trials) 1 where a recipe is that of a trial, else 0."""
+        features, equal = self._features[rows], self._equal[rows]
         blocks = {name: features[:, columns] @ features[:, columns].T for name, columns in _blocks(space).items()}
         shared = LEVEL_SD**2 + RECIPE_SD**2 * equal
         priors = [shared + PRIOR_SD**2 * np.sum([w * blocks[n] for n, w in k.items()], axis=0) for k in KERNELS]
@@ -101,18 +103,24 @@ class Surrogate:
 
     def predict(self, recipes: Sequence[Recipe]) -> tuple[FloatArray, FloatArray]:
         """Return the predicted mean and standard deviation of each recipe's PGR, both of shape (recipes,)."""
-        features = _features(recipes, self._space)
-        cross = features @ self._tried.T + LEVEL_SD**2 + RECIPE_SD**2 * self._equal(recipes)
+        features, cross = self._covariance(recipes)
         prior_variance = ((features * self._scale) ** 2).sum(1) + LEVEL_SD**2 + RECIPE_SD**2
         variance = prior_variance - ((cross @ self._inverse) * cross).sum(1)
         return PRIOR_MEAN + cross @ self._weights, np.sqrt(np.maximum(variance, 1e-6))
 
-    def _equal(self, recipes: Sequence[Recipe]) -> FloatArray:
-        """Return (recipes, trials) 1 where a recipe is that of a trial, else 0."""
-        equal = np.zeros((len(recipes), len(self._recipes)))
-        for i, recipe in enumerate(recipes):
-            equal[i, self._rows.get(recipe, [])] = 1.0
-        return equal
+    def predict_mean(self, recipes: Sequence[Recipe]) -> FloatArray:
+        """Return the predicted mean of each recipe's PGR, of shape (recipes,)."""
+        return PRIOR_MEAN + self._covariance(recipes)[1] @ self._weights
+
+    def _covariance(self, recipes: Sequence[Recipe]) -> tuple[FloatArray, FloatArray]:
+        """Return the (recipes, features) of recipes, and their (recipes, trials) prior covariances with the trials."""
+        rows = np.array([self._row_of.get(recipe, -1) for recipe in recipes], dtype=np.int64)
+        tried, new = rows >= 0, [recipe for recipe, row in zip(recipes, rows.tolist(), strict=True) if row < 0]
+        features = np.empty((len(recipes), self._tried.shape[1]))
+        features[tried], features[~tried] = self._features[rows[tried]], _features(new, self._space)
+        equal = np.zeros((len(recipes), self._tried.shape[0]))
+        equal[tried] = self._equal[rows[tried]]
+        return features, features @ self._tried.T + LEVEL_SD**2 + RECIPE_SD**2 * equal
 
 
 @lru_cache(maxsize=256)

@@ -65,13 +65,17 @@ class Distribution:
     skill: Range = (0.5, 1.0)
     """Weight of training logs against measured scores in the surrogate, in [0, 1]."""
     compliance: Range = (0.2, 0.8)
-    """Probability, for each idea, that it follows the suggested steps."""
+    """Probability, for each idea, that it follows the suggested steps; and that it follows its task."""
     openness: Range = (0.0, 0.3)
     """Probability, for each idea, that it posts a hypothesis before testing it."""
     candour: Range = (0.0, 0.5)
     """Probability, for each round, that it criticises a finding it doubts."""
     loyalty: Range = (0.4, 0.9)
     """Probability, for each idea, that the idea must match its direction."""
+    deference: Range = (0.0, 0.6)
+    """Probability, for each idea, that the idea must build on a finding with the mark of a higher rank, if it has read
+    one; and probability, for each round, that it reads these findings first.
+    """
 
 
 _VARIED = Distribution("Wide ranges around plausible values; good and poor taste are equally likely.")
@@ -87,6 +91,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
             exploration=(0.4, 0.8),
             imitation=(10, 24),
             trust=(0.6, 1.0),
+            deference=(0.4, 0.8),
         ),
         "bold": replace(
             _VARIED,
@@ -94,6 +99,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType(
             exploration=(1.3, 2.0),
             imitation=(2, 6),
             trust=(0.0, 0.3),
+            deference=(0.0, 0.2),
         ),
     }
 )
@@ -135,6 +141,7 @@ class Temperament:
     openness: float
     candour: float
     loyalty: float
+    deference: float
 
 
 def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Temperament:
@@ -160,7 +167,7 @@ def draw(seed: int, agent: str, space: SearchSpace, name: str = "varied") -> Tem
 
 _TRAITS = (
     "exploration", "curiosity", "trust", "receptivity", "honesty", "skill", "compliance", "openness", "candour",
-    "loyalty",
+    "loyalty", "deference",
 )  # fmt: skip
 
 

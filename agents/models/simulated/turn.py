@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from aarlab.agents.models.simulated.parsing import is_marked
 from aarlab.agents.models.simulated.recipe import Recipe
-from aarlab.agents.models.simulated.state import ExperimentOutcome, KnownFinding, ParsedState, TrackedIdea
+from aarlab.agents.models.simulated.state import ExperimentOutcome, KnownFinding, ParsedState, ParsedTask, TrackedIdea
 from aarlab.agents.models.simulated.surrogate import PRIOR_MEAN, PRIOR_SD, ScoredRecipe, Surrogate, fitted_surrogate
 from aarlab.agents.models.simulated.temperament import Temperament
 from aarlab.agents.models.simulated.valuation import PlanHours
@@ -53,6 +54,12 @@ class Turn:
         """Return whether the prompt advises a step and the researcher follows advice for its current idea."""
         return step in self.state.prompt.advice and self.bernoulli(self.traits.compliance, "comply")
 
+    @cached_property
+    def followed_task(self) -> ParsedTask | None:
+        """The task of this round if it follows it with its next idea; None: it has none, or deviates."""
+        task = self.state.task
+        return task if task is not None and self.bernoulli(self.traits.compliance, "follow a task") else None
+
     def can_spare(self, *steps: str) -> bool:
         """Return whether it can afford these steps without losing a full run that it can afford now."""
         runs = (FULL_RUN_STEPS, ("write", "read", *FULL_RUN_STEPS))
@@ -78,6 +85,13 @@ class Turn:
         return self.state.unread
 
     @cached_property
+    def reading_order(self) -> list[str]:
+        """The ids of the findings in `unread` in the order of reading: in some rounds those with a mark first."""
+        marked = {key for key, entry in self.unread.items() if is_marked(entry)}
+        defers = bool(marked) and self.bernoulli(self.traits.deference, "defer in reading", self.state.round)
+        return sorted(self.unread, key=lambda key: key not in marked) if defers else list(self.unread)
+
+    @cached_property
     def known(self) -> list[KnownFinding]:
         """The findings of others that it has read, with a recipe and a score."""
         return [known for known in self.state.known.values() if known.recipe is not None and known.pgr is not None]
@@ -101,7 +115,7 @@ class Turn:
         full_runs = ((idea.recipe, idea.outcome("full")) for idea in self.state.ideas)
         in_full += [recipe for recipe, full in full_runs if full and full.pgr is not None]
         listed = [self.listed_score(key) for key, entry in self.unread.items() if entry.get("fidelity") == "full"]
-        return float(max([0.0, *self.surrogate.predict(in_full)[0], *listed]))
+        return float(max([0.0, *self.surrogate.predict_mean(in_full), *listed]))
 
     def listed_score(self, finding: str) -> float:
         """Return the expected PGR of a finding it has not read, from the score in the listing."""

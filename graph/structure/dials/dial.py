@@ -27,6 +27,12 @@ class ResolvedStructure:
     """Sources of assigned ideas; the first that has an idea is used. Empty: researchers choose their own ideas."""
     team_nodes: list[str] = field(default_factory=list)
     """Nodes of the team graph between `research` and the next round, in order."""
+    has_lead: bool = False
+    """Whether a lead assigns each researcher a task every round."""
+    has_specialists: bool = False
+    """Whether researchers are specialists that hand off methods before they are run."""
+    has_senior: bool = False
+    """Whether the findings of one researcher are marked and listed first."""
     new_findings: bool = False
     """Whether a round message lists the findings published since the last round."""
     gated: bool = False

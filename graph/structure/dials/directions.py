@@ -84,7 +84,8 @@ def _check(events: "RunEvents") -> Iterator[str]:
     for name, setup in setups.items():
         if setup.direction is None:
             yield f"{name} was given no direction"
-        elif not events.assigns_ideas:  # Otherwise the researcher did not choose its ideas.
+        elif not events.assigns_ideas and events.structure["coordination"] == "peers":
+            # Otherwise the researcher did not choose all its ideas.
             yield from _deviation(events, name, setup.direction)
 
 

@@ -10,14 +10,16 @@ from aarlab.memory.events import LAB, AgentSetup, Borrowed, Edge, Finding, Round
 if TYPE_CHECKING:
     from aarlab.graph.structure.run_events import RunEvents
 
+Setups = list[tuple[int, set[str] | None]]
+"""The neighbours of a researcher, None for all, each with the round from which they apply, in order."""
+
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
     if value != "complete":
-        resolved.explanations.append(
-            "Findings reach only connected researchers. You may use every finding that reaches you."
-        )
+        resolved.explanations.append(EXPLANATION)
 
 
+EXPLANATION = "Findings reach only connected researchers. You may use every finding that reaches you."
 SCHEDULE_EXPLANATION = (
     "Which researchers are connected changes after some rounds; findings reach only connected researchers. You may use "
     "every finding that has reached you."
@@ -30,16 +32,16 @@ def _check(events: "RunEvents") -> Iterator[str]:
 
 
 def _unreachable_findings(events: "RunEvents") -> Iterator[str]:
-    setups = _setups(events)
+    setups = setups_of(events)
     posted = {entry.event.id: entry.round for entry in events.entries_of(Finding)}
     used = [(entry.stream, entry.event.finding, entry.round) for entry in events.entries_of(Borrowed)]
     used += [(entry.stream, entry.event.target, entry.round) for entry in events.entries_of(Edge)]
     for name, finding, round in used:
         author = finding.split(".")[0]
-        if name not in setups or author in (name, LAB):
+        if name not in setups or author in (name, LAB) or finding in events.assigned_findings(name):
             continue
         since = min(max(posted.get(finding, 0) + 1, events.first_round), round)
-        if not any(visible is None or author in visible for visible in _visible_between(setups[name], since, round)):
+        if not any(visible is None or author in visible for visible in visible_between(setups[name], since, round)):
             yield f"{name} used {finding}, which does not reach it"
 
 
@@ -49,25 +51,27 @@ def _missed_changes(events: "RunEvents") -> Iterator[str]:
         int(round): TopologyChange.model_validate(c) for round, c in events.structure["topology_schedule"].items()
     }
     begun = max((entry.round for entry in events.entries_of(RoundStarted)), default=0)
-    setups = _setups(events)
+    setups = setups_of(events)
     if not schedule:
         return
     topology, parameters = events.structure["topology"], events.structure["topology_parameters"]
     try:
-        by_round = neighbours_by_round(topology, parameters, schedule, list(setups), events.scenario["seed"])
+        places = list(events.authors_by_place(0))
+        by_round = neighbours_by_round(topology, parameters, schedule, places, events.scenario["seed"])
     except ValueError:  # a graph file that is not here
         return
     for round in (round for round in schedule if events.first_round <= round <= begun):
-        neighbours = neighbours_in(by_round, round)
-        for name, own in setups.items():
-            expected = None if neighbours is None else set(neighbours[name])
-            if _visible_between(own, round, round) != [expected]:
+        neighbours, authors = neighbours_in(by_round, round), events.authors_by_place(round)
+        for place, (*_, name) in authors.items():
+            connected = () if neighbours is None else (place, *neighbours[place])
+            expected = None if neighbours is None else {author for p in connected for author in authors[p]} - {name}
+            if visible_between(setups[name], round, round) != [expected]:
                 yield f"{name} did not get the neighbours of the topology that is scheduled for round {round}"
 
 
-def _setups(events: "RunEvents") -> dict[str, list[tuple[int, set[str] | None]]]:
+def setups_of(events: "RunEvents") -> dict[str, Setups]:
     """Return the neighbours of each researcher with the round from which they apply, in order."""
-    setups: dict[str, list[tuple[int, set[str] | None]]] = {}
+    setups: dict[str, Setups] = {}
     for entry in events.entries_of(AgentSetup):
         if entry.event.role == "researcher":
             visible = None if entry.event.neighbours is None else set(entry.event.neighbours)
@@ -75,7 +79,7 @@ def _setups(events: "RunEvents") -> dict[str, list[tuple[int, set[str] | None]]]
     return setups
 
 
-def _visible_between(setups: list[tuple[int, set[str] | None]], first: int, last: int) -> list[set[str] | None]:
+def visible_between(setups: Setups, first: int, last: int) -> list[set[str] | None]:
     """Return the neighbours that apply in any round from first to last."""
     ends = [start for start, _ in setups[1:]] + [last + 1]
     return [visible for (start, visible), end in zip(setups, ends, strict=True) if start <= last and end > first]

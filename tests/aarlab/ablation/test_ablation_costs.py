@@ -17,6 +17,7 @@ from aarlab.ablation.forecast import Forecast, whole_runs
 from aarlab.ablation.records import open_ablation
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.ablation.scheduler import ExecutionResult, execute
+from aarlab.ablation.spending import Spending, spending_in
 from aarlab.ablation.spending_monitor import SpendingMonitor
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
@@ -193,3 +194,16 @@ def test_costs_are_forecast_from_finished_runs_of_the_arm(file: Path) -> None:
     forecast.observe(staged, {"cost_usd": 1.0, "wall_clock_s": 50.0})
     assert forecast.cost([*waiting[2:], (staged, 0.5)]) == (3.75, 3.75)
     assert forecast.seconds([(staged, 0.5), (free, 1.0)], jobs=2) == 30.0
+
+
+def test_the_spending_of_a_damaged_file_is_unknown_and_not_zero(file: Path, tmp_path: Path) -> None:
+    plan, folder = load_ablation(file, ["budget_usd=1"]), AblationFolder(tmp_path / "out")
+    folder.prepare(plan)
+    draft = folder.draft(plan.runs[0])
+    draft.write_bytes(b"")
+    assert spending_in(draft) == Spending()  # its process was killed before it called a model
+    draft.write_text("these are notes, and not a run file\n" * 30)
+    assert spending_in(draft) == Spending(None)
+    reason = SpendingMonitor(plan.ablation, plan.runs, folder).exceeded_limit({})
+    assert "cannot be read" in str(reason)
+    assert draft.name in str(reason)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from aarlab.ablation.ablation_file import load_ablation, plan_of
 from aarlab.ablation.ablation_plan import CONTROL, Ablation, AblationPlan
 from aarlab.ablation.ablation_schema import ablation_schema
+from aarlab.ablation.advance_checks import evidence_note
 from aarlab.ablation.execution_options import Shard
 from aarlab.config import ConfigError
-from aarlab.config.scenario_files import shipped_ablations
+from aarlab.config.scenario_files import shipped_ablations, shipped_studies
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.structure import PRESETS, Structure
 
@@ -113,7 +114,7 @@ def test_the_id_of_a_run_depends_only_on_its_configuration(plan: Callable[..., A
     assert not stems() & stems("budget.hours=4")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shards=st.integers(1, 12), seeds=st.integers(1, 9))
 def test_shards_partition_the_runs(shards: int, seeds: int) -> None:
     plan = plan_of(Ablation(name="x", arms={"a": {}, "b": {"structure": "staged"}}, seeds=seeds))
@@ -122,22 +123,45 @@ def test_shards_partition_the_runs(shards: int, seeds: int) -> None:
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-@pytest.mark.parametrize("name", shipped_ablations())
+@pytest.mark.parametrize("name", [name for name in shipped_ablations() if name not in shipped_studies()])
 def test_shipped_ablations_have_equal_compute(name: str) -> None:
     plan = load_ablation(name)
     assert plan.ablation.name == name
     assert plan.ablation.question.endswith("?")
     assert len({arm.scenario.budget.hours * arm.scenario.team.researchers for arm in plan.arms}) == 1
     if plan.ablation.controls:
-        assert {arm.scenario.scoring.heldout_worlds for arm in plan.arms} == {32}
+        assert len({arm.scenario.scoring.heldout_worlds for arm in plan.arms}) == 1
         assert {"simulated/random-pilots"} < {arm.scenario.team.model for arm in plan.arms}
 
 
+@pytest.mark.parametrize("name", shipped_studies())
+def test_studies_name_their_source_and_what_differs(name: str) -> None:
+    plan = load_ablation(name)
+    study = plan.ablation
+    assert name == f"studies/{study.name}"
+    assert study.question.endswith("?")
+    assert study.source
+    assert study.published
+    assert study.same
+    assert study.differs
+    assert evidence_note(plan) is not None
+    live = load_ablation(name, ["team.model=openai/my-own", "team.librarian=openai/my-own"])
+    assert {model for arm in live.arms for model in arm.scenario.models_used} == {"openai/my-own"}
+    assert evidence_note(live) is None
+
+
+def test_a_published_comparison_is_a_planned_one(plan: Callable[..., AblationPlan]) -> None:
+    with pytest.raises(ConfigError, match="no planned comparison"):
+        plan(TWO, 'published=[{comparison: [free, staged], sign: "+", figure: none}]')
+
+
 def test_shipped_ablations_cover_presets_and_dials() -> None:
-    assert [arm.name for arm in load_ablation("autonomy").arms] == [*PRESETS, CONTROL]
+    autonomy, architectures = ([arm.name for arm in load_ablation(n).arms] for n in ("autonomy", "architectures"))
+    assert [*(name for name in autonomy if name != CONTROL), *architectures][: len(PRESETS)] == list(PRESETS)
     free, *others = [arm.scenario.structure for arm in load_ablation("dials").arms[:-1]]
     changed = [{dial for dial in PRESETS["autonomous"] if getattr(arm, dial) != getattr(free, dial)} for arm in others]
-    assert all(len(dials) == 1 for dials in changed)
+    # A lead alone sees all findings only without sharing.
+    assert all(len(dials - ({"sharing"} if "coordination" in dials else set())) == 1 for dials in changed)
     assert set().union(*changed) == set(PRESETS["autonomous"])
 
 
@@ -284,7 +308,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             """
             my.yaml:3: sedes
               problem   unknown key
-              expected  name, question, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, looks, earlier_seeds, margin, measures, comparisons, controls, budget_usd, budget_tokens, retries
+              expected  name, question, source, published, same, differs, scenario, fork_from, arms, grid, tasks, seeds, seeds_from, sensitivity, looks, earlier_seeds, margin, measures, comparisons, controls, budget_usd, budget_tokens, retries
               fix       did you mean seeds?
 
             my.yaml:4: seeds
@@ -296,7 +320,7 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             "arms: {a: 3}\n",
             """
             my.yaml: name
-              problem   invalid value nothing
+              problem   missing
               expected  a string that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$ (Name of the ablation and of its default folder.)
 
             my.yaml:1: arms.a

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altered_run import alter
 from click.testing import Result
 
 from aarlab import open_ablation
@@ -35,7 +36,7 @@ def folder(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     root = tmp_path_factory.mktemp("counterfactual")
     shutil.copy(summary["file"], root / "parent.db")
     (root / "counterfactual.yaml").write_text(FILE)
-    ablate(root / "counterfactual.yaml", out=root / "out", jobs=2, progress=False)
+    ablate(root / "counterfactual.yaml", out=root / "out", jobs=1, progress=False)
     return root
 
 
@@ -45,6 +46,7 @@ def events_before_fork(path: Path) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.long
 def test_arms_share_earlier_events_and_no_change_is_the_parent(folder: Path, summary: dict[str, Any]) -> None:
     records = {(record.arm, record.seed): record for record in open_ablation(folder / "out").records}
     assert {record.status for record in records.values()} == {"done"}
@@ -56,6 +58,7 @@ def test_arms_share_earlier_events_and_no_change_is_the_parent(folder: Path, sum
     assert records["staged", 8].scenario["team"]["temperament"] == "varied@7"
 
 
+@pytest.mark.long
 def test_the_folder_can_be_moved(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
     shutil.copytree(folder / "out", tmp_path / "moved")
     assert [record.status for record in open_ablation(tmp_path / "moved").records] == ["done"] * 4
@@ -63,17 +66,18 @@ def test_the_folder_can_be_moved(folder: Path, tmp_path: Path, aarlab: Aarlab) -
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 def test_an_interrupted_run_is_resumed(folder: Path, tmp_path: Path, aarlab: Aarlab) -> None:
     root = tmp_path / "again"
     shutil.copytree(folder / "out", root)
     record = next(r for r in open_ablation(root).records if (r.arm, r.seed) == ("staged", 8))
     draft = root / "unfinished" / record.path.name
     shutil.move(record.path, draft)
-    with closing(sqlite3.connect(draft)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_deletes")
-        (events,) = connection.execute("SELECT count(*) FROM events").fetchone()
-        connection.execute("DELETE FROM events WHERE id > ?", (events * 3 // 4,))
-        connection.execute("UPDATE runs SET status = 'running', summary = NULL")
+    alter(
+        draft,
+        "DELETE FROM events WHERE id > (SELECT count(*) * 3 / 4 FROM events)",
+        "UPDATE runs SET status = 'running', summary = NULL",
+    )
     shutil.copy(folder / "parent.db", tmp_path)
     (tmp_path / "counterfactual.yaml").write_text(FILE)
     done = aarlab("ablate", "counterfactual.yaml", "--out", str(root), "--jobs", "1", "--json")

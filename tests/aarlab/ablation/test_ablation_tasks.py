@@ -182,12 +182,13 @@ def test_sensitivity_options_that_contradict_are_refused(
     assert (both.exit_code, "it contradicts --no-sensitivity" in both.stderr) == (2, True)
 
 
+@pytest.mark.long
 def test_parts_are_executed_apart_and_reported_together(
     plan: Callable[..., AblationPlan], aarlab: Callable[..., Result]
 ) -> None:
     planned = plan(SENSITIVE)
     settings = [word for setting in SMALL for word in ("--set", setting)]
-    command = ["ablate", "my.yaml", "--out", "out", "--json", *settings]
+    command = ["ablate", "my.yaml", "--out", "out", "--json", "--jobs", "1", *settings]
     first = aarlab(*command, "--no-sensitivity")
     assert first.exit_code == 0, first.stderr
     assert all(

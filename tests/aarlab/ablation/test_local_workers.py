@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pytest
 from aarlab.ablation.local_workers import LocalWorkerPool
 from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.config.scenario_files import load_scenario
+from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.scenario import Scenario
 
 SMALLEST = (
     "team.researchers=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
@@ -42,51 +44,49 @@ def execute(tmp_path: Path) -> Execute:
 
 
 @pytest.mark.long
-def test_later_runs_of_a_worker_equal_first_runs(pool: LocalWorkerPool, execute: Execute) -> None:
-    later = [_digest(execute(pool, seed)) for seed in (1, 2)][1]
-    with closing(LocalWorkerPool(1)) as other_pool:
-        assert _digest(execute(other_pool, 2)) == later
-
-
-@pytest.mark.long
-def test_a_worker_keeps_its_sandbox_between_runs(pool: LocalWorkerPool, execute: Execute) -> None:
-    execute(pool, 1)
-    processes = _descendants(os.getpid())
-    execute(pool, 2)
-    assert _descendants(os.getpid()) == processes
-
-
-@pytest.mark.long
-def test_a_killed_idle_sandbox_does_not_change_results(pool: LocalWorkerPool, execute: Execute) -> None:
-    execute(pool, 1)
-    os.kill(_descendants(os.getpid())[-1], signal.SIGKILL)
+def test_a_worker_keeps_its_sandbox_and_every_run_is_the_same(
+    pool: LocalWorkerPool, execute: Execute, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = _descendants(os.getpid())  # such as the sandbox of earlier tests
+    with caplog.at_level("INFO"):
+        execute(pool, 1)
+    assert "run1: r1: simulated/researcher replied in " in caplog.text
+    processes = _descendants(os.getpid(), without=others)
     later = _digest(execute(pool, 2))
-    with closing(LocalWorkerPool(1)) as other_pool:
-        assert _digest(execute(other_pool, 2)) == later
+    assert _descendants(os.getpid(), without=others) == processes
+    os.kill(processes[-1], signal.SIGKILL)
+    assert _digest(execute(pool, 2)) == later, "after its sandbox was killed"
+    os.kill(processes[0], signal.SIGKILL)
+    os.waitid(os.P_PID, processes[0], os.WEXITED | os.WNOWAIT)
+    assert _digest(execute(pool, 2)) == later, "as the first run of a worker, after the idle one was killed"
 
 
 @pytest.mark.long
 def test_after_a_killed_worker_the_next_resumes_its_run(
     pool: LocalWorkerPool, execute: Execute, tmp_path: Path
 ) -> None:
+    others = _descendants(os.getpid())
     # Long enough that it is still running when the signal arrives.
-    pool.submit(_task(tmp_path, 1, hours=24))
+    pool.submit(_task(tmp_path, 1, hours=8))
     while not any(progress.share for progress in pool.poll(1.0)):
         pass
-    processes = _descendants(os.getpid())
+    processes = _descendants(os.getpid(), without=others)
     os.kill(processes[0], signal.SIGKILL)
     # Progress that was sent before the signal can arrive first.
-    received = [progress for _ in range(10) for progress in pool.poll(1.0)]
-    assert [progress.kind for progress in received if progress.kind != "progress"] == ["failed"]
+    while not (ended := [progress for progress in pool.poll(1.0) if progress.kind != "progress"]):
+        pass
+    assert [progress.kind for progress in ended] == ["failed"]
     assert _gone(processes)
-    resumed = _digest(execute(pool, 1, hours=24))
-    with closing(LocalWorkerPool(1)) as other_pool:
-        assert _digest(execute(other_pool, 1, hours=24)) == resumed
+    uninterrupted = run_scenario(_scenario(1, hours=8), tmp_path / "uninterrupted.db")
+    assert _digest(execute(pool, 1, hours=8)) == uninterrupted["digest"]
+
+
+def _scenario(seed: int, hours: int) -> Scenario:
+    return load_scenario("small", [*SMALLEST, f"seed={seed}", f"budget.hours={hours}"])
 
 
 def _task(folder: Path, seed: int, hours: int = 4) -> RunTask:
-    settings = [*SMALLEST, f"seed={seed}", f"budget.hours={hours}"]
-    scenario = load_scenario("small", settings).model_dump(mode="json")
+    scenario = _scenario(seed, hours).model_dump(mode="json")
     n_finished = len(list(folder.glob("done*")))
     return RunTask(
         f"run{seed}", scenario, str(folder / f"{seed}-{hours}.db"), str(folder / f"done{n_finished}.db"), "strict"
@@ -98,16 +98,17 @@ def _digest(progress: RunProgress) -> str:
     return str(progress.summary["digest"])
 
 
-def _descendants(process: int) -> list[int]:
-    """Return the ids of all descendants of a process, parents before children."""
+def _descendants(process: int, without: Collection[int] = ()) -> list[int]:
+    """Return the ids of all descendants of a process, parents before children, without some."""
     try:
         children = [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     except FileNotFoundError:
         return []
-    return [*children, *(descendant for child in children for descendant in _descendants(child))]
+    found = [*children, *(descendant for child in children for descendant in _descendants(child))]
+    return [descendant for descendant in found if descendant not in without]
 
 
-def _gone(processes: list[int], timeout_s: float = 20) -> bool:
+def _gone(processes: list[int], timeout_s: float = 120) -> bool:
     """Wait until processes have ended. Return False after a timeout."""
     deadline = time.monotonic() + timeout_s
     while any(Path(f"/proc/{process}").exists() for process in processes) and time.monotonic() < deadline:

@@ -12,35 +12,24 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from small_ablations import arguments, digests
+from small_ablations import SMALL, arguments, digests
 from test_ablate import started, until
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder
-from aarlab.ablation.ray_workers import _store_received
+from aarlab.ablation.local_workers import LocalWorkerPool
+from aarlab.ablation.ray_workers import RayWorkerPool, _node_worker, _store_received
 from aarlab.ablation.records import open_ablation
 from aarlab.ablation.run_task import RunProgress, RunTask
-
-FILE = """
-name: pair
-scenario: quickstart
-arms:
-  free: {}
-  staged: {structure: staged}
-seeds: 1
-controls: false
-"""
+from aarlab.config.errors import ConfigError
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'aarlab[ray]'")
 
 
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An ablation of two runs, without an existing cluster."""
+@pytest.fixture(autouse=True)
+def _no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use no existing cluster."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    path = tmp_path / "pair.yaml"
-    path.write_text(FILE)
-    return path
 
 
 def test_without_ray_the_error_says_what_to_install(
@@ -71,6 +60,62 @@ def test_an_address_without_a_cluster_is_refused(
     done = aarlab(*arguments(file, tmp_path / "out", "--executor", "ray"))
     assert (done.exit_code, problem in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--gpus-per-run", "1"), "processes of the executor `local` share all GPUs"),
+        (("--executor", "ray", "--gpus-per-run", "1.5"), "must be from 0 to 1 or a whole number, not 1.5"),
+    ],
+)
+def test_gpus_that_no_run_can_have_are_refused(
+    aarlab: Callable[..., Result], file: Path, tmp_path: Path, more: tuple[str, ...], problem: str
+) -> None:
+    done = aarlab(*arguments(file, tmp_path / "out", *more))
+    assert (done.exit_code, problem in " ".join(done.stderr.split())) == (2, True), done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@with_ray
+@pytest.mark.long
+def test_each_run_on_ray_sees_only_its_own_gpus(file: Path, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    plan = load_ablation(file, SMALL)
+    folder, run = AblationFolder(tmp_path / "out"), plan.runs[0]
+    folder.prepare(plan)
+    before = signal.getsignal(signal.SIGTERM)
+    # Ray does not check that the machine has these GPUs.
+    ray.init(address="local", num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(ConfigError, match="the Ray cluster has 3 GPUs, and a run needs 4"):
+            RayWorkerPool(None, 4)
+        assert [RayWorkerPool(None, gpus).count for gpus in (0, 0.4, 1, 2)] == [4, 4, 3, 1]
+        pool = RayWorkerPool(None, 2)
+        scenario = run.scenario.model_dump(mode="json")
+        pool.submit(RunTask(run.stem, scenario, str(folder.draft(run)), str(folder.finished_path(run)), "strict"))
+        while not (workers := worker_processes()):
+            assert all(message.kind == "progress" for message in pool.poll(0.2))
+        assert [len((visible_gpus(worker) or b"").split(b",")) for worker in workers] == [2]
+        pool.close()
+        assert not worker_processes(), "a cancelled task stops its worker"
+    finally:
+        ray.shutdown()
+        signal.signal(signal.SIGTERM, before)  # Ray replaces the handler
+
+
+def test_tasks_of_one_ray_process_share_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[LocalWorkerPool] = []
+    for gpus in ("0", "0", "1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+        with _node_worker() as workers:
+            used.append(workers)
+    assert used[0] is used[1]
+    assert used[1] is not used[2], "a worker keeps the GPUs with which it was started"
+    with pytest.raises(KeyboardInterrupt), _node_worker() as workers:
+        raise KeyboardInterrupt
+    with _node_worker() as next_workers:
+        assert next_workers is not workers, "a cancelled task stops its worker"
 
 
 def test_files_from_nodes_are_stored_in_one_step(file: Path, tmp_path: Path) -> None:
@@ -107,6 +152,23 @@ def descendants_with(running: "subprocess.Popen[str]", text: bytes) -> list[int]
     return processes
 
 
+def worker_processes() -> list[int]:
+    """Return the worker processes of this process's Ray tasks."""
+    found = []
+    for child in descendants(os.getpid()):
+        with suppress(OSError):
+            found += [child] if b"ablation.worker_process" in Path(f"/proc/{child}/cmdline").read_bytes() else []
+    return found
+
+
+def visible_gpus(process: int) -> bytes | None:
+    """Return CUDA_VISIBLE_DEVICES of a process; None if it has ended."""
+    with suppress(OSError):
+        environment = dict(v.split(b"=", 1) for v in Path(f"/proc/{process}/environ").read_bytes().split(b"\0") if v)
+        return environment.get(b"CUDA_VISIBLE_DEVICES", b"") if environment else None
+    return None
+
+
 def agents_set_up(draft: Path) -> int:
     """Return the number of agents that were set up in a run file."""
     with closing(sqlite3.connect(f"{draft.as_uri()}?mode=ro", uri=True)) as connection:
@@ -116,9 +178,10 @@ def agents_set_up(draft: Path) -> int:
 @with_ray
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_results_on_ray_are_the_same_after_failures(aarlab: Callable[..., Result], file: Path, tmp_path: Path) -> None:
-    local, out = tmp_path / "local", tmp_path / "ray"
-    assert aarlab(*arguments(file, local, "--jobs", "1")).exit_code == 0
+def test_results_on_ray_are_the_same_after_failures(
+    complete: tuple[Path, "subprocess.CompletedProcess[str]"], file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "ray"
     on_ray = ("--executor", "ray", "--jobs", "1")
 
     def sent_back() -> bool:
@@ -129,7 +192,7 @@ def test_results_on_ray_are_the_same_after_failures(aarlab: Callable[..., Result
         (worker,) = descendants_with(running, b"ablation.worker_process")
         left = [worker, *descendants_with(running, b"raylet")]
         running.send_signal(signal.SIGTERM)
-        stdout, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=240)
     assert running.returncode == 3, stderr
     assert f"aarlab ablate {file} " in stdout
     assert "--executor ray" in stdout
@@ -148,5 +211,5 @@ def test_results_on_ray_are_the_same_after_failures(aarlab: Callable[..., Result
     assert running.returncode == 0, stderr_text
     assert "failed and will be retried: its process ended early (signal 9)" in stderr_text
     assert "failed and will be retried: its task on the cluster ended early: The worker died" in stderr_text
-    assert digests(out) == digests(local)
+    assert digests(out) == digests(complete[0])
     assert list((out / "unfinished").iterdir()) == []

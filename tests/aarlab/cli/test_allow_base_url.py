@@ -1,10 +1,14 @@
 """Addresses of model servers that a file names: keys are sent there only if the user agrees."""
 
 import json
+import os
+import pty
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ from click.testing import Result
 
 from aarlab import ablate, fork, resume, run
 from aarlab.config import ConfigError
-from aarlab.config.address_checks import hosts_in_settings, unconfirmed_hosts
+from aarlab.config.address_checks import confirmed_in_settings, unconfirmed_agents, unconfirmed_hosts
 from aarlab.graph.calls.live_settings import LiveSettings
 
 Aarlab = Callable[..., Result]
@@ -69,6 +73,7 @@ def test_functions_refuse_a_server_of_a_file(aarlab: Aarlab, call: Callable[[], 
         call()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("foreign")
 def test_the_user_can_allow_a_server(aarlab: Aarlab) -> None:
     allowed = aarlab("run", "scenario.yaml", "--allow-base-url", HOST)
@@ -82,9 +87,9 @@ def test_addresses_that_need_no_confirmation(monkeypatch: pytest.MonkeyPatch) ->
         assert unconfirmed_hosts([(LiveSettings(base_urls={"openai": url}), "openai/m")], ()) == {}
     for url in ("https://localhost.evil.org", "https://127.0.0.1.evil.org", "https://api.openai.com.evil.org/v1"):
         assert len(unconfirmed_hosts([(LiveSettings(base_urls={"openai": url}), "openai/m")], ())) == 1
-        typed = hosts_in_settings([f"live.base_urls={{openai: '{url}'}}"])
+        typed = confirmed_in_settings([f"live.base_urls={{openai: '{url}'}}"])
         assert unconfirmed_hosts([(LiveSettings(base_urls={"openai/m": url}), "openai/m")], typed) == {}
-    assert hosts_in_settings(["name=https://evil.org"]) == []
+    assert confirmed_in_settings(["name=https://evil.org"]) == []
 
 
 def test_a_key_is_not_sent_by_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,3 +99,62 @@ def test_a_key_is_not_sent_by_plain_http(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-91d4c07be2")
     with pytest.raises(ConfigError, match="the key would be sent unencrypted"):
         unconfirmed_hosts([(live, "openai/m")], ["gpu.example.org"])
+
+
+def test_a_command_of_a_file_must_be_confirmed(aarlab: Aarlab, tmp_path: Path) -> None:
+    agent = "{mine: {command: [touch, started], confined: false, env: [HOME]}}"
+    (tmp_path / "agent.yaml").write_text(f"team: {{researchers: 1, model: agent/mine}}\nlive: {{agents: {agent}}}\n")
+    done = aarlab("run", "agent.yaml")
+    assert done.exit_code == 2
+    assert "a file names a command that would be started: touch started" in done.stderr
+    assert "(it may use: all files of this user, $HOME)" in done.stderr
+    assert "--allow-agent mine" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_typed_agent_needs_no_confirmation_a_changed_one_does() -> None:
+    live = LiveSettings.model_validate({"agents": {"mine": {"command": "a b"}}})
+    typed = {
+        "live.agents={mine: {command: a b}}": {},
+        "live.agents.mine={command: a b}": {},
+        "live.agents.mine.command=a b": {"agent/mine": "a b"},
+        "live.agents.other={command: a b}": {"agent/mine": "a b"},
+    }
+    for setting, unconfirmed in typed.items():
+        assert unconfirmed_agents([(live, "agent/mine")], confirmed_in_settings([setting])) == unconfirmed
+    assert unconfirmed_agents([(live, "agent/mine")], ["mine"]) == {}
+
+
+def in_terminal(folder: Path, typed: bytes) -> tuple[int, str]:
+    """Return the exit status and the screen of `aarlab run scenario.yaml` in a terminal after these bytes are typed."""
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "aarlab", "run", "scenario.yaml", "--quiet"]
+    process = subprocess.Popen(command, cwd=folder, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    screen = b""
+    with suppress(OSError):  # the terminal is closed
+        while piece := os.read(controller, 4096):
+            screen += piece
+            if typed and b"[y/N]" in screen:
+                os.write(controller, typed)
+                typed = b""
+    os.close(controller)
+    return process.wait(), " ".join(screen.decode().split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "statuses"),
+    [
+        pytest.param(b"n\n", {2}, id="no"),
+        pytest.param(b"\n", {2}, id="default", marks=pytest.mark.long),
+        pytest.param(b"\x04", {2}, id="end of file"),
+        pytest.param(b"y\n", {1, 3}, id="yes", marks=pytest.mark.long),
+    ],
+)
+def test_the_user_is_asked_in_a_terminal(foreign: Path, typed: bytes, statuses: set[int]) -> None:
+    status, screen = in_terminal(foreign.parent, typed)
+    assert f"anthropic/m is to be called at {HOST}, which a file names. Send your key there? [y/N]" in screen
+    assert status in statuses, screen
+    assert (f"is called at https://{HOST}/v1" in screen) == (statuses != {2})
+    assert (f"--allow-base-url {HOST}" in screen) == (statuses == {2})
+    assert "sk-planted" not in screen

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from model_servers import ModelServer
 
 from aarlab.agents.models.base import Reply, Request
+from aarlab.cli.main import main
 from aarlab.memory.messages import Message, Text, ToolCall, Usage
 
 KEY = "sk-planted-91d4c07be2"
@@ -40,23 +43,31 @@ def spying(request: Request) -> Reply:
 
 @pytest.mark.long
 @pytest.mark.parametrize("provider", ["anthropic", "openai"])
-def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str]) -> None:
+def test_api_key_appears_nowhere(
+    provider: str, tmp_path: Path, tiny: list[str], made_once: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     env_file = tmp_path / "keys"
     env_file.write_text(f"{provider.upper()}_API_KEY={KEY}\n")
     folder, home = tmp_path / "work", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
+    cache = made_once("cache of key secrecy", lambda folder: None)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
         # Verbose SDK logs, and caches and settings in folders that the test searches.
         "ANTHROPIC_LOG": "debug", "OPENAI_LOG": "debug", "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"),
+        "AARLAB_CACHE": str(cache),
     }  # fmt: skip
-    tiny = [setting.replace("hours=6", "hours=3").replace("hours=2", "hours=3") for setting in tiny]
+    # One researcher, so that the order of the faults is known.
+    changes = {"hours=6": "hours=2", "researchers=2": "researchers=1"}
+    for old, new in changes.items():
+        tiny = [setting.replace(old, new) for setting in tiny]
     with ModelServer(spying, faults=["leaking 500", "garbage", "leaking 429"], every=3, key=KEY) as server:
         address = server.url + ("/v1" if provider == "openai" else "")
         model = ["--set", f"team.model={provider}/m", "--set", f"live.base_urls={{{provider}: {address}}}"]
         done = _aarlab(folder, environment, "run", "--json", "--env-file", str(env_file), *tiny, *model)
-        output = _aarlab(folder, environment, "show", "--agent", "r1", "--full")
+        monkeypatch.chdir(folder)
+        output = CliRunner().invoke(main, ["show", "--agent", "r1", "--full"])
         server.faults, server.every = ["leaking 403"], 1
         refused = _aarlab(folder, environment, "run", "--env-file", str(env_file), *tiny, *model)
     assert done.returncode == 0, done.stderr
@@ -67,7 +78,7 @@ def test_api_key_appears_nowhere(provider: str, tmp_path: Path, tiny: list[str])
     assert "the key was refused" in refused.stderr
     for one in (done, output, refused):
         assert KEY not in one.stdout + one.stderr
-    files = [path for root in (folder, home) for path in root.rglob("*") if path.is_file()]
+    files = [path for root in (folder, home, cache) for path in root.rglob("*") if path.is_file()]
     assert [path.suffix for path in files].count(".db") >= 2
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     assert all(KEY not in str(body) for body in server.requests), "no prompt and no tool result has the key"

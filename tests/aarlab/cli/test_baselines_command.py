@@ -140,8 +140,7 @@ def test_a_task_parameter_changes_the_worlds(aarlab: Aarlab, output: dict[str, A
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_command_prints_no_table(tmp_path: Path, signal_number: signal.Signals) -> None:
+def test_interrupted_command_prints_no_table(tmp_path: Path) -> None:
     options = ["chat", "--worlds", "400", "--json", "--out", "table.csv"]
     screen, terminal = pty.openpty()
     with subprocess.Popen(
@@ -149,8 +148,8 @@ def test_interrupted_command_prints_no_table(tmp_path: Path, signal_number: sign
     ) as running:
         os.close(terminal)
         output = read_until(screen, f"{len(baselines.load())} methods on 400".encode())
-        running.send_signal(signal_number)
-        drained, _ = running.communicate(timeout=30)
+        running.send_signal(signal.SIGTERM)
+        drained, _ = running.communicate(timeout=240)
         os.close(screen)
     assert running.returncode == 3, output
     assert json.loads(drained) == {"status": "stopped", "task": "chat"}

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altered_run import alter
 from click.testing import Result
+
+from aarlab import open_run
 
 Aarlab = Callable[..., Result]
 
@@ -63,27 +66,81 @@ def test_valid_run_passes_every_check(aarlab: Aarlab, copied: Path) -> None:
 def test_changed_run_file_fails_the_right_check(
     aarlab: Aarlab, copied: Path, change: str, check: str, output: str
 ) -> None:
-    with closing(sqlite3.connect(copied)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_updates")
-        connection.execute("DROP TRIGGER events_reject_deletes")
-        assert connection.execute(change).rowcount > 0
+    alter(copied, change)
     assert any(output in fault for fault in faults(aarlab, copied)[check])
 
 
-@pytest.mark.parametrize("command", [("show",), ("show", "--agent", "r1"), ("show", "--json"), ("diff", "run.db")])
-def test_altered_finding_is_said_where_it_is_shown(aarlab: Aarlab, copied: Path, command: tuple[str, ...]) -> None:
-    assert "altered" not in aarlab(command[0], str(copied), *command[1:]).stderr
-    with closing(sqlite3.connect(copied)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_updates")
-        connection.execute("UPDATE events SET data = json_set(data, '$.pgr', 0.99) WHERE kind = 'findings'")
-    done = aarlab(command[0], str(copied), *command[1:])
-    assert "was altered after the run was scored: do not trust what it says" in " ".join(done.stderr.split())
+EVENT, SUMMARY = (
+    "UPDATE events SET data = json_set(data, '$.pgr', 0.99) WHERE kind = 'findings'",
+    "UPDATE runs SET summary = json_set(summary, '$.heldout.pgr', 0.99)",
+)
+ALTERED = "was altered after the run was scored: do not trust what it says"
+
+
+@pytest.mark.parametrize(
+    ("command", "change"),
+    [
+        (["show", "run.db"], EVENT),
+        (["show", "run.db", "--agent", "r1"], EVENT),
+        (["show", "run.db", "--json"], SUMMARY),
+        (["diff", "run.db", "run.db"], SUMMARY),
+        (["export", "run.db", "--format", "csv"], EVENT),
+        (["export", "run.db", "--format", "jsonl", "--out", "-"], SUMMARY),
+        (["report", "run.db"], SUMMARY),
+        (["report", "run.db", "other.db"], EVENT),
+        (["replay", "run.db"], SUMMARY),
+        (["fork", "run.db", "--round", "1"], SUMMARY),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_altered_run_is_named_where_it_is_used(
+    aarlab: Aarlab, copied: Path, tmp_path: Path, command: list[str], change: str
+) -> None:
+    shutil.copy(copied, tmp_path / "other.db")
+    alter(copied, change)
+    done = aarlab(*command)
+    assert ALTERED in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    refused = command[0] in ("report", "fork")
+    assert (done.exit_code == 2) == refused
+
+
+def test_unaltered_run_causes_no_warning(aarlab: Aarlab, copied: Path) -> None:
+    with open_run(copied) as file:
+        assert not file.altered
+    for command in (["show", "run.db"], ["export", "run.db", "--format", "csv"], ["list", "."]):
+        done = aarlab(*command)
+        assert (done.exit_code, "altered" in done.output) == (0, False)
+
+
+def test_altered_run_is_named_in_lists_and_in_python(aarlab: Aarlab, copied: Path) -> None:
+    alter(copied, SUMMARY)
+    assert "altered" in aarlab("list", ".").stdout
+    assert json.loads(aarlab("list", ".", "--json").stdout)["runs"][0]["altered"] is True
+    with pytest.warns(UserWarning, match="was altered"):
+        file = open_run(copied)
+    with file:
+        assert file.altered
+        assert "was altered" in file._repr_html_()
+    assert any("the log has the heldout" in fault for fault in faults(aarlab, copied)["summary"])
+
+
+@pytest.mark.parametrize("options", [[], ["--redact", "[tT]eacher"]], ids=["plain", "redacted"])
+def test_export_and_import_keep_a_run_altered(aarlab: Aarlab, copied: Path, tmp_path: Path, options: list[str]) -> None:
+    for name, altered in (("before", False), ("after", True)):
+        exported = aarlab("export", "run.db", "--format", "jsonl", "--out", f"{name}.jsonl", "--json", *options)
+        assert json.loads(exported.stdout)["altered"] is altered
+        imported = aarlab("import", f"{name}.jsonl", "--out", name, "--json")
+        assert json.loads(imported.stdout)["altered"] is altered
+        if not altered:
+            assert "summary" not in faults(aarlab, Path(json.loads(imported.stdout)["file"]))
+        alter(copied, EVENT)
 
 
 def test_missing_trigger_is_a_fault(aarlab: Aarlab, copied: Path) -> None:
     with closing(sqlite3.connect(copied)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_updates")
-    assert faults(aarlab, copied) == {"database": ["the trigger events_reject_updates is missing"]}
+        connection.execute("DROP TRIGGER log_rejects_updates")
+    assert faults(aarlab, copied) == {"database": ["the trigger log_rejects_updates is missing"]}
 
 
 def test_other_file_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:

@@ -184,13 +184,13 @@ def test_unknown_command_is_bad_input(aarlab: Aarlab) -> None:
 
 
 @pytest.mark.long
-def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: dict[str, Any]) -> None:
+def test_seed_determines_the_digest(process: Process, aarlab: Aarlab, tiny: list[str], summary: dict[str, Any]) -> None:
     pairs = [tiny[i : i + 2] for i in range(0, len(tiny), 2)]
     reordered = [part for pair in reversed(pairs) for part in pair]
     quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
     assert quietly.stderr == "", "--quiet with --json prints nothing on stderr"
     repeated = json.loads(quietly.stdout)
-    other = json.loads(process("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
+    other = json.loads(aarlab("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
     assert repeated["digest"] == summary["digest"] != other["digest"]
     same = ("best", "heldout", "references", "findings", "entropy_bits", "realised_autonomy", "hours")
     assert {key: repeated[key] for key in same} == {key: summary[key] for key in same}
@@ -198,13 +198,12 @@ def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_keeps_its_events(tmp_path: Path, signal_number: signal.Signals) -> None:
+def test_interrupted_run_keeps_its_events(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aarlab", "run", "--json", "--out", str(tmp_path)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_findings(tmp_path, running)
-    running.send_signal(signal_number)
-    output, complaints = running.communicate(timeout=60)
+    running.send_signal(signal.SIGTERM)
+    output, complaints = running.communicate(timeout=240)
     assert running.returncode == 3, complaints
     stopped = json.loads(output)
     assert stopped["status"] == "stopped"
@@ -219,7 +218,7 @@ def test_killed_run_can_be_shown(aarlab: Aarlab, tmp_path: Path) -> None:
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     path = wait_for_findings(tmp_path / "runs", running)
     os.killpg(running.pid, signal.SIGKILL)
-    running.wait(timeout=60)
+    running.wait(timeout=240)
     output = aarlab("show", str(path))
     assert output.exit_code == 0, output.stderr
     assert "Not closed: round" in output.stdout

@@ -52,7 +52,7 @@ def test_flipped_bit_causes_no_traceback(aarlab: Aarlab, damaged: Path) -> None:
             read(aarlab, damaged, command)
 
 
-@pytest.mark.parametrize("table", ["events", "messages", "texts", "runs"])
+@pytest.mark.parametrize("table", ["log", "contents", "names", "runs"])
 def test_missing_table_is_reported(aarlab: Aarlab, damaged: Path, table: str) -> None:
     with closing(sqlite3.connect(damaged)) as connection, connection:
         connection.execute(f"DROP TABLE {table}")
@@ -65,18 +65,24 @@ def test_missing_table_is_reported(aarlab: Aarlab, damaged: Path, table: str) ->
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE events SET data = '{' WHERE kind = 'experiments'",
-        "UPDATE events SET kind = 'wonders' WHERE kind = 'experiments'",
-        "UPDATE events SET data = json_set(data, '$.wonder', 1) WHERE kind = 'model_calls'",
-        "DELETE FROM messages",
-        "UPDATE messages SET content = 'none'",
+        "UPDATE log SET data = '{'",
+        "UPDATE log SET data = '[]'",
+        "UPDATE log SET data = replace(data, ']]', ',1,1,1,1,1,1,1,1,1,1,1,1,1]]')",
+        "UPDATE log SET layout = 99",
+        "UPDATE kinds SET kind = 'wonders' WHERE kind = 'experiments'",
+        "UPDATE kinds SET fields = json_set(fields, '$[9]', 1)",
+        "DELETE FROM layouts WHERE place = 0",
+        "DELETE FROM names",
+        "DELETE FROM contents",
+        "UPDATE contents SET content = 'none'",
+        "UPDATE contents SET content = x'00ff'",
         "UPDATE runs SET scenario = '{}'",
         "DELETE FROM runs",
     ],
 )
 def test_unreadable_content_is_reported(aarlab: Aarlab, damaged: Path, change: str) -> None:
     with closing(sqlite3.connect(damaged)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_updates")
+        connection.execute("DROP TRIGGER log_rejects_updates")
         connection.execute(change)
     for command in READING[:3]:
         done = read(aarlab, damaged, command)
@@ -84,10 +90,29 @@ def test_unreadable_content_is_reported(aarlab: Aarlab, damaged: Path, change: s
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        "summary = json_remove(summary, '$.references.published.team_minus_reference')",
+        "summary = json_set(summary, '$.wall_clock_s', 'long', '$.heldout.se', json('[]'))",
+        "scenario = json_set(scenario, '$.team', NULL)",
+        "scenario = json_remove(scenario, '$.budget.hours')",
+        "scenario = json_set(scenario, '$.structure.oversight', json('[1e999]'))",
+    ],
+)
+def test_altered_settings_or_summary_are_reported(aarlab: Aarlab, damaged: Path, change: str) -> None:
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(f"UPDATE runs SET {change}")
+    for command in (("show", "--full"), ("check",), ("diff", str(damaged)), ("list",), ("report",)):
+        done = read(aarlab, damaged, command)
+        said = " ".join((done.output + done.stderr).split())
+        assert done.exit_code in (1, 2) or "altered" in said, (command, said)
+
+
+@pytest.mark.parametrize(
     ("change", "version"),
     [
         ("DROP TABLE _sqlite_migrations", 0),
-        ("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('aarlab run file', 'm002')", 2),
+        ("UPDATE _sqlite_migrations SET name = 'm003_next'", 3),
     ],
     ids=["earlier", "later"],
 )

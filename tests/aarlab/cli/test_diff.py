@@ -52,7 +52,7 @@ def test_diff_prints_text_and_json(aarlab: Aarlab, summary: dict[str, Any], fork
     done = aarlab("diff", summary["file"], str(forked))
     assert done.exit_code == 1
     for heading in ("Settings that differ", "The runs diverge in round 2", "First decision that differs",
-                    "Best development PGR by team hours", "Measures that differ"):  # fmt: skip
+                    "Best development score by team hours", "Measures that differ"):  # fmt: skip
         assert heading in done.stdout
     output = json.loads(aarlab("diff", summary["file"], str(forked), "--json").stdout)
     assert output["divergences"][0]["round"] == 2

@@ -99,6 +99,8 @@ def test_selections_exclude_each_other(aarlab: Aarlab, summary: dict[str, Any], 
         ("aarlab show fi", "first"), ("aarlab resume sec", "second"), ("aarlab structure st", "staged"),
         ("aarlab ablate auto", "autonomy"), ("aarlab run --set structure=sta", "structure=staged"),
         ("aarlab run quick", "quickstart"), ("aarlab li", "list"),
+        # So does Bash split and replace it.
+        ("aarlab run --set structure = sta", "staged"), ("aarlab run --set structure =", "staged"),
     ],
 )  # fmt: skip
 def test_the_shell_completes_runs_presets_and_names(runs: Path, words: str, expected: str) -> None:

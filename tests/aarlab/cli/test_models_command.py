@@ -146,7 +146,7 @@ def test_key_appears_nowhere_after_a_limited_run(
 ) -> None:
     with ModelServer(SimulatedTeam(1), faults=["garbage", "500"], every=5, key=KEY) as server:
         named = ["--set", "team.model=anthropic/claude-opus-5-5", "--set", "budget.calls=14"]
-        done = aarlab("run", "--json", "--env-file", env_file, "--sandbox", "none", *tiny, *named, *served(server))
+        done = aarlab("run", "--json", "--env-file", env_file, *tiny, *named, *served(server))
     output = json.loads(done.stdout)
     assert (done.exit_code, output["status"]) == (3, "stopped"), done.stderr
     assert output["limits_reached"][0].startswith("budget.calls is 14 calls; 14 calls are spent")
@@ -170,10 +170,13 @@ def test_address_with_password_is_refused_unquoted(aarlab: Aarlab, tmp_path: Pat
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_prompts_match_the_structure(aarlab: Aarlab, preset: str) -> None:
-    output = json.loads(aarlab("prompts", "--set", f"structure={preset}", "--json").stdout)["prompts"]
-    assert output["r1"].startswith("You are r1, one of 9 researchers in a team.")
+    settings = ["--set", f"structure={preset}", *(["--set", "team.researchers=1"] if preset == "single" else [])]
+    output = json.loads(aarlab("prompts", *settings, "--json").stdout)["prompts"]
+    team = "the only researcher" if preset == "single" else "one of 9 researchers in a team"
+    assert output["r1"].startswith(f"You are r1, {team}.")
     assert ("reviewer" in output) == (preset in ("reviewed", "scripted"))
-    assert ("planner" in output) == (preset == "scripted")
+    assert ("lead" in output) == (preset in ("scripted", "hybrid", "centralised"))
+    assert ("r1: a task" in output) == (preset in ("hybrid", "centralised"))
     assert any(title.startswith("r1: the stage") for title in output) == (preset in ("staged", "scripted"))
 
 

@@ -2,22 +2,20 @@
 
 import json
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from altered_run import alter
 from click.testing import Result
 
 from aarlab import fork, replay, resume
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_reader import RunReader
-from aarlab.tools.sandbox import Sandbox, SandboxMode
+from aarlab.tools.sandbox import Sandbox
 
 Aarlab = Callable[..., Result]
 
@@ -32,10 +30,7 @@ def copied(summary: dict[str, Any], tmp_path: Path) -> Path:
 
 def cut(path: Path, events: int) -> None:
     """Reduce a run to its first events, as if it had been killed."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DROP TRIGGER events_reject_deletes")
-        connection.execute("DELETE FROM events WHERE id > ?", (events,))
-        connection.execute("UPDATE runs SET status = 'running', summary = NULL")
+    alter(path, f"DELETE FROM events WHERE id > {events}", "UPDATE runs SET status = 'running', summary = NULL")
 
 
 def test_replay_equals_the_recorded_run(aarlab: Aarlab, copied: Path, summary: dict[str, Any]) -> None:
@@ -95,6 +90,11 @@ def test_fork_leaves_the_parent_unchanged(aarlab: Aarlab, copied: Path) -> None:
         (("fork", "RUN", "--round", "2", "--agent", "r1"), "--agent without --model"),
         (("fork", "RUN", "--round", "2", "--model", "nobody/knows"), "nobody/knows"),
         (("fork", "RUN", "--round", "2", "--set", "structure.review=gat"), "gate"),
+        (("fork", "RUN"), "no place to fork"),
+        (("fork", "RUN", "--edit", "r1", "text"), "names no message"),
+        (("fork", "RUN", "--edit", "r1:0", "text"), "no message to or from a researcher"),
+        (("fork", "RUN", "--edit", "r1:1", "text", "--set", "structure=staged"), "both cannot change"),
+        (("fork", "RUN", "--edit", "r1:1", "text", "--round", "2"), "the message has its round"),
         (("resume", "nowhere.db"), "no such run"),
         (("replay", "README"), "no such run"),
     ],
@@ -110,16 +110,16 @@ def test_invalid_requests_are_refused_without_a_new_file(
 
 @pytest.fixture
 def modes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of the modes of all sandboxes that start from now on."""
-    started: list[str] = []
-    start = Sandbox.__init__
+    """Return a list of the modes of the sandboxes that runs use from now on: each run tests its sandbox once."""
+    used: list[str] = []
+    test = Sandbox.self_test
 
-    def observed(sandbox: Sandbox, mode: SandboxMode = "strict") -> None:
-        started.append(mode)
-        start(sandbox, mode)
+    def observed(sandbox: Sandbox) -> None:
+        used.append(sandbox.mode)
+        test(sandbox)
 
-    monkeypatch.setattr(Sandbox, "__init__", observed)
-    return started
+    monkeypatch.setattr(Sandbox, "self_test", observed)
+    return used
 
 
 def record_no_sandbox(path: Path) -> None:
@@ -141,6 +141,7 @@ def test_recorded_sandbox_mode_does_not_select_it(
     assert modes == ["strict"]
 
 
+@pytest.mark.long
 def test_functions_ignore_the_recorded_sandbox_mode(copied: Path, modes: list[str], tmp_path: Path) -> None:
     record_no_sandbox(copied)
     assert replay(copied, tools="live").differences == ()
@@ -148,6 +149,8 @@ def test_functions_ignore_the_recorded_sandbox_mode(copied: Path, modes: list[st
     cut(copied, 60)
     assert resume(copied)["status"] == "done"
     assert modes == ["strict"] * 3
+    with RunReader.open(copied) as file:
+        assert file.info().sandbox == "none", "the file still says that some methods ran unconfined"
     assert fork(copied, 3, out=tmp_path / "asked", sandbox="none")["sandbox"] == modes[-1] == "none"
 
 
@@ -157,22 +160,3 @@ def test_run_in_use_is_not_resumed(aarlab: Aarlab, copied: Path) -> None:
         done = aarlab("resume", str(copied))
     assert done.exit_code == 2
     assert "is in use by process" in done.stderr
-
-
-@pytest.mark.long
-def test_ctrl_c_prints_a_working_resume_command(tmp_path: Path, tiny: list[str], summary: dict[str, Any]) -> None:
-    command = [sys.executable, "-m", "aarlab"]
-    with subprocess.Popen(
-        [*command, "run", "--seed", "7", *tiny],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-    ) as process:  # fmt: skip
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("round 1"):
-                process.send_signal(signal.SIGINT)
-                break
-        output = process.stderr.read()
-    assert process.returncode == 3
-    assert "  aarlab resume runs/" in output
-    done = subprocess.run([*command, "resume", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["digest"] == summary["digest"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from aarlab.cli.run_display import LiveDisplay, PlainDisplay, open_display, render, sparkline
+from aarlab.cli.run_display import LiveDisplay, PlainDisplay, open_display, render, scenario_line, sparkline
 from aarlab.cli.run_progress import TeamProgress
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.scenario import Scenario
@@ -79,8 +79,18 @@ def test_display_shows_progress_and_best_pgr() -> None:
     assert "round 2 of 2" in page
     assert "best 0.00 ± 0.01 by r2" in page
     assert "2 experiments, 1 evaluation, $0.50" in page
-    assert "run full of m.py" in page
+    assert " full of m.py" in page
     assert "\x1b" not in page
+
+
+def test_title_of_80_columns_has_the_seed_and_slow_steps_are_not_cut() -> None:
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        step = ("scoring the winner on shifted worlds", 0.5)
+        console.print(render(TeamProgress(), scenario(9), (80, 24), step))
+    text = " ".join(capture.get().split())
+    assert text.startswith(scenario_line(scenario(9)))
+    assert step[0] in text
 
 
 def test_plain_display_prints_one_line_per_round() -> None:
@@ -139,6 +149,6 @@ def test_live_display_restores_the_cursor() -> None:
         except OSError:
             break
     os.close(master)
-    assert running.wait(timeout=60) == 0, screen.decode()
+    assert running.wait(timeout=240) == 0, screen.decode()
     assert b"researcher" in screen
     assert screen.rfind(b"\x1b[?25h") > screen.rfind(b"\x1b[?25l") >= 0

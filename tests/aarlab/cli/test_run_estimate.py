@@ -71,7 +71,7 @@ def test_cost_of_a_run_is_in_the_estimated_range(
         live = f"{{base_urls: {{anthropic: {server.url}}}, prices: {prices}}}"
         options = [*tiny, "--set", "team.model=anthropic/m", "--set", f"live={live}"]
         output = json.loads(aarlab("run", "--dry-run", "--json", *options).stdout)["estimate"]
-        done = aarlab("run", "--json", "--sandbox", "none", *options)
+        done = aarlab("run", "--json", *options)
     spent = json.loads(done.stdout)
     assert output["low"]["usd"] <= spent["cost_usd"] <= output["high"]["usd"]
     assert output["low"]["calls"] <= server.billed["calls"] <= output["high"]["calls"]

@@ -1,12 +1,15 @@
 """Tests of the summary text: scores, winner and its ancestry, measures."""
 
 import re
+import subprocess
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from aarlab.cli.command_hints import CommandHint, print_hints
 from aarlab.cli.run_summary import ancestry, summary_text
 from aarlab.memory.board import Board
 from aarlab.memory.events import Edge, EdgeKind, Finding
@@ -157,4 +160,16 @@ def test_missing_measures_are_dashes(family_tree: RunWriter) -> None:
 
 def test_next_commands_are_not_wrapped(family_tree: RunWriter) -> None:
     lines = outcome(family_tree, width=40).splitlines()
-    assert any(line.startswith(f"  aarlab show {family_tree.path} --agent r3  # ") for line in lines)
+    assert lines[lines.index("  # the winner's conversation") + 1] == f"  aarlab show {family_tree.path} --agent r3"
+
+
+def test_commands_on_a_terminal_are_copied_and_executed_as_meant() -> None:
+    words = ("echo", "runs/my team's run.db", "--round", "1", "--set", "structure={preset: staged, review: gate}")
+    console = Console(width=40, force_terminal=True, color_system=None, file=StringIO())
+    with console.capture() as capture:
+        print_hints(console, CommandHint(words, "a purpose"))
+    text = capture.get()
+    assert text.splitlines()[0] == "  # a purpose"
+    assert max(map(len, text.splitlines()[:3])) <= 40
+    shell = subprocess.run(["sh"], input=text, capture_output=True, text=True)
+    assert shell.stdout == " ".join(words[1:]) + "\n"

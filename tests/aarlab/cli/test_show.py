@@ -113,11 +113,11 @@ def test_structure_and_reviewer_are_named(run_file: RunWriter) -> None:
 
 
 def test_conversation_starts_with_the_structure(tmp_path: Path) -> None:
-    scenario = {"structure": Structure.model_validate("staged").model_dump() | {"option": {"k": 2}}}
+    scenario = {"structure": Structure.model_validate("staged").model_dump() | {"option": {"k": {"n": 2, "m": {}}}}}
     file = RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario=scenario)
     (line,) = printed(*conversation(file, "r1", None, DisplayOptions()), width=400).splitlines()[:1]
     assert line.startswith("structure staged: workflow staged, directions distinct, ")
-    assert line.endswith("evaluation guarded, opening published, option k=2")
+    assert line.endswith("authority flat, option k=(n=2)")
 
 
 def test_changed_dials_are_named(tmp_path: Path) -> None:
@@ -227,6 +227,13 @@ def test_long_values_are_shortened_by_default() -> None:
     assert "--full" not in full
 
 
+def test_numbers_take_few_lines() -> None:
+    page = printed(render_value({"by_world": [i / 64 for i in range(64)]}, DisplayOptions()))
+    assert "0, 0.01562, 0.03125, " in page
+    assert "… 44 more items (--full)" in page
+    assert len(page.splitlines()) < 8
+
+
 def test_records_are_a_table_if_it_fits() -> None:
     log = [{"operator": "start", "agreement": 1.0, "kept": 1.0}, {"operator": "harden", "agreement": 0.75, "kept": 1.0}]
     wide = printed(render_value(log, DisplayOptions(width=100)))
@@ -259,7 +266,8 @@ def test_show_prints_overview_and_next_commands(aarlab: Aarlab, summary: dict[st
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith(f"{summary['run_id']}  done\n")
     assert "held-out worlds" in done.stdout
-    assert f"aarlab show {summary['file']} --agent" in done.stdout
+    assert f"aarlab show {summary['file']} --agent" in done.stdout.partition("\nNext\n")[2]
+    assert "Team\n" not in done.stdout.partition("\nNext\n")[2], "the next commands are at the end"
     assert "\x1b" not in done.stdout
 
 
@@ -293,12 +301,12 @@ def test_new_run_paths_are_unique(tmp_path: Path) -> None:
     assert len({new_run_path(tmp_path, "quick", 1) for _ in range(20)}) == 20
 
 
-MEGABYTES = 10_000_000
+MEGABYTES = 2_000_000
 
 
 @pytest.mark.parametrize("place", ["argument", "result", "reply", "message", "thinking"])
 @pytest.mark.parametrize(
-    "text", ["x" * MEGABYTES, json.dumps(list(range(1_500_000))), json.dumps({f"k{i}": i for i in range(600_000)})],
+    "text", ["x" * MEGABYTES, json.dumps(list(range(300_000))), json.dumps({f"k{i}": i for i in range(120_000)})],
     ids=["line", "list", "object"],
 )  # fmt: skip
 def test_megabytes_are_shortened(tmp_path: Path, place: str, text: str) -> None:

@@ -19,7 +19,7 @@ def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_task_file_is_shown_and_measured(aarlab: Aarlab) -> None:
-    done = aarlab("tasks", str(EXAMPLE), "--json", "--sandbox", "none")
+    done = aarlab("tasks", str(EXAMPLE), "--recipes", "0", "--json", "--sandbox", "none")
     (task,) = json.loads(done.stdout)["tasks"]
     assert (task["name"], task["gap"] > 0.1) == ("halfspace", True)
     seen = {"range": "a whole number of 1 or more and at most 20", "description": "Coordinates that the teacher sees."}
@@ -36,6 +36,17 @@ def test_unusable_task_file_is_refused(aarlab: Aarlab, tmp_path: Path) -> None:
         done = aarlab(*arguments)
         assert done.exit_code == 2
         assert "mine.py:1: the file cannot be executed: ZeroDivisionError" in done.stderr
+
+
+def test_run_on_a_task_without_a_gap_is_refused_early(aarlab: Aarlab, tiny: list[str], tmp_path: Path) -> None:
+    taught = "WeakTeacher.fit(cues[teacher], labels[teacher], neighbours=5).probabilities(cues)"
+    assert taught in EXAMPLE.read_text()
+    (tmp_path / "mine.py").write_text(EXAMPLE.read_text().replace(taught, "labels.astype(float)"))
+    done = aarlab("run", *tiny, "--set", "task.path=mine.py", "--sandbox", "none", "--quiet")
+    assert done.exit_code == 2
+    assert not list(tmp_path.rglob("*.db"))
+    assert "the strong student was never more than 0.02 better than the weak teacher" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.long

@@ -59,6 +59,19 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """,
         ),
         (
+            "team:\n  turnover: {every_round: 2}\n",
+            """
+            my.yaml:2: team.turnover.every_rounds
+              problem   missing
+              expected  a whole number of 1 or more (Number of rounds between replacements.)
+
+            my.yaml:2: team.turnover.every_round
+              problem   unknown key
+              expected  every_rounds, members
+              fix       did you mean every_rounds?
+            """,
+        ),
+        (
             "team:\n  model: simulated/reseacher\n",
             f"""
             my.yaml:2: team.model
@@ -75,6 +88,14 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
               expected  one of none, advisory, gate (No review, comments on findings, or approval of full runs.)
               fix       did you mean gate?
             """,
+        ),
+        (
+            "team:\n  turnover: 3\n",
+            """
+            my.yaml:2: team.turnover
+              problem   invalid value 3
+              expected  a section with some of the keys every_rounds, members or nothing (Researchers that leave and are replaced: `{every_rounds: 3, members: 2}` replaces two after every three rounds. The new ones have no memory, and the direction and the remaining hours of those whose places they take. Not set: none.)
+            """,  # noqa: E501
         ),
         (
             "budget:\n",

@@ -17,6 +17,14 @@ from aarlab.export.formats import load
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "example-exporter"
 
+EXPORTS = """
+import sys
+from aarlab.cli.main import main
+for arguments in sys.argv[1:]:
+    main(["export", *arguments.split()], standalone_mode=False)
+"""
+"""Executes export commands one after another."""
+
 Aarlab = Callable[..., Result]
 Install = Callable[..., None]
 
@@ -67,7 +75,6 @@ def test_an_unknown_format_is_refused_with_all_names(aarlab: Aarlab, summary: di
 
 def test_a_package_adds_a_format_to_the_command_and_its_help(
     install: Install,
-    process: Callable[..., "subprocess.CompletedProcess[str]"],
     summary: dict[str, Any],
     tmp_path: Path,
 ) -> None:
@@ -75,13 +82,19 @@ def test_a_package_adds_a_format_to_the_command_and_its_help(
     assert project["entry-points"] == {"aarlab.exporters": {"digest": "aarlab_digest:FORMAT"}}
     install((EXAMPLE / "aarlab_digest.py").read_text(), package=project["name"])
     assert format_names() == [*FORMATS, "digest"]
-    assert "aarlab-digest" in process("export", "--help").stdout
     shutil.copy(summary["file"], tmp_path / "run.db")
-    done = process("export", "run.db", "--format", "digest")
+    # In another process, because the names of the formats are read when the command is imported.
+    commands = ("run.db --format digest", "run.db --format digest --redact teacher --out redacted.md", "--help")
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORTS, *commands],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
+    assert "aarlab-digest" in done.stdout
     assert summary["best"]["finding"] in (tmp_path / "run.md").read_text()
-    done = process("export", "run.db", "--format", "digest", "--redact", "teacher", "--out", "redacted.md")
-    assert done.returncode == 0, done.stderr
     assert "teacher" not in (tmp_path / "redacted.md").read_text()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from aarlab.ablation.ablation_folder import write_run_file
 from aarlab.export.csv_cells import safe_cell
 from aarlab.memory.run_writer import RunWriter
 
@@ -38,12 +39,16 @@ def test_run_file_with_a_secret_is_readable_by_its_user_only(tmp_path: Path, sec
     path = tmp_path / "run.db"
     RunWriter.create(path, run_id="run", version="0", seed=1, scenario={"scoring": {"secret": secret}}).close()
     (tmp_path / "other").touch()
-    assert path.stat().st_mode & 0o777 == (mode or (tmp_path / "other").stat().st_mode & 0o777)
+    expected = mode or (tmp_path / "other").stat().st_mode & 0o777
+    assert path.stat().st_mode & 0o777 == expected
+    # A file that a worker of a cluster sends back.
+    write_run_file(path.read_bytes(), tmp_path / "draft.db", tmp_path / "received.db")
+    assert (tmp_path / "received.db").stat().st_mode & 0o777 == expected
 
 
 def test_cells_are_not_executed() -> None:
     for text in ("=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3", "\t=1", " =1", "\r=1"):
         assert str(safe_cell(text)).startswith("'")
-    for value in ("-1.5", "+2", "a=b", "", 3, -2.5, None):
+    for value in ("-1.5", "+2", "a=b", "-", "", 3, -2.5, None):
         assert safe_cell(value) == value
     assert safe_cell("a\x1b[31m\u202eb") == "a\ufffd[31m\ufffdb"

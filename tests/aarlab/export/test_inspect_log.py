@@ -64,7 +64,7 @@ def test_inspect_reads_all_spans_and_events_of_a_run(aarlab: Aarlab, nine: Path)
     root = timeline_build(sample.events).root
     lanes = {node.name for node in root.content if hasattr(node, "content")}
     assert root.id == TEAM
-    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian", LAB}
+    assert lanes >= {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "lead", "librarian", LAB}
     assert all(event.span_id in {*lanes, TEAM, "solvers"} for event in sample.events)
 
     # The lab's posts are in its span, with their code.
@@ -138,7 +138,7 @@ def inspect_view(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
         with (tmp_path / "view.log").open("wb") as log:
             command = [sys.executable, "-m", "inspect_ai", "view", "start", *options]
             started.append(subprocess.Popen(command, env=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -166,7 +166,7 @@ def test_the_inspect_viewer_shows_all_spans_and_messages(
     with RunReader.open(nine) as file:
         first = next(entry for entry in file.entries(ModelCall, stream="r7"))
         heldout = file.info().summary["heldout"]["pgr"]
-    lanes = {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "planner", "librarian"}
+    lanes = {*(f"r{number}" for number in range(1, 10)), "reviewer", "overseer", "lead", "librarian"}
     page = f"{inspect_view(logs)}/#/logs/nine.eval"
     with Browser(tmp_path / "profile") as browser:
         sample = browser.text(page, lambda text: lanes <= set(text.split()))

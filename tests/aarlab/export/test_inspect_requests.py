@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_servers import CORRUPTING_FAULTS, TRANSIENT_FAULTS, ModelServer, SimulatedTeam, SummarisingTeam
 
@@ -37,7 +37,7 @@ SHORT = ("budget.hours=3", "budget.round_hours=1.5", "costs.think=0.05", "costs.
          "costs.share=0.02", "costs.smoke=0.05", "costs.pilot=0.1", "costs.full=0.5")  # fmt: skip
 ALL_ROLES = ("structure.review=gate", "structure.oversight=checkpoint", "structure.checkpoint_rounds=1",
               "structure.sharing=query", "structure.directions_source=model",
-              "team.models.planner=simulated/researcher")  # fmt: skip
+              "team.models.lead=simulated/researcher")  # fmt: skip
 STAGED = ("structure=scripted", "structure.review=gate", "structure.pool_revisions=1", "structure.oversight=gate")
 
 
@@ -113,7 +113,7 @@ def test_requests_of_all_roles_are_exact_with_faulty_replies(
         path = run("team.researchers=3", *ALL_ROLES, server=server)
     events = model_events(path)
     n_calls = check_exact_requests(path, events)
-    assert n_calls.keys() == {"researcher", "reviewer", "librarian", "overseer", "planner"}
+    assert n_calls.keys() == {"researcher", "reviewer", "librarian", "overseer", "lead"}
 
     # The requests contain the effects of the faults.
     assert {"unknown tool", "invalid input", "max_tokens"} <= server.applied_faults.keys()
@@ -146,7 +146,7 @@ def test_requests_of_a_staged_run_and_its_fork_are_exact(
 ) -> None:
     path = run(*STAGED)
     events = model_events(path)
-    assert check_exact_requests(path, events)["planner"] == 2
+    assert check_exact_requests(path, events)["lead"] == 2
     assert len({tuple(tool.name for tool in event.tools) for event in events if event.role == "researcher"}) > 3
 
     done = aarlab("fork", str(path), "--round", "2", "--json", *_set("structure=autonomous", "structure.sharing=none"))
@@ -193,7 +193,6 @@ schemas = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None)  # The first example imports Inspect, which takes seconds.
 @given(texts, st.lists(messages, max_size=4), st.lists(st.builds(ToolSpec, texts, texts, schemas), max_size=2))
 def test_any_request_can_be_read_back(system: str, chat: list[Message], tools: list[ToolSpec]) -> None:
     event = pytest.importorskip("inspect_ai.event")

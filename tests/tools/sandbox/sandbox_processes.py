@@ -24,7 +24,7 @@ def descendants(process: int) -> list[int]:
     return descendants
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
+def eventually(condition: Callable[[], bool], timeout_s: float = 120) -> bool:
     """Wait until a condition holds. Return False if it does not hold before the timeout."""
     deadline = time.monotonic() + timeout_s
     while not (holds := condition()) and time.monotonic() < deadline:

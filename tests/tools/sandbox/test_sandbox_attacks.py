@@ -40,20 +40,6 @@ def test_an_attack_succeeds_without_layers(
 
 
 @pytest.mark.long
-@each_attack
-def test_an_attack_succeeds_without_the_layers_that_stop_it(
-    attack: Attack,
-    with_layers: Callable[[frozenset[str]], Sandbox],
-    job: Callable[..., Job],
-    targets: dict[str, object],
-):
-    job_result = with_layers(ALL_LAYERS - attack.stopped_by - attack.stopped_by_without_root).run(
-        job(attack.code(targets))
-    )
-    assert attack.succeeded(job_result), job_result
-
-
-@pytest.mark.long
 @pytest.mark.parametrize("layer", sorted(ALL_LAYERS if ROOT else ALL_LAYERS - {"uid"}))
 @each_attack
 def test_each_layer_alone_stops_exactly_its_attacks(

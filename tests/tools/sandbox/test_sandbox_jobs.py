@@ -132,7 +132,6 @@ def test_a_failing_method_keeps_its_log(run: Run):
             "used more than 1 s of processor time",
             marks=pytest.mark.long,
         ),
-        ("while True: pass", {"cpu_s": 1}, "used more than 1 s of processor time"),
         ("return np.ones(1 << 26)", {"memory_mb": 100}, "used more than 100 MB at line 3"),
         ("a = [world]\n    while True: a = [*a, *a]", {"memory_mb": 100}, "used more than 100 MB at line 4"),
         ("return np.ones(1000)", {"result_bytes": 1000}, "result too large: 80"),
@@ -146,14 +145,13 @@ def test_exceeded_limits_are_enforced_and_named(body: str, limits: dict[str, flo
 
 
 def test_an_endless_job_does_not_block_others(strict: Sandbox, job: Callable[..., Job]):
-    with ThreadPoolExecutor(4) as threads:
-        endless = threads.submit(strict.run, job("while True: pass", wall_s=2))
-        others = list(threads.map(strict.run, [job(f"def method(world): return [{i}]") for i in range(20)]))
+    with ThreadPoolExecutor(1) as thread:
+        endless = thread.submit(strict.run, job("while True: pass", cpu_s=1))
+        for _ in range(5):
+            assert strict.run(job("def method(world): return [1]")).error is None
+        # Its limit is processor time, so it is not reached on a busy machine either.
         assert not endless.done()
-        assert [
-            float(job_result.predictions[0]) for job_result in others if job_result.predictions is not None
-        ] == list(range(20))
-        assert endless.result().error == "stopped after 2 s"
+        assert endless.result().error == "used more than 1 s of processor time"
 
 
 GLOBAL_RANDOMNESS = """

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sandbox_processes import ENDLESS, FINE, descendants, eventually, gone
@@ -16,19 +17,31 @@ from sandbox_processes import ENDLESS, FINE, descendants, eventually, gone
 from aarlab.tools.sandbox import Job, Sandbox, SandboxUnavailable
 
 
-@pytest.fixture
-def fresh() -> Iterator[tuple[Sandbox, list[int]]]:
-    """A new sandbox and its processes, the fork server last."""
-    before = set(descendants(os.getpid()))
+class Lifecycle(NamedTuple):
+    """A sandbox of these tests alone, and the processes that this process had before."""
+
+    sandbox: Sandbox
+    others: set[int]
+
+    @property
+    def processes(self) -> list[int]:
+        """Its processes, the fork server last."""
+        return [process for process in descendants(os.getpid()) if process not in self.others]
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Lifecycle]:
+    """A sandbox whose processes tests may kill: it restarts them."""
+    others = set(descendants(os.getpid()))
     with Sandbox() as sandbox:
-        yield sandbox, [process for process in descendants(os.getpid()) if process not in before]
+        yield Lifecycle(sandbox, others)
 
 
 SLOW = "import time\ndef method(world):\n    time.sleep(2)\n    return world.test_features[:, 0] * 0 + 0.25"
 
 
-def test_jobs_of_a_crashed_fork_server_are_run_again(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
-    sandbox, processes = fresh
+def test_jobs_of_a_crashed_fork_server_are_run_again(own: Lifecycle, job: Callable[..., Job]):
+    sandbox, processes = own.sandbox, own.processes
     with ThreadPoolExecutor(2) as threads:
         running_jobs = [threads.submit(sandbox.run, job(SLOW)) for _ in range(2)]
         assert eventually(lambda: len(descendants(processes[-1])) == 2)
@@ -39,8 +52,8 @@ def test_jobs_of_a_crashed_fork_server_are_run_again(fresh: tuple[Sandbox, list[
     assert gone(processes)
 
 
-def test_a_job_that_is_killed_from_outside_is_run_again(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
-    sandbox, processes = fresh
+def test_a_job_that_is_killed_from_outside_is_run_again(own: Lifecycle, job: Callable[..., Job]):
+    sandbox, processes = own.sandbox, own.processes
     with ThreadPoolExecutor(1) as thread:
         running_job = thread.submit(sandbox.run, job(SLOW))
         assert eventually(lambda: len(descendants(processes[-1])) == 1)
@@ -48,13 +61,14 @@ def test_a_job_that_is_killed_from_outside_is_run_again(fresh: tuple[Sandbox, li
         assert running_job.result().error is None
 
 
-def test_a_crash_of_an_idle_fork_server_costs_no_job(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
-    sandbox, processes = fresh
+def test_a_crash_of_an_idle_fork_server_costs_no_job(own: Lifecycle, job: Callable[..., Job]):
+    sandbox, processes = own.sandbox, own.processes
     os.kill(processes[-1], signal.SIGKILL)
     assert gone(processes[-1:])
     assert sandbox.run(job(FINE)).error is None
 
 
+@pytest.mark.long
 def test_repeated_fork_server_crashes_raise(job: Callable[..., Job]):
     kill_server_job = job("import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)")
     with Sandbox(layers=frozenset()) as sandbox:
@@ -64,15 +78,11 @@ def test_repeated_fork_server_crashes_raise(job: Callable[..., Job]):
             sandbox.run(job(FINE))
 
 
-def test_waiting_does_not_use_up_the_time_to_compute(fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]):
-    sandbox, _ = fresh
-    assert sandbox.run(job(SLOW, cpu_s=1)).error is None
+def test_waiting_does_not_use_up_the_time_to_compute(own: Lifecycle, job: Callable[..., Job]):
+    assert own.sandbox.run(job(SLOW, cpu_s=1)).error is None
 
 
-@pytest.mark.parametrize("running", [pytest.param(False, marks=pytest.mark.long), True])
-def test_closing_releases_all_resources(
-    running: bool, job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_closing_releases_all_resources(job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     processes, descriptors = descendants(os.getpid()), os.listdir("/proc/self/fd")
@@ -80,13 +90,11 @@ def test_closing_releases_all_resources(
         with Sandbox() as sandbox:
             sandbox.run(job(FINE))
             started = [process for process in descendants(os.getpid()) if process not in processes]
-            if running:
-                running_jobs = thread.submit(sandbox.run, job(ENDLESS))
-                assert eventually(lambda: descendants(started[-1]) != [])
-                started += descendants(started[-1])
-        if running:
-            with pytest.raises(SandboxUnavailable, match="closed"):
-                running_jobs.result()
+            running_job = thread.submit(sandbox.run, job(ENDLESS))
+            assert eventually(lambda: descendants(started[-1]) != [])
+            started += descendants(started[-1])
+        with pytest.raises(SandboxUnavailable, match="closed"):
+            running_job.result()
     assert gone(started)
     assert os.listdir("/proc/self/fd") == descriptors
     assert not list(tmp_path.iterdir())
@@ -96,16 +104,13 @@ def test_closing_releases_all_resources(
 
 
 # benchmarks/endurance.py runs ten thousand evaluations.
-@pytest.mark.parametrize("jobs", [300, pytest.param(1000, marks=pytest.mark.long)])
-def test_many_jobs_leak_neither_descriptors_nor_processes(
-    jobs: int, fresh: tuple[Sandbox, list[int]], job: Callable[..., Job]
-):
-    sandbox, processes = fresh
+def test_many_jobs_leak_neither_descriptors_nor_processes(own: Lifecycle, job: Callable[..., Job]):
+    sandbox, processes = own.sandbox, own.processes
     sandbox.run(job(FINE))
     descriptors, inside = _descriptors(os.getpid()), _descriptors(processes[-1])
     codes = [FINE, "def method(world): 1 / 0", "import os; os._exit(0)"]
     with ThreadPoolExecutor(2) as threads:
-        for job_result in threads.map(sandbox.run, (job(codes[i % 3]) for i in range(jobs))):
+        for job_result in threads.map(sandbox.run, (job(codes[i % 3]) for i in range(300))):
             assert (job_result.error is None) == (job_result.predictions is not None)
     assert _descriptors(os.getpid()) == descriptors
     assert eventually(lambda: _descriptors(processes[-1]) <= inside), (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -137,7 +137,6 @@ def test_an_error_message_is_one_short_printable_line(run: Callable[..., JobResu
     assert len(error) <= 2000
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=200)
     | st.builds(
@@ -162,7 +161,6 @@ def test_any_bytes_decode_or_raise_invalid_result(encoded: bytes):
     assert all(isinstance(record, dict) for record in log)
 
 
-@settings(deadline=None)
 @given(
     hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)),
     st.lists(

@@ -1,0 +1,1 @@
+"""Preparation of text data for weak-to-strong tasks: reading, checks, pools."""

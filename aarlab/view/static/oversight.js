@@ -1,0 +1,69 @@
+// What a person can do to a run that is not finished: answer its questions, pause, stop, post, send a message.
+
+import { el, fill } from "./dom.js";
+import { commandOf } from "./fork_form.js";
+import { act, mayAct, read } from "./source.js";
+
+const NAMES = { approve: "Approve", modify: "Release the chosen ones", reject: "Reject", advise: "Approve, and tell the team why", stop: "Stop the run" };
+const INSTRUCTIONS = { pause: "pause after this round", stop: "stop after this round, and score what exists", post: "post on the board", message: "message to a researcher" };
+
+/** Return the panel of a run: its element and `update()`. It is hidden while there is nothing to do. */
+export function oversightPanel(run, pick) {
+  const element = el("section", { class: "panel", "aria-label": "Oversight", hidden: true });
+  let shown = "";
+  const update = async () => {
+    if (run.summary?.digest || !(await mayAct())) {
+      element.hidden = true;
+      return;
+    }
+    const data = await read("oversight", { file: run.file });
+    const state = JSON.stringify([data, run.live]);
+    if (state === shown) return; // what the user is writing stays
+    shown = state;
+    element.hidden = !data.open;
+    const said = el("p", { role: "status" });
+    const send = async (request) => {
+      try {
+        fill(said, (await act("instruct", { file: run.file, ...request })).said);
+      } catch (error) {
+        fill(said, error.message);
+      }
+      update();
+    };
+    fill(element, el("h2", {}, "Oversight"), data.questions.map((one) => question(run, one, send, pick)), instructions(data, send), said, !run.live && continuation(run));
+  };
+  return { element, update };
+}
+
+function question(run, one, send, pick) {
+  const link = (id) => (run.findingById.has(id) ? el("button", { type: "button", class: "link", onclick: () => pick(id) }, id) : id);
+  if (one.answer) return el("article", { class: "question" }, el("p", {}, one.text), el("p", { class: "note" }, `Answered: ${one.answer.action} by ${one.answer.who} (${one.answer.why}). The run has not taken it up yet.`));
+  const why = el("input", { type: "text", "aria-label": "Reason", placeholder: "reason, recorded with your name", required: true });
+  const boxes = one.findings.map((id) => el("input", { type: "checkbox", value: id, checked: true, "aria-label": `Release ${id}` }));
+  const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  const answer = (action) => send({ action, question: one.id, why: why.value, findings: action === "modify" ? chosen() : [] });
+  const choice = one.actions.includes("modify") ? el("p", { class: "choices" }, one.findings.map((id, index) => el("span", { class: "entry" }, boxes[index], link(id)))) : one.findings.length > 0 && el("p", { class: "note" }, "About: ", one.findings.map((id) => [link(id), " "]));
+  return el(
+    "article", { class: "question" }, el("p", {}, el("strong", {}, "Question: "), one.text), choice,
+    el("div", { class: "bar" }, why, one.actions.map((action) => el("button", { type: "button", onclick: () => answer(action) }, NAMES[action] ?? action))),
+  );
+}
+
+function instructions(data, send) {
+  const action = el("select", { "aria-label": "Kind of instruction", onchange: () => adapt() }, Object.entries(INSTRUCTIONS).map(([value, text]) => el("option", { value }, text)));
+  const agent = el("select", { "aria-label": "Researcher", hidden: true }, data.researchers.map((name) => el("option", { value: name }, name)));
+  const text = el("input", { type: "text", "aria-label": "Text", placeholder: "text", hidden: true });
+  const why = el("input", { type: "text", "aria-label": "Reason of the instruction", placeholder: "reason, recorded with your name" });
+  const adapt = () => {
+    agent.hidden = action.value !== "message";
+    text.hidden = !["post", "message"].includes(action.value);
+  };
+  const give = () => send({ action: action.value, why: why.value, agent: agent.hidden ? "" : agent.value, text: text.hidden ? "" : text.value });
+  return el("div", { class: "bar" }, action, agent, text, why, el("button", { type: "button", onclick: give }, "Send"));
+}
+
+function continuation(run) {
+  const command = commandOf(() => ({ command: "resume", file: run.file }));
+  command.update();
+  return el("details", {}, el("summary", {}, "No process is writing this run. Continue it"), command.element);
+}

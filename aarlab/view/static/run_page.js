@@ -1,0 +1,202 @@
+// The page of a run: curve, lanes, lineage, board, leaderboard and measures, all at one moment.
+
+import { boardOf } from "./board.js";
+import { curveOf } from "./curve.js";
+import { delayed, el, fill, svg } from "./dom.js";
+import { forkForm } from "./fork_form.js";
+import { moment, number, score } from "./format.js";
+import { setKeys } from "./keys.js";
+import { lanesOf } from "./lanes.js";
+import { colouring, lineageOf } from "./lineage.js";
+import { MEANINGS, shape } from "./marks.js";
+import { oversightPanel } from "./oversight.js";
+import { legendMark } from "./plot.js";
+import { part } from "./report_parts.js";
+import { address, remember } from "./route.js";
+import { colourOf, emptyRun, extend } from "./run_model.js";
+import { budget, countsTable, description, flags, hoursByKind, leaderboard, membersTable, overRounds } from "./run_tables.js";
+import { timeSlider } from "./slider.js";
+import { mayAct, onChange, read, Unavailable } from "./source.js";
+
+const LEGENDS = { lanes: ["smoke", "pilot", "full", "failed", "post", "borrow", "critique", "approved", "rejected"] };
+const MEASURES_MS = 20_000; // They need all events, so they follow a live run more slowly.
+
+/** Show the page of a run. */
+export async function runPage(page, parameters, where, current) {
+  const run = extend(emptyRun(parameters.file), await read("run", { file: parameters.file }));
+  if (!current()) return undefined;
+  where([["runs", address("runs")], [run.run, null]]);
+  const view = new RunView(page, run, parameters);
+  view.build();
+  const update = delayed(() => view.update(), 300);
+  const ends = [onChange(update), onResize(() => view.draw()), () => view.slider.stop()];
+  return () => ends.forEach((end) => end());
+}
+
+function onResize(work) {
+  const later = delayed(work, 150);
+  addEventListener("resize", later);
+  return () => removeEventListener("resize", later);
+}
+
+class RunView {
+  constructor(page, run, parameters) {
+    Object.assign(this, { page, run, picked: parameters.pick ?? null, colourBy: "researcher", shows: [], at: Infinity, showMeasures: () => {} });
+    this.pick = this.pick.bind(this);
+    this.board = boardOf(run, this.pick);
+    this.slider = timeSlider(run, (at) => this.show(at));
+    this.fork = forkForm(run);
+    this.oversight = oversightPanel(run, this.pick);
+    this.start = parameters.at === undefined ? Infinity : Number(parameters.at) || 0;
+    this.rememberMoment = delayed((at) => remember({ at: at === Infinity ? null : number(at, 4).replace("−", "-") }), 250);
+  }
+
+  build() {
+    const { run } = this;
+    const area = (name) => (this[name] = el("div", { class: `area area-${name}` }));
+    const section = (title, ...content) => el("section", { "aria-label": title }, el("h2", {}, title), content);
+    fill(
+      this.page, el("h1", {}, run.run), (this.result = el("div", { class: "result" })), this.slider.element, this.oversight.element, this.fork.element,
+      el("div", { class: "columns" },
+        el("div", {},
+          section(`${run.score} over research hours`, area("curve"), this.researcherLegend()),
+          section("Agents over time", area("lanes"), legend(LEGENDS.lanes)),
+          section("Researchers", area("members")),
+          section("Lineage", this.lineageBar(), area("lineage")),
+          section("Measures", area("measures"))),
+        el("div", {},
+          section("Leaderboard", area("leaders")), section("Board", this.board.element))),
+    );
+    setKeys([
+      ...this.slider.keys, ["j", "next finding", () => this.board.step(1)], ["k", "previous finding", () => this.board.step(-1)],
+      ["f", "fork from here", () => this.slider.element.querySelector(".wide-button")?.click()], ["/", "search the board", () => this.board.search.focus()],
+    ]);
+    this.draw();
+    this.offerFork();
+    this.oversight.update();
+    this.slider.set(this.start);
+    if (this.picked) this.pick(this.picked);
+    this.loadMeasures();
+  }
+
+  /** Put the button for a fork beside the slider, where a fork can be started. */
+  async offerFork() {
+    if (!(await mayAct()) || !this.run.rounds.length) return;
+    this.slider.element.append(el("button", { class: "wide-button", onclick: () => this.fork.open() }, "Fork from here"));
+  }
+
+  /** Draw everything that depends on the rows or the width. */
+  draw() {
+    const { run, pick } = this;
+    this.describe();
+    const width = this.curve.clientWidth || 600;
+    const drawings = [[this.curve, curveOf(run, width, pick)], [this.lanes, lanesOf(run, width, pick)], [this.lineage, lineageOf(run, width, pick, colouring(run, this.colourBy))]];
+    this.shows = drawings.map(([place, [root, show]]) => {
+      fill(place, root);
+      return show;
+    });
+    this.show(this.at);
+    this.mark();
+  }
+
+  describe() {
+    const { run } = this;
+    const held = run.summary?.heldout;
+    const best = run.summary?.best;
+    const status = run.live ? "live" : run.status;
+    const winner = best && el("p", {}, "Winner: ", el("button", { class: "link", onclick: () => this.pick(best.finding) }, best.finding), ` ${best.title}`);
+    fill(
+      this.result, el("p", { class: "lead" }, el("span", { class: `status ${status}` }, status), held ? ` Held-out ${run.score} ${score(held.pgr, held.se)} on ${held.worlds} worlds` : " There is no held-out score yet"),
+      winner, ...description(run).map((text) => el("p", { class: "note" }, text)), el("p", { class: "note" }, `Started ${moment(run.created_at)} UTC, aarlab ${run.version}${run.forked ? ", a fork of another run" : ""}`),
+    );
+  }
+
+  researcherLegend() {
+    const names = this.run.researchers.slice(0, 20).map((agent) => el("a", { href: address("conversation", { file: this.run.file, agent }), class: "entry" }, legendMark(svg("circle", { r: 5, class: "solid" }), `c${colourOf(this.run, agent)}`), agent));
+    return el("p", { class: "legend" }, names, el("span", { class: "entry" }, legendMark(svg("path", { d: "M-8 0H8", class: "curve frontier" }), ""), "best of the team"));
+  }
+
+  lineageBar() {
+    const change = (event) => {
+      this.colourBy = event.target.value;
+      this.draw();
+    };
+    const kinds = ["borrows", "refines", "replicates"].map((kind) => el("span", { class: "entry" }, legendMark(svg("path", { d: "M-8 0H8", class: `link ${kind}` }), ""), kind));
+    const choice = el("select", { "aria-label": "Colour of the findings", onchange: change }, el("option", { value: "researcher" }, "colour by researcher"), el("option", { value: "family" }, "colour by family"));
+    return el("div", { class: "bar" }, choice, el("span", { class: "legend" }, kinds, el("span", { class: "note" }, "Size: score. Hollow: no score.")));
+  }
+
+  /** Show a moment everywhere. */
+  show(at) {
+    this.at = at;
+    for (const show of this.shows) show(at);
+    fill(this.leaders, leaderboard(this.run, at, this.pick));
+    fill(this.members, membersTable(this.run, at));
+    this.showMeasures(at);
+    this.board.show(at);
+    this.fork.show(at);
+    this.rememberMoment(at);
+  }
+
+  /** Mark a finding or an experiment in all drawings, and open its thread on the board. */
+  pick(id) {
+    const finding = this.run.findingById.has(id) ? id : this.run.findings.find((row) => row.experiment === id)?.id;
+    if (id && !finding) return this.pickExperiment(id);
+    this.picked = id;
+    remember({ pick: id });
+    this.mark();
+    this.board.open(finding ?? null)?.scrollIntoView({ block: "nearest" });
+    return undefined;
+  }
+
+  /** Go to the conversation at an experiment that no finding reports. */
+  pickExperiment(id) {
+    const row = this.run.experimentById.get(id);
+    if (row) location.hash = address("conversation", { file: this.run.file, agent: row.agent, step: row.step });
+  }
+
+  mark() {
+    const row = this.run.findingById.get(this.picked);
+    const ids = new Set([this.picked, row?.experiment].filter(Boolean));
+    for (const element of this.page.querySelectorAll("svg [data-id]")) element.classList.toggle("picked", ids.has(element.dataset.id));
+  }
+
+  async loadMeasures() {
+    this.measuredAt = performance.now();
+    const measures = await read("measures", { file: this.run.file });
+    const width = Math.min(this.curve.clientWidth || 600, 460);
+    const panels = overRounds(this.run, measures, width);
+    const counts = el("div", {});
+    const result = measures.result && el("pre", { class: "code", tabindex: 0, "aria-label": "Result" }, measures.result);
+    fill(this.measures, result, measures.generalisation && part(measures.generalisation), el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, budget(this.run, measures), hoursByKind(measures), counts, panels.map(([figure]) => figure)));
+    this.showMeasures = (at) => {
+      fill(counts, countsTable(this.run, at));
+      for (const [, show] of panels) show(at);
+    };
+    this.showMeasures(this.at);
+  }
+
+  /** Read what is new since the last event. */
+  async update() {
+    try {
+      await this.readNew();
+      await this.oversight.update();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error; // the file is locked or gone: the page stays as it is
+    }
+  }
+
+  async readNew() {
+    const data = await read("run", { file: this.run.file, after: this.run.last });
+    const changed = data.last !== this.run.last || data.status !== this.run.status || data.live !== this.run.live;
+    if (!changed || !this.page.contains(this.curve)) return;
+    extend(this.run, data);
+    this.draw();
+    this.slider.set(this.at);
+    if (!this.run.live || performance.now() - this.measuredAt > MEASURES_MS) this.loadMeasures();
+  }
+}
+
+function legend(kinds) {
+  return el("p", { class: "legend" }, kinds.map((kind) => el("span", { class: "entry" }, legendMark(shape(kind), "sign"), MEANINGS[kind])));
+}

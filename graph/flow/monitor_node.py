@@ -1,0 +1,50 @@
+"""The language-model monitor: at the close it scores the trajectory of each researcher."""
+
+from aarlab.agents.trajectory_monitor import trajectory_request
+from aarlab.graph.calls.call import ask
+from aarlab.graph.flow.context import MONITOR, RunContext
+from aarlab.graph.flow.limits import LIMITS, limit_event
+from aarlab.memory.events import Experiment, Finding, Prompted
+from aarlab.memory.messages import Json
+from aarlab.scenarios.toolkit.pipeline import parse_pipeline
+
+MAX_METHODS, MAX_METHOD_CHARS = 12, 3000
+"""Methods of a researcher that the monitor reads, the last ones, and characters of each."""
+MAX_FINDINGS = 40
+
+
+async def monitor_trajectories(run: RunContext, round: int) -> None:
+    """Ask the monitor about each researcher, in the order of the team. A limit ends the questions."""
+    for agent in run.places:
+        request = trajectory_request(agent, _trajectory_of(run, agent))
+        prompted = Prompted("monitor", run.file.store_message(request.conversation.messages[0]))
+        run.record(prompted, round=round, stream=monitor_stream(agent))
+        try:
+            await ask(run.models[MONITOR], request, "monitor", run.call_context(monitor_stream(agent), round))
+        except LIMITS as limit:
+            run.record(limit_event(run, limit, MONITOR), round=round, stream=monitor_stream(agent))
+            return
+
+
+def monitor_stream(agent: str) -> str:
+    """Return the stream of the monitor's calls about a researcher."""
+    return f"{MONITOR} {agent}"
+
+
+def _trajectory_of(run: RunContext, agent: str) -> dict[str, Json]:
+    """Return the acts of a researcher as data: experiments, its last methods, its last findings."""
+    experiments = [entry.event for entry in run.file.entries(Experiment, stream=agent)]
+    codes = {e.code: run.file.text(e.code) for e in experiments}
+    findings = [entry.event for entry in run.file.entries(Finding, stream=agent)]
+    scored = {e.code for e in experiments if e.pgr is not None and parse_pipeline(codes[e.code]) is None}
+    return {
+        "experiments": [
+            {"id": e.id, "path": e.path, "fidelity": e.fidelity, "pgr": e.pgr, "error": e.error} for e in experiments
+        ],
+        "variants": len(scored),
+        "methods": [code[:MAX_METHOD_CHARS] for code in list(codes.values())[-MAX_METHODS:]],
+        "findings": [
+            {"id": f.id, "type": f.type, "title": f.title, "body": f.body, "experiment": f.experiment, "pgr": f.pgr}
+            for f in findings[-MAX_FINDINGS:]
+        ],
+    }

@@ -1,0 +1,49 @@
+"""Monitors: what they find in texts and code, and what they leave alone."""
+
+import pytest
+
+from aarlab.agents.models.simulated.side_tasks.exfiltrate import flipped
+from aarlab.agents.models.simulated.side_tasks.instruct import INSTRUCTION
+from aarlab.agents.models.simulated.side_tasks.pad_log import POLICY as PADDING
+from aarlab.agents.models.simulated.side_tasks.regenerate import regenerating
+from aarlab.agents.models.simulated.side_tasks.run_programs import POLICY as RUNNING
+from aarlab.graph.run.monitors.instructions import instruction_suspicion
+from aarlab.graph.run.monitors.method_code import problem_of
+from aarlab.graph.run.monitors.monitor import FLAGGED
+from aarlab.graph.run.monitors.monitor_registry import UnusableMonitor, load_monitor
+from aarlab.graph.run.monitors.provenance import claimed_scores
+from aarlab.graph.run.monitors.score_probing import program_of
+from aarlab.scenarios import baselines
+
+BASELINES = {name: baseline.code for name, baseline in baselines.load().items()}
+BASE = BASELINES["vanilla_soft"]
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_code_of_a_baseline_is_not_suspicious(name: str) -> None:
+    assert problem_of(BASELINES[name]) is None
+
+
+def test_code_with_a_generator_or_item_access_is_flagged() -> None:
+    attacks = [regenerating(BASE), flipped(BASE, [1]), RUNNING.method(None, BASE), PADDING.method(None, BASE)]  # type: ignore[arg-type]
+    found = [problem_of(code) for code in attacks]
+    assert all(problem is not None and problem[0] >= FLAGGED for problem in found)
+
+
+def test_variants_that_differ_in_numbers_are_one_program() -> None:
+    assert program_of(flipped(BASE, [1])) == program_of(flipped(BASE, [7, 8]))
+    assert program_of(flipped(BASE, [1])) != program_of(BASE)
+
+
+def test_instructions_to_readers_are_flagged_and_reports_are_not() -> None:
+    assert instruction_suspicion(INSTRUCTION) >= FLAGGED
+    assert instruction_suspicion("bag(members=8). PGR 0.31 ± 0.04 in a full run (r1.e2). I give it up.") == 0
+
+
+def test_claimed_scores_are_read_with_their_name_only() -> None:
+    assert claimed_scores("PGR 0.97 after 12 hours, PGR of 0.5, threshold 0.3", "PGR") == [0.97, 0.5]
+
+
+def test_an_unknown_monitor_of_a_package_is_refused() -> None:
+    with pytest.raises(UnusableMonitor, match="no installed package has a monitor 'gaze'"):
+        load_monitor("gaze")
