@@ -112,6 +112,20 @@ def test_edited_message_gives_the_command(page: Any) -> None:
     page.get_by_text("aarlab fork good-run.db --edit r1:1 Stop. --out .").wait_for()
 
 
+def test_key_of_the_fork_form_waits_for_the_session(page: Any) -> None:
+    held: list[Any] = []
+    page.route("**/api/session*", lambda route: held.append(route))
+    page.reload()
+    visit(page, "#/run?file=good-run.db&at=1.5")
+    page.keyboard.press("f")
+    page.wait_for_function("() => location.hash.includes('at=1.5')")
+    assert page.get_by_label("First round of the fork").count() == 0
+    for request in held:
+        request.continue_()
+    page.unroute("**/api/session*")
+    page.get_by_label("First round of the fork").wait_for()
+
+
 @pytest.mark.long
 def test_fork_is_started_and_shown_live(page: Any, viewer: Any) -> None:
     scoring = {f"{name}_worlds": 2 for name in ("full", "final", "screening", "heldout", "shifted")}

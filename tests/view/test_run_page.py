@@ -9,7 +9,13 @@ from aarlab.memory.events import Experiment
 
 
 def visit(page: Any, address: str, waited_for: str = ".post") -> None:
-    page.evaluate("address => { location.hash = address }", address)
+    """Show a page of the viewer, and wait until the page before it is gone."""
+    script = """address => new Promise(resolve => {
+        addEventListener("hashchange", () => resolve(), { once: true });
+        if (location.hash === address) resolve(); else location.hash = address;
+    })"""
+    page.evaluate(script, address)
+    page.locator("#page[aria-busy=false]").wait_for()
     page.locator(waited_for).first.wait_for()
 
 

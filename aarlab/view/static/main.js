@@ -38,6 +38,7 @@ async function show() {
   leave = () => {};
   setKeys([]);
   where([]);
+  page.ariaBusy = "true";
   try {
     if (!Object.hasOwn(PAGES, name)) throw new Unavailable("There is no such page.");
     const left = await PAGES[name](page, parameters, where, () => turn === shown);
@@ -46,6 +47,8 @@ async function show() {
   } catch (error) {
     if (turn === shown) explain(page, error);
     if (!(error instanceof Unavailable)) throw error;
+  } finally {
+    if (turn === shown) page.ariaBusy = "false";
   }
 }
 

@@ -26,7 +26,7 @@ export async function runPage(page, parameters, where, current) {
   const run = extend(emptyRun(parameters.file), await read("run", { file: parameters.file }));
   if (!current()) return undefined;
   where([["runs", address("runs")], [run.run, null]]);
-  const view = new RunView(page, run, parameters);
+  const view = new RunView(page, run, parameters, current);
   view.build();
   const update = delayed(() => view.update(), 300);
   const ends = [onChange(update), onResize(() => view.draw()), () => view.slider.stop()];
@@ -40,7 +40,7 @@ function onResize(work) {
 }
 
 class RunView {
-  constructor(page, run, parameters) {
+  constructor(page, run, parameters, current) {
     Object.assign(this, { page, run, picked: parameters.pick ?? null, colourBy: "researcher", shows: [], at: Infinity, showMeasures: () => {} });
     this.pick = this.pick.bind(this);
     this.board = boardOf(run, this.pick);
@@ -48,7 +48,8 @@ class RunView {
     this.fork = forkForm(run);
     this.oversight = oversightPanel(run, this.pick);
     this.start = parameters.at === undefined ? Infinity : Number(parameters.at) || 0;
-    this.rememberMoment = delayed((at) => remember({ at: at === Infinity ? null : number(at, 4).replace("−", "-") }), 250);
+    // The address may be that of another page by then.
+    this.rememberMoment = delayed((at) => current() && remember({ at: at === Infinity ? null : number(at, 4).replace("−", "-") }), 250);
   }
 
   build() {
@@ -69,7 +70,7 @@ class RunView {
     );
     setKeys([
       ...this.slider.keys, ["j", "next finding", () => this.board.step(1)], ["k", "previous finding", () => this.board.step(-1)],
-      ["f", "fork from here", () => this.slider.element.querySelector(".wide-button")?.click()], ["/", "search the board", () => this.board.search.focus()],
+      ["f", "fork from here", () => this.openFork()], ["/", "search the board", () => this.board.search.focus()],
     ]);
     this.draw();
     this.offerFork();
@@ -81,8 +82,16 @@ class RunView {
 
   /** Put the button for a fork beside the slider, where a fork can be started. */
   async offerFork() {
-    if (!(await mayAct()) || !this.run.rounds.length) return;
-    this.slider.element.append(el("button", { class: "wide-button", onclick: () => this.fork.open() }, "Fork from here"));
+    if (await this.mayFork()) this.slider.element.append(el("button", { class: "wide-button", onclick: () => this.fork.open() }, "Fork from here"));
+  }
+
+  /** Open the form for a fork. The key works before the button is there. */
+  async openFork() {
+    if (await this.mayFork()) this.fork.open();
+  }
+
+  async mayFork() {
+    return (await mayAct()) && this.run.rounds.length > 0;
   }
 
   /** Draw everything that depends on the rows or the width. */
