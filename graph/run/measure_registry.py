@@ -120,6 +120,10 @@ _ALL = (
         "scores-of-the-winner", decimals=None,
     ),
     Measure(
+        "generalisation_gap", "development PGR of the winner minus its held-out PGR", "PGR",
+        lambda run: run.generalisation_gap, "scores-of-the-winner", inspect_name="generalisation_gap",
+    ),
+    Measure(
         "references.REFERENCE.pgr", "held-out PGR of the best REFERENCE method", "PGR",
         lambda run: {name: score.pgr for name, score in run.reference_scores("heldout").items()}, "reference-methods",
         decimals=None, inspect_name="reference_pgr_REFERENCE",

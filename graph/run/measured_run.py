@@ -112,6 +112,14 @@ class MeasuredRun:
         best = self.closed.best if self.closed else None
         return {str(e.task): e for e in self.evaluations if e.panel == "transfer" and e.subject == best}
 
+    @property
+    def generalisation_gap(self) -> float | None:
+        """The winner's development PGR minus its held-out PGR; None without a winner."""
+        if self.winner is None or self.heldout is None:
+            return None
+        development, heldout = self.winner.finding.pgr, self.heldout.pgr
+        return None if development is None or heldout is None else development - heldout
+
     @cached_property
     def references(self) -> dict[str, ReferenceChosen]:
         """The reference methods that could be scored: `published` and `library`."""
