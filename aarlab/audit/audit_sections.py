@@ -27,14 +27,14 @@ def result_sentence(audit: RunAudit) -> str:
     return f"The best method, {name},{reached or ' was not scored on held-out worlds'}.{earned}"
 
 
-def component_sentence(parts: ComponentAudit, score_name: str) -> str:
-    """Return which components earn the score, which cost, and which have no measurable effect."""
+def component_sentence(parts: ComponentAudit, score_name: str, kind: str = "fresh world") -> str:
+    """Return which components earn the score, which cost, and which have no measurable effect on a kind of world."""
     by_verdict: dict[Verdict, list[str]] = {verdict: [] for verdict in _VERDICTS}
     for name, value in named_values(parts):
         estimate = value.shapley or value.knocked_out
         by_verdict[value.verdict].append(name if estimate is None else f"{name} {_signed(estimate)}")
     said = "; ".join(f"{_VERDICTS[verdict]}: {', '.join(names)}" for verdict, names in by_verdict.items() if names)
-    whole = f"{score_name} {parts.whole.value:.2f} on {counted(parts.worlds, 'fresh world')}"
+    whole = f"{score_name} {parts.whole.value:.2f} on {counted(parts.worlds, kind)}"
     nothing = "" if parts.nothing is None else f", {parts.nothing.value:.2f} without any component"
     return f"Of its {counted(len(parts.values), 'component')} ({whole}{nothing}), {said}."
 
@@ -119,16 +119,21 @@ def _component_parts(audit: RunAudit, method: MethodAudit) -> Iterator[Part]:
     if parts is None:
         yield _why_unmeasured(audit, method)
         return
+    shifted = method.shifted_components
     yield component_sentence(parts, audit.score_name)
     yield _component_table(method.record.finding, parts)
+    if shifted is not None:
+        yield component_sentence(shifted, audit.score_name, "shifted world")
+        yield _shifted_table(method.record.finding, parts, shifted)
     if any(value.shapley for value in parts.values):
-        yield Figure(f"components-{method.record.finding}", _bars(parts))
+        yield Figure(f"components-{method.record.finding}", _bars(parts, shifted))
     how = "all combinations" if parts.exact else "sampled orders"
     yield Note(
         "Lost without it: the component is knocked out, all others stay. Shapley value: its mean contribution over "
         f"{how} of the components ({counted(parts.measured, 'variant')} measured); the values sum to the score minus "
         "that without any component. 95 % t intervals over worlds, each for itself; no effect: "
         f"the interval contains 0, or the value is below {MIN_EFFECT:g}."
+        f"{'' if shifted is None else ' Shifted worlds are those on which the run scored the method.'}"
     )
 
 
@@ -147,6 +152,15 @@ def _component_table(finding: str, parts: ComponentAudit) -> Table:
     )
     columns = ("component", "lost without it (95 %)", "Shapley value (95 %)", "verdict")
     return Table(f"components-{finding}", "Components", columns, rows)
+
+
+def _shifted_table(finding: str, parts: ComponentAudit, shifted: ComponentAudit) -> Table:
+    rows = tuple(
+        (name, _text(value.shapley, ""), _text(other.shapley, ""), other.verdict)
+        for (name, value), other in zip(named_values(parts), shifted.values, strict=True)
+    )
+    columns = ("component", "Shapley value (95 %)", "on shifted worlds (95 %)", "verdict there")
+    return Table(f"shifted-components-{finding}", "Components on shifted worlds", columns, rows)
 
 
 def _elsewhere(audit: RunAudit, method: MethodAudit) -> Iterator[Part]:
@@ -252,7 +266,11 @@ def _signed(estimate: Estimate) -> str:
     return estimate_text(estimate, digits=2, sign="+")
 
 
-def _bars(parts: ComponentAudit) -> Drawing:
-    """Return the Shapley values as a figure."""
-    known = {name: value.shapley for name, value in named_values(parts) if value.shapley is not None}
+def _bars(parts: ComponentAudit, shifted: ComponentAudit | None) -> Drawing:
+    """Return the Shapley values as a figure, those on shifted worlds under the others."""
+    values = {name: value.shapley for name, value in named_values(parts)}
+    if shifted is not None:
+        there = {f"{name}, shifted": value.shapley for name, value in named_values(shifted)}
+        values = {name: value for pair in zip(values.items(), there.items(), strict=True) for name, value in pair}
+    known = {name: value for name, value in values.items() if value is not None}
     return estimates_forest(known, "Shapley value (95 % interval)")

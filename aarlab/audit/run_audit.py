@@ -72,6 +72,8 @@ class MethodAudit:
     scores: tuple[Score, ...]
     components: ComponentAudit | None
     """None: nothing was measured, or the method has no component."""
+    shifted_components: ComponentAudit | None
+    """The same on shifted worlds; None: not measured, or the run did not score the method there."""
     predictability: Predictability | None
 
 
@@ -111,7 +113,7 @@ class AuditOptions:
 
     top: int = 3
     worlds: int = 32
-    """Fresh worlds; 0: measure nothing."""
+    """Fresh worlds, and at most as many shifted ones; 0: measure nothing."""
     pairs: int = 0
     """Pairs of variants for predictability; 0: none."""
     sandbox: SandboxMode = "strict"
@@ -154,20 +156,37 @@ async def _audit_methods(
     recorded = {record.finding: recorded_scores(run, record.finding) for record in records}
     if not options.worlds:
         return [
-            await _audit_method(run, scenario, record, recorded[record.finding], None, options, progress)
+            await _audit_method(run, scenario, record, recorded[record.finding], None, {}, options, progress)
             for record in records
         ]
+    panels = {record.finding: _panels(scenario, recorded[record.finding], options.worlds) for record in records}
     task = scenario.task.make()
     task.prepare(progress)
     with make_evaluator(scenario, task, shared_sandbox(options.sandbox), {"cache": True}) as evaluator:
         await _score_elsewhere(scenario, records, recorded, evaluator, progress)
         return [
-            await _audit_method(run, scenario, record, recorded[record.finding], evaluator, options, progress)
+            await _audit_method(
+                run, scenario, record, recorded[record.finding], evaluator, panels[record.finding], options, progress
+            )
             for record in records
         ]
 
 
 Scores = dict[tuple[str, str, str | None], Evaluation]
+Panels = Mapping[Panel, int]
+"""Numbers of worlds by panel."""
+
+
+def _panels(scenario: Scenario, recorded: Scores, worlds: int) -> Panels:
+    """Return the panels on which the components of a method are measured.
+
+    Shifted worlds are those of the close, so the values add up to the score that the run has. Nothing was selected on
+    them. They are left out for methods that the run did not score there, so that most audits take little longer.
+    """
+    if scenario.task.single_world:
+        return {}
+    shifted = ("fixed", "shifted", None) in recorded
+    return {"audit": worlds, **({"shifted": min(worlds, scenario.scoring.shifted_worlds)} if shifted else {})}
 
 
 async def _score_elsewhere(
@@ -211,15 +230,20 @@ async def _audit_method(
     record: MethodRecord,
     scores: Scores,
     evaluator: Evaluator | None,
+    panels: Panels,
     options: AuditOptions,
     progress: Progress,
 ) -> MethodAudit:
-    model, parts, predictability = options.model, None, None
-    if evaluator is not None and not scenario.task.single_world:
-        scorer = _AuditScorer(evaluator, options.worlds, progress, f"knocking out components of {record.finding}")
-        parts = await audit_components(record.code, scorer.score, seed=scenario.seed)
-        if options.pairs and record.components:
-            scorer = _AuditScorer(evaluator, options.worlds, progress, f"scoring variants of {record.finding}")
+    model, predictability = options.model, None
+    parts: dict[Panel, ComponentAudit | None] = {}
+    if evaluator is not None:
+        for panel, worlds in panels.items():
+            activity = f"knocking out components of {record.finding}"
+            scorer = _AuditScorer(evaluator, panel, worlds, progress, activity)
+            parts[panel] = await audit_components(record.code, scorer.score, seed=scenario.seed)
+        if panels and options.pairs and record.components:
+            activity = f"scoring variants of {record.finding}"
+            scorer = _AuditScorer(evaluator, "audit", options.worlds, progress, activity)
             space, text = SearchSpace(scenario.task.catalogue()), f"{record.title}\n{record.body}"
             predict = model.predictor(text, record.code) if model else predict_by_rules(text, record.code, space)
             predictability = await measure_predictability(
@@ -231,16 +255,18 @@ async def _audit_method(
         tuple(description),
         model.name if model else "rules",
         tuple(_scores(run, scenario, record, scores)),
-        parts,
+        parts.get("audit"),
+        parts.get("shifted"),
         predictability,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _AuditScorer:
-    """Scores variants of a method on the worlds of the panel `audit`."""
+    """Scores variants of a method on the worlds of a panel."""
 
     evaluator: Evaluator
+    panel: Panel
     worlds: int
     progress: Progress
     activity: str
@@ -252,7 +278,7 @@ class _AuditScorer:
         for start in range(0, len(names), _CHUNK):
             self.progress(self.activity, start / len(names))
             chunk = {name: codes[name] for name in names[start : start + _CHUNK]}
-            results |= await self.evaluator.score_on_panel(chunk, "audit", self.worlds)
+            results |= await self.evaluator.score_on_panel(chunk, self.panel, self.worlds)
         return {
             name: None if result.measurement is None else result.measurement.pgr_by_world
             for name, result in results.items()

@@ -28,7 +28,7 @@ from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.audit_signatures import signatures
-from aarlab.memory.events import AgentSetup, Edge, Evaluation, Experiment, Finding, RunClosed
+from aarlab.memory.events import AgentSetup, Edge, Evaluation, Experiment, Finding, Panel, RunClosed
 from aarlab.memory.messages import Message, Text, ToolCall, Usage
 from aarlab.memory.run_info import with_summary_hash
 from aarlab.memory.run_reader import RunReader
@@ -57,8 +57,13 @@ BORROWED = method(PROBE)
 PLANTED = method("sharpen(s, temperature=0.95)", PROBE, "confidence_weight(s, power=0.25)")
 
 
-def plant(path: Path) -> None:
-    """Write a closed run whose winner has one useful and two useless components, and borrows from another finding."""
+def plant(path: Path, scored: Sequence[Panel] = ("final", "heldout")) -> None:
+    """Write a closed run whose winner has one useful and two useless components, and borrows from another finding.
+
+    Args:
+        path: The run file.
+        scored: Panels on which the run scored the winner.
+    """
     scenario = Scenario.model_validate(SETTINGS)
     with create_run_file(path, scenario, "strict") as file:
         empty = file.store_text("")
@@ -76,7 +81,7 @@ def plant(path: Path) -> None:
         file.append("r1", Edge("borrows", "f2", "f1", ""), round=1, hours=2.0)
         file.append("r2", Edge("critiques", "r2", "f2", HOSTILE), round=1, hours=2.0)
         key = file.store_text(PLANTED)
-        for panel in ("final", "heldout"):
+        for panel in scored:
             file.append("team", Evaluation("f2", panel, key, 4, 0.3, 0.02, 0.6, 0.5, 0.8), round=2, hours=16)
         file.append("team", RunClosed("f2", 2.0), round=2, hours=16)
         file.finish("done", with_summary_hash(summarise(file)))
@@ -158,15 +163,40 @@ def test_audit_finds_the_one_useful_component(audited: RunAudit) -> None:
         assert (low > 0.05) == (name == "consistency_probe")
 
 
+def test_components_are_measured_on_shifted_worlds_where_the_run_scored_the_method(
+    audited: RunAudit, tmp_path: Path
+) -> None:
+    assert audited.methods[0].shifted_components is None
+    plant(tmp_path / "run.db", ("final", "heldout", "shifted"))
+    audit = audit_run(tmp_path / "run.db", AuditOptions(top=2, worlds=2), lambda activity, share: None)
+    first, second = audit.methods
+    shifted = first.shifted_components
+    assert second.shifted_components is None
+    assert shifted is not None
+    assert shifted.nothing is not None
+    assert sum(values(shifted).values()) == pytest.approx(shifted.whole.value - shifted.nothing.value)
+    assert values(shifted) != pytest.approx(values(first.components))
+    text = printed(audit)
+    assert max(map(len, text.splitlines())) <= 80
+    flat = " ".join(text.split())
+    assert f"{shifted.whole.value:.2f} on 2 shifted worlds" in flat
+    assert "on shifted worlds (95 %)" in audit_page(audit)
+
+
 # -- output ---------------------------------------------------------------------------------------------------------
 
 
-def test_audit_text_fits_in_80_columns_and_tells_the_story(audited: RunAudit) -> None:
+def printed(audit: RunAudit) -> str:
+    """Return the audit as a terminal of 80 columns shows it."""
     output = io.StringIO()
     console = Console(width=80, file=output, force_terminal=False)
-    for part in audit_text(audited):
+    for part in audit_text(audit):
         console.print(part)
-    text = output.getvalue()
+    return output.getvalue()
+
+
+def test_audit_text_fits_in_80_columns_and_tells_the_story(audited: RunAudit) -> None:
+    text = printed(audited)
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
     assert "these earn the score: consistency_probe +0." in flat
