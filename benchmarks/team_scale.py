@@ -232,6 +232,10 @@ def _board_ms(findings: int) -> dict[str, float]:
                 "search, six common words": lambda: board.search("soft labels of a weak teacher", visible_to="r1"),
                 "search, a rare word": lambda: board.search("word77", visible_to="r1"),
                 "grep, a common text": lambda: list(islice(board.lines_with("labels", visible_to="r1"), 1000)),
+                "grep, a frequent number": lambda: list(islice(board.lines_with("77", visible_to="r1"), 1000)),
+                "grep, common words apart": lambda: list(
+                    islice(board.lines_with("weak labels", visible_to="r1"), 1000)
+                ),
                 "grep, a rare text": lambda: list(islice(board.lines_with("word77 ", visible_to="r1"), 1000)),
             }
             return {name: min(_ms(operation) for _ in range(5)) for name, operation in operations.items()}

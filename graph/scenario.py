@@ -1,6 +1,7 @@
 """The scenario: everything that determines a run except the replies of live models."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -67,7 +68,7 @@ class TeamConfig(_Section):
     @property
     def names(self) -> list[str]:
         """Names of the researchers: r1, r2 and so on."""
-        return [f"r{i + 1}" for i in range(self.researchers)]
+        return list(_researcher_names(self.researchers))
 
     def model_of(self, agent: str) -> str:
         """Return the base model of a researcher or of the lead."""
@@ -147,10 +148,15 @@ class TeamConfig(_Section):
 
 def hostile_members(team: Mapping[str, Any]) -> dict[str, str]:
     """Return the side task of each hostile researcher, given the section `team` of a scenario."""
-    names = [f"r{i + 1}" for i in range(team["researchers"])]
-    places = [name for name in reversed(names) if name not in team.get("models", {})]
     tasks = [side_task for side_task, count in sorted(team.get("hostile", {}).items()) for _ in range(count)]
-    return dict(zip(places, tasks, strict=False))
+    names = reversed(_researcher_names(team["researchers"]))
+    places = (name for name in names if name not in team.get("models", {}))
+    return dict(zip(places, tasks, strict=False)) if tasks else {}
+
+
+@lru_cache
+def _researcher_names(count: int) -> tuple[str, ...]:
+    return tuple(f"r{i + 1}" for i in range(count))
 
 
 class MonitorConfig(_Section):

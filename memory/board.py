@@ -8,12 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from functools import cache
 from itertools import chain, islice, takewhile
+from typing import get_args
 
 from aarlab.memory.board_view import BoardView, PostOrder, leaderboard_order, order_key
 from aarlab.memory.board_view import Post as Post
 from aarlab.memory.events import (
     LAB,
     Edge,
+    EdgeKind,
     Experiment,
     Finding,
     FindingType,
@@ -85,7 +87,10 @@ class Board:
         """Lines of each finding that was looked at by `lines_with`."""
         self._experiments: dict[str, Experiment] = {}
         self._edges: list[LogEntry[Edge]] = []
-        self._edges_by_finding: dict[str, list[LogEntry[Edge]]] = defaultdict(list)
+        self._edges_from: dict[str, list[LogEntry[Edge]]] = defaultdict(list)
+        """By source, in the order of `_edge_order`."""
+        self._edges_to: dict[tuple[str, EdgeKind], list[LogEntry[Edge]]] = defaultdict(list)
+        """By target and relation, in the order of `_edge_order`: a good finding has hundreds, and few critiques."""
         self._nominations: dict[str, str] = {}
         self._assigned: dict[str, set[str]] = defaultdict(set)
         """Findings that the tasks of each researcher name."""
@@ -120,8 +125,9 @@ class Board:
                         entry.id, entry.stream, entry.ordinal, entry.round, entry.hours, edge, entry.at
                     )
                     self._edges.append(edge_entry)
-                    for end in {edge.source, edge.target}:
-                        self._edges_by_finding[end].append(edge_entry)
+                    insort(self._edges_from[edge.source], edge_entry, key=_edge_order)
+                    if edge.source != edge.target:
+                        insort(self._edges_to[edge.target, edge.relation], edge_entry, key=_edge_order)
                 case Nomination(finding=key):
                     self._nominations[entry.stream] = key
                 case TaskAssigned(findings=keys):
@@ -365,14 +371,32 @@ class Board:
         shared, *others = self._sources(visible_to)
         return shared.search(query, list(chain(*(view.iterate("oldest") for view in others))), limit)
 
-    def lines_with(self, pattern: str, *, visible_to: str) -> Iterator[tuple[Post, str]]:
-        """Yield the lines of title, body and method that contain a text in any case; the senior's posts first."""
+    def lines_with(self, pattern: str, *, visible_to: str) -> Iterator[tuple[Post, int]]:
+        """Yield each line of title, body and method that contains a text in any case; the senior's posts first.
+
+        A line is the post and a number, from which `line` returns the text.
+        """
         folded_pattern = pattern.casefold()
-        for post in self.senior_first(visible_to=visible_to, order="oldest"):
-            if (folded := self._folded_texts.get(post.finding.id)) is None:
-                folded = self._folded_texts[post.finding.id] = "\n".join(self._lines(post)).casefold()
-            if folded_pattern in folded:
-                yield from ((post, line) for line in self._lines(post) if folded_pattern in line.casefold())
+        shared, *others = self._sources(visible_to)
+        for by_senior in (None,) if self._senior is None else (True, False):
+            found = [shared.containing(folded_pattern, self._folded_text, by_senior=by_senior)]
+            for view in others:
+                posts = view.iterate("oldest", by_senior=by_senior)
+                found.append(post for post in posts if folded_pattern in self._folded_text(post))
+            for post in heapq.merge(*found, key=order_key("oldest")):
+                lines = self._folded_text(post).split("\n")
+                end_of_title = post.finding.title.count("\n") + 1
+                lines[:end_of_title] = ["\n".join(lines[:end_of_title])]
+                yield from ((post, number) for number, line in enumerate(lines) if folded_pattern in line)
+
+    def line(self, post: Post, number: int) -> str:
+        """Return a line of a post: the title is line 0, then come the body and the method."""
+        return self._lines(post)[number]
+
+    def _folded_text(self, post: Post) -> str:
+        if (folded := self._folded_texts.get(post.finding.id)) is None:
+            folded = self._folded_texts[post.finding.id] = "\n".join(self._lines(post)).casefold()
+        return folded
 
     def _lines(self, post: Post) -> list[str]:
         code = self._file.text(post.finding.code) if post.finding.code is not None else ""
@@ -386,16 +410,20 @@ class Board:
     def edges(self, *, of: str | None = None) -> list[LogEntry[Edge]]:
         """Return the edges by round and agent. With `of`, only those that start or end at this finding."""
         self._read_new_events()
-        edges = self._edges if of is None else self._edges_by_finding.get(of, [])
-        return sorted(
-            edges,
-            key=lambda entry: (
-                entry.round,
-                _natural_sort_key(entry.stream),
-                _natural_sort_key(entry.event.target),
-                entry.event.relation,
-            ),
-        )
+        if of is None:
+            return sorted(self._edges, key=_edge_order)
+        parts = [self._edges_from.get(of, []), *(self._edges_to.get((of, kind), []) for kind in get_args(EdgeKind))]
+        return list(heapq.merge(*parts, key=_edge_order))
+
+    def edges_from(self, finding: str) -> list[LogEntry[Edge]]:
+        """Return the edges that start at a finding, by round and agent."""
+        self._read_new_events()
+        return self._edges_from.get(finding, [])
+
+    def critiques(self, finding: str) -> list[LogEntry[Edge]]:
+        """Return the critiques of a finding by round and agent."""
+        self._read_new_events()
+        return self._edges_to.get((finding, "critiques"), [])
 
     def nominations(self) -> dict[str, str]:
         """Return the id of the finding that each researcher last nominated, by researcher."""
@@ -413,6 +441,12 @@ class Board:
         for post in chain(*(view.best_of_families.values() for view in self._sources(visible_to))):
             best[post.finding.family] = min(best.get(post.finding.family, post), post, key=leaderboard_order)
         return best
+
+
+def _edge_order(entry: LogEntry[Edge]) -> tuple[object, ...]:
+    """Return the sort key of edges."""
+    edge = entry.event
+    return entry.round, _natural_sort_key(entry.stream), _natural_sort_key(edge.target), edge.relation
 
 
 def _natural_sort_key(name: str) -> tuple[int | str, ...]:

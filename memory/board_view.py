@@ -1,7 +1,7 @@
 """Posts of the board in the orders in which they are asked for, kept in these orders while posts are added."""
 
 import heapq
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from aarlab.memory.events import Finding, FindingType, FlagOutcome
+from aarlab.memory.substring_index import SubstringIndex
 
 if TYPE_CHECKING:  # it loads numpy
     from aarlab.memory.text_index import TextIndex
 
+MIN_INDEXED = 250
+"""Posts of a view from which on `containing` makes an index: fewer are read faster than many small indexes are kept."""
 PostOrder = Literal["oldest", "newest", "best"]
 """By round, author and number; the reverse; or by development PGR, the newest first of those with the same PGR."""
 Position = tuple[int, tuple[int | str, ...], str]
@@ -84,6 +87,8 @@ class BoardView:
         """Made by the first search, and made again after a post that does not come last in the order of the board."""
         self._indexed: list[Post] = []
         """The posts in the text index, in its order."""
+        self._substring_indexes: dict[bool | None, tuple[SubstringIndex, list[Post]]] = {}
+        """Those of the senior's posts, of the others' and of all, each with its posts, which are the first of them."""
 
     def add(self, post: Post) -> None:
         """Add a post."""
@@ -96,6 +101,10 @@ class BoardView:
                 self._text_index, self._indexed = None, []
             else:
                 self._add_text(self._text_index, post)
+        for by_senior in (None, post.by_senior):
+            _, indexed = self._substring_indexes.get(by_senior, (None, ()))
+            if indexed and post.position < indexed[-1].position:
+                del self._substring_indexes[by_senior]
 
     def remove(self, post: Post) -> None:
         """Remove a post. Views that are searched only grow."""
@@ -164,6 +173,28 @@ class BoardView:
         scores = index.best(query, limit, extra=[post.text for post in extra])
         posts = [(score, self._indexed[i] if i < len(index) else extra[i - len(index)]) for i, score in scores.items()]
         return [post for _, post in sorted(posts, key=lambda item: (-item[0], item[1].position))[:limit]]
+
+    def containing(self, string: str, text_of: Callable[[Post], str], *, by_senior: bool | None) -> Iterator[Post]:
+        """Yield the posts whose text contains a string, in the order of the board; the first ones come at once.
+
+        Args:
+            string: The string.
+            text_of: Returns the text of a post.
+            by_senior: Only posts of the senior, or of the others; None: all posts.
+        """
+        if self.count() < MIN_INDEXED:
+            return (post for post in self.iterate("oldest", by_senior=by_senior) if string in text_of(post))
+        index, indexed = self._substring_indexes.setdefault(by_senior, (SubstringIndex(), []))
+        for post in sorted(chain(*self._later(indexed[-1:], by_senior)), key=_position):
+            index.add(text_of(post))
+            indexed.append(post)
+        return (indexed[number] for number in index.texts_with(string))
+
+    def _later(self, last: Sequence[Post], by_senior: bool | None) -> Iterator[list[Post]]:
+        """Yield the posts after the last one of some, by type; all posts if there is none."""
+        for (_, senior), posts in self._by_position.items():
+            if by_senior in (None, senior):
+                yield posts[bisect_right(posts, last[-1].position, key=_position) if last else 0 :]
 
     def _add_text(self, index: "TextIndex", post: Post) -> None:
         index.add(post.text)

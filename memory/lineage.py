@@ -32,8 +32,8 @@ def original(board: Board, finding: str) -> str:
     """Return the finding that a finding replicates, directly or through others; itself if it replicates none."""
     seen = {finding}
     while True:
-        edges = (entry.event for entry in board.edges(of=finding))
-        earlier = next((e.target for e in edges if e.source == finding and e.relation == "replicates"), finding)
+        edges = (entry.event for entry in board.edges_from(finding))
+        earlier = next((edge.target for edge in edges if edge.relation == "replicates"), finding)
         if earlier in seen:
             return finding
         seen.add(earlier)

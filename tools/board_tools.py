@@ -102,7 +102,10 @@ class GrepBoard(Arguments):
 async def _grep_board(session: AgentSession, args: GrepBoard) -> ToolOutput:
     # Plain text, because matching an untrusted regular expression could block the run.
     found = list(islice(session.board.lines_with(args.pattern, visible_to=session.agent), MAX_COUNTED_LINES))
-    matches = [{"finding": post.finding.id, "line": line.strip()[:200]} for post, line in found[: args.limit]]
+    matches = [
+        {"finding": post.finding.id, "line": session.board.line(post, number).strip()[:200]}
+        for post, number in found[: args.limit]
+    ]
     count = f"{len(found)}{'+' if len(found) == MAX_COUNTED_LINES else ''}"
     return ToolOutput({"matches": matches}, f"{count} lines for {args.pattern!r}")
 
@@ -146,13 +149,16 @@ def _full_entry(session: AgentSession, post: Post) -> dict[str, Json]:
         entry["code"] = session.file.text(finding.code)
         entry["log"] = experiment_log(session.board, finding)
     # Edges of the current round are visible to their authors only.
-    edges = [
-        (edge_entry.stream, edge_entry.event)
-        for edge_entry in session.board.edges(of=finding.id)
-        if edge_entry.stream == session.agent or edge_entry.round < session.round
-    ]
-    entry["critiques"] = [{"by": agent, "text": edge.text} for agent, edge in edges if edge.relation == "critiques"]
-    parents = [edge.target for _, edge in edges if edge.source == finding.id]
+    critiques, origins = (
+        [
+            (edge_entry.stream, edge_entry.event)
+            for edge_entry in edges
+            if edge_entry.stream == session.agent or edge_entry.round < session.round
+        ]
+        for edges in (session.board.critiques(finding.id), session.board.edges_from(finding.id))
+    )
+    entry["critiques"] = [{"by": agent, "text": edge.text} for agent, edge in critiques]
+    parents = [edge.target for _, edge in origins]
     entry["builds_on"] = [key for key in parents if session.board.post(key, visible_to=session.agent) is not None]
     return entry
 

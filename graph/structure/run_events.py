@@ -133,7 +133,14 @@ class RunEvents:
 
     def findings_by(self, name: str) -> list[Finding]:
         """Return the findings of a researcher."""
-        return [finding for author, finding in self.of(Finding) if author == name]
+        return self._findings_by_author.get(name, [])
+
+    @cached_property
+    def _findings_by_author(self) -> dict[str, list[Finding]]:
+        findings: dict[str, list[Finding]] = {}
+        for author, finding in self.of(Finding):
+            findings.setdefault(author, []).append(finding)
+        return findings
 
     def families(self, code: str) -> list[str]:
         """Return the family of each operator that a method uses, given the hash of its code."""

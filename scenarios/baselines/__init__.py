@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
@@ -35,6 +36,7 @@ class Baseline:
     """Text of the file."""
 
 
+@cache
 def load() -> Mapping[str, Baseline]:
     """Return all baselines, sorted by name."""
     texts = {

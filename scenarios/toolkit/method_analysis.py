@@ -7,6 +7,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aarlab.scenarios.toolkit.operators import operator_families
 
@@ -29,6 +30,7 @@ class Complexity:
     """Lines of the normalised code, without comments, docstrings and blank lines."""
 
 
+@lru_cache(maxsize=2**15)  # several measures and checks read the same methods
 def operators_in(code: str) -> tuple[str, ...]:
     """Return the names of the toolkit's operators that the code uses, in order of appearance, with repetitions.
 

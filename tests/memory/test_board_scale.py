@@ -1,11 +1,16 @@
 """The views and indexes of the board give the answers of a scan over all posts."""
 
+import math
 import random
 import sqlite3
 from contextlib import closing
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from aarlab.memory.board import Board
-from aarlab.memory.board_view import Post, leaderboard_order
+from aarlab.memory.board_view import MIN_INDEXED, Post, leaderboard_order
 from aarlab.memory.events import (
     LAB,
     TEAM,
@@ -17,6 +22,7 @@ from aarlab.memory.events import (
     TaskAssigned,
 )
 from aarlab.memory.run_writer import RunWriter
+from aarlab.memory.substring_index import SubstringIndex
 from aarlab.memory.text_index import TextIndex
 
 NAMES = [f"r{i}" for i in range(1, 7)]
@@ -99,3 +105,65 @@ def test_text_index_ranks_like_sqlite() -> None:
             limited = index.best(query, 2, extra=extra)
             assert limited.items() <= found.items()
             assert len([number for number in limited if number < len(shared)]) == min(2, len(found))
+
+
+def test_scores_of_common_and_rare_words_are_those_of_the_formula() -> None:
+    texts = [f"labels {'of ' * (i % 4)}{'teacher' if i % 5 else f'word{i % 600}'}" for i in range(6000)]
+    index = TextIndex()
+    for text in texts:
+        index.add(text)
+    extra = ["teacher of labels", "word1 word1"]
+    for query in ("labels of a teacher", "word5 teacher", "word1"):
+        found = index.best(query, len(texts), extra=extra)
+        assert found == {number: score for number, score in _bm25([*texts, *extra], query).items() if score > 0}
+
+
+def _bm25(texts: list[str], query: str) -> dict[int, float]:
+    """Return the score of each text by the formula, word by word."""
+    counts = [text.split() for text in texts]
+    mean_length, scores = sum(map(len, counts)) / len(texts), dict.fromkeys(range(len(texts)), 0.0)
+    for word in query.split():
+        having = {number: words.count(word) for number, words in enumerate(counts) if word in words}
+        rarity = max(math.log((len(texts) - len(having) + 0.5) / (len(having) + 0.5)), 1e-6)
+        for number, frequency in having.items():
+            norm = 1.2 * (1 - 0.75 + 0.75 * len(counts[number]) / mean_length)
+            scores[number] += rarity * (frequency * 2.2 / (frequency + norm))
+    return scores
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text("ab1 .\n", max_size=12)), st.text("ab1 .\n", min_size=1, max_size=4))
+def test_substring_index_finds_what_a_scan_finds(texts: list[str], string: str) -> None:
+    index = SubstringIndex()
+    for number, text in enumerate(texts):
+        index.add(text)
+        expected = [earlier for earlier in range(number + 1) if string in texts[earlier]]
+        assert list(index.texts_with(string)) == expected
+
+
+@pytest.mark.parametrize("senior", [None, "r2"])
+def test_lines_with_a_text_equal_a_scan_of_all_lines(file: RunWriter, senior: str | None) -> None:
+    draw, board = random.Random(3), Board(file, senior=senior)
+    codes = [file.store_text(f"def method(world):\n    return {i}  # {' '.join(WORDS[i:])}") for i in range(len(WORDS))]
+    with file.atomic():
+        for number in range(MIN_INDEXED + 100):
+            author, round = draw.choice(NAMES), number // 100
+            title, body = (draw.choice(" \n").join(draw.choices(WORDS, k=5)) for _ in range(2))
+            code = draw.choice([None, *codes])
+            finding = Finding(f"{author}.f{number}", author, "insight", title, body, "a", None, code, None, None, None)
+            file.append(author, finding, round=round, hours=1.0)
+            if number % 10:
+                file.append(TEAM, Published(finding.id), round=round, hours=1.0)
+            if number in (300, 325):
+                _compare_lines(file, board, "the R2")
+    for pattern in ("ÜBER", "the the", "e", "labels soft", "world):", ")", " 3", "soft\nthe", "nothing"):
+        _compare_lines(file, board, pattern)
+
+
+def _compare_lines(file: RunWriter, board: Board, pattern: str) -> None:
+    expected = []
+    for post in sorted(board.posts(visible_to="r1"), key=lambda post: not post.by_senior):
+        code = "" if post.finding.code is None else file.text(post.finding.code)
+        lines = [post.finding.title, *post.finding.body.splitlines(), *code.splitlines()]
+        expected += [(post, line) for line in lines if pattern.casefold() in line.casefold()]
+    assert [(post, board.line(post, number)) for post, number in board.lines_with(pattern, visible_to="r1")] == expected
