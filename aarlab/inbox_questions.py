@@ -1,6 +1,7 @@
 """The questions of runs that wait for a person, and answers to them, in Python."""
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aarlab.config.user_name import user_name
 from aarlab.memory.events import Action, QuestionAsked
 from aarlab.memory.instruction_rows import Instruction
 from aarlab.memory.instructions import OpenQuestion, give_instruction, open_questions
+from aarlab.memory.messages import Json
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
@@ -23,7 +25,7 @@ class WaitingQuestion:
 
     @property
     def question(self) -> QuestionAsked:
-        """The question: its `id`, what it is `about`, its `text`, the possible `actions` and its `findings`."""
+        """The question: its `id`, what it is `about`, its `text`, the possible `actions`, its `findings` or `call`."""
         return self.open_question.question
 
     @property
@@ -36,14 +38,23 @@ class WaitingQuestion:
         """The answer that the run has not taken up yet; None: nobody has answered."""
         return self.open_question.answer
 
-    def answer(self, action: Action, why: str, *, who: str | None = None, findings: Sequence[str] = ()) -> None:
+    def answer(
+        self,
+        action: Action,
+        why: str,
+        *,
+        who: str | None = None,
+        findings: Sequence[str] = (),
+        arguments: Mapping[str, Json] | None = None,
+    ) -> None:
         """Write an answer into the run file. The run takes it up at once if it waits, else when it is resumed.
 
         Args:
             action: One of `question.actions`, such as `approve`.
             why: The reason, which is recorded.
             who: Name of the person; None: the user's name.
-            findings: Findings to release, for `modify`.
+            findings: Findings to release, for `modify` of a release.
+            arguments: All arguments of the tool call, for `modify` of a call.
 
         Raises:
             ValueError: The reason is empty.
@@ -52,7 +63,9 @@ class WaitingQuestion:
         """
         if not why.strip():
             raise ValueError("an answer needs a reason: why is empty")
-        give_instruction(self.run, Instruction(action, who or user_name(), why, self.question.id, tuple(findings)))
+        text = "" if arguments is None else json.dumps(dict(arguments))
+        answer = Instruction(action, who or user_name(), why, self.question.id, tuple(findings), text=text)
+        give_instruction(self.run, answer)
 
 
 def inbox(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.decoding import string_list
 from aarlab.agents.prompts import render
-from aarlab.memory.events import FlagOutcome, OversightDecision
+from aarlab.memory.events import CallOutcome, FlagOutcome, OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
 _NOTE: Mapping[str, Json] = {
@@ -45,6 +45,70 @@ ESCALATE = ToolSpec(
 )
 
 
+_COMMENT: Mapping[str, Json] = {"type": "string", "description": "A comment to the researcher; may be empty."}
+APPROVE_CALL = ToolSpec(
+    "approve_call", "Let the call take effect.", {"type": "object", "properties": {"comment": _COMMENT}}
+)
+MODIFY_CALL = ToolSpec(
+    "modify_call",
+    "Let the call take effect with these arguments, all that it needs, in place of its own.",
+    {
+        "type": "object",
+        "properties": {"arguments": {"type": "object"}, "reason": {"type": "string"}},
+        "required": ["arguments", "reason"],
+    },
+)
+REJECT_CALL = ToolSpec(
+    "reject_call",
+    "The call has no effect and costs no hours. The researcher gets the reason.",
+    {"type": "object", "properties": {"reason": {"type": "string"}}, "required": ["reason"]},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallReply:
+    """What the overseer replied about a tool call."""
+
+    outcome: CallOutcome
+    why: str
+    """For the researcher; may be empty."""
+    arguments: dict[str, Json] | None = None
+    """Arguments in place of those of the call, if the outcome is `modified`."""
+    escalates: bool = False
+    """Whether the next overseer decides."""
+
+
+def call_request(case: Mapping[str, Json], *, escalates: bool = False) -> Request:
+    """Return the request to decide about a tool call; `escalates`: the next overseer can decide instead."""
+    text = render(
+        "oversee_call", researcher=str(case["researcher"]), tool=str(case["tool"]), case=json.dumps(case, indent=1),
+        escalation=_escalation(escalates),
+    )  # fmt: skip
+    tools = (APPROVE_CALL, MODIFY_CALL, REJECT_CALL, STOP, *((ESCALATE,) if escalates else ()))
+    return Request(Conversation.begin(render("overseer")).then(user_message(text)), tools)
+
+
+def parse_call_reply(reply: Reply, *, escalates: bool) -> CallReply:
+    """Return the decision about a tool call. A reply that decides nothing rejects the call."""
+    call = reply.tool_call("approve_call", "modify_call", "reject_call", "stop", *(("escalate",) if escalates else ()))
+    if call is None:
+        return CallReply("rejected", reply.message.text)
+    why = str(call.arguments.get("reason", call.arguments.get("comment", "")))
+    match call.name:
+        case "approve_call":
+            return CallReply("approved", why)
+        case "modify_call" if isinstance(arguments := call.arguments.get("arguments"), Mapping):
+            return CallReply("modified", why, dict(arguments))
+        case "stop":
+            return CallReply("stopped", why)
+        case name:
+            return CallReply("rejected", why, escalates=name == "escalate")
+
+
+def _escalation(escalates: bool) -> str:
+    return " If you cannot decide from the evidence, call escalate, with the reason." if escalates else ""
+
+
 @dataclass(frozen=True, slots=True)
 class FlagDecision:
     """What the overseer decided about a flag."""
@@ -60,8 +124,7 @@ class FlagDecision:
 
 def flag_request(case: Mapping[str, Json], *, escalates: bool = False) -> Request:
     """Return the request to decide about a flagged result; `escalates`: the next overseer can decide instead."""
-    escalation = " If you cannot decide from the evidence, call escalate, with the reason." if escalates else ""
-    text = render("oversee_flag", case=json.dumps(case, indent=1), escalation=escalation)
+    text = render("oversee_flag", case=json.dumps(case, indent=1), escalation=_escalation(escalates))
     tools = (KEEP, DISQUALIFY, ESCALATE) if escalates else (KEEP, DISQUALIFY)
     return Request(Conversation.begin(render("overseer")).then(user_message(text)), tools)
 

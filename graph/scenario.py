@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from aarlab.graph.calls.budget import Budget
 from aarlab.graph.calls.live_settings import RECORDED_CONTEXT, LiveSettings, is_recorded
+from aarlab.graph.calls.oversight_policy import policy_problem
+from aarlab.graph.structure.approval import approval_problem
 from aarlab.graph.structure.structure import SINGLE, Structure
 from aarlab.graph.structure.turnover import Turnover
 from aarlab.graph.task_choice import TaskChoice
@@ -32,12 +34,12 @@ class TeamConfig(_Section):
     librarian: str = "simulated/librarian"
     """Base model of the librarian. Used if the dial `sharing` is query."""
     overseer: str = "simulated/overseer"
-    """Base model of the overseer, such as `human/terminal`. Used if the dial `oversight` is not none, or
-    `structure.response` is ask.
+    """Base model of the overseer, such as `human/terminal`. Used if the dial `oversight` is not none,
+    `structure.response` is ask, or `structure.approve_tools` names a tool.
     """
     escalation: str = ""
-    """Base model that decides about the flags that the overseer escalates, such as `human/inbox`. Used if
-    `structure.response` is ask. Empty: the overseer decides about all.
+    """Base model that decides about the flags and tool calls that the overseer escalates, such as `human/inbox`. Used
+    if `structure.response` is ask, or `structure.approve_tools` names a tool. Empty: the overseer decides about all.
     """
     models: dict[str, str] = {}
     """Base models of individual agents instead of `model`, by name: `r1`, `r2` and so on, and `lead`, which writes
@@ -330,8 +332,9 @@ class Scenario(_Section):
 
     @property
     def escalates(self) -> bool:
-        """Whether the overseer can escalate flags."""
-        return self.structure.response == "ask" and bool(self.team.escalation)
+        """Whether the overseer can escalate flags and tool calls."""
+        asked = self.structure.response == "ask" or bool(self.structure.approve_tools)
+        return asked and bool(self.team.escalation)
 
     @property
     def models_used(self) -> list[str]:
@@ -391,6 +394,17 @@ class Scenario(_Section):
                 if self.rounds > 1
                 else "team.turnover needs at least two rounds, and the run has one"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_approval(self, info: ValidationInfo) -> "Scenario":
+        """Reject approval of calls that no researcher can make, and policies for questions that nobody asks."""
+        if is_recorded(info):
+            return self
+        problem = approval_problem(self.structure, self.team.tools, self.team.names)
+        problem = problem or policy_problem(self.live.oversight_policy, self.structure.approve_tools)
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

@@ -32,11 +32,13 @@ FindingType = Literal["hypothesis", "result", "insight", "error"]
 EdgeKind = Literal["borrows", "refines", "critiques", "replicates"]
 Fidelity = Literal["smoke", "pilot", "full"]
 Decider = Literal["agent", "structure", "lead", "reviewer", "person"]
-DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish"]
-QuestionKind = Literal["checkpoint", "release", "full_run", "finding", "flag"]
-"""What a person is asked: to continue the run, to release findings, to approve a full run, to comment on a finding, or
-what to do about a flag of a monitor.
+DecisionKind = Literal["direction", "idea", "parent", "next_step", "fidelity", "share", "publish", "tool_call"]
+QuestionKind = Literal["checkpoint", "release", "full_run", "finding", "flag", "tool_call"]
+"""What a person is asked: to continue the run, to release findings, to approve a full run, to comment on a finding,
+what to do about a flag of a monitor, or to approve a tool call.
 """
+CallOutcome = Literal["approved", "modified", "rejected", "stopped"]
+"""What the overseer decided about a tool call: it takes effect, with other arguments, not at all, or the run ends."""
 Action = Literal["approve", "modify", "reject", "advise", "stop", "post", "message", "pause"]
 """What a person does: the first five answer a question; `stop` and the others also come without one."""
 FlagOutcome = Literal["kept", "warned", "withheld", "disqualified"]
@@ -370,6 +372,20 @@ class ReviewDecision(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallDecision(Event):
+    """The overseer decided about a tool call before it took effect."""
+
+    kind: ClassVar[str] = "call_decisions"
+    tool_call_id: str
+    tool: Name
+    outcome: CallOutcome
+    arguments: dict[str, Json] | None
+    """Arguments that replace those of the call; None: it keeps its own."""
+    why: str
+    """For the researcher; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanItem(Event):
     """The lead wrote an idea for the pool, or a direction."""
 
@@ -434,6 +450,13 @@ class QuestionAsked(Event):
     """Actions that answer it."""
     findings: list[str]
     """Ids of the findings that it asks about."""
+    call: dict[str, Json] | None = None
+    """Name and arguments of the tool call that it asks about, as `tool` and `arguments`; None: it asks about none."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the fields as JSON values, without the tool call if there is none."""
+        fields = Event.to_json(self)
+        return {name: value for name, value in fields.items() if value is not None or name != "call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +472,7 @@ class PersonAction(Event):
     agent: str | None
     """Receiver of a message."""
     text: str
-    """Text of a post or message; else empty."""
+    """Text of a post or message, or the arguments of a tool call as JSON if the action is `modify`; else empty."""
     who: str
     why: str
     given: str = field(default="", compare=False)

@@ -30,11 +30,11 @@ class Instruction:
     question: str | None = None
     """Id of the question that it answers; None: it answers none."""
     findings: tuple[str, ...] = ()
-    """Ids of the findings to release, for `modify`."""
+    """Ids of the findings to release, for `modify` of a release."""
     agent: str | None = None
     """Receiver of a message."""
     text: str = ""
-    """Text of a post or message."""
+    """Text of a post or message, or the arguments of a tool call as JSON, for `modify`."""
     id: str = ""
     """Drawn when it is written; empty before."""
     at: str = ""

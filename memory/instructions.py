@@ -1,12 +1,15 @@
 """Questions of a run that wait for a person, and the instructions that people give it from another process."""
 
+import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aarlab.memory.events import PersonAction, QuestionAsked
+from aarlab.memory.events import AgentSetup, PersonAction, QuestionAsked
 from aarlab.memory.instruction_rows import Instruction, insert_instruction, instructions
+from aarlab.memory.messages import Json, tool_from_json
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import connect_existing, connect_read_only, open_read_only, require_schema
 from aarlab.memory.schema_sql import SCHEMA_VERSION
@@ -93,10 +96,38 @@ def _check(file: RunReader, instruction: Instruction) -> None:
         raise InstructionRefused(
             f"{asked.id} cannot be answered with {instruction.action!r}", f"one of {', '.join(asked.actions)}"
         )
+    if instruction.action == "modify":
+        if asked.call is None and not instruction.findings:
+            raise InstructionRefused(f"{asked.id} asks which findings to release", "--findings; for none, reject")
+        problem = None if asked.call is None else _argument_problem(file, asked.call, instruction.text)
+        if problem is not None:
+            raise InstructionRefused(f"{asked.id}: {problem[0]}", problem[1])
     if unknown := [key for key in instruction.findings if key not in asked.findings]:
         raise InstructionRefused(
             f"{asked.id} does not ask about {unknown[0]!r}", f"ids among {', '.join(asked.findings)}"
         )
+
+
+def _argument_problem(file: RunReader, call: Mapping[str, Json], text: str) -> tuple[str, str] | None:
+    """Return what is wrong with the arguments in `text` for the tool of a call, and what is expected; None if nothing.
+
+    The run checks their values when it makes the call.
+    """
+    texts = dict.fromkeys(entry.event.tools for entry in file.entries(AgentSetup))
+    tools = [tool_from_json(data) for key in texts for data in json.loads(file.text(key))]
+    schema = next((tool.schema for tool in reversed(tools) if tool.name == call["tool"]), {})
+    known, required = list(schema.get("properties", call["arguments"])), list(schema.get("required", ()))
+    expected = f"a JSON object with the arguments {', '.join(known)}, such as {json.dumps(call['arguments'])}"
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        return "the arguments are no JSON", expected
+    if not isinstance(arguments, dict):
+        return "the arguments are no JSON object", expected
+    if unknown := [name for name in arguments if name not in known]:
+        return f"{call['tool']} has no argument {unknown[0]!r}", expected
+    missing = [name for name in required if name not in arguments]
+    return (f"the argument {missing[0]!r} of {call['tool']} is missing", expected) if missing else None
 
 
 def _answered(question: str | None, action: str, who: str, why: str) -> str:

@@ -89,7 +89,7 @@ class AgentSession:
     agent_running: bool = False
     """Whether an outside agent was started in this slice and has not ended."""
     exhausted: bool = False
-    """Whether the researcher reached a limit and makes no more calls."""
+    """Whether the researcher makes no more calls: it reached a limit, or the overseer stopped the run at its call."""
 
     def record(self, event: Event, *, after: float = 0.0) -> None:
         """Append an event to this researcher's stream, at its current round and `after` hours from now."""

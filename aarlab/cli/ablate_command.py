@@ -51,7 +51,6 @@ from aarlab.cli.output import (
 from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.run_execution import confirm_addresses, require_gap
 from aarlab.config import ConfigError, Fault
-from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.tools.evaluator.world_run import available_cores
 from aarlab.tools.sandbox import SandboxMode, SandboxUnavailable
 
@@ -128,7 +127,7 @@ def ablate(
     sandbox: SandboxMode,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
-    policies: dict[PolicyKey, str],
+    policies: dict[str, str],
     quiet: bool,
     as_json: bool,
 ) -> None:

@@ -34,8 +34,8 @@ def _signed(command: Command) -> Command:
 def approve(run: str, question: str, why: str, who: str | None, as_json: bool) -> None:
     """Approve what a run asks.
 
-    The run continues, all its new findings are released, or the full run starts. RUN and ID are those of
-    `aarlab inbox`.
+    The run continues, all its new findings are released, or the full run or the tool call takes place. RUN and ID are
+    those of `aarlab inbox`.
     """
     _give(run, "approve", why, who, as_json, question)
 
@@ -43,14 +43,17 @@ def approve(run: str, question: str, why: str, who: str | None, as_json: bool) -
 @click.command()
 @_run
 @_id
-@click.option("--findings", metavar="IDS", required=True, help="Findings to release, separated by commas.")
+@click.option("--findings", metavar="IDS", default="", help="Findings to release, separated by commas.")
+@click.option("--arguments", metavar="JSON", default="", help="All arguments of the tool call, as a JSON object.")
 @_signed
-def modify(run: str, question: str, findings: str, why: str, who: str | None, as_json: bool) -> None:
-    """Release only some of the findings that a run asks about.
+def modify(run: str, question: str, findings: str, arguments: str, why: str, who: str | None, as_json: bool) -> None:
+    """Release only some of the findings that a run asks about, or change the arguments of a tool call.
 
-    The other new findings stay private to their authors. RUN and ID are those of `aarlab inbox`.
+    With --findings, the other new findings stay private to their authors. With --arguments, the tool call takes place
+    with these arguments, which are checked like those of the researcher. RUN and ID are those of `aarlab inbox`.
     """
-    _give(run, "modify", why, who, as_json, question, findings=tuple(findings.replace(",", " ").split()))
+    names = tuple(findings.replace(",", " ").split())
+    _give(run, "modify", why, who, as_json, question, findings=names, text=arguments)
 
 
 @click.command()
@@ -60,8 +63,8 @@ def modify(run: str, question: str, findings: str, why: str, who: str | None, as
 def reject(run: str, question: str, why: str, who: str | None, as_json: bool) -> None:
     """Reject what a run asks.
 
-    No new finding is released, the full run does not start, or, at a checkpoint, the run ends. RUN and ID are those of
-    `aarlab inbox`.
+    No new finding is released, the full run does not start, the tool call has no effect and its researcher gets the
+    reason, or, at a checkpoint, the run ends. RUN and ID are those of `aarlab inbox`.
     """
     _give(run, "reject", why, who, as_json, question)
 
@@ -71,7 +74,7 @@ def reject(run: str, question: str, why: str, who: str | None, as_json: bool) ->
 @_id
 @_signed
 def advise(run: str, question: str, why: str, who: str | None, as_json: bool) -> None:
-    """Approve what a run asks, and send the reason to the team.
+    """Approve what a run asks, and send the reason to the team, or to the author of a full run, flag or tool call.
 
     RUN and ID are those of `aarlab inbox`.
     """

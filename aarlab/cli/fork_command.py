@@ -37,7 +37,6 @@ from aarlab.cli.run_execution import (
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.config import ConfigError, Fault
 from aarlab.config.forked_scenario import forked_scenario
-from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.fork import fork_run
 from aarlab.memory.message_edit import InvalidEdit, MessageEdit
@@ -84,7 +83,7 @@ def fork(
     scheduler: Scheduler,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
-    policies: dict[PolicyKey, str],
+    policies: dict[str, str],
     quiet: bool,
     as_json: bool,
 ) -> None:

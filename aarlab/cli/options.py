@@ -72,7 +72,7 @@ def quiet_option(command: Command) -> Command:
 
 
 def oversight_policy_option(command: Command) -> Command:
-    """Add `--oversight-policy`, whose value is a list of pairs: a kind of question, or `all`, and a policy."""
+    """Add `--oversight-policy`, whose value is a list of pairs: a kind of question, a tool, or `all`, and a policy."""
 
     def parse(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
         from aarlab.graph.calls.oversight_policy import OversightPolicy
@@ -81,12 +81,13 @@ def oversight_policy_option(command: Command) -> Command:
         policies: dict[str, str] = {}
         for text in texts:
             kind, _, policy = text.partition(":")
-            kind, policy = (kind, policy) if kind in get_args(QuestionKind) else ("all", text)
+            # `timeout=1:approve` has a colon of its own.
+            kind, policy = (kind, policy) if policy and kind.isidentifier() else ("all", text)
             try:
                 OversightPolicy.parse(policy)
             except ValueError as error:
                 fault = Fault(
-                    f"--oversight-policy {text}", None, str(error), f"[{'|'.join(get_args(QuestionKind))}:]POLICY"
+                    f"--oversight-policy {text}", None, str(error), f"[{'|'.join(get_args(QuestionKind))}|TOOL:]POLICY"
                 )
                 refuse([fault], as_json=bool(context.params.get("as_json")))
             policies[kind] = policy
@@ -100,7 +101,8 @@ def oversight_policy_option(command: Command) -> Command:
         callback=parse,
         help="What the run does while nobody answers `human/inbox`: `ask` (it ends), `wait`, `auto-approve`, `reject`, "
         "`timeout=HOURS:approve` or `timeout=HOURS:reject`; for one KIND of question (`checkpoint`, `release`, "
-        "`full_run`, `finding`, `flag`) or all. Repeatable.",
+        "`full_run`, `finding`, `flag`, `tool_call`), for calls of one tool of `structure.approve_tools`, or all. "
+        "Repeatable.",
     )(command)
 
 

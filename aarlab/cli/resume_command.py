@@ -28,7 +28,8 @@ from aarlab.cli.run_execution import (
     status_of,
     task_file_option,
 )
-from aarlab.graph.calls.oversight_policy import PolicyKey
+from aarlab.config import ConfigError, Fault
+from aarlab.graph.calls.oversight_policy import policy_problem
 from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.resume import resume_run
 from aarlab.tools.sandbox import SandboxMode
@@ -52,7 +53,7 @@ def resume(
     scheduler: Scheduler,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
-    policies: dict[PolicyKey, str],
+    policies: dict[str, str],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -65,6 +66,8 @@ def resume(
     """
     with exit_on_bad_input(as_json=as_json):
         path, info, scenario = load_recorded_run(run)
+        if problem := policy_problem(policies, scenario.structure.approve_tools):
+            raise ConfigError([Fault("--oversight-policy", None, problem, "a kind of question, or a tool of the run")])
     if info.summary is not None:
         fault = finished_run_fault(path, f"the run is finished ({info.status}) and scored")
         refuse([fault], as_json=as_json)

@@ -27,7 +27,6 @@ from aarlab.cli.run_display import scenario_line
 from aarlab.cli.run_estimate import estimate_json, estimate_text
 from aarlab.cli.run_execution import check_models, execute_run, new_file, print_result, require_gap, status_of
 from aarlab.config.scenario_files import load_scenario
-from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.inert_settings import inert_settings, inert_text
@@ -65,7 +64,7 @@ def run(
     scheduler: Scheduler,
     no_cache: bool,
     allowed_hosts: tuple[str, ...],
-    policies: dict[PolicyKey, str],
+    policies: dict[str, str],
     dry_run: bool,
     quiet: bool,
     as_json: bool,

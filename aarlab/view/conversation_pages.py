@@ -5,6 +5,7 @@ from typing import Any
 
 from aarlab.memory.events import (
     AgentSetup,
+    CallDecision,
     Compaction,
     Event,
     FailedModelCall,
@@ -23,8 +24,8 @@ Row = dict[str, Any]
 PAGE = 120
 """Events on a page."""
 _SHOWN: tuple[type[Event], ...] = (
-    AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, ReviewDecision, Compaction, LimitReached,
-    ResearcherReplaced,
+    AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, ReviewDecision, CallDecision, Compaction,
+    LimitReached, ResearcherReplaced,
 )  # fmt: skip
 """Other events have the content of these."""
 

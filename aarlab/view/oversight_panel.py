@@ -57,8 +57,8 @@ def instruct(path: Path, request: Mapping[str, Any]) -> Row:
     if action == "message" and agent is None:
         raise NotGiven("Choose a researcher.")
     findings = tuple(str(name) for name in request.get("findings") or ())
-    if action == "modify" and not findings:
-        raise NotGiven("Choose the findings to release; to release none, reject.")
+    if action == "modify" and not findings and not text:
+        raise NotGiven("Choose the findings to release, or write the arguments of the call; for neither, reject.")
     who = user_name()
     give_instruction(path, Instruction(action, who, why, question, findings, agent, text))
     taken_up = "at once if the run waits, else when it is resumed" if question else "after the current round"

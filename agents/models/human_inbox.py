@@ -14,7 +14,7 @@ from aarlab.memory.messages import Block, Json, Message, Text, ToolCall, Usage
 INBOX = "human/inbox"
 _KINDS: Mapping[str, QuestionKind] = {
     "release": "release", "proceed": "checkpoint", "approve": "full_run", "comment": "finding",
-    "keep": "flag",
+    "keep": "flag", "approve_call": "tool_call",
 }  # fmt: skip
 """Kind of a question, by a tool that the request offers."""
 _ACTIONS: Mapping[QuestionKind, tuple[Action, ...]] = {
@@ -23,10 +23,13 @@ _ACTIONS: Mapping[QuestionKind, tuple[Action, ...]] = {
     "full_run": ("approve", "reject", "advise"),
     "finding": ("approve", "advise"),
     "flag": ("approve", "reject", "advise", "stop"),
+    "tool_call": ("approve", "modify", "reject", "advise", "stop"),
 }
 _FENCE = "```json"
 _MAX_NAMED = 3
 """Number of findings that a question names."""
+_MAX_VALUE = 60
+"""Characters of the value of an argument that a question has."""
 
 
 class InboxModel:
@@ -42,8 +45,9 @@ def question_of(request: Request, id: str) -> QuestionAsked:
     kind = next(kind for tool, kind in _KINDS.items() if any(spec.name == tool for spec in request.tools))
     text, _, rest = request.conversation.messages[-1].text.partition(_FENCE)
     situation = text.strip().partition(". ")[0].strip(".")
-    case = json.loads(rest.partition("```")[0])
+    case, _ = json.JSONDecoder().raw_decode(rest.lstrip())  # its texts may have fences of their own
     findings: list[str] = []
+    call: dict[str, Json] | None = None
     match kind:
         case "release":
             findings = [str(one["finding"]) for one in case["new"]]
@@ -57,17 +61,28 @@ def question_of(request: Request, id: str) -> QuestionAsked:
             flag = case["flag"]
             findings = [str(key) for key in flag["findings"]]
             question = f"{flag['monitor']}, {flag['subject']}: {flag['evidence']}. Does the result count?"
+        case "tool_call":
+            call = {"tool": case["tool"], "arguments": case["arguments"]}
+            question = f"Approve {_short(case['arguments'])}?"
         case _:
             findings = [str(case["finding"])]
             question = f"Comment on {findings[0]}?"
-    return QuestionAsked(id, kind, f"{situation}. {question}", list(_ACTIONS[kind]), findings)
+    return QuestionAsked(id, kind, f"{situation}. {question}", list(_ACTIONS[kind]), findings, call)
+
+
+def _short(arguments: Mapping[str, Json]) -> str:
+    """Return the arguments of a call on one line, with the beginning of each value."""
+    texts = {name: " ".join(str(value).split()) for name, value in arguments.items()}
+    shown = (text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..." for text in texts.values())
+    return ", ".join(f"{name}={text}" for name, text in zip(texts, shown, strict=True)) or "it"
 
 
 def reply_to(question: QuestionAsked, answer: PersonAction) -> Reply:
     """Return the answer of a person as the reply of the overseer or reviewer.
 
-    The reason of a full run's approval or rejection goes to its author, and that of `advise` to the team. Other reasons
-    are only recorded: that of a release may name findings that are not released.
+    The reason of a full run's approval or rejection goes to its author, as does that of a rejected or changed tool
+    call, and that of `advise` to the team. Other reasons are only recorded: that of a release may name findings that
+    are not released.
     """
     call = _tool_call(question, answer)
     blocks: list[Block] = [Text(f"{answer.action} by {answer.who}: {answer.why}")]
@@ -97,6 +112,12 @@ def _tool_call(question: QuestionAsked, answer: PersonAction) -> tuple[str, dict
             return "disqualify", {"reason": why}
         case "flag", _:
             return "keep", {"note": note}
+        case "tool_call", "modify":
+            return "modify_call", {"arguments": json.loads(answer.text), "reason": why}
+        case "tool_call", "reject":
+            return "reject_call", {"reason": why}
+        case "tool_call", _:
+            return "approve_call", {"comment": note}
         case "finding", "advise":
             return "comment", {"comment": why}
         case _:

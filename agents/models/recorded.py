@@ -13,8 +13,8 @@ from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
 _ROLES = ("reviewer", "overseer", "lead", "monitor", "replicator")
-"""Agents that are named by their role; leads of groups have a number, too. All other agents are researchers, or helpers
-of a researcher.
+"""Agents that are named by their role, except the second overseer `escalation`; leads of groups have a number, too. All
+other agents are researchers, or helpers of a researcher.
 """
 
 
@@ -75,8 +75,9 @@ class RecordedModel:
     def _events(self, file: RunReader) -> list[Event]:
         """Return the recorded calls and compactions of this agent."""
         researcher, _, helper_role = self._agent.partition(" ")
-        if (role := self._agent.rstrip("0123456789")) in _ROLES:
-            # Calls of a reviewer are in the streams of the researchers.
+        role = "overseer" if self._agent == "escalation" else self._agent.rstrip("0123456789")
+        if role in _ROLES:
+            # Calls of a reviewer, and of an overseer about tool calls, are in the streams of the researchers.
             return [entry.event for entry in file.entries(ModelCall) if entry.event.role == role]
         roles = (helper_role,) if helper_role else ("researcher", "summariser")
         entries = file.entries(ModelCall, Compaction, stream=researcher)

@@ -68,7 +68,7 @@ async def ask_person(
 
 async def _answer(pool: ModelPool, question: QuestionAsked, asked_at: str, file: RunWriter) -> PersonAction:
     """Return the answer in the run file; wait for one, or write that of the policy, as the policy says."""
-    policy = policy_for(pool.oversight_policies, question.about)
+    policy = policy_for(pool.oversight_policies, question)
     while True:
         given = next((one for one in instructions(file) if one.question == question.id), None)
         if given is not None and given.action in question.actions:

@@ -12,7 +12,7 @@ from aarlab.agents.models.pricing import Price, default_prices, read_prices
 from aarlab.agents.models.registry import ModelInfo, find_model
 from aarlab.agents.models.request_settings import RequestSettings
 from aarlab.agents.models.retrying import RetryPolicy
-from aarlab.graph.calls.oversight_policy import OversightPolicy, PolicyKey
+from aarlab.graph.calls.oversight_policy import OversightPolicy
 
 AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -59,10 +59,11 @@ class LiveSettings(BaseModel):
     """Outside agents by name: the base model `agent/NAME` runs the agent NAME; see docs/agents.md. Example:
     `{mine: {command: "my-agent --mcp-config {mcp_config}"}}`.
     """
-    oversight_policy: dict[PolicyKey, str] = {}
+    oversight_policy: dict[str, str] = {}
     """What a run does while nobody answers a question of `human/inbox`: ask (it ends, and is resumed after the answer),
     wait, auto-approve, reject, or timeout=HOURS:approve and timeout=HOURS:reject (it waits for so many hours). By kind
-    of question: all, checkpoint, release, full_run, finding, flag. Not set: ask. See docs/oversight.md.
+    of question (all, checkpoint, release, full_run, finding, flag, tool_call), or for the calls of one tool of
+    `structure.approve_tools`. Not set: ask. See docs/oversight.md.
     """
     prices: str | None = None
     """Path of a price file that takes precedence over aarlab's own prices; `aarlab models` shows both."""
@@ -83,7 +84,7 @@ class LiveSettings(BaseModel):
 
     @field_validator("oversight_policy")
     @classmethod
-    def _check_policies(cls, policies: dict[PolicyKey, str]) -> dict[PolicyKey, str]:
+    def _check_policies(cls, policies: dict[str, str]) -> dict[str, str]:
         for policy in policies.values():
             OversightPolicy.parse(policy)
         return policies

@@ -13,7 +13,6 @@ from aarlab.agents.models.retrying import RetryingModel
 from aarlab.graph.calls.budget import Amount, Budget, Ledger, SharedBudget
 from aarlab.graph.calls.live_settings import LiveSettings
 from aarlab.graph.calls.metered_model import MeteredModel
-from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.memory.events import FailedModelCall
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.scenarios.task import Progress
@@ -57,8 +56,8 @@ class ModelPool:
         """Whether every call is in the recording, as those before a fork are. A file that lacks one must not choose
         where it is made: the user has confirmed the servers of the last segment only.
         """
-        self.oversight_policies: dict[PolicyKey, str] = live.oversight_policy
-        """What happens while a person has not answered, by kind of question."""
+        self.oversight_policies: dict[str, str] = live.oversight_policy
+        """What happens while a person has not answered, by kind of question or by tool."""
         self._live, self._seed, self._temperament, self._progress = live, seed, temperament, progress
         self._folder = folder
         self._limiters: dict[tuple[str, str | None], ConcurrencyLimiter] = defaultdict(ConcurrencyLimiter)

@@ -1,10 +1,11 @@
 """What happens to a question while nobody answers it."""
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from aarlab.memory.events import QuestionKind
+from aarlab.memory.events import QuestionAsked, QuestionKind
 
 Default = Literal["approve", "reject"]
 _TIMEOUT = re.compile(r"timeout=(\d+(?:\.\d+)?)(?::(approve|reject))?")
@@ -40,9 +41,24 @@ class OversightPolicy:
         return cls(text, True, float(found[1]), "approve" if found[2] == "approve" else "reject")
 
 
-PolicyKey = QuestionKind | Literal["all"]
+def policy_for(policies: Mapping[str, str], question: QuestionAsked) -> OversightPolicy:
+    """Return the policy for a question: that of its tool, of its kind, of all questions, or `ask`."""
+    names = [*([question.call["tool"]] if question.call else []), question.about, "all"]
+    return OversightPolicy.parse(next((policies[name] for name in names if name in policies), "ask"))
 
 
-def policy_for(policies: dict[PolicyKey, str], kind: QuestionKind) -> OversightPolicy:
-    """Return the policy for a kind of question: its own, or that of all questions, or `ask`."""
-    return OversightPolicy.parse(policies.get(kind) or policies.get("all") or "ask")
+def policy_problem(policies: Mapping[str, str], approve_tools: Collection[str]) -> str | None:
+    """Return why a policy applies to no question; None if all can apply.
+
+    Args:
+        policies: Policies by kind of question, by tool, or for `all`.
+        approve_tools: Tools whose calls are questions.
+    """
+    names = [*get_args(QuestionKind), "all", *approve_tools]
+    unknown = next((name for name in policies if name not in names), None)
+    if unknown is None:
+        return None
+    return (
+        f"live.oversight_policy names {unknown!r}, which is no kind of question, and structure.approve_tools does not "
+        f"name it; expected {', '.join(names)}"
+    )

@@ -7,9 +7,10 @@ from aarlab.agents.models.base import AGENT_ENDED, Request
 from aarlab.agents.researcher import round_end_message, truncation_message
 from aarlab.graph.calls.call import CallContext, ask
 from aarlab.graph.calls.compaction import call_within_window
+from aarlab.graph.flow.call_approval import approval
 from aarlab.graph.flow.context import REVIEWER, RunContext
 from aarlab.graph.flow.flow_table import END
-from aarlab.graph.flow.review_nodes import request_decision
+from aarlab.graph.flow.review_nodes import is_full_experiment, request_decision
 from aarlab.memory.messages import Message, ToolCall, ToolResult, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL, with_decider
 from aarlab.tools.session import AgentSession
@@ -41,7 +42,7 @@ class NextStep(TypedDict):
 
 def time_left(session: AgentSession, state: ResearcherState) -> bool:
     """Return whether another step may begin in this slice."""
-    return session.has_time(state["until"])
+    return not session.exhausted and session.has_time(state["until"])
 
 
 async def call_researcher(
@@ -88,7 +89,7 @@ async def think(state: ResearcherState, run: RunContext) -> NextStep:
         session.hours = max(session.hours, state["until"])
         return {"next": END}
     may_run = run.resolved.gated and EXPERIMENT_TOOL.name in run.tools_of(session.agent)
-    gated = may_run and any(_is_full_experiment(tool_call) for tool_call in tool_calls)
+    gated = may_run and any(is_full_experiment(tool_call) for tool_call in tool_calls)
     return {"next": "consult" if gated else "act"}
 
 
@@ -97,8 +98,8 @@ async def act(state: ResearcherState, run: RunContext) -> NextStep:
     session = run.sessions[state["agent"]]
     tool_calls = session.conversation.messages[-1].tool_calls
     repeats = _only_repeats(session, tool_calls)
-    tools = run.tools_of(session.agent)
-    results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
+    tools, approve = run.tools_of(session.agent), approval(run, session)
+    results = [await call_tool(session, tool_call, tools, approve=approve) for tool_call in tool_calls]
     _record_successful_repeats(session, tool_calls, results, repeats=repeats)
     return _return_results(run, session, results, state)
 
@@ -106,18 +107,18 @@ async def act(state: ResearcherState, run: RunContext) -> NextStep:
 async def consult(state: ResearcherState, run: RunContext) -> NextStep:
     """Execute the tool calls of the last reply; full experiments only if the reviewer approves them."""
     session = run.sessions[state["agent"]]
-    tools = run.tools_of(session.agent)
+    tools, approve = run.tools_of(session.agent), approval(run, session)
     reviewed_tools = {**tools, EXPERIMENT_TOOL.name: with_decider(tools[EXPERIMENT_TOOL.name], REVIEWER)}
     results: list[ToolResult] = []
     tool_calls = session.conversation.messages[-1].tool_calls
     repeats = _only_repeats(session, tool_calls)
     for tool_call in tool_calls:
-        if not _is_full_experiment(tool_call):
-            results.append(await call_tool(session, tool_call, tools))
+        if not is_full_experiment(tool_call):
+            results.append(await call_tool(session, tool_call, tools, approve=approve))
             continue
         decision = await request_decision(run, session, str(tool_call.arguments.get("path")))
         refusal = None if decision.approved else f"the reviewer rejected this full run: {decision.comment}"
-        results.append(await call_tool(session, tool_call, reviewed_tools, refusal=refusal))
+        results.append(await call_tool(session, tool_call, reviewed_tools, refusal=refusal, approve=approve))
     _record_successful_repeats(session, tool_calls, results, repeats=repeats)
     return _return_results(run, session, results, state)
 
@@ -137,10 +138,6 @@ def _record_successful_repeats(
     """Record the decision to repeat failed calls if one of them succeeded this time."""
     if repeats and not all(result.is_error for result in results):
         session.record_decision("next_step", _choice(tool_calls))
-
-
-def _is_full_experiment(tool_call: ToolCall) -> bool:
-    return tool_call.name == EXPERIMENT_TOOL.name and tool_call.arguments.get("fidelity") == "full"
 
 
 def _return_results(

@@ -9,9 +9,10 @@ from aarlab.graph.flow.researcher_setup import goal_of
 from aarlab.memory.board import Post
 from aarlab.memory.board_view import leaderboard_order
 from aarlab.memory.events import Edge, Prompted, ReviewDecision
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, ToolCall
 from aarlab.tools.board_tools import experiment_log, listing_entry
 from aarlab.tools.evaluator.training_log import known_fields
+from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.session import AgentSession
 
 
@@ -36,6 +37,11 @@ def finding_details(run: RunContext, post: Post) -> dict[str, Json]:
     code = run.file.text(finding.code) if finding.code else None
     log = experiment_log(run.board, finding)
     return {**listing_entry(post), "body": finding.body, "method": code, "log": log}
+
+
+def is_full_experiment(call: ToolCall) -> bool:
+    """Return whether a call runs a full experiment."""
+    return call.name == EXPERIMENT_TOOL.name and call.arguments.get("fidelity") == "full"
 
 
 async def request_decision(run: RunContext, session: AgentSession, path: str) -> ReviewDecision:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aarlab.agents.researcher import stage_message
 from aarlab.graph.flow.assignments import assign
+from aarlab.graph.flow.call_approval import approval
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.flow_table import END, FlowNode
 from aarlab.graph.flow.researcher_nodes import (
@@ -16,6 +17,7 @@ from aarlab.graph.flow.researcher_nodes import (
 )
 from aarlab.graph.flow.review_nodes import request_decision
 from aarlab.graph.structure.dials.dial import ResolvedStructure
+from aarlab.graph.structure.dials.workflow import STAGE_TOOLS
 from aarlab.memory.messages import ToolCall, user_message
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.session import AgentSession
@@ -30,8 +32,6 @@ MAX_STAGE_TURNS = 5
 MAX_REPAIRS = 2
 """Maximum number of repairs of a method after failed smoke tests. If it fails again, it is abandoned."""
 
-_READ_TOOLS = ("read_board", "search_board", "read_findings", "read_file", "read_notebook")
-
 
 class StageStep(NextStep):
     """Update by a node of a stage: the next node, and the number of turns in the stage so far."""
@@ -44,10 +44,14 @@ class Stage:
     """A stage in which the researcher works with some of its tools. It has two nodes, think and act."""
 
     name: str
-    tools: tuple[str, ...]
     ends_with: str | None
     """A successful call of this tool ends the stage; None: a turn without tool calls ends it."""
     next_stage: str
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The built-in tools that it offers."""
+        return STAGE_TOOLS[self.name]
 
     def nodes(self, first: str) -> dict[str, FlowNode]:
         """Return the nodes of the stage; `first` is the first node of the workflow."""
@@ -75,7 +79,8 @@ class Stage:
         """Execute the tool calls. Then end the stage, start another turn, or pause the stage until the next slice."""
         session = run.sessions[state["agent"]]
         tool_calls, tools = session.conversation.messages[-1].tool_calls, self._tools(run)
-        results = [await call_tool(session, tool_call, tools) for tool_call in tool_calls]
+        approve = approval(run, session)
+        results = [await call_tool(session, tool_call, tools, approve=approve) for tool_call in tool_calls]
         if results:
             session.assigned = session.assigned and not completes_assignment(tool_calls, results)
             session.add_tool_results(results)
@@ -89,11 +94,11 @@ class Stage:
         return {"next": f"{self.name}.think", "turns": state["turns"]}
 
 
-PROPOSE = Stage("propose", (*_READ_TOOLS, "borrow", "critique", "post_finding"), "post_finding", "plan")
-PLAN = Stage("plan", ("read_notebook", "read_file", "write_notebook"), "write_notebook", "implement")
-IMPLEMENT = Stage("implement", ("read_file", "read_findings", "borrow", "write_file"), "write_file", "smoke")
-ANALYSE = Stage("analyse", ("read_notebook", "write_notebook"), "write_notebook", "share")
-SHARE = Stage("share", ("post_finding", "submit", "critique"), None, "propose")
+PROPOSE = Stage("propose", "post_finding", "plan")
+PLAN = Stage("plan", "write_notebook", "implement")
+IMPLEMENT = Stage("implement", "write_file", "smoke")
+ANALYSE = Stage("analyse", "write_notebook", "share")
+SHARE = Stage("share", None, "propose")
 STAGES = {stage.name: stage for stage in (PROPOSE, PLAN, IMPLEMENT, ANALYSE, SHARE)}
 """By name, in the order of the workflow. Decisions on the next step use these names."""
 

@@ -90,13 +90,13 @@ def _usages(scenario: Scenario, assumed: _Assumptions, *, at_high_end: bool) -> 
         if (price := scenario.live.price(team.model_of(name))) is None or price.input or price.output:
             compact_at = scenario.live.compact_at_for(team.model_of(name))
             yield _conversation(round(calls), prompt_bytes, assumed, price, compact_at, scenario.live.max_tokens)
-    # Reviewer and librarian are called about as often as there are experiments.
+    # Reviewer and librarian, and the overseer for each tool, are called about as often as there are experiments.
     calls_per_role = round(experiments * team.researchers * (2 if at_high_end else 0.5))
     leads = len(structure.groups_by_lead(team.names))
     calls_by_model = {
         team.reviewer: calls_per_role * (structure.review != "none"),
         team.librarian: calls_per_role * (structure.sharing == "query"),
-        team.overseer: scenario.rounds * structure.has_overseer,
+        team.overseer: scenario.rounds * structure.has_overseer + calls_per_role * len(structure.approve_tools),
         team.model_of("lead"): (3 if at_high_end else 1) * structure.planned + scenario.rounds * leads,
     }
     for name, calls in calls_by_model.items():

@@ -12,7 +12,6 @@ from aarlab import __version__
 from aarlab.agents.models.base import ModelUnavailable
 from aarlab.graph.calls.budget import SharedBudget, SharedBudgetExhausted
 from aarlab.graph.calls.inbox_call import WaitingForAnswer
-from aarlab.graph.calls.oversight_policy import PolicyKey
 from aarlab.graph.flow.context import RunContext, Scheduler
 from aarlab.graph.flow.limits import limits_reached
 from aarlab.graph.flow.people_instructions import RunPaused
@@ -65,7 +64,7 @@ class RunOptions(TypedDict, total=False):
     operators are executed without a process of the sandbox."""
     laboratory_secret: str | None
     """The secret of the laboratory, for runs whose scenario needs it. Default: None, that of this user."""
-    oversight_policy: dict[PolicyKey, str]
+    oversight_policy: dict[str, str]
     """What the run does while nobody answers a question of `human/inbox`, in place of `live.oversight_policy`.
     Default: that of the scenario."""
     shared_budget: SharedBudget | None

@@ -35,7 +35,8 @@ def _reasons(scenario: Scenario) -> Iterator[tuple[str, str | None]]:
     yield "team.librarian", no_librarian
     yield "costs.ask", no_librarian
     yield "team.overseer", unless(structure.has_overseer, "structure.oversight is none")
-    yield "team.escalation", unless(structure.response == "ask", f"structure.response is {structure.response}, not ask")
+    escalates = structure.response == "ask" or bool(structure.approve_tools)
+    yield "team.escalation", unless(escalates, f"structure.response is {structure.response}, not ask")
     yield (
         "structure.checkpoint_rounds",
         unless(structure.oversight == "checkpoint", f"structure.oversight is {structure.oversight}, not checkpoint"),

@@ -60,13 +60,16 @@ def _sections(scenario: Scenario) -> Iterator[tuple[str, str]]:
         replication = replication_request("<text of the finding>", catalogue(scenario), scenario.task.example(), goal)
         yield "replicator", replication.conversation.system
         yield "replicator: at the close", _render_request(replication)
+    if structure.has_overseer:
+        yield "overseer", overseer.flag_request(_CASE).conversation.system
+    if structure.approve_tools:
+        calls = {"researcher": "r1", "tool": structure.approve_tools[0], **_CASE}
+        yield "overseer: a tool call", _render_request(overseer.call_request(calls, escalates=scenario.escalates))
     if structure.response == "ask":
         yield "overseer: a flag", _render_request(overseer.flag_request(_CASE, escalates=scenario.escalates))
     if structure.oversight != "none":
         ask = overseer.release_request if structure.oversight == "gate" else overseer.checkpoint_request
-        case = ask(_CASE, round=1, rounds=scenario.rounds)
-        yield "overseer", case.conversation.system
-        yield "overseer: after a round", _render_request(case)
+        yield "overseer: after a round", _render_request(ask(_CASE, round=1, rounds=scenario.rounds))
 
 
 def _researcher(scenario: Scenario) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from aarlab.graph.structure.approval import explain_approval
 from aarlab.graph.structure.dials import (
     authority,
     coordination,
@@ -127,6 +128,10 @@ class Structure(BaseModel):
     """What a flag of a monitor does: nothing until the close (record), warn the author, withhold the findings from the
     team, disqualify them (they are not shared and not scored), or ask the overseer whether to disqualify them.
     """
+    approve_tools: list[str] = []
+    """Tools of researchers whose calls the overseer approves, changes or rejects before they take effect, such as
+    `[run_experiment, submit]`.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -229,6 +234,11 @@ class Structure(BaseModel):
         return self.directions == "pool" or self.directions_source == "model"
 
     @property
+    def assigns_ideas(self) -> bool:
+        """Whether researchers get their ideas from a pool or from an evolutionary search."""
+        return self.directions == "pool" or self.selection == "evolutionary"
+
+    @property
     def assigns_work(self) -> bool:
         """Whether the coordination determines what a researcher works on."""
         return self.coordination != "peers"
@@ -248,12 +258,22 @@ class Structure(BaseModel):
         if self.leads == "per_group":
             explain_group_leads(resolved, shared=self.sharing != "none")
         apply_response(self.response, resolved)
+        explain_approval(self.approve_tools, resolved)
         return resolved
+
+    def withholding_dial(self, tool: str) -> Dial | None:
+        """Return the dial whose value keeps a tool from all researchers; None if there is none."""
+        for dial in DIALS:
+            alone = ResolvedStructure()
+            dial.apply(self.value_of(dial), alone)
+            if tool in alone.withheld_tools:
+                return dial
+        return None
 
     @property
     def has_overseer(self) -> bool:
         """Whether an overseer is asked."""
-        return self.oversight != "none" or self.response == "ask"
+        return self.oversight != "none" or self.response == "ask" or bool(self.approve_tools)
 
     def groups_by_lead(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Return the researchers to whom each lead assigns tasks, by the name of the lead; empty without a lead.

@@ -103,6 +103,30 @@ def test_stages_and_gates_hold_for_an_outside_agent(install: Install, tmp_path: 
     assert replay_run(tmp_path / "run.db").digest == done.summary["digest"]
 
 
+async def _posting(session: OutsideSession) -> None:
+    """Post a finding, which needs approval, and write a note, which does not."""
+    post = {"type": "hypothesis", "title": "Try it", "body": ".", "family": "other"}
+    assert (await session.call("post_finding", **post))["error"].startswith("the overseer rejected this call")
+    assert "error" not in await session.call("write_notebook", text="rejected")
+
+
+def test_calls_of_an_outside_agent_need_approval(install: Install, tmp_path: Path) -> None:
+    install(posting=_posting)
+    fields = {
+        "team": {"researchers": 1, "model": "agent/posting", "overseer": "human/inbox"},
+        "structure": {"opening": "none", "approve_tools": ["post_finding"]},
+        "live": {"oversight_policy": {"post_finding": "reject"}},
+        "budget": {"hours": 1, "round_hours": 1},
+    }
+    done = run(nk_scenario(**fields), tmp_path / "run.db", **OPTIONS)
+    assert done.of(Finding) == []
+    calls = [(call.tool, call.ok, call.cost_hours > 0) for call in done.of(ToolExecution)]
+    assert calls == [("post_finding", False, False), ("write_notebook", True, True)]
+    assert done.summary["structure_violations"] == []
+    done.file.close()
+    assert replay_run(tmp_path / "run.db").digest == done.summary["digest"]
+
+
 async def _impatient(session: OutsideSession) -> None:
     """Make several calls at the same time, and raise an error."""
     await asyncio.gather(*(session.call("write_notebook", text=f"note {i}") for i in range(3)))

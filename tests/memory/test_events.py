@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, Experiment
+from aarlab.memory.events import EVENT_CLASS_BY_KIND, CallDecision, Event, Experiment, QuestionAsked
 from aarlab.memory.run_writer import RunWriter
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -22,11 +22,16 @@ counts = st.integers(-(2**63), 2**63 - 1)
 st.register_type_strategy(float, numbers)
 st.register_type_strategy(int, counts)
 
-logs = st.lists(st.dictionaries(st.text(), st.text() | numbers | counts | st.lists(st.text(), max_size=2)), max_size=2)
+records = st.dictionaries(st.text(), st.text() | numbers | counts | st.lists(st.text(), max_size=2))
+json_fields: dict[type[Event], dict[str, st.SearchStrategy[Any]]] = {
+    Experiment: {"log": st.lists(records, max_size=2)},
+    QuestionAsked: {"call": st.none() | records},
+    CallDecision: {"arguments": st.none() | records},
+}
 
 
 def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
-    return st.builds(kind, log=logs) if kind is Experiment else st.builds(kind)
+    return st.builds(kind, **json_fields.get(kind, {}))
 
 
 events = st.one_of([events_of(kind) for kind in EVENT_CLASS_BY_KIND.values()])

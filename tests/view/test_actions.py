@@ -23,6 +23,10 @@ from aarlab.view.viewed_folder import NotInFolder, ViewedFolder
 QUESTION = QuestionAsked(
     "overseer-1", "release", "Release r2.f1 to the team?", ["approve", "modify", "reject"], ["r2.f1"]
 )
+ABOUT_CALL = QuestionAsked(
+    "r1-1", "tool_call", "r1 calls write_file. Approve path=a.md?", ["approve", "modify", "reject"], [],
+    {"tool": "write_file", "arguments": {"path": "a.md", "text": "x"}},
+)  # fmt: skip
 EDIT = {"command": "fork", "file": "good-run.db", "edit": "r1:2", "text": 'It\'s "late"'}
 
 
@@ -88,8 +92,15 @@ def test_instruction_is_refused_with_a_sentence(client: TestClient) -> None:
 def test_question_is_answered_on_the_page(page: Any, viewer: Any) -> None:
     path = viewer.root / "asking-run.db"
     with begin_run(path) as log:
-        log.append("overseer", QUESTION, round=2, hours=4.0)
+        log.append("r1", ABOUT_CALL, round=2, hours=4.0)
         visit(page, "#/run?file=asking-run.db", ".question")
+        page.get_by_label("Arguments of the call").fill('{"path": "b.md", "text": "y"}')
+        page.get_by_label("Reason", exact=True).fill("a better name")
+        page.get_by_role("button", name="Approve with these arguments").click()
+        page.get_by_text("Answered: modify by").wait_for()
+        log.append("overseer", QUESTION, round=2, hours=4.0)
+        page.reload()
+        visit(page, "#/run?file=asking-run.db", ".question input")
         page.get_by_label("Reason", exact=True).fill("it replicates")
         page.get_by_role("button", name="Approve", exact=True).click()
         page.get_by_text("Answered: approve by").wait_for()
@@ -100,9 +111,13 @@ def test_question_is_answered_on_the_page(page: Any, viewer: Any) -> None:
         page.get_by_role("button", name="Send").click()
         page.get_by_text("Recorded: message by").wait_for()
         visit(page, "#/runs", "table.runs")
-        given = [(one.action, one.question, one.agent, one.why) for one in instructions(log)]
+        given = [(one.action, one.question, one.agent, one.why, one.text) for one in instructions(log)]
     path.unlink()
-    assert given == [("approve", "overseer-1", None, "it replicates"), ("message", None, "r2", "they agree")]
+    assert given == [
+        ("modify", "r1-1", None, "a better name", '{"path": "b.md", "text": "y"}'),
+        ("approve", "overseer-1", None, "it replicates", ""),
+        ("message", None, "r2", "they agree", "look at the pilots"),
+    ]
 
 
 def test_edited_message_gives_the_command(page: Any) -> None:

@@ -37,7 +37,13 @@ def role_prompts(file: RunReader) -> Mapping[Role, Sequence[RolePrompt]]:
         "reviewer": _prompts(*full_runs, *(reviewer.finding_review_request("", {}, goal) for goal in goals)),
         "librarian": _prompts(*(librarian.question_request("", [], goal) for goal in goals)),
         "overseer": _prompts(
-            overseer.checkpoint_request({}, round=0, rounds=0), overseer.release_request({}, round=0, rounds=0)
+            overseer.checkpoint_request({}, round=0, rounds=0),
+            overseer.release_request({}, round=0, rounds=0),
+            *(overseer.flag_request({}, escalates=escalates) for escalates in (False, True)),
+            *(
+                overseer.call_request({"researcher": "", "tool": ""}, escalates=escalates)
+                for escalates in (False, True)
+            ),
         ),
         "monitor": _prompts(trajectory_monitor.trajectory_request("", {})),
         "replicator": _prompts(

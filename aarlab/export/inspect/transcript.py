@@ -26,6 +26,7 @@ from aarlab.export.jsonl_records import from_column
 from aarlab.memory.events import (
     TEAM,
     AgentSetup,
+    CallDecision,
     Compaction,
     Decision,
     Evaluation,
@@ -42,7 +43,9 @@ from aarlab.memory.run_reader import RunReader
 
 _SOLVERS = "solvers"
 """Inspect's name for the span that contains the agents of a sample."""
-_STEPS = (AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, Compaction, Decision, ReviewDecision)
+_STEPS = (
+    AgentSetup, Prompted, ModelCall, FailedModelCall, ToolExecution, Compaction, Decision, ReviewDecision, CallDecision,
+)  # fmt: skip
 """Events that follow each other in a stream. Other events occur within one of these."""
 
 

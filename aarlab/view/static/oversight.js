@@ -5,6 +5,7 @@ import { commandOf } from "./fork_form.js";
 import { act, mayAct, read } from "./source.js";
 
 const NAMES = { approve: "Approve", modify: "Release the chosen ones", reject: "Reject", advise: "Approve, and tell the team why", stop: "Stop the run" };
+const CALL_NAMES = { ...NAMES, modify: "Approve with these arguments", advise: "Approve, and tell the researcher why" };
 const INSTRUCTIONS = { pause: "pause after this round", stop: "stop after this round, and score what exists", post: "post on the board", message: "message to a researcher" };
 
 /** Return the panel of a run: its element and `update()`. It is hidden while there is nothing to do. */
@@ -41,11 +42,14 @@ function question(run, one, send, pick) {
   const why = el("input", { type: "text", "aria-label": "Reason", placeholder: "reason, recorded with your name", required: true });
   const boxes = one.findings.map((id) => el("input", { type: "checkbox", value: id, checked: true, "aria-label": `Release ${id}` }));
   const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
-  const answer = (action) => send({ action, question: one.id, why: why.value, findings: action === "modify" ? chosen() : [] });
-  const choice = one.actions.includes("modify") ? el("p", { class: "choices" }, one.findings.map((id, index) => el("span", { class: "entry" }, boxes[index], link(id)))) : one.findings.length > 0 && el("p", { class: "note" }, "About: ", one.findings.map((id) => [link(id), " "]));
+  const args = one.call && el("textarea", { "aria-label": "Arguments of the call", rows: 6 }, JSON.stringify(one.call.arguments, null, 1));
+  const changes = () => (args ? { text: args.value } : { findings: chosen() });
+  const answer = (action) => send({ action, question: one.id, why: why.value, ...(action === "modify" ? changes() : {}) });
+  const names = one.call ? CALL_NAMES : NAMES;
+  const findings = one.actions.includes("modify") ? el("p", { class: "choices" }, one.findings.map((id, index) => el("span", { class: "entry" }, boxes[index], link(id)))) : one.findings.length > 0 && el("p", { class: "note" }, "About: ", one.findings.map((id) => [link(id), " "]));
   return el(
-    "article", { class: "question" }, el("p", {}, el("strong", {}, "Question: "), one.text), choice,
-    el("div", { class: "bar" }, why, one.actions.map((action) => el("button", { type: "button", onclick: () => answer(action) }, NAMES[action] ?? action))),
+    "article", { class: "question" }, el("p", {}, el("strong", {}, "Question: "), one.text), args ?? findings,
+    el("div", { class: "bar" }, why, one.actions.map((action) => el("button", { type: "button", onclick: () => answer(action) }, names[action] ?? action))),
   );
 }
 

@@ -35,6 +35,7 @@ function element(turn, results, executions, called, edit) {
     case "reply": return make(turn.role, spent(turn), thinking(turn), turn.text && longText(turn.text, MAX_TEXT), turn.calls.map((call) => toolCall(call, results.get(call.id), executions.get(call.id))));
     case "tool_executions": return called.has(turn.tool_call_id) ? null : make(`${turn.tool} (by the system)`, turn.ok ? "" : "failed", longText(turn.summary, MAX_TEXT));
     case "review_decisions": return make(`the reviewer ${turn.approved ? "approves" : "rejects"}`, "", longText(turn.comment, MAX_TEXT));
+    case "call_decisions": return make(`the overseer ${turn.outcome} the call of ${turn.tool}`, "", longText(turn.why, MAX_TEXT), turn.arguments && longText(JSON.stringify(turn.arguments, null, 1), MAX_TEXT));
     case "compactions": return make("conversation shortened", `${turn.dropped} messages replaced by a summary`, longText(turn.text, MAX_TEXT));
     case "limits": return make("limit reached", turn.field, longText(turn.message, MAX_TEXT));
     case "failed_model_calls": return make("failed model call", turn.model, longText(turn.fault, MAX_TEXT));

@@ -34,6 +34,7 @@ _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE)
 _EMPTY_RECIPE = "the weak labels as they are"
+_REJECTED = "the overseer rejected this call"
 
 
 @lru_cache(maxsize=16)
@@ -195,13 +196,15 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
     state.hours = max(state.hours, data.get("hours", 0.0))
     idea = state.idea
     if call.name == "run_experiment" and idea and call.arguments.get("path") == idea.path:
-        if "experiment" in data:
-            _add_outcome(state, data)
-        else:
+        if "experiment" not in data:
             idea.rejections += 1
+        elif idea.written:  # else the file has another method
+            _add_outcome(state, data)
     elif call.name == "run_experiment":
         _add_side_outcome(state, str(call.arguments.get("path")), data)
     if is_error:
+        if str(data.get("error", "")).startswith(_REJECTED):
+            _add_rejection(state, call)
         return
     match call.name:
         case "write_file" if call.arguments["path"] != METHOD:
@@ -231,6 +234,37 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
             state.critiqued.add(call.arguments["finding"])
         case "post_finding":
             _add_post(state, call, data["finding"])
+        case "submit":
+            state.submitted = call.arguments["finding"]
+        case _:
+            pass
+
+
+def _add_rejection(state: ParsedState, call: ToolCall) -> None:
+    """Note that the overseer rejected a call, so that it is not made again."""
+    idea = state.idea
+    match call.name:
+        case "write_file" if idea and call.arguments["path"] == METHOD:
+            idea.rejections += 2  # it is over
+        case "write_notebook" if idea:
+            idea.in_notebook = True
+        case "post_finding" if reported := _reported(state, call):
+            reported.report_id = ""
+        case "post_finding" if idea:
+            idea.hypothesis_id = ""
+        case "read_findings":
+            for finding in call.arguments["findings"]:
+                state.unread.pop(finding, None)
+                state.unscored.pop(finding, None)
+        case "ask_librarian" | "search_board" | "grep_board":
+            state.searches_this_round += 1
+        case "borrow":
+            state.borrowed.add(call.arguments["finding"])
+        case "hand_off":
+            state.handed_off.add(call.arguments["finding"])
+        case "critique":
+            state.critiqued_this_round += 1
+            state.critiqued.add(call.arguments["finding"])
         case "submit":
             state.submitted = call.arguments["finding"]
         case _:
@@ -298,16 +332,21 @@ def _move_matches_first(state: ParsedState, matches: list[dict[str, Any]]) -> No
     state.unread = dict(sorted(state.unread.items(), key=lambda item: item[0] not in matching))
 
 
-def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
+def _reported(state: ParsedState, call: ToolCall) -> TrackedIdea | None:
+    """Return the idea whose experiment a post reports; None if it reports none."""
     experiment = call.arguments.get("experiment")
-    state.posted[call.arguments["title"]] = finding
     reported = [idea for idea in state.ideas if any(outcome.id == experiment for outcome in idea.outcomes)]
-    if call.arguments["type"] == "hypothesis" or not reported:
+    return reported[-1] if reported else None
+
+
+def _add_post(state: ParsedState, call: ToolCall, finding: str) -> None:
+    state.posted[call.arguments["title"]] = finding
+    idea = _reported(state, call)
+    if call.arguments["type"] == "hypothesis" or idea is None:
         state.hypotheses_this_round += 1
         if state.idea:
             state.idea.hypothesis_id = finding
         return
-    idea = reported[-1]
     idea.report_id = finding
     if state.assignment and idea.assignment == state.assignment.number:
         state.assignment = None

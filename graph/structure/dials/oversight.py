@@ -22,9 +22,10 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 
 
 def _check(events: "RunEvents") -> Iterator[str]:
-    value, n_asked = events.structure["oversight"], len(events.of(OversightDecision))
-    rounds = len(events.of(RoundStarted))
-    if value == "none" and n_asked:
+    value, decisions = events.structure["oversight"], [decision for _, decision in events.of(OversightDecision)]
+    n_asked, rounds = len(decisions), len(events.of(RoundStarted))
+    # An overseer that is asked about a flag or a tool call can stop the run.
+    if value == "none" and any(decision.action != "stop" for decision in decisions):
         yield "an overseer was asked, although there is none"
     if value == "checkpoint" and n_asked < (rounds - 1) // events.structure["checkpoint_rounds"]:
         yield f"there were {n_asked} checkpoints in {rounds} rounds"

@@ -1,6 +1,6 @@
 """Workflow: the researcher chooses its next step, with or without a suggested order, or the stages are fixed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
@@ -18,6 +18,16 @@ _STAGED = (
     "The work has a fixed sequence of stages: propose, plan, implement, smoke test, full run, analyse, share, and then "
     "propose again. Each stage offers only its own tools. The smoke test and the full run start automatically."
 )
+
+_READ_TOOLS = ("read_board", "search_board", "read_findings", "read_file", "read_notebook")
+STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
+    "propose": (*_READ_TOOLS, "borrow", "critique", "post_finding"),
+    "plan": ("read_notebook", "read_file", "write_notebook"),
+    "implement": ("read_file", "read_findings", "borrow", "write_file"),
+    "analyse": ("read_notebook", "write_notebook"),
+    "share": ("post_finding", "submit", "critique"),
+}
+"""Built-in tools of each stage of the staged workflow that has a researcher's turns."""
 
 
 def _apply(value: str, resolved: ResolvedStructure) -> None:
