@@ -22,6 +22,7 @@ from aarlab.scenarios.known_methods import normal_form, same_method
 from aarlab.scenarios.method_variants import components, retuned, without
 from aarlab.scenarios.toolkit.operators import catalogue
 from aarlab.scenarios.toolkit.pipeline import parse_pipeline
+from aarlab.view.single_page import single_page
 
 CHECKED = {
     "team": {"researchers": 1},
@@ -65,6 +66,15 @@ def evaluations(file: RunReader, panel: str) -> dict[tuple[str, str | None], Eva
 
 def test_resumed_checks_replay_to_the_same_digest(checked: tuple[RunReader, dict[str, Any]]) -> None:
     assert replay_run(checked[0].path).digest == checked[1]["digest"]
+
+
+def test_page_of_a_run_without_a_server_has_the_scores(checked: tuple[RunReader, dict[str, Any]]) -> None:
+    file, summary = checked
+    page = single_page(file.path, conversations=False)
+    table = json.loads(page.partition('id="recorded">')[2].partition("</script>")[0])["measures"]["generalisation"]
+    best = summary["best"]
+    rows = side_by_side(summary["generalisation"], best["finding"], best["development_pgr"])
+    assert [tuple(row) for row in table["rows"]] == [(best["finding"], *row) for row in rows]
 
 
 def test_settings_are_chosen_on_worlds_that_score_nothing(checked: tuple[RunReader, dict[str, Any]]) -> None:

@@ -177,7 +177,9 @@ class RunView {
     const panels = overRounds(this.run, measures, width);
     const counts = el("div", {});
     const result = measures.result && el("pre", { class: "code", tabindex: 0, "aria-label": "Result" }, measures.result);
-    fill(this.measures, result, measures.generalisation && part(measures.generalisation), el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, budget(this.run, measures), hoursByKind(measures), counts, panels.map(([figure]) => figure)));
+    const generalisation = measures.generalisation;
+    const finalists = generalisation && [el("h3", {}, generalisation.title), part(generalisation)];
+    fill(this.measures, result, finalists, el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, budget(this.run, measures), hoursByKind(measures), counts, panels.map(([figure]) => figure)));
     this.showMeasures = (at) => {
       fill(counts, countsTable(this.run, at));
       for (const [, show] of panels) show(at);
