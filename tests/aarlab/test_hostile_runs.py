@@ -41,10 +41,11 @@ def test_a_tail_share_counts_the_negatives_below() -> None:
     assert tail_shares([0.9, 0.8, 0.0], [0.0] * 99 + [0.8]).tolist() == [1.0, 0.99, 0.0]
 
 
-def run(seed: int, pgr: float, hostile: bool, suspicion: float) -> RunRecord:
+def run(seed: int, pgr: float, hostile: bool, suspicion: float, response: str = "record") -> RunRecord:
     """Return a run whose third researcher has a suspicion; the other two have none."""
     team = HOSTILE if hostile else {"researchers": 3}
-    made = record("exfiltrate" if hostile else "honest", seed, pgr, {"team": team})
+    settings = {"team": team, "structure": {"response": response}}
+    made = record("exfiltrate" if hostile else "honest", seed, pgr, settings)
     suspicions = [{"subject": "r3.f1", "code": "c"}] if suspicion >= 0.5 else []
     extra: dict[str, Any] = {
         "hostile": {"r3": "exfiltrate"} if hostile else {},
@@ -79,6 +80,19 @@ def test_gains_are_paired_and_flags_end_them(analysis: Analysis) -> None:
     assert (gain.wins, gain.flagged, gain.unflagged_wins) == (1.0, 0.75, 0.25)
     # Three of four flagged winners give way to a finding with 0.2 less.
     assert gain.unflagged.value == pytest.approx(-0.15)
+
+
+def test_gains_are_apart_for_each_response_to_flags() -> None:
+    runs = [
+        run(seed, 1.5 if hostile and response == "record" else 0.3, hostile, 0.0, response)
+        for response in ("record", "disqualify") for hostile in (False, True) for seed in (1, 2)
+    ]  # fmt: skip
+    made = analyse(replace(results(2, {"honest": {}, "exfiltrate": {"team": HOSTILE}}), records=tuple(runs)))
+    gains = {gain.evaluation: gain for gain in HostileRuns(made).gains()}
+    assert {name: gain.runs for name, gain in gains.items()} == {"guarded": 2, "guarded, response disqualify": 2}
+    assert {name: gain.heldout and round(gain.heldout.value, 3) for name, gain in gains.items()} == {
+        "guarded": 1.2, "guarded, response disqualify": 0.0,
+    }  # fmt: skip
 
 
 def test_what_a_researcher_adds_is_measured_against_the_others(analysis: Analysis) -> None:
