@@ -15,7 +15,7 @@ from aarlab.audit.run_audit import RunAudit
 from aarlab.cli.formatting import counted, printable
 from aarlab.cli.tables import data_table
 from aarlab.report.html_document import html_document
-from aarlab.report.html_page import part_as_html
+from aarlab.report.html_page import part_as_html, prose
 from aarlab.report.parts import BulletList, CodeBlock, FoldedTables, Part, Section, Table, cell_text
 
 MAX_DIFFS = 3
@@ -103,7 +103,7 @@ def audit_page(audit: RunAudit) -> str:
     title = title_line(audit)
     header = (
         f'<header><p class="kind">{escape(title)}</p><h1>Audit of {escape(audit.run_id)}</h1>'
-        f'<p class="result">{escape(result_sentence(audit))}</p></header>'
+        f'<p class="result">{prose(result_sentence(audit))}</p></header>'
     )
     return html_document(title, "\n".join([header, *map(section_html, audit_sections(audit))]))
 

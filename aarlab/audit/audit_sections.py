@@ -6,11 +6,11 @@ from aarlab.audit.component_values import MIN_EFFECT, ComponentAudit, ComponentV
 from aarlab.audit.lineage_drawing import lineage_drawing
 from aarlab.audit.method_record import MethodRecord
 from aarlab.audit.run_audit import CHECKLIST, MethodAudit, RunAudit, Score
-from aarlab.cli.formatting import counted, pgr_text
+from aarlab.cli.formatting import counted
 from aarlab.memory.measures import WorldDifference
 from aarlab.report.drawing import Drawing
 from aarlab.report.figures import estimates_forest
-from aarlab.report.formatted_tables import estimate_text
+from aarlab.report.formatted_tables import estimate_text, number, score_text
 from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section, Table
 from aarlab.statistics import Estimate
 
@@ -21,7 +21,7 @@ def result_sentence(audit: RunAudit) -> str:
         return "No method was audited: the team posted no result of a full experiment."
     best = audit.methods[0]
     heldout = next((score for score in best.scores if (score.place, score.how) == ("held-out", "fixed")), None)
-    reached = "" if heldout is None else f" has a held-out {audit.score_name} of {pgr_text(heldout.pgr, heldout.se)}"
+    reached = "" if heldout is None else f" has a held-out {audit.score_name} of {score_text(heldout.pgr, heldout.se)}"
     name = f"{best.record.finding} by {best.record.author}"
     earned = "" if best.components is None else f" {component_sentence(best.components, audit.score_name)}"
     return f"The best method, {name},{reached or ' was not scored on held-out worlds'}.{earned}"
@@ -34,8 +34,8 @@ def component_sentence(parts: ComponentAudit, score_name: str, kind: str = "fres
         estimate = value.shapley or value.knocked_out
         by_verdict[value.verdict].append(name if estimate is None else f"{name} {_signed(estimate)}")
     said = "; ".join(f"{_VERDICTS[verdict]}: {', '.join(names)}" for verdict, names in by_verdict.items() if names)
-    whole = f"{score_name} {parts.whole.value:.2f} on {counted(parts.worlds, kind)}"
-    nothing = "" if parts.nothing is None else f", {parts.nothing.value:.2f} without any component"
+    whole = f"{score_name} {number(parts.whole.value, 2)} on {counted(parts.worlds, kind)}"
+    nothing = "" if parts.nothing is None else f", {number(parts.nothing.value, 2)} without any component"
     return f"Of its {counted(len(parts.values), 'component')} ({whole}{nothing}), {said}."
 
 
@@ -98,7 +98,7 @@ def _method_sections(audit: RunAudit, method: MethodAudit) -> Iterator[Section]:
 
 def _posted(record: MethodRecord, score_name: str) -> str:
     known = f" Its code is that of the known method {record.known}." if record.known else ""
-    score = pgr_text(record.development_pgr, record.development_se)
+    score = score_text(record.development_pgr, record.development_se)
     return (
         f"“{record.title}”, posted by {record.author} in round {record.round} at research hour {record.hours:.1f} with "
         f"a development {score_name} of {score}, as {record.family}.{known}"
@@ -166,7 +166,7 @@ def _shifted_table(finding: str, parts: ComponentAudit, shifted: ComponentAudit)
 def _elsewhere(audit: RunAudit, method: MethodAudit) -> Iterator[Part]:
     rows = tuple(_score_row(score) for score in method.scores)
     columns = ("place", audit.score_name, "drop (95 %)", "over published (95 %)")
-    development = ("development", pgr_text(method.record.development_pgr, method.record.development_se), "", "")
+    development = ("development", score_text(method.record.development_pgr, method.record.development_se), "", "")
     yield Table(f"elsewhere-{method.record.finding}", "Elsewhere", columns, (development, *rows))
     below = [score for score in method.scores if score.over_published and score.over_published.mean < 0]
     if below:
@@ -179,7 +179,7 @@ def _elsewhere(audit: RunAudit, method: MethodAudit) -> Iterator[Part]:
 
 
 def _score_row(score: Score) -> tuple[str, ...]:
-    pgr = "failed" if score.pgr is None else pgr_text(score.pgr, score.se)
+    pgr = "failed" if score.pgr is None else score_text(score.pgr, score.se)
     return _place(score), pgr, _difference(score.drop), _difference(score.over_published)
 
 
@@ -198,7 +198,8 @@ def _teacher(record: MethodRecord) -> str:
     if use is None:
         return "Teacher: its use was not measured, because the method had no full experiment with shuffled labels."
     said = "it keeps its score, so it may ignore the teacher" if use.ignores else "it learns from the teacher"
-    return f"Teacher: its score is {use.pgr:.2f}, and {use.shuffled:.2f} with shuffled weak labels; {said}."
+    scores = f"its score is {score_text(use.pgr)}, and {score_text(use.shuffled)} with shuffled weak labels"
+    return f"Teacher: {scores}; {said}."
 
 
 def _attempts(record: MethodRecord) -> str:

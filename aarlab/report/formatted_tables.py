@@ -148,6 +148,13 @@ def estimate_text(estimate: Estimate, *, digits: int = 3, sign: str = "") -> str
     return f"{value} ({low} to {high})"
 
 
+def score_text(score: float | None, se: float | None = None) -> str:
+    """Return a score with two decimals, with its standard error if there is one; an en dash for None."""
+    if score is None:
+        return "\N{EN DASH}"
+    return number(score, 2) if se is None else f"{number(score, 2)} ± {number(se, 2)}"
+
+
 def interval_text(interval: Interval | None) -> str:
     """Return the interval of a difference as text; an en dash for None."""
     if interval is None:

@@ -1,5 +1,6 @@
 """A report as one self-contained HTML page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -26,7 +27,7 @@ def page(analysis: Analysis) -> str:
 def _body(analysis: Analysis, title: str) -> Iterator[str]:
     question = analysis.results.ablation.question or DEFAULT_QUESTION
     yield f'<header><p class="kind">{escape(title)}</p><h1>{escape(question)}</h1>'
-    yield f'<p class="result">{escape(result_sentence(analysis))}</p>'
+    yield f'<p class="result">{prose(result_sentence(analysis))}</p>'
     if analysis.primary.comparisons:
         yield _figure(forest_figure(analysis.primary))
         level = percent(analysis.primary.level)
@@ -35,7 +36,7 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
             "corrected for multiple comparisons. Filled: significant after Holm's correction."
         )
     for sentence in context_sentences(analysis):
-        yield f"<p>{escape(sentence)}</p>"
+        yield f"<p>{prose(sentence)}</p>"
     yield "</header>"
     if warnings := caveats(analysis):
         yield f"<aside><h2>Caveats</h2>{_items(warnings)}</aside>"
@@ -45,11 +46,16 @@ def _body(analysis: Analysis, title: str) -> Iterator[str]:
         yield "</section>"
 
 
+def prose(text: str) -> str:
+    """Return escaped text whose lines are not broken between a number and its per cent sign."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", escape(text))
+
+
 def part_as_html(part: Part) -> str:
     """Return a part of a section as HTML."""
     match part:
         case str():
-            return f"<p>{escape(part)}</p>"
+            return f"<p>{prose(part)}</p>"
         case BulletList():
             return _items(part.lines)
         case Table():
@@ -77,7 +83,7 @@ def _table(table: Table) -> str:
     numeric = [table.is_numeric(column) for column in range(len(table.columns))]
     classes = [" class=n" if is_number else "" for is_number in numeric]
     head = "".join(
-        f"<th{kind}>{escape(c.replace('_', ' '))}</th>" for kind, c in zip(classes, table.columns, strict=True)
+        f"<th{kind}>{prose(c.replace('_', ' '))}</th>" for kind, c in zip(classes, table.columns, strict=True)
     )
     rows = []
     for row in table.rows[:_MAX_ROWS]:
@@ -95,8 +101,8 @@ def _cell(kind: str, text: str) -> str:
 
 
 def _items(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+    return f"<ul>{''.join(f'<li>{prose(line)}</li>' for line in lines)}</ul>" if lines else ""
 
 
 def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{prose(text)}</p>'

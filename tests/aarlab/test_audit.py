@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_components_are_measured_on_shifted_worlds_where_the_run_scored_the_meth
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
     assert f"{shifted.whole.value:.2f} on 2 shifted worlds" in flat
-    assert "on shifted worlds (95 %)" in audit_page(audit)
+    assert "on shifted worlds (95\N{NO-BREAK SPACE}%)" in audit_page(audit)
 
 
 # -- output ---------------------------------------------------------------------------------------------------------
@@ -199,9 +200,10 @@ def test_audit_text_fits_in_80_columns_and_tells_the_story(audited: RunAudit) ->
     text = printed(audited)
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
+    assert re.findall(r"[ (]-\d*\.\d+", flat) == [], "all minus signs are typographic"
     assert "these earn the score: consistency_probe +0." in flat
     assert "no measurable effect: sharpen" in flat
-    assert "its score is 0.35, and -0.20 with shuffled weak labels; it learns from the teacher" in flat
+    assert "its score is 0.35, and \N{MINUS SIGN}0.20 with shuffled weak labels; it learns from the teacher" in flat
     assert "the team had scored 2 experiments (2 in full) of 2 different methods; 1 of them were r1's" in flat
     assert "+ s = tk.sharpen(s, temperature=0.95)" in flat
     assert "f2 borrows f1" in flat

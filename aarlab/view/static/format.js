@@ -19,7 +19,7 @@ export const hours = (value) => (typeof value === "number" ? `${number(value, 1)
 export const dollars = (value) => (typeof value === "number" ? `$${value.toFixed(2)}` : "unknown");
 
 /** Return a share as a percentage. */
-export const percent = (value) => (typeof value === "number" ? `${Math.round(100 * value)} %` : "–");
+export const percent = (value) => (typeof value === "number" ? `${Math.round(100 * value)}\u00a0%` : "–");
 
 /** Return a count with its noun. */
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
