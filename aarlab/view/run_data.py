@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aarlab.graph.structure.structure import DIALS
 from aarlab.memory.board import Board
 from aarlab.memory.events import (
     AgentSetup,
@@ -108,10 +109,17 @@ def _description(file: RunReader) -> Row:
         "run": info.run_id, "status": info.status, "live": info.status == "running" and is_live(file.path),
         "created_at": info.created_at, "version": info.aarlab_version, "seed": info.seed, "sandbox": info.sandbox,
         "task": scenario.get("task", {}).get("name"), "structure": scenario.get("structure", {}),
+        "dials": _dials(scenario.get("structure", {})),
         "team": {key: scenario.get("team", {}).get(key) for key in ("model", "researchers", "temperament", "turnover")},
         "budget": scenario.get("budget", {}), "summary": summary, "score": summary.get("score_name", "PGR"),
         "forked": bool(info.fork_history),
     }  # fmt: skip
+
+
+def _dials(structure: Mapping[str, Any]) -> list[list[str]]:
+    """Return name, value and meaning of each dial."""
+    values = [(dial, str(structure[dial.name])) for dial in DIALS if structure.get(dial.name) is not None]
+    return [[dial.name, value, dial.values.get(value, "")] for dial, value in values]
 
 
 def _layout(findings: list[Row], edges: list[Row]) -> Mapping[str, tuple[int, float]]:

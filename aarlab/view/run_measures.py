@@ -1,11 +1,12 @@
 """Measures of a run for the viewer, which need all its events: diversity, autonomy, flags, spending."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aarlab.cli.run_summary import plain_result
 from aarlab.config.run_file_cache import is_altered
-from aarlab.graph.run.spending_measures import hours_by_kind, model_calls, tokens
-from aarlab.memory.events import FailedModelCall, Finding, LimitReached, ModelCall
+from aarlab.graph.run.spending_measures import Charge, charges, hours_by_kind
+from aarlab.memory.events import Finding, LimitReached
 from aarlab.memory.measures import autonomy_by_round, entropy
 from aarlab.memory.run_reader import RunReader
 from aarlab.report.run_report import generalisation_table
@@ -19,13 +20,15 @@ def run_measures(file: RunReader) -> Row:
     info = file.info()
     summary = info.summary or {}
     diversity = entropy(file)
+    spent = list(charges(file))
     return {
         "entropy": [[entry.round, entry.bits] for entry in diversity.rounds] if diversity else [],
         "autonomy": [list(pair) for pair in autonomy_by_round(file).items()],
         "hours_by_kind": summary.get("hours_by_kind") or hours_by_kind(file),
         "flags": _flags(file, summary),
         "altered": is_altered(file),
-        "spending": _spending(file, summary),
+        "spending": _spending(spent, summary),
+        "charges": _by_hour_and_kind(spent),
         **_result(file, summary),
     }
 
@@ -64,10 +67,28 @@ def _flags(file: RunReader, summary: Row) -> list[Row]:
     ]
 
 
-def _spending(file: RunReader, summary: Row) -> Row:
+def _spending(spent: list[Charge], summary: Row) -> Row:
+    """Return what the whole run has used."""
     if summary:
-        return {key: summary.get(key) for key in ("model_calls", "tokens", "cost_usd", "wall_clock_s")}
-    costs = [entry.event.cost_usd for entry in file.entries(ModelCall, FailedModelCall)]
-    known = [cost for cost in costs if cost is not None]
-    cost = sum(known) if len(known) == len(costs) else None
-    return {"model_calls": model_calls(file), "tokens": tokens(file), "cost_usd": cost, "wall_clock_s": None}
+        return {key: summary.get(key) for key in ("model_calls", "tokens", "cost_usd")}
+    calls, tokens, cost_usd = _use_of_models(spent)
+    return {"model_calls": calls, "tokens": tokens, "cost_usd": cost_usd}
+
+
+def _by_hour_and_kind(spent: list[Charge]) -> list[list[Any]]:
+    """Return what the steps that ended at an hour used: hour, kind, hours, calls, tokens, dollars; ordered by hour."""
+    groups: dict[tuple[float, str], list[Charge]] = {}
+    for one in spent:
+        groups.setdefault((one.at_hours, one.kind), []).append(one)
+    return [[*key, sum(one.hours for one in groups[key]), *_use_of_models(groups[key])] for key in sorted(groups)]
+
+
+def _use_of_models(spent: list[Charge]) -> tuple[int, float | None, float | None]:
+    """Return calls, tokens and dollars; None where those of one step are unknown."""
+    tokens, costs = [one.tokens for one in spent], [one.cost_usd for one in spent]
+    return sum(one.calls for one in spent), _known_sum(tokens), _known_sum(costs)
+
+
+def _known_sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

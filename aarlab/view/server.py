@@ -117,7 +117,7 @@ def _data_of(folder: ViewedFolder, started: StartedCommands, access: Access) -> 
             return file.info().scenario.get("structure", {})
 
     return {
-        "runs": lambda query: folder.contents(),
+        "runs": lambda query: folder.contents(int(query["newest"]) if "newest" in query else None),
         "run": of_run(lambda file, query: run_data(file, int(query.get("after", 0)))),
         "measures": of_run(lambda file, query: run_measures(file)),
         "finding": of_run(lambda file, query: finding_data(file, query["id"])),
@@ -204,7 +204,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def _updates(folder: ViewedFolder) -> Callable[[Request], Any]:
-    """Return the endpoint that sends an event when the folder, or one of its files, has changed."""
+    """Return the endpoint that sends an event at once, and whenever the folder, or one of its files, has changed."""
 
     async def endpoint(request: Request) -> Response:
         return StreamingResponse(_changes(folder, request), media_type="text/event-stream")
@@ -214,7 +214,8 @@ def _updates(folder: ViewedFolder) -> Callable[[Request], Any]:
 
 async def _changes(folder: ViewedFolder, request: Request) -> AsyncIterator[str]:
     before = await run_in_threadpool(folder.signature)
-    yield "retry: 2000\n\n"
+    # What changed between the first answers and this connection is read again.
+    yield "retry: 2000\ndata: changed\n\n"
     while not await request.is_disconnected():
         await asyncio.sleep(_POLL_S)
         now = await run_in_threadpool(folder.signature)

@@ -149,6 +149,8 @@ def _fork_options(request: Mapping[str, Any]) -> Iterator[str]:
     if edit:
         _require(_STEP.fullmatch(str(edit)) is not None, "The message is named by agent and step, such as r3:41.")
         _require(isinstance(text, str) and text.strip() and len(text) <= _MAX_TEXT, "The text is empty or too long.")
+        others = [name for name in ("round", "settings", "model", "agent") if request.get(name)]
+        _require(not others, "At an edited message the settings stay. Fork the new run again at a later round.")
         yield from ("--edit", str(edit), str(text))
     else:
         round_ = request.get("round")

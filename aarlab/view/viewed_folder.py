@@ -12,6 +12,7 @@ from typing import Any
 
 from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.config.run_lookup import SUFFIX
+from aarlab.graph.structure.structure import PRESETS
 from aarlab.memory.file_lock import LOCK_SUFFIX
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
@@ -47,6 +48,7 @@ class RunRow:
     created_at: str = ""
     task: str = ""
     structure: str = ""
+    """Preset, and the dials that differ from it."""
     model: str = ""
     seed: int | None = None
     researchers: int | None = None
@@ -95,14 +97,20 @@ class ViewedFolder:
             raise NotInFolder(f"{name} is not a file.")
         return path
 
-    def contents(self) -> dict[str, list[Row]]:
-        """Return the rows of the runs and of the ablations below the root."""
+    def contents(self, newest: int | None = None) -> Row:
+        """Return the rows of the runs and of the ablations below the root, and the number of all run files.
+
+        Args:
+            newest: Only so many runs, whose files were changed last; None: all. SQLite takes about 3 ms to open a file,
+                so that many files take seconds, once.
+        """
         with self._lock, ThreadPoolExecutor(os.cpu_count()) as pool:
             folders = list(self._folders())
-            paths = (folder / name for folder, files in folders for name in files if name.endswith(SUFFIX))
+            every = [folder / name for folder, files in folders for name in files if name.endswith(SUFFIX)]
+            paths = every if newest is None else sorted(every, key=_signature, reverse=True)[:newest]
             rows = [row for row in pool.map(self._row, paths) if row is not None]
             ablations = [self._ablation(folder) for folder, files in folders if ABLATION_FILE in files]
-        return {"runs": [_as_json(row) for row in rows], "ablations": ablations}
+        return {"runs": [_as_json(row) for row in rows], "ablations": ablations, "files": len(every)}
 
     def signature(self) -> int:
         """Return a number that changes if a run file appears, vanishes or grows."""
@@ -205,13 +213,21 @@ def _run_row(info: RunInfo, path: Path, name: str, folder: str) -> RunRow:
     return RunRow(
         name, path.stem, folder, info.status, live=info.status == "running" and is_live(path),
         created_at=info.created_at, task=str(_section(scenario, "task").get("name", "")),
-        structure=str(_section(scenario, "structure").get("preset", "")), model=str(team.get("model", "")),
+        structure=_structure_text(_section(scenario, "structure")), model=str(team.get("model", "")),
         seed=info.seed, researchers=team.get("researchers"),
         development=_section(summary, "development_pgr").get("whole"), heldout=heldout.get("pgr"),
         heldout_se=heldout.get("se"), shifted=_section(summary, "shifted").get("pgr"), hours=summary.get("hours"),
         cost_usd=summary.get("cost_usd"), findings=summary.get("findings"),
         flags=None if not summary else sum(len(summary.get(key) or ()) for key in FLAG_FIELDS),
     )  # fmt: skip
+
+
+def _structure_text(structure: Mapping[str, Any]) -> str:
+    preset = str(structure.get("preset", ""))
+    values = PRESETS.get(preset, {}).items()
+    return ", ".join(
+        [preset, *(f"{dial} {structure[dial]}" for dial, value in values if structure.get(dial, value) != value)]
+    )
 
 
 FLAG_FIELDS = ("suspicions", "structure_violations", "limits_reached")

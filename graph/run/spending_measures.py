@@ -48,14 +48,21 @@ class Improvement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Charge:
+class Charge:
     """What one step used."""
 
     at_hours: float
+    """Research hour of each researcher at which it ended."""
     kind: str
+    """Kind of its hours, one of `HOUR_KINDS`."""
     hours: float
+    """Research hours that it took."""
+    calls: int = 0
+    """Replies of base models."""
     tokens: int | None = 0
+    """Input and output tokens; None if a server did not report them."""
     cost_usd: float | None = 0.0
+    """US dollars; None if the price is unknown."""
 
 
 def hours_by_kind(file: RunReader) -> dict[str, float]:
@@ -66,7 +73,7 @@ def hours_by_kind(file: RunReader) -> dict[str, float]:
     of the researchers' kinds can exceed the budget slightly; then `idle` is absent.
     """
     hours: dict[str, float] = {}
-    for charge in _charges(file):
+    for charge in charges(file):
         hours[charge.kind] = hours.get(charge.kind, 0.0) + charge.hours
     budget = float(file.info().scenario["budget"]["hours"]) * file.team_size()
     hours[IDLE] = budget - used_hours(hours)
@@ -109,11 +116,11 @@ def experiments_of(file: RunReader, fidelity: str) -> int:
 
 def improvements(file: RunReader) -> list[Improvement]:
     """Return every improvement of the best development PGR with what the team had spent by then, in order."""
-    team, charges = file.team_size(), sorted(_charges(file), key=lambda charge: charge.at_hours)
+    team, all_charges = file.team_size(), sorted(charges(file), key=lambda charge: charge.at_hours)
     found: list[Improvement] = []
     for team_hours, pgr in frontier(file):
         at_hours = team_hours / team
-        before = [charge for charge in charges if charge.at_hours <= at_hours + 1e-6]
+        before = [charge for charge in all_charges if charge.at_hours <= at_hours + 1e-6]
         costs = [charge.cost_usd for charge in before]
         known = [cost for cost in costs if cost is not None]
         found.append(
@@ -128,8 +135,8 @@ def improvements(file: RunReader) -> list[Improvement]:
     return found
 
 
-def _charges(file: RunReader) -> Iterator[_Charge]:
-    """Yield what every step before the close used."""
+def charges(file: RunReader) -> Iterator[Charge]:
+    """Yield what every step before the close used, in order of arrival."""
     fidelity_by_stream: dict[str, str] = {}
     for entry in file.entries(Experiment, ModelCall, FailedModelCall, ToolExecution, OpeningPosted, TaskAssigned):
         match entry.event:
@@ -137,17 +144,17 @@ def _charges(file: RunReader) -> Iterator[_Charge]:
                 fidelity_by_stream[entry.stream] = experiment.fidelity
             case ModelCall() as call:
                 kind = "review" if call.role == "reviewer" else "think"
-                yield _Charge(entry.hours, kind, call.cost_hours, _tokens_of(call), call.cost_usd)
+                yield Charge(entry.hours, kind, call.cost_hours, 1, _tokens_of(call), call.cost_usd)
             case FailedModelCall() as failed:
-                yield _Charge(entry.hours, "think", 0.0, failed.known_tokens, failed.cost_usd)
+                yield Charge(entry.hours, "think", 0.0, 0, failed.known_tokens, failed.cost_usd)
             case ToolExecution() as execution if execution.cost_hours:
                 # The experiment of a charged call is the last one of its stream.
                 fidelity = fidelity_by_stream.get(entry.stream)
-                yield _Charge(entry.hours, _kind_of_tool(execution.tool, fidelity), execution.cost_hours)
+                yield Charge(entry.hours, _kind_of_tool(execution.tool, fidelity), execution.cost_hours)
             case TaskAssigned() as task:
-                yield _Charge(entry.hours, "assign", task.cost_hours)
+                yield Charge(entry.hours, "assign", task.cost_hours)
             case OpeningPosted() as opening:
-                yield _Charge(0.0, "opening", opening.cost_hours)
+                yield Charge(0.0, "opening", opening.cost_hours)
 
 
 def _kind_of_tool(tool: str, fidelity: str | None) -> str:

@@ -46,6 +46,7 @@ def test_command_of_a_fork_can_be_typed(example_folder: Path) -> None:
         {"round": 0}, {"round": "2"}, {"settings": {"review": "gat"}}, {"settings": {"task.path": "x.py"}},
         {"model": "--allow-agent"}, {"model": "a/b", "agent": "--quiet"}, {"seeds": 1000}, {"command": "pack"},
         {"edit": "r1", "text": "x"}, {"edit": "r1:1", "text": " "},
+        {"edit": "r1:1", "text": "x", "model": "a/b", "round": None},
     ],
 )  # fmt: skip
 def test_command_with_other_values_is_refused(example_folder: Path, wrong: dict[str, Any]) -> None:

@@ -21,7 +21,16 @@ def test_runs_of_all_depths_are_listed(example_folder: Path) -> None:
     assert sum(name.startswith("reviews/runs/") for name in found) == 4
     assert found["good-run.db"]["heldout"] == pytest.approx(0.48)
     assert found["good-run.db"]["status"] == "done"
+    assert found["good-run.db"]["structure"] == "autonomous, review gate"
     assert found["open-run.db"]["heldout"] is None
+
+
+def test_newest_runs_can_be_listed_alone(example_folder: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("b", "c", "a")):
+        path = shutil.copy(example_folder / "good-run.db", tmp_path / f"{name}.db")
+        os.utime(path, (number, number))
+    listed = ViewedFolder(tmp_path).contents(newest=2)
+    assert ([row["run"] for row in listed["runs"]], listed["files"]) == (["a", "c"], 3)
 
 
 def test_run_is_live_while_its_lock_is_held(example_folder: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ const isFlagged = (run, row) => run.flagged.has(row.id) || run.flagged.has(row.e
 
 /** Return the board: its element, `show(at)`, `open(id)` and the field to search in. */
 export function boardOf(run, pick) {
-  const state = { at: Infinity, order: "newest", type: "", words: "", count: PAGE, opened: null };
+  const state = { at: Infinity, order: "newest", type: "", words: "", count: PAGE, opened: null, contents: new Map() };
   const list = el("div", { class: "posts" });
   const count = el("p", { class: "count", "aria-live": "polite" });
   const change = (name) => (event) => {
@@ -77,7 +77,7 @@ function post(run, row, state, pick) {
     "button", { class: "post-head", "aria-expanded": String(open), onclick: () => pick(open ? null : row.id) },
     el("span", { class: `who c${colourOf(run, row.author)}` }, row.id), el("span", { class: "title" }, row.title),
   );
-  const detail = open ? thread(run, row, state.at, pick) : null;
+  const detail = open ? thread(run, row, state, pick) : null;
   return el("article", { class: `post${open ? " open" : ""}`, "data-id": row.id, "aria-label": row.id }, head, facts(run, row, state.at), detail);
 }
 
@@ -96,14 +96,25 @@ function facts(run, row, at) {
   );
 }
 
-function thread(run, row, at, pick) {
+function thread(run, row, { at, contents }, pick) {
+  // Kept while the moment changes, with what the user has unfolded.
+  if (!contents.has(row.id)) contents.set(row.id, content(run, row, contents));
+  const [body, method] = contents.get(row.id);
+  return el("div", { class: "thread" }, body, descent(run, row, at, pick), relations(run, row, at, pick), method, moments(run, row));
+}
+
+/** Return the elements of the text and of the method of a finding, which are read from the server. */
+function content(run, row, contents) {
   const method = el("div", { class: "method" }, "Loading the method …");
   const body = el("div", {}, longText(row.body, 4000));
   read("finding", { file: run.file, id: row.id }).then((data) => {
     if (row.cut) fill(body, longText(data.body, 20_000));
     fill(method, methods(data));
-  }).catch((error) => fill(method, error.message));
-  return el("div", { class: "thread" }, body, descent(run, row, at, pick), relations(run, row, at, pick), method, moments(run, row));
+  }).catch((error) => {
+    fill(method, error.message);
+    contents.delete(row.id); // the next time it is read again
+  });
+  return [body, method];
 }
 
 /** Return the line of findings that a finding goes back to, the first one first. */

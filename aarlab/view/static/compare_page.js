@@ -2,7 +2,6 @@
 
 import { el, fill, svg } from "./dom.js";
 import { hours, moment, number, score } from "./format.js";
-import { setKeys } from "./keys.js";
 import { drawing, hoursAxis, legendMark, scale, stepPath, valueAxis } from "./plot.js";
 import { address } from "./route.js";
 import { bestSoFar, emptyRun, extend } from "./run_model.js";
@@ -17,12 +16,11 @@ const SEPARATOR = "\n";
 export const comparison = (files) => address("compare", { files: files.slice(0, MAX_RUNS).join(SEPARATOR) });
 
 /** Show the page of several runs. */
-export async function comparePage(page, parameters, where, current) {
+export async function comparePage(page, parameters, visit) {
   const files = (parameters.files ?? "").split(SEPARATOR).filter(Boolean).slice(0, MAX_RUNS);
   const runs = await Promise.all(files.map(async (file) => extend(emptyRun(file), await read("run", { file }))));
-  if (!current()) return;
-  where([["runs", address("runs")], ["compare", null]]);
-  setKeys([]);
+  if (visit.signal.aborted) return;
+  visit.where([["runs", address("runs")], ["compare", null]]);
   const area = el("div", { class: "area" });
   fill(page, el("h1", {}, `Comparison of ${runs.length} runs`), area);
   if (!runs.length) fill(area, el("p", { class: "empty" }, "Choose runs in the table of runs."));
@@ -34,10 +32,9 @@ export async function comparePage(page, parameters, where, current) {
   if (runs.length !== 2) return;
   const query = { file: files[0], other: files[1] };
   const compared = await read("structures", query);
-  if (!current()) return;
   fill(structures, el("h2", {}, "Compared structures"), comparedStructures(compared, runs.map((run) => run.run)));
   const { divergences } = await read("divergences", query);
-  if (current()) fill(parted, el("h2", {}, "Where they part"), divergencesTable(divergences, files));
+  fill(parted, el("h2", {}, "Where they part"), divergencesTable(divergences, files));
 }
 
 /** Return for each agent the first event in which its two conversations differ, earliest first. */

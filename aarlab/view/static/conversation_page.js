@@ -2,34 +2,34 @@
 
 import { el, fill } from "./dom.js";
 import { editForm } from "./fork_form.js";
-import { setKeys } from "./keys.js";
-import { address, remember } from "./route.js";
+import { address } from "./route.js";
 import { emptyRun, extend } from "./run_model.js";
 import { timeSlider } from "./slider.js";
-import { mayAct, read } from "./source.js";
+import { mayAct, read, Unavailable } from "./source.js";
 import { turnElements } from "./turns.js";
 
+const PAGE = 120; // steps that are loaded at once
+
 /** Show conversations. Parameters: file, agent, step; beside_file and beside for a second one. */
-export async function conversationPage(page, parameters, where, current) {
+export async function conversationPage(page, parameters, visit) {
   const { file, agent, beside } = parameters;
   const run = extend(emptyRun(file), await read("run", { file }));
   const contents = beside ? await read("runs") : null;
-  if (!current()) return undefined;
-  where([["runs", address("runs")], [run.run, address("run", { file })], [beside ? `${agent} and ${beside}` : agent, null]]);
+  if (visit.signal.aborted) return;
+  visit.where([["runs", address("runs")], [run.run, address("run", { file })], [beside ? `${agent} and ${beside}` : agent, null]]);
   const step = Number(parameters.step) || 0;
-  const first = new Column(run, file, agent, step);
-  const columns = beside ? [first, new Column(run, parameters.beside_file || file, beside, step)] : [first];
+  const first = new Column(run, file, agent, step, visit);
+  const columns = beside ? [first, new Column(run, parameters.beside_file || file, beside, step, visit)] : [first];
   const slider = timeSlider(run, (at) => columns.forEach((column) => column.show(at)));
   const parted = el("p", { class: "parts", role: "status" });
   fill(
     page, el("h1", {}, beside ? `Conversations of ${agent} and ${beside}` : `Conversation of ${agent}`), choices(run, parameters, contents), slider.element,
     beside && parted, el("div", { class: beside ? "split" : "" }, columns.map((column) => column.element)),
   );
-  slider.set(parameters.at === undefined ? Infinity : Number(parameters.at));
-  setKeys([...slider.keys, ["j", "next turn", () => first.move(1)], ["k", "previous turn", () => first.move(-1)]]);
+  slider.set(parameters.at === undefined ? Infinity : Number(parameters.at) || 0);
+  visit.setKeys([...slider.keys, ["j", "next turn", () => first.move(1)], ["k", "previous turn", () => first.move(-1)]]);
   await Promise.all(columns.map((column) => column.open()));
   if (beside) await explainParting(parted, parameters);
-  return slider.stop;
 }
 
 /** Say in which event two conversations differ first, with a link to it. */
@@ -57,13 +57,14 @@ function choices(run, parameters, contents) {
 
 /** The conversation of one agent, loaded page by page. */
 class Column {
-  constructor(run, file, agent, step) {
-    Object.assign(this, { run, file, agent, step, turns: [], next: 0, first: 0, at: Infinity, edit: null });
+  constructor(run, file, agent, step, visit) {
+    Object.assign(this, { run, file, agent, step, visit, turns: [], next: 0, first: 0, at: Infinity, edit: null });
     this.list = el("div", { class: "turns" }, el("p", {}, "Loading …"));
-    this.earlier = el("button", { hidden: true, onclick: () => this.loadEarlier() }, "Earlier turns");
-    this.later = el("button", { hidden: true, onclick: () => this.loadLater() }, "Later turns");
+    this.earlier = el("button", { hidden: true, onclick: () => this.loadMore(this.earlier, Math.max(0, this.first - PAGE)) }, "Earlier turns");
+    this.later = el("button", { hidden: true, onclick: () => this.loadMore(this.later, this.next) }, "Later turns");
+    this.said = el("p", { role: "status" });
     const name = file === run.file ? agent : `${agent} of ${file}`;
-    this.element = el("section", { "aria-label": `Conversation of ${name}` }, el("h2", {}, name), this.earlier, this.list, this.later);
+    this.element = el("section", { "aria-label": `Conversation of ${name}` }, el("h2", {}, name), this.earlier, this.list, this.later, this.said);
   }
 
   /** Load the page with the step that the address names, and go to it. */
@@ -77,21 +78,30 @@ class Column {
 
   async load(first) {
     const data = await read("conversation", { file: this.file, agent: this.agent, first });
-    this.turns.push(...data.turns);
-    this.next = data.next;
-    this.draw();
-  }
-
-  async loadLater() {
-    await this.load(this.next);
-  }
-
-  async loadEarlier() {
-    const before = Math.max(0, this.first - 120);
-    const data = await read("conversation", { file: this.file, agent: this.agent, first: before });
+    if (first >= this.first) {
+      this.turns.push(...data.turns);
+      this.next = data.next;
+      return this.draw();
+    }
     this.turns.unshift(...data.turns.filter((turn) => turn.step < this.first));
-    this.first = before;
+    this.first = first;
+    const height = this.element.offsetHeight;
     this.draw();
+    scrollBy(0, this.element.offsetHeight - height); // what was in view stays there
+  }
+
+  /** Load the turns before or after those on the page, once for several clicks. */
+  async loadMore(button, first) {
+    button.disabled = true;
+    try {
+      fill(this.said);
+      await this.load(first);
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      fill(this.said, error.message);
+    } finally {
+      button.disabled = false;
+    }
   }
 
   draw() {
@@ -126,6 +136,6 @@ class Column {
     const next = turns[Math.max(0, Math.min(turns.length - 1, turns.indexOf(this.now) + direction))];
     if (!next) return;
     this.focus(Number(next.dataset.step));
-    remember({ step: next.dataset.step });
+    this.visit.remember({ step: next.dataset.step });
   }
 }

@@ -55,12 +55,3 @@ export function fill(element, ...children) {
   append(element, children);
   return element;
 }
-
-/** Return a function that calls `work` once, some milliseconds after its last call. */
-export function delayed(work, milliseconds) {
-  let timer = 0;
-  return (...values) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => work(...values), milliseconds);
-  };
-}

@@ -1,16 +1,17 @@
 // The form that forks a run: from a round with other dials and models, or at an edited message.
 
-import { delayed, el, fill } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { hours } from "./format.js";
 import { address } from "./route.js";
 import { roundAt, roundStart } from "./run_model.js";
 import { act, mayAct, read } from "./source.js";
+import { delayed } from "./timing.js";
 
 const POLL_MS = 1000;
 
 /** Return the form for a fork at the moment of the slider: its element, `open()` and `show(at)`. */
 export function forkForm(run) {
-  const state = { at: Infinity, built: false, chosen: false };
+  const state = { at: Infinity, built: null, chosen: false };
   const element = el("section", { class: "panel", "aria-label": "Fork from here", hidden: true });
   const round = el("select", { "aria-label": "First round of the fork", onchange: () => { state.chosen = true; command.update(); } });
   const command = commandOf(() => request(run, round, element));
@@ -23,8 +24,13 @@ export function forkForm(run) {
   const open = async () => {
     element.hidden = !element.hidden;
     if (element.hidden) return;
-    if (!state.built) await build(run, element, round, command);
-    state.built = true;
+    try {
+      await (state.built ??= build(run, element, round, command));
+    } catch (error) {
+      state.built = null;
+      fill(element, el("p", {}, error.message));
+    }
+    if (element.hidden || !state.built) return; // it was closed meanwhile, or failed
     fill(round, run.rounds.map((row) => el("option", { value: row.round }, `round ${row.round}, from ${hours(roundStart(run, row.round))} on`)));
     state.chosen = false;
     round.value = String(Math.max(1, roundAt(run, state.at)));
@@ -73,28 +79,36 @@ export function editForm(run, agent, turn) {
   command.update();
   return el(
     "section", { class: "panel", "aria-label": "Edit this message" },
-    el("p", { class: "note" }, "The new run has everything that was recorded before this message, then the edited one, and goes on from there. Calls of tools in the message stay."), text, command.element,
+    el("p", { class: "note" }, "The new run has everything that was recorded before this message, then the edited one, and goes on from there under the same settings. Calls of tools in the message stay. To change dials or models too, fork the new run again at a later round."), text, command.element,
   );
 }
 
 /** Return the command of a request with buttons to copy and to start it: its element and `update()`. */
 export function commandOf(request) {
-  let command = "";
+  const ask = async () => (await read("command", { request: JSON.stringify(request()) })).command;
+  let asked = 0;
   const code = el("pre", { class: "code wrapped", tabindex: 0, "aria-label": "Command" });
   const said = el("div", { role: "status" });
-  const copy = el("button", { type: "button", onclick: async () => { await navigator.clipboard.writeText(command); fill(said, "Copied."); } }, "Copy");
+  const copy = el("button", { type: "button", onclick: () => copyTo(ask, said) }, "Copy");
   const start = el("button", { type: "button", class: "main", onclick: () => begin(request(), start, said) }, "Start");
   const update = delayed(async () => {
-    try {
-      ({ command } = await read("command", { request: JSON.stringify(request()) }));
-      fill(code, command);
-      [start.disabled, copy.disabled] = [!(await mayAct()), false];
-    } catch (error) {
-      fill(code, error.message);
-      start.disabled = copy.disabled = true;
-    }
+    const turn = ++asked;
+    const [shown, acts] = await Promise.all([ask().catch((error) => error), mayAct()]);
+    if (turn !== asked) return; // the form has changed meanwhile
+    const failed = shown instanceof Error;
+    fill(code, failed ? shown.message : shown);
+    [start.disabled, copy.disabled] = [failed || !acts, failed];
   }, 150);
   return { element: el("div", { class: "command" }, code, el("div", { class: "bar" }, start, copy), said), update };
+}
+
+async function copyTo(ask, said) {
+  try {
+    await navigator.clipboard.writeText(await ask());
+    fill(said, "Copied.");
+  } catch (error) {
+    fill(said, `It was not copied: ${error.message}`);
+  }
 }
 
 async function begin(request, button, said) {

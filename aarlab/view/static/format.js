@@ -24,6 +24,9 @@ export const percent = (value) => (typeof value === "number" ? `${Math.round(100
 /** Return a count with its noun. */
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
+/** Return the status of a run: live while a process writes it, interrupted if none does and it is not finished. */
+export const statusOf = (run) => (run.live ? "live" : run.status === "running" ? "interrupted" : run.status);
+
 /** Return a time as day and minute, UTC. */
 export const moment = (iso) => (iso ? iso.slice(0, 16).replace("T", " ") : "–");
 

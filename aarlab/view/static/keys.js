@@ -29,6 +29,11 @@ function pressed(event) {
   action[2]();
 }
 
+/** Close the list of keys: those of another page follow. */
+export function closeHelp() {
+  document.querySelector("dialog[open]")?.close();
+}
+
 /** Show the list of keys. */
 export function showHelp() {
   const names = { " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };

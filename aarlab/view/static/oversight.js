@@ -11,28 +11,32 @@ const INSTRUCTIONS = { pause: "pause after this round", stop: "stop after this r
 /** Return the panel of a run: its element and `update()`. It is hidden while there is nothing to do. */
 export function oversightPanel(run, pick) {
   const element = el("section", { class: "panel", "aria-label": "Oversight", hidden: true });
-  let shown = "";
-  const update = async () => {
-    if (run.summary?.digest || !(await mayAct())) {
-      element.hidden = true;
-      return;
+  const said = el("p", { role: "status" });
+  const parts = new Map(); // by what they show, so that what the user is writing stays
+  let asked = 0;
+  const send = async (request) => {
+    try {
+      fill(said, (await act("instruct", { file: run.file, ...request })).said);
+      await update();
+    } catch (error) {
+      fill(said, error.message);
     }
-    const data = await read("oversight", { file: run.file });
-    const state = JSON.stringify([data, run.live]);
-    if (state === shown) return; // what the user is writing stays
-    shown = state;
-    element.hidden = !data.open;
-    const said = el("p", { role: "status" });
-    const send = async (request) => {
-      try {
-        fill(said, (await act("instruct", { file: run.file, ...request })).said);
-      } catch (error) {
-        fill(said, error.message);
-      }
-      update();
-    };
-    fill(element, el("h2", {}, "Oversight"), data.questions.map((one) => question(run, one, send, pick)), instructions(data, send), said, !run.live && continuation(run));
   };
+  const part = (make, shown = null) => {
+    const key = JSON.stringify([make.name, shown]);
+    if (!parts.has(key)) parts.set(key, make(run, shown, send, pick));
+    return parts.get(key);
+  };
+  async function update() {
+    const turn = ++asked;
+    const closed = run.summary?.digest || !(await mayAct());
+    const data = closed ? { open: false, questions: [], researchers: [] } : await read("oversight", { file: run.file });
+    if (turn !== asked) return; // a later call has newer data
+    element.hidden = !data.open;
+    const wanted = [...data.questions.map((one) => part(question, one)), part(instructions, data.researchers), said, ...(run.live ? [] : [part(continuation)])];
+    const isShown = element.children.length === wanted.length + 1 && wanted.every((one, index) => one === element.children[index + 1]);
+    if (!isShown) fill(element, el("h2", {}, "Oversight"), wanted);
+  }
   return { element, update };
 }
 
@@ -53,9 +57,9 @@ function question(run, one, send, pick) {
   );
 }
 
-function instructions(data, send) {
+function instructions(run, researchers, send) {
   const action = el("select", { "aria-label": "Kind of instruction", onchange: () => adapt() }, Object.entries(INSTRUCTIONS).map(([value, text]) => el("option", { value }, text)));
-  const agent = el("select", { "aria-label": "Researcher", hidden: true }, data.researchers.map((name) => el("option", { value: name }, name)));
+  const agent = el("select", { "aria-label": "Researcher", hidden: true }, researchers.map((name) => el("option", { value: name }, name)));
   const text = el("input", { type: "text", "aria-label": "Text", placeholder: "text", hidden: true });
   const why = el("input", { type: "text", "aria-label": "Reason of the instruction", placeholder: "reason, recorded with your name" });
   const adapt = () => {

@@ -16,10 +16,8 @@ export async function read(name, parameters = {}) {
   return (answers[name] ?? (() => recorded[name]))(parameters);
 }
 
-/** A recorded run does not change. */
-export function onChange() {
-  return () => {};
-}
+/** Do nothing: a recorded run does not change. */
+export function onChange() {}
 
 /** Nothing can be changed here. */
 export async function mayAct() {

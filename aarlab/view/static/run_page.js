@@ -2,54 +2,47 @@
 
 import { boardOf } from "./board.js";
 import { curveOf } from "./curve.js";
-import { delayed, el, fill, svg } from "./dom.js";
+import { el, fill, svg } from "./dom.js";
 import { forkForm } from "./fork_form.js";
-import { moment, number, score } from "./format.js";
-import { setKeys } from "./keys.js";
+import { moment, number, score, statusOf } from "./format.js";
 import { lanesOf } from "./lanes.js";
 import { colouring, lineageOf } from "./lineage.js";
 import { MEANINGS, shape } from "./marks.js";
 import { oversightPanel } from "./oversight.js";
 import { legendMark } from "./plot.js";
 import { part } from "./report_parts.js";
-import { address, remember } from "./route.js";
+import { address } from "./route.js";
 import { colourOf, emptyRun, extend } from "./run_model.js";
-import { budget, countsTable, description, flags, hoursByKind, leaderboard, membersTable, overRounds } from "./run_tables.js";
+import { budget, countsTable, description, flags, hoursByKind, leaderboard, membersTable, overRounds, structureOf } from "./run_tables.js";
 import { timeSlider } from "./slider.js";
-import { mayAct, onChange, read, Unavailable } from "./source.js";
+import { mayAct, read, Unavailable } from "./source.js";
+import { delayed } from "./timing.js";
 
 const LEGENDS = { lanes: ["smoke", "pilot", "full", "failed", "post", "borrow", "critique", "approved", "rejected"] };
 const MEASURES_MS = 20_000; // They need all events, so they follow a live run more slowly.
 
 /** Show the page of a run. */
-export async function runPage(page, parameters, where, current) {
+export async function runPage(page, parameters, visit) {
   const run = extend(emptyRun(parameters.file), await read("run", { file: parameters.file }));
-  if (!current()) return undefined;
-  where([["runs", address("runs")], [run.run, null]]);
-  const view = new RunView(page, run, parameters, current);
+  if (visit.signal.aborted) return;
+  visit.where([["runs", address("runs")], [run.run, null]]);
+  const view = new RunView(page, run, parameters, visit);
   view.build();
-  const update = delayed(() => view.update(), 300);
-  const ends = [onChange(update), onResize(() => view.draw()), () => view.slider.stop()];
-  return () => ends.forEach((end) => end());
-}
-
-function onResize(work) {
-  const later = delayed(work, 150);
-  addEventListener("resize", later);
-  return () => removeEventListener("resize", later);
+  visit.follow(() => view.update(), 300);
+  addEventListener("resize", delayed(() => view.draw(), 150), { signal: visit.signal });
 }
 
 class RunView {
-  constructor(page, run, parameters, current) {
-    Object.assign(this, { page, run, picked: parameters.pick ?? null, colourBy: "researcher", shows: [], at: Infinity, showMeasures: () => {} });
+  constructor(page, run, parameters, visit) {
+    Object.assign(this, { page, run, visit, picked: parameters.pick ?? null, colourBy: "researcher", shows: [], at: Infinity, showMeasures: () => {} });
     this.pick = this.pick.bind(this);
     this.board = boardOf(run, this.pick);
     this.slider = timeSlider(run, (at) => this.show(at));
     this.fork = forkForm(run);
     this.oversight = oversightPanel(run, this.pick);
+    this.structure = structureOf(run);
     this.start = parameters.at === undefined ? Infinity : Number(parameters.at) || 0;
-    // The address may be that of another page by then.
-    this.rememberMoment = delayed((at) => current() && remember({ at: at === Infinity ? null : number(at, 4).replace("−", "-") }), 250);
+    this.rememberMoment = delayed((at) => visit.remember({ at: at === Infinity ? null : number(at, 4).replace("−", "-") }), 250);
   }
 
   build() {
@@ -68,13 +61,12 @@ class RunView {
         el("div", {},
           section("Leaderboard", area("leaders")), section("Board", this.board.element))),
     );
-    setKeys([
+    this.visit.setKeys([
       ...this.slider.keys, ["j", "next finding", () => this.board.step(1)], ["k", "previous finding", () => this.board.step(-1)],
       ["f", "fork from here", () => this.openFork()], ["/", "search the board", () => this.board.search.focus()],
     ]);
     this.draw();
     this.offerFork();
-    this.oversight.update();
     this.slider.set(this.start);
     if (this.picked) this.pick(this.picked);
     this.loadMeasures();
@@ -112,11 +104,11 @@ class RunView {
     const { run } = this;
     const held = run.summary?.heldout;
     const best = run.summary?.best;
-    const status = run.live ? "live" : run.status;
+    const status = statusOf(run);
     const winner = best && el("p", {}, "Winner: ", el("button", { class: "link", onclick: () => this.pick(best.finding) }, best.finding), ` ${best.title}`);
     fill(
       this.result, el("p", { class: "lead" }, el("span", { class: `status ${status}` }, status), held ? ` Held-out ${run.score} ${score(held.pgr, held.se)} on ${held.worlds} worlds` : " There is no held-out score yet"),
-      winner, ...description(run).map((text) => el("p", { class: "note" }, text)), el("p", { class: "note" }, `Started ${moment(run.created_at)} UTC, aarlab ${run.version}${run.forked ? ", a fork of another run" : ""}`),
+      winner, el("p", { class: "note" }, description(run)), this.structure, el("p", { class: "note" }, `Started ${moment(run.created_at)} UTC, aarlab ${run.version}${run.forked ? ", a fork of another run" : ""}`),
     );
   }
 
@@ -152,7 +144,7 @@ class RunView {
     const finding = this.run.findingById.has(id) ? id : this.run.findings.find((row) => row.experiment === id)?.id;
     if (id && !finding) return this.pickExperiment(id);
     this.picked = id;
-    remember({ pick: id });
+    this.visit.remember({ pick: id });
     this.mark();
     this.board.open(finding ?? null)?.scrollIntoView({ block: "nearest" });
     return undefined;
@@ -171,36 +163,46 @@ class RunView {
   }
 
   async loadMeasures() {
-    this.measuredAt = performance.now();
-    const measures = await read("measures", { file: this.run.file });
+    const asked = (this.measuredAt = performance.now());
+    const measures = await this.readMeasures();
+    if (!measures || asked !== this.measuredAt) return; // they were asked for again
     const width = Math.min(this.curve.clientWidth || 600, 460);
     const panels = overRounds(this.run, measures, width);
-    const counts = el("div", {});
+    const [spent, kinds, counts] = [el("div", {}), el("div", {}), el("div", {})];
     const result = measures.result && el("pre", { class: "code", tabindex: 0, "aria-label": "Result" }, measures.result);
     const generalisation = measures.generalisation;
     const finalists = generalisation && [el("h3", {}, generalisation.title), part(generalisation)];
-    fill(this.measures, result, finalists, el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, budget(this.run, measures), hoursByKind(measures), counts, panels.map(([figure]) => figure)));
+    fill(this.measures, result, finalists, el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, spent, kinds, counts, panels.map(([figure]) => figure)));
     this.showMeasures = (at) => {
+      fill(spent, budget(this.run, measures, at));
+      fill(kinds, hoursByKind(measures, at));
       fill(counts, countsTable(this.run, at));
       for (const [, show] of panels) show(at);
     };
     this.showMeasures(this.at);
   }
 
-  /** Read what is new since the last event. */
-  async update() {
+  /** Return the measures; undefined, with the reason on the page, if they cannot be read. */
+  async readMeasures() {
     try {
-      await this.readNew();
-      await this.oversight.update();
+      return await read("measures", { file: this.run.file });
     } catch (error) {
-      if (!(error instanceof Unavailable)) throw error; // the file is locked or gone: the page stays as it is
+      if (!(error instanceof Unavailable)) throw error;
+      fill(this.measures, el("p", { class: "note" }, error.message));
+      return undefined;
     }
+  }
+
+  /** Read what is new since the last event, and the questions of the run. */
+  async update() {
+    await this.readNew();
+    await this.oversight.update();
   }
 
   async readNew() {
     const data = await read("run", { file: this.run.file, after: this.run.last });
     const changed = data.last !== this.run.last || data.status !== this.run.status || data.live !== this.run.live;
-    if (!changed || !this.page.contains(this.curve)) return;
+    if (!changed || this.visit.signal.aborted) return;
     extend(this.run, data);
     this.draw();
     this.slider.set(this.at);

@@ -41,10 +41,10 @@ export function flags(measures, pick, run) {
   return all.length ? table([["Flag"], ["About"], ["Evidence"]], all, "Flags") : el("p", {}, "No flags.");
 }
 
-/** Return what the run has used of each budget. */
-export function budget(run, measures) {
-  const spent = measures.spending;
-  const used = Math.max(0, ...run.rounds.map((row) => Math.min(row.end_hours, run.end)));
+/** Return what the run has used of each budget until a moment. */
+export function budget(run, measures, at) {
+  const spent = at === Infinity ? measures.spending : spending(measures, at);
+  const used = run.rounds.reduce((most, row) => Math.max(most, Math.min(row.end_hours, run.end, at)), 0);
   const limit = (value, text) => (value === null || value === undefined ? "no limit" : text(value));
   const count = (value) => (typeof value === "number" ? value.toLocaleString("en") : "unknown");
   return table([["Budget"], ["Used", true], ["Limit", true]], [
@@ -55,11 +55,35 @@ export function budget(run, measures) {
   ], "Budget");
 }
 
-/** Return what the team did with its hours in the whole run. */
-export function hoursByKind(measures) {
-  const kinds = Object.entries(measures.hours_by_kind).sort((a, b) => b[1] - a[1]);
-  const total = kinds.reduce((sum, [, value]) => sum + value, 0);
-  return table([["Hours"], ["h", true], ["Share", true]], kinds.map(([kind, value]) => [kind, number(value, 1), percent(value / total)]), "Hours by kind");
+/** Return what calls of base models have cost until a moment; null where that of one call is unknown. */
+function spending(measures, at) {
+  const spent = { model_calls: 0, tokens: 0, cost_usd: 0 };
+  const sum = (a, b) => (a === null || b === null ? null : a + b);
+  for (const [hour, , , calls, tokens, usd] of measures.charges) {
+    if (hour > at) break;
+    spent.model_calls += calls;
+    spent.tokens = sum(spent.tokens, tokens);
+    spent.cost_usd = sum(spent.cost_usd, usd);
+  }
+  return spent;
+}
+
+/** Return what the team did with its hours until a moment. Idle hours and those of the close are known at the end. */
+export function hoursByKind(measures, at) {
+  const atEnd = Object.entries(measures.hours_by_kind).sort((a, b) => b[1] - a[1]);
+  const used = at === Infinity ? measures.hours_by_kind : hoursUntil(measures, at);
+  const total = Object.values(used).reduce((sum, value) => sum + value, 0);
+  const rows = atEnd.map(([kind]) => [kind, number(used[kind], 1), percent(total ? used[kind] / total : undefined)]);
+  return table([["Hours"], ["h", true], ["Share", true]], rows, "Hours by kind");
+}
+
+function hoursUntil(measures, at) {
+  const used = Object.fromEntries(measures.charges.map(([, kind]) => [kind, 0]));
+  for (const [hour, kind, value] of measures.charges) {
+    if (hour > at) break;
+    used[kind] += value;
+  }
+  return used;
 }
 
 /** Return the counts that explain a difference between runs, at a moment; at the end also measures of the summary. */
@@ -115,7 +139,12 @@ export function overRounds(run, measures, width) {
 
 /** Return what the run is, in a few words. */
 export function description(run) {
-  const dials = ["workflow", "directions", "selection", "review", "sharing", "topology", "oversight"].map((name) => run.structure[name] && `${name} ${run.structure[name]}`).filter(Boolean);
   const models = [...new Set(run.agents.map((row) => row.model))].sort(byName).slice(0, 4).join(", ");
-  return [`${run.task}, ${counted(run.team.researchers ?? run.researchers.length, "researcher")}, ${models}, seed ${run.seed}`, `Structure ${run.structure.preset}: ${dials.join(", ")}`];
+  return `${run.task}, ${counted(run.team.researchers ?? run.researchers.length, "researcher")}, ${models}, seed ${run.seed}`;
+}
+
+/** Return the structure of the run: the dials in a few words, unfolded what each setting means. */
+export function structureOf(run) {
+  const dials = ["workflow", "directions", "selection", "review", "sharing", "topology", "oversight"].map((name) => run.structure[name] && `${name} ${run.structure[name]}`).filter(Boolean);
+  return el("details", { class: "note" }, el("summary", {}, `Structure ${run.structure.preset}: ${dials.join(", ")}`), table([["Dial"], ["Setting"], ["Meaning"]], run.dials, "Structure"));
 }

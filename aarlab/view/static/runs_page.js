@@ -1,16 +1,15 @@
 // The page of runs: a table to filter and sort, and the ablations of the folder.
 
 import { comparison } from "./compare_page.js";
-import { delayed, el, fill } from "./dom.js";
-import { byName, counted, dollars, hours, moment, number, score } from "./format.js";
-import { setKeys } from "./keys.js";
-import { address, remember } from "./route.js";
-import { onChange, read } from "./source.js";
+import { el, fill } from "./dom.js";
+import { byName, counted, dollars, hours, moment, number, score, statusOf } from "./format.js";
+import { address } from "./route.js";
+import { read } from "./source.js";
 
 // By name: title, value to sort by, text, whether it is a number.
 const COLUMNS = {
   run: ["Run", (run) => run.run, null],
-  status: ["Status", (run) => (run.live ? "live" : run.status), null],
+  status: ["Status", statusOf, null],
   folder: ["Folder", (run) => run.folder, (run) => run.folder || "·"],
   created_at: ["Started (UTC)", (run) => run.created_at, (run) => moment(run.created_at)],
   task: ["Task", (run) => run.task, (run) => run.task],
@@ -27,9 +26,10 @@ const COLUMNS = {
   flags: ["Flags", (run) => run.flags, (run) => number(run.flags, 0), true],
 };
 const USUAL = ["run", "status", "created_at", "task", "structure", "model", "development", "heldout", "shifted", "cost_usd", "flags"];
-const FEW = ["run", "status", "structure", "heldout"];
+const FEW = ["run", "status", "heldout"];
 const STORED = "aarlab-columns";
 const MAX_ROWS = 500;
+const FIRST_ROWS = 100; // They are shown while the others are read.
 
 function storedColumns() {
   const usual = matchMedia("(max-width: 600px)").matches ? FEW : USUAL;
@@ -42,20 +42,23 @@ function storedColumns() {
 }
 
 /** Show the page of runs. */
-export async function runsPage(page, parameters, where) {
+export async function runsPage(page, parameters, visit) {
   const state = {
-    runs: [], ablations: [], columns: storedColumns(), filter: parameters.filter ?? "",
-    sort: Object.hasOwn(COLUMNS, parameters.sort) ? parameters.sort : "created_at", down: parameters.down !== "0", row: -1, selected: new Set(),
+    runs: null, complete: false, ablations: [], shown: [], columns: storedColumns(), filter: parameters.filter ?? "",
+    sort: Object.hasOwn(COLUMNS, parameters.sort) ? parameters.sort : "created_at", down: parameters.down !== "0", chosen: null, selected: new Set(),
+    remember: visit.remember,
   };
-  where([["runs", null]]);
+  visit.where([["runs", null]]);
   const places = frame(page, state, () => draw(state, places));
-  const load = async () => {
-    Object.assign(state, await read("runs"));
+  visit.setKeys(keysOf(state, places));
+  const load = async (parameters) => {
+    Object.assign(state, await read("runs", parameters));
+    state.complete = !parameters?.newest || state.files <= parameters.newest;
     draw(state, places);
   };
-  await load();
-  setKeys(keysOf(state, places));
-  return onChange(delayed(load, 200));
+  await load({ newest: FIRST_ROWS });
+  if (!state.complete) await load();
+  visit.follow(() => load(), 200);
 }
 
 function frame(page, state, redraw) {
@@ -63,7 +66,7 @@ function frame(page, state, redraw) {
     type: "search", id: "filter", value: state.filter, placeholder: "structure, model, task, status …", autocomplete: "off",
     oninput: (event) => {
       state.filter = event.target.value;
-      remember({ filter: state.filter });
+      state.remember({ filter: state.filter });
       redraw();
     },
   });
@@ -93,7 +96,7 @@ function columnChooser(state, redraw) {
 /** Return the runs that have every word of the filter, sorted. Runs without the value are last. */
 function chosen(state) {
   const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (run) => [run.file, run.live ? "live" : run.status, run.task, run.structure, run.model, `seed=${run.seed}`].join(" ").toLowerCase();
+  const text = (run) => [run.file, statusOf(run), run.task, run.structure, run.model, `seed=${run.seed}`].join(" ").toLowerCase();
   const [, value] = COLUMNS[state.sort];
   const empty = (run) => (value(run) === null || value(run) === "" ? 1 : 0);
   const order = (a, b) => (typeof a === "number" ? a - b : byName(a, b));
@@ -103,12 +106,12 @@ function chosen(state) {
 }
 
 function draw(state, places) {
+  if (state.runs === null) return; // they are being read
   const runs = chosen(state);
   state.shown = runs.slice(0, MAX_ROWS);
-  state.row = Math.min(state.row, state.shown.length - 1);
   const live = state.runs.filter((run) => run.live).length;
-  fill(places.count, runs.length === state.runs.length ? counted(runs.length, "run") : `${runs.length} of ${counted(state.runs.length, "run")}`, live ? `, ${live} live` : "");
-  const table = el("table", { class: "runs" }, el("thead", {}, headings(state, places)), el("tbody", {}, state.shown.map((run, index) => row(run, index, state, places))));
+  fill(places.count, runs.length === state.runs.length ? counted(runs.length, "run") : `${runs.length} of ${counted(state.runs.length, "run")}`, live ? `, ${live} live` : "", state.complete ? "" : `, ${counted(state.files, "file")} are being read …`);
+  const table = el("table", { class: "runs" }, el("thead", {}, headings(state, places)), el("tbody", {}, state.shown.map((run) => row(run, state, places))));
   const none = el("p", { class: "empty" }, state.runs.length ? "No run has these words." : "There are no runs below this folder yet. Start one with: aarlab run");
   drawSelection(state, places);
   fill(places.table, runs.length ? table : none, runs.length > MAX_ROWS && el("p", { class: "note" }, `The first ${MAX_ROWS} are shown. Filter to see others.`));
@@ -118,7 +121,7 @@ function draw(state, places) {
 function headings(state, places) {
   const sortBy = (name) => () => {
     Object.assign(state, state.sort === name ? { down: !state.down } : { sort: name, down: Boolean(COLUMNS[name][3]) });
-    remember({ sort: state.sort, down: state.down ? "1" : "0" });
+    state.remember({ sort: state.sort, down: state.down ? "1" : "0" });
     draw(state, places);
     places.table.querySelector(`[data-column=${name}]`).focus();
   };
@@ -141,7 +144,7 @@ function select(state, places, file, chosen) {
   drawSelection(state, places);
 }
 
-function row(run, index, state, places) {
+function row(run, state, places) {
   const cell = (name) => {
     const [, , text, numeric] = COLUMNS[name];
     if (name === "run") return el("th", { scope: "row" }, runName(run));
@@ -149,7 +152,7 @@ function row(run, index, state, places) {
     return el("td", { class: numeric && "n" }, text(run));
   };
   const box = el("input", { type: "checkbox", "aria-label": `Select ${run.run}`, checked: state.selected.has(run.file), disabled: Boolean(run.problem), onchange: (event) => select(state, places, run.file, event.target.checked) });
-  return el("tr", { class: index === state.row && "chosen", title: run.problem || undefined }, el("td", {}, box), state.columns.map(cell));
+  return el("tr", { class: run.file === state.chosen && "chosen", title: run.problem || undefined }, el("td", {}, box), state.columns.map(cell));
 }
 
 function runName(run) {
@@ -157,8 +160,7 @@ function runName(run) {
 }
 
 function statusMark(run) {
-  const name = run.live ? "live" : run.status;
-  return el("span", { class: `status ${name}` }, name);
+  return el("span", { class: `status ${statusOf(run)}` }, statusOf(run));
 }
 
 function drawAblations(state, places) {
@@ -170,10 +172,12 @@ function drawAblations(state, places) {
 
 function keysOf(state, places) {
   const move = (step) => () => {
-    state.row = Math.max(0, Math.min(state.shown.length - 1, state.row + step));
+    const now = state.shown.findIndex((run) => run.file === state.chosen);
+    const next = Math.max(0, Math.min(state.shown.length - 1, now + step));
+    state.chosen = state.shown[next]?.file ?? null;
     const rows = places.table.querySelectorAll("tbody tr");
-    rows.forEach((other, index) => other.classList.toggle("chosen", index === state.row));
-    rows[state.row]?.scrollIntoView({ block: "nearest" });
+    rows.forEach((other, index) => other.classList.toggle("chosen", index === next));
+    rows[next]?.scrollIntoView({ block: "nearest" });
   };
   return [
     ["j", "next run", move(1)], ["k", "previous run", move(-1)], ["ArrowDown", "next run", move(1)], ["ArrowUp", "previous run", move(-1)],

@@ -2,14 +2,13 @@
 
 import { el, fill } from "./dom.js";
 import { counted, hours } from "./format.js";
-import { setKeys } from "./keys.js";
 import { address } from "./route.js";
 import { read } from "./source.js";
 
 /** Show the search, with the results of the text in the address. */
-export async function searchPage(page, parameters, where, current) {
+export async function searchPage(page, parameters, visit) {
   const { text = "", file = "" } = parameters;
-  where([["runs", address("runs")], ["search", null]]);
+  visit.where([["runs", address("runs")], ["search", null]]);
   const input = el("input", { type: "search", value: text, "aria-label": "Text in conversations", placeholder: "text in conversations" });
   const go = (event) => {
     event.preventDefault();
@@ -18,18 +17,18 @@ export async function searchPage(page, parameters, where, current) {
   const results = el("div", { "aria-live": "polite" });
   const about = file ? el("p", { class: "note" }, `Only in ${file}. `, el("a", { href: address("search", { text }) }, "Search all runs")) : null;
   fill(page, el("h1", {}, "Search the conversations"), el("form", { class: "bar", role: "search", onsubmit: go }, input, el("button", { type: "submit" }, "Search")), about, results);
-  setKeys([["/", "search", () => input.focus()], ["j", "next match", () => move(results, 1)], ["k", "previous match", () => move(results, -1)]]);
+  visit.setKeys([["/", "search", () => input.focus()], ["j", "next match", () => move(results, 1)], ["k", "previous match", () => move(results, -1)]]);
   if (text.length < 2) return input.focus();
-  return searchAll(results, text, file, current);
+  return searchAll(results, text, file, visit.signal);
 }
 
 /** Search part by part, and show the matches so far and how many runs were searched. */
-async function searchAll(place, text, file, current) {
+async function searchAll(place, text, file, signal) {
   const said = el("p", { class: "count" }, "Searching …");
   const list = el("ol", { class: "matches" });
   fill(place, said, list);
   let [found, part] = [0, { next: "" }];
-  while (part.next !== null && current()) {
+  while (part.next !== null && !signal.aborted) {
     part = await read("search", { text, file, after: part.next, found });
     found += part.matches.length;
     list.append(...part.matches.map((match) => item(match, text)));

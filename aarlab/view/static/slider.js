@@ -29,7 +29,8 @@ export function timeSlider(run, changed) {
 
   function step(direction) {
     stop();
-    const others = run.moments.filter((moment) => (direction > 0 ? moment > at + EPSILON : moment < at - EPSILON));
+    const now = Math.min(at, run.end);
+    const others = run.moments.filter((moment) => (direction > 0 ? moment > now + EPSILON : moment < now - EPSILON));
     if (direction > 0) set(others.length ? others[0] : Infinity);
     else set(others.length ? others.at(-1) : 0);
   }
@@ -48,6 +49,7 @@ export function timeSlider(run, changed) {
     play.setAttribute("aria-label", "Pause");
     let before = performance.now();
     const frame = (now) => {
+      if (!element.isConnected) return; // the page was left
       set(at + ((now - before) / 1000) * (run.end / SECONDS) * speed);
       before = now;
       if (at === Infinity) stop();

@@ -13,16 +13,29 @@ export async function read(name, parameters = {}) {
 
 let session = null;
 
+/** Return the token of requests that change something; null: this viewer only reads. */
+async function actionToken() {
+  try {
+    return (await (session ??= read("session"))).action_token;
+  } catch (error) {
+    session = null; // the next call asks again
+    throw error;
+  }
+}
+
 /** Return whether this page may change something: answer questions of a run, start a fork. */
 export async function mayAct() {
-  session ??= read("session");
-  return (await session).action_token !== null;
+  try {
+    return (await actionToken()) !== null;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    return false;
+  }
 }
 
 /** Change something, such as act("instruct", {file, action, why}), and return the answer of the server. */
 export async function act(name, request) {
-  await mayAct();
-  const headers = { "x-aarlab-token": (await session).action_token ?? "", "content-type": "application/json" };
+  const headers = { "x-aarlab-token": (await actionToken()) ?? "", "content-type": "application/json" };
   return content(await answer(`/api/${name}`, { method: "POST", headers, body: JSON.stringify(request) }));
 }
 
@@ -46,9 +59,21 @@ async function answer(address, options = {}) {
   }
 }
 
-/** Call `changed` when a file of the folder has changed. Returns a function that ends this. */
-export function onChange(changed) {
-  const events = new EventSource("/api/updates");
-  events.onmessage = changed;
-  return () => events.close();
+/**
+ * Call `changed` when a file of the folder has changed, and once at the beginning, until `signal` is aborted.
+ *
+ * A hidden tab does not listen: a browser has few connections to a server. When it is shown again, it is told once more.
+ */
+export function onChange(changed, signal) {
+  let events = null;
+  const listen = () => {
+    events?.close();
+    events = null;
+    if (document.hidden || signal.aborted) return;
+    events = new EventSource("/api/updates");
+    events.onmessage = changed;
+  };
+  document.addEventListener("visibilitychange", listen, { signal });
+  signal.addEventListener("abort", listen);
+  listen();
 }
