@@ -14,9 +14,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start to stop it.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` has them ignore a closed terminal.
+# So would all that they start to stop it.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # What processes leave behind that tests kill is removed at the end: they have their temporary files in this folder,
 # which the processes that share the tests have in common. As in /tmp, every user may write there. Its path is short,

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
 RECIPES = {part.splitlines()[0]: part for part in re.split(r"^### (?=Add )", PAGE, flags=re.MULTILINE)[1:]}
 MAX_FILES = 3
+PYTEST = "pytest -q -n 0 "
+PLAIN_RUN = "aarlab run small --json --out . --set budget.hours=6 --set team.researchers=3"
 
 
 def block(recipe: str, language: str) -> str:
@@ -82,10 +84,28 @@ def test_recipe_applies_to_this_checkout(title: str) -> None:
     apply(RECIPES[title], ROOT, "--check")
 
 
+@pytest.fixture(scope="session")
+def plain_run(changed_checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the run was made that several recipes begin with."""
+    folder = tmp_path_factory.mktemp("plain")
+    shell(PLAIN_RUN, folder, changed_checkout)
+    return folder
+
+
+@pytest.mark.long
+def test_tests_of_all_recipes_pass(changed_checkout: Path) -> None:
+    lines = [line for recipe in RECIPES.values() for line in block(recipe, "sh").splitlines()]
+    tests = [line.removeprefix(PYTEST) for line in lines if line.startswith(PYTEST)]
+    assert len(tests) + sum(len(generators(recipe)) for recipe in RECIPES.values()) == len(lines)
+    shell(f"{PYTEST}{' '.join(dict.fromkeys(' '.join(tests).split()))}", changed_checkout, changed_checkout)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("title", RECIPES)
-def test_commands_of_a_recipe_work(title: str, changed_checkout: Path, tmp_path: Path) -> None:
-    recipe = RECIPES[title]
-    tests = [line for line in block(recipe, "sh").splitlines() if line not in generators(recipe)]
-    shell("\n".join(tests), changed_checkout, changed_checkout)
-    shell(block(recipe, "bash"), tmp_path, changed_checkout)
+def test_commands_of_a_recipe_work(title: str, changed_checkout: Path, plain_run: Path, tmp_path: Path) -> None:
+    first, _, others = block(RECIPES[title], "bash").partition("\n")
+    if first == PLAIN_RUN:
+        shutil.copytree(plain_run, tmp_path, dirs_exist_ok=True)
+    else:
+        shell(first, tmp_path, changed_checkout)
+    shell(others, tmp_path, changed_checkout)

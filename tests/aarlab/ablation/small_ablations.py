@@ -5,7 +5,7 @@ from pathlib import Path
 from aarlab.memory.run_reader import RunReader
 
 SMALL = (
-    "team.researchers=2", "budget.hours=6", "budget.round_hours=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
+    "team.researchers=2", "budget.hours=4", "budget.round_hours=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
     "scoring.screening_worlds=2",
     "scoring.finalists=1", "scoring.heldout_worlds=2", "scoring.shifted_worlds=0", "scoring.transfer_worlds=0",
 )  # fmt: skip

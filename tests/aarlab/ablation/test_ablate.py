@@ -98,7 +98,7 @@ def test_records_equal_the_run_files(complete: tuple[Path, Done], plan: Ablation
             assert record.summary["digest"] == opened.digest()
         assert record.summary["file"] == str(record.path.resolve())
         assert record.scenario == run.scenario.model_dump(mode="json")
-        assert record.autonomy[-1][0] == pytest.approx(12)
+        assert record.autonomy[-1][0] == pytest.approx(8)
         assert record.frontier[-1][1] == record.summary["development_pgr"]["whole"]
 
 

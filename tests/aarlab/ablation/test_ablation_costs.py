@@ -98,7 +98,7 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, costly.name: costly, priced.name: priced})
 
 
-ALONE = "arms={only: {team.researchers: 1}}"
+ALONE = "arms={only: {team.researchers: 1, budget.hours: 6}}"
 """A single researcher, so that the number of calls per attempt is fixed."""
 
 

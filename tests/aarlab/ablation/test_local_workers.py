@@ -33,7 +33,7 @@ def pool() -> Iterator[LocalWorkerPool]:
 def execute(tmp_path: Path) -> Execute:
     """A function that executes a run and returns the last message about it."""
 
-    def execute(pool: LocalWorkerPool, seed: int, hours: int = 4) -> RunProgress:
+    def execute(pool: LocalWorkerPool, seed: int, hours: int = 2) -> RunProgress:
         pool.submit(_task(tmp_path, seed, hours))
         while True:
             for progress in pool.poll(1.0):
@@ -85,7 +85,7 @@ def _scenario(seed: int, hours: int) -> Scenario:
     return load_scenario("small", [*SMALLEST, f"seed={seed}", f"budget.hours={hours}"])
 
 
-def _task(folder: Path, seed: int, hours: int = 4) -> RunTask:
+def _task(folder: Path, seed: int, hours: int = 2) -> RunTask:
     scenario = _scenario(seed, hours).model_dump(mode="json")
     n_finished = len(list(folder.glob("done*")))
     return RunTask(
