@@ -87,7 +87,7 @@ export function editForm(run, agent, turn) {
 export function commandOf(request) {
   const ask = async () => (await read("command", { request: JSON.stringify(request()) })).command;
   let asked = 0;
-  const code = el("pre", { class: "code wrapped", tabindex: 0, "aria-label": "Command" });
+  const code = el("pre", { class: "code wrapped", tabindex: 0, role: "group", "aria-label": "Command" });
   const said = el("div", { role: "status" });
   const copy = el("button", { type: "button", onclick: () => copyTo(ask, said) }, "Copy");
   const start = el("button", { type: "button", class: "main", onclick: () => begin(request(), start, said) }, "Start");
