@@ -25,7 +25,7 @@ from aarlab.memory.events import (
 from aarlab.memory.lineage import INHERITING_RELATIONS
 from aarlab.memory.run_reader import RunReader
 from aarlab.view.lineage_layout import lineage_layout
-from aarlab.view.viewed_folder import is_live
+from aarlab.view.viewed_folder import is_live, structure_text
 
 Row = dict[str, Any]
 _MAX_BODIES = 2_000_000
@@ -109,7 +109,7 @@ def _description(file: RunReader) -> Row:
         "run": info.run_id, "status": info.status, "live": info.status == "running" and is_live(file.path),
         "created_at": info.created_at, "version": info.aarlab_version, "seed": info.seed, "sandbox": info.sandbox,
         "task": scenario.get("task", {}).get("name"), "structure": scenario.get("structure", {}),
-        "dials": _dials(scenario.get("structure", {})),
+        "dials": _dials(scenario.get("structure", {})), "structure_text": structure_text(scenario.get("structure", {})),
         "team": {key: scenario.get("team", {}).get(key) for key in ("model", "researchers", "temperament", "turnover")},
         "budget": scenario.get("budget", {}), "summary": summary, "score": summary.get("score_name", "PGR"),
         "forked": bool(info.fork_history),

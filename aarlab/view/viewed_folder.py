@@ -213,7 +213,7 @@ def _run_row(info: RunInfo, path: Path, name: str, folder: str) -> RunRow:
     return RunRow(
         name, path.stem, folder, info.status, live=info.status == "running" and is_live(path),
         created_at=info.created_at, task=str(_section(scenario, "task").get("name", "")),
-        structure=_structure_text(_section(scenario, "structure")), model=str(team.get("model", "")),
+        structure=structure_text(_section(scenario, "structure")), model=str(team.get("model", "")),
         seed=info.seed, researchers=team.get("researchers"),
         development=_section(summary, "development_pgr").get("whole"), heldout=heldout.get("pgr"),
         heldout_se=heldout.get("se"), shifted=_section(summary, "shifted").get("pgr"), hours=summary.get("hours"),
@@ -222,7 +222,8 @@ def _run_row(info: RunInfo, path: Path, name: str, folder: str) -> RunRow:
     )  # fmt: skip
 
 
-def _structure_text(structure: Mapping[str, Any]) -> str:
+def structure_text(structure: Mapping[str, Any]) -> str:
+    """Return the preset of a structure, and the dials that differ from it."""
     preset = str(structure.get("preset", ""))
     values = PRESETS.get(preset, {}).items()
     return ", ".join(

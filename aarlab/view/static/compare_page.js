@@ -67,7 +67,7 @@ function legend(runs, colour) {
 function details(runs) {
   const rows = runs.map((run) => {
     const held = run.summary?.heldout;
-    return [run.run, run.task, run.structure.preset ?? "", String(run.seed), number(bestSoFar(run.experiments).at(-1)?.[1]), held ? score(held.pgr, held.se) : "–", number(run.summary?.shifted?.pgr), moment(run.created_at)];
+    return [run.run, run.task, run.structure_text, String(run.seed), number(bestSoFar(run.experiments).at(-1)?.[1]), held ? score(held.pgr, held.se) : "–", number(run.summary?.shifted?.pgr), moment(run.created_at)];
   });
   return table([["Run"], ["Task"], ["Structure"], ["Seed", true], ["Development", true], ["Held-out", true], ["Shifted", true], ["Started (UTC)"]], rows, "Compared runs");
 }

@@ -127,7 +127,7 @@ class Column {
     const target = own ?? last(".reply.by-researcher") ?? last(".reply") ?? before.at(-1) ?? turns[0];
     turns.forEach((turn) => turn.classList.toggle("target", turn === target));
     target?.querySelectorAll("details.call").forEach((call) => (call.open = true));
-    target?.scrollIntoView({ block: "center" });
+    target?.scrollIntoView({ block: "start" });
     this.now = target;
   }
 

@@ -107,7 +107,7 @@ class RunView {
     const status = statusOf(run);
     const winner = best && el("p", {}, "Winner: ", el("button", { class: "link", onclick: () => this.pick(best.finding) }, best.finding), ` ${best.title}`);
     fill(
-      this.result, el("p", { class: "lead" }, el("span", { class: `status ${status}` }, status), held ? ` Held-out ${run.score} ${score(held.pgr, held.se)} on ${held.worlds} worlds` : " There is no held-out score yet"),
+      this.result, el("p", { class: "lead" }, el("span", { class: `status ${status}` }, status), held ? ` · Held-out ${run.score} ${score(held.pgr, held.se)} on ${held.worlds} worlds` : " · There is no held-out score yet"),
       winner, el("p", { class: "note" }, description(run)), this.structure, el("p", { class: "note" }, `Started ${moment(run.created_at)} UTC, aarlab ${run.version}${run.forked ? ", a fork of another run" : ""}`),
     );
   }
@@ -169,7 +169,7 @@ class RunView {
     const width = Math.min(this.curve.clientWidth || 600, 460);
     const panels = overRounds(this.run, measures, width);
     const [spent, kinds, counts] = [el("div", {}), el("div", {}), el("div", {})];
-    const result = measures.result && el("pre", { class: "code", tabindex: 0, "aria-label": "Result" }, measures.result);
+    const result = measures.result && el("pre", { class: "code", tabindex: 0, role: "group", "aria-label": "Result" }, measures.result);
     const generalisation = measures.generalisation;
     const finalists = generalisation && [el("h3", {}, generalisation.title), part(generalisation)];
     fill(this.measures, result, finalists, el("h3", {}, "Flags"), flags(measures, this.pick, this.run), el("div", { class: "tiles" }, spent, kinds, counts, panels.map(([figure]) => figure)));
