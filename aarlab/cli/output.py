@@ -10,7 +10,6 @@ from itertools import islice
 from textwrap import fill
 from typing import Any, NoReturn
 
-import rich._wrap
 import rich_click as click
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -19,10 +18,6 @@ from aarlab.cli.formatting import printable
 from aarlab.cli.output_streams import output_closed, output_encoding_is_utf8
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.run_file_errors import SchemaError
-
-# Lines are not broken between a number and its per cent sign. Rich breaks them at every white space, also at a no-break
-# space, and has no setting for it.
-rich._wrap.re_word = re.compile(r"\s*\S+(?:(?<=\d) %\S*)?\s*")
 
 
 class Status(IntEnum):

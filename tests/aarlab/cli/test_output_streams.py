@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from rich.text import Text
 
-from aarlab.cli.output import print_note, refuse, stdout_console
+from aarlab.cli.output import print_note, refuse
 from aarlab.config import Fault
 
 COMMAND = [sys.executable, "-m", "aarlab"]
@@ -163,13 +162,3 @@ def test_a_terminal_breaks_no_word_of_an_error_and_no_command(
     noted = capsys.readouterr().err.splitlines()
     assert all(len(line) <= 40 for line in noted)
     assert " ".join(" ".join(noted).split()) == f"! a setting {names}"
-
-
-@pytest.mark.parametrize("width", range(12, 24))
-def test_a_line_never_breaks_between_a_number_and_its_per_cent_sign(
-    width: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stdout_console(width).print(Text("It is 95 % (90 % to 98 %) of runs, or 0.5 %."))
-    lines = capsys.readouterr().out.splitlines()
-    assert not [line for line in lines if line.startswith("%")]
-    assert max(map(len, lines)) <= width
