@@ -1,14 +1,14 @@
 """The base class of events, which registers their kinds, and the log entry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Union, get_args, get_origin
 
 from typing_extensions import TypeVar
 
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, canonical_json
 
 Storage = Literal["value", "name", "content", "text"]
 """How the run file stores a field: as it is; as the number of a name; as the number of the content with this hash; or
@@ -33,6 +33,8 @@ class Event:
 
     kind: ClassVar[str]
     """Name of the event in the log, and of the SQL view that shows its fields as columns."""
+    omitted: ClassVar[Mapping[str, Json]] = MappingProxyType({})
+    """Fields, later than others, that JSON and digests leave out if they have this value."""
 
     def __init_subclass__(cls) -> None:
         """Register the class under its kind. Raises TypeError if another class has that kind."""
@@ -44,23 +46,35 @@ class Event:
         EVENT_CLASS_BY_KIND[cls.kind] = cls
 
     def to_json(self) -> dict[str, Json]:
-        """Return the fields as JSON values."""
+        """Return the fields as JSON values, without those that are `omitted`."""
         # `__slots__` lists the fields without the cost of `dataclasses.fields`.
         names: tuple[str, ...] = self.__slots__
-        return {name: getattr(self, name) for name in names}
+        return without_omitted(type(self), {name: getattr(self, name) for name in names})
 
     def digested_json(self) -> dict[str, Json]:
         """Return the fields that digests cover as JSON values."""
-        fields = self.to_json()
-        for name in _measured_fields(self.kind):
-            fields.pop(name, None)
-        return fields
+        fields = {name: getattr(self, name) for name in digested_fields(self.kind)}
+        return without_omitted(type(self), fields)
+
+
+def without_omitted(event: type[Event], fields: dict[str, Json]) -> dict[str, Json]:
+    """Remove the fields of an event that are `omitted`, and return the others."""
+    for name, value in event.omitted.items():
+        if name in fields and fields[name] == value:
+            del fields[name]
+    return fields
 
 
 @cache
-def _measured_fields(kind: str) -> frozenset[str]:
-    event = EVENT_CLASS_BY_KIND.get(kind)
-    return frozenset() if event is None else frozenset(field.name for field in fields(event) if not field.compare)
+def digested_fields(kind: str) -> tuple[str, ...]:
+    """Return the names of the fields that digests cover, in alphabetical order, in which they are encoded fastest."""
+    return tuple(sorted(field.name for field in fields(EVENT_CLASS_BY_KIND[kind]) if field.compare))
+
+
+def digested(stream: str, ordinal: int, round: int, hours: float, kind: str, fields: Mapping[str, Json]) -> bytes:
+    """Return what digests cover of an event, given its position and its `digested_json`."""
+    position = [stream, ordinal, round, hours, kind, canonical_json(fields)]
+    return canonical_json(position).encode() + b"\n"
 
 
 def stored_fields(event: type[Event]) -> dict[str, Storage]:

@@ -7,7 +7,9 @@ round, so nothing may depend on how the events of different streams interleave.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from aarlab.memory.event_base import EVENT_CLASS_BY_KIND as EVENT_CLASS_BY_KIND
@@ -56,6 +58,7 @@ class AgentSetup(Event):
     """An agent received its system prompt and tools."""
 
     kind: ClassVar[str] = "agent_setups"
+    omitted: ClassVar[Mapping[str, Json]] = MappingProxyType({"senior": None})
     role: Role
     model: Name
     """Base model, `provider/model`."""
@@ -69,11 +72,6 @@ class AgentSetup(Event):
     """Authors of the published findings that it sees; None: all researchers, or none if findings are not shared."""
     senior: str | None = None
     """The researcher whose findings are marked and listed first; None: none."""
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the fields as JSON values, without the senior if there is none."""
-        fields = Event.to_json(self)
-        return {name: value for name, value in fields.items() if value is not None or name != "senior"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ class ModelCall(Event):
     """A base model answered a request."""
 
     kind: ClassVar[str] = "model_calls"
+    omitted: ClassVar[Mapping[str, Json]] = MappingProxyType({"cache_read_tokens": 0, "cache_written_tokens": 0})
     role: Role
     model: Name
     """Id of the model as served."""
@@ -124,11 +123,6 @@ class ModelCall(Event):
     def known_tokens(self) -> int:
         """Input and output tokens as far as they are known."""
         return (self.input_tokens or 0) + (self.output_tokens or 0)
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the fields as JSON values, without cache fields that are 0."""
-        fields = Event.to_json(self)
-        return {name: value for name, value in fields.items() if value or not name.startswith("cache_")}
 
 
 @dataclass(frozen=True, slots=True)

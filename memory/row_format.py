@@ -13,7 +13,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from aarlab.memory.content_store import ArgumentReference, ContentStore
-from aarlab.memory.event_base import Storage, default_values, stored_fields
+from aarlab.memory.event_base import (
+    Storage,
+    default_values,
+    digested,
+    digested_fields,
+    stored_fields,
+    without_omitted,
+)
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, FailedModelCall, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Json
 from aarlab.memory.run_file_errors import SchemaError
@@ -67,6 +74,8 @@ class KindFormat:
     """Position of each field that may hold a reference, and the function that returns what the reference is to."""
     defaults: tuple[Json, ...]
     """Values of fields that a row does not have."""
+    digested: tuple[tuple[str, int], ...]
+    """The fields that digests cover: name and position."""
 
 
 class RowFormat:
@@ -109,6 +118,17 @@ class RowFormat:
 
     def decode(self, kind: KindFormat, values: list[Json]) -> Event:
         """Return the event of stored values. Raises SchemaError if they are not those of its kind."""
+        return kind.event(*self._field_values(kind, values))
+
+    def digested(self, stored: StoredEvent) -> bytes:
+        """Return what the digest covers of a stored event, as `digested` does, without decoding it."""
+        values = self._field_values(stored.kind, stored.values)
+        event = stored.kind.event
+        fields = without_omitted(event, {name: values[index] for name, index in stored.kind.digested})
+        return digested(stored.stream, stored.ordinal, stored.round, stored.hours, event.kind, fields)
+
+    def _field_values(self, kind: KindFormat, values: list[Json]) -> list[Json]:
+        """Return the values of all fields of an event. Raises SchemaError if they are not those of its kind."""
         if len(values) > len(kind.fields):
             raise SchemaError(f"an event of kind {kind.event.kind!r} has {len(values)} fields")
         decoded = [*values, *kind.defaults[len(values) :]]
@@ -116,7 +136,7 @@ class RowFormat:
             value = decoded[index]
             if value.__class__ is not str and value is not None:
                 decoded[index] = resolve(value)
-        return kind.event(*decoded)
+        return decoded
 
     def role(self, stored: StoredEvent) -> str | None:
         """Return the agent role of a prompt, model call or failed model call, without decoding it; None for others."""
@@ -186,7 +206,9 @@ class RowFormat:
                 raise SchemaError(f"an event of the log cannot be read (kind {kind!r} has other fields)")
             resolve = {"name": self.name, "content": self._hash_of, "text": self._text_of}
             referring = tuple((i, resolve[storage]) for i, (_, storage) in enumerate(stored) if storage != "value")
-            self._kinds[id_] = KindFormat(id_, event, stored, referring, default_values(event))
+            positions = {name: index for index, name in enumerate(stored_fields(event))}
+            covered = tuple((name, positions[name]) for name in digested_fields(kind))
+            self._kinds[id_] = KindFormat(id_, event, stored, referring, default_values(event), covered)
         return self._kinds[id_]
 
     # -- writing ------------------------------------------------------------------------------------------------

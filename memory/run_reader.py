@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Self, TypeVar, overload
 
 from aarlab.memory.content_store import ContentStore, StoredContent
+from aarlab.memory.event_base import digested
 from aarlab.memory.events import AgentSetup, Event, LogEntry, ResearcherReplaced, is_in_digest
 from aarlab.memory.held_events import HeldEvents
-from aarlab.memory.messages import Json, Message, canonical_json
+from aarlab.memory.messages import Json, Message
 from aarlab.memory.packing import add_unpack_function
 from aarlab.memory.row_format import LogRow, RowFormat, StoredEvent
 from aarlab.memory.run_file_errors import (
@@ -101,7 +102,9 @@ class RunReader:
     def streams(self) -> list[str]:
         """Return the names of the streams in the order of their first events."""
         with self._damage_as_schema_error():
-            return [event.stream for event in self.stored_events("ordinal = 0", []) if event.ordinal == 0]
+            # The rows are found by the index on stream and ordinal.
+            first_rows = self.stored_events("(stream, ordinal) IN (SELECT id, 0 FROM names)", [])
+            return [event.stream for event in first_rows if event.ordinal == 0]
 
     def researchers(self) -> list[str]:
         """Return the names of the run's researchers, each once, in the order of their first setup."""
@@ -237,6 +240,11 @@ class RunReader:
         """Return a stored event as an entry of the log."""
         return self._format.entry(stored)
 
+    def last_id(self) -> int:
+        """Return the id of the last row of the log, which is about the number of recorded events; 0: there is none."""
+        with self._damage_as_schema_error():
+            return int(self._connection.execute("SELECT ifnull(max(id), 0) FROM log").fetchone()[0])
+
     def stream_lengths(self) -> dict[str, int]:
         """Return the number of recorded events of each stream, by stream."""
         with self._damage_as_schema_error():
@@ -309,25 +317,30 @@ class RunReader:
         """
         digest = blake2b(digest_size=16)
         with self._damage_as_schema_error():
-            for entry in self._by_stream():
-                if is_in_digest(entry.stream, entry.event.kind):
-                    digest.update(_digested(entry))
+            for part in self._digested_events():
+                digest.update(part)
         return digest.hexdigest()
 
-    def _by_stream(self) -> Iterator[LogEntry]:
-        """Yield all events, stream by stream."""
+    def _digested_events(self) -> Iterator[bytes]:
+        """Yield what the digest covers of each event, stream by stream."""
         if self._held is not None:
-            yield from self._held.by_stream()
+            for _, stream, ordinal, round_, hours, event, _ in self._held.by_stream():
+                if is_in_digest(stream, event.kind):
+                    yield digested(stream, ordinal, round_, hours, event.kind, event.digested_json())
             return
         for stream in sorted(self.stream_lengths()):
             for stored in self.stored_events("true", [], stream=stream, order="ordinal"):
-                yield self._format.entry(stored)
+                if is_in_digest(stream, stored.kind.event.kind):
+                    yield self._format.digested(stored)
 
-    def is_altered(self) -> bool:
+    def is_altered(self, *, events: bool = True) -> bool:
         """Return whether the events, the settings or the summary of a scored run are not those that were recorded.
 
         The summary has the digest of the events, a hash of the settings and a hash of itself. Anyone who knows how they
         are computed can forge them. A run that was not scored has no summary, so nothing of it can be verified.
+
+        Args:
+            events: Whether to read the events, too, which takes longest.
         """
         info = self.info()
         if info.status == "partial" or info.summary is None:
@@ -338,7 +351,7 @@ class RunReader:
                 return True
         except ValueError:  # an infinite number, which aarlab does not write
             return True
-        return bool(summary.get("digest") != self.digest())
+        return events and bool(summary.get("digest") != self.digest())
 
     def require_unaltered(self) -> None:
         """Raise AlteredRun if `is_altered`."""
@@ -347,10 +360,3 @@ class RunReader:
 
     def _damage_as_schema_error(self) -> AbstractContextManager[None]:
         return damage_as_schema_error(self.path, writable=self._writable)
-
-
-def _digested(entry: LogEntry) -> bytes:
-    """Return the part of an event that digests cover."""
-    fields = canonical_json(entry.event.digested_json())
-    position = [entry.stream, entry.ordinal, entry.round, entry.hours, entry.event.kind, fields]
-    return canonical_json(position).encode() + b"\n"

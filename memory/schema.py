@@ -211,8 +211,6 @@ def update_views(connection: sqlite3.Connection, *, packed: bool = False) -> Non
 
 def require_schema(path: Path, connection: sqlite3.Connection) -> int:
     """Return the schema version of a run file. Raises SchemaError if this aarlab cannot read it."""
-    from aarlab.memory import version_one
-
     try:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not ({"runs", "log"} <= tables or {"runs", "events"} <= tables):
@@ -228,13 +226,20 @@ def require_schema(path: Path, connection: sqlite3.Connection) -> int:
             f"versions 1 and {SCHEMA_VERSION}. Open the file with the aarlab that wrote it, or run the scenario again"
         )
     try:
-        faults = schema_faults(connection) if version == SCHEMA_VERSION else version_one.schema_faults(connection)
-        fault = next(faults, None)
+        fault = next(_faults_of_version(version, connection), None)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise SchemaError(f"{path} is damaged ({error})") from None
     if fault is not None:
         raise SchemaError(f"{path} was altered: {fault}. Do not open it with other programs if it is not your own")
     return version
+
+
+def _faults_of_version(version: int, connection: sqlite3.Connection) -> Iterator[str]:
+    if version == SCHEMA_VERSION:
+        return schema_faults(connection)
+    from aarlab.memory import version_one
+
+    return version_one.schema_faults(connection)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

@@ -13,7 +13,6 @@ from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.content_store import StoredContent
 from aarlab.memory.events import LogEntry, decode_event
 from aarlab.memory.messages import canonical_json
-from aarlab.memory.migrations import create_schema
 from aarlab.memory.run_copying import LogWriter, copy_log
 from aarlab.memory.run_file_errors import SchemaError, damage_as_schema_error
 from aarlab.memory.schema import connect_existing, schema_objects, schema_of
@@ -143,6 +142,8 @@ def migrate(path: Path) -> None:
 
 
 def _write_migrated(path: Path, connection: sqlite3.Connection, target_path: Path) -> None:
+    from aarlab.memory.migrations import create_schema  # here, because it imports sqlite-utils
+
     with damage_as_schema_error(path), closing(sqlite3.connect(target_path, isolation_level=None)) as target:
         target.execute("PRAGMA synchronous = OFF")  # `atomic_output` synchronises the file
         create_schema(target)

@@ -8,7 +8,7 @@ import rich_click as click
 
 from aarlab.cli.formatting import printable
 from aarlab.config import ConfigError, Fault
-from aarlab.config.run_file_cache import is_altered
+from aarlab.config.run_file_cache import altered_or_unknown, is_altered
 from aarlab.config.run_lookup import find_run
 from aarlab.memory.run_file_errors import ALTERED, SchemaError
 from aarlab.memory.run_reader import RunReader
@@ -34,8 +34,19 @@ def open_for_reading(name: str | None) -> Iterator[RunReader]:
 def warn_if_altered(file: RunReader) -> bool:
     """Print a warning if the run was altered after it was scored, and return whether it was."""
     if altered := is_altered(file):
-        click.echo(printable(f"! {file.path} {ALTERED}"), err=True)
+        _print_warning(file)
     return altered
+
+
+def warn_if_known_altered(file: RunReader) -> bool | None:
+    """Do what `warn_if_altered` does, unless it takes seconds; then return None. The caller says it."""
+    if altered := altered_or_unknown(file):
+        _print_warning(file)
+    return altered
+
+
+def _print_warning(file: RunReader) -> None:
+    click.echo(printable(f"! {file.path} {ALTERED}"), err=True)
 
 
 @contextmanager

@@ -27,6 +27,8 @@ Json = Any
 _MIN_AGE_S = 2.0
 """Age of a file from which its times tell of every later change, on any file system."""
 _MAX_VALUES = 20_000
+_MAX_VERIFIED_AT_ONCE = 20_000
+"""Events whose digest takes a fraction of a second."""
 _FOLDERS = ("memory", "ablation", "report", "tools/evaluator")
 """Folders of the package with the code that computes values."""
 _TABLE = "CREATE TABLE IF NOT EXISTS run_files (path TEXT, kind TEXT, state TEXT, value TEXT, PRIMARY KEY (path, kind))"
@@ -38,7 +40,7 @@ def kept_value(path: Path, kind: str, compute: Callable[[], Json]) -> Json:
     Args:
         path: The run file.
         kind: Name of the value.
-        compute: Computes it from the file.
+        compute: Computes it from the file; if it returns None, nothing is kept.
     """
     path = path.resolve()
     if (state := _state(path)) is None:
@@ -49,7 +51,7 @@ def kept_value(path: Path, kind: str, compute: Callable[[], Json]) -> Json:
         for (value,) in connection.execute(query, (str(path), kind, state)):
             return json.loads(value)
     value = compute()
-    if _state(path) == state:
+    if value is not None and _state(path) == state:
         with suppress(sqlite3.Error):
             row = (str(path), kind, state, json.dumps(value))
             connection.execute("INSERT OR REPLACE INTO run_files VALUES (?, ?, ?, ?)", row)
@@ -61,6 +63,14 @@ def kept_value(path: Path, kind: str, compute: Callable[[], Json]) -> Json:
 def is_altered(file: RunReader) -> bool:
     """Return whether a run was altered after it was scored, as `RunReader.is_altered` does."""
     return bool(kept_value(file.path, "altered", file.is_altered))
+
+
+def altered_or_unknown(file: RunReader) -> bool | None:
+    """Return what `is_altered` does; None if that would take seconds: the run is long and was not verified before."""
+    if file.info().summary is None or file.last_id() <= _MAX_VERIFIED_AT_ONCE:
+        return is_altered(file)
+    altered: bool | None = kept_value(file.path, "altered", lambda: file.is_altered(events=False) or None)
+    return altered
 
 
 def require_unaltered(file: RunReader) -> None:

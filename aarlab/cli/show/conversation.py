@@ -57,11 +57,11 @@ _SHOWN_BY_MESSAGES: tuple[type[Event], ...] = (
 
 
 def conversation(file: RunReader, agent: str, round: int | None, options: DisplayOptions) -> Iterator[RenderableType]:
-    """Yield the conversation of an agent, of one round only if `round` is given."""
+    """Yield the structure of the run and the conversation of an agent; if `round` is given, only that round."""
     view = ConversationView(file, agent, options, is_researcher=agent in file.researchers())
     last_round = sum(1 for _ in file.entries(RoundStarted))
     shown_round = -1
-    if (structure := structure_summary(file)).plain:
+    if round is None and (structure := structure_summary(file)).plain:
         yield structure
     for entry in file.entries(stream=agent, round=round):
         if entry.round != shown_round:

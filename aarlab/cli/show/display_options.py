@@ -9,7 +9,6 @@ from rich.text import Text
 
 from aarlab.cli.formatting import counted, printable
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
-from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import TEAM
 from aarlab.memory.run_reader import RunReader
 
@@ -45,6 +44,8 @@ class DisplayOptions:
 
 def structure_summary(file: RunReader) -> Text:
     """Return the dials of a run, other structure options that differ from their defaults, and turnover, on one line."""
+    from aarlab.graph.structure.structure import DIALS, PRESETS, Structure  # takes as long to import as a page
+
     structure = file.info().scenario.get("structure", {})
     dials = [dial.name for dial in DIALS if dial.name in structure]
     defaults = {name: field.get_default(call_default_factory=True) for name, field in Structure.model_fields.items()}

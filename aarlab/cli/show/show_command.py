@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from rich.text import Text
 
 from aarlab.cli.completion import complete_run
 from aarlab.cli.options import json_option
 from aarlab.cli.output import exit_on_bad_input, print_chunked, print_json, stdout_console
-from aarlab.cli.recorded_run import open_for_reading, warn_if_altered
+from aarlab.cli.recorded_run import open_for_reading, warn_if_altered, warn_if_known_altered
 from aarlab.cli.show.conversation import conversation
 from aarlab.cli.show.display_options import DisplayOptions, find_agent
 from aarlab.cli.show.selections import finding_json, finding_page, matches, matches_page, reviews_json, reviews_page
@@ -54,10 +55,13 @@ def show(
             write_page(path, Path(f"{path.stem}.html"))
             return
     with exit_on_bad_input(as_json=as_json), open_for_reading(run) as file:
-        warn_if_altered(file)
+        # A conversation is shown at once, also that of a run whose digest takes seconds.
+        is_conversation = agent is not None and search is None
+        altered = warn_if_known_altered(file) if is_conversation else warn_if_altered(file)
         stream = None if agent is None else find_agent(file, agent)
         if as_json:
-            print_json(_selection_json(file, stream, round_, finding, only_reviews, search))
+            selected = _selection_json(file, stream, round_, finding, only_reviews, search)
+            print_json({**selected, "altered": altered} if is_conversation else selected)
             return
         console = stdout_console(width)
         options = DisplayOptions(full=full, width=console.width)
@@ -75,6 +79,16 @@ def show(
 
             parts = overview(file, options)
         print_chunked(console, parts)
+        if altered is None:
+            console.print(_not_verified(file), style="yellow")
+
+
+def _not_verified(file: RunReader) -> Text:
+    n_events = sum(file.stream_lengths().values())
+    return Text(
+        f"! The events were not compared with the digest of the run, which takes long for {n_events:,} events: "
+        "aarlab show without --agent does it once."
+    )
 
 
 def _check_options(

@@ -13,6 +13,7 @@ from altered_run import alter
 from click.testing import Result
 
 from aarlab import open_run
+from aarlab.config import run_file_cache
 
 Aarlab = Callable[..., Result]
 
@@ -111,6 +112,37 @@ def test_unaltered_run_causes_no_warning(aarlab: Aarlab, copied: Path) -> None:
     for command in (["show", "run.db"], ["export", "run.db", "--format", "csv"], ["list", "."]):
         done = aarlab(*command)
         assert (done.exit_code, "altered" in done.output) == (0, False)
+
+
+def test_check_compares_the_digest_of_a_run_of_another_version(aarlab: Aarlab, copied: Path) -> None:
+    alter(copied, "UPDATE runs SET aarlab_version = '0.0.1'")
+    assert faults(aarlab, copied) == {}
+    alter(copied, EVENT)
+    assert ["the log has the digest" in fault for fault in faults(aarlab, copied)["summary"]] == [True]
+
+
+def test_a_conversation_of_a_long_run_is_shown_before_it_is_verified(
+    aarlab: Aarlab, copied: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(run_file_cache, "_MIN_AGE_S", 0.0)
+    monkeypatch.setattr(run_file_cache, "_MAX_VERIFIED_AT_ONCE", 0)
+    alter(copied, EVENT)
+    conversation = ("show", "run.db", "--agent", "r1", "--round", "1")
+    assert "not compared with the digest" in aarlab(*conversation).stdout
+    assert json.loads(aarlab(*conversation, "--json").stdout)["altered"] is None
+    assert ALTERED in " ".join(aarlab("show", "run.db").stderr.split())
+    done = aarlab(*conversation)
+    assert (ALTERED in " ".join(done.stderr.split()), "not compared" in done.stdout) == (True, False)
+    assert json.loads(aarlab(*conversation, "--json").stdout)["altered"] is True
+
+
+def test_an_altered_summary_of_a_long_run_is_reported_with_a_conversation(
+    aarlab: Aarlab, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_file_cache, "_MAX_VERIFIED_AT_ONCE", 0)
+    alter(copied, SUMMARY)
+    assert ALTERED in " ".join(aarlab("show", "run.db", "--agent", "r1").stderr.split())
 
 
 def test_altered_run_is_named_in_lists_and_in_python(aarlab: Aarlab, copied: Path) -> None:
