@@ -1,19 +1,20 @@
 """The messages and texts of a run file, each stored once under its content hash."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aarlab.memory.messages import Message, Speaker, ToolCall, content_hash, is_hash
+from aarlab.memory.messages import Message, Speaker, ToolCall, content_hash, is_hash, parse_json
 from aarlab.memory.packing import unpack
 from aarlab.memory.run_file_errors import ContentNotFound, SchemaError, damage_as_schema_error
 
 _MAX_UNSTORED = 16
 _HASHES_PER_READ = 256
 _CONTENTS_PER_READ = 64
+_MAX_STEP = 8
+"""Maximum difference of the ids of two contents of which the second follows the first."""
 _MAX_READ_CHARACTERS = 4_000_000
 """Characters of contents that are kept after they were read with others."""
 _MIN_REFERENCED = 24
@@ -60,6 +61,8 @@ class ContentStore:
         self._read: dict[int | str, StoredContent] = {}
         """Contents that were read with others, by id and by hash."""
         self._read_characters = 0
+        self._last_found = 0
+        """Id of the content that `find` read last."""
 
     def store_message(self, message: Message) -> str:
         """Store a message if it is new, and return its hash."""
@@ -136,7 +139,7 @@ class ContentStore:
     def argument(self, reference: ArgumentReference) -> str:
         """Return the text that a reference is to. Raises ContentNotFound if its message is missing."""
         id_, number, name = reference
-        block = json.loads(self._by_id(int(id_)).content)[int(number)]
+        block = parse_json(self._by_id(int(id_)).content)[int(number)]
         text = block["input"][name]
         if not isinstance(text, str):
             raise SchemaError(f"{self._path} is damaged (the argument {name} of message {id_} is no text)")
@@ -170,6 +173,10 @@ class ContentStore:
     def has_content(self, key: str) -> bool:
         """Return whether there is a text or a message with this hash."""
         return self.id_of(key) is not None
+
+    def hashes(self) -> set[str]:
+        """Return the hashes of all contents in the file."""
+        return {bytes(key).hex() for (key,) in self._connection.execute("SELECT hash FROM contents")}
 
     def all(self) -> Iterator[StoredContent]:
         """Iterate over the contents in the file in the order in which they were stored."""
@@ -224,8 +231,14 @@ class ContentStore:
             return self._pending[key][1]
         if key in self._read:
             return self._read[key]
-        row = self._row_of("hash, speaker, content", key)
-        return None if row is None else self._stored(*row)
+        row = self._row_of("id, hash, speaker, content", key)
+        if row is None:
+            return None
+        id_, *columns = row
+        if 0 < id_ - self._last_found <= _MAX_STEP:  # contents are read in their order: the next ones will follow
+            self._read_from(id_)
+        self._last_found = id_
+        return self._stored(*columns)
 
     def _row_of(self, columns: str, key: str) -> tuple[Any, ...] | None:
         if not is_hash(key):

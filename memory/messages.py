@@ -40,6 +40,18 @@ def _canonical_encoder() -> Callable[[Json, int], Iterable[str]]:
 _encode_canonically = _canonical_encoder()
 
 
+_scan: Callable[[str, int], tuple[Json, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def parse_json(text: str) -> Json:
+    """Return what `json.loads` returns, for canonical JSON in a third of the time. Raises ValueError."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else json.loads(text)
+
+
 def content_hash(*parts: str) -> str:
     """Return 32 hexadecimal digits that identify the texts `parts` in this order."""
     digest = blake2b(digest_size=16)
@@ -174,7 +186,7 @@ class Message:
         """Return the message stored under a key. Raises ValueError if its content does not have this hash."""
         if content_hash(speaker, content) != key:
             raise ValueError(f"the message {key} does not have this hash")
-        message = cls(speaker, tuple(block_from_json(block) for block in json.loads(content)))
+        message = cls(speaker, tuple([block_from_json(block) for block in parse_json(content)]))
         object.__setattr__(message, "_key", key)
         return message
 

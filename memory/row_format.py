@@ -22,7 +22,7 @@ from aarlab.memory.event_base import (
     without_omitted,
 )
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, Event, FailedModelCall, LogEntry, ModelCall, Prompted
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, parse_json
 from aarlab.memory.run_file_errors import SchemaError
 
 _WITH_ROLE = frozenset({Prompted, ModelCall, FailedModelCall})
@@ -100,7 +100,7 @@ class RowFormat:
 
     def events(self, row: LogRow) -> Iterator[StoredEvent]:
         """Yield the events of a row. Raises SchemaError if it is not one that aarlab writes."""
-        values, layout, stream = json.loads(row.data), self._layout(row.layout), self.name(row.stream)
+        values, layout, stream = parse_json(row.data), self._layout(row.layout), self.name(row.stream)
         if len(values) != len(layout):
             raise SchemaError(f"the row {row.id} of the log has {len(values)} events instead of {len(layout)}")
         for place in range(len(layout)) if row.place is None else (row.place,):

@@ -304,6 +304,11 @@ class RunReader:
         """Return whether there is a text or a message with this hash."""
         return self._contents.has_content(key)
 
+    def content_hashes(self) -> set[str]:
+        """Return the hashes of all texts and messages."""
+        with self._damage_as_schema_error():
+            return self._contents.hashes()
+
     def instruction_rows(self) -> list[tuple[str, str | None, str, str, str, str, str]]:
         """Return the rows of table `instructions` as they were written; `aarlab.memory.instructions` reads them."""
         query = "SELECT id, question, action, arguments, who, why, at FROM instructions ORDER BY rowid"

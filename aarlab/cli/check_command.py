@@ -190,13 +190,14 @@ def _references(file: RunReader, count: _Counter) -> Iterator[str]:
     """Yield contents, findings and experiments that events refer to and the file does not contain."""
     findings = {entry.event.id for entry in file.entries(Finding)}
     experiments = {entry.event.id for entry in file.entries(Experiment)}
+    contents = file.content_hashes()
     for entry in file.entries():
         where = f"{entry.stream}, event {entry.ordinal} ({entry.event.kind})"
         for name in _HASH_FIELDS.get(type(entry.event), ()):
             key = getattr(entry.event, name)
             if key is not None:
                 count.increment()
-                if not file.has_content(key):
+                if key not in contents:
                     yield f"{where}: its {name} {key} is not in the file"
         for name, kind, known in _referenced_ids(entry.event, findings, experiments):
             count.increment()

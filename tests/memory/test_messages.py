@@ -18,6 +18,7 @@ from aarlab.memory.messages import (
     canonical_json,
     content_hash,
     message_from_json,
+    parse_json,
     user_message,
 )
 
@@ -116,3 +117,16 @@ def test_hash_depends_on_boundaries_between_parts(one: list[str], other: list[st
 
 def test_hash_of_joined_parts_differs() -> None:
     assert content_hash("a", "b") != content_hash("ab") != content_hash("ab", "")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":[1,-0.5,null,true],"b":"\\u00e9\u00e9"}', " [1, 2]\n", "1e400", "", "[1] 2", "[1,", "x"]
+)
+def test_parse_json_does_what_json_loads_does(text: str) -> None:
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"line 1|Expecting|Extra"):
+            parse_json(text)
+    else:
+        assert parse_json(text) == expected

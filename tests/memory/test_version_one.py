@@ -1,6 +1,8 @@
 """Run files of schema version 1 are read, forked, and brought to the current schema when they are resumed."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +16,7 @@ from aarlab.memory.messages import Message, ToolCall, canonical_json, user_messa
 from aarlab.memory.replaying_log import ReplayingLog
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
+from aarlab.memory.run_writer import RunWriter
 from aarlab.memory.version_one import TABLES_SQL
 
 AT = "2026-10-01T12:00:00.{:03}+00:00"
@@ -111,3 +114,12 @@ def test_altered_file_of_version_one_is_refused(path: Path, change: str, problem
         with pytest.raises(SchemaError, match=problem):
             open_file(path)
     assert path.read_bytes() == before
+
+
+def test_opening_a_file_of_the_current_schema_does_not_load_sqlite_utils(tmp_path: Path) -> None:
+    RunWriter.create(tmp_path / "run.db", run_id="run", version="0", seed=1, scenario={}).close()
+    check = (
+        "import sys; from pathlib import Path; from aarlab.memory.replaying_log import ReplayingLog; "
+        f"ReplayingLog.resume(Path({str(tmp_path / 'run.db')!r})).close(); sys.exit('sqlite_utils' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

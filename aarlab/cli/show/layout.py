@@ -1,8 +1,9 @@
 """Indentation of parts of a page."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
 
 
@@ -15,6 +16,18 @@ class Indented:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the indented lines."""
+        match self.part:
+            case Group(renderables=parts):
+                yield from (Indented(part, self.columns) for part in parts)
+                return
+            case Indented(part=part, columns=columns):
+                yield Indented(part, self.columns + columns)
+                return
+            case WrappedText() as text:
+                # In one segment: rich would take seconds to put the lines of a megabyte together.
+                lines = text.lines(max(1, options.max_width - self.columns))
+                yield Segment("".join(f"{' ' * self.columns}{line}\n" if line else "\n" for line in lines))
+                return
         inner = options.update(width=max(1, options.max_width - self.columns), height=None)
         for line in console.render_lines(self.part, inner, pad=False):
             if line:
@@ -31,9 +44,14 @@ class WrappedText:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines."""
+        yield Segment("".join(f"{line}\n" for line in self.lines(options.max_width)))
+
+    def lines(self, max_width: int) -> Iterator[str]:
+        """Yield the lines of at most this width."""
         # Some characters take two columns.
-        width = options.max_width if self.text.isascii() else max(options.max_width // 2, 1)
+        width = max_width if self.text.isascii() else max(max_width // 2, 1)
         for line in self.text.expandtabs().split("\n"):
-            for start in range(0, max(len(line), 1), width):
-                yield Segment(line[start : start + width])
-                yield Segment.line()
+            if len(line) <= width:
+                yield line
+            else:
+                yield from (line[start : start + width] for start in range(0, len(line), width))

@@ -84,10 +84,9 @@ def show(
 
 
 def _not_verified(file: RunReader) -> Text:
-    n_events = sum(file.stream_lengths().values())
     return Text(
-        f"! The events were not compared with the digest of the run, which takes long for {n_events:,} events: "
-        "aarlab show without --agent does it once."
+        f"! The events were not compared with the digest of the run, which takes long for about {file.last_id():,} "
+        "events: aarlab show without --agent does it once."
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from rich.console import Console
+from rich.console import Console, Group
 
 from aarlab.cli.show.conversation import conversation
 from aarlab.cli.show.display_options import DisplayOptions, find_agent
+from aarlab.cli.show.layout import Indented, WrappedText
 from aarlab.cli.show.values import render_value
 from aarlab.config import ConfigError
 from aarlab.config.run_lookup import find_run, new_run_path
@@ -336,3 +337,8 @@ def test_the_leaderboard_marks_known_methods(aarlab: Aarlab, summary: dict[str, 
     marked = [line for line in page.splitlines() if "known method " in line and line.lstrip().startswith("lab.f")]
     assert len(marked) == 4, "the opening"
     assert "known method vanilla_hard: " in page
+
+
+def test_long_text_is_indented_at_each_level_and_wrapped() -> None:
+    text = Indented(Group(WrappedText("ab\n\n" + "c" * 10), Indented(WrappedText("d"), 2)), 4)
+    assert printed(text, width=10) == "    ab\n\n    cccccc\n    cccc\n      d\n"
