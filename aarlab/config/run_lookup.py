@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
+from aarlab.config.run_file_cache import kept_value
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.schema import run_started_at
 
@@ -66,6 +67,6 @@ def runs_in(folder: Path) -> list[FoundRun]:
 def _created_at(path: Path) -> str | None:
     """Return when the run started; None for a file that is not a run file."""
     try:
-        return run_started_at(path)
+        return str(kept_value(path, "started at", lambda: run_started_at(path)))
     except (SchemaError, OSError):
         return None
