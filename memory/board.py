@@ -361,9 +361,12 @@ class Board:
             indexed.append(finding)
             if (found := key(self._posts[finding].finding)) is not None:
                 insort(by_value.setdefault(found, []), finding, key=lambda name: self._posts[name].position)
-        for finding in by_value.get(value, ()):
-            if self.is_visible(self._posts[finding], visible_to):
-                yield self._posts[finding]
+        assigned = self._assigned.get(visible_to, ())
+        for post in (self._posts[finding] for finding in by_value.get(value, ())):
+            # Most posts of the current round are not published, and this is the fastest way to skip them.
+            unseen = not post.published and post.finding.author != visible_to and post.finding.id not in assigned
+            if not unseen and self.is_visible(post, visible_to):
+                yield post
 
     def search(self, query: str, *, visible_to: str, limit: int = 10) -> list[Post]:
         """Return the posts that have any word of `query`, best first (BM25)."""
@@ -385,9 +388,11 @@ class Board:
                 found.append(post for post in posts if folded_pattern in self._folded_text(post))
             for post in heapq.merge(*found, key=order_key("oldest")):
                 lines = self._folded_text(post).split("\n")
-                end_of_title = post.finding.title.count("\n") + 1
-                lines[:end_of_title] = ["\n".join(lines[:end_of_title])]
-                yield from ((post, number) for number, line in enumerate(lines) if folded_pattern in line)
+                if line_breaks := post.finding.title.count("\n"):
+                    lines[: line_breaks + 1] = ["\n".join(lines[: line_breaks + 1])]
+                for number, line in enumerate(lines):
+                    if folded_pattern in line:
+                        yield post, number
 
     def line(self, post: Post, number: int) -> str:
         """Return a line of a post: the title is line 0, then come the body and the method."""
