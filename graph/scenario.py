@@ -25,7 +25,7 @@ class _Section(BaseModel):
 class TeamConfig(_Section):
     """The agents of a run and their base models."""
 
-    researchers: Annotated[int, Field(ge=1, le=1000)] = 9
+    researchers: Annotated[int, Field(ge=1, le=10_000)] = 9
     """Number of researchers."""
     model: str = "simulated/researcher"
     """Base model of the researchers, as `provider/model`. `aarlab models` lists them."""

@@ -47,7 +47,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:2: team.researchers
               problem   invalid value '9'
-              expected  a whole number of 1 or more and at most 1000 (Number of researchers.)
+              expected  a whole number of 1 or more and at most 10000 (Number of researchers.)
             """,
         ),
         (
@@ -55,7 +55,7 @@ def complaint(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overri
             """
             my.yaml:1: team.researchers
               problem   invalid value true
-              expected  a whole number of 1 or more and at most 1000 (Number of researchers.)
+              expected  a whole number of 1 or more and at most 10000 (Number of researchers.)
             """,
         ),
         (
