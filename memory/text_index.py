@@ -85,7 +85,8 @@ class TextIndex:
                 and they do not count against the limit.
         """
         scores = self._scores(query, extra)
-        own, size = scores[: len(self)], min(limit, int((scores[: len(self)] > 0).sum()))
+        own = scores[: len(self)]
+        size = min(limit, int(np.count_nonzero(own)))
         numbers = list(range(len(self), len(scores)))
         if size:
             last = -np.partition(-own, size - 1)[size - 1]
