@@ -47,10 +47,11 @@ def approve(run: str, question: str, why: str, who: str | None, as_json: bool) -
 @click.option("--arguments", metavar="JSON", default="", help="All arguments of the tool call, as a JSON object.")
 @_signed
 def modify(run: str, question: str, findings: str, arguments: str, why: str, who: str | None, as_json: bool) -> None:
-    """Release only some of the findings that a run asks about, or change the arguments of a tool call.
+    """Release only some findings, or change a tool call.
 
-    With --findings, the other new findings stay private to their authors. With --arguments, the tool call takes place
-    with these arguments, which are checked like those of the researcher. RUN and ID are those of `aarlab inbox`.
+    With --findings, the other new findings that the run asks about stay private to their authors. With --arguments, the
+    tool call takes place with these arguments, which are checked like those of the researcher. RUN and ID are those of
+    `aarlab inbox`.
     """
     names = tuple(findings.replace(",", " ").split())
     _give(run, "modify", why, who, as_json, question, findings=names, text=arguments)
@@ -74,9 +75,9 @@ def reject(run: str, question: str, why: str, who: str | None, as_json: bool) ->
 @_id
 @_signed
 def advise(run: str, question: str, why: str, who: str | None, as_json: bool) -> None:
-    """Approve what a run asks, and send the reason to the team, or to the author of a full run, flag or tool call.
+    """Approve what a run asks, and send the reason to the team.
 
-    RUN and ID are those of `aarlab inbox`.
+    The reason for a full run, a flag or a tool call goes to its author. RUN and ID are those of `aarlab inbox`.
     """
     _give(run, "advise", why, who, as_json, question)
 

@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("aarlab.cli.resume_command:resume", "Continue an interrupted run."),
     "inbox": ("aarlab.cli.inbox_command:inbox", "List the questions of all runs that wait for a person, oldest first."),
     "approve": ("aarlab.cli.answer_commands:approve", "Approve what a run asks."),
-    "modify": ("aarlab.cli.answer_commands:modify", "Release only some of the findings that a run asks about."),
+    "modify": ("aarlab.cli.answer_commands:modify", "Release only some findings, or change a tool call."),
     "reject": ("aarlab.cli.answer_commands:reject", "Reject what a run asks."),
     "advise": ("aarlab.cli.answer_commands:advise", "Approve what a run asks, and send the reason to the team."),
     "stop": ("aarlab.cli.answer_commands:stop", "End a run: score its findings and close it."),
