@@ -10,6 +10,8 @@ from aarlab.agents.prompts import render
 from aarlab.memory.events import CallOutcome, FlagOutcome, OversightDecision
 from aarlab.memory.messages import Conversation, Json, ToolSpec, user_message
 
+CALL_REJECTED = "the overseer rejected this call"
+"""Begins the result of a rejected call."""
 _NOTE: Mapping[str, Json] = {
     "type": "string",
     "description": "A note to the whole team, so do not name unreleased findings in it; may be empty.",

@@ -45,7 +45,7 @@ async def _decide(run: RunContext, session: AgentSession, call: ToolCall) -> App
             session.record(OversightDecision("stop", [], reply.why))
             raise ToolError(f"the overseer stopped the run: {reply.why}")
         case "rejected":
-            raise ToolError(f"the overseer rejected this call: {reply.why}")
+            raise ToolError(f"{overseer.CALL_REJECTED}: {reply.why}")
         case "approved":
             return Approval(note=reply.why)
     changed = ToolCall(call.id, call.name, reply.arguments or {})

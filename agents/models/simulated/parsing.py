@@ -16,6 +16,7 @@ from aarlab.agents.models.simulated.state import (
     ParsedTask,
     TrackedIdea,
 )
+from aarlab.agents.overseer import CALL_REJECTED
 from aarlab.memory.messages import Conversation, Message, ToolCall, content_hash
 
 METHOD = "method.py"
@@ -34,7 +35,6 @@ _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE)
 _EMPTY_RECIPE = "the weak labels as they are"
-_REJECTED = "the overseer rejected this call"
 
 
 @lru_cache(maxsize=16)
@@ -203,7 +203,7 @@ def _update_from_result(state: ParsedState, call: ToolCall, data: dict[str, Any]
     elif call.name == "run_experiment":
         _add_side_outcome(state, str(call.arguments.get("path")), data)
     if is_error:
-        if str(data.get("error", "")).startswith(_REJECTED):
+        if str(data.get("error", "")).startswith(CALL_REJECTED):
             _add_rejection(state, call)
         return
     match call.name:
