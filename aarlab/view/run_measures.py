@@ -1,11 +1,10 @@
 """Measures of a run for the viewer, which need all its events: diversity, autonomy, flags, spending."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from aarlab.cli.run_summary import plain_result
 from aarlab.config.run_file_cache import is_altered
-from aarlab.graph.run.spending_measures import Charge, charges, hours_by_kind
+from aarlab.graph.run.spending_measures import Charge, charges, hours_by_kind, known_total
 from aarlab.memory.events import Finding, LimitReached
 from aarlab.memory.measures import autonomy_by_round, entropy
 from aarlab.memory.run_reader import RunReader
@@ -86,9 +85,4 @@ def _by_hour_and_kind(spent: list[Charge]) -> list[list[Any]]:
 def _use_of_models(spent: list[Charge]) -> tuple[int, float | None, float | None]:
     """Return calls, tokens and dollars; None where those of one step are unknown."""
     tokens, costs = [one.tokens for one in spent], [one.cost_usd for one in spent]
-    return sum(one.calls for one in spent), _known_sum(tokens), _known_sum(costs)
-
-
-def _known_sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
+    return sum(one.calls for one in spent), known_total(tokens), known_total(costs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aarlab.memory.events import (
     Experiment,
@@ -18,6 +19,7 @@ from aarlab.tools.board_tools import HAND_OFF
 from aarlab.tools.experiment_tool import EXPERIMENT_TOOL
 from aarlab.tools.tool_registry import TOOLS
 
+_Number = TypeVar("_Number", int, float)
 OTHER_TOOLS = "tools"
 """Kind of the hours of tools of installed packages."""
 STEP_KINDS = ("think", "read", "write", "ask", "share", "review", "assign", "smoke", "pilot", "full", OTHER_TOOLS)
@@ -96,7 +98,7 @@ def tokens(file: RunReader) -> int | None:
 
     None if a server did not report the tokens of a reply.
     """
-    return _total([_tokens_of(entry.event) for entry in file.entries(ModelCall, FailedModelCall)])
+    return known_total([_tokens_of(entry.event) for entry in file.entries(ModelCall, FailedModelCall)])
 
 
 def _tokens_of(call: ModelCall | FailedModelCall) -> int | None:
@@ -104,9 +106,10 @@ def _tokens_of(call: ModelCall | FailedModelCall) -> int | None:
     return None if unknown else call.known_tokens
 
 
-def _total(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+def known_total(values: Sequence[_Number | None]) -> _Number | None:
+    """Return the sum of values; None if one is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def experiments_of(file: RunReader, fidelity: str) -> int:
@@ -121,15 +124,14 @@ def improvements(file: RunReader) -> list[Improvement]:
     for team_hours, pgr in frontier(file):
         at_hours = team_hours / team
         before = [charge for charge in all_charges if charge.at_hours <= at_hours + 1e-6]
-        costs = [charge.cost_usd for charge in before]
-        known = [cost for cost in costs if cost is not None]
+        cost_usd = known_total([charge.cost_usd for charge in before])
         found.append(
             Improvement(
                 round(at_hours, 6),
                 pgr,
                 round(sum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
-                _total([charge.tokens for charge in before]),
-                round(sum(known), 6) if len(known) == len(costs) else None,
+                known_total([charge.tokens for charge in before]),
+                None if cost_usd is None else round(cost_usd, 6),
             )
         )
     return found
