@@ -263,12 +263,12 @@ class Structure(BaseModel):
 
     def withholding_dial(self, tool: str) -> Dial | None:
         """Return the dial whose value keeps a tool from all researchers; None if there is none."""
-        for dial in DIALS:
-            alone = ResolvedStructure()
-            dial.apply(self.value_of(dial), alone)
-            if tool in alone.withheld_tools:
-                return dial
-        return None
+        resolved = ResolvedStructure()
+        withholding: Dial | None = None
+        for dial in DIALS:  # a later dial can return a tool: a lead returns `borrow`
+            dial.apply(self.value_of(dial), resolved)
+            withholding = (withholding or dial) if tool in resolved.withheld_tools else None
+        return withholding
 
     @property
     def has_overseer(self) -> bool:

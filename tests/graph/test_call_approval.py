@@ -132,6 +132,12 @@ def test_approval_of_a_call_that_nobody_makes_is_refused(preset: str, tool: str,
         Scenario.model_validate({"structure": {"preset": preset, "approve_tools": [tool]}})
 
 
+@pytest.mark.parametrize("tool", ["run_experiment", "borrow"])
+def test_calls_of_a_team_with_a_lead_can_need_approval(tool: str) -> None:
+    structure = {"preset": "centralised", "approve_tools": [tool]}
+    assert Scenario.model_validate({"structure": structure}).structure.has_overseer
+
+
 def test_a_policy_for_no_question_is_refused() -> None:
     live = {"oversight_policy": {"submit": "reject"}}
     with pytest.raises(ValidationError, match=r"live.oversight_policy names 'submit', .*structure.approve_tools"):
