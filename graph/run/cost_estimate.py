@@ -93,14 +93,19 @@ def _usages(scenario: Scenario, assumed: _Assumptions, *, at_high_end: bool) -> 
     # Reviewer and librarian, and the overseer for each tool, are called about as often as there are experiments.
     calls_per_role = round(experiments * team.researchers * (2 if at_high_end else 0.5))
     leads = len(structure.groups_by_lead(team.names))
-    calls_by_model = {
-        team.reviewer: calls_per_role * (structure.review != "none"),
-        team.librarian: calls_per_role * (structure.sharing == "query"),
-        team.overseer: scenario.rounds * structure.has_overseer + calls_per_role * len(structure.approve_tools),
-        team.model_of("lead"): (3 if at_high_end else 1) * structure.planned + scenario.rounds * leads,
-    }
-    for name, calls in calls_by_model.items():
-        if (price := scenario.live.price(name)) is None or price.input or price.output:
+    calls_of_overseer = scenario.rounds * structure.has_overseer + calls_per_role * len(structure.approve_tools)
+    # Pairs, because several roles can have the same base model.
+    calls_of_roles = [
+        (team.reviewer, calls_per_role * (structure.review != "none")),
+        (team.librarian, calls_per_role * (structure.sharing == "query")),
+        (team.overseer, calls_of_overseer),
+        (team.escalation, calls_of_overseer * (scenario.escalates and at_high_end)),
+        (team.model_of("lead"), (3 if at_high_end else 1) * structure.planned + scenario.rounds * leads),
+        (scenario.monitor.model, team.researchers * bool(scenario.monitor.model)),
+        (scenario.replicator, scenario.scoring.finalists * scenario.close.replicate),
+    ]
+    for name, calls in calls_of_roles:
+        if calls and ((price := scenario.live.price(name)) is None or price.input or price.output):
             yield _single_calls(calls, assumed, price)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,29 @@ def test_more_hours_and_researchers_cost_more() -> None:
 
     assert high("team.researchers=3") < high("live.max_tokens=500") < high() < high("budget.hours=32")
     assert high("live.compact_at=30000") < high()
+
+
+def test_each_role_costs_its_calls_if_all_have_one_model() -> None:
+    roles = {"review=advisory": "reviewer", "sharing=query": "librarian", "oversight=checkpoint": "overseer"}
+    settings = [(f"structure.{dial}", f"team.{role}=anthropic/claude-opus-5-5") for dial, role in roles.items()]
+
+    def calls(*overrides: str) -> int:
+        return estimate_cost(load_scenario(None, overrides)).high.calls
+
+    each = [calls(*pair) for pair in settings]
+    assert min(each) > 0
+    assert calls(*chain(*settings)) == sum(each)
+
+
+def test_roles_of_the_close_cost_their_calls() -> None:
+    claude = "anthropic/claude-opus-5-5"
+    monitored = estimate_cost(load_scenario(None, [f"monitor.model={claude}", "team.researchers=3"]))
+    assert (monitored.low.calls, monitored.high.calls) == (3, 3)
+    without, replicated = (
+        estimate_cost(load_scenario(None, [f"team.model={claude}", f"close.replicate={value}"])).low.calls
+        for value in ("false", "true")
+    )
+    assert replicated - without == 3
 
 
 def test_cost_of_a_run_is_in_the_estimated_range(
