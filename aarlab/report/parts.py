@@ -107,9 +107,9 @@ def write_csv(table: Table, folder: Path) -> Path:
     return path
 
 
-def ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
-    """Return an estimate with the ends of its interval."""
-    return (estimate.value, *(estimate.interval or (None, None)))
+def ends(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
+    """Return an estimate with the ends of its interval; None where there is none."""
+    return (None, None, None) if estimate is None else (estimate.value, *(estimate.interval or (None, None)))
 
 
 def cell_text(cell: Cell) -> str:

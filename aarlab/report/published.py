@@ -49,7 +49,7 @@ def published_table(analysis: Analysis) -> Table:
     columns = ("arm", "against", "published", "published_sign", "measure", "difference", "low", "high", "agreement")
     rows: list[tuple[Cell, ...]] = []
     for result, found in _pairs(analysis):
-        here = (None, None, None) if found is None else ends(found.difference.mean)
+        here = ends(None if found is None else found.difference.mean)
         agrees = None if found is None else agreement(result, found)
         rows.append((*result.comparison, result.figure, result.sign, analysis.primary.measure, *here, agrees))
     return Table("published", "Published comparisons beside those of the runs", columns, tuple(rows))
