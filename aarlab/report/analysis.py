@@ -159,7 +159,7 @@ def _analysis(results: Results, progress: Progress) -> Analysis:
         warnings=tuple(warnings(arms, found)),
         matched_spends=matched_spends(arms, pairs),
         sensitivity=sensitivity,
-        signs=effect_signs(arms, effects, sensitivity),
+        signs=effect_signs(results.ablation, arms, effects, sensitivity),
     )  # fmt: skip
 
 
@@ -172,9 +172,10 @@ def _effects(
 
 
 def planned_pairs(results: Results, arms: Sequence[ArmRuns]) -> list[tuple[str, str]]:
-    """Return the planned comparisons: those of the file, or every arm with the first."""
-    planned = [(arm, against) for arm, against in results.ablation.comparisons or ()]
-    return planned or [(arm.name, arms[0].name) for arm in arms[1:]]
+    """Return the planned comparisons: those of the file, which can be none; by default every arm with the first."""
+    if results.ablation.comparisons is None:
+        return [(arm.name, arms[0].name) for arm in arms[1:]]
+    return [(arm, against) for arm, against in results.ablation.comparisons]
 
 
 def _panels(arm: ArmRuns) -> dict[str, Estimate]:

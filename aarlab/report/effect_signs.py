@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aarlab.ablation.ablation_plan import Ablation
 from aarlab.config.scenario_files import STUDIES, shipped_ablations
 from aarlab.graph.structure.structure import DIALS
 from aarlab.report.arm_runs import ArmRuns, differences
+from aarlab.report.planned_comparisons import p_over_looks
 from aarlab.report.sensitivity import Sensitivity
 from aarlab.statistics import ALPHA, MIN_PAIRS, ArmDifference, TaskEffects
 
@@ -64,10 +66,12 @@ class EffectSigns:
     """With the highest t statistic."""
     most_negative: EnvironmentEffect
     """With the lowest t statistic."""
+    ablation: Ablation
+    """Its planned looks count in the p values."""
 
     @property
     def verdict(self) -> str:
-        """Which signs were found, after Bonferroni's correction for the number of environments."""
+        """Which signs were found, for all planned looks and after Bonferroni's correction for the environments."""
         positive = self._is_significant(self.most_positive) and self.most_positive.difference.mean.value > 0
         negative = self._is_significant(self.most_negative) and self.most_negative.difference.mean.value < 0
         if positive and negative:
@@ -75,11 +79,12 @@ class EffectSigns:
         return "only positive" if positive else "only negative" if negative else "none significant"
 
     def _is_significant(self, effect: EnvironmentEffect) -> bool:
-        p = effect.difference.p
+        p = p_over_looks(effect.difference.p, self.ablation)
         return p is not None and p * self.environments < ALPHA and effect.difference.n >= MIN_PAIRS
 
 
 def effect_signs(
+    ablation: Ablation,
     arms: Sequence[ArmRuns],
     references: Mapping[tuple[str, str], TaskEffects],
     sensitivities: Sequence[Sensitivity],
@@ -87,6 +92,7 @@ def effect_signs(
     """Return the signs of each dial in the primary measure; empty if there is a single environment.
 
     Args:
+        ablation: The ablation.
         arms: Its arms.
         references: Effects of the planned comparisons under the settings of the ablation itself.
         sensitivities: Their effects under the sensitivity settings.
@@ -106,6 +112,7 @@ def effect_signs(
             len(effects),
             max(effects, key=lambda effect: _t(effect, unknown=-math.inf)),
             min(effects, key=lambda effect: _t(effect, unknown=math.inf)),
+            ablation,
         )
         for name, effects in grouped.items()
     )

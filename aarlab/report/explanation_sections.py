@@ -36,7 +36,7 @@ def explanation_sections(analysis: Analysis) -> Iterator[Section]:
         yield _matched_spend(analysis)
     yield from _sensitivity(analysis)
     if analysis.signs:
-        note = "Selected by the end of the interval that is nearer to the other sign."
+        note = "Selected by the t statistic, which divides a difference by its standard error."
         command = CodeBlock(confirmation_example(analysis))
         yield Section("Signs of effects", (signs_text(), command, signs_table(analysis), Note(note)))
 

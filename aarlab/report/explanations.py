@@ -175,9 +175,9 @@ def signs_text() -> str:
     return (
         "For each dial, the environments (task and setting) with the clearest positive and the clearest negative "
         "effect on the primary measure, and which signs remain after Bonferroni's correction for the number of "
-        "environments. The environments were selected from the runs that they are shown with: these effects are "
-        "overestimates, and their intervals do not account for the selection. Confirm an effect with fresh seeds "
-        "before you claim it; effect_signs.csv has the command for each, such as"
+        "environments and for the planned looks. The environments were selected from the runs that they are shown "
+        "with: these effects are overestimates, and their intervals do not account for the selection. Confirm an "
+        "effect with fresh seeds before you claim it; effect_signs.csv has the command for each, such as"
     )
 
 

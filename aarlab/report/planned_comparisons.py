@@ -100,6 +100,12 @@ def current_look(ablation: Ablation) -> Look | None:
     return next(look for look in planned_looks(ablation.looks) if look.seeds == len(seeds_of(ablation)))
 
 
+def p_over_looks(p: float | None, ablation: Ablation) -> float | None:
+    """Return a p value that accounts for all planned looks; without looks the p value itself."""
+    look = current_look(ablation)
+    return p if look is None else sequential_p(p, ablation.looks or (), look.number)
+
+
 def margin_of(ablation: Ablation, measure: str) -> float | None:
     """Return the smallest difference of interest in a measure; None if there is none."""
     if measure == ablation.measures[0] and ablation.margin is not None:
@@ -118,7 +124,7 @@ def measure_result(
     level = 1 - (ALPHA if look is None else look.level)
     by_name = {arm.name: arm for arm in arms}
     differences = [_difference(by_name[a], by_name[b], measure, level) for a, b in pairs if a in values and b in values]
-    adjusted = _adjusted(differences, controls, ablation, look)
+    adjusted = _adjusted(differences, controls, ablation)
     comparisons = [
         _planned_comparison(d, p, controls, differences, margin, level)
         for d, p in zip(differences, adjusted, strict=True)
@@ -144,10 +150,10 @@ def _difference(arm: ArmRuns, against: ArmRuns, measure: str, level: float) -> A
 
 
 def _adjusted(
-    differences: Sequence[ArmDifference], controls: Collection[str], ablation: Ablation, look: Look | None
+    differences: Sequence[ArmDifference], controls: Collection[str], ablation: Ablation
 ) -> list[float | None]:
     """Return the p values for all planned looks with Holm's correction within each family."""
-    ps = [d.p if look is None else sequential_p(d.p, ablation.looks or (), look.number) for d in differences]
+    ps = [p_over_looks(difference.p, ablation) for difference in differences]
     adjusted: list[float | None] = [None] * len(ps)
     for family in (True, False):
         members = [i for i, d in enumerate(differences) if _is_control(d, controls) == family]

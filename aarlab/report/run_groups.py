@@ -137,6 +137,6 @@ def _implicit_ablation(records: Sequence[RunRecord]) -> Ablation:
         scenario=arm_configuration(records[0].scenario),
         arms={arm: {} for arm in arms},
         seeds=sorted({record.seed for record in records}),
-        comparisons=[[arm, arms[0]] for arm in arms[1:]] or None,
+        comparisons=[[arm, arms[0]] for arm in arms[1:]],
         controls=False,
     )

@@ -210,6 +210,22 @@ def test_signs_are_searched_over_tasks_and_settings() -> None:
     assert analysis_of({"": 0.2}).signs == ()
 
 
+def test_signs_at_an_early_look_need_a_smaller_p() -> None:
+    analysis = analysis_of({"chat": -0.03, "math": 0.0})
+    (signs,) = analysis.signs
+    p = signs.most_negative.difference.p
+    assert p is not None
+    assert p * signs.environments < 0.05
+    assert signs.verdict == "only negative"
+    (early,) = analyse(replace(analysis.results, ablation=ablation(looks=[8, 40]))).signs
+    assert early.verdict == "none significant"
+
+
+def test_an_ablation_without_planned_comparisons_compares_nothing() -> None:
+    analysis = analyse(replace(analysis_of({"": 0.2}).results, ablation=ablation(comparisons=[])))
+    assert (analysis.primary.comparisons, analysis.effects, analysis.matched_spends) == ((), {}, ())
+
+
 def test_a_page_shows_every_explanation() -> None:
     text = page(analysis_of({"chat": -0.2, "math": 0.1}, {1: {"chat": 0.0, "math": 0.0}}, staged={"tokens": 2000}))
     for heading in ("Held-out PGR by task", "What the teams did", "Equal hours and matched spend", "Sensitivity",
