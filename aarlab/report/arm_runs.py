@@ -134,7 +134,7 @@ def differences(scenario: Mapping[str, Any], against: Mapping[str, Any]) -> dict
     fields, other = flattened(scenario), flattened(against)
     if not fields or not other:
         return {}
-    paths = [*fields, *(other.keys() - fields.keys())]
+    paths = dict.fromkeys([*fields, *other])
     differing = {path: fields.get(path) for path in paths if fields.get(path) != other.get(path)}
     if any(path.startswith("structure.") and path != "structure.preset" for path in differing):
         differing.pop("structure.preset", None)
@@ -208,6 +208,16 @@ def _scenario(records: Iterable[RunRecord]) -> dict[str, Any]:
 
 def _mean(summaries: Iterable[Mapping[str, Any]], field: str) -> Estimate:
     return mean_estimate([value_at(summary, field) or 0.0 for summary in summaries])
+
+
+def pooled_share(summaries: Iterable[Mapping[str, Any]], measure: str) -> float | None:
+    """Return a share of full experiments over those of all runs, each experiment with the same weight.
+
+    None if no run has full experiments.
+    """
+    pairs = [(value_at(summary, measure), value_at(summary, "full_experiments")) for summary in summaries]
+    known = [(share, full) for share, full in pairs if share is not None and full]
+    return sum(share * full for share, full in known) / sum(full for _, full in known) if known else None
 
 
 def mean_of_known(values: Sequence[float | None]) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.report.arm_runs import ArmRuns, mean_of_known
+from aarlab.report.arm_runs import ArmRuns, mean_of_known, pooled_share
 from aarlab.report.parts import Cell, Table
 
 _MEANS = ("model_calls", "message_density", "redundancy", "vendi_score", "convergence_hours", "merged_share")
@@ -93,11 +93,8 @@ def _means(arm: ArmRuns) -> dict[str, float | None]:
     """Return means over the runs of an arm; failed experiments as a share of those of all runs."""
     summaries = [record.summary for record in arm.done]
     means = {measure: mean_of_known([value_at(summary, measure) for summary in summaries]) for measure in _MEANS}
-    pairs = [(value_at(s, "failed_experiment_share"), value_at(s, "full_experiments")) for s in summaries]
-    known = [(share, full) for share, full in pairs if share is not None and full]
-    failed = sum(share * full for share, full in known) / sum(full for _, full in known) if known else None
     score = mean_of_known([value_at(summary, "heldout.pgr") for summary in summaries])
-    return {**means, "failed_experiment_share": failed, "score": score}
+    return {**means, "failed_experiment_share": pooled_share(summaries, "failed_experiment_share"), "score": score}
 
 
 def _ratio(value: float | None, base: float | None) -> float | None:

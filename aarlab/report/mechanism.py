@@ -9,7 +9,7 @@ from aarlab.ablation.records import RunRecord
 from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.graph.run.spending_measures import used_hours
-from aarlab.report.arm_runs import ArmRuns, mean_of_known
+from aarlab.report.arm_runs import ArmRuns, mean_of_known, pooled_share
 
 MAX_KNOWN_SHARE = 0.5
 """Share of known methods among an arm's full experiments above which a warning is given."""
@@ -81,17 +81,12 @@ def _on_task(arm: ArmRuns, task: str) -> Mechanism | None:
     def mean(measure: str) -> float | None:
         return mean_of_known([value_at(summary, measure) for summary in summaries])
 
-    def share(measure: str) -> float | None:
-        """Return a share over the full experiments of all runs, each with the same weight."""
-        pairs = [(value_at(summary, measure), value_at(summary, "full_experiments")) for summary in summaries]
-        known = [(value, weight) for value, weight in pairs if value is not None and weight]
-        return sum(v * w for v, w in known) / sum(w for _, w in known) if known else None
-
     return Mechanism(
         arm.name, task, len(summaries),
         {kind: fmean(section.get(kind, 0.0) for section in hours) for kind in kinds},
-        mean("full_experiments"), mean("pilots"), mean("distinct_recipes"), share("known_method_share"),
-        share("novel_share"), mean("model_calls"), mean("tokens"), mean("cost_usd"),
+        mean("full_experiments"), mean("pilots"), mean("distinct_recipes"),
+        pooled_share(summaries, "known_method_share"), pooled_share(summaries, "novel_share"), mean("model_calls"),
+        mean("tokens"), mean("cost_usd"),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Literal
 
 from aarlab.ablation.ablation_plan import seeds_of
@@ -293,9 +294,9 @@ def _suspicions_found(analysis: Analysis) -> Iterator[str]:
     arms = [arm for arm in analysis.arms if not arm.control]
     by_run = [record.summary.get("structure_violations") or () for arm in arms for record in arm.done]
     if runs_with_violations := sum(map(bool, by_run)):
-        dials = Counter(
-            dial for violations in by_run for dial in {str(violation).partition(":")[0] for violation in violations}
-        )
+        # Without sets: dials with the same count are named in the order of the runs.
+        by_dial = [dict.fromkeys(str(violation).partition(":")[0] for violation in run) for run in by_run]
+        dials = Counter(chain(*by_dial))
         text = ", ".join(f"{dial} in {runs}" for dial, runs in dials.most_common())
         yield (
             f"In {runs_with_violations} of {counted(len(by_run), 'run')}, not counting controls, events violated the "

@@ -12,6 +12,7 @@ from synthetic_runs import ARMS, record, results
 
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.report import analyse, figures, markdown, tables
+from aarlab.report.arm_runs import differences
 from aarlab.report.html_page import page
 from aarlab.report.sentences import (
     caveats,
@@ -173,6 +174,16 @@ def test_violations_by_controls_are_no_caveats() -> None:
     assert violating("random search") == []
     (caveat,) = violating("staged")
     assert caveat.startswith("In 12 of 36 runs, not counting controls, events violated the configured structure")
+
+
+def test_texts_do_not_depend_on_the_order_of_sets() -> None:
+    names = [f"dial{number}" for number in range(12)]
+    violated = {"structure_violations": [f"{name}: a violation" for name in names]}
+    changed = map_records(results(), lambda one: replace(one, summary={**one.summary, **violated}))
+    (caveat,) = caveats(analyse(changed))
+    assert f"{', '.join(f'{name} in 36' for name in names)}." in caveat
+    fewer = differences({"seed": 1}, {"seed": 1, **dict.fromkeys(names, 2)})
+    assert list(fewer) == names
 
 
 def test_unequal_budgets_and_identical_arms_are_caveats() -> None:
