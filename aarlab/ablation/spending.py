@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from aarlab.graph.run.spending_measures import known_total
 from aarlab.memory.events import FailedModelCall, ModelCall
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
@@ -21,8 +22,7 @@ class Spending:
     """Input and output tokens."""
 
     def __add__(self, other: "Spending") -> "Spending":
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Spending((self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None, self.tokens + other.tokens)
+        return Spending(known_total([self.cost_usd, other.cost_usd]), self.tokens + other.tokens)
 
     def at_least(self, earlier: "Spending") -> "Spending":
         """Return the larger value of each field; an unknown cost stays unknown."""
@@ -34,7 +34,8 @@ class Spending:
 def spending_in(path: Path) -> Spending:
     """Return the usage of all model calls in a run file, which may be unfinished.
 
-    The cost of a file that cannot be read is unknown. A file without tables counts as zero: no model was called.
+    The cost of a file that cannot be read is unknown. A file without tables counts as zero: no model was called. So
+    does a file that is not there: another process may have moved it to where its spending is counted.
     """
     try:
         if _has_no_tables(path):
@@ -42,10 +43,8 @@ def spending_in(path: Path) -> Spending:
         with RunReader.open(path) as file:
             calls = [entry.event for entry in file.entries(ModelCall, FailedModelCall)]
     except (sqlite3.Error, SchemaError, OSError):
-        return Spending(None)
-    costs = [call.cost_usd for call in calls]
-    known = [cost for cost in costs if cost is not None]
-    return Spending(sum(known) if len(known) == len(costs) else None, sum(call.known_tokens for call in calls))
+        return Spending(None) if path.exists() else Spending()
+    return sum((Spending(call.cost_usd, call.known_tokens) for call in calls), Spending())
 
 
 def _has_no_tables(path: Path) -> bool:
