@@ -10,6 +10,7 @@ from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
 from aarlab.graph.run.measure_registry import value_at
+from aarlab.graph.run.spending_measures import known_total
 from aarlab.statistics import Estimate, mean_estimate
 
 SECRET_FIELD = "scoring.secret"
@@ -148,7 +149,7 @@ def usage(arm: ArmRuns) -> ArmUsage | None:
     if not arm.done:
         return None
     summaries = [record.summary for record in arm.done]
-    costs = [summary.get("cost_usd") for summary in summaries]
+    costs = [value_at(summary, "cost_usd") for summary in summaries]
     return ArmUsage(
         arm=arm.name,
         runs=len(summaries),
@@ -156,7 +157,7 @@ def usage(arm: ArmRuns) -> ArmUsage | None:
         hours=_mean(summaries, "hours"),
         experiments=_mean(summaries, "experiments"),
         evaluations=_mean(summaries, "evaluations"),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        cost_usd=known_total(costs),
         wall_hours=sum(value_at(summary, "wall_clock_s") or 0.0 for summary in summaries) / 3600,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from aarlab.statistics.estimates import LEVEL, FloatArray
+from aarlab.statistics.estimates import LEVEL, FloatArray, share_interval
 
 Steps = Sequence[tuple[float, float]]
 """Points (x, y) of a step function, x ascending: its value is y from x on."""
@@ -60,7 +60,5 @@ def profile(values: Sequence[float] | FloatArray, thresholds: FloatArray) -> Ban
     """
     sample = np.asarray(values, dtype=np.float64)
     n, share = len(sample), (sample[:, None] > thresholds[None, :]).mean(axis=0)
-    z = stats.norm.ppf((1 + LEVEL) / 2)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half_width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return Band(thresholds, share, centre - half_width, centre + half_width, n)
+    low, high = np.array([share_interval(float(value), n) for value in share]).T
+    return Band(thresholds, share, low, high, n)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aarlab.agents.models.pricing import Price
 from aarlab.graph.flow.researcher_setup import system_prompt_for, tools_for
+from aarlab.graph.run.spending_measures import known_total
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.messages import Usage
 
@@ -45,12 +46,11 @@ class UsageEstimate:
     """Cost in US dollars if the provider caches the conversation; None: a price is unknown."""
 
     def __add__(self, other: "UsageEstimate") -> "UsageEstimate":
-        known = self.usd is not None and other.usd is not None
         return UsageEstimate(
             self.calls + other.calls,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            (self.usd or 0.0) + (other.usd or 0.0) if known else None,
+            known_total([self.usd, other.usd]),
         )
 
 

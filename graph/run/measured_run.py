@@ -6,6 +6,7 @@ from typing import Literal
 from aarlab.graph.run.method_measures import ExperimentOrigin, IdeaDiversity, experiment_origins, idea_diversity
 from aarlab.graph.run.monitors.monitor import Suspicion
 from aarlab.graph.run.monitors.monitor_registry import load_monitor, watch
+from aarlab.graph.run.spending_measures import known_total
 from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
     LAB,
@@ -166,9 +167,7 @@ class MeasuredRun:
     @cached_property
     def cost_usd(self) -> float | None:
         """US dollars of all model calls; None if the price of one is unknown."""
-        costs = [entry.event.cost_usd for entry in self.file.entries(ModelCall, FailedModelCall)]
-        known = [cost for cost in costs if cost is not None]
-        return round(sum(known), 6) if len(known) == len(costs) else None
+        return known_total([entry.event.cost_usd for entry in self.file.entries(ModelCall, FailedModelCall)])
 
     @cached_property
     def device_seconds(self) -> float | None:
