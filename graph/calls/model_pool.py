@@ -1,7 +1,7 @@
 """The base models of a run: opened on first use, with a concurrency limit, a meter and retries."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class ModelPool:
         self._models: dict[str, tuple[ModelInfo, Price | None]] = {}
         """Models and prices that were looked up, by name: price files and installed packages are read once."""
         self._names: set[str] = set()
-        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._open_models = AsyncExitStack()
+        """Closes every open model, also if one of them raises."""
 
     def get(self, name: str, agent: str) -> "AgentModel":
         """Return the base model with a name, for one agent."""
@@ -92,7 +93,7 @@ class ModelPool:
         info, price = self._model(name)
         model = info.open(self._seed, agent, self._temperament)
         if (close := getattr(model, "aclose", None)) is not None:
-            self._closers.append(close)
+            self._open_models.push_async_callback(close)
         if self._folder is not None and (use_folder := getattr(model, "use_folder", None)) is not None:
             use_folder(self._folder)
         # The limiter counts open calls, so it is innermost. The meter is inside the retries, so the cost of every
@@ -110,8 +111,7 @@ class ModelPool:
 
     async def aclose(self) -> None:
         """Close the connections of all open models."""
-        for close in self._closers:
-            await close()
+        await self._open_models.aclose()
 
 
 @dataclass(slots=True)
