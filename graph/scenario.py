@@ -318,7 +318,7 @@ class Scenario(_Section):
     def transfer_tasks(self) -> list[TaskChoice]:
         """Tasks on which the winner is scored: those of the scoring section without the run's own.
 
-        None if the task has a single world, because its methods mean nothing on another task.
+        Empty if the task has a single world, because its methods mean nothing on another task.
         """
         transfers = self.scoring.transfer_worlds and not self.task.single_world
         tasks = self.scoring.transfer_tasks if transfers else []

@@ -1,5 +1,6 @@
 """What a run spent: research hours by kind of step, model calls and tokens, and what had been spent at each score."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -74,9 +75,11 @@ def hours_by_kind(file: RunReader) -> dict[str, float]:
     the researchers' budget that no step used. A step that started before the end of the budget is completed, so the sum
     of the researchers' kinds can exceed the budget slightly; then `idle` is absent.
     """
-    hours: dict[str, float] = {}
+    by_kind: dict[str, list[float]] = {}
     for charge in charges(file):
-        hours[charge.kind] = hours.get(charge.kind, 0.0) + charge.hours
+        by_kind.setdefault(charge.kind, []).append(charge.hours)
+    # The order of arrival depends on which researcher was computed first; the result of `fsum` does not.
+    hours = {kind: math.fsum(spent) for kind, spent in by_kind.items()}
     budget = float(file.info().scenario["budget"]["hours"]) * file.team_size()
     hours[IDLE] = budget - used_hours(hours)
     hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
@@ -129,7 +132,7 @@ def improvements(file: RunReader) -> list[Improvement]:
             Improvement(
                 round(at_hours, 6),
                 pgr,
-                round(sum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
+                round(math.fsum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
                 known_total([charge.tokens for charge in before]),
                 None if cost_usd is None else round(cost_usd, 6),
             )

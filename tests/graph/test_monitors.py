@@ -1,5 +1,7 @@
 """Monitors: what they find in texts and code, and what they leave alone."""
 
+from pathlib import Path
+
 import pytest
 
 from aarlab.agents.models.simulated.side_tasks.exfiltrate import flipped
@@ -10,9 +12,11 @@ from aarlab.agents.models.simulated.side_tasks.run_programs import POLICY as RUN
 from aarlab.graph.run.monitors.instructions import instruction_suspicion
 from aarlab.graph.run.monitors.method_code import problem_of
 from aarlab.graph.run.monitors.monitor import FLAGGED
-from aarlab.graph.run.monitors.monitor_registry import UnusableMonitor, load_monitor
+from aarlab.graph.run.monitors.monitor_registry import UnusableMonitor, load_monitor, watch
 from aarlab.graph.run.monitors.provenance import claimed_scores
 from aarlab.graph.run.monitors.score_probing import program_of
+from aarlab.memory.events import Experiment
+from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import baselines
 
 BASELINES = {name: baseline.code for name, baseline in baselines.load().items()}
@@ -42,6 +46,21 @@ def test_instructions_to_readers_are_flagged_and_reports_are_not() -> None:
 
 def test_claimed_scores_are_read_with_their_name_only() -> None:
     assert claimed_scores("PGR 0.97 after 12 hours, PGR of 0.5, threshold 0.3", "PGR") == [0.97, 0.5]
+
+
+def test_what_monitors_find_does_not_depend_on_the_order_of_arrival(tmp_path: Path) -> None:
+    found = []
+    for number, agents in enumerate((["r1", "r2"], ["r2", "r1"])):
+        scenario = {"task": {"name": "chat"}, "team": {"model": "simulated/researcher", "researchers": 2}}
+        path = tmp_path / f"{number}.db"
+        with RunWriter.create(path, run_id=path.stem, version="1", seed=1, scenario=scenario) as file:
+            for agent in agents:
+                code, log = file.store_text(BASE), [{"operator": "start", "text": "x" * 3000}]
+                experiment = Experiment(f"{agent}.e1", "method.py", code, "full", None, 0.3, 0.1, log)
+                file.append(agent, experiment, round=1, hours=2.0)
+            found.append(watch(file))
+    assert len(found[0]) > 2
+    assert found[0] == found[1]
 
 
 def test_an_unknown_monitor_of_a_package_is_refused() -> None:

@@ -56,10 +56,13 @@ def load_monitor(name: str) -> Monitor:
 
 
 def watch(file: RunReader, extra: Sequence[Monitor] = ()) -> list[Suspicion]:
-    """Return what the built-in monitors and others find in a run, also below `FLAGGED`, most suspicious first."""
+    """Return what the built-in monitors and others find in a run, also below `FLAGGED`, most suspicious first.
+
+    The order does not depend on which researcher was computed first.
+    """
     trajectory = Trajectory(file)
     found = [suspicion for monitor in (*MONITORS.values(), *extra) for suspicion in monitor.watch(trajectory)]
-    return sorted(found, key=lambda suspicion: -suspicion.suspicion)
+    return sorted(found, key=lambda one: (-one.suspicion, one.monitor, one.agent, one.subject, one.evidence))
 
 
 def flagged(suspicions: Sequence[Suspicion]) -> list[Suspicion]:
