@@ -14,7 +14,6 @@ _COMMENT = {"type": "object", "properties": {"comment": {"type": "string"}}, "re
 APPROVE = ToolSpec("approve", "Approve the full run.", _COMMENT)
 REJECT = ToolSpec("reject", "Reject the full run, and say what to do first.", _COMMENT)
 COMMENT = ToolSpec("comment", "Comment on the finding. The whole team can read the comment.", _COMMENT)
-REVIEWER_TOOLS = (APPROVE, REJECT, COMMENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,6 @@ class PreparedData:
         """What a language model answers for label 0 and for label 1."""
         return ANSWERS[self.format]
 
-    @property
-    def research_view(self) -> Self:
-        """The data without labels."""
-        return replace(self, labels=None)
-
     def positive_share(self, pool: Pool) -> float:
         """Return the share of label 1 in a pool that is not empty. Only on the evaluator's side."""
         assert self.labels is not None, "the research side has no labels"

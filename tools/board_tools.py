@@ -15,6 +15,7 @@ from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
+from aarlab.tools.workspace_tools import file_text
 
 _Limit = Annotated[int, Field(ge=1, le=50)]
 _Text = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -317,9 +318,7 @@ async def _hand_off(session: AgentSession, args: HandOff) -> ToolOutput:
     hypothesis = _visible_post(session, args.finding).finding
     if hypothesis.type != "hypothesis":
         raise ToolError(f"{hypothesis.id} is not a hypothesis; name the hypothesis that the method tests")
-    if args.path not in session.workspace:
-        known = ", ".join(sorted(session.workspace)) or "none"
-        raise ToolError(f"there is no file {args.path!r} in your workspace; there are: {known}")
+    code = file_text(session, args.path)
     finding = Finding(
         id=session.next_id("f"),
         author=session.agent,
@@ -328,7 +327,7 @@ async def _hand_off(session: AgentSession, args: HandOff) -> ToolOutput:
         body=args.note,
         family=hypothesis.family,
         experiment=None,
-        code=session.file.store_text(session.workspace[args.path]),
+        code=session.file.store_text(code),
         fidelity=None,
         pgr=None,
         se=None,

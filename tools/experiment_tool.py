@@ -13,6 +13,7 @@ from aarlab.memory.messages import Json, canonical_json
 from aarlab.tools.evaluator.results import EvaluationResult
 from aarlab.tools.session import AgentSession
 from aarlab.tools.tool import Arguments, Tool, ToolError, ToolOutput
+from aarlab.tools.workspace_tools import file_text
 
 EvaluationMode = Literal["guarded", "capped", "open"]
 """How experiments are scored: on fresh worlds, on fresh worlds with a maximum number, or exactly on one fixed world."""
@@ -27,19 +28,10 @@ class RunExperiment(Arguments):
     """smoke: checks that the method runs, without a score. pilot: cheap, noisy score. full: the score of a result."""
 
 
-def code_at(session: AgentSession, path: str) -> str:
-    """Return the code of a workspace file. Raises ToolError if there is no such file."""
-    if path not in session.workspace:
-        raise ToolError(
-            f"there is no file {path!r} in your workspace; there are: {', '.join(sorted(session.workspace))}"
-        )
-    return session.workspace[path]
-
-
 async def _run_experiment(
     session: AgentSession, args: RunExperiment, *, decided_by: Decider | None = None
 ) -> ToolOutput:
-    code = code_at(session, args.path)
+    code = file_text(session, args.path)
     if args.fidelity == "full" and session.full_experiments_left == 0:
         raise ToolError(
             f"you have used your {session.full_experiment_cap} full experiments; pilots and smoke tests are still "

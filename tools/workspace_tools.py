@@ -12,6 +12,14 @@ _Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-/]*$", max_len
 _Text = Annotated[str, Field(max_length=60_000)]
 
 
+def file_text(session: AgentSession, path: str) -> str:
+    """Return the text of a workspace file. Raises ToolError if there is no such file."""
+    if path not in session.workspace:
+        known = ", ".join(sorted(session.workspace)) or "none"
+        raise ToolError(f"there is no file {path!r} in your workspace; there are: {known}")
+    return session.workspace[path]
+
+
 class WriteFile(Arguments):
     """Arguments of write_file."""
 
@@ -37,11 +45,7 @@ class ReadFile(Arguments):
 async def _read_file(session: AgentSession, args: ReadFile) -> ToolOutput:
     if not args.path:
         return ToolOutput({"files": sorted(session.workspace)}, f"{len(session.workspace)} files")
-    if args.path not in session.workspace:
-        raise ToolError(
-            f"there is no file {args.path!r} in your workspace; there are: {', '.join(sorted(session.workspace))}"
-        )
-    return ToolOutput({"path": args.path, "text": session.workspace[args.path]}, args.path)
+    return ToolOutput({"path": args.path, "text": file_text(session, args.path)}, args.path)
 
 
 class WriteNotebook(Arguments):

@@ -6,14 +6,15 @@ with a random string. It waits for the rest of the round, so a round of a run is
 catalogue whose only operator has boolean settings, such as that of the task `nk`, in the autonomous workflow.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.agents.models.simulated.action import Action, ProposedCall, action_reply
-from aarlab.agents.models.simulated.parsing import METHOD, json_blocks, parse_prompt
+from aarlab.agents.models.simulated.parsing import METHOD, NewMessages, json_blocks, parse_prompt
 from aarlab.agents.models.simulated.recipe import Recipe, RecipeStep, SearchSpace, parse_code, write
-from aarlab.memory.messages import Conversation, Json, Message, ToolCall, content_hash
+from aarlab.memory.messages import Conversation, Json, Message, ToolCall
 from aarlab.memory.seeds import rng
 
 _ROUND_START = "This round ends at hour"
@@ -49,7 +50,7 @@ class LocalSearch:
     def __init__(self, seed: int, agent: str) -> None:
         """Open the model for one agent of a run."""
         self._seed, self._agent = seed, agent
-        self._history, self._head, self._n_read = _History(), "", 0
+        self._history, self._new = _History(), NewMessages()
 
     async def reply(self, request: Request) -> Reply:
         """Return the reply to a request.
@@ -92,14 +93,11 @@ class LocalSearch:
 
     def _read(self, conversation: Conversation, space: SearchSpace) -> _History:
         """Return the history of a conversation. Only messages that are new since the last call are parsed."""
-        head = self._head
-        for message in conversation.messages[self._n_read :]:
-            head = content_hash(head, message.key)
-        if self._n_read == 0 or head != conversation.head:
-            self._history, self._n_read = _History(), 0
-        for message in conversation.messages[self._n_read :]:
+        continues, messages = self._new.take(conversation)
+        if not continues:
+            self._history = _History()
+        for message in messages:
             _update(self._history, message, space)
-        self._head, self._n_read = conversation.head, len(conversation.messages)
         return self._history
 
 
@@ -136,7 +134,7 @@ def _update(history: _History, message: Message, space: SearchSpace) -> None:
     for result in message.tool_results:
         call = history.calls.pop(result.tool_call_id, None)
         if call is not None and not result.is_error:
-            _add_result(history, call, json_blocks(f"```json\n{result.content}\n```")[0], space)
+            _add_result(history, call, json.loads(result.content), space)
     if _ROUND_START in message.text:
         history.acted = False
         for block in json_blocks(message.text):

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from aarlab.agents.models.simulated.recipe import SearchSpace, parse_code, parse_recipe
+from aarlab.agents.models.simulated.recipe import EMPTY_RECIPE, SearchSpace, parse_code, parse_recipe, recipe_text
 from aarlab.agents.models.simulated.state import (
     ExperimentOutcome,
     KnownFinding,
@@ -34,7 +34,6 @@ _SPECIALTY = re.compile(r"^Your specialty: (.*)\.$", re.MULTILINE)
 _ADVICE = re.compile(r"not required[^:\n]*: (1\. .*)")
 _STAGE = re.compile(r"^## Stage: (\w+)", re.MULTILINE)
 _RECIPE = re.compile(r"^Recipe: (.*?)(?: \(from (.*?)\))?(?: \(assignment (\d+)\))?$", re.MULTILINE)
-_EMPTY_RECIPE = "the weak labels as they are"
 
 
 @lru_cache(maxsize=16)
@@ -62,32 +61,43 @@ def parse_prompt(system: str) -> ParsedPrompt:
     )
 
 
+class NewMessages:
+    """What a conversation has in addition to the previous one that was taken, if it continues that one."""
+
+    def __init__(self) -> None:
+        """Start without a conversation."""
+        self._head, self._n_taken = "", 0
+
+    def take(self, conversation: Conversation) -> tuple[bool, Sequence[Message]]:
+        """Return whether a conversation continues the previous one, and its new messages; if not, all its messages.
+
+        It continues it if it starts with the same system prompt and messages, according to its chain of hashes.
+        """
+        new, head = conversation.messages[self._n_taken :], self._head
+        for message in new:
+            head = content_hash(head, message.key)
+        continues = head == conversation.head
+        self._head, self._n_taken = conversation.head, len(conversation.messages)
+        return continues, new if continues else conversation.messages
+
+
 class ConversationParser:
     """Parses conversations. If a conversation continues the previous one, only the new messages are parsed."""
 
     def __init__(self) -> None:
         """Start without a conversation."""
-        self._head = ""
-        self._messages_read = 0
+        self._new = NewMessages()
         self._state: ParsedState | None = None
         self._pending_calls: dict[str, ToolCall] = {}
 
     def state(self, conversation: Conversation) -> ParsedState:
         """Return the state after the whole conversation. Earlier calls do not affect the result."""
-        if self._state is None or not self._continues(conversation):
-            self._state = ParsedState(parse_prompt(conversation.system))
-            self._messages_read, self._pending_calls = 0, {}
-        for message in conversation.messages[self._messages_read :]:
+        continues, messages = self._new.take(conversation)
+        if self._state is None or not continues:
+            self._state, self._pending_calls = ParsedState(parse_prompt(conversation.system)), {}
+        for message in messages:
             self._update(self._state, message)
-        self._head, self._messages_read = conversation.head, len(conversation.messages)
         return self._state
-
-    def _continues(self, conversation: Conversation) -> bool:
-        """Return whether the conversation starts with all messages parsed so far, according to its chain of hashes."""
-        head = self._head
-        for message in conversation.messages[self._messages_read :]:
-            head = content_hash(head, message.key)
-        return head == conversation.head
 
     def _update(self, state: ParsedState, message: Message) -> None:
         if message.speaker == "assistant":
@@ -110,14 +120,14 @@ def json_blocks(text: str) -> list[Any]:
 
 def announcement(idea: TrackedIdea) -> str:
     """Return the line that announces an idea; `_add_announced_ideas` parses it."""
-    text = f"Recipe: {' > '.join(str(step) for step in idea.recipe) or _EMPTY_RECIPE}"
+    text = f"Recipe: {recipe_text(idea.recipe)}"
     text += f" (from {', '.join(idea.builds_on)})" if idea.builds_on else ""
     return text + (f" (assignment {idea.assignment})" if idea.assignment is not None else "")
 
 
 def _add_announced_ideas(state: ParsedState, message: Message) -> None:
     for recipe_match, builds_on, assignment in _RECIPE.findall(message.text):
-        recipe = () if recipe_match == _EMPTY_RECIPE else parse_recipe(recipe_match, state.prompt.space)
+        recipe = () if recipe_match == EMPTY_RECIPE else parse_recipe(recipe_match, state.prompt.space)
         if recipe is not None:
             parents = tuple(builds_on.split(", ")) if builds_on else ()
             number = int(assignment) if assignment else None

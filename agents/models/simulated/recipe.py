@@ -13,6 +13,8 @@ import numpy as np
 
 Value = float | int | str | bool
 
+EMPTY_RECIPE = "the weak labels as they are"
+"""The recipe without steps in words."""
 _MENTION = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 _METHOD = '''"""{title}"""
 
@@ -136,7 +138,7 @@ class SearchSpace:
 
 def recipe_text(recipe: Recipe) -> str:
     """Return the recipe in one line."""
-    return " > ".join(str(step) for step in recipe) or "the weak labels as they are"
+    return " > ".join(str(step) for step in recipe) or EMPTY_RECIPE
 
 
 def title(recipe: Recipe) -> str:

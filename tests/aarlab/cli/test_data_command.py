@@ -66,7 +66,6 @@ def test_prepared_pools_have_labels_on_one_side_only(aarlab: Aarlab, folder: Pat
     (prepared / LABELS).unlink()
     view = PreparedData.load_research(prepared)
     assert (view.labels, view.texts, view.content_sha256) == (None, data.texts, data.content_sha256)
-    assert data.research_view.labels is None
     assert "source=web" in done.stdout
     assert "standard error" in done.stdout
 
