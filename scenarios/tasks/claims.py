@@ -68,6 +68,16 @@ def biased_sample(labels: IntArray, bias: FloatArray, count: int, rng: np.random
     return np.asarray(rng.choice(len(labels), count, replace=False, p=weights / weights.sum()), dtype=np.int64)
 
 
+def biased_sources(labels: IntArray, bias: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return the (n,) sources of items with these (n,) labels; items of source j have label 1 with log odds 2 bias[j].
+
+    `bias` is (k,), and the labels are balanced.
+    """
+    weights = expit(np.where(labels[:, None] == 1, bias, -bias)).cumsum(axis=1)
+    drawn = rng.random(len(labels)) * weights[:, -1]
+    return np.asarray((drawn[:, None] > weights).sum(axis=1), dtype=np.int64)
+
+
 def one_hot(values: IntArray, size: int) -> Float32Array:
     """Return (n, size) indicator rows of (n,) numbers below `size`."""
     return np.eye(size, dtype=np.float32)[values]

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.special import expit
 
 from aarlab.scenarios.task import Split, WorldSize
+from aarlab.scenarios.tasks.claims import biased_sources
 from aarlab.scenarios.tasks.mlp import Float32Array, Network, train
 from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, SeededTask
 from aarlab.scenarios.tasks.weak_teacher import WeakTeacher
@@ -139,7 +139,8 @@ class Digits(SeededTask):
         )
 
         scanners = _shadings(self.scanners, self.shading, rng)
-        teacher_images = images[taught] + scanners[self._biased_scanners(labels[taught], rng)]
+        bias = self.scanner_bias * rng.permutation(np.linspace(-1, 1, self.scanners))
+        teacher_images = images[taught] + scanners[biased_sources(labels[taught], bias, rng)]
         shown = np.concatenate([images[pool], translated, images[test]])
         shown += scanners[rng.integers(0, self.scanners, len(shown))]
         if split == "shifted":
@@ -158,13 +159,6 @@ class Digits(SeededTask):
             test_weak_labels=weak_labels[total:],
             relations=np.column_stack([row, n_distinct + row, np.full(len(row), SAME)]),
         )
-
-    def _biased_scanners(self, labels: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return the (n,) scanners of the images with these labels on which the teacher is trained."""
-        bias = self.scanner_bias * rng.permutation(np.linspace(-1, 1, self.scanners))
-        weights = expit(np.where(labels[:, None] == 1, bias, -bias)).cumsum(axis=1)
-        drawn = rng.random(len(labels)) * weights[:, -1]
-        return np.asarray((drawn[:, None] > weights).sum(axis=1), dtype=np.int64)
 
 
 def _n_distinct(total: int) -> int:

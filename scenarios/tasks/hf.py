@@ -24,7 +24,7 @@ from aarlab.scenarios.prepared_data import PreparedData, UnusableData
 from aarlab.scenarios.task import FULL, SMOKE, Progress, Split, TaskParameters, World, WorldSize
 from aarlab.scenarios.tasks.seeded_task import Count, ItemCount, Scale, SeededTask
 from aarlab.scenarios.tasks.weight_cache import cached
-from aarlab.scenarios.tasks.world_builder import MIN_GAP, Items
+from aarlab.scenarios.tasks.world_builder import MIN_GAP, Items, accuracy, check_world_seed
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs, IntArray
 from aarlab.scenarios.toolkit.operators import catalogue
 from aarlab.scenarios.toolkit.randomness import generator
@@ -192,11 +192,10 @@ class HF(SeededTask):
         Raises:
             UnusableModel: No draw has a gap, or the data have too few items.
         """
-        if seed < 0 or seed.bit_length() > 128:
-            raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
+        check_world_seed(seed)
         for attempt in range(MAX_DRAWS):
             items = self.draw(size, split, generator(self.name, split, seed, attempt))
-            own = _accuracy(items.test_weak_labels, items.test_labels)
+            own = accuracy(items.test_weak_labels, items.test_labels)
             weak_acc = own if items.fixed_weak_acc is None else items.fixed_weak_acc
             # Nobody sees the score of a smoke test, so no strong student is trained for one.
             strong_acc = 1.0 if size == SMOKE else self._strong_acc(items)
@@ -220,7 +219,7 @@ class HF(SeededTask):
         else:
             teachers = [self._weak_labels(teacher, np.concatenate([unlabelled, test]), i) for i in range(FIXED_SEEDS)]
             weak_labels = teachers[seed % FIXED_SEEDS]
-            accuracies = [_accuracy(labels[len(unlabelled) :], resources.labels[test]) for labels in teachers]
+            accuracies = [accuracy(labels[len(unlabelled) :], resources.labels[test]) for labels in teachers]
             fixed_weak_acc = float(np.mean(accuracies))
         return TextItems(
             features=resources.features[unlabelled],
@@ -287,7 +286,7 @@ class HF(SeededTask):
                 "probabilities"
             ]
 
-        return float(np.mean([_accuracy(predictions(seed), items.test_labels) for seed in seeds]))
+        return float(np.mean([accuracy(predictions(seed), items.test_labels) for seed in seeds]))
 
     def _assemble(self, items: TextItems, weak_acc: float, strong_acc: float) -> World:
         resources, settings = _resources(self), self._training(self.epochs, self.batch)
@@ -390,7 +389,3 @@ def _stratified(pool: IntArray, labels: IntArray, count: int, rng: np.random.Gen
         members = pool[labels[pool] == label]
         chosen += rng.permutation(members)[: count // 2].tolist()
     return np.array(chosen, dtype=np.int64)
-
-
-def _accuracy(probabilities: FloatArray, labels: IntArray) -> float:
-    return float(np.mean((probabilities > 0.5) == (labels == 1)))

@@ -9,12 +9,12 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit
 
 from aarlab.scenarios.task import Split, WorldSize
 from aarlab.scenarios.tasks.claims import (
     NetworkOutput,
     biased_sample,
+    biased_sources,
     claim_features,
     claim_items,
     one_hot,
@@ -102,12 +102,6 @@ class Solvers:
     skill: FloatArray
     """(k,) half the log odds that a claim of the solver is right."""
 
-    def assign(self, labels: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return the (n,) solvers of claims with these labels."""
-        weights = expit(np.where(labels[:, None] == 1, self.skill, -self.skill)).cumsum(axis=1)
-        drawn = rng.random(len(labels)) * weights[:, -1]
-        return np.asarray((drawn[:, None] > weights).sum(axis=1), dtype=np.int64)
-
 
 class Math(SeededTask):
     """The math task."""
@@ -190,7 +184,7 @@ class Math(SeededTask):
         problems = problems[question_rows(n_candidates, n_pairs, size.test)]
         claims, labels = _claims(problems, TEMPLATES[split], rng)
         solvers = self._solvers(split, rng)
-        solver = solvers.assign(labels, rng)
+        solver = biased_sources(labels, solvers.skill, rng)
 
         solver_bias, template_bias = (
             scale * rng.permutation(np.linspace(-1, 1, count))

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from aarlab.scenarios.search_problems.nk import NKLandscape, bits_of, codes_of
 from aarlab.scenarios.task import FULL, Split, World, WorldScore, WorldSize, checked_predictions, pgr
 from aarlab.scenarios.tasks.seeded_task import Scale, SeededTask
-from aarlab.scenarios.tasks.world_builder import Items
+from aarlab.scenarios.tasks.world_builder import Items, check_world_seed
 from aarlab.scenarios.toolkit.bit_strings import MAX_BITS, set_bits
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs
 from aarlab.scenarios.toolkit.operators import operator_entry
@@ -45,9 +45,8 @@ class NKWorld(World):
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        inputs = self.inputs
-        arrays = (inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations, self.payoffs)
-        return sum(array.nbytes for array in (*arrays, self._test_labels, self._unlabelled_labels))
+        arrays = (*self.inputs.arrays().values(), self._test_labels, self._unlabelled_labels, self.payoffs)
+        return sum(array.nbytes for array in arrays)
 
     def score(self, predictions: npt.ArrayLike) -> WorldScore:
         """Return payoff (as `transfer_acc`) and relative payoff (as `pgr`) of (n,) numbers in [0, 1]; above 0.5 is 1.
@@ -100,17 +99,16 @@ class NK(SeededTask):
 
     def world(self, seed: int, *, size: WorldSize = FULL, split: Split = "development") -> NKWorld:
         """Return the landscape of a seed. It is the same for every size and split."""
-        if seed < 0 or seed.bit_length() > 128:
-            raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
+        check_world_seed(seed)
         items = self.draw(size, split, generator(self.name, seed))
         payoffs = self._landscape(generator(self.name, seed)).table
         inputs = Inputs(items.features, items.weak_labels, items.test_features, items.relations, seed=seed % 2**62)
-        for array in (inputs.features, inputs.weak_labels, inputs.test_features, inputs.relations):
-            array.setflags(write=False)
         start, best = (float(payoffs[codes_of(bits)]) for bits in (items.weak_labels, items.labels))
-        return NKWorld(
+        world = NKWorld(
             self.name, inputs, start, best, payoffs, _test_labels=items.test_labels, _unlabelled_labels=items.labels
         )
+        world.protect()
+        return world
 
     def draw(self, size: WorldSize, split: Split, rng: np.random.Generator) -> Items:
         """Return the bits of a string as items: the weak labels are the start string, the labels the best string.

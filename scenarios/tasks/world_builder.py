@@ -56,8 +56,7 @@ def build_world(
         NoGapError: No attempt has a gap.
         ValueError: The seed is out of range.
     """
-    if seed < 0 or seed.bit_length() > 128:
-        raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
+    check_world_seed(seed)
     for attempt in range(MAX_ATTEMPTS):
         rng = generator(task, split, seed, attempt)
         world = _assemble(task, draw(rng), rng, strong_l2)
@@ -67,6 +66,12 @@ def build_world(
         f"task {task}: in {MAX_ATTEMPTS} draws of a world the strong student was never more than {MIN_GAP} better than "
         "the weak teacher; change the task's parameters or data"
     )
+
+
+def check_world_seed(seed: int) -> None:
+    """Raise ValueError unless the seed is an integer from 0 to 2**128 - 1."""
+    if seed < 0 or seed.bit_length() > 128:
+        raise ValueError(f"a world's seed must be an integer from 0 to 2**128 - 1, not {seed}")
 
 
 def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: float) -> World:
@@ -85,8 +90,8 @@ def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: floa
     world = World(
         task,
         inputs,
-        weak_acc=_accuracy(items.test_weak_labels, items.test_labels),
-        strong_acc=_accuracy(strong_predictions, items.test_labels),
+        weak_acc=accuracy(items.test_weak_labels, items.test_labels),
+        strong_acc=accuracy(strong_predictions, items.test_labels),
         _test_labels=items.test_labels,
         _unlabelled_labels=items.labels,
     )
@@ -94,5 +99,6 @@ def _assemble(task: str, items: Items, rng: np.random.Generator, strong_l2: floa
     return world
 
 
-def _accuracy(probabilities: FloatArray, labels: IntArray) -> float:
+def accuracy(probabilities: FloatArray, labels: IntArray) -> float:
+    """Return the share of the (n,) labels that the (n,) probabilities of label 1 predict."""
     return float(np.mean((probabilities > 0.5) == (labels == 1)))
