@@ -15,7 +15,7 @@ from aarlab.ablation.ablation_plan import Ablation, AblationPlan, PlannedRun
 from aarlab.config.data_frames import data_frame
 from aarlab.config.run_file_cache import kept_value, require_unaltered
 from aarlab.graph.run.measure_registry import measures_in, value_at
-from aarlab.memory.measures import autonomy_by_round, entropy, frontier
+from aarlab.memory.measures import autonomy_by_round, entropy, frontier, hours_at_round_ends
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_file_errors import ALTERED, SchemaError
 from aarlab.memory.run_info import RunInfo
@@ -218,15 +218,9 @@ def _curves_of(file: RunReader) -> tuple[Curve, Curve, Curve]:
 
 def _curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
     """Return the frontier, the entropy and the autonomy of a run."""
-    scenario = file.info().scenario
-    budget, team = scenario["budget"], scenario["team"]["researchers"]
-
-    def hours(round_: int) -> float:
-        return float(team * min(round_ * budget["round_hours"], budget["hours"]))
-
-    diversity = entropy(file)
+    hours, diversity = hours_at_round_ends(file), entropy(file)
     return (
         tuple(frontier(file)),
-        tuple((hours(entry.round), entry.bits) for entry in diversity.rounds) if diversity else (),
-        tuple((hours(round_), share) for round_, share in autonomy_by_round(file).items()),
+        tuple((hours[entry.round], entry.bits) for entry in diversity.rounds) if diversity else (),
+        tuple((hours[round_], share) for round_, share in autonomy_by_round(file).items()),
     )

@@ -11,8 +11,8 @@ from aarlab.ablation.arm_configuration import flattened
 from aarlab.export.csv_cells import safe_cell
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.board import Board
-from aarlab.memory.events import Experiment, RoundStarted
-from aarlab.memory.measures import autonomy_by_round, entropy, frontier
+from aarlab.memory.events import Experiment
+from aarlab.memory.measures import autonomy_by_round, entropy, frontier, hours_at_round_ends
 from aarlab.memory.run_reader import RunReader
 
 _FINDING = ("id", "author", "type", "title", "family", "experiment", "fidelity", "pgr", "se")
@@ -53,13 +53,12 @@ class TrackedRun:
     def read(cls, file: RunReader) -> "TrackedRun":
         """Read it from an open run file."""
         info, diversity = file.info(), entropy(file)
-        summary, team = info.summary or {}, file.team_size()
-        ends = {entry.round: team * entry.event.end_hours for entry in file.entries(RoundStarted)}
+        summary, hours = info.summary or {}, hours_at_round_ends(file)
         values = {measure.path: value_at(summary, measure.path) for measure in measures_in([summary])}
         curves = {
             "best_development_pgr": frontier(file),
-            "entropy_bits_by_round": [(ends.get(r.round, 0.0), r.bits) for r in diversity.rounds] if diversity else [],
-            "autonomy_by_round": [(ends.get(round_, 0.0), share) for round_, share in autonomy_by_round(file).items()],
+            "entropy_bits_by_round": [(hours[r.round], r.bits) for r in diversity.rounds] if diversity else [],
+            "autonomy_by_round": [(hours[round_], share) for round_, share in autonomy_by_round(file).items()],
         }
         tags = {"status": info.status, "digest": summary.get("digest"), "aarlab": info.aarlab_version}
         return cls(

@@ -26,6 +26,7 @@ from aarlab.memory.measures.progress import (
     MeanResearcherPgr,
     development_pgr,
     frontier,
+    hours_at_round_ends,
     mean_researcher_pgr,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "entropy_bits",
     "failed_experiment_share",
     "frontier",
+    "hours_at_round_ends",
     "mean_researcher_pgr",
     "merged_share",
     "message_density",

@@ -8,8 +8,14 @@ to compare final results.
 import math
 from dataclasses import dataclass
 
-from aarlab.memory.events import Experiment, Flagged
+from aarlab.memory.events import Experiment, Flagged, RoundStarted
 from aarlab.memory.run_reader import RunReader
+
+
+def hours_at_round_ends(file: RunReader) -> dict[int, float]:
+    """Return the research hours of the whole team at the end of each round; 0 at the end of round 0, the setup."""
+    team = file.team_size()
+    return {0: 0.0} | {entry.round: team * entry.event.end_hours for entry in file.entries(RoundStarted)}
 
 
 @dataclass(frozen=True, slots=True)
