@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from aarlab.agents.auditor import description_request, parse_prediction, prediction_request
 from aarlab.agents.models.base import Reply, Request
-from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
+from aarlab.agents.models.retrying import RetryPolicy, single_reply
+from aarlab.agents.models.simulated.recipe import EMPTY_RECIPE
 from aarlab.audit.predictability import Predict, Source
 from aarlab.graph.calls.live_settings import LiveSettings
 from aarlab.memory.messages import Json
@@ -38,15 +39,11 @@ class AuditorModel:
         return predict
 
     async def _reply(self, request: Request) -> Reply:
-        model = self.live.model(self.name).open(1, "auditor", "varied")
-        try:
-            retrying = RetryingModel(model, self.name, RetryPolicy(), seed=1, agent="auditor", on_wait=self.on_wait)
-            return await retrying.reply(request)
-        finally:
-            if (close := getattr(model, "aclose", None)) is not None:
-                await close()
+        return await single_reply(
+            self.live.model(self.name), request, RetryPolicy(), agent="auditor", on_wait=self.on_wait
+        )
 
 
 def _words(code: str) -> str:
     """Return a variant as the list of its components."""
-    return ", then ".join(map(str, components(code))) or "the weak labels as they are"
+    return ", then ".join(map(str, components(code))) or EMPTY_RECIPE

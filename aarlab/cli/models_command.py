@@ -24,7 +24,7 @@ from aarlab.agents.models.registry import (
     external_providers,
     find_model,
 )
-from aarlab.agents.models.retrying import RetryingModel, RetryPolicy
+from aarlab.agents.models.retrying import RetryPolicy, single_reply
 from aarlab.cli import model_probe
 from aarlab.cli.formatting import printable
 from aarlab.cli.log_output import log_level_option
@@ -142,15 +142,9 @@ def test(name: str, settings: tuple[str, ...], allowed_hosts: tuple[str, ...], a
 
 async def _reply(name: str, live: LiveSettings, request: Request) -> Reply:
     """Return the reply to the test request, with its cost if the price is known. Raises ModelError."""
-    model = live.model(name).open(1, "r1", "varied")
-    try:
-        with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
-            policy = RetryPolicy(max_total_s=60.0)
-            retrying = RetryingModel(model, name, policy, seed=1, agent="r1", on_wait=progress_bar)
-            reply = await retrying.reply(request)
-    finally:
-        if (close := getattr(model, "aclose", None)) is not None:
-            await close()
+    with DelayedProgressBar(stderr_console(), delay_s=2.0) as progress_bar:
+        policy = RetryPolicy(max_total_s=60.0)
+        reply = await single_reply(live.model(name), request, policy, agent="r1", on_wait=progress_bar)
     price = live.price(name)
     cost = reply.cost_usd if reply.cost_usd is not None or price is None else price.cost_usd(reply.usage)
     return replace(reply, cost_usd=cost)

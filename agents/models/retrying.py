@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from aarlab.agents.models.api_keys import redacted
 from aarlab.agents.models.base import FailedAttempt, Model, ModelError, ModelUnavailable, Reply, Request, TransientError
+from aarlab.agents.models.registry import ModelInfo
 from aarlab.memory.messages import Usage
 from aarlab.memory.seeds import rng
 
@@ -139,6 +140,18 @@ class RetryingModel:
 
     def _wait_text(self, error: str) -> str:
         return f"waiting for {self._name}: {error}"
+
+
+async def single_reply(
+    info: ModelInfo, request: Request, policy: RetryPolicy, *, agent: str, on_wait: WaitCallback
+) -> Reply:
+    """Open a base model, return its reply to one request, and close it. Raises ModelError as `RetryingModel.reply`."""
+    model = info.open(1, agent, "varied")
+    try:
+        return await RetryingModel(model, info.name, policy, seed=1, agent=agent, on_wait=on_wait).reply(request)
+    finally:
+        if (close := getattr(model, "aclose", None)) is not None:
+            await close()
 
 
 def _known(tokens: int | None) -> str:
