@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from aarlab.scenarios.toolkit.method_analysis import imported_names, parse_method
-from aarlab.scenarios.toolkit.operators import operator_entry, operator_families
+from aarlab.scenarios.toolkit.method_analysis import imported_names, operator_named, parse_method
+from aarlab.scenarios.toolkit.operators import operator_entry
 
 TUNING_SD = 0.25
 """Standard deviation of the change of a setting, as a share of its range."""
-_OPERATORS = operator_families().keys()
-_TOOLKIT = "aarlab.scenarios.toolkit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +94,9 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     found = [
         (node.end_lineno or 0, node.end_col_offset or 0, name, node)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and node.args and (name := _operator(node.func, names)) is not None
+        if isinstance(node, ast.Call) and node.args and (name := operator_named(node.func, names)) is not None
     ]
     yield from ((name, node) for _, _, name, node in sorted(found, key=lambda row: row[:2]))
-
-
-def _operator(function: ast.expr, names: Mapping[str, str]) -> str | None:
-    full = ast.unparse(function)
-    first, dot, rest = full.partition(".")
-    module, _, name = f"{names.get(first, '')}{dot}{rest}".rpartition(".")
-    return name if name in _OPERATORS and (module == _TOOLKIT or module.startswith(f"{_TOOLKIT}.")) else None
 
 
 def _literals(call: ast.Call) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Measures and reviewers use it. Methods do not, so the toolkit does not re-export
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -84,7 +84,7 @@ def _operators_used(tree: ast.Module) -> list[str]:
     names = dict(imported_names(tree))
     uses: list[tuple[int, int, str]] = []
     for node in ast.walk(tree):
-        operator = _operator(node, names)
+        operator = operator_named(node, names)
         if operator is not None:
             call = called_by.get(id(node), node)
             uses.append((getattr(call, "end_lineno", 0), getattr(call, "end_col_offset", 0), operator))
@@ -106,8 +106,13 @@ def imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
                     yield alias.asname or alias.name, f"{node.module}.{alias.name}"
 
 
-def _operator(node: ast.AST, names: dict[str, str]) -> str | None:
-    """Return the operator that an expression refers to; None if it refers to none."""
+def operator_named(node: ast.AST, names: Mapping[str, str]) -> str | None:
+    """Return the operator that an expression refers to; None if it refers to none.
+
+    Args:
+        node: The expression, such as `tk.bag`.
+        names: Full names of what the code imports, as `imported_names` yields them.
+    """
     path: list[str] = []
     if not isinstance(getattr(node, "ctx", None), ast.Load):
         return None

@@ -1,4 +1,4 @@
-"""System prompts and tools of the reviewer, librarian, overseer and lead.
+"""System prompts and tools of all roles but the researchers.
 
 The run file does not contain them. These are the prompts of this version of aarlab; another version may have sent
 different prompts. To find out, compare the hash of a request that is built from them with the recorded hash.
