@@ -16,7 +16,7 @@ from aarlab.cli.formatting import counted, dollars_text, hours_text, percent_tex
 from aarlab.cli.run_progress import ResearcherProgress, TeamProgress
 from aarlab.cli.tables import data_table, name_column, number_column
 from aarlab.graph.scenario import Scenario
-from aarlab.graph.structure.structure import DIALS, PRESETS
+from aarlab.graph.structure.structure import structure_text
 from aarlab.memory.events import LogEntry, RoundStarted
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -174,19 +174,8 @@ def scenario_line(scenario: Scenario) -> str:
     team = counted(scenario.team.researchers, "researcher")
     return (
         f"{scenario.name}: {team} ({scenario.team.model}) on {scenario.task.name}, "
-        f"structure {structure_name(scenario)}, seed {scenario.seed}"
+        f"structure {structure_text(scenario.structure.model_dump())}, seed {scenario.seed}"
     )
-
-
-def structure_name(scenario: Scenario) -> str:
-    """Return the preset's name and the dials that differ from it."""
-    structure = scenario.structure
-    changed = [
-        f"{dial.name}={structure.value_of(dial)}"
-        for dial in DIALS
-        if structure.value_of(dial) != PRESETS[structure.preset][dial.name]
-    ]
-    return " ".join([structure.preset, *changed])
 
 
 def counts_text(run_progress: TeamProgress) -> str:

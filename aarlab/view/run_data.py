@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aarlab.graph.structure.structure import DIALS
+from aarlab.graph.structure.structure import DIALS, structure_text
 from aarlab.memory.board import Board
 from aarlab.memory.events import (
     AgentSetup,
@@ -25,7 +25,7 @@ from aarlab.memory.events import (
 from aarlab.memory.lineage import INHERITING_RELATIONS
 from aarlab.memory.run_reader import RunReader
 from aarlab.view.lineage_layout import lineage_layout
-from aarlab.view.viewed_folder import is_live, structure_text
+from aarlab.view.viewed_folder import is_live
 
 Row = dict[str, Any]
 _MAX_BODIES = 2_000_000

@@ -12,7 +12,7 @@ from typing import Any
 
 from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.config.run_lookup import SUFFIX
-from aarlab.graph.structure.structure import PRESETS
+from aarlab.graph.structure.structure import structure_text
 from aarlab.memory.file_lock import LOCK_SUFFIX
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_info import RunInfo
@@ -22,6 +22,8 @@ _NOT_RUNS = frozenset({"locks"})
 """Folders of an ablation with databases of another kind."""
 LOCKED_WAIT_S = 0.2
 """Seconds to wait for a file that another process has locked: a page says so instead of waiting."""
+FLAG_FIELDS = ("suspicions", "structure_violations", "limits_reached")
+"""Lists of a summary whose entries are flags."""
 _NOT_A_RUN_FILE = "is not a run file"
 Row = dict[str, Any]
 
@@ -220,19 +222,6 @@ def _run_row(info: RunInfo, path: Path, name: str, folder: str) -> RunRow:
         cost_usd=summary.get("cost_usd"), findings=summary.get("findings"),
         flags=None if not summary else sum(len(summary.get(key) or ()) for key in FLAG_FIELDS),
     )  # fmt: skip
-
-
-def structure_text(structure: Mapping[str, Any]) -> str:
-    """Return the preset of a structure, and the dials that differ from it."""
-    preset = str(structure.get("preset", ""))
-    values = PRESETS.get(preset, {}).items()
-    return ", ".join(
-        [preset, *(f"{dial} {structure[dial]}" for dial, value in values if structure.get(dial, value) != value)]
-    )
-
-
-FLAG_FIELDS = ("suspicions", "structure_violations", "limits_reached")
-"""Lists of a summary whose entries are flags."""
 
 
 def _section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -298,3 +298,11 @@ class Structure(BaseModel):
             ValueError: A topology does not take its parameters, or has another size than the team.
         """
         return neighbours_by_round(self.topology, self.topology_parameters, self.topology_schedule, names, seed)
+
+
+def structure_text(structure: Mapping[str, Any]) -> str:
+    """Return the preset of a recorded structure and the dials that differ from it, such as `autonomous review=gate`."""
+    preset = str(structure.get("preset", ""))
+    values = PRESETS.get(preset, {}).items()
+    changed = (f"{dial}={structure[dial]}" for dial, value in values if structure.get(dial, value) != value)
+    return " ".join((preset, *changed))

@@ -21,7 +21,7 @@ def test_runs_of_all_depths_are_listed(example_folder: Path) -> None:
     assert sum(name.startswith("reviews/runs/") for name in found) == 4
     assert found["good-run.db"]["heldout"] == pytest.approx(0.48)
     assert found["good-run.db"]["status"] == "done"
-    assert found["good-run.db"]["structure"] == "autonomous, review gate"
+    assert found["good-run.db"]["structure"] == "autonomous review=gate"
     assert found["open-run.db"]["heldout"] is None
 
 
