@@ -259,11 +259,8 @@ def execute_run(
         raise ConfigError([Fault(str(path), "scoring.secret", str(error), None)]) from None
     except FileLocked as error:
         raise ConfigError([Fault(str(path), None, str(error), "a run that no other process writes to")]) from None
-    except ModelUnavailable as error:
+    except (ModelUnavailable, UnusableModel, UnusableData) as error:
         _print_kept_work(f"Stopped: {redacted(str(error))}.", path, sandbox)
-        return ended("stopped", error)
-    except (UnusableModel, UnusableData) as error:
-        _print_kept_work(f"Stopped: {error}.", path, sandbox)
         return ended("stopped", error)
     except NoGapError as error:
         print_note(f"The run failed: {error}.")
