@@ -26,6 +26,7 @@ from inspect_ai.tool import ToolCall as InspectToolCall
 from inspect_ai.tool import ToolCallError, ToolInfo, ToolParams
 
 from aarlab.export.inspect.request_reader import BLOCKS, PART, SCHEMA, schema_of
+from aarlab.graph.run.spending_measures import known_total
 from aarlab.memory.events import FailedModelCall, ModelCall
 from aarlab.memory.messages import (
     INVALID_INPUT,
@@ -168,14 +169,13 @@ def usage(calls: Iterable[ModelCall | FailedModelCall]) -> ModelUsage:
     # Inspect has no unknown number of tokens.
     inputs = sum(call.input_tokens or 0 for call in call_list)
     outputs = sum(call.output_tokens or 0 for call in call_list)
-    costs = [call.cost_usd for call in call_list]
     return ModelUsage(
         input_tokens=inputs - read - written,
         output_tokens=outputs,
         total_tokens=inputs + outputs,
         input_tokens_cache_read=read,
         input_tokens_cache_write=written,
-        total_cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        total_cost=known_total([call.cost_usd for call in call_list]),
     )
 
 
