@@ -6,10 +6,11 @@ that are written out with their default value do not count. Nor does a variable 
 """
 
 import ast
+from contextlib import suppress
 from functools import cache, lru_cache
 
 from aarlab.scenarios import baselines
-from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, imported_names, parse_method
+from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, imported_names, parse_method, source_of
 from aarlab.scenarios.toolkit.operators import catalogue
 
 _DEFAULTS: dict[str, dict[str, float | int | str | bool | None]] = {
@@ -30,7 +31,7 @@ def same_method(code: str, other: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def normal_form(code: str) -> str:
-    """Return the normal form of a method's code; the code itself if it cannot be parsed."""
+    """Return the normal form of a method's code; the code itself if it cannot be parsed, or written (`source_of`)."""
     tree = parse_method(code)
     if tree is None:
         return code
@@ -40,9 +41,11 @@ def normal_form(code: str) -> str:
         tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
         for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
             function.body = _inlined(function.body)
-        return ast.unparse(ast.fix_missing_locations(_Normaliser(aliases, _bound_names(tree)).visit(tree)))
+        normalised = _Normaliser(aliases, _bound_names(tree)).visit(tree)
+        source = source_of(ast.fix_missing_locations(normalised))
     except RecursionError:
-        return code
+        source = None
+    return code if source is None else source
 
 
 @cache
@@ -144,7 +147,8 @@ class _Normaliser(ast.NodeTransformer):
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Write integers and real numbers alike."""
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return ast.Constant(float(node.value))
+            with suppress(OverflowError):  # an integer that is too large for a real number stays as it is
+                return ast.Constant(float(node.value))
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:

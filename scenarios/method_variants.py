@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aarlab.scenarios.toolkit.method_analysis import imported_names, operator_named, parse_method
+from aarlab.scenarios.toolkit.method_analysis import imported_names, operator_named, parse_method, source_of
 from aarlab.scenarios.toolkit.operators import operator_entry
 
 TUNING_SD = 0.25
@@ -31,9 +31,14 @@ class Component:
 
 
 def components(code: str) -> tuple[Component, ...]:
-    """Return the components of a method in the order of its code; none if it does not parse or uses no operator."""
+    """Return the components of a method in the order of its code.
+
+    There are none if it does not parse, uses no operator, or is one of the few programs that `source_of` cannot write.
+    """
     tree = parse_method(code)
-    return () if tree is None else tuple(Component(name, _literals(call)) for name, call in _calls(tree))
+    if tree is None or source_of(tree) is None:
+        return ()
+    return tuple(Component(name, _literals(call)) for name, call in _calls(tree))
 
 
 def without(code: str, removed: Collection[int]) -> str:
@@ -70,7 +75,7 @@ def retuned(code: str, rng: np.random.Generator) -> str:
         }
         call.keywords = [*kept, *(ast.keyword(setting, ast.Constant(value)) for setting, value in drawn.items())]
         changed = changed or bool(drawn)
-    return ast.unparse(ast.fix_missing_locations(tree)) if changed else code
+    return (source_of(ast.fix_missing_locations(tree)) or code) if changed else code
 
 
 def _changed_value(value: object, entry: Mapping[str, Any], rng: np.random.Generator) -> Any:
@@ -80,9 +85,9 @@ def _changed_value(value: object, entry: Mapping[str, Any], rng: np.random.Gener
         options = entry["options"]
         return options[int(redraw * 2 * len(options))] if redraw < 0.5 or value not in options else value
     low, high, log = entry["low"], entry["high"], entry["scale"] == "log"
-    at = float(value) if isinstance(value, int | float) else float(entry["default"])
+    at = float(min(high, max(low, value)) if isinstance(value, int | float) else entry["default"])
     ends = [math.log(end) if log else end for end in (low, high)]
-    moved = (math.log(max(at, low)) if log else at) + TUNING_SD * (ends[1] - ends[0]) * step
+    moved = (math.log(at) if log else at) + TUNING_SD * (ends[1] - ends[0]) * step
     moved = math.exp(min(ends[1], max(ends[0], moved))) if log else moved
     rounded = min(high, max(low, float(f"{moved:.2g}")))
     return round(rounded) if entry["kind"] == "int" else float(rounded)
@@ -105,7 +110,7 @@ def _literals(call: ast.Call) -> dict[str, Any]:
         try:
             if keyword.arg is not None:
                 values[keyword.arg] = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError, MemoryError):  # no literal, or one that Python cannot build
             continue
     return values
 

@@ -54,15 +54,14 @@ def family_of(code: str) -> str:
 
 
 def complexity(code: str) -> Complexity | None:
-    """Return the complexity of the code; None if it does not parse."""
+    """Return the complexity of the code; None if it does not parse or cannot be normalised."""
     tree = parse_method(code)
     if tree is None:
         return None
     used = len(_operators_used(tree))
     drop_docstrings(tree)
-    try:
-        normalised = ast.unparse(tree)
-    except RecursionError:
+    normalised = source_of(tree)
+    if normalised is None:
         return None
     return Complexity(used, sum(1 for _ in ast.walk(tree)), sum(1 for line in normalised.splitlines() if line.strip()))
 
@@ -76,6 +75,17 @@ def parse_method(code: str) -> ast.Module | None:
             return ast.parse(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def source_of(tree: ast.AST) -> str | None:
+    """Return the source of a syntax tree; None for the few trees that Python runs and cannot write.
+
+    They are nested too deeply, have an integer of thousands of digits, or a backslash in the expression of an f-string.
+    """
+    try:
+        return ast.unparse(tree)
+    except (RecursionError, ValueError):
+        return None
 
 
 def _operators_used(tree: ast.Module) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from aarlab.scenarios import toolkit
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs
-from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, parse_method
+from aarlab.scenarios.toolkit.method_analysis import drop_docstrings, parse_method, source_of
 from aarlab.scenarios.toolkit.operators import finish, operator_families, start
 
 MAX_STEPS: Final = 16
@@ -64,10 +64,10 @@ def run_pipeline(steps: tuple[PipelineStep, ...], world: Inputs) -> FloatArray:
 def _is_plain(method: ast.FunctionDef, first: ast.stmt, last: ast.stmt) -> bool:
     """Return whether signature, first and last statement are those of a pipeline."""
     return (
-        ast.unparse(method.args) in ("world", "world: tk.Inputs")
-        and (method.returns is None or ast.unparse(method.returns) == "tk.FloatArray")
-        and ast.unparse(first) == "s = tk.start(world)"
-        and ast.unparse(last) == "return tk.finish(s)"
+        source_of(method.args) in ("world", "world: tk.Inputs")
+        and (method.returns is None or source_of(method.returns) == "tk.FloatArray")
+        and source_of(first) == "s = tk.start(world)"
+        and source_of(last) == "return tk.finish(s)"
     )
 
 
@@ -92,10 +92,12 @@ def _step(statement: ast.stmt) -> PipelineStep | None:
 
 def _is_literal(value: ast.expr) -> bool:
     """Return whether an expression is a number, a string, a truth value or None."""
-    number = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub) else value
-    return isinstance(number, ast.Constant) and (
-        isinstance(number.value, int | float) or (number is value and isinstance(number.value, str | None))
-    )
+    match value:
+        case ast.Constant(value=constant):
+            return isinstance(constant, int | float | str | None)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=constant)):
+            return isinstance(constant, int | float) and not isinstance(constant, bool)
+    return False
 
 
 _OPERATORS: Final = operator_families().keys() & set(toolkit.__all__)

@@ -15,6 +15,8 @@ Value = float | int | str | bool
 
 EMPTY_RECIPE = "the weak labels as they are"
 """The recipe without steps in words."""
+_UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+"""Errors of Python's parser for texts that are no code, and for expressions that are no literals."""
 _MENTION = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 _METHOD = '''"""{title}"""
 
@@ -46,6 +48,13 @@ class SettingSpec:
             return cls(name, entry["default"], options=tuple(entry["options"]))
         log, is_integer = entry["scale"] == "log", entry["kind"] == "int"
         return cls(name, entry["default"], entry["low"], entry["high"], log, is_integer)
+
+    def allows(self, value: object) -> bool:
+        """Return whether the operator accepts a value. Others may come from the code of a language model."""
+        if self.options:
+            return value in self.options
+        number = isinstance(value, int if self.is_integer else int | float) and not isinstance(value, bool)
+        return number and self.low <= value <= self.high  # type: ignore[operator]  # mypy does not follow `number`
 
     def unit(self, value: Value) -> float:
         """Return the position of a value in the setting's range, in [0, 1]; for options, in the list of options."""
@@ -160,7 +169,7 @@ def parse_code(code: str, space: SearchSpace) -> Recipe | None:
     """Return the recipe of a method's code; None if the code is not a plain sequence of operators of the space."""
     try:
         tree = ast.parse(code)
-    except SyntaxError:
+    except _UNREADABLE:
         return None
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     calls.sort(key=lambda call: call.lineno)
@@ -194,6 +203,8 @@ def _step(call: ast.Call, space: SearchSpace) -> RecipeStep | None:
         return None
     try:
         values = {argument.arg: ast.literal_eval(argument.value) for argument in call.keywords}
-    except ValueError:
+    except _UNREADABLE:
+        return None
+    if not all(s.allows(values[s.name]) for s in operator.settings if s.name in values):
         return None
     return RecipeStep(operator.name, tuple((s.name, values.get(s.name, s.default)) for s in operator.settings))
