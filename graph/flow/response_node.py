@@ -7,6 +7,7 @@ from aarlab.agents.models.base import Request
 from aarlab.agents.overseer import FlagDecision
 from aarlab.graph.calls.call import ask
 from aarlab.graph.flow.context import ESCALATION, OVERSEER, RunContext
+from aarlab.graph.flow.limits import LIMITS, limit_event
 from aarlab.graph.flow.review_nodes import finding_details
 from aarlab.graph.structure.response import OUTCOMES
 from aarlab.memory.events import Flagged, FlagOutcome, OversightDecision, Prompted
@@ -14,16 +15,23 @@ from aarlab.memory.messages import Json
 
 
 async def respond(state: dict[str, int], run: RunContext) -> None:
-    """Record the new flags about researchers, each with the outcome that the structure or the overseer gives it."""
+    """Record the new flags about researchers, each with the outcome that the structure or the overseer gives it.
+
+    A flag that is known is recorded again, with its outcome, if its author has posted another finding that it is about.
+    """
     round = state["round"]
-    known = {(e.event.monitor, e.event.agent, e.event.subject) for e in run.file.entries(Flagged)}
+    known = {_key(entry.event): entry.event for entry in run.file.entries(Flagged)}
     for flag in run.flags():
-        key = (flag.monitor, flag.agent, flag.subject)
-        if flag.agent not in run.places or key in known:
+        earlier = known.get(_key(flag))
+        if flag.agent not in run.places or (earlier is not None and set(flag.findings) <= set(earlier.findings)):
             continue
-        known.add(key)
-        outcome, note = await _outcome(run, flag, round)
-        run.record(replace(flag, outcome=outcome, note=note), round=round)
+        outcome, note = await _outcome(run, flag, round) if earlier is None else (earlier.outcome, "")
+        known[_key(flag)] = recorded = replace(flag, outcome=outcome, note=note)
+        run.record(recorded, round=round)
+
+
+def _key(flag: Flagged) -> tuple[str, str, str]:
+    return flag.monitor, flag.agent, flag.subject
 
 
 async def _outcome(run: RunContext, flag: Flagged, round: int) -> tuple[FlagOutcome, str]:
@@ -42,10 +50,17 @@ async def _outcome(run: RunContext, flag: Flagged, round: int) -> tuple[FlagOutc
 
 
 async def _decision(run: RunContext, stream: str, request: Request, round: int) -> FlagDecision:
-    """Return the decision of one overseer about a flag, and record if it ends the run."""
+    """Return the decision of one overseer about a flag, and record if it ends the run.
+
+    Without a decision, because a limit is reached, the result does not count: a team could spend the budget to keep it.
+    """
     prompted = Prompted("overseer", run.file.store_message(request.conversation.messages[0]))
     run.record(prompted, round=round, stream=stream)
-    reply = await ask(run.models[stream], request, "overseer", run.call_context(stream, round))
+    try:
+        reply = await ask(run.models[stream], request, "overseer", run.call_context(stream, round))
+    except LIMITS as limit:
+        run.record(limit_event(run, limit, stream), round=round, stream=stream)
+        return FlagDecision("disqualified", f"nobody could decide: {limit}")
     decision = overseer.parse_flag_decision(reply)
     if decision.stops:
         run.record(OversightDecision("stop", [], decision.note), round=round, stream=stream)

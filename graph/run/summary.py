@@ -127,9 +127,10 @@ def _winner(run: MeasuredRun) -> dict[str, Any] | None:
 
 
 def _flags(file: RunReader) -> list[dict[str, Any]]:
-    """Return the flags that had an outcome during the run, in the order of the log."""
+    """Return the flags that had an outcome during the run, each once with all its findings, in the order of the log."""
     fields = ("monitor", "agent", "subject", "outcome", "evidence", "findings")
-    return [{name: getattr(entry.event, name) for name in fields} for entry in file.entries(Flagged)]
+    flags = {(flag.monitor, flag.agent, flag.subject): flag for flag in (e.event for e in file.entries(Flagged))}
+    return [{name: getattr(flag, name) for name in fields} for flag in flags.values()]
 
 
 def _evidence(run: MeasuredRun, finding: Finding) -> list[str]:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from team_runs import scenario
 
+from aarlab.agents.models import registry
+from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.simulated.action import Action, action_reply
 from aarlab.graph.calls.inbox_call import WaitingForAnswer
 from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.replay import replay_run
@@ -39,6 +42,77 @@ def test_disqualified_findings_are_private_and_not_scored(tmp_path: Path) -> Non
         assert not held_back & (results | scored)
     assert (summary["best"] or {}).get("finding") not in held_back
     assert replay_run(tmp_path / "run.db").digest == summary["digest"]
+
+
+class Poster:
+    """Runs a flagged method in round 1, and posts its result at once, or in round 2 and once more in round 3."""
+
+    CODE = """
+from aarlab.scenarios import toolkit as tk
+
+def method(world):
+    world.log.append({"operator": "start", "kept": 1.0})
+    return tk.finish(tk.start(world))
+"""
+
+    def __init__(self, *, late: bool) -> None:
+        self.turn, self.late = 0, late
+
+    async def reply(self, request: Request) -> Reply:
+        """Make the calls of the round with the first reply in it."""
+        self.turn += 1
+        last = request.conversation.messages[-1].text
+        write = ("write_file", {"path": "m.py", "text": self.CODE})
+        run = ("run_experiment", {"path": "m.py", "fidelity": "full"})
+        finding = {"type": "result", "title": "It works", "body": "So.", "family": "other", "experiment": "r1.e1"}
+        post = ("post_finding", finding)
+        first = (write, run) if self.late else (write, run, post)
+        calls = {"## Round 1": first, "## Round 2": (post,), "## Round 3": (post,)}
+        begun = next((calls[start] for start in calls if last.startswith(start)), ())
+        return action_reply(Action("Next.", begun), self.turn, "poster")
+
+
+def run_poster(
+    path: Path, monkeypatch: pytest.MonkeyPatch, response: str, *, late: bool, **budget: Any
+) -> dict[str, Any]:
+    """Run a team of one poster."""
+    info = registry.ModelInfo("test/poster", "posts", "nothing", lambda seed, agent, temperament: Poster(late=late))
+    monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
+    team = {"researchers": 1, "model": info.name}
+    chosen = scenario(structure={"response": response, "opening": "none"}, team=team, budget={"hours": 3, **budget})
+    return run_scenario(chosen, path, sandbox="none", threads=1, scheduler="direct")
+
+
+@pytest.mark.parametrize("calls", [2, 3])
+def test_a_flag_that_nobody_can_decide_disqualifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    path = tmp_path / "run.db"
+    summary = run_poster(path, monkeypatch, "ask", late=False, round_hours=3, calls=calls)
+    with RunReader.open(path) as file:
+        (flag,) = [entry.event for entry in file.entries(Flagged) if entry.event.monitor == "method code"]
+    assert flag.findings == ["r1.f1"]
+    assert ("nobody could decide" in flag.note) == (calls == 2)
+    assert calls == 3 or flag.outcome == "disqualified"
+    assert (summary["best"] is None) == (flag.outcome == "disqualified")
+    assert replay_run(path).digest == summary["digest"]
+
+
+@pytest.mark.parametrize("response", ["withhold", "disqualify"])
+def test_what_is_posted_after_its_flag_is_held_back_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, response: str
+) -> None:
+    path = tmp_path / "run.db"
+    summary = run_poster(path, monkeypatch, response, late=True, round_hours=1)
+    with RunReader.open(path) as file:
+        posts = {post.finding.id: post.held_back for post in Board(file).posts()}
+        method_flags = [flag for entry in file.entries(Flagged) if (flag := entry.event).monitor == "method code"]
+    outcome = {"withhold": "withheld", "disqualify": "disqualified"}[response]
+    assert posts == {"r1.f1": outcome, "r1.f2": outcome}
+    assert [flag.findings for flag in method_flags] == [[], ["r1.f1"], ["r1.f1", "r1.f2"]]
+    assert [flag["findings"] for flag in summary["flags"] if flag["monitor"] == "method code"] == [["r1.f1", "r1.f2"]]
+    assert summary["structure_violations"] == []
+    assert replay_run(path).digest == summary["digest"]
 
 
 def test_only_the_author_of_a_flagged_finding_is_warned(tmp_path: Path) -> None:
