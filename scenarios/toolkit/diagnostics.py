@@ -9,6 +9,20 @@ from aarlab.scenarios.toolkit.inputs import FloatArray
 from aarlab.scenarios.toolkit.relations import violations
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
 
+MIN_KEPT = 10
+"""A selection that keeps fewer items than this is undone."""
+
+NO_RELATIONS = "no relations to project on"
+NO_LABEL_RELATIONS = "no relations between items with the same or opposite labels"
+ONE_TARGET = "all kept items have the same hardened target"
+FEATURES_NOT_FINITE = "the new representation was not finite: kept the old one"
+TARGETS_NOT_FINITE = "some targets were not finite: kept the old ones"
+TOO_FEW_KEPT = f"fewer than {MIN_KEPT} items kept: every item is used again"
+WARNINGS = frozenset(
+    {NO_RELATIONS, NO_LABEL_RELATIONS, ONE_TARGET, FEATURES_NOT_FINITE, TARGETS_NOT_FINITE, TOO_FEW_KEPT}
+)
+"""All warnings of operators. Other agents see no other text of a training log."""
+
 
 def entropy_bits(probabilities: FloatArray) -> FloatArray:
     """Return the binary entropy of each probability, in bits."""

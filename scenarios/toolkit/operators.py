@@ -8,7 +8,15 @@ from typing import Any, Concatenate, Literal, ParamSpec, cast, get_args, get_typ
 
 import numpy as np
 
-from aarlab.scenarios.toolkit.diagnostics import log_entry, rounded
+from aarlab.scenarios.toolkit.diagnostics import (
+    FEATURES_NOT_FINITE,
+    MIN_KEPT,
+    ONE_TARGET,
+    TARGETS_NOT_FINITE,
+    TOO_FEW_KEPT,
+    log_entry,
+    rounded,
+)
 from aarlab.scenarios.toolkit.inputs import FloatArray, Inputs, ItemSet
 from aarlab.scenarios.toolkit.settings import SettingType
 from aarlab.scenarios.toolkit.student import fit_readout
@@ -32,9 +40,6 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 
 Stage = Literal["representation", "labels", "selection", "student"]
 """The part that an operator changes: features, targets, weights, or the fit of the final student."""
-
-MIN_KEPT = 10
-"""A selection that keeps fewer items than this is undone."""
 
 P = ParamSpec("P")
 _Operator = Callable[Concatenate[TrainingSet, P], TrainingSet]
@@ -154,7 +159,7 @@ def finish(data: TrainingSet) -> FloatArray:
     predictions = student.predict(data.test_features)
     reproduced = (student.predict(data.features) > 0.5) == (data.targets > 0.5)
     if len(np.unique(data.targets[data.weights > 0] > 0.5)) < 2:
-        data = data.warn("all kept items have the same hardened target")
+        data = data.warn(ONE_TARGET)
     data.log.append(
         log_entry("finish", data)
         | {
@@ -199,13 +204,13 @@ def _repaired(data: TrainingSet, *, before: TrainingSet) -> TrainingSet:
     """Return the data with invalid values replaced, and a warning for each repair."""
     if not (np.isfinite(data.features).all() and np.isfinite(data.test_features).all()):
         data = data.with_features(before.features, before.test_features)
-        data = data.warn("the new representation was not finite: kept the old one")
+        data = data.warn(FEATURES_NOT_FINITE)
     if not np.isfinite(data.targets).all():
         data = data.with_targets(np.where(np.isfinite(data.targets), data.targets, before.targets))
-        data = data.warn("some targets were not finite: kept the old ones")
+        data = data.warn(TARGETS_NOT_FINITE)
     weights = np.where(np.isfinite(data.weights), np.maximum(data.weights, 0), 0)
     if (weights > 0).sum() < min(MIN_KEPT, len(weights)):
         weights = np.ones(len(weights))
-        data = data.warn(f"fewer than {MIN_KEPT} items kept: every item is used again")
+        data = data.warn(TOO_FEW_KEPT)
     targets = np.clip(data.targets, 0, 1)
     return replace(data, targets=targets, weights=weights)

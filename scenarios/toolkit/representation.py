@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from aarlab.scenarios.toolkit.diagnostics import NO_LABEL_RELATIONS
 from aarlab.scenarios.toolkit.geometry import clusters, principal_axes
 from aarlab.scenarios.toolkit.inputs import OPPOSITE, SAME, FloatArray
 from aarlab.scenarios.toolkit.operators import operator
@@ -95,7 +96,7 @@ def remove_related_variation(data: TrainingSet, *, directions: Annotated[int, In
         ]
     )
     if not len(nuisance):
-        return data.warn("no relations between items with the same or opposite labels")
+        return data.warn(NO_LABEL_RELATIONS)
     axes = np.linalg.eigh(nuisance.T @ nuisance)[1]
     return _without(data, axes[:, : -directions - 1 : -1])
 

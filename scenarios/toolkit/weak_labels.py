@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from scipy.special import expit
 
+from aarlab.scenarios.toolkit.diagnostics import NO_RELATIONS
 from aarlab.scenarios.toolkit.inputs import FloatArray
 from aarlab.scenarios.toolkit.operators import operator
 from aarlab.scenarios.toolkit.relations import log_odds, project
@@ -58,7 +59,7 @@ def project_relations(
     Moves the targets of a pair towards what the relation implies, by `strength`, `rounds` times (`relations.project`).
     """
     if not len(data.relations):
-        return data.warn("no relations to project on")
+        return data.warn(NO_RELATIONS)
     return data.with_targets(project(data.targets, data.relations, rounds=rounds, strength=strength))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aarlab.memory.messages import canonical_json
+from aarlab.scenarios.toolkit.diagnostics import WARNINGS
 from aarlab.scenarios.toolkit.operators import operator_families
 from aarlab.tools.sandbox.job_protocol import printable
 
@@ -16,7 +17,7 @@ _CUT_RESERVE = 128
 """Bytes for the entry that says that a log was cut."""
 _MAX_NUMBER = 1e15
 """Larger numbers are clipped: sums over worlds stay finite, and integers stay exact as floats."""
-_MAX_WARNINGS, _MAX_WARNING_CHARS = 4, 120
+_MAX_WARNINGS = 4
 
 _SHARES = ("kept", "agreement", "entropy", "balance", "relation_violations", "train_agreement", "test_balance")
 """Fields of `toolkit.diagnostics.log_entry` and `toolkit.finish` with a number in [0, 1]."""
@@ -46,7 +47,7 @@ def bounded_log(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def known_fields(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries of operators of the toolkit, with the fields that the toolkit writes.
+    """Return the entries of operators of the toolkit, with the fields and warnings that the toolkit writes.
 
     Other agents see nothing else of a log, so a method cannot address them through it.
     """
@@ -77,11 +78,11 @@ def _valid(name: str, value: object) -> bool:
     return name == "warnings" and isinstance(value, list)
 
 
-def _short_warnings(value: list[Any]) -> list[str]:
-    return [str(warning)[:_MAX_WARNING_CHARS] for warning in value[:_MAX_WARNINGS]]
+def _known_warnings(value: list[Any]) -> list[str]:
+    return [warning for warning in value[:_MAX_WARNINGS] if isinstance(warning, str) and warning in WARNINGS]
 
 
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_SHARES, lambda value: value),
-    "warnings": _short_warnings,
+    "warnings": _known_warnings,
 }
