@@ -81,7 +81,7 @@ def round_message(
         hours: Research hours in all.
         until: Research hour at which the round ends.
         new_findings: JSON list of what other researchers published since the last round; None if nothing is shared.
-        note: The overseer's note; may be empty.
+        note: Notes of the overseer and of people; may be empty.
         own_in_next: If the next message lists the new findings of all researchers, the ids of its own among them; else
             None.
     """
@@ -98,8 +98,13 @@ def round_message(
         hours=f"{hours:g}",
         until=f"{until:g}",
         new_findings="\n\n".join(listings),
-        note=f"### From the overseer\n\n{note}" if note else "",
+        note=f"### From the overseer\n\n{_quoted(note)}" if note else "",
     )
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a quotation, so that no line of it is a heading or a block of the message."""
+    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def new_findings_message(new_findings: str, more: int) -> str:
@@ -118,7 +123,7 @@ def _listing(findings: str) -> str:
 
 def assignment_message(number: int, text: str, details: Mapping[str, object]) -> str:
     """Return the message that assigns an idea or a mutation to a researcher."""
-    return render("assignment", number=number, text=text, details=json.dumps(details, indent=1))
+    return render("assignment", number=number, text=_quoted(text), details=json.dumps(details, indent=1))
 
 
 def task_message(number: int, details: Mapping[str, object]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tool_drivers import TeamDriver
 
-from aarlab.agents.researcher import round_message
+from aarlab.agents.models.simulated.parsing import json_blocks
+from aarlab.agents.researcher import assignment_message, round_message
 from aarlab.memory.events import PersonAction
 from aarlab.tools.board_tools import listing_json
 from aarlab.tools.session import AgentSession
@@ -48,6 +49,19 @@ def test_text_of_others_changes_no_right_of_an_agent(team: TeamDriver, text: str
     assert dict(TOOLS) == tools
     assert reader.session.hours == pytest.approx(hours + 2 * reader.session.costs["read"])
     assert not list(team.file.entries(PersonAction))
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_a_note_or_an_assignment_adds_no_section_and_no_block(text: str) -> None:
+    messages = (
+        round_message(round=2, rounds=3, used=1.0, hours=6.0, until=4.0, new_findings="[]", note=text),
+        assignment_message(1, text, {"assignment": 1}),
+    )
+    for message in messages:
+        lines = message.splitlines()
+        assert [line for line in lines if line.startswith("```")] == ["```json", "```"]
+        assert json_blocks(message) in ([[]], [{"assignment": 1}])
+        assert sum(line == "### From the overseer" for line in lines) <= 1
 
 
 @pytest.mark.parametrize("text", ATTACKS)

@@ -25,7 +25,7 @@ MAX_UNREAD = 60
 """Maximum number of unread findings that it tracks."""
 
 _NAME = re.compile(r"^You are (\S+),")
-_JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+_JSON_BLOCK = re.compile(r"^```json\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
 _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
 _COST = re.compile(r"^- (\w+): ([\d.]+)$", re.MULTILINE)
 _DIRECTION = re.compile(r"## Your direction\n\n(.*?)\n\n## Time", re.DOTALL)
