@@ -1,12 +1,15 @@
 """Pretrained weights, cached in memory and on disk."""
 
 import hashlib
+import importlib.metadata
 import json
+import linecache
 import os
 import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from aarlab.scenarios.cache_folder import cache_folder
 Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays by name."""
 
+_TASKS = os.path.dirname(__file__)
 _memory: dict[str, Arrays] = {}
 _lock = threading.Lock()
 
@@ -26,14 +30,16 @@ _lock = threading.Lock()
 def cached(name: str, parameters: Mapping[str, float | int | str], make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays that `make` computes: from memory, from disk, or by calling it.
 
-    A damaged file is replaced. If the folder cannot be written, the arrays are cached in memory only.
+    A damaged file is replaced. If the folder cannot be written, the arrays are cached in memory only. The key also has
+    the sources of the built-in tasks, that of `make`, and the versions of the numerical libraries: other code or other
+    libraries would make other worlds.
 
     Args:
         name: Name of the task; the file name starts with it.
         parameters: Everything that `make` depends on; their hash is the key.
         make: Computes the arrays. It runs with one thread of linear algebra.
     """
-    key_parts = [name, dict(parameters), "one thread"]
+    key_parts = [name, dict(parameters), "one thread", _code_version(make)]
     key = hashlib.sha256(json.dumps(key_parts, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_folder() / f"{name}-{key}.npz"
     with _lock:
@@ -46,6 +52,24 @@ def cached(name: str, parameters: Mapping[str, float | int | str], make: Callabl
                 _write(path, arrays)
             _memory[str(path)] = arrays
         return _memory[str(path)]
+
+
+def _code_version(make: Callable[[], Arrays]) -> str:
+    """Return a hash of the sources and library versions on which arrays depend."""
+    code = getattr(make, "__code__", None)
+    own = "" if code is None or os.path.dirname(code.co_filename) == _TASKS else _source(code.co_filename)
+    return hashlib.sha256(f"{_shipped_version()} {own}".encode()).hexdigest()
+
+
+@cache
+def _shipped_version() -> str:
+    versions = [importlib.metadata.version(library) for library in ("numpy", "scipy", "scikit-learn")]
+    return " ".join([*versions, *(_source(str(file)) for file in sorted(Path(_TASKS).glob("*.py")))])
+
+
+def _source(file: str) -> str:
+    linecache.checkcache(file)
+    return "".join(linecache.getlines(file))  # it has the code of task files and notebooks, too
 
 
 def clear_memory() -> None:

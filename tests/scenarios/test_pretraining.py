@@ -1,6 +1,7 @@
 """Pretraining: the weight cache, the network, the Poisson sampler."""
 
 import resource
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,3 +134,13 @@ def test_poisson_counts_match_scipy(rate: float) -> None:
     expected = poisson.pmf(np.arange(largest + 1), rate)
     assert np.abs(observed - expected).max() < 5 * np.sqrt(0.25 / counts.size)
     assert counts.max() < 100
+
+
+def test_weights_of_changed_code_are_made_again(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "my_task.py"
+    for number in ("10", "200"):
+        file.write_text(f"import numpy as np\n\n\ndef make():\n    return {{'numbers': np.full(1, {number})}}\n")
+        make = runpy.run_path(str(file))["make"]
+        assert cached("toy", {"width": 3}, make)["numbers"].tolist() == [int(number)]
+        weight_cache.clear_memory()
+    assert len(list(folder.iterdir())) == 2
