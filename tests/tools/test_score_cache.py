@@ -1,7 +1,9 @@
 """The score cache: cached scores equal measured scores, and a broken cache is ignored."""
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,18 @@ def test_an_unreadable_cache_is_ignored(sandbox: Sandbox, tmp_path: Path) -> Non
         leftover.unlink()
     file.write_bytes(b"this is no database" * 1000)
     assert score(sandbox).measurement == expected
+
+
+@pytest.mark.parametrize("entry", ["[1]", '{"pgr": 1.0}', "no JSON", "null"])
+def test_an_altered_entry_is_measured_again(sandbox: Sandbox, tmp_path: Path, entry: str) -> None:
+    expected = score(sandbox).measurement
+    (file,) = (tmp_path / "cache").glob("scores-*.db")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE scores SET score = ?", [entry])
+        connection.commit()
+    recording = RecordingSandbox(sandbox)
+    assert score(recording).measurement == score(recording).measurement == expected
+    assert len(recording.jobs) == 2
 
 
 def test_the_cache_key_covers_code_worlds_task_and_parameters() -> None:

@@ -152,9 +152,9 @@ class Evaluator:
             keys = {name: score_key(panel_task, seeds, split=split, code=code) for name, code in methods.items()}
             cached = {name: cache.get(key) for name, key in keys.items()}
             results = {
-                name: EvaluationResult(None, [], Measurement(**fields))
-                for name, fields in cached.items()
-                if fields is not None
+                name: EvaluationResult(None, [], measurement)
+                for name, measurement in cached.items()
+                if measurement is not None
             }
         uncached = {name: code for name, code in methods.items() if name not in results}
 

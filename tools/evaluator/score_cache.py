@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aarlab.scenarios.toolkit
 from aarlab.memory.messages import canonical_json
@@ -52,13 +52,13 @@ class ScoreCache:
         if self._connection is not None:
             self._connection.close()
 
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Return the fields of the measurement under a key, None if there is none."""
+    def get(self, key: str) -> Measurement | None:
+        """Return the measurement under a key, None if there is none that can be read."""
         if self._connection is None:
             return None
-        with suppress(sqlite3.Error, json.JSONDecodeError):
+        with suppress(sqlite3.Error, ValueError, TypeError):
             for (score,) in self._connection.execute("SELECT score FROM scores WHERE key = ?", [key]):
-                return dict(json.loads(score))
+                return Measurement(**json.loads(score))
         return None
 
     def put(self, key: str, measurement: Measurement) -> None:
@@ -67,7 +67,7 @@ class ScoreCache:
             return
         with suppress(sqlite3.Error):
             self._connection.execute(
-                "INSERT OR IGNORE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
+                "INSERT OR REPLACE INTO scores VALUES (?, ?)", [key, json.dumps(asdict(measurement))]
             )
 
 
