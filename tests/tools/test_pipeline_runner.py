@@ -1,5 +1,6 @@
 """Plain pipelines are executed without a job process, with the results of the sandbox."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from aarlab.scenarios.task import PILOT, World
 from aarlab.scenarios.task_registry import make_task
 from aarlab.scenarios.toolkit.pipeline import MAX_STEPS, PipelineStep, parse_pipeline
 from aarlab.tools.evaluator.pipeline_runner import PipelineRunner
-from aarlab.tools.sandbox import Job, JobResult, Sandbox
+from aarlab.tools.sandbox import Job, JobResult, Limits, Sandbox
 
 PIPELINE = """
 '''A method.'''
@@ -98,6 +99,12 @@ def test_errors_are_those_of_the_sandbox(world: World, sandbox: Sandbox) -> None
 def test_other_methods_run_in_the_sandbox(world: World) -> None:
     with pytest.raises(AssertionError, match="ran in the sandbox"):
         PipelineRunner(NoSandbox()).run(_job("def method(world): return world.weak_labels", world))
+
+
+def test_a_pipeline_that_exceeds_the_time_of_a_job_fails_as_in_the_sandbox(world: World) -> None:
+    job = _job(PIPELINE, world)
+    with pytest.raises(AssertionError, match="ran in the sandbox"):
+        PipelineRunner(NoSandbox()).run(replace(job, limits=Limits(cpu_s=1e-3)))  # type: ignore[arg-type]
 
 
 def _job(code: str, world: World) -> Job:

@@ -23,7 +23,8 @@ class PipelineRunner:
 
     A plain pipeline is parsed into the names and settings of operators, and these operators are executed in this
     process. The code of the method is not executed. This takes half the time of a job process. If an operator raises
-    an error, the method runs in the sandbox, whose error is reported.
+    an error, or the pipeline takes more processor time than a job may, the method runs in the sandbox, whose error is
+    reported.
     """
 
     def __init__(self, sandbox: JobRunner) -> None:
@@ -38,7 +39,7 @@ class PipelineRunner:
 
 
 def _run_here(steps: tuple[PipelineStep, ...], job: Job) -> JobResult | None:
-    """Return the result of a pipeline, None if it fails."""
+    """Return the result of a pipeline, None if it fails or exceeds the processor time of a job."""
     started, started_cpu = time.monotonic(), time.thread_time()
     log: list[dict[str, Any]] = []
     try:
@@ -50,4 +51,6 @@ def _run_here(steps: tuple[PipelineStep, ...], job: Job) -> JobResult | None:
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, MemoryError, InvalidResult):
         return None
     seconds, cpu_seconds = time.monotonic() - started, time.thread_time() - started_cpu
+    if cpu_seconds >= job.limits.cpu_s:
+        return None
     return JobResult(decoded, decoded_log, None, seconds, cpu_seconds, 0.0)
