@@ -29,13 +29,14 @@ class FileLock:
 
     @classmethod
     def acquire(cls, path: Path) -> "FileLock":
-        """Lock a path, which need not exist; its folder must.
+        """Lock a path, which need not exist; its folder must. A symbolic link and its target have the same lock.
 
         Raises:
             FileLocked: Another process has the lock, which the message names; or the lock file is a link.
             OSError: The folder cannot be written to.
         """
-        lock_file = path.with_name(path.name + LOCK_SUFFIX)
+        target = path.resolve()
+        lock_file = target.with_name(target.name + LOCK_SUFFIX)
         while True:
             try:
                 # A link in a folder of another person could name any file of this user, which would be emptied below.

@@ -55,3 +55,14 @@ def test_second_lock_is_refused_with_its_holder(tmp_path: Path) -> None:
         FileLock.acquire(path)
     FileLock.acquire(path).release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_file_has_the_lock_of_the_file(tmp_path: Path) -> None:
+    path, link = tmp_path / "run.db", tmp_path / "folder" / "link.db"
+    path.touch()
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with FileLock.acquire(link), pytest.raises(FileLocked):
+        FileLock.acquire(path)
+    with FileLock.acquire(path), pytest.raises(FileLocked):
+        FileLock.acquire(link)
