@@ -29,6 +29,7 @@ from aarlab.cli.run_execution import (
     task_file_option,
 )
 from aarlab.config import ConfigError, Fault
+from aarlab.config.run_lookup import find_interrupted_run
 from aarlab.graph.calls.oversight_policy import policy_problem
 from aarlab.graph.flow.context import Scheduler
 from aarlab.graph.run.resume import resume_run
@@ -59,13 +60,13 @@ def resume(
 ) -> None:
     """Continue an interrupted run.
 
-    RUN is a run file, a folder (its newest run) or the id of a run in ./runs (default: the newest run in ./runs).
-    The run may have been interrupted by Ctrl-C, a kill, a crash or a provider outage. Recorded replies and scores are
-    reused: no call is paid for twice and no experiment repeated. A seeded run of simulated researchers ends with the
-    same digest as an uninterrupted run.
+    RUN is a run file, a folder (its newest run) or the id of a run in ./runs. Without it, the newest interrupted run in
+    ./runs is continued. The run may have been interrupted by Ctrl-C, a kill, a crash or a provider outage. Recorded
+    replies and scores are reused: no call is paid for twice and no experiment repeated. A seeded run of simulated
+    researchers ends with the same digest as an uninterrupted run.
     """
     with exit_on_bad_input(as_json=as_json):
-        path, info, scenario = load_recorded_run(run)
+        path, info, scenario = load_recorded_run(run or str(find_interrupted_run()))
         if problem := policy_problem(policies, scenario.structure.approve_tools):
             raise ConfigError([Fault("--oversight-policy", None, problem, "a kind of question, or a tool of the run")])
     if info.summary is not None:

@@ -1,6 +1,7 @@
 """Paths of new run files, and run files by name."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.run_file_cache import kept_value
 from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import run_started_at
 
 DEFAULT_FOLDER = Path("runs")
@@ -56,6 +58,17 @@ def find_run(name: str | None) -> Path:
     problem = f"{len(matching)} runs start with this id" if matching else "no such run"
     fix = None if matching else did_you_mean(name, (run.stem for run in known))
     raise ConfigError([Fault(name, None, problem, "a run file, a folder with runs, or the id of a run in ./runs", fix)])
+
+
+def find_interrupted_run() -> Path:
+    """Return the newest run in ./runs that is not finished. Raises ConfigError if there is none."""
+    find_run(None)  # there are runs
+    for run in reversed(runs_in(DEFAULT_FOLDER)):
+        with suppress(SchemaError, OSError), RunReader.open(run.path) as file:
+            if file.info().summary is None:
+                return run.path
+    problem, fix = "all runs in this folder are finished", "aarlab fork RUN --round ROUND continues a finished run"
+    raise ConfigError([Fault("./runs", None, problem, "an interrupted run", fix)])
 
 
 def runs_in(folder: Path) -> list[FoundRun]:

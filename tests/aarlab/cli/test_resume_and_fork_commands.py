@@ -64,6 +64,23 @@ def test_resume_finishes_an_interrupted_run(aarlab: Aarlab, copied: Path, summar
     assert (output["status"], output["digest"]) == ("done", summary["digest"])
 
 
+def test_resume_without_a_run_continues_the_newest_interrupted_one(
+    aarlab: Aarlab, copied: Path, summary: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here" / "runs"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder.parent)
+    for name in ("a.db", "b.db"):  # they started at the same time, so the name decides which is newer
+        shutil.copy(copied, folder / name)
+    cut(folder / "a.db", 60)
+    done = aarlab("resume", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["file"] == str(folder / "a.db")
+    again = aarlab("resume")
+    assert again.exit_code == 2
+    assert "all runs in this folder are finished" in again.stderr
+
+
 def test_fork_leaves_the_parent_unchanged(aarlab: Aarlab, copied: Path) -> None:
     before = copied.read_bytes()
     done = aarlab("fork", str(copied), "--round", "3", "--set", "structure=staged", "--seeds", "2", "--json")
