@@ -1,5 +1,6 @@
-"""The estimated cost of a run and the limits that end it early, before it starts."""
+"""What to know before a run starts: its estimated cost, the limits that end it early, and who could know the labels."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +24,19 @@ def estimate_json(scenario: Scenario) -> dict[str, Any]:
         "estimate": {"low": asdict(estimate.low), "high": asdict(estimate.high), "unpriced": estimate.unpriced},
         "limits": {f"budget.{name}": value for name, value in scenario.budget.limits.items()},
     }
+
+
+def labels_note(scenarios: Iterable[Scenario]) -> str | None:
+    """Return a warning if a live model writes methods for worlds whose labels follow from public code; else None."""
+    for scenario in scenarios:
+        if scenario.scoring.secret == "":
+            live = (name for name in scenario.team.names if scenario.live.model(scenario.team.model_of(name)).live)
+            if (name := next(live, None)) is not None:
+                problem = (
+                    f"scoring.secret is empty, so a method of {scenario.team.model_of(name)} could compute the labels"
+                )
+                return f"{problem} from public code. To prevent this: --set scoring.secret=laboratory (docs/tasks.md)"
+    return None
 
 
 def estimate_text(scenario: Scenario) -> str:

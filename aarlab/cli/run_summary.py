@@ -217,7 +217,8 @@ def _rows(summary: Summary) -> dict[str, str]:
             for one in stuck
         )
     if summary.get("open_to_regeneration"):
-        rows["secret"] = "none: scores are open to regeneration, as the worlds follow from public code (scoring.secret)"
+        follows = "the labels follow from public code and the seed"
+        rows["secret"] = f"none: {follows}, so a method could compute them (scoring.secret)"
     return rows | {"run file": short_path(Path(summary["file"])), "digest": summary["digest"]}
 
 

@@ -4,7 +4,7 @@ The worlds of a run and their labels follow from the seed of the run, public cod
 method that carries the code of the worlds regenerates the labels. A scenario names its secret in `scoring.secret`:
 
 - `laboratory` (default): the secret of this laboratory. A run file records its fingerprint, `laboratory:FINGERPRINT`.
-- empty: none. The worlds are the same everywhere, and the scores are open to regeneration.
+- empty: none. The worlds are the same everywhere, and a method can compute the labels.
 - any other text: the secret itself. It is in the scenario and in the run file.
 """
 
