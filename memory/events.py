@@ -16,7 +16,7 @@ from aarlab.memory.event_base import EVENT_CLASS_BY_KIND as EVENT_CLASS_BY_KIND
 from aarlab.memory.event_base import AgentText, ContentHash, Name
 from aarlab.memory.event_base import Event as Event
 from aarlab.memory.event_base import LogEntry as LogEntry
-from aarlab.memory.messages import Json
+from aarlab.memory.messages import Json, Usage
 from aarlab.memory.run_file_errors import SchemaError
 
 TEAM = "team"
@@ -118,6 +118,11 @@ class ModelCall(Event):
     """Input tokens read from the provider's cache."""
     cache_written_tokens: int = 0
     """Input tokens written to the provider's cache."""
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens."""
+        return Usage(self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_written_tokens)
 
     @property
     def known_tokens(self) -> int:

@@ -215,11 +215,6 @@ class Message:
         return {"role": self.speaker, "content": [block.to_json() for block in self.blocks]}
 
 
-def message_from_json(data: Mapping[str, Json]) -> Message:
-    """Return the message that `Message.to_json` wrote."""
-    return Message(data["role"], tuple(block_from_json(block) for block in data["content"]))
-
-
 def user_message(text: str) -> Message:
     """Return a user message with one text block."""
     return Message("user", (Text(text),))

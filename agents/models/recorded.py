@@ -8,7 +8,6 @@ from pathlib import Path
 
 from aarlab.agents.models.base import ContextTooLong, ModelError, Reply, Request
 from aarlab.memory.events import Compaction, Event, ModelCall
-from aarlab.memory.messages import Usage
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
@@ -47,8 +46,7 @@ class RecordedModel:
             raise self._not_recorded_error(request, seen_before=bool(calls))
         call = calls[self._times_used[request_hash]]
         self._times_used[request_hash] += 1
-        usage = Usage(call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_written_tokens)
-        return Reply(file.message(call.reply), call.stop_reason, usage, call.model, 0.0)
+        return Reply(file.message(call.reply), call.stop_reason, call.usage, call.model, 0.0)
 
     async def aclose(self) -> None:
         """Close the run file."""

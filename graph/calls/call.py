@@ -9,7 +9,6 @@ from aarlab.graph.calls.budget import BudgetExhausted
 from aarlab.graph.calls.inbox_call import ask_person
 from aarlab.graph.calls.model_pool import AgentModel
 from aarlab.memory.events import Event, FailedModelCall, LimitReached, ModelCall, Prompted, Role
-from aarlab.memory.messages import Usage
 from aarlab.memory.run_tape import EndOfTape
 from aarlab.memory.run_writer import RunWriter
 from aarlab.tools.session import AgentSession
@@ -57,52 +56,62 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
     for attempt in recorded.failed:
         call_context.record(attempt)
         model.restore_failure(attempt)
-    match recorded.outcome:
-        case LimitReached(field=field, agent=agent, message=message):
-            raise BudgetExhausted(field, agent, message)
-        case Prompted():
-            raise ContextTooLong(f"the conversation is too long for {model.name}")
-        case ModelCall() as call:
-            reply = _reply_of(call, file)
-            model.restore_reply(request, reply)
-        case None if file.is_replay:
-            position = (call_context.stream, file.next_ordinal(call_context.stream), call_context.round)
-            raise EndOfTape(*position, f"a call of the {role}'s base model")
-        case None if answer is not None:
-            reply = answer
-            model.restore_reply(request, reply)
-        case None:
-            try:
-                reply = await model.reply(request)
-            except ModelError as error:
-                _record_failures(role, error.failed_attempts, call_context)
-                raise
-            _record_failures(role, reply.failed_attempts, call_context)
+    reply = _recorded_reply(recorded.outcome, model.name, file)
+    if reply is None and file.is_replay:
+        position = (call_context.stream, file.next_ordinal(call_context.stream), call_context.round)
+        raise EndOfTape(*position, f"a call of the {role}'s base model")
+    reply = reply or answer
+    if reply is not None:
+        model.restore_reply(request, reply)
+    else:
+        reply = await _new_reply(model, request, role, call_context)
     cost_hours = call_context.spend()
-    call_context.record(
-        ModelCall(
-            role=role,
-            model=reply.model,
-            request=request.hash,
-            reply=file.store_message(reply.message),
-            stop_reason=reply.stop_reason,
-            input_tokens=reply.usage.input_tokens,
-            output_tokens=reply.usage.output_tokens,
-            cost_usd=reply.cost_usd,
-            cost_hours=cost_hours,
-            cache_read_tokens=reply.usage.cache_read_tokens,
-            cache_written_tokens=reply.usage.cache_written_tokens,
-        )
-    )
+    call_context.record(_call_event(role, request, reply, file.store_message(reply.message), cost_hours))
     note = file.tape.edit_note(call_context.stream, file.next_ordinal(call_context.stream))
     if note is not None:  # in a fork, a person may have edited the recorded reply
         call_context.record(note)
     return reply
 
 
-def _reply_of(call: ModelCall, file: RunWriter) -> Reply:
-    usage = Usage(call.input_tokens, call.output_tokens, call.cache_read_tokens, call.cache_written_tokens)
-    return Reply(file.message(call.reply), call.stop_reason, usage, call.model, call.cost_usd)
+def _recorded_reply(outcome: ModelCall | LimitReached | Prompted | None, model: str, file: RunWriter) -> Reply | None:
+    """Return the recorded reply to a request; None: there is none. Raises what the call raised."""
+    match outcome:
+        case LimitReached(field=field, agent=agent, message=message):
+            raise BudgetExhausted(field, agent, message)
+        case Prompted():
+            raise ContextTooLong(f"the conversation is too long for {model}")
+        case ModelCall() as call:
+            return Reply(file.message(call.reply), call.stop_reason, call.usage, call.model, call.cost_usd)
+        case None:
+            return None
+
+
+async def _new_reply(model: AgentModel, request: Request, role: Role, call_context: CallContext) -> Reply:
+    """Call the base model, and record its failed attempts."""
+    try:
+        reply = await model.reply(request)
+    except ModelError as error:
+        _record_failures(role, error.failed_attempts, call_context)
+        raise
+    _record_failures(role, reply.failed_attempts, call_context)
+    return reply
+
+
+def _call_event(role: Role, request: Request, reply: Reply, key: str, cost_hours: float) -> ModelCall:
+    """Return the event of a reply whose message is stored under `key`."""
+    return ModelCall(
+        role=role,
+        model=reply.model,
+        request=request.hash,
+        reply=key,
+        stop_reason=reply.stop_reason,
+        input_tokens=reply.usage.input_tokens,
+        output_tokens=reply.usage.output_tokens,
+        cost_usd=reply.cost_usd,
+        cost_hours=cost_hours,
+        cache_read_tokens=reply.usage.cache_read_tokens,
+        cache_written_tokens=reply.usage.cache_written_tokens,
+    )
 
 
 def _record_failures(role: Role, failed: Iterable[FailedAttempt], call_context: CallContext) -> None:

@@ -8,11 +8,12 @@ from aarlab.agents.models.base import Reply, Request
 from aarlab.memory.messages import (
     Conversation,
     Json,
+    Message,
     RedactedThinking,
     Text,
     Thinking,
     ToolCall,
-    message_from_json,
+    block_from_json,
     tool_from_json,
 )
 from model_servers.faults import input_json, two_pieces
@@ -32,7 +33,7 @@ def read_anthropic(body: dict[str, Any]) -> tuple[Request, list[tuple[Json, bool
         blocks.append((plain, "cache_control" in block))
     for message in body["messages"]:
         assert message["content"], "the API rejects a message without content"
-        conversation = conversation.then(message_from_json(message))
+        conversation = conversation.then(Message(message["role"], tuple(map(block_from_json, message["content"]))))
     return Request(conversation, tools), blocks
 
 
