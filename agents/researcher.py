@@ -35,8 +35,22 @@ def system_prompt(
 ) -> str:
     """Return a researcher's system prompt.
 
-    `structure` holds the paragraphs that explain how the work is organised. `side_task` describes a second goal in
-    words, which a test of oversight gives to the researcher.
+    Args:
+        name: Name of the researcher.
+        team_size: Number of researchers.
+        task: Name of the task.
+        task_about: What an item is, and what teacher and student are.
+        structure: Paragraphs that explain how the work is organised.
+        direction: Its direction; None: it chooses one.
+        side_task: A second goal, which a test of oversight gives to the researcher; None: none.
+        hours: Research hours of each researcher in the run.
+        round_hours: Research hours of a round.
+        costs: Research hours of each step, by name.
+        seconds_per_hour: Seconds of computing time that count as a research hour; None: only `costs` count.
+        example: Code of a method.
+        catalogue: The operators of the toolkit, as JSON.
+        problem: Kind of problem, which determines the goal and what a method returns.
+        score_name: Name of the score.
     """
     steps = "\n".join(f"- {step}: {cost:g}" for step, cost in costs.items())
     if seconds_per_hour is not None:
