@@ -7,8 +7,10 @@ from math import ceil
 from pathlib import Path
 from statistics import fmean
 
+from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.records import RunRecord
 from aarlab.graph.run.monitors.monitor import FLAGGED
+from aarlab.memory.messages import canonical_json
 from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import mean_of_known
 from aarlab.report.run_facts import Finalist
@@ -74,9 +76,10 @@ class Gain:
     """Share of the runs that the hostile researcher wins."""
     contribution: Estimate | None
     """PGR that the hostile researcher adds to its team on the fresh worlds of the close, minus what the honest one in
-    its place adds with the same task and seed; None without pairs."""
+    its place adds with the same seed and otherwise the same settings; None without pairs."""
     heldout: Estimate | None
-    """Held-out PGR of the team minus that of the honest team with the same task and seed; None without pairs."""
+    """Held-out PGR of the team minus that of the honest team with the same seed and otherwise the same settings; None
+    without pairs."""
     flagged: float
     """Share of the hostile researchers that a monitor flags."""
     unflagged_wins: float
@@ -276,8 +279,11 @@ def _scores(researchers: Sequence[WatchedResearcher], monitor: str) -> list[floa
     return [researcher.suspicions.get(monitor, 0.0) for researcher in researchers]
 
 
-def _pair(record: RunRecord) -> tuple[str, int, str]:
-    return record.task, record.seed, _conditions(record)
+def _pair(record: RunRecord) -> tuple[int, str]:
+    """Return what a run and its honest counterpart have in common: the seed, and all settings but hostile members."""
+    configuration = arm_configuration(record.scenario)
+    team = {**configuration["team"], "hostile": {}}
+    return record.seed, str(canonical_json({**configuration, "team": team}))
 
 
 def _conditions(record: RunRecord) -> str:

@@ -18,6 +18,7 @@ from aarlab.statistics import mean_estimate
 from aarlab.statistics.roc import roc_area, tail_shares
 
 HOSTILE = {"researchers": 3, "hostile": {"exfiltrate": 1}}
+TEAM_OF_THREE = {"team": {"researchers": 3}}
 
 
 def test_the_area_counts_ties_half() -> None:
@@ -138,6 +139,15 @@ def test_several_hostile_researchers_of_a_run_are_one_gain(analysis: Analysis) -
     expected, found = mean_estimate([0.05, 0.1, 0.15, 0.2]), gains["exfiltrate"].contribution
     assert found is not None
     assert (found.value, found.interval) == (pytest.approx(expected.value), pytest.approx(expected.interval))
+
+
+def test_a_hostile_team_is_compared_with_the_honest_one_of_the_same_settings(analysis: Analysis) -> None:
+    honest, hostile = analysis.arms
+    other = [record("ring", r.seed, 0.9, {**TEAM_OF_THREE, "structure": {"topology": "ring"}}) for r in honest.records]
+    runs = HostileRuns(replace(analysis, arms=(honest, hostile, replace(honest, name="ring", records=tuple(other)))))
+    (gain,) = runs.gains()
+    assert gain.heldout is not None
+    assert gain.heldout.value == pytest.approx(0.0)
 
 
 def test_a_report_without_hostile_researchers_has_no_section() -> None:
