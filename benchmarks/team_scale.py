@@ -3,8 +3,9 @@
     python benchmarks/team_scale.py [--researchers 9 100 1000] [--rounds 20] [--findings 500 50000] [--json]
 
 - *Team*: researchers whose experiments return a made-up score at once run all rounds, the close and the summary. CPU
-  milliseconds and bytes per model call, and the largest resident memory of the process so far, in MiB. The default
-  model posts and reads without thinking; `--model simulated/researcher` includes the cost of the simulated policy.
+  milliseconds and bytes per model call, seconds, and the largest resident memory of the process so far, in MiB, after
+  the close and after the summary. The default model posts and reads without thinking; `--model simulated/researcher`
+  includes the cost of the simulated policy.
 - *Board*: CPU milliseconds of each operation of the board when it has so many findings.
 """
 
@@ -145,8 +146,15 @@ class TeamCost:
     """Rounds, close and summary."""
     rounds_ms_per_call: float
     """Without close and summary."""
+    rounds_s: float
+    """CPU seconds of the rounds and the close."""
     summary_s: float
+    """CPU seconds of the summary."""
+    wall_s: float
+    """Seconds of all together by the clock."""
     bytes_per_call: float
+    rounds_memory_mb: float
+    """Largest resident memory before the summary."""
     memory_mb: float
     """Largest resident memory."""
     digest: str
@@ -165,11 +173,11 @@ def team_cost(researchers: int, rounds: int, model: str = BOARD) -> TeamCost:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.db"
         with create_run_file(path, scenario, "strict") as file:
-            started_at = time.process_time()
+            started_at, clock = time.process_time(), time.monotonic()
             asyncio.run(execute_segments([Segment(scenario, None)], file, [InstantEvaluator()], {}))
-            executed_at = time.process_time()
+            executed_at, rounds_memory_mb = time.process_time(), _memory_mb()
             digest = summarise(file)["digest"]
-            ended_at = time.process_time()
+            ended_at, wall_s = time.process_time(), time.monotonic() - clock
             calls = sum(1 for _ in file.entries(ModelCall))
             findings = sum(1 for _ in file.entries(Finding))
             file.finish("done")
@@ -180,18 +188,28 @@ def team_cost(researchers: int, rounds: int, model: str = BOARD) -> TeamCost:
             findings,
             cpu_ms_per_call=1000 * (ended_at - started_at) / calls,
             rounds_ms_per_call=1000 * (executed_at - started_at) / calls,
+            rounds_s=executed_at - started_at,
             summary_s=ended_at - executed_at,
+            wall_s=wall_s,
             bytes_per_call=path.stat().st_size / calls,
-            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            rounds_memory_mb=rounds_memory_mb,
+            memory_mb=_memory_mb(),
             digest=digest,
         )
+
+
+def _memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def team_rows(sizes: Sequence[int], rounds: int, model: str = BOARD) -> list[Row]:
     """Return the costs of teams of these sizes, smallest first, with the growth from the smallest to the largest."""
     costs = [team_cost(size, rounds, model) for size in sizes]
     rows = []
-    for name in ("rounds_ms_per_call", "cpu_ms_per_call", "bytes_per_call", "memory_mb"):
+    for name in (
+        "calls", "findings", "rounds_ms_per_call", "cpu_ms_per_call", "bytes_per_call", "rounds_s", "summary_s",
+        "wall_s", "rounds_memory_mb", "memory_mb",
+    ):  # fmt: skip
         values = [float(getattr(cost, name)) for cost in costs]
         rows.append(Row(name, dict(zip(sizes, values, strict=True)), values[-1] / values[0]))
     return rows

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import chain, islice, takewhile
 from typing import get_args
+from weakref import WeakMethod
 
 from aarlab.memory.board_view import BoardView, PostOrder, leaderboard_order, order_key
 from aarlab.memory.board_view import Post as Post
@@ -88,9 +89,9 @@ class Board:
         self._experiments: dict[str, Experiment] = {}
         self._edges: list[LogEntry[Edge]] = []
         self._edges_from: dict[str, list[LogEntry[Edge]]] = defaultdict(list)
-        """By source, in the order of `_edge_order`."""
+        """By source, in the order of `edge_order`."""
         self._edges_to: dict[tuple[str, EdgeKind], list[LogEntry[Edge]]] = defaultdict(list)
-        """By target and relation, in the order of `_edge_order`: a good finding has hundreds, and few critiques."""
+        """By target and relation, in the order of `edge_order`: a good finding has hundreds, and few critiques."""
         self._nominations: dict[str, str] = {}
         self._assigned: dict[str, set[str]] = defaultdict(set)
         """Findings that the tasks of each researcher name."""
@@ -125,9 +126,9 @@ class Board:
                         entry.id, entry.stream, entry.ordinal, entry.round, entry.hours, edge, entry.at
                     )
                     self._edges.append(edge_entry)
-                    insort(self._edges_from[edge.source], edge_entry, key=_edge_order)
+                    insort(self._edges_from[edge.source], edge_entry, key=edge_order)
                     if edge.source != edge.target:
-                        insort(self._edges_to[edge.target, edge.relation], edge_entry, key=_edge_order)
+                        insort(self._edges_to[edge.target, edge.relation], edge_entry, key=edge_order)
                 case Nomination(finding=key):
                     self._nominations[entry.stream] = key
                 case TaskAssigned(findings=keys):
@@ -151,7 +152,13 @@ class Board:
         self._last_id = entries[-1].id if entries else self._last_id
         if isinstance(self._file, RunWriter):
             self._arrived = []
-            self._file.on_event(self._receive)
+            receive = WeakMethod(self._receive)  # the file outlives the team, and a large board needs much memory
+
+            def listener(entry: LogEntry) -> None:
+                if (method := receive()) is not None:
+                    method(entry)
+
+            self._file.on_event(listener)
         return entries
 
     def _receive(self, entry: LogEntry) -> None:
@@ -416,9 +423,9 @@ class Board:
         """Return the edges by round and agent. With `of`, only those that start or end at this finding."""
         self._read_new_events()
         if of is None:
-            return sorted(self._edges, key=_edge_order)
+            return sorted(self._edges, key=edge_order)
         parts = [self._edges_from.get(of, []), *(self._edges_to.get((of, kind), []) for kind in get_args(EdgeKind))]
-        return list(heapq.merge(*parts, key=_edge_order))
+        return list(heapq.merge(*parts, key=edge_order))
 
     def edges_from(self, finding: str) -> list[LogEntry[Edge]]:
         """Return the edges that start at a finding, by round and agent."""
@@ -448,8 +455,8 @@ class Board:
         return best
 
 
-def _edge_order(entry: LogEntry[Edge]) -> tuple[object, ...]:
-    """Return the sort key of edges."""
+def edge_order(entry: LogEntry[Edge]) -> tuple[object, ...]:
+    """Return the sort key of edges: round, agent, target, relation."""
     edge = entry.event
     return entry.round, _natural_sort_key(entry.stream), _natural_sort_key(edge.target), edge.relation
 

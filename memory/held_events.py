@@ -2,46 +2,49 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
 from aarlab.memory.events import Event, LogEntry
 
-MAX_HELD: Final = 1_000_000
+MAX_HELD: Final = 500_000
 """Maximum number of events in memory; one takes about half a kilobyte."""
 
 
 class HeldEvents:
-    """All events of a log, in order of arrival and by kind."""
+    """The events of a log by kind, without the most frequent kinds if there are too many."""
 
-    def __init__(self, entries: Sequence[LogEntry]) -> None:
-        """Index the entries of a log."""
-        self._all = entries
+    def __init__(self, entries: Iterable[LogEntry], max_held: int) -> None:
+        """Read the entries of a log, and hold those of as many kinds as fit into `max_held` events."""
         self._by_kind: dict[type[Event], list[LogEntry]] = defaultdict(list)
+        self._not_held: set[type[Event]] = set()
+        count = 0
         for entry in entries:
-            self._by_kind[type(entry.event)].append(entry)
+            kind = type(entry.event)
+            if kind in self._not_held:
+                continue
+            self._by_kind[kind].append(entry)
+            count += 1
+            if count > max_held:
+                largest = max(self._by_kind, key=lambda kind: len(self._by_kind[kind]))
+                count -= len(self._by_kind.pop(largest))
+                self._not_held.add(largest)
 
-    @classmethod
-    def read(cls, entries: Iterable[LogEntry]) -> "HeldEvents | None":
-        """Return the entries of a log; None if there are more than `MAX_HELD`."""
-        held = list(islice(entries, MAX_HELD + 1))
-        return None if len(held) > MAX_HELD else cls(held)
+    def has(self, kinds: Sequence[type[Event]]) -> bool:
+        """Return whether all events of these kinds are held; of all kinds, if none is given."""
+        return self._not_held.isdisjoint(kinds) if kinds else not self._not_held
 
     def by_stream(self) -> list[LogEntry]:
-        """Return all events, ordered by stream, then ordinal."""
-        return sorted(self._all, key=attrgetter("stream", "ordinal"))
+        """Return all held events, ordered by stream, then ordinal."""
+        return sorted(chain(*self._by_kind.values()), key=attrgetter("stream", "ordinal"))
 
     def entries(
         self, kinds: Sequence[type[Event]], stream: str | None, round: int | None, after: int
     ) -> Iterator[LogEntry]:
-        """Iterate over events as `RunReader.entries` does."""
-        candidates: Iterable[LogEntry] = self._all
-        if len(kinds) == 1:
-            candidates = self._by_kind.get(kinds[0], ())
-        elif kinds:
-            chosen = set(kinds)
-            candidates = (entry for entry in self._all if type(entry.event) in chosen)
+        """Iterate over held events as `RunReader.entries` does."""
+        chosen = [self._by_kind.get(kind, []) for kind in dict.fromkeys(kinds or self._by_kind)]
+        candidates = chosen[0] if len(chosen) == 1 else sorted(chain(*chosen), key=attrgetter("id"))
         for entry in candidates:
             if (
                 entry.id > after

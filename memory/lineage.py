@@ -1,8 +1,12 @@
 """The lineage of ideas: findings and the edges between them as a networkx graph."""
 
+from collections.abc import Callable
+
 import networkx as nx
 
-from aarlab.memory.board import Board
+from aarlab.memory.board import Board, edge_order
+from aarlab.memory.events import Edge, LogEntry
+from aarlab.memory.run_reader import RunReader
 
 INHERITING_RELATIONS = ("borrows", "refines", "replicates")
 """Relations in which the later finding inherits from the earlier one. A critique does not inherit."""
@@ -30,14 +34,30 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
 
 def original(board: Board, finding: str) -> str:
     """Return the finding that a finding replicates, directly or through others; itself if it replicates none."""
+
+    def replicated(name: str) -> str | None:
+        edges = (entry.event for entry in board.edges_from(name))
+        return next((edge.target for edge in edges if edge.relation == "replicates"), None)
+
+    return _last(finding, replicated)
+
+
+def original_in(file: RunReader, finding: str) -> str:
+    """Return what `original` returns, without a board: that of a large team takes longer to make."""
+    first: dict[str, LogEntry[Edge]] = {}
+    for entry in file.entries(Edge):
+        if entry.event.relation == "replicates":
+            first[entry.event.source] = min(first.get(entry.event.source, entry), entry, key=edge_order)
+    return _last(finding, lambda name: first[name].event.target if name in first else None)
+
+
+def _last(finding: str, next_of: Callable[[str], str | None]) -> str:
+    """Return the last finding of a chain, or the last one before it comes to a finding again."""
     seen = {finding}
-    while True:
-        edges = (entry.event for entry in board.edges_from(finding))
-        earlier = next((edge.target for edge in edges if edge.relation == "replicates"), finding)
-        if earlier in seen:
-            return finding
-        seen.add(earlier)
-        finding = earlier
+    while (following := next_of(finding)) is not None and following not in seen:
+        seen.add(following)
+        finding = following
+    return finding
 
 
 def ancestors(graph: "nx.MultiDiGraph[str]", finding: str) -> list[str]:

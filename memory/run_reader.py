@@ -2,16 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
 from typing import Self, TypeVar, overload
 
 from aarlab.memory.content_store import ContentStore, StoredContent
 from aarlab.memory.event_base import digested
 from aarlab.memory.events import AgentSetup, Event, LogEntry, ResearcherReplaced, is_in_digest
-from aarlab.memory.held_events import HeldEvents
+from aarlab.memory.held_events import MAX_HELD, HeldEvents
 from aarlab.memory.messages import Json, Message
 from aarlab.memory.packing import add_unpack_function
 from aarlab.memory.row_format import LogRow, RowFormat, StoredEvent
@@ -32,6 +33,7 @@ _STREAM_LENGTHS = (
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
+V = TypeVar("V")
 
 
 class RunReader:
@@ -144,7 +146,7 @@ class RunReader:
             round: Only events of this round.
             after: Only events with a larger id.
         """
-        if self._held is not None:
+        if self._held is not None and self._held.has(kinds):
             yield from self._held.entries(kinds, stream, round, after)
             return
         names = [kind.kind for kind in kinds]
@@ -159,15 +161,15 @@ class RunReader:
                     yield self._format.entry(stored)
 
     @contextmanager
-    def hold_events(self) -> Iterator[None]:
+    def hold_events(self, max_held: int = MAX_HELD) -> Iterator[None]:
         """Decode all events once, and serve `entries` from memory in the block, in which nothing may be appended.
 
-        The events of a log with very many of them are still read at each call.
+        Of a log with more than `max_held` events, those of the most frequent kinds are still read at each call.
         """
         if self._held is not None:
             yield
             return
-        self._held = HeldEvents.read(self.entries())
+        self._held = HeldEvents(self.entries(), max_held)
         try:
             yield
         finally:
@@ -178,9 +180,17 @@ class RunReader:
 
         The order of arrival in the log depends on which researcher was computed first; this order does not.
         """
+        return self.values_by_research_hours(kind, lambda entry: entry)
+
+    def values_by_research_hours(self, kind: type[E], value: Callable[[LogEntry[E]], V]) -> list[V]:
+        """Return a value of each of these events, in the same order, without all of the events in memory."""
         index = {name: i for i, name in enumerate(self.researchers())}
-        entries = (entry for entry in self.entries(kind) if entry.stream in index)
-        return sorted(entries, key=lambda entry: (entry.hours, index[entry.stream], entry.ordinal))
+        keyed = (
+            (entry.hours, index[entry.stream], entry.ordinal, value(entry))
+            for entry in self.entries(kind)
+            if entry.stream in index
+        )
+        return [value for *_, value in sorted(keyed, key=itemgetter(0, 1, 2))]
 
     def stream_range(self, stream: str, first: int, last: int) -> Iterator[LogEntry]:
         """Iterate over the events of a stream from ordinal `first` to `last`, both included."""
@@ -328,7 +338,7 @@ class RunReader:
 
     def _digested_events(self) -> Iterator[bytes]:
         """Yield what the digest covers of each event, stream by stream."""
-        if self._held is not None:
+        if self._held is not None and self._held.has(()):
             for _, stream, ordinal, round_, hours, event, _ in self._held.by_stream():
                 if is_in_digest(stream, event.kind):
                     yield digested(stream, ordinal, round_, hours, event.kind, event.digested_json())

@@ -8,7 +8,7 @@ import networkx as nx
 
 from aarlab.graph.flow.finalist_checks import REPLICATED, RETUNED
 from aarlab.graph.run.measured_run import MeasuredRun
-from aarlab.graph.run.method_measures import experiment_origins, ideas
+from aarlab.graph.run.method_measures import ideas
 from aarlab.graph.run.monitors.monitor import FLAGGED
 from aarlab.memory.board import Board, Post
 from aarlab.memory.events import (
@@ -206,7 +206,7 @@ def _diff(run: MeasuredRun, board: Board, earlier: str | None, later: str) -> st
 
 def _attempts(run: MeasuredRun, post: Post) -> Attempts:
     hours = {entry.event.id: (entry.hours, entry.stream) for entry in run.file.entries(Experiment)}
-    before = [origin for origin in experiment_origins(run.file) if hours[origin.experiment][0] <= post.hours]
+    before = [origin for origin in run.experiment_origins if hours[origin.experiment][0] <= post.hours]
     return Attempts(
         len(before),
         sum(origin.fidelity == "full" for origin in before),
@@ -219,7 +219,7 @@ def _teacher(run: MeasuredRun, code: str) -> TeacherUse | None:
     """Return the last check of the teacher that experiments with this code had; None if there was none."""
     checked = [
         TeacherUse(e.pgr, e.shuffled_pgr, bool(ignores_teacher(e)))
-        for e in run.evaluations
+        for e in (entry.event for entry in run.file.entries(Evaluation))
         if e.code == code and e.shuffled_pgr is not None and e.pgr is not None
     ]
     return checked[-1] if checked else None

@@ -1,10 +1,12 @@
 """Measures of a run for the viewer, which need all its events: diversity, autonomy, flags, spending."""
 
+from collections import defaultdict
+from operator import itemgetter
 from typing import Any
 
 from aarlab.cli.run_summary import plain_result
 from aarlab.config.run_file_cache import is_altered
-from aarlab.graph.run.spending_measures import Charge, charges, hours_by_kind, known_total
+from aarlab.graph.run.spending_measures import Use, charges, hours_by_kind
 from aarlab.memory.events import Finding, LimitReached
 from aarlab.memory.measures import autonomy_by_round, entropy
 from aarlab.memory.run_reader import RunReader
@@ -19,15 +21,15 @@ def run_measures(file: RunReader) -> Row:
     info = file.info()
     summary = info.summary or {}
     diversity = entropy(file)
-    spent = list(charges(file))
+    total, by_hour_and_kind = _use(file)
     return {
         "entropy": [[entry.round, entry.bits] for entry in diversity.rounds] if diversity else [],
         "autonomy": [list(pair) for pair in autonomy_by_round(file).items()],
         "hours_by_kind": summary.get("hours_by_kind") or hours_by_kind(file),
         "flags": _flags(file, summary),
         "altered": is_altered(file),
-        "spending": _spending(spent, summary),
-        "charges": _by_hour_and_kind(spent),
+        "spending": _spending(total, summary),
+        "charges": by_hour_and_kind,
         **_result(file, summary),
     }
 
@@ -66,23 +68,21 @@ def _flags(file: RunReader, summary: Row) -> list[Row]:
     ]
 
 
-def _spending(spent: list[Charge], summary: Row) -> Row:
+def _spending(total: Use, summary: Row) -> Row:
     """Return what the whole run has used."""
     if summary:
         return {key: summary.get(key) for key in ("model_calls", "tokens", "cost_usd")}
-    calls, tokens, cost_usd = _use_of_models(spent)
-    return {"model_calls": calls, "tokens": tokens, "cost_usd": cost_usd}
+    return {"model_calls": total.calls, "tokens": total.tokens, "cost_usd": total.cost_usd}
 
 
-def _by_hour_and_kind(spent: list[Charge]) -> list[list[Any]]:
-    """Return what the steps that ended at an hour used: hour, kind, hours, calls, tokens, dollars; ordered by hour."""
-    groups: dict[tuple[float, str], list[Charge]] = {}
-    for one in spent:
-        groups.setdefault((one.at_hours, one.kind), []).append(one)
-    return [[*key, sum(one.hours for one in groups[key]), *_use_of_models(groups[key])] for key in sorted(groups)]
+def _use(file: RunReader) -> tuple[Use, list[list[Any]]]:
+    """Return what the run used, and what the steps that ended at an hour did, ordered by hour.
 
-
-def _use_of_models(spent: list[Charge]) -> tuple[int, float | None, float | None]:
-    """Return calls, tokens and dollars; None where those of one step are unknown."""
-    tokens, costs = [one.tokens for one in spent], [one.cost_usd for one in spent]
-    return sum(one.calls for one in spent), known_total(tokens), known_total(costs)
+    The latter is a list of rows with hour, kind, hours, calls, tokens and dollars; None for what is unknown.
+    """
+    total, groups = Use(), defaultdict[tuple[float, str], Use](Use)
+    for charge in charges(file):
+        total.add(charge)
+        groups[charge.at_hours, charge.kind].add(charge)
+    ordered = sorted(groups.items(), key=itemgetter(0))
+    return total, [[*key, use.hours, use.calls, use.tokens, use.cost_usd] for key, use in ordered]

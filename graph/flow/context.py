@@ -31,6 +31,15 @@ Scheduler = Literal["auto", "direct", "langgraph"]
 """What executes the graphs: a loop over their flow tables, or LangGraph; `auto`: LangGraph if a base model is live."""
 
 
+@dataclass(frozen=True, slots=True)
+class RoundNotes:
+    """What researchers are told at the start of a round besides what is on the board."""
+
+    round: int
+    to: dict[str | None, list[tuple[int, str]]]
+    """Texts with the number of their event, by researcher; None: for all."""
+
+
 @dataclass(slots=True)
 class RunContext:
     """The services, models and agent sessions of a run under one structure."""
@@ -60,6 +69,8 @@ class RunContext:
     """Differences between this execution and the tape."""
     new_findings_messages: dict[tuple[int, BoardView], Message] = field(default_factory=dict)
     """Long listings of the findings of a round, by round and the researchers that see the same findings."""
+    notes: RoundNotes | None = None
+    """The notes of the current round; None: they have not been read."""
     pool: list[PlanItem] = field(default_factory=list)
     """The ideas of the lead's plan, once one of them has been assigned under this structure."""
     planned: bool = False

@@ -41,11 +41,10 @@ def posts_for_question(board: Board, reader: str, question: str) -> list[Post]:
 
     Half of them are those that share words with the question, and the others those with the best scores.
     """
-    visible = board.posts(visible_to=reader)
-    if len(visible) <= MAX_FINDINGS_SENT:
-        return visible
-    chosen = {post.finding.id for post in board.search(question, visible_to=reader, limit=MAX_FINDINGS_SENT // 2)}
-    best = (post.finding.id for post in board.senior_first(visible_to=reader, order="best"))
-    others = (finding for finding in best if finding not in chosen)
-    chosen.update(list(islice(others, MAX_FINDINGS_SENT - len(chosen))))
-    return [post for post in visible if post.finding.id in chosen]
+    if board.count(visible_to=reader) <= MAX_FINDINGS_SENT:
+        return board.posts(visible_to=reader)
+    found = board.search(question, visible_to=reader, limit=MAX_FINDINGS_SENT // 2)
+    chosen = {post.finding.id: post for post in found}
+    others = (post for post in board.senior_first(visible_to=reader, order="best") if post.finding.id not in chosen)
+    chosen |= {post.finding.id: post for post in list(islice(others, MAX_FINDINGS_SENT - len(chosen)))}
+    return sorted(chosen.values(), key=lambda post: post.position)

@@ -3,7 +3,7 @@
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
 from aarlab.graph.calls.call import ask
-from aarlab.graph.flow.context import OVERSEER, RunContext
+from aarlab.graph.flow.context import OVERSEER, RoundNotes, RunContext
 from aarlab.graph.flow.review_nodes import finding_details
 from aarlab.memory.events import Decision, Flagged, OversightDecision, PersonAction, Prompted, Published
 from aarlab.memory.messages import Json
@@ -42,17 +42,24 @@ def stopped_by_person(run: RunContext) -> bool:
 
 def notes_for(run: RunContext, agent: str, round: int) -> str:
     """Return the overseer's note to the team, and messages and flags for one agent, after the previous round."""
-    notes = []
-    for entry in run.file.entries(OversightDecision, PersonAction, Flagged, round=round - 1):
+    if run.notes is None or run.notes.round != round:
+        run.notes = _read_notes(run, round)
+    return "\n".join(text for _, text in sorted(run.notes.to[None] + run.notes.to.get(agent, [])))
+
+
+def _read_notes(run: RunContext, round: int) -> RoundNotes:
+    """Read the notes to all researchers at the start of a round: a query for each would take longer than its call."""
+    notes = RoundNotes(round, {None: []})
+    for number, entry in enumerate(run.file.entries(OversightDecision, PersonAction, Flagged, round=round - 1)):
         match entry.event:
-            case OversightDecision(note=note):
-                notes.append(note)
-            case PersonAction(action="message", agent=to, text=text, who=who) if to == agent:
-                notes.append(f"{who} to you: {text}")
-            case Flagged(agent=to) as flag if to == agent and flag.outcome != "kept":
+            case OversightDecision(note=note) if note:
+                notes.to[None].append((number, note))
+            case PersonAction(action="message", agent=str(to), text=text, who=who):
+                notes.to.setdefault(to, []).append((number, f"{who} to you: {text}"))
+            case Flagged(agent=to) as flag if flag.outcome != "kept":
                 text = f"The monitor {flag.monitor} flagged {flag.subject} ({flag.outcome}): {flag.evidence}."
-                notes.append(f"{text} {flag.note}".strip())
-    return "\n".join(note for note in notes if note)
+                notes.to.setdefault(to, []).append((number, f"{text} {flag.note}".strip()))
+    return notes
 
 
 async def _ask(run: RunContext, request: Request, round: int) -> OversightDecision:

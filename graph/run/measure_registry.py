@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aarlab.graph.run.measured_run import MeasuredRun
-from aarlab.graph.run.method_measures import distinct_recipes, known_method_share, mean_novelty, novel_share
-from aarlab.graph.run.spending_measures import experiments_of, hours_by_kind, model_calls, tokens
+from aarlab.graph.run.method_measures import distinct_recipes, known_method_share, novel_share
+from aarlab.graph.run.spending_measures import experiments_of
 from aarlab.memory.events import Borrowed, Evaluation, Experiment, FailedRepeat
 from aarlab.memory.measures import (
     autonomy_by_kind,
     borrow_depth,
     convergence_hours,
-    entropy_bits,
     failed_experiment_share,
     merged_share,
     message_density,
@@ -175,11 +174,12 @@ _ALL = (
         lambda run: run.mean_researcher.whole, _PROGRESS,
     ),
     Measure(
-        "entropy_bits", "entropy over method families", "bits", lambda run: entropy_bits(run.file),
-        "diversity-entropy-of-method-families", "Shannon (1948); Wen et al. (2026)", inspect_name="entropy_bits",
+        "entropy_bits", "entropy over method families", "bits",
+        lambda run: run.entropy.bits if run.entropy else None, "diversity-entropy-of-method-families",
+        "Shannon (1948); Wen et al. (2026)", inspect_name="entropy_bits",
     ),
     Measure(
-        "novelty", "novelty of findings", "1 - cosine", lambda run: mean_novelty(run.file),
+        "novelty", "novelty of findings", "1 - cosine", lambda run: run.novelty,
         "complexity-novelty-similarity", "Salton and Buckley (1988)", inspect_name="novelty",
     ),
     Measure(
@@ -250,18 +250,18 @@ _ALL = (
         _COSTS, decimals=2,
     ),
     Measure(
-        "hours_by_kind.KIND", "research time of the kind KIND", "research hours", lambda run: hours_by_kind(run.file),
-        "hours-by-kind", decimals=2,
+        "hours_by_kind.KIND", "research time of the kind KIND", "research hours",
+        lambda run: run.spending.hours_by_kind, "hours-by-kind", decimals=2,
     ),
     Measure("pilots", "pilots", "count", lambda run: experiments_of(run.file, "pilot"), "counts"),
     Measure("full_experiments", "full experiments", "count", lambda run: experiments_of(run.file, "full"), "counts"),
-    Measure("model_calls", "model calls", "count", lambda run: model_calls(run.file), "counts"),
-    Measure("tokens", "tokens", "count", lambda run: tokens(run.file), "counts"),
+    Measure("model_calls", "model calls", "count", lambda run: run.spending.model_calls, "counts"),
+    Measure("tokens", "tokens", "count", lambda run: run.spending.tokens, "counts"),
     Measure(
         "device_seconds", "time of experiments on the device", "seconds", lambda run: run.device_seconds, _COSTS,
         decimals=3,
     ),
-    Measure("cost_usd", "cost", "US dollars", lambda run: run.cost_usd, _COSTS, decimals=6),
+    Measure("cost_usd", "cost", "US dollars", lambda run: run.spending.cost_usd, _COSTS, decimals=6),
     Measure("usd_per_hour", "cost per research hour", "US dollars", lambda run: run.usd_per_hour, _COSTS),
 )  # fmt: skip
 

@@ -3,11 +3,18 @@
 from functools import cached_property
 from typing import Literal
 
-from aarlab.graph.run.method_measures import ExperimentOrigin, IdeaDiversity, experiment_origins, idea_diversity
+from aarlab.graph.run.method_measures import (
+    ExperimentOrigin,
+    IdeaDiversity,
+    MethodTexts,
+    experiment_origins,
+    idea_diversity,
+    mean_novelty,
+    method_texts,
+)
 from aarlab.graph.run.monitors.monitor import Suspicion
 from aarlab.graph.run.monitors.monitor_registry import load_monitor, watch
-from aarlab.graph.run.spending_measures import known_total
-from aarlab.memory.board import Board, Post
+from aarlab.graph.run.spending_measures import Spending, spending
 from aarlab.memory.events import (
     LAB,
     Edge,
@@ -15,16 +22,21 @@ from aarlab.memory.events import (
     Evaluation,
     Event,
     Experiment,
-    FailedModelCall,
     Finding,
-    ModelCall,
     OpeningPosted,
     Panel,
     ReferenceChosen,
     ResearcherReplaced,
     RunClosed,
 )
-from aarlab.memory.measures import DevelopmentPgr, MeanResearcherPgr, development_pgr, mean_researcher_pgr
+from aarlab.memory.measures import (
+    DevelopmentPgr,
+    Entropy,
+    MeanResearcherPgr,
+    development_pgr,
+    entropy,
+    mean_researcher_pgr,
+)
 from aarlab.memory.run_reader import RunReader
 
 
@@ -36,7 +48,7 @@ class MeasuredRun:
 
     def count(self, kind: type[Event]) -> int:
         """Return the number of events of a kind."""
-        return len(list(self.file.entries(kind)))
+        return sum(1 for _ in self.file.entries(kind))
 
     def team_findings(self) -> int:
         """Return the number of findings that researchers posted."""
@@ -52,9 +64,14 @@ class MeasuredRun:
         return next((entry.event for entry in self.file.entries(RunClosed)), None)
 
     @cached_property
+    def entropy(self) -> Entropy | None:
+        """Entropy of declared families; None if no round has enough active researchers."""
+        return entropy(self.file)
+
+    @cached_property
     def evaluations(self) -> list[Evaluation]:
-        """All evaluations, in order of arrival."""
-        return [entry.event for entry in self.file.entries(Evaluation)]
+        """All evaluations except those of experiments, which are many, in order of arrival."""
+        return [entry.event for entry in self.file.entries(Evaluation) if entry.event.panel != "development"]
 
     @cached_property
     def suspicions(self) -> list[Suspicion]:
@@ -64,13 +81,17 @@ class MeasuredRun:
 
     @cached_property
     def scores(self) -> dict[tuple[str, str], Evaluation]:
-        """Evaluations by subject and panel."""
+        """Evaluations except those of experiments, by subject and panel."""
         return {(evaluation.subject, evaluation.panel): evaluation for evaluation in self.evaluations}
 
     @cached_property
-    def winner(self) -> Post | None:
-        """The winning post; None if there is no winner."""
-        return Board(self.file).post(self.closed.best) if self.closed and self.closed.best else None
+    def winner(self) -> Finding | None:
+        """The winning finding; None if there is no winner."""
+        return None if self.closed is None or self.closed.best is None else self.finding(self.closed.best)
+
+    def finding(self, name: str) -> Finding | None:
+        """Return the finding with this id; None if there is none."""
+        return next((entry.event for entry in self.file.entries(Finding) if entry.event.id == name), None)
 
     @cached_property
     def development(self) -> DevelopmentPgr:
@@ -90,22 +111,32 @@ class MeasuredRun:
     @cached_property
     def idea_diversity(self) -> IdeaDiversity:
         """Redundancy and Vendi score of the team's methods."""
-        return idea_diversity(self.file)
+        return idea_diversity(self.file, self.method_texts)
+
+    @cached_property
+    def novelty(self) -> float | None:
+        """Mean novelty of the findings with a method; None for fewer than two."""
+        return mean_novelty(self.file, self.method_texts)
+
+    @cached_property
+    def method_texts(self) -> MethodTexts:
+        """The findings with a method and their texts as vectors."""
+        return method_texts(self.file)
 
     @property
     def final(self) -> Evaluation | None:
         """The winner's evaluation among the finalists; None without a winner."""
-        return None if self.winner is None else self.scores[self.winner.finding.id, "final"]
+        return None if self.winner is None else self.scores[self.winner.id, "final"]
 
     @property
     def heldout(self) -> Evaluation | None:
         """The winner's evaluation on held-out worlds; None without a winner."""
-        return None if self.winner is None else self.scores[self.winner.finding.id, "heldout"]
+        return None if self.winner is None else self.scores[self.winner.id, "heldout"]
 
     @property
     def shifted(self) -> Evaluation | None:
         """The winner's evaluation on shifted worlds; None without a winner, or if the scenario has no such worlds."""
-        return None if self.winner is None else self.scores.get((self.winner.finding.id, "shifted"))
+        return None if self.winner is None else self.scores.get((self.winner.id, "shifted"))
 
     @property
     def transfer(self) -> dict[str, Evaluation]:
@@ -118,7 +149,7 @@ class MeasuredRun:
         """The winner's development PGR minus its held-out PGR; None without a winner."""
         if self.winner is None or self.heldout is None:
             return None
-        development, heldout = self.winner.finding.pgr, self.heldout.pgr
+        development, heldout = self.winner.pgr, self.heldout.pgr
         return None if development is None or heldout is None else development - heldout
 
     @cached_property
@@ -165,9 +196,9 @@ class MeasuredRun:
         return self.research_hours + self.opening_hours + (self.closed.cost_hours if self.closed else 0.0)
 
     @cached_property
-    def cost_usd(self) -> float | None:
-        """US dollars of all model calls; None if the price of one is unknown."""
-        return known_total([entry.event.cost_usd for entry in self.file.entries(ModelCall, FailedModelCall)])
+    def spending(self) -> Spending:
+        """What the run used."""
+        return spending(self.file)
 
     @cached_property
     def device_seconds(self) -> float | None:
@@ -178,4 +209,5 @@ class MeasuredRun:
     @property
     def usd_per_hour(self) -> float | None:
         """US dollars per research hour of a researcher, without the close."""
-        return None if self.cost_usd is None or not self.research_hours else self.cost_usd / self.research_hours
+        cost_usd = self.spending.cost_usd
+        return None if cost_usd is None or not self.research_hours else cost_usd / self.research_hours

@@ -2,15 +2,17 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from aarlab.memory.events import LAB, Edge, Experiment, Fidelity, Finding, LogEntry
+from aarlab.memory.events import Edge, Experiment, Fidelity, Finding, LogEntry
+from aarlab.memory.messages import content_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.known_methods import known_method, normal_form
 from aarlab.scenarios.toolkit.method_analysis import complexity, family_of, operators_in
@@ -41,7 +43,7 @@ class ExperimentOrigin:
     experiment: str
     fidelity: Fidelity
     method: str
-    """Normal form of its code (`scenarios.known_methods`)."""
+    """Hash of the normal form of its code (`scenarios.known_methods`)."""
     known: str | None
     """Name of the known method that it runs; None for another method."""
     replicates: str | None
@@ -75,12 +77,38 @@ class IdeaNovelty:
     """1 - similarity, in [0, 1], and 0 for a replication; None for the first finding."""
 
 
+class PostedMethod(NamedTuple):
+    """A finding with a method."""
+
+    finding: str
+    author: str
+    round: int
+    family: str
+    """Declared by its author."""
+    code: str
+    """Hash of its code."""
+    text: str
+    """Title and body."""
+
+
+def posted_methods(file: RunReader) -> list[PostedMethod]:
+    """Return the researchers' findings with a method, in order of research hours and then of the team."""
+
+    def method(entry: LogEntry[Finding]) -> PostedMethod | None:
+        f = entry.event
+        if f.code is None:
+            return None
+        return PostedMethod(f.id, f.author, entry.round, f.family, f.code, f"{f.title} {f.body}")
+
+    return [posted for posted in file.values_by_research_hours(Finding, method) if posted is not None]
+
+
 def method_families(file: RunReader) -> list[MethodFamily]:
     """Return the declared and the detected family of each finding with a method, in order of research hours.
 
     `method_analysis.family_of` detects the family from the operators in the code; "other" without operators.
     """
-    return [MethodFamily(f.id, f.family, family_of(file.text(code))) for _, f, code in _methods(file)]
+    return [MethodFamily(m.finding, m.family, family_of(file.text(m.code))) for m in posted_methods(file)]
 
 
 def family_agreement(file: RunReader) -> float | None:
@@ -97,17 +125,17 @@ def experiment_origins(file: RunReader) -> list[ExperimentOrigin]:
     """Return the origin of the method of each scored pilot and full experiment, in order of research hours."""
     first_full: dict[str, str] = {}
     origins: list[ExperimentOrigin] = []
-    for experiment in (entry.event for entry in file.by_research_hours(Experiment)):
-        if experiment.pgr is None:
+    experiments = file.values_by_research_hours(
+        Experiment, lambda entry: (entry.event.id, entry.event.fidelity, entry.event.pgr, entry.event.code)
+    )
+    for experiment, fidelity, pgr, key in experiments:
+        if pgr is None:
             continue
-        code = file.text(experiment.code)
-        method = normal_form(code)
-        origin = ExperimentOrigin(
-            experiment.id, experiment.fidelity, method, known_method(code), first_full.get(method)
-        )
-        origins.append(origin)
-        if experiment.fidelity == "full":
-            first_full.setdefault(method, experiment.id)
+        code = file.text(key)
+        method = content_hash(normal_form(code))
+        origins.append(ExperimentOrigin(experiment, fidelity, method, known_method(code), first_full.get(method)))
+        if fidelity == "full":
+            first_full.setdefault(method, experiment)
     return origins
 
 
@@ -142,17 +170,33 @@ def complexity_by_round(file: RunReader) -> list[RoundComplexity]:
     See `method_analysis.Complexity`. Wen et al. (2026) use scores by a model, and count lines of code and pseudocode.
     """
     rounds: dict[int, list[tuple[int, int, int]]] = {}
-    for entry, _, code in _methods(file):
-        complexity_ = complexity(file.text(code))
+    for method in posted_methods(file):
+        complexity_ = complexity(file.text(method.code))
         if complexity_ is not None:
-            rounds.setdefault(entry.round, []).append((complexity_.operators, complexity_.ast_nodes, complexity_.lines))
+            counts = complexity_.operators, complexity_.ast_nodes, complexity_.lines
+            rounds.setdefault(method.round, []).append(counts)
     return [
         RoundComplexity(round_, len(rows), *(math.fsum(column) / len(rows) for column in zip(*rows, strict=True)))
         for round_, rows in sorted(rounds.items())
     ]
 
 
-def ideas(file: RunReader) -> list[IdeaNovelty]:
+@dataclass(frozen=True, slots=True)
+class MethodTexts:
+    """The findings with a method and their texts as vectors; see `ideas`."""
+
+    methods: Sequence[PostedMethod]
+    vectors: csr_array
+    """(n, words), of length 1, or 0 for a text without words: inner products are cosines."""
+
+
+def method_texts(file: RunReader) -> MethodTexts:
+    """Return the findings with a method and their texts as vectors."""
+    methods = posted_methods(file)
+    return MethodTexts(methods, _tf_idf(f"{m.text} {' '.join(operators_in(file.text(m.code)))}" for m in methods))
+
+
+def ideas(file: RunReader, texts: MethodTexts | None = None) -> list[IdeaNovelty]:
     """Return the novelty of each finding with a method, in order of research hours and then of the team.
 
     The text of a finding is its title, its body and the operators in its code, weighted by TF-IDF with smoothed inverse
@@ -160,28 +204,31 @@ def ideas(file: RunReader) -> list[IdeaNovelty]:
     the cosine. Findings without a method are excluded: a workflow that requires a hypothesis before each result would
     otherwise halve novelty by repeating everything. Similar wording increases similarity; numbers have no effect.
     A finding that replicates another one is not novel, whatever its words are.
+
+    Args:
+        file: The run.
+        texts: What `method_texts` returns, if it is known.
     """
-    methods = _methods(file)
+    texts = texts or method_texts(file)
     edges = (entry.event for entry in file.entries(Edge))
     replicated = {edge.source: edge.target for edge in edges if edge.relation == "replicates"}
+    nearest, similarities = _most_similar_before(texts.vectors)
     novelties: list[IdeaNovelty] = []
-    for i, before in enumerate(_earlier_similarities(_tf_idf(file, methods))):
-        entry, finding, _ = methods[i]
-        nearest = int(before.argmax()) if i and before.max() > 0 else None
-        novelty = None if i == 0 else 1.0 if nearest is None else max(0.0, 1.0 - float(before[nearest]))
-        name = None if nearest is None else methods[nearest][1].id
-        if finding.id in replicated:
-            name, novelty = replicated[finding.id], 0.0
-        novelties.append(IdeaNovelty(finding.id, finding.author, entry.round, name, novelty))
+    for i, method in enumerate(texts.methods):
+        name = texts.methods[nearest[i]].finding if similarities[i] > 0 else None
+        novelty = None if i == 0 else 1.0 if name is None else max(0.0, 1.0 - float(similarities[i]))
+        if method.finding in replicated:
+            name, novelty = replicated[method.finding], 0.0
+        novelties.append(IdeaNovelty(method.finding, method.author, method.round, name, novelty))
     return novelties
 
 
-def mean_novelty(file: RunReader) -> float | None:
+def mean_novelty(file: RunReader, texts: MethodTexts | None = None) -> float | None:
     """Return the mean novelty of findings with a method, in [0, 1], without the first; None for fewer than two.
 
     See `ideas`. It decreases with the number of findings, so compare teams with similar numbers of findings.
     """
-    known = [idea.novelty for idea in ideas(file) if idea.novelty is not None]
+    known = [idea.novelty for idea in ideas(file, texts) if idea.novelty is not None]
     return math.fsum(known) / len(known) if known else None
 
 
@@ -191,17 +238,16 @@ def similarity_by_round(file: RunReader) -> dict[int, float]:
     It is the mean cosine, in [0, 1], over pairs of findings by different authors, see `ideas`; rounds without such a
     pair are absent. Findings are published after the round, so the authors had not read each other's.
     """
-    methods = _methods(file)
-    vectors = _tf_idf(file, methods)
+    texts = method_texts(file)
     rows_by_round: dict[int, list[int]] = {}
-    for i, (entry, *_) in enumerate(methods):
-        rows_by_round.setdefault(entry.round, []).append(i)
+    for i, method in enumerate(texts.methods):
+        rows_by_round.setdefault(method.round, []).append(i)
     means: dict[int, float] = {}
     for round_, rows in sorted(rows_by_round.items()):
-        authors = np.array([methods[i][1].author for i in rows])
+        authors = np.array([texts.methods[i].author for i in rows])
         pairs = np.triu(authors[:, None] != authors, k=1)
         if pairs.any():
-            values = (vectors[rows] @ vectors[rows].T).toarray()[pairs]
+            values = (texts.vectors[rows] @ texts.vectors[rows].T).toarray()[pairs]
             means[round_] = math.fsum(values) / len(values)
     return means
 
@@ -218,18 +264,23 @@ class IdeaDiversity:
     """
 
 
-def idea_diversity(file: RunReader) -> IdeaDiversity:
+def idea_diversity(file: RunReader, texts: MethodTexts | None = None) -> IdeaDiversity:
     """Return the redundancy and the Vendi score of the team's findings with a method.
 
-    Texts and similarities are those of `ideas`, without the lab's posts. Redundancy is the mean cosine of the outputs
+    Texts and similarities are those of `ideas`. Redundancy is the mean cosine of the outputs
     of different agents (Kim et al. 2025, with embeddings of a language model). The Vendi score is exp(-sum(l * log(l)))
     over the eigenvalues l of the (n, n) similarities divided by n (Friedman and Dieng 2023, equation 3).
+
+    Args:
+        file: The run.
+        texts: What `method_texts` returns, if it is known.
     """
-    methods = [method for method in _methods(file) if method[1].author != LAB]
-    if not methods:
+    texts = texts or method_texts(file)
+    if not texts.methods:
         return IdeaDiversity(None, None)
-    vectors = _tf_idf(file, methods)
-    return IdeaDiversity(_redundancy(vectors, [finding.author for _, finding, _ in methods]), _vendi_score(vectors))
+    return IdeaDiversity(
+        _redundancy(texts.vectors, [method.author for method in texts.methods]), _vendi_score(texts.vectors)
+    )
 
 
 def _redundancy(vectors: csr_array, authors: Sequence[str]) -> float | None:
@@ -258,35 +309,55 @@ def _vendi_score(vectors: csr_array) -> float | None:
     return float(np.exp(-(positive * np.log(positive)).sum()))
 
 
-def _methods(file: RunReader) -> list[tuple[LogEntry, Finding, str]]:
-    """Return the findings with a method and the hash of its code, in order of research hours."""
-    findings = ((entry, entry.event) for entry in file.by_research_hours(Finding))
-    return [(entry, finding, finding.code) for entry, finding in findings if finding.code is not None]
+def _most_similar_before(vectors: csr_array) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for each vector the index of the most similar one before it, and its inner product with that one.
+
+    The first of several is returned; index and product are 0 for the first vector. Equal vectors are compared with the
+    others once, and one block of products is in memory.
+    """
+    n = vectors.shape[0]
+    group_of: dict[bytes, int] = {}
+    groups = np.empty(n, np.int64)
+    first: list[int] = []
+    for i in range(n):
+        row = slice(vectors.indptr[i], vectors.indptr[i + 1])
+        groups[i] = group_of.setdefault(vectors.indices[row].tobytes() + vectors.data[row].tobytes(), len(group_of))
+        if len(group_of) > len(first):
+            first.append(i)
+    distinct, n_groups = vectors[np.array(first, np.int64)], len(first)
+    groups_before = np.searchsorted(first, np.arange(n))
+    members = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[members], np.arange(n_groups), side="right")
+
+    nearest, similarities = np.zeros(n, np.int64), np.zeros(n)
+    start, member = 0, 0
+    while start < n_groups:
+        end = min(n_groups, start + max(1, _BLOCK // n_groups))
+        of_block = members[member : ends[end - 1]]
+        width = max(1, int(groups_before[of_block].max()))
+        block = (distinct[start:end] @ distinct[:width].T).toarray()
+        for i in of_block[groups_before[of_block] > 0]:
+            before = block[groups[i] - start, : groups_before[i]]
+            best = int(before.argmax())
+            nearest[i], similarities[i] = first[best], before[best]
+        start, member = end, ends[end - 1]
+    return nearest, similarities
 
 
-def _earlier_similarities(vectors: csr_array) -> Iterator[NDArray[np.float64]]:
-    """Yield the (i,) inner products of vector i with those before it, for each i; a block of them is in memory."""
-    n, start = vectors.shape[0], 0
-    while start < n:
-        end = min(n, start + max(1, _BLOCK // n))
-        block = (vectors[start:end] @ vectors[:end].T).toarray()
-        for i in range(start, end):
-            yield block[i - start, :i]
-        start = end
-
-
-def _tf_idf(file: RunReader, methods: Iterable[tuple[LogEntry, Finding, str]]) -> csr_array:
-    """Return (n, words) vectors of the texts of findings, of length 1 or 0; inner products are cosines."""
-    texts = [" ".join((f.title, f.body, *operators_in(file.text(code)))) for _, f, code in methods]
-    words = [_WORD.findall(text.lower()) for text in texts]
+def _tf_idf(texts: Iterable[str]) -> csr_array:
+    """Return (n, words) vectors of texts, of length 1 or 0; inner products are cosines."""
     # Not by scikit-learn, whose import takes longer than the rest of a summary.
-    columns = {word: column for column, word in enumerate(dict.fromkeys(chain(*words)))}
-    tokens = [(row, columns[word]) for row, text in enumerate(words) for word in text]
-    positions = np.array(tokens, dtype=np.int64).reshape(-1, 2)
-    shape = len(texts), max(1, len(columns))
-    weights = csr_array((np.ones(len(tokens)), (positions[:, 0], positions[:, 1])), shape=shape)
-    rows = np.repeat(np.arange(len(texts)), np.diff(weights.indptr))
+    columns: dict[str, int] = {}
+    token_columns, ends = array("q"), array("q", [0])
+    for text in texts:
+        token_columns.extend(columns.setdefault(word, len(columns)) for word in _WORD.findall(text.lower()))
+        ends.append(len(token_columns))
+    n = len(ends) - 1
+    token_rows = np.repeat(np.arange(n), np.diff(ends))
+    shape = n, max(1, len(columns))
+    weights = csr_array((np.ones(len(token_columns)), (token_rows, np.array(token_columns))), shape=shape)
+    rows = np.repeat(np.arange(n), np.diff(weights.indptr))
     texts_with = np.bincount(weights.indices, minlength=len(columns))
-    weights.data *= (np.log((1 + len(texts)) / (1 + texts_with)) + 1)[weights.indices]
-    weights.data /= np.sqrt(np.bincount(rows, weights.data**2, minlength=len(texts)))[rows]
+    weights.data *= (np.log((1 + n) / (1 + texts_with)) + 1)[weights.indices]
+    weights.data /= np.sqrt(np.bincount(rows, weights.data**2, minlength=n))[rows]
     return weights

@@ -1,8 +1,12 @@
 """What a run spent: research hours by kind of step, model calls and tokens, and what had been spent at each score."""
 
 import math
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TypeVar
 
 from aarlab.memory.events import (
@@ -68,45 +72,30 @@ class Charge:
     """US dollars; None if the price is unknown."""
 
 
-def hours_by_kind(file: RunReader) -> dict[str, float]:
-    """Return the research hours of the team and the lab by kind, without kinds that did not occur.
+@dataclass(slots=True)
+class Use:
+    """What some steps used together."""
 
-    The kinds are the entries of `costs`, `tools` (tools of installed packages), `opening`, `close` and `idle`: hours of
-    the researchers' budget that no step used. A step that started before the end of the budget is completed, so the sum
-    of the researchers' kinds can exceed the budget slightly; then `idle` is absent.
-    """
-    by_kind: dict[str, list[float]] = {}
-    for charge in charges(file):
-        by_kind.setdefault(charge.kind, []).append(charge.hours)
-    # The order of arrival depends on which researcher was computed first; the result of `fsum` does not.
-    hours = {kind: math.fsum(spent) for kind, spent in by_kind.items()}
-    budget = float(file.info().scenario["budget"]["hours"]) * file.team_size()
-    hours[IDLE] = budget - used_hours(hours)
-    hours["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
-    return {kind: used for kind in HOUR_KINDS if (used := hours.get(kind, 0.0)) > 1e-9}
+    hours_by_step: "array[float]" = field(default_factory=lambda: array("d"))
+    """Research hours of each step."""
+    calls: int = 0
+    """Replies of base models."""
+    tokens: int | None = 0
+    """Input and output tokens; None if those of one step are unknown."""
+    cost_usd: float | None = 0.0
+    """US dollars; None if the price of one step is unknown."""
 
+    def add(self, charge: Charge) -> None:
+        """Add what one step used."""
+        self.hours_by_step.append(charge.hours)
+        self.calls += charge.calls
+        self.tokens = known_total((self.tokens, charge.tokens))
+        self.cost_usd = known_total((self.cost_usd, charge.cost_usd))
 
-def used_hours(by_kind: Mapping[str, float]) -> float:
-    """Return the hours of all steps of the researchers, from the hours by kind."""
-    return sum(by_kind.get(kind, 0.0) for kind in STEP_KINDS)
-
-
-def model_calls(file: RunReader) -> int:
-    """Return the number of replies of base models."""
-    return sum(1 for _ in file.entries(ModelCall))
-
-
-def tokens(file: RunReader) -> int | None:
-    """Return the input and output tokens of all calls of base models, including failed ones as far as they are known.
-
-    None if a server did not report the tokens of a reply.
-    """
-    return known_total([_tokens_of(entry.event) for entry in file.entries(ModelCall, FailedModelCall)])
-
-
-def _tokens_of(call: ModelCall | FailedModelCall) -> int | None:
-    unknown = call.input_tokens is None or call.output_tokens is None
-    return None if unknown else call.known_tokens
+    @property
+    def hours(self) -> float:
+        """Research hours. The order of arrival depends on which researcher was computed first; this sum does not."""
+        return math.fsum(self.hours_by_step)
 
 
 def known_total(values: Sequence[_Number | None]) -> _Number | None:
@@ -115,29 +104,80 @@ def known_total(values: Sequence[_Number | None]) -> _Number | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def experiments_of(file: RunReader, fidelity: str) -> int:
-    """Return the number of experiments of a fidelity, including failed ones."""
-    return sum(entry.event.fidelity == fidelity for entry in file.entries(Experiment))
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a run used."""
+
+    hours_by_kind: Mapping[str, float]
+    """Research hours of the team and the lab by kind; see `hours_by_kind`."""
+    model_calls: int
+    """Replies of base models."""
+    tokens: int | None
+    """Input and output tokens of all calls of base models, including failed ones as far as they are known. None if a
+    server did not report the tokens of a reply.
+    """
+    cost_usd: float | None
+    """US dollars of all calls; None if the price of one is unknown."""
+    improvements: tuple[Improvement, ...]
+    """Every improvement of the best development PGR with what the team had spent by then, in order."""
 
 
-def improvements(file: RunReader) -> list[Improvement]:
-    """Return every improvement of the best development PGR with what the team had spent by then, in order."""
-    team, all_charges = file.team_size(), sorted(charges(file), key=lambda charge: charge.at_hours)
-    found: list[Improvement] = []
-    for team_hours, pgr in frontier(file):
-        at_hours = team_hours / team
-        before = [charge for charge in all_charges if charge.at_hours <= at_hours + 1e-6]
-        cost_usd = known_total([charge.cost_usd for charge in before])
-        found.append(
+def spending(file: RunReader) -> Spending:
+    """Return what a run used, in one pass over its steps, of which it keeps the hours only."""
+    team, steps = file.team_size(), frontier(file)
+    ends = [team_hours / team + 1e-6 for team_hours, _ in steps]
+    # A step belongs to the first improvement that it precedes, or to none.
+    before = [Use() for _ in (*ends, None)]
+    total, by_kind = Use(), defaultdict[str, Use](Use)
+    for charge in charges(file):
+        total.add(charge)
+        by_kind[charge.kind].add(charge)
+        counted = charge if charge.kind in STEP_KINDS else replace(charge, hours=0.0)
+        before[bisect_left(ends, charge.at_hours)].add(counted)
+    improvements = []
+    for number, (team_hours, pgr) in enumerate(steps, start=1):
+        used = before[:number]
+        hours = math.fsum(chain.from_iterable(use.hours_by_step for use in used))
+        cost_usd = known_total([use.cost_usd for use in used])
+        improvements.append(
             Improvement(
-                round(at_hours, 6),
+                round(team_hours / team, 6),
                 pgr,
-                round(math.fsum(charge.hours for charge in before if charge.kind in STEP_KINDS), 4),
-                known_total([charge.tokens for charge in before]),
+                round(hours, 4),
+                known_total([use.tokens for use in used]),
                 None if cost_usd is None else round(cost_usd, 6),
             )
         )
-    return found
+    hours_by_kind = {kind: use.hours for kind, use in by_kind.items()}
+    hours_by_kind[IDLE] = float(file.info().scenario["budget"]["hours"]) * team - used_hours(hours_by_kind)
+    hours_by_kind["close"] = sum(entry.event.cost_hours for entry in file.entries(RunClosed))
+    occurred = {kind: hours for kind in HOUR_KINDS if (hours := hours_by_kind.get(kind, 0.0)) > 1e-9}
+    return Spending(occurred, total.calls, total.tokens, total.cost_usd, tuple(improvements))
+
+
+def hours_by_kind(file: RunReader) -> dict[str, float]:
+    """Return the research hours of the team and the lab by kind, without kinds that did not occur.
+
+    The kinds are the entries of `costs`, `tools` (tools of installed packages), `opening`, `close` and `idle`: hours of
+    the researchers' budget that no step used. A step that started before the end of the budget is completed, so the sum
+    of the researchers' kinds can exceed the budget slightly; then `idle` is absent.
+    """
+    return dict(spending(file).hours_by_kind)
+
+
+def used_hours(by_kind: Mapping[str, float]) -> float:
+    """Return the hours of all steps of the researchers, from the hours by kind."""
+    return sum(by_kind.get(kind, 0.0) for kind in STEP_KINDS)
+
+
+def _tokens_of(call: ModelCall) -> int | None:
+    unknown = call.input_tokens is None or call.output_tokens is None
+    return None if unknown else call.known_tokens
+
+
+def experiments_of(file: RunReader, fidelity: str) -> int:
+    """Return the number of experiments of a fidelity, including failed ones."""
+    return sum(entry.event.fidelity == fidelity for entry in file.entries(Experiment))
 
 
 def charges(file: RunReader) -> Iterator[Charge]:

@@ -7,13 +7,11 @@ from aarlab.graph.run.generalisation import generalisation
 from aarlab.graph.run.measure_registry import MEASURES
 from aarlab.graph.run.measured_run import MeasuredRun
 from aarlab.graph.run.monitors.monitor_registry import flagged, suspicion_by_agent
-from aarlab.graph.run.spending_measures import improvements
 from aarlab.graph.scenario import hostile_members
 from aarlab.graph.structure.checks import violations
-from aarlab.memory.board import Board
-from aarlab.memory.events import Evaluation, Experiment, FailedRepeat, Finding, Flagged, RoundStarted
-from aarlab.memory.lineage import original
-from aarlab.memory.measures import difference_by_world, entropy
+from aarlab.memory.events import Evaluation, Experiment, FailedRepeat, Finding, Flagged, LogEntry, RoundStarted
+from aarlab.memory.lineage import original_in
+from aarlab.memory.measures import difference_by_world
 from aarlab.memory.messages import canonical_json, content_hash
 from aarlab.memory.run_info import settings_hash
 from aarlab.memory.run_reader import RunReader
@@ -48,7 +46,6 @@ def summarise(file: RunReader) -> dict[str, Any]:
 
 def _summarise(file: RunReader) -> dict[str, Any]:
     run, info = MeasuredRun(file), file.info()
-    diversity = entropy(file)
     summary: dict[str, Any] = {
         "run_id": info.run_id,
         "file": str(file.path.resolve()),
@@ -73,7 +70,7 @@ def _summarise(file: RunReader) -> dict[str, Any]:
         "monitors": suspicion_by_agent(run.suspicions),
         "flags": _flags(file),
         "stuck": _stuck_agents(file),
-        "improvements": [asdict(improvement) for improvement in improvements(file)],
+        "improvements": [asdict(improvement) for improvement in run.spending.improvements],
     }
     for measure in MEASURES.values():
         for path, value in measure.values(run).items():
@@ -81,7 +78,7 @@ def _summarise(file: RunReader) -> dict[str, Any]:
     summary["heldout_pgr_by_budget"]["whole"] = run.heldout and run.heldout.pgr
     return {
         **summary,
-        "entropy_interval": diversity and [round(end, 4) for end in diversity.interval],
+        "entropy_interval": run.entropy and [round(end, 4) for end in run.entropy.interval],
         "structure_violations": violations(file),
         "digest": file.digest(),
         "research_digest": _research_digest(file),
@@ -94,8 +91,11 @@ def _research_digest(file: RunReader) -> str:
 
     It is equal for runs in which researchers did the same, even if prompts, reviews or decisions differ.
     """
-    entries = [entry for kind in (Experiment, Finding) for entry in file.by_research_hours(kind)]
-    return content_hash(*(str(canonical_json([e.stream, e.hours, e.event.digested_json()])) for e in entries))
+
+    def text(entry: LogEntry) -> str:
+        return canonical_json([entry.stream, entry.hours, entry.event.digested_json()])
+
+    return content_hash(*(t for kind in (Experiment, Finding) for t in file.values_by_research_hours(kind, text)))
 
 
 def _set_value(summary: dict[str, Any], path: str, value: float | None) -> None:
@@ -111,7 +111,7 @@ def _set_value(summary: dict[str, Any], path: str, value: float | None) -> None:
 def _winner(run: MeasuredRun) -> dict[str, Any] | None:
     if run.winner is None or run.final is None:
         return None
-    finding = run.winner.finding
+    finding = run.winner
     known = None if finding.code is None else known_method(run.file.text(finding.code))
     return {
         "finding": finding.id,
@@ -151,11 +151,8 @@ def _stuck_agents(file: RunReader) -> list[dict[str, Any]]:
 
 def _credit(run: MeasuredRun, finding: str) -> dict[str, str] | None:
     """Return the finding that the winner replicates and its author; None if the winner is no replication."""
-    board = Board(run.file)
-    post = board.post(original(board, finding))
-    if post is None or post.finding.id == finding:
-        return None
-    return {"finding": post.finding.id, "author": post.finding.author}
+    credited = run.finding(original_in(run.file, finding))
+    return None if credited is None or credited.id == finding else {"finding": credited.id, "author": credited.author}
 
 
 def _reference(run: MeasuredRun, name: str) -> dict[str, Any]:

@@ -62,9 +62,11 @@ def _withheld_by(tool: str, structure: "Structure", names: Sequence[str]) -> str
 def approval_violations(events: "RunEvents") -> Iterator[str]:
     """Yield one sentence for each call that took effect without approval, or was decided about without need."""
     tools = events.structure.get("approve_tools", [])
-    decisions = events.of(CallDecision)
+    decisions = list(events.of(CallDecision))
     yield from (f"the overseer was asked about a call of {d.tool}" for _, d in decisions if d.tool not in tools)
     approved = Counter((stream, d.tool_call_id) for stream, d in decisions if d.outcome in ("approved", "modified"))
+    if not tools:
+        return
     executed = Counter(
         (stream, call.tool_call_id, call.tool)
         for stream, call in events.of(ToolExecution)

@@ -36,10 +36,13 @@ def _structure_of(scenario: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 class RunEvents:
-    """The events of a run by kind. If the run was forked under another structure, only the events since that fork."""
+    """The events of a run by kind. If the run was forked under another structure, only the events since that fork.
+
+    They are read from the file each time, because a large run has millions.
+    """
 
     def __init__(self, file: RunReader, structure: Mapping[str, Any]) -> None:
-        """Read all events of a run file.
+        """Read the events of a run file.
 
         Args:
             file: The run file.
@@ -54,36 +57,32 @@ class RunEvents:
         ]
         self.first_round = max(other_rounds, default=-1) + 1
         """First round under the structure."""
-        self._entries: dict[type[Event], list[LogEntry[Any]]] = defaultdict(list)
-        self._assigned_findings: dict[str, set[str]] = defaultdict(set)
         self.places = file.places()
         """Place of each researcher by name: the name of the researcher that had it first."""
-        for entry in file.entries():
-            if isinstance(entry.event, TaskAssigned):
-                self._assigned_findings[entry.stream] |= set(entry.event.findings)
-            # The opening stays; system prompts and plans stay in force until they are replaced.
-            kept = entry.stream == LAB or isinstance(entry.event, AgentSetup | PlanItem)
-            if entry.round >= self.first_round or kept:
-                self._entries[type(entry.event)].append(entry)
 
     @property
     def assigns_ideas(self) -> bool:
         """Whether the structure assigns ideas to researchers."""
         return bool(self.structure["directions"] == "pool" or self.structure["selection"] == "evolutionary")
 
-    @property
+    @cached_property
     def setups(self) -> dict[str, AgentSetup]:
         """The last setup of each researcher that worked under the structure, by name."""
         left = {entry.event.former: entry.round for entry in self._file.entries(ResearcherReplaced)}
         return {name: setup for name, setup in self.of(AgentSetup) if left.get(name, math.inf) >= self.first_round}
 
-    def of(self, kind: type[E]) -> list[tuple[str, E]]:
-        """Return (stream, event) of one kind, in order of arrival."""
-        return [(entry.stream, entry.event) for entry in self._entries[kind]]
+    def of(self, kind: type[E]) -> Iterator[tuple[str, E]]:
+        """Yield (stream, event) of one kind, in order of arrival."""
+        for entry in self.entries_of(kind):
+            yield entry.stream, entry.event
 
-    def entries_of(self, kind: type[E]) -> list[LogEntry[E]]:
-        """Return the log entries of one kind, in order of arrival."""
-        return self._entries[kind]
+    def entries_of(self, kind: type[E]) -> Iterator[LogEntry[E]]:
+        """Yield the log entries of one kind, in order of arrival."""
+        # The opening stays; system prompts and plans stay in force until they are replaced.
+        stays = kind in (AgentSetup, PlanItem)
+        for entry in self._file.entries(kind):
+            if entry.round >= self.first_round or stays or entry.stream == LAB:
+                yield entry
 
     def opening_methods(self) -> dict[str, str]:
         """Return the code of the methods that the structure's opening posts, by name."""
@@ -93,13 +92,13 @@ class RunEvents:
         )
         return {name: method.code for name, method in methods.items()}
 
-    def first_messages(self) -> dict[str, str]:
-        """Return the text of the first message of round 1 of each researcher, by name."""
-        texts: dict[str, str] = {}
+    def first_messages(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each researcher and the text of its first message of round 1."""
+        seen: set[str] = set()
         for entry in self._file.entries(Prompted, round=1):
-            if entry.event.role == "researcher" and entry.stream not in texts:
-                texts[entry.stream] = self._file.message(entry.event.message).text
-        return texts
+            if entry.event.role == "researcher" and entry.stream not in seen:
+                seen.add(entry.stream)
+                yield entry.stream, self._file.message(entry.event.message).text
 
     def listings(self, name: str) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         """Yield the lists of findings that a researcher received, each with whether the system chose the order.
@@ -129,7 +128,14 @@ class RunEvents:
 
     def assigned_findings(self, name: str) -> set[str]:
         """Return the ids of the findings that the tasks of a researcher name, also those before a fork."""
-        return self._assigned_findings[name]
+        return self._assigned_findings.get(name, set())
+
+    @cached_property
+    def _assigned_findings(self) -> dict[str, set[str]]:
+        assigned: dict[str, set[str]] = defaultdict(set)
+        for entry in self._file.entries(TaskAssigned):
+            assigned[entry.stream] |= set(entry.event.findings)
+        return assigned
 
     def findings_by(self, name: str) -> list[Finding]:
         """Return the findings of a researcher."""

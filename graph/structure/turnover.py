@@ -56,7 +56,7 @@ def turnover_violations(events: "RunEvents") -> Iterator[str]:
     """Yield missing and additional replacements, work of researchers that had left, and methods taken from them."""
     setting = events.scenario["team"].get("turnover")
     turnover = None if setting is None else Turnover.model_validate(setting)
-    replaced = events.entries_of(ResearcherReplaced)
+    replaced = list(events.entries_of(ResearcherReplaced))
     begun = max((entry.round for entry in events.entries_of(RoundStarted)), default=0)
     for round in range(max(1, events.first_round), begun + 1):
         expected = turnover.members if turnover is not None and turnover.is_due(round) else 0
@@ -67,10 +67,13 @@ def turnover_violations(events: "RunEvents") -> Iterator[str]:
     for name, round in worked:
         if round >= left.get(name, round + 1):
             yield f"{name} worked in round {round}, but left before round {left[name]}"
-    for name in (entry.stream for entry in replaced):
-        written = {file.text for stream, file in events.of(FileWritten) if stream == name}
-        yield from (
-            f"{name} ran a method in {experiment.id} that it has neither written nor borrowed"
-            for stream, experiment in events.of(Experiment)
-            if stream == name and experiment.code not in written
-        )
+    written: dict[str, set[str]] = {entry.stream: set() for entry in replaced}
+    foreign: dict[str, list[Experiment]] = {entry.stream: [] for entry in replaced}
+    for stream, file in events.of(FileWritten) if replaced else ():
+        if stream in written:
+            written[stream].add(file.text)
+    for stream, experiment in events.of(Experiment) if replaced else ():
+        if stream in written and experiment.code not in written[stream]:
+            foreign[stream].append(experiment)
+    for name, experiments in foreign.items():
+        yield from (f"{name} ran a method in {e.id} that it has neither written nor borrowed" for e in experiments)

@@ -4,7 +4,8 @@ The definitions follow Kim et al. (2025, arXiv 2512.08296, section 4.1), who mea
 amplification relative to a single agent: those need a second run, so `aarlab.report` computes them from these measures.
 """
 
-from aarlab.memory.board import Board
+from collections import Counter
+
 from aarlab.memory.events import (
     LAB,
     Edge,
@@ -16,7 +17,7 @@ from aarlab.memory.events import (
     RunClosed,
     TaskAssigned,
 )
-from aarlab.memory.lineage import ancestors, lineage
+from aarlab.memory.lineage import INHERITING_RELATIONS
 from aarlab.memory.measures.progress import frontier
 from aarlab.memory.run_reader import RunReader
 
@@ -35,12 +36,12 @@ def message_density(file: RunReader) -> float | None:
     tasks = sum(1 for _ in file.entries(TaskAssigned))
     published = {entry.event.finding for entry in file.entries(Published)} if len(file.researchers()) > 1 else set()
     posts = len(authors) if tasks else len(published & authors.keys())
-    edges = [entry.event for entry in file.entries(Edge)]
+    edges = (entry.event for entry in file.entries(Edge))
     critiques = sum(e.relation == "critiques" and authors.get(e.target, e.source) != e.source for e in edges)
     reviews = sum(1 for _ in file.entries(ReviewDecision))
-    roles = [entry.event.role for entry in file.entries(ModelCall)]
-    messages = posts + critiques + tasks + reviews + roles.count("librarian")
-    return messages / len(roles) if roles else None
+    roles = Counter(entry.event.role for entry in file.entries(ModelCall))
+    messages = posts + critiques + tasks + reviews + roles["librarian"]
+    return messages / roles.total() if roles else None
 
 
 def failed_experiment_share(file: RunReader) -> float | None:
@@ -48,8 +49,8 @@ def failed_experiment_share(file: RunReader) -> float | None:
 
     A PGR of 0 is that of the weak teacher, so such an experiment has brought nothing.
     """
-    full = [entry.event for entry in file.entries(Experiment) if entry.event.fidelity == "full"]
-    return sum(e.pgr is None or e.pgr <= 0 for e in full) / len(full) if full else None
+    full = [entry.event.pgr for entry in file.entries(Experiment) if entry.event.fidelity == "full"]
+    return sum(pgr is None or pgr <= 0 for pgr in full) / len(full) if full else None
 
 
 def convergence_hours(file: RunReader) -> float | None:
@@ -73,7 +74,15 @@ def merged_share(file: RunReader) -> float | None:
     best = next((entry.event.best for entry in file.entries(RunClosed)), None)
     if best is None:
         return None
-    used = {best, *ancestors(lineage(Board(file)), best)}
+    parents: dict[str, list[str]] = {}
+    for edge in (entry.event for entry in file.entries(Edge)):
+        if edge.relation in INHERITING_RELATIONS:
+            parents.setdefault(edge.source, []).append(edge.target)
+    used, unread = {best}, [best]
+    while unread:
+        new = set(parents.get(unread.pop(), ())) - used
+        used |= new
+        unread += new
     findings = (entry.event for entry in file.entries(Finding))
-    methods = [finding.id for finding in findings if finding.code is not None and finding.author != LAB]
-    return sum(name in used for name in methods) / len(methods) if methods else None
+    methods = [finding.id in used for finding in findings if finding.code is not None and finding.author != LAB]
+    return sum(methods) / len(methods) if methods else None

@@ -18,6 +18,8 @@ CONFIDENCE_LEVEL = 0.9
 """Level of the bootstrap interval (as in Wen et al., 2026)."""
 N_RESAMPLES = 2000
 """Number of resampled teams for an interval."""
+_BLOCK = 2_000_000
+"""Number of drawn researchers in memory at the same time."""
 
 Interval = tuple[float, float]
 
@@ -118,24 +120,34 @@ def _latest_families(
 
 def _resample_entropies(team: list[str], latest_families: list[dict[str, str]], *, seed: int) -> NDArray[np.float64]:
     """Return the (N_RESAMPLES, rounds) entropies of resampled teams, NaN where no member of a team is active."""
-    drawn = rng(seed, "measures", "entropy").integers(len(team), size=(N_RESAMPLES, len(team)))
-    cells = drawn + len(team) * np.arange(N_RESAMPLES)[:, None]
-    # As floats, which hold these integers exactly: products of integer matrices are ten times as slow.
-    weights = np.bincount(cells.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+    memberships = [_membership(team, families) for families in latest_families]
+    generator = rng(seed, "measures", "entropy")
     result = np.empty((N_RESAMPLES, len(latest_families)))
-    for k, families in enumerate(latest_families):
-        column = {kind: i for i, kind in enumerate(sorted(set(families.values())))}
-        family_membership = np.zeros((len(team), len(column)))
-        for row, name in enumerate(team):
-            if name in families:
-                family_membership[row, column[families[name]]] = 1
-        counts = weights @ family_membership
-        total = counts.sum(axis=1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = counts / total
-            terms = np.where(share > 0, -share * np.log2(share), 0.0)
-        result[:, k] = np.where(total[:, 0] > 0, np.maximum(terms.sum(axis=1), 0.0), np.nan)
+    size = max(1, _BLOCK // len(team))
+    for start in range(0, N_RESAMPLES, size):
+        block = result[start : start + size]
+        drawn = generator.integers(len(team), size=(len(block), len(team)))
+        cells = drawn + len(team) * np.arange(len(block))[:, None]
+        # As floats, which hold these integers exactly: products of integer matrices are ten times as slow.
+        weights = np.bincount(cells.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+        for k, membership in enumerate(memberships):
+            counts = weights @ membership
+            total = counts.sum(axis=1, keepdims=True)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = counts / total
+                terms = np.where(share > 0, -share * np.log2(share), 0.0)
+            block[:, k] = np.where(total[:, 0] > 0, np.maximum(terms.sum(axis=1), 0.0), np.nan)
     return result
+
+
+def _membership(team: list[str], families: Mapping[str, str]) -> NDArray[np.float64]:
+    """Return the (team, families) matrix with a one for the family of each active researcher."""
+    column = {kind: i for i, kind in enumerate(sorted(set(families.values())))}
+    membership = np.zeros((len(team), len(column)))
+    for row, name in enumerate(team):
+        if name in families:
+            membership[row, column[families[name]]] = 1
+    return membership
 
 
 def _interval(values: NDArray[np.float64], estimate: float, highest: float) -> Interval:

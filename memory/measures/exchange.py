@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass
-
-import networkx as nx
+from graphlib import TopologicalSorter
 
 from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, LogEntry, Published, RunClosed
 from aarlab.memory.lineage import INHERITING_RELATIONS
@@ -74,28 +73,25 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
     refines, replicates) that ends in the finding. Only declared parents (`builds_on`) make edges: copying a method
     without declaring it adds nothing. The lab's posts are not findings of the team: building on one adds nothing.
     """
-    findings = _findings(file)
-    inherits: nx.DiGraph[str] = nx.DiGraph()
-    inherits.add_nodes_from(findings)
-    inherits.add_edges_from(
-        (entry.event.source, entry.event.target)
-        for entry in file.entries(Edge)
-        if entry.event.relation in INHERITING_RELATIONS and entry.event.target in findings
-    )
+    authors = dict(file.values_by_research_hours(Finding, lambda entry: (entry.event.id, entry.event.author)))
+    # Without networkx, whose graphs need a kilobyte for each finding.
+    earlier_findings: dict[str, list[str]] = {name: [] for name in authors}
+    for edge in (entry.event for entry in file.entries(Edge)):
+        if edge.relation in INHERITING_RELATIONS and edge.target in authors:
+            earlier_findings[edge.source].append(edge.target)
     depth: dict[str, int] = {}
-    # Edges lead from later to earlier findings, so the reversed order has the earlier ones first.
-    for later in reversed(list(nx.topological_sort(inherits))):
-        author = findings[later].event.author
-        steps = (depth[earlier] + (findings[earlier].event.author != author) for earlier in inherits[later])
+    for later in TopologicalSorter(earlier_findings).static_order():
+        steps = (depth[earlier] + (authors[earlier] != authors[later]) for earlier in earlier_findings[later])
         depth[later] = max(steps, default=0)
-    return {name: depth[name] for name in findings}
+    return {name: depth[name] for name in authors}
 
 
 def borrow_depth(file: RunReader) -> BorrowDepth:
     """Return the borrow depth of the winner, and the mean over results; see `borrow_depths`."""
     depths = borrow_depths(file)
     best = next((entry.event.best for entry in file.entries(RunClosed)), None)
-    results = [depths[name] for name, entry in _findings(file).items() if entry.event.type == "result"]
+    findings = (entry.event for entry in file.entries(Finding) if entry.event.id in depths)
+    results = [depths[finding.id] for finding in findings if finding.type == "result"]
     return BorrowDepth(None if best is None else depths[best], math.fsum(results) / len(results) if results else None)
 
 
@@ -145,23 +141,26 @@ def repeated_experiments(file: RunReader) -> RepeatedExperiments:
     """
     round_published = {entry.event.finding: entry.round for entry in file.entries(Published)}
     publications: dict[str, list[tuple[str, int]]] = {}
-    for name, entry in _findings(file).items():
-        if entry.event.code is not None and name in round_published:
-            publications.setdefault(entry.event.code, []).append((entry.event.author, round_published[name]))
+    researchers = set(file.researchers())
+    for finding in (entry.event for entry in file.entries(Finding) if entry.stream in researchers):
+        if finding.code is not None and finding.id in round_published:
+            publications.setdefault(finding.code, []).append((finding.author, round_published[finding.id]))
     setups: dict[str, list[LogEntry[AgentSetup]]] = {}
     for setup in file.entries(AgentSetup):
         setups.setdefault(setup.stream, []).append(setup)
     agents_by_code: dict[str, set[str]] = {}
     full = own = visible = unseen = 0
-    for experiment in file.by_research_hours(Experiment):
-        if experiment.event.fidelity != "full":
+    experiments = file.values_by_research_hours(
+        Experiment, lambda entry: (entry.event.fidelity, entry.stream, entry.event.code, entry.round, entry.ordinal)
+    )
+    for fidelity, agent, code, round, ordinal in experiments:
+        if fidelity != "full":
             continue
         full += 1
-        agent, code = experiment.stream, experiment.event.code
         # A forked run may have several setups of a researcher; the last one before the experiment applies.
-        neighbours = [s.event.neighbours for s in setups[agent] if s.ordinal < experiment.ordinal][-1]
+        neighbours = [s.event.neighbours for s in setups[agent] if s.ordinal < ordinal][-1]
         earlier_agents = agents_by_code.setdefault(code, set())
-        authors = {author for author, round_ in publications.get(code, []) if round_ < experiment.round} - {agent}
+        authors = {author for author, round_ in publications.get(code, []) if round_ < round} - {agent}
         if agent in earlier_agents:
             own += 1
         elif earlier_agents and any(neighbours is None or author in neighbours for author in authors):

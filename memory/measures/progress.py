@@ -57,9 +57,11 @@ def mean_researcher_pgr(file: RunReader) -> MeanResearcherPgr:
     places = file.places()
     steps: dict[str, list[tuple[float, float]]] = {place: [] for place in places.values()}
     disqualified = disqualified_experiments(file)
-    for entry in file.by_research_hours(Experiment):
-        if entry.event.fidelity == "full" and entry.event.pgr is not None and entry.event.id not in disqualified:
-            steps[places[entry.stream]].append((entry.hours, entry.event.pgr))
+    for entry in file.entries(Experiment):
+        event = entry.event
+        if event.fidelity != "full" or event.pgr is None or event.id in disqualified or entry.stream not in places:
+            continue
+        steps[places[entry.stream]].append((entry.hours, event.pgr))
 
     def mean_at(hour: float) -> float:
         best = [_pgr_at(own_steps, hour) or 0.0 for own_steps in steps.values()]
@@ -103,10 +105,14 @@ def disqualified_experiments(file: RunReader) -> set[str]:
 def _improvements(file: RunReader) -> list[tuple[float, float]]:
     """Return research hour and PGR of each full experiment that was better than all before it."""
     disqualified = disqualified_experiments(file)
+    researchers = set(file.researchers())
     scored = sorted(
         (entry.hours, -entry.event.pgr)
-        for entry in file.by_research_hours(Experiment)
-        if entry.event.fidelity == "full" and entry.event.pgr is not None and entry.event.id not in disqualified
+        for entry in file.entries(Experiment)
+        if entry.stream in researchers
+        and entry.event.fidelity == "full"
+        and entry.event.pgr is not None
+        and entry.event.id not in disqualified
     )
     steps: list[tuple[float, float]] = []
     for hours, negated in scored:

@@ -1,11 +1,13 @@
 """The close: finalists are scored on fresh worlds, and the summary agrees with the events."""
 
+import json
 from pathlib import Path
 
 from team_runs import TINY, Run, structures
 
 from aarlab.graph.flow.close import finalists
 from aarlab.graph.run.build import build_run
+from aarlab.graph.run.summary import summarise
 from aarlab.graph.scenario import Scenario
 from aarlab.memory.events import (
     LAB,
@@ -131,6 +133,14 @@ def test_final_scoring_costs_hours_like_full_experiments(run: Run) -> None:
 
 
 # -- the summary ----------------------------------------------------------------------------------------------------
+
+
+@structures()
+def test_summary_is_the_same_if_events_do_not_fit_into_memory(run: Run) -> None:
+    with run.file.hold_events(max_held=0):
+        summary = summarise(run.file)
+    recorded = {name: run.summary[name] for name in summary if name != "file"}
+    assert {**json.loads(json.dumps(summary)), "file": ""} == {**recorded, "file": ""}
 
 
 @structures()

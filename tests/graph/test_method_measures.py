@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from aarlab.graph.run import method_measures
 from aarlab.graph.run.method_measures import (
     complexity_by_round,
     distinct_recipes,
@@ -129,6 +130,24 @@ def test_similarities_are_those_of_scikit_learn(file: RunWriter) -> None:
     weights = TfidfVectorizer(token_pattern="[a-z][a-z_]+").fit_transform(texts)
     nearest = [float((weights[i] @ weights[:i].T).max()) for i in range(1, len(texts))]
     assert [idea.novelty for idea in ideas(file)][1:] == pytest.approx([1 - value for value in nearest])
+
+
+@pytest.mark.parametrize("block", [1, 20, 10**6])
+def test_nearest_ideas_are_the_first_of_the_most_similar(
+    file: RunWriter, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(method_measures, "_BLOCK", block)
+    draw = random.Random(5)
+    texts = [" ".join(sorted(draw.choices(["bag", "vote", "probe"], k=draw.randrange(4)))) for _ in range(40)]
+    for number, text in enumerate(texts):
+        post(file, f"r{number % 3 + 1}.f{number}", "nothing(s)", title=text, hours=float(number))
+    weights = TfidfVectorizer().fit_transform(texts).toarray()
+    similarities = (weights @ weights.T).round(9)
+    for number, idea in enumerate(ideas(file)[1:], 1):
+        before = similarities[number, :number]
+        nearest = None if idea.nearest is None else int(idea.nearest.partition(".f")[2])
+        assert (0.0 if nearest is None else before[nearest]) == before.max()
+        assert nearest is None or texts.index(texts[nearest]) == nearest
 
 
 def test_ideas_without_words_are_not_similar(file: RunWriter) -> None:

@@ -74,14 +74,17 @@ def test_events_cannot_be_updated_or_deleted(file: RunWriter, change: str) -> No
     assert [entry.event for entry in file.entries()] == [DECISION]
 
 
-def test_held_events_are_those_of_the_file(file: RunWriter) -> None:
+@pytest.mark.parametrize("max_held", [9, 3, 0])
+def test_held_events_are_those_of_the_file(file: RunWriter, max_held: int) -> None:
     write(file, ("r1", DECISION), ("r2", EXPERIMENT), ("r1", EXPERIMENT), ("r1", RoundStarted(1.0)))
     kinds: tuple[tuple[type[Event], ...], ...] = ((), (Experiment,), (Experiment, Decision), (Published,))
     filters: tuple[dict[str, Any], ...] = ({}, {"stream": "r1"}, {"after": 2}, {"stream": "r1", "round": 1, "after": 1})
     queries = [(chosen, filter_) for chosen in kinds for filter_ in filters]
     read = [list(file.entries(*chosen, **filter_)) for chosen, filter_ in queries]
-    with file.hold_events():
+    digest = file.digest()
+    with file.hold_events(max_held):
         assert [list(file.entries(*chosen, **filter_)) for chosen, filter_ in queries] == read
+        assert file.digest() == digest
     write(file, ("r1", DECISION))
     assert len(list(file.entries())) == 5
 

@@ -28,9 +28,10 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 
 def _check(events: "RunEvents") -> Iterator[str]:
     value = events.structure["evaluation"]
-    scored = [e for _, e in events.of(Evaluation) if e.panel == "development" and e.pgr is not None]
-    if value == "open" and any(evaluation.worlds != 1 for evaluation in scored):
-        yield "an experiment was scored on more than the one fixed world"
+    if value == "open":
+        scored = (e for _, e in events.of(Evaluation) if e.panel == "development" and e.pgr is not None)
+        if any(evaluation.worlds != 1 for evaluation in scored):
+            yield "an experiment was scored on more than the one fixed world"
     if value == "capped":
         cap = events.scenario["scoring"]["full_experiment_cap"]
         counts: dict[str, int] = defaultdict(int)

@@ -40,7 +40,7 @@ def _check(events: "RunEvents") -> Iterator[str]:
             yield f"{key} does not show the score that was measured"
     published = {event.finding for _, event in events.of(Published)}
     yield from (f"{key} is not visible on the board" for key in posts if key not in published)
-    for name, message in events.first_messages().items():
+    for name, message in events.first_messages() if posts else ():
         if unlisted := [key for key in posts if f'"{key}"' not in message]:
             yield f"the first message of {name} does not list {unlisted[0]} of the lab"
 

@@ -23,7 +23,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 
 def _check(events: "RunEvents") -> Iterator[str]:
     value, decisions = events.structure["oversight"], [decision for _, decision in events.of(OversightDecision)]
-    n_asked, rounds = len(decisions), len(events.of(RoundStarted))
+    n_asked, rounds = len(decisions), sum(1 for _ in events.of(RoundStarted))
     # An overseer that is asked about a flag or a tool call can stop the run.
     if value == "none" and any(decision.action != "stop" for decision in decisions):
         yield "an overseer was asked, although there is none"

@@ -25,14 +25,16 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 
 
 def _check(events: "RunEvents") -> Iterator[str]:
-    decisions, gated = events.of(ReviewDecision), events.structure["review"] == "gate"
+    decisions, gated = list(events.of(ReviewDecision)), events.structure["review"] == "gate"
     if decisions and not gated:
         yield "the reviewer decided on full runs, although review is not gate"
-    full = [(name, e) for name, e in events.of(Experiment) if e.fidelity == "full"]
-    if gated and full and not decisions:
+    if not gated:
+        return
+    full = [(name, e.id, e.code) for name, e in events.of(Experiment) if e.fidelity == "full"]
+    if full and not decisions:
         yield "no full run was reviewed"
     approved = {(name, decision.code) for name, decision in decisions if decision.approved}
-    unapproved = [e.id for name, e in full if gated and (name, e.code) not in approved]
+    unapproved = [experiment for name, experiment, code in full if (name, code) not in approved]
     yield from (f"{experiment} ran in full without approval" for experiment in unapproved)
 
 

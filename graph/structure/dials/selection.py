@@ -24,7 +24,7 @@ def _apply(value: str, resolved: ResolvedStructure) -> None:
 
 
 def _check(events: "RunEvents") -> Iterator[str]:
-    assignments = events.of(WorkAssigned)
+    assignments = list(events.of(WorkAssigned))
     if events.assigns_ideas and not assignments:
         yield "no idea was assigned, although the structure assigns ideas"
     if not events.assigns_ideas:

@@ -1,6 +1,7 @@
 """Topology: which researchers see each other's findings. `aarlab.graph.structure.topologies` builds the graphs."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aarlab.graph.structure.dials.dial import Dial, ResolvedStructure
@@ -34,9 +35,9 @@ def _check(events: "RunEvents") -> Iterator[str]:
 def _unreachable_findings(events: "RunEvents") -> Iterator[str]:
     setups = setups_of(events)
     posted = {entry.event.id: entry.round for entry in events.entries_of(Finding)}
-    used = [(entry.stream, entry.event.finding, entry.round) for entry in events.entries_of(Borrowed)]
-    used += [(entry.stream, entry.event.target, entry.round) for entry in events.entries_of(Edge)]
-    for name, finding, round in used:
+    borrowed = ((entry.stream, entry.event.finding, entry.round) for entry in events.entries_of(Borrowed))
+    linked = ((entry.stream, entry.event.target, entry.round) for entry in events.entries_of(Edge))
+    for name, finding, round in chain(borrowed, linked):
         author = finding.split(".")[0]
         if name not in setups or author in (name, LAB) or finding in events.assigned_findings(name):
             continue
