@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from aarlab.ablation.ablation_plan import (
     ABLATION_FILE,
+    CONTROL,
     FORK_SOURCE_FILE,
     Ablation,
     AblationPlan,
@@ -23,7 +24,7 @@ from aarlab.ablation.ablation_plan import (
 from aarlab.ablation.advance_checks import unknown_prices
 from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.arm_settings import resolved_arms
-from aarlab.ablation.sensitivity_settings import resolved_settings
+from aarlab.ablation.sensitivity_settings import resolved_settings, sensitivity_path_faults
 from aarlab.config.document import Document, Key, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
@@ -158,9 +159,12 @@ def _plan_from(
     fork_from = None if ablation.fork_from is None else _fork_source(ablation.fork_from, document, folder)
     base = _with_secret(apply(scenario_overrides, _base(document, folder, fork_from)), executed=executed)
     arms, faults = resolved_arms(ablation, document, base, fork_from)
-    faults = [*_field_faults(ablation, document, base), *faults]
-    if not faults:
-        faults = _comparison_faults(ablation, document, arms)
+    names = [arm.name for arm in arms]
+    if not names and not ablation.grid:  # an arm is invalid; the names are known all the same
+        names = [*ablation.arms, *([CONTROL] if ablation.controls else [])]
+    faults = [*_field_faults(ablation, document, base), *faults, *sensitivity_path_faults(ablation, document)]
+    if names:
+        faults += _comparison_faults(ablation, document, names)
     if faults:
         raise ConfigError(faults)
     comparisons = ablation.comparisons
@@ -310,8 +314,7 @@ def _look_faults(ablation: Ablation, document: Document) -> list[Fault]:
     return []
 
 
-def _comparison_faults(ablation: Ablation, document: Document, arms: Sequence[PlannedArm]) -> list[Fault]:
-    names = [arm.name for arm in arms]
+def _comparison_faults(ablation: Ablation, document: Document, names: Sequence[str]) -> list[Fault]:
     where, faults = _where(document, ("comparisons",)), []
     for pair in ablation.comparisons or ():
         for name in pair:

@@ -44,8 +44,7 @@ def resolved_settings(
     grid = ablation.sensitivity
     if grid is None:
         return [], []
-    faults = [*_path_faults(ablation, grid, document), *_name_faults(grid, document, arms)]
-    if faults:
+    if faults := list(_name_faults(grid, document, arms)):
         return [], faults
     names = grid.arms or [name for arm in arms if (name := arm.name) != CONTROL and _is_compared(name, comparisons)]
     settings: list[PlannedSetting] = []
@@ -108,13 +107,13 @@ def _is_compared(arm: str, comparisons: Sequence[Sequence[str]]) -> bool:
     return any(arm in pair for pair in comparisons)
 
 
-def _path_faults(ablation: Ablation, grid: SensitivityGrid, document: Document) -> Iterator[Fault]:
-    """Yield the faults of paths and values that do not depend on the scenario."""
+def sensitivity_path_faults(ablation: Ablation, document: Document) -> Iterator[Fault]:
+    """Yield the faults of paths and values that depend neither on the scenario nor on the arms."""
     in_arms: dict[str, Key] = {
         path: ("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings
     }
     in_arms |= {path: ("grid", path) for path in ablation.grid}
-    for path, values in grid.grid.items():
+    for path, values in (ablation.sensitivity.grid if ablation.sensitivity else {}).items():
         where, field = source_of(document, *_SECTION, path).where, f"sensitivity.grid.{path}"
         words = [repr(value) for value in values]
         if not PATH.fullmatch(path):

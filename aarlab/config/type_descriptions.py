@@ -26,7 +26,8 @@ def value_text(value: Any) -> str:
         case dict():
             return f"a section with the keys {comma_separated(map(str, value))}" if value else "an empty section"
         case list():
-            return f"a list of {len(value)}"
+            text = f"[{', '.join(map(value_text, value))}]"
+            return text if len(text) <= _MAX_VALUE_CHARS else f"a list of {len(value)}"
         case _:
             text = repr(value) if isinstance(value, str) else str(value)
             return text if len(text) <= _MAX_VALUE_CHARS else f"{text[: _MAX_VALUE_CHARS - 1]}…"

@@ -304,6 +304,36 @@ def test_an_ablation_in_python_equals_its_file(plan: Callable[..., AblationPlan]
             """,
         ),
         (
+            "name: x\narms: {a: {structure.workflow: stagd}, b: {}}\nseeds: [1, 1]\ncomparisons: [[b, z]]\n"
+            "sensitivity: {grid: {costs.pilot: []}}\n",
+            """
+            my.yaml:3: seeds
+              problem   1 occurs more than once
+              expected  at least one seed, each once
+
+            my.yaml:2: structure.workflow (arm a and 1 more)
+              problem   invalid value 'stagd'
+              expected  one of autonomous, suggested, staged (Whether researchers choose their next steps (autonomous, or suggested: with a suggested order) or follow fixed stages (staged).)
+              fix       did you mean staged?
+
+            my.yaml:5: sensitivity.grid.costs.pilot
+              problem   the list is empty
+              expected  a list of different values
+
+            my.yaml:4: comparisons
+              problem   unknown arm 'z'
+              expected  a, b, random search
+            """,  # noqa: E501
+        ),
+        (
+            "name: x\narms: {a: {}}\nseeds: [1, x]\n",
+            """
+            my.yaml:3: seeds
+              problem   invalid value [1, 'x']
+              expected  a whole number of 1 or more and at most 100000 or a list, each item a whole number of 0 or more and less than 9223372036854775808 (Number of seeds (5 means 1 to 5), or a list of seeds. All arms run under the same seeds.)
+            """,  # noqa: E501
+        ),
+        (
             "name: x\narms: {a: {}}\nsedes: 3\nseeds: three\n",
             """
             my.yaml:3: sedes
