@@ -33,7 +33,7 @@ _REFERENCES = {
     "library": "The best of the library's {methods} methods ({name}; finding it takes {hours:g} research hours)",
 }
 """Name of each reference line."""
-_OWNER_CHANGES = {0: "never changed owner", 1: "changed owner once", 2: "changed owner twice"}
+_AUTHOR_CHANGES = {0: "no change", 1: "one change", 2: "two changes"}
 
 
 def summary_text(summary: Summary, file: RunReader) -> RenderableType:
@@ -301,5 +301,5 @@ def _idea_reuse(summary: Summary) -> str:
     if (repeated := summary.get("repeated_experiment_share")) is not None:
         parts.append(f"{percent_text(repeated)} of full experiments were repeats")
     if (depth := summary.get("borrow_depth")) is not None:
-        parts.append(f"the winner's idea {_OWNER_CHANGES.get(depth, f'changed owner {depth} times')}")
+        parts.append(f"{_AUTHOR_CHANGES.get(depth, f'{depth} changes')} of author in the winner's lineage")
     return ", ".join(parts)

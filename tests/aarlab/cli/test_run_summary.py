@@ -146,7 +146,7 @@ def test_each_measure_has_a_row(family_tree: RunWriter) -> None:
     assert "agents took 75 % of the decisions (direction 0 %, fidelity 50 %)" in output
     assert "entropy of method families 1.50 bits (0.50 to 1.75 over researchers), novelty 0.30" in output
     assert "50 % of full experiments ran known methods, 25 % novel recipes; 7 distinct recipes tested" in output
-    assert "25 % of full experiments were repeats, the winner's idea changed owner twice" in output
+    assert "25 % of full experiments were repeats, two changes of author in the winner's lineage" in output
 
 
 def test_missing_measures_are_dashes(family_tree: RunWriter) -> None:
