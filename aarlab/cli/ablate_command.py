@@ -50,7 +50,7 @@ from aarlab.cli.output import (
     stdout_console,
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
-from aarlab.cli.run_estimate import labels_note
+from aarlab.cli.run_estimate import warnings_before
 from aarlab.cli.run_execution import confirm_addresses, require_gap
 from aarlab.config import ConfigError, Fault
 from aarlab.tools.evaluator.world_run import available_cores
@@ -157,8 +157,8 @@ def ablate(
         root = Path(out or f"ablations/{plan.folder_name}")
         with stderr_console().status("verifying finished runs"):
             state = read_state(plan, root, share, part)
-    if (note := labels_note({run.arm: run.scenario for run in state.waiting}.values())) is not None:
-        print_note(f"! {note}")
+    for warning in warnings_before({run.arm: run.scenario for run in state.waiting}.values()):
+        print_note(f"! {warning}")
     if dry_run:
         _print_plan(state, jobs or _cores(executor), as_json=as_json)
         return

@@ -24,7 +24,7 @@ from aarlab.cli.options import (
 )
 from aarlab.cli.output import Status, exit_on_bad_input, print_json, print_note, stdout_console
 from aarlab.cli.run_display import scenario_line
-from aarlab.cli.run_estimate import estimate_json, estimate_text, labels_note
+from aarlab.cli.run_estimate import estimate_json, estimate_text, warnings_before
 from aarlab.cli.run_execution import check_models, execute_run, new_file, print_result, require_gap, status_of
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.flow.context import Scheduler
@@ -80,8 +80,8 @@ def run(
         )
     for field, reason in inert_settings(chosen).items():
         print_note(f"! {inert_text(field, reason)}")
-    if (note := labels_note([chosen])) is not None:
-        print_note(f"! {note}")
+    for warning in warnings_before([chosen]):
+        print_note(f"! {warning}")
     if dry_run:
         _print_estimate(chosen, as_json=as_json)
         return

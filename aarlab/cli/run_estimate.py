@@ -1,6 +1,6 @@
-"""What to know before a run starts: its estimated cost, the limits that end it early, and who could know the labels."""
+"""What to know before a run starts: its estimated cost, the limits that end it early, and reasons to distrust it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +26,23 @@ def estimate_json(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def labels_note(scenarios: Iterable[Scenario]) -> str | None:
+def warnings_before(scenarios: Collection[Scenario]) -> list[str]:
+    """Return what makes the results of these scenarios void or doubtful, each once."""
+    return [note for note in (_labels_note(scenarios), _hours_note(scenarios)) if note is not None]
+
+
+def _hours_note(scenarios: Iterable[Scenario]) -> str | None:
+    """Return a warning if no researcher has the hours to write a method, run it in full and post the result."""
+    for scenario in scenarios:
+        costs, hours = scenario.costs, scenario.budget.hours
+        needed = 2 * costs.think + costs.write + costs.full + costs.share
+        if hours < needed - 1e-9:
+            takes = f"to write a method, run it in full and post the result takes {needed:g} hours"
+            return f"no researcher can have a result: budget.hours is {hours:g}, and {takes}"
+    return None
+
+
+def _labels_note(scenarios: Iterable[Scenario]) -> str | None:
     """Return a warning if a live model writes methods for worlds whose labels follow from public code; else None."""
     for scenario in scenarios:
         if scenario.scoring.secret == "":

@@ -38,6 +38,21 @@ def test_dry_run_prints_cost_and_limits_only(aarlab: Aarlab, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_makes_results_void_or_doubtful_is_said_before_the_run(aarlab: Aarlab, tmp_path: Path) -> None:
+    secret, hours = "could compute the labels from public code", "no researcher can have a result"
+    short = ["--set", "budget.hours=2.3", "--set", "budget.round_hours=1"]
+    private = ["--set", "scoring.secret=private"]
+    for settings, expected in ((CLAUDE, [secret]), ([*CLAUDE, *private], []), ([], []), (short, [hours])):
+        done = aarlab("run", "--dry-run", *settings)
+        assert [text for text in (secret, hours) if text in done.stderr] == expected
+    (tmp_path / "my.yaml").write_text(
+        "name: my\narms: {a: {}, b: {budget.hours: 2.3, budget.round_hours: 1}}\nseeds: 1\n"
+    )
+    assert hours in aarlab("ablate", str(tmp_path / "my.yaml"), "--dry-run").stderr
+    enough = ["--set", "budget.hours=2.4", "--set", "budget.round_hours=1"]
+    assert hours not in aarlab("run", "--dry-run", *enough).stderr
+
+
 def test_simulated_teams_are_free(aarlab: Aarlab) -> None:
     assert "Estimated cost: none." in aarlab("run", "--dry-run").stdout
 
