@@ -53,7 +53,8 @@ class MessageEdit:
                 f"a step from 0 to {length - 1}" if length else f"one of {', '.join(researchers) or 'nobody yet'}"
             )
             raise InvalidEdit(f"the run has no step {step} of {stream!r}", expected)
-        event, choice = entry.event, "a message to a researcher, or a reply of it, with a text"
+        shown = f"`aarlab show RUN --agent {stream}` shows their steps"
+        event, choice = entry.event, f"a message to a researcher, or a reply of it, with a text; {shown}"
         if not isinstance(event, Prompted | ModelCall) or event.role != "researcher":
             raise InvalidEdit(f"step {step} of {stream} is no message to or from a researcher ({event.kind})", choice)
         if isinstance(event, ModelCall) and event.model.startswith("agent/"):

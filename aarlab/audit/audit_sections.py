@@ -41,7 +41,7 @@ def component_sentence(parts: ComponentAudit, score_name: str, kind: str = "fres
 
 _VERDICTS: Mapping[Verdict, str] = {
     "earns": "these earn the score", "needed": "without these it fails", "costs": "these cost score",
-    "no effect": "no measurable effect", "unknown": "these have no interval",
+    "no effect": "no measurable effect", "unknown": "too few worlds for a claim",
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from aarlab.statistics import Estimate, mean_estimate, t_interval
 
 MAX_EXACT = 5
 """Components for which all coalitions are measured; with more, orders are sampled."""
+MIN_WORLDS = 5
+"""Fewer worlds give no verdict, as elsewhere no claim is made from fewer."""
 MIN_EFFECT = 0.02
 """Smallest value of interest, in PGR; scores are reported to two decimals."""
 PAIRS_OF_ORDERS = 8
@@ -45,7 +47,7 @@ class ComponentValue:
 
     verdict: Verdict
     """`earns` or `costs` if the interval excludes 0 and the value is `MIN_EFFECT` or more, else `no effect`; `needed`:
-    the method fails without it; `unknown`: there is one world."""
+    the method fails without it; `unknown`: there are fewer than `MIN_WORLDS` worlds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,14 @@ def _value(
     else:
         known = {coalition: value for coalition, value in values.items() if value is not None}
         shapley = _sampled(i, known, orders) if orders else mean_estimate(_exact(i, known, everything))
-    return ComponentValue(str(part), part.operator, lost, shapley, _verdict(shapley or lost))
+    worlds = 0 if whole is None else len(whole)
+    return ComponentValue(str(part), part.operator, lost, shapley, _verdict(shapley or lost, worlds))
 
 
-def _verdict(estimate: Estimate | None) -> Verdict:
+def _verdict(estimate: Estimate | None, worlds: int) -> Verdict:
     if estimate is None:
         return "needed"
-    if estimate.interval is None:
+    if estimate.interval is None or worlds < MIN_WORLDS:
         return "unknown"
     low, high = estimate.interval
     if abs(estimate.value) < MIN_EFFECT:

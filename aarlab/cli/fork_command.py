@@ -50,7 +50,7 @@ from aarlab.tools.sandbox import SandboxMode
 @click.option(
     "--edit", nargs=2, metavar="AGENT:STEP TEXT",
     help="Fork at a message to a researcher, or a reply of it, with TEXT in place of its text; its tool calls stay. "
-    "STEP is its position, such as r3:41, as `aarlab view` shows it.",
+    "STEP is its position, such as r3:41, as `aarlab show --agent r3` and `aarlab view` show it.",
 )  # fmt: skip
 @set_option
 @click.option("--model", metavar="NAME", help="Base model from that round on, for all researchers or for `--agent`.")

@@ -110,11 +110,11 @@ def aarlab(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 # -- components -----------------------------------------------------------------------------------------------------
 
 
-def game(value: Callable[[frozenset[str]], float]) -> Callable[..., Any]:
+def game(value: Callable[[frozenset[str]], float], n_worlds: int = 6) -> Callable[..., Any]:
     """Return a scorer for variants of a method: the value of their operators, with a small effect of the world."""
 
     async def score(codes: Mapping[str, str]) -> Mapping[str, Sequence[float]]:
-        worlds = np.arange(6)
+        worlds = np.arange(n_worlds)
         return {
             name: list(value(frozenset(part.operator for part in components(code))) + 0.001 * worlds)
             for name, code in codes.items()
@@ -127,6 +127,14 @@ def values(audit: ComponentAudit | None) -> dict[str, float]:
     """Return the Shapley values by operator."""
     assert audit is not None
     return {value.operator: value.shapley.value for value in audit.values if value.shapley is not None}
+
+
+@pytest.mark.parametrize(("n_worlds", "verdict"), [(4, "unknown"), (5, "earns")])
+def test_fewer_than_five_worlds_give_no_verdict(n_worlds: int, verdict: str) -> None:
+    scorer = game(lambda present: float("harden" in present), n_worlds)
+    audit = asyncio.run(audit_components(method("harden(s)"), scorer))
+    assert audit is not None
+    assert [value.verdict for value in audit.values] == [verdict]
 
 
 def test_shapley_values_of_a_known_game_are_exact() -> None:

@@ -150,6 +150,10 @@ class ConversationView:
         """
         return self.is_researcher and role != "researcher"
 
+    def _step(self, role: str, entry: LogEntry) -> str:
+        """Return the position of a message of a researcher as `aarlab fork --edit` takes it; empty for others."""
+        return f"{entry.stream}:{entry.ordinal}" if self.is_researcher and role == "researcher" else ""
+
     def _setup(self, setup: AgentSetup, hours: float) -> Iterator[RenderableType]:
         yield _head(hours, f"{self.agent} is set up", f"{setup.role}, {setup.model}", "magenta")
         if setup.direction is not None:
@@ -169,7 +173,8 @@ class ConversationView:
         if is_side_call and not self.options.full:
             return
         if message.text:
-            yield _head(entry.hours, f"{prompted.role if is_side_call else self.agent} receives", "", "magenta")
+            step = self._step(prompted.role, entry)
+            yield _head(entry.hours, f"{prompted.role if is_side_call else self.agent} receives", step, "magenta")
             yield self._prose(message.text, _MESSAGE_LINES)
         for result in message.tool_results:
             yield from self._result(result, entry)
@@ -179,7 +184,8 @@ class ConversationView:
         if is_side_call and not self.options.full:
             return
         reply = self.file.message(call.reply)
-        yield _head(entry.hours, f"{call.role if is_side_call else self.agent} replies", _usage(call), "cyan")
+        note = ", ".join(filter(None, (self._step(call.role, entry) if reply.text else "", _usage(call))))
+        yield _head(entry.hours, f"{call.role if is_side_call else self.agent} replies", note, "cyan")
         if reply.thinking:
             cut, omitted = self.options.cut(reply.thinking.strip(), _THINKING_LINES)
             cut = printable(cut) + (" …" if omitted else "")

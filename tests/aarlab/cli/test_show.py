@@ -34,6 +34,7 @@ from aarlab.memory.events import (
     RunClosed,
     ToolExecution,
 )
+from aarlab.memory.message_edit import MessageEdit
 from aarlab.memory.messages import Message, Text, Thinking, ToolCall, ToolResult, user_message
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.run_writer import RunWriter
@@ -84,7 +85,8 @@ def test_conversation_is_in_chronological_order(run_file: RunWriter) -> None:
 
 def test_hours_and_costs_are_in_the_headings(run_file: RunWriter) -> None:
     page = printed(*conversation(run_file, "r1", None, DisplayOptions()))
-    assert "0.1 h  r1 replies  (0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
+    assert "0.1 h  r1 replies  (r1:2, 0.1 h, 1,200 tokens in, 34 out, $0.5000)" in page
+    assert MessageEdit.of(run_file, "r1", 2, "Two pilots.").message.text == "Two pilots."
     assert "0.3 h  run_experiment returns  (0.2 h)" in page
 
 
