@@ -1,10 +1,12 @@
 """Small runs, and the command line in this process or in another one."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,15 @@ TINY = (
 )  # fmt: skip
 
 
-def _run(folder: Path, *arguments: str) -> Done:
-    command = [sys.executable, "-m", "aarlab", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=240)
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""An environment in which output is ASCII."""
+
+
+def _run(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "aarlab", *arguments], cwd=folder, env={**os.environ, **(env or {})},
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=240,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +57,21 @@ def aarlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def no_container_engine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide Docker and Podman, which take seconds to start a container; bubblewrap is still found."""
+    folder = tmp_path_factory.mktemp("bin")
+    if (bubblewrap := shutil.which("bwrap")) is not None:
+        (folder / "bwrap").symlink_to(bubblewrap)
+    monkeypatch.setenv("PATH", str(folder))
+
+
 @pytest.fixture(scope="session")
 def tiny_run(made_once: Callable[..., Path], tiny: list[str]) -> Done:
-    """Return the finished process of `aarlab run --json` of a small scenario."""
+    """Return the finished process of `aarlab run --json` of a small scenario, in the C locale."""
 
     def make(folder: Path) -> None:
-        done = _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny)
+        done = _run(folder, "run", "--json", "--seed", "7", "--out", str(folder), *tiny, env=C_LOCALE)
         (folder / "done.json").write_text(json.dumps(vars(done)))
 
     return Done(**json.loads((made_once("tiny", make) / "done.json").read_text()))

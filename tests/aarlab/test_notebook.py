@@ -254,7 +254,7 @@ def test_a_jupyter_kernel_runs_shows_reads_and_interrupts_a_run(kernel: Any, tmp
     (shown_run,) = [m["content"]["data"] for m in outputs(kernel, "recording") if "data" in m["content"]]
     assert "The team reached" in framed_page(shown_run["text/html"])
     # Long enough that it is still running when the interrupt arrives.
-    longer = ["budget.hours=30", *TINY[1:]]
+    longer = ["budget.hours=12", *TINY[1:]]
     interrupted = interrupted_cell(kernel, f"aarlab.run(settings={longer}, out='stopped')", tmp_path / "stopped")
     assert interrupted.get("ename") == "KeyboardInterrupt", interrupted
     code = """

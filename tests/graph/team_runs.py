@@ -21,6 +21,7 @@ from aarlab.graph.structure.structure import DIALS, PRESETS, Structure
 from aarlab.memory.events import AgentSetup, Compaction, Decision, Event, LogEntry, ModelCall, Prompted
 from aarlab.memory.messages import Conversation, Message, tool_from_json
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.evaluator.world_cache import WorldCache
 from aarlab.tools.sandbox import SandboxUnavailable
 
 Dials = Mapping[str, str]
@@ -186,13 +187,18 @@ def scenario(**changes: Any) -> Scenario:
     return Scenario.model_validate({**TINY, **changes})
 
 
-def run(scenario: Scenario, path: Path, **options: Any) -> Run:
-    """Run a scenario, in the strict sandbox if this machine supports it.
+WORLDS = WorldCache(128 << 20)
+"""Worlds that the runs of this process share: most have the same seed."""
+ON_ONE_CORE: dict[str, Any] = {"threads": 1, "worlds": WORLDS}
+"""Options of an execution that takes little processor time: worlds are evaluated one after the other, which takes half
+the time of a process for each, and drawn once for all runs. The tests of determinism, resume and replay compare with
+executions that draw their own worlds.
+"""
 
-    Worlds are evaluated one after the other, which takes half the processor time of a process for each. The tests of
-    determinism compare both ways.
-    """
-    options.setdefault("threads", 1)
+
+def run(scenario: Scenario, path: Path, **options: Any) -> Run:
+    """Run a scenario, in the strict sandbox if this machine supports it."""
+    options = {**ON_ONE_CORE, **options}
     try:
         summary = run_scenario(scenario, path, **options)
     except SandboxUnavailable:

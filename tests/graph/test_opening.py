@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from altered_run import alter
-from team_runs import FAST_STRUCTURES, Dials, Run, run, scenario, structures
+from team_runs import FAST_STRUCTURES, ON_ONE_CORE, Dials, Run, run, scenario, structures
 
 from aarlab.graph.run import execute
 from aarlab.graph.run.execute import run_scenario
@@ -153,7 +153,9 @@ def test_a_fork_keeps_the_opening_and_does_not_score_it_again(
 ) -> None:
     parent = first_run(run_of)
     other = scenario(structure={**FAST_STRUCTURES[0], "sharing": "none", "workflow": "staged"})
-    summary = fork_run(parent.file.path, tmp_path / "fork.db", other, at=1, sandbox=parent.summary["sandbox"])
+    summary = fork_run(
+        parent.file.path, tmp_path / "fork.db", other, at=1, sandbox=parent.summary["sandbox"], **ON_ONE_CORE
+    )
     with RunReader.open(tmp_path / "fork.db") as file:
         forked = [entry.event for entry in file.entries(stream=LAB)]
     assert forked == [entry.event for entry in parent.entries if entry.stream == LAB]

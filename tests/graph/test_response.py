@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from team_runs import scenario
+from team_runs import ON_ONE_CORE, scenario
+from team_runs import run as run_once
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Reply, Request
 from aarlab.agents.models.simulated.action import Action, action_reply
 from aarlab.graph.calls.inbox_call import WaitingForAnswer
-from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.resume import resume_run
 from aarlab.memory.board import Board
@@ -23,7 +23,16 @@ from aarlab.memory.run_reader import RunReader
 def run(path: Path, response: str, **team: Any) -> dict[str, Any]:
     """Run a team in which r2 claims scores that no experiment gave."""
     changes = {"structure": {"response": response}, "team": {"researchers": 2, "hostile": {"false-claim": 1}, **team}}
-    return run_scenario(scenario(**changes), path, sandbox="none", threads=1, scheduler="direct")
+    done = run_once(scenario(**changes), path)
+    done.file.close()
+    return done.summary
+
+
+def resume(path: Path) -> dict[str, Any]:
+    """Resume a run, in which further flags are approved."""
+    with RunReader.open(path) as file:
+        mode = file.info().sandbox
+    return resume_run(path, sandbox=mode, oversight_policy={"flag": "auto-approve"}, **ON_ONE_CORE)
 
 
 def test_disqualified_findings_are_private_and_not_scored(tmp_path: Path) -> None:
@@ -134,8 +143,7 @@ def test_what_the_overseer_escalates_a_person_decides(tmp_path: Path) -> None:
     with RunReader.open(path) as file:
         (waiting,) = open_questions(file)
     give_instruction(path, Instruction("reject", "anna", "the log is padded", waiting.question.id))
-    policy: Any = {"flag": "auto-approve"}
-    summary = resume_run(path, sandbox="none", threads=1, scheduler="direct", oversight_policy=policy)
+    summary = resume(path)
     with RunReader.open(path) as file:
         escalated = {entry.event.note: entry.event.outcome for entry in file.entries(Flagged)}
     assert escalated["the log is padded"] == "disqualified"
@@ -150,8 +158,7 @@ def test_a_person_decides_about_each_flag_hours_later(tmp_path: Path) -> None:
         (waiting,) = open_questions(file)
     assert waiting.question.about == "flag"
     give_instruction(path, Instruction("reject", "anna", "no experiment", waiting.question.id))
-    policy: Any = {"flag": "auto-approve"}
-    summary = resume_run(path, sandbox="none", threads=1, scheduler="direct", oversight_policy=policy)
+    summary = resume(path)
     with RunReader.open(path) as file:
         outcomes = [entry.event.outcome for entry in file.entries(Flagged)]
     assert outcomes[0] == "disqualified"

@@ -14,7 +14,7 @@ import kill_and_resume
 import pytest
 from altered_run import alter
 from model_servers import ModelServer, SimulatedTeam
-from team_runs import FAST_STRUCTURES, TINY, Dials, Run, complete, run, scenario, structures
+from team_runs import FAST_STRUCTURES, ON_ONE_CORE, TINY, Dials, Run, complete, run, scenario, structures
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, Reply, Request
@@ -351,7 +351,9 @@ def test_fork_without_changes_has_the_parents_digest(
     run_of: Callable[[Dials], Run], tmp_path: Path, dials: Dials, at: int
 ) -> None:
     parent = run_of(dials)
-    forked = fork_run(parent.file.path, tmp_path / "fork.db", parent.scenario, at=at, sandbox=parent.summary["sandbox"])
+    forked = fork_run(
+        parent.file.path, tmp_path / "fork.db", parent.scenario, at=at, sandbox=parent.summary["sandbox"], **ON_ONE_CORE
+    )
     assert forked["digest"] == parent.summary["digest"]
     with RunReader.open(tmp_path / "fork.db") as file:
         (segment,) = file.info().fork_history
@@ -363,7 +365,9 @@ def test_fork_shares_the_past_and_then_differs(run_of: Callable[[Dials], Run], t
     staged = scenario(structure={**FAST_STRUCTURES[0], "workflow": "staged", "review": "gate"})
     forked = Run(
         staged,
-        fork_run(parent.file.path, tmp_path / "fork.db", staged, at=2, sandbox=parent.summary["sandbox"]),
+        fork_run(
+            parent.file.path, tmp_path / "fork.db", staged, at=2, sandbox=parent.summary["sandbox"], **ON_ONE_CORE
+        ),
         RunReader.open(tmp_path / "fork.db"),
     )
     fork_history = [row for row in rows(parent.file.path) if row[2] < 2]
@@ -383,14 +387,14 @@ def test_forks_can_be_resumed_and_forked(run_of: Callable[[Dials], Run], tmp_pat
     parent = run_of(FAST_STRUCTURES[0])
     other = scenario(structure={**FAST_STRUCTURES[0], "sharing": "none"})
     mode = parent.summary["sandbox"]
-    finished = fork_run(parent.file.path, tmp_path / "whole.db", other, at=2, sandbox=mode)
+    finished = fork_run(parent.file.path, tmp_path / "whole.db", other, at=2, sandbox=mode, **ON_ONE_CORE)
     events = len(rows(tmp_path / "whole.db"))
     with pytest.raises((Interrupted, ExceptionGroup)):
         fork_run(
             parent.file.path, tmp_path / "part.db", other, at=2, sandbox=mode, listeners=[stop_at(events * 3 // 4)]
         )
     assert resume_run(tmp_path / "part.db")["digest"] == finished["digest"]
-    back = fork_run(tmp_path / "whole.db", tmp_path / "back.db", parent.scenario, at=2, sandbox=mode)
+    back = fork_run(tmp_path / "whole.db", tmp_path / "back.db", parent.scenario, at=2, sandbox=mode, **ON_ONE_CORE)
     assert back["digest"] == parent.summary["digest"]
 
 

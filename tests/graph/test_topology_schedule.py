@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from team_runs import TINY, Run
+from team_runs import ON_ONE_CORE, TINY, Run
 from team_runs import run as run_once
 
 from aarlab.graph.run.fork import fork_run
@@ -105,10 +105,10 @@ def test_scheduled_run_is_replayed_exactly(run: Run) -> None:
 
 def test_fork_keeps_or_replaces_the_schedule(run: Run, tmp_path: Path) -> None:
     sandbox = run.summary["sandbox"]
-    same = fork_run(run.file.path, tmp_path / "same.db", run.scenario, at=3, sandbox=sandbox)
+    same = fork_run(run.file.path, tmp_path / "same.db", run.scenario, at=3, sandbox=sandbox, **ON_ONE_CORE)
     assert same["digest"] == run.summary["digest"]
     ring = scheduled(topology="complete", topology_schedule={2: "ring"})
-    fork_run(run.file.path, tmp_path / "ring.db", ring, at=3, sandbox=sandbox)
+    fork_run(run.file.path, tmp_path / "ring.db", ring, at=3, sandbox=sandbox, **ON_ONE_CORE)
     with RunReader.open(tmp_path / "ring.db") as file:
         setups = [entry.event.neighbours for entry in file.entries(AgentSetup) if entry.stream == "r1"]
         assert setups[-1] == ["r2", "r4"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from team_runs import FAST_STRUCTURES, Dials, Run, complete, model_requests, scenario
+from team_runs import FAST_STRUCTURES, ON_ONE_CORE, Dials, Run, complete, model_requests, scenario
 from team_runs import run as run_once
 
 from aarlab.graph.run.fork import fork_run
@@ -73,10 +73,10 @@ def test_measures_count_a_place_once(run: Run) -> None:
 def test_run_with_turnover_is_replayed_and_forked(run: Run, tmp_path: Path) -> None:
     assert replay_run(run.file.path).digest == run.file.digest()
     sandbox = run.summary["sandbox"]
-    same = fork_run(run.file.path, tmp_path / "same.db", run.scenario, at=3, sandbox=sandbox)
+    same = fork_run(run.file.path, tmp_path / "same.db", run.scenario, at=3, sandbox=sandbox, **ON_ONE_CORE)
     assert same["digest"] == run.summary["digest"]
     without = with_turnover(turnover=None, topology="ring")
-    fork_run(run.file.path, tmp_path / "without.db", without, at=3, sandbox=sandbox)
+    fork_run(run.file.path, tmp_path / "without.db", without, at=3, sandbox=sandbox, **ON_ONE_CORE)
     with RunReader.open(tmp_path / "without.db") as file:
         assert file.researchers() == ["r1", "r2", "r3", "r4", "r5"]
         assert violations(file) == []

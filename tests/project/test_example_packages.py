@@ -1,6 +1,6 @@
 """Each example package of the documentation installs with pip and adds what it promises."""
 
-import os
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +12,13 @@ from click.testing import CliRunner
 from aarlab.cli.main import main
 
 DOCS = Path(__file__).parents[2] / "docs"
+SMALL_RUN = [
+    "run", "--json", "--quiet", "--set", "team={researchers: 1, model: acme/echo}", "--set", "budget.hours=2",
+    "--set", "scoring={full_worlds: 2, final_worlds: 2, screening_worlds: 2, heldout_worlds: 2, shifted_worlds: 2, "
+    "transfer_worlds: 0}",
+]  # fmt: skip
 ADDED = {
-    "example-provider": (["models"], "acme"),
+    "example-provider": (SMALL_RUN, '"model": "acme/echo"'),
     "example-task": (["tasks", "docstrings", "--recipes", "0", "--json"], "docstrings"),
     "example-agent": (["models", "--json"], "agent/tuner"),
     "example-tool": (
@@ -41,18 +46,31 @@ def test_every_example_package_is_tested() -> None:
     assert {path.name for path in DOCS.glob("example-*")} == set(ADDED)
 
 
+IN_ONE_PROCESS = """
+import io, json, sys
+from contextlib import redirect_stdout
+from aarlab.cli.main import main
+for command in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()) as output:
+        try:
+            main(command)
+        except SystemExit as status:
+            assert not status.code, (command, status.code)
+    print(json.dumps(output.getvalue()))
+"""
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("package", ADDED)
-def test_installed_example_package_works(
-    package: str, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command, word = ADDED[package]
+def test_installed_example_packages_work(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    without = CliRunner().invoke(main, command)
-    assert without.exit_code != 0 or word not in without.stdout
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    aarlab = [sys.executable, "-m", "aarlab", *command]
-    done = subprocess.run(aarlab, env=environment, capture_output=True, text=True)
+    for command, word in ADDED.values():
+        without = CliRunner().invoke(main, command)
+        assert without.exit_code != 0 or word not in without.stdout
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    commands = json.dumps([command for command, _ in ADDED.values()])
+    done = subprocess.run([sys.executable, "-c", IN_ONE_PROCESS, commands], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert word in done.stdout
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    for (package, (_, word)), text in zip(ADDED.items(), printed, strict=True):
+        assert word in text, package

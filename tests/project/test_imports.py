@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,6 +28,7 @@ GRAPH_ORDER = ("structure", "calls", "task_choice", "scenario", "flow", "run")
 """Parts of the package graph. Each may import the parts before it."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return the path of each module of the product, by import name."""
     paths: dict[str, Path] = {}
@@ -50,14 +52,20 @@ def imports(module: str, path: Path, nodes: Iterator[ast.AST]) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
 def all_nodes(path: Path) -> Iterator[ast.AST]:
     """Yield every syntax node of a file."""
-    return ast.walk(ast.parse(path.read_text()))
+    return ast.walk(syntax_tree(path))
 
 
 def runtime_nodes(path: Path, *, functions: bool) -> Iterator[ast.AST]:
     """Yield the syntax nodes outside TYPE_CHECKING blocks; nodes inside functions only if `functions` is set."""
-    stack: list[ast.AST] = [ast.parse(path.read_text())]
+    stack: list[ast.AST] = [syntax_tree(path)]
     while stack:
         node = stack.pop()
         yield node

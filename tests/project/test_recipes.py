@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
 RECIPES = {part.splitlines()[0]: part for part in re.split(r"^### (?=Add )", PAGE, flags=re.MULTILINE)[1:]}
 MAX_FILES = 3
 PYTEST = "pytest -q -n 0 "
-PLAIN_RUN = "aarlab run small --json --out . --set budget.hours=6 --set team.researchers=3"
+PLAIN_RUN = "aarlab run nk --json --out . --set budget.hours=6 --set team.researchers=3"
 
 
 def block(recipe: str, language: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,25 +33,25 @@ RETIRED = {
 """Regular expressions of private terms of earlier versions, and their replacements."""
 
 
-def project_files() -> list[Path]:
+@cache
+def project_texts() -> dict[Path, str]:
     """Return the text files under version control, except this one and the changelog, which name old words."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
     paths = [ROOT / name for name in listed if name]
-    return [
-        path
+    return {
+        path.relative_to(ROOT): path.read_text(encoding="utf-8")
         for path in paths
         if path.suffix in SUFFIXES and path.is_file() and path.name not in ("CHANGELOG.md", Path(__file__).name)
-    ]
+    }
 
 
 @pytest.mark.parametrize("retired", RETIRED)
 def test_retired_words_are_absent(retired: str) -> None:
     pattern = re.compile(rf"(?<![A-Za-z])({retired})(?![A-Za-z])", re.IGNORECASE if retired.islower() else 0)
     occurrences = [
-        f"{path.relative_to(ROOT)}:{number}: {match[0]!r}; write: {RETIRED[retired]}"
-        for path in project_files()
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if (match := pattern.search(line))
+        f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]!r}; write: {RETIRED[retired]}"
+        for path, text in project_texts().items()
+        for match in pattern.finditer(text)
     ]
     assert occurrences == []

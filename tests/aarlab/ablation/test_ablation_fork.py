@@ -28,16 +28,17 @@ controls: false
 """
 
 
-@pytest.fixture(scope="module")
-def folder(summary: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def folder(summary: dict[str, Any], made_once: Callable[..., Path]) -> Path:
     """A finished ablation with arms that fork from a run."""
     from aarlab import ablate
 
-    root = tmp_path_factory.mktemp("counterfactual")
-    shutil.copy(summary["file"], root / "parent.db")
-    (root / "counterfactual.yaml").write_text(FILE)
-    ablate(root / "counterfactual.yaml", out=root / "out", jobs=1, progress=False)
-    return root
+    def make(root: Path) -> None:
+        shutil.copy(summary["file"], root / "parent.db")
+        (root / "counterfactual.yaml").write_text(FILE)
+        ablate(root / "counterfactual.yaml", out=root / "out", jobs=1, progress=False)
+
+    return made_once("counterfactual", make)
 
 
 def events_before_fork(path: Path) -> list[tuple[Any, ...]]:

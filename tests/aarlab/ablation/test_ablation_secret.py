@@ -69,6 +69,7 @@ def test_workers_get_the_secret_and_no_file_has_it(
     assert set(digests(out).values()) != set(digests(executed("")).values())
 
 
+@pytest.mark.usefixtures("no_container_engine")
 def test_nothing_is_written_where_the_secret_cannot_be_made(
     own_file: Path, tmp_path: Path, aarlab: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

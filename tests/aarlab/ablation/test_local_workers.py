@@ -12,13 +12,15 @@ import pytest
 from aarlab.ablation.local_workers import LocalWorkerPool
 from aarlab.ablation.run_task import RunProgress, RunTask
 from aarlab.config.scenario_files import load_scenario
-from aarlab.graph.run.execute import run_scenario
 from aarlab.graph.scenario import Scenario
 
 SMALLEST = (
     "team.researchers=2", "scoring.full_worlds=2", "scoring.final_worlds=2",
     "scoring.heldout_worlds=2", "scoring.screening_worlds=2", "structure.opening=none",
 )  # fmt: skip
+
+LONGER = 6
+"""Hours of a run that is still in progress when a signal arrives after its first round."""
 
 Execute = Callable[..., RunProgress]
 
@@ -44,30 +46,23 @@ def execute(tmp_path: Path) -> Execute:
 
 
 @pytest.mark.long
-def test_a_worker_keeps_its_sandbox_and_every_run_is_the_same(
-    pool: LocalWorkerPool, execute: Execute, caplog: pytest.LogCaptureFixture
+def test_runs_are_the_same_whatever_is_killed(
+    pool: LocalWorkerPool, execute: Execute, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     others = _descendants(os.getpid())  # such as the sandbox of earlier tests
     with caplog.at_level("INFO"):
         execute(pool, 1)
     assert "run1: r1: simulated/researcher replied in " in caplog.text
     processes = _descendants(os.getpid(), without=others)
-    later = _digest(execute(pool, 2))
-    assert _descendants(os.getpid(), without=others) == processes
+    uninterrupted = _digest(execute(pool, 2, hours=LONGER))
+    assert _descendants(os.getpid(), without=others) == processes, "a worker keeps its sandbox"
     os.kill(processes[-1], signal.SIGKILL)
-    assert _digest(execute(pool, 2)) == later, "after its sandbox was killed"
+    assert _digest(execute(pool, 2, hours=LONGER)) == uninterrupted, "after its sandbox was killed"
     os.kill(processes[0], signal.SIGKILL)
     os.waitid(os.P_PID, processes[0], os.WEXITED | os.WNOWAIT)
-    assert _digest(execute(pool, 2)) == later, "as the first run of a worker, after the idle one was killed"
 
-
-@pytest.mark.long
-def test_after_a_killed_worker_the_next_resumes_its_run(
-    pool: LocalWorkerPool, execute: Execute, tmp_path: Path
-) -> None:
-    others = _descendants(os.getpid())
-    # Long enough that it is still running when the signal arrives.
-    pool.submit(_task(tmp_path, 1, hours=8))
+    # A new worker takes the place of the idle one, and is killed in the middle of the run.
+    pool.submit(_task(tmp_path, 2, LONGER))
     while not any(progress.share for progress in pool.poll(1.0)):
         pass
     processes = _descendants(os.getpid(), without=others)
@@ -77,8 +72,7 @@ def test_after_a_killed_worker_the_next_resumes_its_run(
         pass
     assert [progress.kind for progress in ended] == ["failed"]
     assert _gone(processes)
-    uninterrupted = run_scenario(_scenario(1, hours=8), tmp_path / "uninterrupted.db")
-    assert _digest(execute(pool, 1, hours=8)) == uninterrupted["digest"]
+    assert _digest(execute(pool, 2, hours=LONGER)) == uninterrupted, "resumed by the first run of the next worker"
 
 
 def _scenario(seed: int, hours: int) -> Scenario:

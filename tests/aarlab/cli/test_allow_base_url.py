@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -125,36 +126,42 @@ def test_a_typed_agent_needs_no_confirmation_a_changed_one_does() -> None:
     assert unconfirmed_agents([(live, "agent/mine")], ["mine"]) == {}
 
 
-def in_terminal(folder: Path, typed: bytes) -> tuple[int, str]:
-    """Return the exit status and the screen of `aarlab run scenario.yaml` in a terminal after these bytes are typed."""
+ASKED = """
+from aarlab.cli.main import main
+for _ in range(4):
+    try:
+        main(["run", "scenario.yaml", "--quiet"])
+    except SystemExit as status:
+        print("exit status", status.code, flush=True)
+"""
+
+
+def in_terminal(folder: Path, answers: list[bytes]) -> list[str]:
+    """Return the screen up to each exit status of `aarlab run scenario.yaml` in a terminal, with these answers."""
     controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "aarlab", "run", "scenario.yaml", "--quiet"]
+    command = [sys.executable, "-c", ASKED]
     process = subprocess.Popen(command, cwd=folder, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
-    screen = b""
+    screen, n_answered = b"", 0
     with suppress(OSError):  # the terminal is closed
         while piece := os.read(controller, 4096):
             screen += piece
-            if typed and b"[y/N]" in screen:
-                os.write(controller, typed)
-                typed = b""
+            if screen.count(b"[y/N]") > n_answered:
+                os.write(controller, answers[n_answered])
+                n_answered += 1
     os.close(controller)
-    return process.wait(), " ".join(screen.decode().split())
+    assert process.wait() == 0, screen
+    return re.findall(r".*?exit status \d", " ".join(screen.decode().split()))
 
 
-@pytest.mark.parametrize(
-    ("typed", "statuses"),
-    [
-        pytest.param(b"n\n", {2}, id="no"),
-        pytest.param(b"\n", {2}, id="default", marks=pytest.mark.long),
-        pytest.param(b"\x04", {2}, id="end of file"),
-        pytest.param(b"y\n", {1, 3}, id="yes", marks=pytest.mark.long),
-    ],
-)
-def test_the_user_is_asked_in_a_terminal(foreign: Path, typed: bytes, statuses: set[int]) -> None:
-    status, screen = in_terminal(foreign.parent, typed)
-    assert f"anthropic/m is to be called at {HOST}, which a file names. Send your key there? [y/N]" in screen
-    assert status in statuses, screen
-    assert (f"is called at https://{HOST}/v1" in screen) == (statuses != {2})
-    assert (f"--allow-base-url {HOST}" in screen) == (statuses == {2})
-    assert "sk-planted" not in screen
+def test_the_user_is_asked_in_a_terminal(foreign: Path) -> None:
+    end_of_file = b"\x04"
+    screens = in_terminal(foreign.parent, [b"n\n", b"\n", end_of_file, b"y\n"])
+    assert len(screens) == 4
+    for number, screen in enumerate(screens):
+        agreed = number == 3
+        assert f"anthropic/m is to be called at {HOST}, which a file names. Send your key there? [y/N]" in screen
+        assert screen.endswith(("status 1", "status 3") if agreed else "status 2"), screen
+        assert (f"is called at https://{HOST}/v1" in screen) == agreed
+        assert (f"--allow-base-url {HOST}" in screen) != agreed
+        assert "sk-planted" not in screen

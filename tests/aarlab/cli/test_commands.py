@@ -1,19 +1,17 @@
 """Tests of the command line: output, exit statuses and files."""
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+from altered_run import alter
 from click.testing import Result
 
 from aarlab.cli.main import COMMANDS
@@ -184,60 +182,27 @@ def test_unknown_command_is_bad_input(aarlab: Aarlab) -> None:
 
 
 @pytest.mark.long
-def test_seed_determines_the_digest(process: Process, aarlab: Aarlab, tiny: list[str], summary: dict[str, Any]) -> None:
+def test_seed_determines_the_digest(process: Process, tiny: list[str], summary: dict[str, Any]) -> None:
     pairs = [tiny[i : i + 2] for i in range(0, len(tiny), 2)]
     reordered = [part for pair in reversed(pairs) for part in pair]
     quietly = process("run", "--json", "--quiet", "--set", "seed=7", *reordered)
     assert quietly.stderr == "", "--quiet with --json prints nothing on stderr"
     repeated = json.loads(quietly.stdout)
-    other = json.loads(aarlab("run", "--json", "--quiet", "--seed", "8", *tiny).stdout)
-    assert repeated["digest"] == summary["digest"] != other["digest"]
+    assert repeated["digest"] == summary["digest"]
     same = ("best", "heldout", "references", "findings", "entropy_bits", "realised_autonomy", "hours")
     assert {key: repeated[key] for key in same} == {key: summary[key] for key in same}
-    assert len({repeated["file"], other["file"], summary["file"]}) == 3
+    assert repeated["file"] != summary["file"]
 
 
-@pytest.mark.long
-def test_interrupted_run_keeps_its_events(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "aarlab", "run", "--json", "--out", str(tmp_path)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_findings(tmp_path, running)
-    running.send_signal(signal.SIGTERM)
-    output, complaints = running.communicate(timeout=240)
-    assert running.returncode == 3, complaints
-    stopped = json.loads(output)
-    assert stopped["status"] == "stopped"
-    with RunReader.open(Path(stopped["file"])) as file:
-        assert file.info().status == "stopped"
-        assert next(iter(file.entries()), None) is not None
-
-
-@pytest.mark.long
-def test_killed_run_can_be_shown(aarlab: Aarlab, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "aarlab", "run", "--quiet", "--out", str(tmp_path / "runs")]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    path = wait_for_findings(tmp_path / "runs", running)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait(timeout=240)
+def test_killed_run_can_be_shown(aarlab: Aarlab, summary: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    shutil.copy(summary["file"], path)
+    # What a kill leaves; tests/graph/test_run_status.py kills a run.
+    alter(path, "DELETE FROM events WHERE id > 60", "UPDATE runs SET status = 'running', summary = NULL")
     output = aarlab("show", str(path))
     assert output.exit_code == 0, output.stderr
     assert "Not closed: round" in output.stdout
     assert "round 1" in aarlab("show", str(path), "--agent", "1").stdout
-
-
-def wait_for_findings(folder: Path, running: "subprocess.Popen[Any]") -> Path:
-    """Return the run file in the folder as soon as it has a finding of a researcher."""
-    for _ in range(1200):
-        assert running.poll() is None, "the run ended early"
-        for path in folder.glob("*.db"):
-            with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
-                try:
-                    if connection.execute("SELECT count(*) FROM findings WHERE author <> 'lab'").fetchone()[0]:
-                        return path
-                except sqlite3.OperationalError:
-                    pass  # The tables are not created yet.
-        time.sleep(0.1)
-    raise AssertionError("the run posted no finding")
 
 
 def test_png_needs_graphviz(aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

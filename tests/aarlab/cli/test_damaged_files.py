@@ -45,7 +45,7 @@ def test_truncated_file_is_refused(aarlab: Aarlab, damaged: Path, share: float) 
 
 def test_flipped_bit_causes_no_traceback(aarlab: Aarlab, damaged: Path) -> None:
     draw, content = random.Random(3), damaged.read_bytes()
-    for _ in range(25):
+    for _ in range(12):
         position, bit = draw.randrange(len(content)), 1 << draw.randrange(8)
         damaged.write_bytes(content[:position] + bytes([content[position] ^ bit]) + content[position + 1 :])
         for command in READING[:3]:

@@ -8,14 +8,14 @@ import pytest
 from click.testing import Result
 
 from aarlab.cli.doctor_command import folder_status, key_variables
-from aarlab.tools.sandbox import ALL_LAYERS, Sandbox, SandboxMode, SandboxUnavailable, layers
+from aarlab.tools.sandbox import ALL_LAYERS, Sandbox, SandboxUnavailable, layers
 
 Aarlab = Callable[..., Result]
 
 
-def works(mode: SandboxMode) -> bool:
+def strict_sandbox_works() -> bool:
     try:
-        Sandbox(mode).close()
+        Sandbox("strict").close()
     except SandboxUnavailable:
         return False
     return True
@@ -25,8 +25,8 @@ def test_exit_status_is_whether_the_strict_sandbox_works(aarlab: Aarlab, monkeyp
     monkeypatch.setenv("ANTHROPIC_API_KEY", "hunter2")
     done = aarlab("doctor", "--json")
     output = json.loads(done.stdout)
-    assert output["ready"] == (done.exit_code == 0) == works("strict")
-    assert output["docker"]["available"] == works("docker") == (output["docker"]["problem"] is None)
+    assert output["ready"] == (done.exit_code == 0) == strict_sandbox_works()
+    assert output["docker"]["available"] == (output["docker"]["problem"] is None)
     assert done.stderr == ""
     assert "hunter2" not in done.stdout
     assert {layer["name"] for layer in output["layers"]} == ALL_LAYERS
@@ -37,6 +37,7 @@ def test_exit_status_is_whether_the_strict_sandbox_works(aarlab: Aarlab, monkeyp
     assert list(Path.cwd().iterdir()) == []
 
 
+@pytest.mark.usefixtures("no_container_engine")
 def test_unwritable_run_folder_is_a_problem_and_cache_is_not(
     aarlab: Aarlab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,6 +46,7 @@ def test_unwritable_run_folder_is_a_problem_and_cache_is_not(
     done = aarlab("doctor")
     assert done.exit_code == 1
     report, verdict = " ".join(done.stdout.split()).split("Runs in the strict sandbox do not work here.")
+    assert "docker: it is not installed" in report
     assert "/dev/null is not a folder" in report
     assert "is not a folder" in verdict
     assert "/dev/null" not in verdict

@@ -54,9 +54,7 @@ def test_recorded_run_needs_its_task_file(
     aarlab: Aarlab, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.py").write_text(EXAMPLE.read_text())
-    done = aarlab(
-        "run", "--json", *tiny, "--set", "task.path=mine.py", "--set", "structure=undirected", "--sandbox", "none"
-    )
+    done = aarlab("run", "--json", *tiny, "--set", "task.path=mine.py", "--set", "structure=undirected")
     path = json.loads(done.stdout)["file"]
     live, fork = ("replay", path, "--tools", "live"), ("fork", path, "--round", "2", "--quiet")
     for arguments in (live, fork):

@@ -22,23 +22,25 @@ from aarlab.memory.run_reader import RunReader
 Aarlab = Callable[..., Result]
 ALL_ROLES = (
     "structure.review=gate", "structure.directions_source=model", "structure.oversight=checkpoint",
-    "structure.checkpoint_rounds=1", "structure.sharing=query",
+    "structure.checkpoint_rounds=1", "structure.sharing=query", "costs.full=0.5",
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def nine(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
+@pytest.fixture(scope="session")
+def nine(made_once: Callable[..., Path], tiny: list[str]) -> Path:
     """A run of nine researchers with all other roles."""
     from click.testing import CliRunner
 
     from aarlab.cli.main import main
 
-    folder = tmp_path_factory.mktemp("nine")
-    settings = [setting.replace("team.researchers=2", "team.researchers=9") for setting in tiny]
-    settings += [part for setting in ALL_ROLES for part in ("--set", setting)]
-    done = CliRunner().invoke(main, ["run", "--json", "--seed", "7", "--out", str(folder), *settings])
-    assert done.exit_code == 0, done.output
-    return Path(json.loads(done.stdout)["file"])
+    def make(folder: Path) -> None:
+        changes = {"team.researchers=2": "team.researchers=9", "budget.hours=6": "budget.hours=4"}
+        settings = [changes.get(setting, setting) for setting in tiny]
+        settings += [part for setting in ALL_ROLES for part in ("--set", setting)]
+        done = CliRunner().invoke(main, ["run", "--json", "--seed", "7", "--out", str(folder), *settings])
+        assert done.exit_code == 0, done.output
+
+    return next(made_once("nine", make).glob("*.db"))
 
 
 @pytest.mark.long

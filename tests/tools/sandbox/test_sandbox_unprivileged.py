@@ -29,8 +29,7 @@ def _open_folders() -> list[str]:
 @pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="this user is already an ordinary user")
 @pytest.mark.skipif(not (shutil.which("bwrap") and shutil.which("setpriv")), reason="needs bwrap and setpriv")
-@pytest.mark.parametrize("tests", [["attacks"], ["results", "jobs", "secrets"]], ids=" ".join)
-def test_the_sandbox_works_for_an_unprivileged_user(tests: list[str], tmp_path: Path):
+def test_the_sandbox_works_for_an_unprivileged_user(tmp_path: Path):
     tmp_path.chmod(0o777)
     subprocess.run(
         [
@@ -49,7 +48,7 @@ def test_the_sandbox_works_for_an_unprivileged_user(tests: list[str], tmp_path: 
             *("-p", "xdist.plugin", "-n", "0", "-m", "", "--rootdir", str(_HERE.parents[2])),
             # An installation is as hidden as the checkout, whose files are among the targets of attacks.
             *("-k", "not installed"),
-            *(str(_HERE / f"test_sandbox_{name}.py") for name in tests),
+            *(str(_HERE / f"test_sandbox_{name}.py") for name in ("attacks", "results", "jobs", "secrets")),
         ],
         cwd=_HERE.parents[2],
         env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/none"},
