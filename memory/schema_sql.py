@@ -1,7 +1,7 @@
 """The SQL of a run file: tables, and the views that show its contents in any SQLite browser."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 
 from aarlab.memory.event_base import EVENT_CLASS_BY_KIND, Storage, stored_fields
@@ -82,6 +82,7 @@ EVENT_TRIGGERS = frozenset({"log_rejects_updates", "log_rejects_deletes"})
 
 _POSITION = "log.id + layouts.place AS {id}, names.name AS stream, log.ordinal + layouts.place AS ordinal, log.round"
 _HOURS = "json_extract(log.data, '$[' || layouts.place || '][0]') AS hours"
+_DATA = "json_extract(log.data, '$[' || layouts.place || ']') AS data"
 _AT = "strftime('%Y-%m-%dT%H:%M:%f+00:00', log.at / 1000.0, 'unixepoch') AS at"
 _TABLES = (
     "FROM kinds CROSS JOIN layouts ON layouts.kind = kinds.id CROSS JOIN log ON log.layout = layouts.layout "
@@ -101,18 +102,48 @@ _EXPRESSIONS: dict[Storage, str] = {
 """By storage of a field, the SQL of its value."""
 
 
-def event_view_sql(kind: str, fields: Iterator[tuple[str, Storage]], *, packed: bool = False) -> str:
-    """Return the SQL of the view that shows one kind of event with a column for each of its fields."""
-    columns = [f"{_expression(storage, str(i), packed)} AS {name}" for i, (name, storage) in enumerate(fields, start=1)]
+def event_view_sql(kind: str, fields: Iterable[tuple[str, Storage]], *, packed: bool = False) -> str:
+    """Return the SQL of the view that shows one kind of event with a column for each of its fields.
+
+    SQLite parses all views whenever it opens a file, so they are short: most expressions are in `event_values`.
+    """
+    columns = "".join(f"{_column(storage, str(i), packed)} AS {name}, " for i, (name, storage) in enumerate(fields, 1))
     return (
-        f"CREATE VIEW {kind} AS SELECT {', '.join([_POSITION.format(id='event'), _HOURS, *columns, _AT])} "
-        f"{_TABLES} WHERE kinds.kind = '{kind}'"
+        f"CREATE VIEW {kind} AS SELECT event, stream, ordinal, round, hours, {columns}at "
+        f"FROM event_values WHERE kind = '{kind}'"
     )
 
 
-def _expression(storage: Storage, index: str, packed: bool) -> str:
-    """Return the SQL of a field's value; `index` is the SQL or the number of its position in the event."""
-    path = f"log.data, '$[' || layouts.place || '][{index}]'"
+def _column(storage: Storage, index: str, packed: bool) -> str:
+    """Return the SQL of a field's value in terms of `event_values`.
+
+    That view has no texts: other programs cannot decompress those of a packed file, and they show the other fields.
+    """
+    return f"{storage}_{index}" if storage != "text" else _expression(storage, f"data, '$[{index}]'", packed)
+
+
+def _event_values_view_sql() -> str:
+    """Return the SQL of the view of all events with a column for each position and storage of a field."""
+    used = {
+        (i, storage)
+        for event in EVENT_CLASS_BY_KIND.values()
+        for i, storage in enumerate(stored_fields(event).values(), start=1)
+        if storage != "text"
+    }
+    columns = [f"{_expression(storage, _path(str(i)), False)} AS {storage}_{i}" for i, storage in sorted(used)]
+    return (
+        f"CREATE VIEW event_values AS SELECT {_POSITION.format(id='event')}, {_HOURS}, kinds.kind, {_DATA}, "
+        f"{', '.join([*columns, _AT])} {_TABLES}"
+    )
+
+
+def _path(index: str) -> str:
+    """Return the arguments of a JSON function for a field; `index` is the SQL or the number of its position."""
+    return f"log.data, '$[' || layouts.place || '][{index}]'"
+
+
+def _expression(storage: Storage, path: str, packed: bool) -> str:
+    """Return the SQL of a field's value, given the arguments of a JSON function for it."""
     return _EXPRESSIONS[storage].format(
         value=f"json_extract({path})", type=f"json_type({path})", content=_content_sql("c", packed)
     )
@@ -125,10 +156,10 @@ def _content_sql(table: str, packed: bool) -> str:
 def _events_view_sql(packed: bool) -> str:
     """Return the SQL of the view of all events, with their fields as a JSON object."""
     index = "' || (f.key + 1) || '"
-    path = f"log.data, '$[' || layouts.place || '][{index}]'"
+    path = _path(index)
     value = f"json_extract({path})"
     by_storage = " ".join(
-        f"WHEN '{storage}' THEN {_expression(storage, index, packed)}" for storage in _EXPRESSIONS if storage != "value"
+        f"WHEN '{storage}' THEN {_expression(storage, path, packed)}" for storage in _EXPRESSIONS if storage != "value"
     )
     by_type = (
         f"CASE json_type({path}) WHEN 'true' THEN json('true') WHEN 'false' THEN json('false') "
@@ -147,10 +178,11 @@ def _events_view_sql(packed: bool) -> str:
 
 @cache
 def view_definitions(*, packed: bool) -> dict[str, str]:
-    """Return the SQL of each view by name: all events, messages, texts, and one view for each kind of event."""
+    """Return the SQL of each view by name: all events in two forms, messages, texts, and one for each kind."""
     content = _content_sql("contents", packed)
     return {
         "events": _events_view_sql(packed),
+        "event_values": _event_values_view_sql(),
         "messages": (
             "CREATE VIEW messages AS SELECT lower(hex(hash)) AS hash, "
             f"CASE speaker WHEN 0 THEN 'user' ELSE 'assistant' END AS speaker, {content} AS content "
@@ -161,30 +193,38 @@ def view_definitions(*, packed: bool) -> dict[str, str]:
             "FROM contents WHERE speaker IS NULL"
         ),
         **{
-            kind: event_view_sql(kind, iter(stored_fields(event).items()), packed=packed)
+            kind: event_view_sql(kind, stored_fields(event).items(), packed=packed)
             for kind, event in EVENT_CLASS_BY_KIND.items()
         },
     }
 
 
 def is_event_view(name: str, sql: str) -> bool:
-    """Return whether SQL defines a view of events in the form of `event_view_sql`.
+    """Return whether SQL defines a view of events in the form of `view_definitions`.
 
-    Earlier versions of aarlab had other fields. They are accepted, because no view of this form does harm.
+    Earlier versions of aarlab had other fields, and no view `event_values`. Their views are accepted, because no view
+    of these forms does harm.
     """
     return any((match := pattern.fullmatch(sql)) is not None and match[1] == name for pattern in _view_patterns())
 
 
 @cache
 def _view_patterns() -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of a view of events, in a plain and in a packed file."""
-    patterns = []
+    """Return the patterns of the views of events, in a plain and in a packed file."""
+    start = rf"CREATE VIEW (\w+) AS SELECT {re.escape(_POSITION.format(id='event'))}, {re.escape(_HOURS)}, "
+    end, path = re.escape(f"{_AT} {_TABLES}"), _path("INDEX")
+    values = _columns_pattern(_expression(storage, path, False) for storage in _EXPRESSIONS)
+    patterns = [rf"{start}kinds\.kind, {re.escape(_DATA)}, {values}{end}"]
     for packed in (False, True):
-        sql = re.escape(event_view_sql("KIND", iter([("FIELD", "value")]), packed=packed))
-        column = re.escape(f"{_expression('value', 'INDEX', packed)} AS FIELD, ")
-        columns = "|".join(
-            re.escape(_expression(storage, "INDEX", packed)).replace("INDEX", r"\d+") for storage in _EXPRESSIONS
-        )
-        sql = sql.replace(column.replace("INDEX", "1"), rf"(?:(?:{columns}) AS \w+, )*")
-        patterns.append(re.compile(sql.replace("KIND", r"(\w+)", 1).replace("KIND", r"\1")))
-    return tuple(patterns)
+        columns = _columns_pattern(_column(storage, "INDEX", packed) for storage in _EXPRESSIONS)
+        fixed = "event, stream, ordinal, round, hours"
+        patterns.append(rf"CREATE VIEW (\w+) AS SELECT {fixed}, {columns}at FROM event_values WHERE kind = '\1'")
+        earlier = _columns_pattern(_expression(storage, path, packed) for storage in _EXPRESSIONS)
+        patterns.append(rf"{start}{earlier}{end} WHERE kinds\.kind = '\1'")
+    return tuple(map(re.compile, patterns))
+
+
+def _columns_pattern(columns: Iterable[str]) -> str:
+    """Return the pattern of the columns of fields, given the SQL of those of each storage at position INDEX."""
+    alternatives = "|".join(re.escape(column).replace("INDEX", r"\d+") for column in columns)
+    return rf"(?:(?:{alternatives}) AS \w+, )*"

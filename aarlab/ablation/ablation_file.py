@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from aarlab.ablation.ablation_plan import (
-    ABLATION_FILE,
     CONTROL,
     FORK_SOURCE_FILE,
     Ablation,
@@ -29,7 +28,7 @@ from aarlab.config.document import Document, Key, document_from, read_document
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.explain import explain
 from aarlab.config.overrides import Override, apply, parse_overrides
-from aarlab.config.run_lookup import find_run
+from aarlab.config.run_lookup import ABLATION_FILE, find_run
 from aarlab.config.scenario_files import (
     ABLATION_FIELDS,
     find_scenario,

@@ -23,12 +23,13 @@ from functools import cache
 from pathlib import Path
 
 from aarlab.ablation.ablation_file import load_ablation
-from aarlab.ablation.ablation_plan import ABLATION_FILE, FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun, seeds_of
+from aarlab.ablation.ablation_plan import FORK_SOURCE_FILE, Ablation, AblationPlan, PlannedRun, seeds_of
 from aarlab.ablation.arm_configuration import flattened
 from aarlab.ablation.execution_options import Shard
 from aarlab.config.document import yaml_text
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.config.run_file_cache import require_unaltered
+from aarlab.config.run_lookup import ABLATION_FILE
 from aarlab.memory.atomic_file import atomic_output
 from aarlab.memory.file_lock import LOCK_SUFFIX, FileLock, FileLocked
 from aarlab.memory.run_file_creation import holds_secret

@@ -19,8 +19,6 @@ CONTROL_SETTINGS: Mapping[str, Any] = {"team.model": "simulated/random-pilots"}
 """Settings of the control on top of the first arm: random search with pilots that starts from the opening."""
 CONTROL_MODELS = ("simulated/random", "simulated/random-pilots", "simulated/shuffled-board")
 """Base models that are controls of the simulated researcher."""
-ABLATION_FILE = "ablation.yaml"
-"""File in the folder of an ablation that contains the plan."""
 FORK_SOURCE_FILE = "parent.db"
 """File in the ablation's folder with the run that all arms fork from."""
 

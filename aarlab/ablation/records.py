@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 from pkgutil import resolve_name
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder, is_finished
 from aarlab.ablation.ablation_plan import Ablation, AblationPlan, PlannedRun
+from aarlab.ablation.run_facts import RunFacts, facts_from_json, facts_of
 from aarlab.config.data_frames import data_frame
 from aarlab.config.run_file_cache import kept_value, require_unaltered
 from aarlab.graph.run.measure_registry import measures_in, value_at
@@ -21,12 +22,14 @@ from aarlab.memory.run_file_errors import ALTERED, SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 from aarlab.scenarios.task import Progress
+from aarlab.tools.evaluator.laboratory_secret import without_secret
 
 if TYPE_CHECKING:
     import pandas
 
 Curve = tuple[tuple[float, float], ...]
 """Points (cumulative team hours, value), in order."""
+_CURVES = ("frontier", "entropy", "autonomy")
 READ_ERRORS = (SchemaError, sqlite3.DatabaseError, OSError, KeyError, TypeError, ValueError)
 """Errors of reading a file that is damaged or not a run file."""
 
@@ -48,7 +51,7 @@ class RunRecord:
     error: str | None
     """Why it failed, or why its file cannot be read."""
     scenario: Mapping[str, Any]
-    """The resolved scenario."""
+    """The resolved scenario. One that was read from a file has the fingerprint of its secret, not the secret."""
     summary: Mapping[str, Any]
     """The object that `aarlab run --json` prints; empty unless the run is done."""
     frontier: Curve = ()
@@ -59,6 +62,8 @@ class RunRecord:
     """Realised autonomy by round, in [0, 1]."""
     task: str = ""
     """Name of its task; empty if the ablation has no `tasks`."""
+    facts: RunFacts | None = None
+    """What a report needs besides the summary; None unless the run is done and its file was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,6 @@ class SettingResults:
     values: Mapping[str, Any]
     """Values by dotted scenario path."""
     records: tuple[RunRecord, ...]
-    """Without curves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +148,12 @@ def open_ablation(folder: str | Path, progress: Progress | None = None) -> Resul
     runs = (*plan.runs, *plan.sensitivity_runs)
     records: dict[str, RunRecord] = {}
     for number, run in enumerate(runs):
-        records[run.stem] = record_of(run, ablation_folder, curves=number < len(plan.runs))
+        records[run.stem] = record_of(run, ablation_folder)
         if progress is not None:
             progress("reading runs", (number + 1) / len(runs))
     settings = []
     for setting in plan.settings:
-        of_setting = [
-            replace(records[run.stem], task=run.task, frontier=(), entropy=(), autonomy=()) for run in setting.runs
-        ]
+        of_setting = [replace(records[run.stem], task=run.task) for run in setting.runs]
         settings.append(SettingResults(setting.name, setting.values, _in_order(of_setting, plan)))
     compared = [records[run.stem] for run in plan.runs]
     return Results(plan.ablation, ablation_folder.root, _in_order(compared, plan), tuple(settings))
@@ -163,14 +165,14 @@ def _in_order(records: Iterable[RunRecord], plan: AblationPlan) -> tuple[RunReco
     return tuple(sorted(records, key=lambda record: (arms[record.arm], tasks[record.task], record.seed)))
 
 
-def record_of(run: PlannedRun, folder: AblationFolder, *, curves: bool = True) -> RunRecord:
-    """Return the record of a planned run; its curves need the events and are omitted if `curves` is not set."""
+def record_of(run: PlannedRun, folder: AblationFolder) -> RunRecord:
+    """Return the record of a planned run."""
     path, draft = folder.finished_path(run), folder.draft(run)
     scenario = run.scenario.model_dump(mode="json")
     planned = RunRecord(run.arm, run.seed, run.key, path, "missing", None, scenario, {}, task=run.task)
     if path.exists():
         try:
-            record = record_from_file(path, curves=curves)
+            record = record_from_file(path)
             if record.status != "done":
                 raise ValueError(f"its run has the status {record.status}")
         except READ_ERRORS as error:
@@ -182,45 +184,51 @@ def record_of(run: PlannedRun, folder: AblationFolder, *, curves: bool = True) -
 
 
 def finished_record(run: PlannedRun, info: RunInfo, folder: AblationFolder) -> RunRecord:
-    """Return the record of a finished run, given its info, without its curves."""
+    """Return the record of a finished run, given its info, without its curves and facts."""
     path, scenario = folder.finished_path(run), run.scenario.model_dump(mode="json")
     return RunRecord(run.arm, run.seed, run.key, path, "done", None, scenario, info.summary, task=run.task)
 
 
-def record_from_file(path: Path, *, curves: bool = True) -> RunRecord:
-    """Return the record of a run file, with the arm "", by default with its curves.
+def record_from_file(path: Path) -> RunRecord:
+    """Return the record of a run file, with the arm "". An unchanged file is read once.
 
     Raises one of READ_ERRORS, among them AlteredRun: altered numbers enter no average.
     """
+    fields = kept_value(path, "record", lambda: _read_record(path))
+    curves = {name: tuple((hours, value) for hours, value in fields[name]) for name in _CURVES}
+    facts = None if fields["facts"] is None else facts_from_json(fields["facts"])
+    # The file may have been moved since it was written.
+    summary = {**fields["summary"], "file": str(path.resolve())} if fields["status"] == "done" else {}
+    return RunRecord("", path=path, **{**fields, **curves, "facts": facts, "summary": summary})
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Return the fields of the record of a run file as JSON."""
     with RunReader.open(path) as file:
         info = file.info()
-        key = content_hash(canonical_json(info.scenario))[:12]
-        record = RunRecord("", info.seed, key, path, "stopped", None, info.scenario, {})
-        if info.status == "failed":
-            return replace(record, status="failed", error="the run failed; `aarlab show` prints its events")
-        if not is_finished(info):
-            return record
+        fields: dict[str, Any] = {
+            "seed": info.seed,
+            "key": content_hash(canonical_json(info.scenario))[:12],
+            "status": "failed" if info.status == "failed" else "stopped",
+            "error": "the run failed; `aarlab show` prints its events" if info.status == "failed" else None,
+            "scenario": without_secret(info.scenario),
+            "summary": {},
+            "facts": None,
+            **dict.fromkeys(_CURVES, ()),
+        }
+        if info.status == "failed" or not is_finished(info):
+            return fields
         require_unaltered(file)
-        best_so_far, bits, autonomy = _curves_of(file) if curves else ((), (), ())
-        # The file may have been moved since it was written.
-        summary = {**info.summary, "file": str(path.resolve())}
-        return replace(record, status="done", summary=summary, frontier=best_so_far, entropy=bits, autonomy=autonomy)
+        best = (info.summary.get("best") or {}).get("finding")
+        facts = asdict(facts_of(file, best))
+        return {**fields, "status": "done", "summary": info.summary, "facts": facts, **_curves_of(file)}
 
 
-def _curves_of(file: RunReader) -> tuple[Curve, Curve, Curve]:
-    """Return the frontier, the entropy and the autonomy of a run; those of an unchanged file are computed once."""
-    best_so_far, bits, autonomy = (
-        tuple((hours, value) for hours, value in curve)
-        for curve in kept_value(file.path, "curves", lambda: _curves_in(file))
-    )
-    return best_so_far, bits, autonomy
-
-
-def _curves_in(file: RunReader) -> tuple[Curve, Curve, Curve]:
+def _curves_of(file: RunReader) -> dict[str, Curve]:
     """Return the frontier, the entropy and the autonomy of a run."""
     hours, diversity = hours_at_round_ends(file), entropy(file)
-    return (
-        tuple(frontier(file)),
-        tuple((hours[entry.round], entry.bits) for entry in diversity.rounds) if diversity else (),
-        tuple((hours[round_], share) for round_, share in autonomy_by_round(file).items()),
-    )
+    return {
+        "frontier": tuple(frontier(file)),
+        "entropy": tuple((hours[entry.round], entry.bits) for entry in diversity.rounds) if diversity else (),
+        "autonomy": tuple((hours[round_], share) for round_, share in autonomy_by_round(file).items()),
+    }

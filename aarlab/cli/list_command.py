@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from rich.table import Column
 from rich.text import Text
 
-from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.cli.command_hints import short_path
 from aarlab.cli.formatting import pgr_text, printable
 from aarlab.cli.options import json_option
@@ -17,8 +17,8 @@ from aarlab.cli.output import exit_on_bad_input, print_json, stderr_console, std
 from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.tables import data_table, number_column
 from aarlab.config import ConfigError, Fault
-from aarlab.config.run_file_cache import is_altered
-from aarlab.config.run_lookup import DEFAULT_FOLDER, runs_in
+from aarlab.config.run_file_cache import is_altered, kept_value
+from aarlab.config.run_lookup import ABLATION_FILE, DEFAULT_FOLDER, runs_in
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 
@@ -105,17 +105,22 @@ def contents(folder: Path | None, limit: int | None) -> tuple[list[ListedRun], i
 
 def _listed_run(path: Path, created_at: str) -> ListedRun:
     try:
-        with RunReader.open(path) as file:
-            info, altered = file.info(), is_altered(file)
+        fields = kept_value(path, "listed", lambda: _read(path))
     except (SchemaError, OSError):
         return ListedRun(path.stem, str(path), created_at, "damaged", "", "", 0, None)
+    return ListedRun(path.stem, str(path), created_at, **fields)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a run file says of its run: the fields of a `ListedRun` from `status` on."""
+    with RunReader.open(path) as file:
+        info, altered = file.info(), is_altered(file)
     task, structure = _section(info.scenario, "task"), _section(info.scenario, "structure")
-    score = (info.summary or {}).get("heldout")
-    pgr = score.get("pgr") if isinstance(score, Mapping) else None
-    return ListedRun(
-        path.stem, str(path), created_at, info.status, str(task.get("name", "")), str(structure.get("preset", "")),
-        info.seed, pgr, altered,
-    )  # fmt: skip
+    score = _section(info.summary, "heldout")
+    return {
+        "status": info.status, "task": str(task.get("name", "")), "structure": str(structure.get("preset", "")),
+        "seed": info.seed, "pgr": score.get("pgr"), "altered": altered,
+    }  # fmt: skip
 
 
 def _section(scenario: object, name: str) -> Mapping[str, object]:

@@ -2,8 +2,8 @@
 
 To verify the digest of a long run takes seconds, and a report reads the events of every run. A value is kept for a file
 of the same path, inode, size and times of change, and for the same code. A value of a file that may be changed without
-a change of these, because it is new or being written, is not kept. Values contain no settings of a run: they could be
-secret.
+a change of these, because it is new or being written, is not kept. Values contain no secrets, and only this user can
+read the cache.
 """
 
 import json
@@ -29,7 +29,7 @@ _MIN_AGE_S = 2.0
 _MAX_VALUES = 20_000
 _MAX_VERIFIED_AT_ONCE = 20_000
 """Events whose digest takes a fraction of a second."""
-_FOLDERS = ("memory", "ablation", "report", "tools/evaluator")
+_FOLDERS = ("memory", "ablation", "cli", "tools/evaluator")
 """Folders of the package with the code that computes values."""
 _TABLE = "CREATE TABLE IF NOT EXISTS run_files (path TEXT, kind TEXT, state TEXT, value TEXT, PRIMARY KEY (path, kind))"
 
@@ -107,7 +107,9 @@ def _connection(folder: Path, thread: int) -> sqlite3.Connection:
     """Return a thread's connection to the cache; one in memory if the folder cannot be used."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(folder / "run-files.db", timeout=5.0, isolation_level=None)
+        path = folder / "run-files.db"
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")  # values lost in a crash are computed again
         connection.execute(_TABLE)

@@ -14,6 +14,8 @@ from aarlab.memory.schema import run_started_at
 
 DEFAULT_FOLDER = Path("runs")
 SUFFIX = ".db"
+ABLATION_FILE = "ablation.yaml"
+"""File in the folder of an ablation that contains the plan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from aarlab.export.jsonl_records import (
     with_chain_hashes,
 )
 from aarlab.export.redaction import Redaction
-from aarlab.export.secret_free import without_secret
 from aarlab.memory.content_store import StoredContent
 from aarlab.memory.events import EVENT_CLASS_BY_KIND, is_in_digest
 from aarlab.memory.messages import Json, canonical_json, content_hash
 from aarlab.memory.run_info import settings_hash, with_summary_hash
 from aarlab.memory.run_reader import RunReader
+from aarlab.tools.evaluator.laboratory_secret import without_secret
 
 _KEPT_RUN_COLUMNS = frozenset({"run_id", "created_at", "status", "sandbox", "aarlab_version"})
 """Columns of the table `runs` that are not redacted."""

@@ -8,13 +8,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from aarlab.ablation.records import Results
+from aarlab.ablation.run_facts import RunFacts
 from aarlab.report.arm_runs import ArmRuns, ArmUsage, arms_of, usage
 from aarlab.report.effect_signs import EffectSigns, effect_signs
 from aarlab.report.matched_spend import MatchedSpend, matched_spends
 from aarlab.report.mechanism import Mechanism, mechanisms, warnings
 from aarlab.report.planned_comparisons import MeasureResult, current_look, measure_result
 from aarlab.report.references import ReferenceLine, reference_lines
-from aarlab.report.run_facts import RunFacts, facts_of
 from aarlab.report.sensitivity import Sensitivity, sensitivities
 from aarlab.report.task_effects import effects_of
 from aarlab.report.winners_curse import WinnersCurse, winners_curses
@@ -115,16 +115,12 @@ def analyse(results: Results, progress: Progress = lambda label, share: None) ->
 
 def _analysis(results: Results, progress: Progress) -> Analysis:
     arms = arms_of(results)
-    facts: dict[Path, RunFacts] = {}
-    for number, record in enumerate(results.records):
-        if record.status == "done" and (run_facts := facts_of(record)):
-            facts[record.path] = run_facts
-        progress("reading run files", 0.5 * (number + 1) / len(results.records))
+    facts = {record.path: record.facts for record in results.records if record.facts is not None}
     pairs = planned_pairs(results, arms)
     outcomes = []
     for number, measure in enumerate(results.ablation.measures):
         outcomes.append(measure_result(results.ablation, measure, arms, pairs))
-        progress("comparing arms", 0.5 + 0.4 * (number + 1) / len(results.ablation.measures))
+        progress("comparing arms", 0.9 * (number + 1) / len(results.ablation.measures))
     primary = results.ablation.measures[0]
     values = {arm.name: list(arm.values(primary).values()) for arm in arms}
     autonomy = {arm.name: _against_autonomy(arm, primary) for arm in arms}

@@ -9,11 +9,11 @@ from statistics import fmean
 
 from aarlab.ablation.arm_configuration import arm_configuration
 from aarlab.ablation.records import RunRecord
+from aarlab.ablation.run_facts import Finalist
 from aarlab.graph.run.monitors.monitor import FLAGGED
 from aarlab.memory.messages import canonical_json
 from aarlab.report.analysis import Analysis
 from aarlab.report.arm_runs import mean_of_known
-from aarlab.report.run_facts import Finalist
 from aarlab.statistics.estimates import Estimate, mean_estimate
 from aarlab.statistics.roc import Scored, roc_area, tail_shares
 

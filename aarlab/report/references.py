@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from aarlab.ablation.run_facts import RunFacts
 from aarlab.graph.run.measure_registry import REFERENCES, value_at
 from aarlab.memory.measures import WorldDifference, difference_by_world
 from aarlab.report.arm_runs import ArmRuns
-from aarlab.report.run_facts import RunFacts
 from aarlab.statistics import ArmDifference, Estimate, compare, mean_estimate
 
 

@@ -4,10 +4,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.ablation.records import Results, open_ablation
 from aarlab.config.errors import ConfigError, Fault
-from aarlab.config.run_lookup import runs_in
+from aarlab.config.run_lookup import ABLATION_FILE, runs_in
 from aarlab.report.run_groups import results_of_run_files
 from aarlab.scenarios.task import Progress
 

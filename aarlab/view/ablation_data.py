@@ -7,8 +7,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from aarlab.ablation.ablation_plan import ABLATION_FILE
 from aarlab.ablation.records import Results, RunRecord, open_ablation
+from aarlab.config.run_lookup import ABLATION_FILE
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report import Analysis, analyse
 from aarlab.report.explanation_sections import forest_figure

@@ -10,8 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from aarlab.ablation.ablation_plan import ABLATION_FILE
-from aarlab.config.run_lookup import SUFFIX
+from aarlab.config.run_lookup import ABLATION_FILE, SUFFIX
 from aarlab.graph.structure.structure import structure_text
 from aarlab.memory.file_lock import LOCK_SUFFIX
 from aarlab.memory.run_file_errors import SchemaError

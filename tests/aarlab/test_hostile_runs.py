@@ -7,13 +7,13 @@ import pytest
 from synthetic_runs import record, results
 
 from aarlab.ablation.records import RunRecord
+from aarlab.ablation.run_facts import Finalist, RunFacts
 from aarlab.memory.seeds import rng
 from aarlab.report import analyse
 from aarlab.report.analysis import Analysis
 from aarlab.report.hostile_runs import ALL_MONITORS, HostileRuns
 from aarlab.report.oversight_sections import oversight_sections
 from aarlab.report.parts import Table
-from aarlab.report.run_facts import Finalist, RunFacts
 from aarlab.statistics import mean_estimate
 from aarlab.statistics.roc import roc_area, tail_shares
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from click.testing import Result
 from synthetic_runs import ARMS, results, run_file
 
-from aarlab.report import analyse
+from aarlab.config import run_file_cache
+from aarlab.report import analyse, markdown
 from aarlab.report.sentences import (
     caveats,
     result_sentence,
@@ -112,6 +114,66 @@ def test_run_files_are_grouped_by_configuration(small_runs: list[Path], tmp_path
     results = results_from([*small_runs, again])
     assert [one.arm for one in results.records][-1] == "autonomous (repetition 2)"
     assert "have the same configuration" in " ".join(caveats(analyse(results)))
+
+
+def test_unchanged_files_are_opened_once(
+    small_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aarlab.report import results_from
+
+    monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(run_file_cache, "_MIN_AGE_S", 0.0)
+    connect, opened = sqlite3.connect, []
+
+    def connect_and_note(database: object, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(str(database))
+        return connect(database, *arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+    first = markdown(analyse(results_from(small_runs)))
+    assert sum(small_runs[0].name in name for name in opened) == 1
+    opened.clear()
+    assert markdown(analyse(results_from(small_runs))) == first
+    assert not any(path.name in name for path in small_runs for name in opened)
+
+
+def test_a_file_that_is_altered_later_is_named(
+    small_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aarlab.config import ConfigError
+    from aarlab.report import results_from
+
+    monkeypatch.setenv("AARLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(run_file_cache, "_MIN_AGE_S", 0.0)
+    path = Path(shutil.copy(small_runs[0], tmp_path / "run.db"))
+    assert len(results_from([path]).records) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE runs SET scenario = replace(scenario, 'autonomous', 'undirected')")
+        connection.commit()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"run\.db(?s:.*)was altered"):
+            results_from([path])
+
+
+def test_the_cache_has_no_secret(
+    aarlab: Callable[..., Result], small_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aarlab.report import results_from
+
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("AARLAB_CACHE", str(cache))
+    monkeypatch.setattr(run_file_cache, "_MIN_AGE_S", 0.0)
+    path = Path(shutil.copy(small_runs[0], tmp_path / "run.db"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE runs SET scenario = json_set(scenario, '$.scoring.secret', 'mellon')")
+        connection.commit()
+    records = [results_from([path]).records[0] for _ in range(2)]
+    assert records[0] == records[1]
+    assert records[0].scenario["scoring"]["secret"].startswith("laboratory:")
+    files = [file for file in cache.rglob("*") if file.is_file()]
+    assert files
+    assert not any(b"mellon" in file.read_bytes() for file in files)
+    assert (cache / "run-files.db").stat().st_mode & 0o077 == 0
 
 
 def test_a_single_run_has_a_page_of_its_own(

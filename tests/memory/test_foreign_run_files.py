@@ -26,6 +26,16 @@ ENDLESS = (
     "stream, i AS ordinal, 1 AS round, 0.0 AS hours, 'decisions' AS kind, '{}' AS data, '' AS at FROM n"
 )
 
+EARLIER_VIEW = (
+    "CREATE VIEW decisions AS SELECT log.id + layouts.place AS event, names.name AS stream, log.ordinal + "
+    "layouts.place AS ordinal, log.round, json_extract(log.data, '$[' || layouts.place || '][0]') AS hours, "
+    "json_extract(log.data, '$[' || layouts.place || '][2]') AS choice, (SELECT n.name FROM names AS n WHERE n.id = "
+    "json_extract(log.data, '$[' || layouts.place || '][3]')) AS taken_by, strftime('%Y-%m-%dT%H:%M:%f+00:00', "
+    "log.at / 1000.0, 'unixepoch') AS at FROM kinds CROSS JOIN layouts ON layouts.kind = kinds.id CROSS JOIN log ON "
+    "log.layout = layouts.layout CROSS JOIN names ON names.id = log.stream WHERE kinds.kind = 'decisions'"
+)
+"""A view of files that have no view `event_values`."""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -62,13 +72,21 @@ def test_another_schema_is_refused(
     assert path.read_bytes() == before
 
 
-def test_views_of_earlier_fields_are_accepted(path: Path) -> None:
+@pytest.mark.parametrize(
+    "view", [event_view_sql("decisions", [("choice", "text"), ("taken_by", "name")]), EARLIER_VIEW]
+)
+def test_views_of_earlier_versions_are_accepted(path: Path, view: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            f"DROP VIEW decisions; {event_view_sql('decisions', iter([('choice', 'text'), ('taken_by', 'name')]))}"
-        )
+        connection.executescript(f"DROP VIEW decisions; DROP VIEW event_values; {view}")
     with RunReader.open(path) as file:
         assert len(list(file.entries())) == 1
+        if view == EARLIER_VIEW:
+            assert file.query("SELECT choice, taken_by FROM decisions") == [
+                {"choice": "run_experiment", "taken_by": "agent"}
+            ]
+    ReplayingLog.resume(path).close()
+    with RunReader.open(path) as file:
+        assert file.query("SELECT decision FROM decisions") == [{"decision": "next_step"}]
 
 
 def test_an_endless_query_ends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

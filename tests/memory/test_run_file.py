@@ -341,7 +341,7 @@ def test_later_schema_is_refused_with_fix(file: RunWriter) -> None:
 def test_changed_views_are_recreated_when_a_run_is_resumed(file: RunWriter) -> None:
     write(file, ("r1", DECISION))
     file.close()
-    earlier = event_view_sql("decisions", iter([("finding", "value")]))
+    earlier = event_view_sql("decisions", [("finding", "value")])
     sql(file, "DROP VIEW decisions", "DROP VIEW edges", earlier)
     ReplayingLog.resume(file.path).close()
     assert sql(file, "SELECT choice FROM decisions") == [(DECISION.choice,)]

@@ -12,7 +12,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aarlab.memory.laboratory_fingerprint import LABORATORY, needs_laboratory
 from aarlab.tools.evaluator.world_seeds import scrypt_key
@@ -93,6 +93,22 @@ def recorded_secret(secret: str, laboratory: str | None = None) -> str:
         return secret
     value = laboratory_secret() if laboratory is None else laboratory
     return f"{LABORATORY}:{_fingerprint(value)}" if value else ""
+
+
+def without_secret(value: Any) -> Any:
+    """Return a scenario, or JSON with scenarios, with each `scoring.secret` as a laboratory's fingerprint.
+
+    To score the run again, set AARLAB_SECRET to the secret.
+    """
+    match value:
+        case list() | tuple():
+            return type(value)(without_secret(item) for item in value)
+        case {"secret": str(secret), **rest} if secret and not needs_laboratory(secret):
+            return {**rest, "secret": recorded_secret(LABORATORY, secret)}
+        case dict():
+            return {name: without_secret(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def world_secret(secret: str, laboratory: str | None = None) -> str:

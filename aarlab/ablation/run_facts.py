@@ -1,14 +1,10 @@
 """Data that a report reads from the run files: versions, scores by world, methods that may ignore the teacher."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from aarlab.ablation.records import RunRecord
-from aarlab.config.run_file_cache import kept_value
 from aarlab.memory.events import Evaluation, Finding
-from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.tools.evaluator.plausibility import is_implausible
 from aarlab.tools.evaluator.teacher_check import ignores_teacher
@@ -47,28 +43,19 @@ class RunFacts:
     """PGR on each held-out world, by subject: a finding, or `baseline:NAME`."""
 
 
-def facts_of(record: RunRecord) -> RunFacts | None:
-    """Return the facts of a run; None if its file cannot be read."""
-    best = (record.summary.get("best") or {}).get("finding")
+def facts_of(file: RunReader, best: str | None) -> RunFacts:
+    """Return the facts of a run.
 
-    def fields() -> dict[str, Any] | None:
-        facts = _read_facts(record.path, best)
-        return None if facts is None else asdict(facts)
+    Args:
+        file: Its file.
+        best: The winning finding; None if there is none.
 
-    kept = kept_value(record.path, f"facts {best}", fields)
-    if kept is None:
-        return None
-    return RunFacts(**{**kept, "finalists": tuple(Finalist(**finalist) for finalist in kept["finalists"])})
-
-
-def _read_facts(path: Path, best: str | None) -> RunFacts | None:
-    try:
-        with RunReader.open(path) as file:
-            info = file.info()
-            authors = {entry.event.id: entry.event.author for entry in file.entries(Finding)}
-            evaluations = [entry.event for entry in file.entries(Evaluation)]
-    except (OSError, SchemaError):
-        return None
+    Raises:
+        SchemaError: The file is damaged.
+    """
+    info = file.info()
+    authors = {entry.event.id: entry.event.author for entry in file.entries(Finding)}
+    evaluations = [entry.event for entry in file.entries(Evaluation)]
     winners = {e.code for e in evaluations if e.panel == "final" and e.subject == best}
     suspected = [e for e in evaluations if ignores_teacher(e)]
     finalists = [
@@ -86,3 +73,8 @@ def _read_facts(path: Path, best: str | None) -> RunFacts | None:
         finalists=tuple(sorted(finalists, key=lambda finalist: -finalist.pgr)),
         heldout_by_world={e.subject: e.pgr_by_world for e in evaluations if e.panel == "heldout" and e.pgr_by_world},
     )
+
+
+def facts_from_json(fields: Mapping[str, Any]) -> RunFacts:
+    """Return the facts of which `fields` are those of `dataclasses.asdict`, after JSON."""
+    return RunFacts(**{**fields, "finalists": tuple(Finalist(**finalist) for finalist in fields["finalists"])})
