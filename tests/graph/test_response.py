@@ -13,6 +13,7 @@ from aarlab.agents.models.simulated.action import Action, action_reply
 from aarlab.graph.calls.inbox_call import WaitingForAnswer
 from aarlab.graph.run.replay import replay_run
 from aarlab.graph.run.resume import resume_run
+from aarlab.graph.scenario import Scenario
 from aarlab.memory.board import Board
 from aarlab.memory.events import Evaluation, Flagged, Prompted
 from aarlab.memory.instruction_rows import Instruction
@@ -23,7 +24,12 @@ from aarlab.memory.run_reader import RunReader
 def run(path: Path, response: str, **team: Any) -> dict[str, Any]:
     """Run a team in which r2 claims scores that no experiment gave."""
     changes = {"structure": {"response": response}, "team": {"researchers": 2, "hostile": {"false-claim": 1}, **team}}
-    done = run_once(scenario(**changes), path)
+    return executed(scenario(**changes), path)
+
+
+def executed(scenario: Scenario, path: Path) -> dict[str, Any]:
+    """Run a scenario and return its summary."""
+    done = run_once(scenario, path)
     done.file.close()
     return done.summary
 
@@ -89,7 +95,7 @@ def run_poster(
     monkeypatch.setattr(registry, "MODELS", {**registry.MODELS, info.name: info})
     team = {"researchers": 1, "model": info.name}
     chosen = scenario(structure={"response": response, "opening": "none"}, team=team, budget={"hours": 3, **budget})
-    return run_scenario(chosen, path, sandbox="none", threads=1, scheduler="direct")
+    return executed(chosen, path)
 
 
 @pytest.mark.parametrize("calls", [2, 3])
