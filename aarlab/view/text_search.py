@@ -5,8 +5,8 @@ import sqlite3
 import time
 from typing import Any
 
+from aarlab.cli.show.selections import excerpt
 from aarlab.memory.events import LogEntry, ModelCall, Prompted
-from aarlab.memory.messages import Message
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.view.viewed_folder import LOCKED_WAIT_S, ViewedFolder
@@ -15,8 +15,6 @@ Row = dict[str, Any]
 MAX_MATCHES = 200
 SECONDS_PER_PART = 0.4
 """Time after which a part of the search ends, so that the page can say how far it is."""
-_BEFORE, _AFTER = 60, 160
-"""Characters of an excerpt around the text."""
 
 
 def search(folder: ViewedFolder, text: str, file: str = "", after: str = "", found: int = 0) -> Row:
@@ -64,12 +62,12 @@ def _search_run(run: RunReader, name: str, wanted: str, matches: list[Row], limi
     if not excerpts:
         return True
     for entry in run.entries(Prompted, ModelCall):
-        if (excerpt := excerpts.get(_message_of(entry))) is not None:
+        if (found := excerpts.get(_message_of(entry))) is not None:
             if len(matches) >= limit:
                 return False
             matches.append({
                 "file": name, "agent": entry.stream, "round": entry.round, "hours": entry.hours, "step": entry.ordinal,
-                "speaker": "reply" if isinstance(entry.event, ModelCall) else "message", "excerpt": excerpt,
+                "speaker": "reply" if isinstance(entry.event, ModelCall) else "message", "excerpt": found,
             })  # fmt: skip
     return True
 
@@ -88,20 +86,8 @@ def _excerpts(run: RunReader, wanted: str, limit: int) -> dict[str, str]:
     for stored in run.contents():
         if stored.speaker is None or stored_text not in stored.content.lower():
             continue
-        if (excerpt := _excerpt(stored.message(), wanted)) is not None:
-            excerpts[stored.hash] = excerpt
+        if (found := excerpt(stored.message(), wanted)) is not None:
+            excerpts[stored.hash] = found
             if len(excerpts) >= limit:
                 break
     return excerpts
-
-
-def _excerpt(message: Message, wanted: str) -> str | None:
-    arguments = (
-        f"{call.name} {name}: {value}" for call in message.tool_calls for name, value in call.arguments.items()
-    )
-    results = (result.content for result in message.tool_results)
-    for part in (message.thinking, message.text, *arguments, *results):
-        start = part.lower().find(wanted)
-        if start >= 0:
-            return part[max(start - _BEFORE, 0) : start + len(wanted) + _AFTER]
-    return None

@@ -15,10 +15,13 @@ from aarlab.config import ConfigError, Fault
 from aarlab.config.errors import did_you_mean
 from aarlab.memory.board import Board
 from aarlab.memory.events import LogEntry, ModelCall, Prompted, ReviewDecision
+from aarlab.memory.messages import Message
 from aarlab.memory.run_reader import RunReader
 
 _BODY_LINES = 40
 _CODE_LINES = 60
+_BEFORE, _AFTER = 60, 160
+"""Characters of an excerpt around the text."""
 
 Json = dict[str, Any]
 
@@ -117,18 +120,24 @@ def matches(file: RunReader, text: str, agent: str | None, round: int | None) ->
         match entry.event:
             case Prompted(message=key) | ModelCall(reply=key):
                 message = file.message(key)
-                for part in (message.thinking, message.text, *_tool_texts(message)):
-                    start = part.lower().find(text.lower())
-                    if start >= 0:
-                        speaker = "receives" if message.speaker == "user" else "replies"
-                        yield {
-                            "agent": entry.stream, "round": entry.round, "hours": entry.hours, "speaker": speaker,
-                            "excerpt": part[max(start - 60, 0) : start + len(text) + 120],
-                        }  # fmt: skip
-                        break
+                if (found := excerpt(message, text.lower())) is not None:
+                    speaker = "receives" if message.speaker == "user" else "replies"
+                    yield {
+                        "agent": entry.stream, "round": entry.round, "hours": entry.hours, "speaker": speaker,
+                        "excerpt": found,
+                    }  # fmt: skip
 
 
-def _tool_texts(message: Any) -> Iterator[str]:
+def excerpt(message: Message, text: str) -> str | None:
+    """Return the part of a message around a text in lower case, also in its tool calls; None: it has no such text."""
+    for part in (message.thinking, message.text, *_tool_texts(message)):
+        start = part.lower().find(text)
+        if start >= 0:
+            return part[max(start - _BEFORE, 0) : start + len(text) + _AFTER]
+    return None
+
+
+def _tool_texts(message: Message) -> Iterator[str]:
     for call in message.tool_calls:
         yield "\n".join([call.name, *(f"{name}: {value}" for name, value in call.arguments.items())])
     for result in message.tool_results:
@@ -143,9 +152,9 @@ def matches_page(
     for found in matches(file, text, agent, round):
         count += 1
         place = f"{found['agent']} round {found['round']}, {hours_text(found['hours'])}, {found['speaker']}: "
-        excerpt = Text(shortened(found["excerpt"], max(2 * width - len(place), 40)))
-        excerpt.highlight_words([text], style="bold yellow", case_sensitive=False)
-        yield Text.assemble((place, "cyan"), excerpt)
+        line = Text(shortened(found["excerpt"], max(2 * width - len(place), 40)))
+        line.highlight_words([text], style="bold yellow", case_sensitive=False)
+        yield Text.assemble((place, "cyan"), line)
     if not count:
         yield Text("No message contains this text.")
         return
