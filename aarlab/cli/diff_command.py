@@ -19,6 +19,7 @@ from aarlab.cli.tables import data_table
 from aarlab.graph.run.measure_registry import measures_in, value_at
 from aarlab.memory.events import Decision, Finding, LogEntry
 from aarlab.memory.measures import frontier
+from aarlab.memory.run_difference import first_difference
 from aarlab.memory.run_reader import RunReader
 
 BUDGET_SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -88,56 +89,43 @@ def diff(first: str, second: str, as_json: bool) -> None:
 
 def compare_runs(first: RunReader, second: RunReader) -> RunComparison:
     """Return the differences between two runs."""
-    left, right = _streams(first), _streams(second)
-    divergences = [
-        divergence
-        for stream in dict.fromkeys((*left, *right))
-        if (divergence := _stream_divergence(stream, left.get(stream, []), right.get(stream, []))) is not None
-    ]
     return RunComparison(
         settings=_differing_settings(first.info().scenario, second.info().scenario),
-        divergences=tuple(sorted(divergences, key=lambda divergence: divergence.round)),
-        decisions={
-            stream: pair
-            for stream in left
-            if (pair := _first_differing_decision(left[stream], right.get(stream, []))) is not None
-        },
+        divergences=tuple(sorted(_divergences(first, second), key=lambda divergence: divergence.round)),
+        decisions=_differing_decisions(first, second),
         pgr_curves=_pgr_curves(first, second),
         findings=_unshared_findings(first, second),
         measures=_differing_measures(first.info().summary, second.info().summary),
     )
 
 
-def _streams(file: RunReader) -> dict[str, list[LogEntry]]:
-    streams: dict[str, list[LogEntry]] = {}
-    for entry in file.entries():
-        streams.setdefault(entry.stream, []).append(entry)
-    return streams
+def _divergences(first: RunReader, second: RunReader) -> Iterator[StreamDivergence]:
+    for stream in dict.fromkeys((*first.streams(), *second.streams())):
+        ordinal = first_difference(first, stream, second, stream)
+        if ordinal is not None:
+            entries = [next(file.stream_range(stream, ordinal, ordinal), None) for file in (first, second)]
+            yield StreamDivergence(stream, ordinal, *entries)
 
 
-def _stream_divergence(stream: str, first: list[LogEntry], second: list[LogEntry]) -> StreamDivergence | None:
-    for ordinal, (left, right) in enumerate(zip_longest(first, second)):
-        if left is None or right is None or _comparable(left) != _comparable(right):
-            return StreamDivergence(stream, ordinal, left, right)
-    return None
+def _differing_decisions(first: RunReader, second: RunReader) -> dict[str, tuple[str, str]]:
+    """Return the first decision in which each stream of the first run differs."""
+    left, right = _decisions(first), _decisions(second)
+    differing: dict[str, tuple[str, str]] = {}
+    for stream in first.streams():
+        pairs = zip_longest(left.get(stream, ()), right.get(stream, ()), fillvalue="none")
+        if (pair := next(((one, other) for one, other in pairs if one != other), None)) is not None:
+            differing[stream] = pair
+    return differing
 
 
-def _comparable(entry: LogEntry) -> tuple[Any, ...]:
-    return entry.round, entry.hours, entry.event
-
-
-def _first_differing_decision(first: list[LogEntry], second: list[LogEntry]) -> tuple[str, str] | None:
-    pairs = zip_longest(_decisions(first), _decisions(second), fillvalue="none")
-    return next(((left, right) for left, right in pairs if left != right), None)
-
-
-def _decisions(entries: list[LogEntry]) -> Iterator[str]:
-    for entry in entries:
-        match entry.event:
-            case Decision(decision=kind, choice=choice, taken_by=taker):
-                yield f"round {entry.round}: {kind.replace('_', ' ')}, {choice} (by {taker})"
-            case _:
-                pass
+def _decisions(file: RunReader) -> dict[str, list[str]]:
+    """Return the decisions of each stream as text."""
+    decisions: dict[str, list[str]] = {}
+    for entry in file.entries(Decision):
+        one, kind = entry.event, entry.event.decision.replace("_", " ")
+        text = f"round {entry.round}: {kind}, {one.choice} (by {one.taken_by})"
+        decisions.setdefault(entry.stream, []).append(text)
+    return decisions
 
 
 def _differing_settings(first: Any, second: Any, path: str = "") -> dict[str, tuple[Any, Any]]:

@@ -18,6 +18,7 @@ from aarlab.memory.events import (
     ToolExecution,
 )
 from aarlab.memory.messages import Message
+from aarlab.memory.run_difference import first_difference
 from aarlab.memory.run_reader import RunReader
 
 Row = dict[str, Any]
@@ -74,27 +75,6 @@ def _message(message: Message) -> Row:
         for result in message.tool_results
     ]
     return {"text": message.text, "thinking": message.thinking, "calls": calls, "results": results}
-
-
-def first_difference(file: RunReader, agent: str, other: RunReader, other_agent: str) -> int | None:
-    """Return the position of the first event in which two streams differ; None if they are equal."""
-    step = 0
-    while True:
-        ours, theirs = (
-            [
-                (entry.round, entry.hours, entry.event.digested_json())
-                for entry in one.stream_range(name, step, step + 99)
-            ]
-            for one, name in ((file, agent), (other, other_agent))
-        )
-        for offset, (own, foreign) in enumerate(zip(ours, theirs, strict=False)):
-            if own != foreign:
-                return step + offset
-        if len(ours) != len(theirs):
-            return step + min(len(ours), len(theirs))
-        if not ours:
-            return None
-        step += 100
 
 
 def divergences(file: RunReader, other: RunReader) -> list[Row]:

@@ -22,11 +22,12 @@ from starlette.staticfiles import StaticFiles
 from aarlab.config.errors import ConfigError
 from aarlab.graph.structure.structure import DIALS
 from aarlab.memory.instructions import InstructionRefused
+from aarlab.memory.run_difference import first_difference
 from aarlab.memory.run_file_errors import SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.view.ablation_data import ablation_data, ablation_runs
 from aarlab.view.access_guard import AccessGuard
-from aarlab.view.conversation_pages import conversation_page, divergences, first_difference
+from aarlab.view.conversation_pages import conversation_page, divergences
 from aarlab.view.json_text import json_text
 from aarlab.view.oversight_panel import NotGiven, instruct, oversight_data
 from aarlab.view.program_bundle import STATIC
