@@ -35,7 +35,6 @@ from aarlab.scenarios.hf.checkpoint import UnusableModel
 from aarlab.scenarios.task import Task
 from aarlab.scenarios.task_registry import task_class, task_names
 from aarlab.tools.evaluator.method_comparison import MethodComparison, MethodResult, NoWorldsError, compare_methods
-from aarlab.tools.evaluator.results import MeanWithSE
 from aarlab.tools.sandbox import Sandbox, SandboxMode, SandboxUnavailable
 
 Row = Mapping[str, Any]
@@ -162,8 +161,8 @@ def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *,
         "parameters": dict(task.parameters),
         "sandbox": sandbox,
         "worlds": worlds,
-        "weak_acc": _mean(comparison.weak_acc),
-        "strong_acc": _mean(comparison.strong_acc),
+        "weak_acc": comparison.weak_acc.to_json(),
+        "strong_acc": comparison.strong_acc.to_json(),
         "references": _references(scored, len(methods)),
         "baselines": [*sorted(scored, key=_SORT_KEYS[sort]), *failed],
     }
@@ -224,10 +223,6 @@ def _rows(comparison: MethodComparison, methods: Mapping[str, shipped.Baseline])
         about = {"name": name, "title": baseline.title, "family": baseline.family, "published": published}
         rows.append({**about, **scores, "error": error})
     return rows
-
-
-def _mean(mean: MeanWithSE) -> dict[str, float]:
-    return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 
 def show_table(payload: Mapping[str, Any]) -> None:

@@ -223,8 +223,8 @@ def _task_json(task: SeededTask, entry: CatalogueEntry | None, measured_room: Me
     measured: dict[str, Any] = dict.fromkeys(("weak_acc", "strong_acc", "gap", "experiment_ms"))
     if entry is not None:
         measured = {
-            "weak_acc": _mean_json(entry.weak_acc),
-            "strong_acc": _mean_json(entry.strong_acc),
+            "weak_acc": entry.weak_acc.to_json(),
+            "strong_acc": entry.strong_acc.to_json(),
             "gap": round(entry.gap, 4),
             "experiment_ms": round(entry.experiment_ms),
         }
@@ -239,10 +239,6 @@ def _task_json(task: SeededTask, entry: CatalogueEntry | None, measured_room: Me
     }
     room = recorded_room(task)
     return {**described, **measured, "room": None if room is None else room.model_dump(), **room_json(measured_room)}
-
-
-def _mean_json(mean: MeanWithSE) -> dict[str, float]:
-    return {"mean": round(mean.mean, 4), "se": round(mean.se, 4)}
 
 
 def _measurements(entry: CatalogueEntry | None) -> dict[str, str]:

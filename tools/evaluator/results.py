@@ -24,6 +24,10 @@ class MeanWithSE:
         """Return the mean of two or more values."""
         return cls(statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5)
 
+    def to_json(self) -> dict[str, float]:
+        """Return both, rounded to four decimals."""
+        return {"mean": round(self.mean, 4), "se": round(self.se, 4)}
+
 
 @dataclass(frozen=True, slots=True)
 class WorldResult:
