@@ -1,16 +1,16 @@
 """Text in CSV cells: spreadsheets execute some of it, and terminals obey control characters."""
 
+from aarlab.cli.formatting import printable
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets execute a cell that begins so (OWASP, CSV injection)."""
-_UNSAFE = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_REPLACED = dict.fromkeys(_UNSAFE, "\N{REPLACEMENT CHARACTER}")
 
 
 def safe_cell(value: object) -> object:
     """Return the content of a cell: text without control characters, after an apostrophe if it is like a formula."""
     if not isinstance(value, str):
         return value
-    text, content = value.replace("\r\n", "\n").translate(_REPLACED), value.lstrip(" \n")
+    text, content = printable(value), value.lstrip(" \n")
     # A sign alone is no formula.
     is_formula = content.startswith(_FORMULA_STARTS) and content not in ("+", "-") and not _is_number(value)
     return f"'{text}" if is_formula else text
