@@ -191,7 +191,7 @@ def _price_fault(plan: AblationPlan, document: Document) -> Fault | None:
         return None
     models = "; ".join(f"{name} (arm{'s' * (len(arms) > 1)} {', '.join(arms)})" for name, arms in unknown.items())
     expected = "`budget_tokens` instead, or `live.prices` with a file that has the price"
-    return Fault(_where(document, ("budget_usd",)), "budget_usd", f"no price is known for {models}", expected)
+    return Fault(document.source_of("budget_usd").where, "budget_usd", f"no price is known for {models}", expected)
 
 
 def _planned_runs(
@@ -207,7 +207,7 @@ def _planned_runs(
 
 def _fork_source(fork_point: ForkPoint, document: Document, folder: Path) -> ForkSource:
     """Return the run that the arms fork from. Raises ConfigError."""
-    where = _where(document, ("fork_from",))
+    where = document.source_of("fork_from").where
     relative = folder / fork_point.run
     path = find_run(str(relative) if relative.exists() else fork_point.run)
     try:
@@ -276,24 +276,24 @@ def _field_faults(ablation: Ablation, document: Document, base: Document) -> lis
     for key, expected in (("seed", "`seeds` of the ablation"), ("name", "`name` of the ablation")):
         if key in base.data:
             problem = "the ablation sets this field for each run"
-            faults.append(Fault(_where(base, (key,)), f"scenario.{key}", problem, expected))
+            faults.append(Fault(base.source_of(key).where, f"scenario.{key}", problem, expected))
     if ablation.tasks is not None and ablation.fork_from is not None:
         problem = "all arms fork from one run, which has one task"
-        faults.append(Fault(_where(document, ("tasks",)), "tasks", problem, "either `tasks` or `fork_from`"))
+        faults.append(Fault(document.source_of("tasks").where, "tasks", problem, "either `tasks` or `fork_from`"))
     if ablation.seeds_from != 1 and isinstance(ablation.seeds, list):
         problem = "`seeds` is a list and contains its first seed"
         expected = "a number of seeds, or no `seeds_from`"
-        faults.append(Fault(_where(document, ("seeds_from",)), "seeds_from", problem, expected))
+        faults.append(Fault(document.source_of("seeds_from").where, "seeds_from", problem, expected))
     if isinstance(ablation.seeds, list):
         duplicates = sorted({seed for seed in ablation.seeds if ablation.seeds.count(seed) > 1})
         if duplicates or not ablation.seeds:
             problem = f"{comma_separated(map(str, duplicates))} occurs more than once" if duplicates else "no seeds"
-            faults.append(Fault(_where(document, ("seeds",)), "seeds", problem, "at least one seed, each once"))
+            faults.append(Fault(document.source_of("seeds").where, "seeds", problem, "at least one seed, each once"))
     faults += _look_faults(ablation, document)
     for measure in ablation.measures:
         if find_measure(measure) is None:
             hint = did_you_mean(measure, MEASURES)
-            where = _where(document, ("measures",))
+            where = document.source_of("measures").where
             faults.append(
                 Fault(where, "measures", f"unknown measure {value_text(measure)}", comma_separated(MEASURES), hint)
             )
@@ -306,15 +306,15 @@ def _look_faults(ablation: Ablation, document: Document) -> list[Fault]:
         return []
     if looks != sorted(set(looks)):
         expected = "ascending numbers of seeds, each once"
-        return [Fault(_where(document, ("looks",)), "looks", f"{looks} is not ascending", expected)]
+        return [Fault(document.source_of("looks").where, "looks", f"{looks} is not ascending", expected)]
     if seeds not in looks:
         problem = f"{seeds} seeds are no planned look"
-        return [Fault(_where(document, ("seeds",)), "seeds", problem, f"one of `looks`: {looks}")]
+        return [Fault(document.source_of("seeds").where, "seeds", problem, f"one of `looks`: {looks}")]
     return []
 
 
 def _comparison_faults(ablation: Ablation, document: Document, names: Sequence[str]) -> list[Fault]:
-    where, faults = _where(document, ("comparisons",)), []
+    where, faults = document.source_of("comparisons").where, []
     for pair in ablation.comparisons or ():
         for name in pair:
             if name not in names:
@@ -339,9 +339,5 @@ def _published_fault(ablation: Ablation, document: Document, comparisons: Sequen
         if tuple(result.comparison) not in planned:
             problem = f"{value_text(result.comparison)} is no planned comparison"
             expected = f"one of {comma_separated(map(str, map(list, planned)))}"
-            return Fault(_where(document, ("published",)), "published", problem, expected)
+            return Fault(document.source_of("published").where, "published", problem, expected)
     return None
-
-
-def _where(document: Document, key: Key) -> str:
-    return document.sources[key].where if key in document.sources else document.name

@@ -57,7 +57,7 @@ def resolved_arms(
     choices = [scenario.task for scenario in next(iter(scenarios.values()))]
     labels = task_labels(choices) if ablation.tasks else [""]
     if len(set(labels)) < len(labels):
-        fault = Fault(_location(document, "tasks"), "tasks", "a task is repeated", "different tasks or parameters")
+        fault = Fault(document.source_of("tasks").where, "tasks", "a task is repeated", "different tasks or parameters")
         return [], [fault]
     arms = [
         PlannedArm(
@@ -74,7 +74,7 @@ def resolved_arms(
 
 def task_settings(ablation: Ablation, document: Document) -> list[list[PathSetting]]:
     """Return the setting of each task of the ablation; one without settings if there are no `tasks`."""
-    source = source_of(document, "tasks")
+    source = document.source_of("tasks")
     return [[("task", task, source)] for task in ablation.tasks or ()] or [[]]
 
 
@@ -160,11 +160,11 @@ def _own_arm_settings(ablation: Ablation, document: Document) -> dict[str, list[
     """Return the settings of each arm by name without the control: every named arm at every point of the grid."""
     labels = _labels(list(ablation.grid))
     points: list[list[PathSetting]] = [
-        list(zip(ablation.grid, values, (source_of(document, "grid", path) for path in ablation.grid), strict=True))
+        list(zip(ablation.grid, values, (document.source_of("grid", path) for path in ablation.grid), strict=True))
         for values in product(*ablation.grid.values())
     ]
     named: Mapping[str, list[PathSetting]] = {
-        arm: [(path, value, source_of(document, "arms", arm, path)) for path, value in settings.items()]
+        arm: [(path, value, document.source_of("arms", arm, path)) for path, value in settings.items()]
         for arm, settings in ablation.arms.items()
     } or {"": []}
     arms: dict[str, list[PathSetting]] = {}
@@ -201,7 +201,7 @@ def _name_faults(ablation: Ablation, document: Document) -> list[Fault]:
             Fault(document.name, None, "no arms", "`arms` with the settings of each by name, a `grid`, or both")
         )
     for name in ablation.arms:
-        where = _location(document, "arms", name)
+        where = document.source_of("arms", name).where
         if not slug(name) or not slug(name)[0].isalnum() or not name.isprintable() or len(name) > 100:
             expected = "a name that starts with a letter or digit, of at most 100 characters"
             faults.append(Fault(where, f"arms.{name}", "this name cannot be part of a file name", expected))
@@ -213,7 +213,7 @@ def _name_faults(ablation: Ablation, document: Document) -> list[Fault]:
         if not values or len(set(words)) < len(words):
             problem = "a value is repeated" if values else "the list is empty"
             faults.append(
-                Fault(_location(document, "grid", path), f"grid.{path}", problem, "a list of different values")
+                Fault(document.source_of("grid", path).where, f"grid.{path}", problem, "a list of different values")
             )
     return faults
 
@@ -224,7 +224,7 @@ def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
     sources: list[tuple[str, ...]] = [("grid", path) for path in ablation.grid]
     sources += [("arms", arm, path) for arm, settings in ablation.arms.items() for path in settings]
     for key in sources:
-        path, where, field = key[-1], _location(document, *key), ".".join(key)
+        path, where, field = key[-1], document.source_of(*key).where, ".".join(key)
         if not PATH.fullmatch(path):
             faults.append(
                 Fault(where, field, f"{value_text(path)} is not a path", "the path of a field, such as budget.hours")
@@ -232,10 +232,10 @@ def _path_faults(ablation: Ablation, document: Document) -> list[Fault]:
         elif path in _RESERVED:
             faults.append(Fault(where, field, "an arm cannot set this field", _RESERVED[path]))
         elif ablation.tasks is not None and path in ("task", "task.name", "task.path"):
-            problem = f"`tasks` sets this field, too ({_location(document, 'tasks')})"
+            problem = f"`tasks` sets this field, too ({document.source_of('tasks').where})"
             faults.append(Fault(where, field, problem, "each field either in arms, in the grid or in tasks"))
         elif path in ablation.grid and key[0] == "arms":
-            problem = f"grid.{path} sets this field, too ({_location(document, 'grid', path)})"
+            problem = f"grid.{path} sets this field, too ({document.source_of('grid', path).where})"
             faults.append(Fault(where, field, problem, "each field either in arms or in the grid"))
     return faults
 
@@ -249,7 +249,9 @@ def _slug_faults(arms: Sequence[PlannedArm], document: Document) -> list[Fault]:
         if other != arm.name:
             problem = f"the arms {other!r} and {arm.name!r} have the same file name"
             faults.append(
-                Fault(_location(document, "arms", arm.name), None, problem, "names that differ in letters or digits")
+                Fault(
+                    document.source_of("arms", arm.name).where, None, problem, "names that differ in letters or digits"
+                )
             )
     return faults
 
@@ -269,16 +271,3 @@ def _merged_faults(faults_by_arm: Mapping[str, list[Fault]], *, arms: int) -> li
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             merged.append(replace(fault, field=f"{fault.field or 'scenario'} (arm {names[0]}{more})"))
     return merged
-
-
-def _location(document: Document, *key: str) -> str:
-    """Return the location of a key, or of the section around it."""
-    return source_of(document, *key).where
-
-
-def source_of(document: Document, *key: str) -> ValueSource:
-    """Return the source of a key, or of the section around it."""
-    for length in range(len(key), 0, -1):
-        if key[:length] in document.sources:
-            return document.sources[key[:length]]
-    return ValueSource(document.name)

@@ -14,7 +14,7 @@ from aarlab.ablation.ablation_plan import (
     SensitivityGrid,
     seed_list,
 )
-from aarlab.ablation.arm_settings import PathSetting, arm_settings, resolved_scenario, source_of, task_settings
+from aarlab.ablation.arm_settings import PathSetting, arm_settings, resolved_scenario, task_settings
 from aarlab.config.document import Document, Key
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.overrides import PATH
@@ -85,7 +85,7 @@ def _setting(
     grid = ablation.sensitivity
     assert grid is not None
     seeds = seed_list(grid.seeds, ablation.seeds_from)
-    own: list[PathSetting] = [(path, value, source_of(document, *_SECTION, path)) for path, value in values.items()]
+    own: list[PathSetting] = [(path, value, document.source_of(*_SECTION, path)) for path, value in values.items()]
     tasks = dict(zip(labels, task_settings(ablation, document), strict=True))
     chosen = {label: task for label, task in tasks.items() if grid.tasks is None or label in grid.tasks}
     settings = arm_settings(ablation, document)
@@ -114,14 +114,14 @@ def sensitivity_path_faults(ablation: Ablation, document: Document) -> Iterator[
     }
     in_arms |= {path: ("grid", path) for path in ablation.grid}
     for path, values in (ablation.sensitivity.grid if ablation.sensitivity else {}).items():
-        where, field = source_of(document, *_SECTION, path).where, f"sensitivity.grid.{path}"
+        where, field = document.source_of(*_SECTION, path).where, f"sensitivity.grid.{path}"
         words = [repr(value) for value in values]
         if not PATH.fullmatch(path):
             yield Fault(where, field, f"{value_text(path)} is not a path", "the path of a field, such as costs.pilot")
         elif path in ("seed", "name") or (ablation.tasks is not None and path in ("task", "task.name", "task.path")):
             yield Fault(where, field, "the ablation sets this field", "a field of the scenario that all arms share")
         elif path in in_arms:
-            problem = f"{'.'.join(in_arms[path])} sets this field, too ({source_of(document, *in_arms[path]).where})"
+            problem = f"{'.'.join(in_arms[path])} sets this field, too ({document.source_of(*in_arms[path]).where})"
             yield Fault(where, field, problem, "a field of the scenario that all arms share")
         elif not values or len(set(words)) < len(words):
             problem = "a value is repeated" if values else "the list is empty"
@@ -132,7 +132,7 @@ def _name_faults(grid: SensitivityGrid, document: Document, arms: Sequence[Plann
     """Yield the faults of seeds and of names of tasks and arms."""
     known = {"tasks": [task for task in arms[0].scenarios if task], "arms": [arm.name for arm in arms]}
     for field, names in known.items():
-        where = source_of(document, "sensitivity", field).where
+        where = document.source_of("sensitivity", field).where
         for name in getattr(grid, field) or ():
             if name not in names:
                 problem = f"unknown {field.removesuffix('s')} {value_text(name)}"
@@ -140,5 +140,5 @@ def _name_faults(grid: SensitivityGrid, document: Document, arms: Sequence[Plann
                 yield Fault(where, f"sensitivity.{field}", problem, expected, did_you_mean(name, names))
     if isinstance(grid.seeds, list) and (not grid.seeds or len(set(grid.seeds)) < len(grid.seeds)):
         problem = "a seed occurs more than once" if grid.seeds else "no seeds"
-        where = source_of(document, "sensitivity", "seeds").where
+        where = document.source_of("sensitivity", "seeds").where
         yield Fault(where, "sensitivity.seeds", problem, "at least one seed, each once")

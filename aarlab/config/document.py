@@ -39,6 +39,13 @@ class Document:
     sources: dict[Key, ValueSource]
     """The origin of every key, in the order of the file."""
 
+    def source_of(self, *key: str) -> ValueSource:
+        """Return the origin of a key, or of the innermost section around it."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.sources:
+                return self.sources[key[:length]]
+        return ValueSource(self.name)
+
 
 def read_document(path: Path) -> Document:
     """Read a YAML 1.2 file that holds one mapping.

@@ -185,5 +185,4 @@ def _where(key: Key, document: Document) -> str:
         for written, source in document.sources.items()
         if source.overridden and len(written) > len(key) and written[: len(key)] == key
     ]
-    nearest = _longest_written_key(key, document)
-    return comma_separated(overrides) if overrides else document.sources[nearest].where if nearest else document.name
+    return comma_separated(overrides) if overrides else document.source_of(*key).where

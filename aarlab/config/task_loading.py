@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from aarlab.config.document import Document, Key, ValueSource
+from aarlab.config.document import Document, Key
 from aarlab.config.errors import ConfigError, Fault
 from aarlab.graph.task_choice import fields_of
 from aarlab.scenarios.task_files import load_task_file
@@ -40,7 +40,7 @@ def with_task_files(document: Document) -> Document:
 
 def _completed(task: Mapping[str, Any], key: Key, document: Document, faults: list[Fault]) -> dict[str, Any]:
     """Return the fields of one task, from its file if it has one; append errors to `faults`."""
-    name, path = (_origin((*key, field), document) for field in ("name", "path"))
+    name, path = (document.source_of(*key, field) for field in ("name", "path"))
     if name.overridden and not path.overridden:
         return {field: value for field, value in task.items() if field not in ("path", "source")}
     if path.folder is None or not isinstance(task.get("path"), str):
@@ -61,11 +61,3 @@ def _completed(task: Mapping[str, Any], key: Key, document: Document, faults: li
             )
         )
     return {**task, **fields}
-
-
-def _origin(key: Key, document: Document) -> ValueSource:
-    """Return the source of a field, or of the innermost section that contains it."""
-    for length in range(len(key), 0, -1):
-        if key[:length] in document.sources:
-            return document.sources[key[:length]]
-    return ValueSource(document.name)
