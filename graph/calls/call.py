@@ -73,6 +73,13 @@ async def ask(model: AgentModel, request: Request, role: Role, call_context: Cal
     return reply
 
 
+async def ask_role(model: AgentModel, request: Request, role: Role, call_context: CallContext) -> Reply:
+    """Record that an agent receives the last message of a request, and return its reply as `ask` does."""
+    message = request.conversation.messages[-1]
+    call_context.record(Prompted(role, call_context.file.store_message(message)))
+    return await ask(model, request, role, call_context)
+
+
 def _recorded_reply(outcome: ModelCall | LimitReached | Prompted | None, model: str, file: RunWriter) -> Reply | None:
     """Return the recorded reply to a request; None: there is none. Raises what the call raised."""
     match outcome:

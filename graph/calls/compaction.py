@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from aarlab.agents.models.base import ContextTooLong, Reply, Request
 from aarlab.agents.researcher import summary_message, summary_request
-from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.call import CallContext, ask, ask_role
 from aarlab.graph.calls.model_pool import AgentModel
-from aarlab.memory.events import Compaction, Prompted
+from aarlab.memory.events import Compaction
 from aarlab.memory.messages import Conversation, Message, ToolSpec, canonical_json, user_message
 from aarlab.tools.session import AgentSession
 
@@ -82,8 +82,7 @@ async def _compact(
     # The summary request extends the unchanged beginning, which providers may have cached.
     question = user_message(summary_request())
     request = Request(Conversation.begin(before.system).then(*old, question), tools)
-    session.record(Prompted("summariser", file.store_message(question)))
-    reply = await ask(model, request, "summariser", CallContext.for_session(session, None))
+    reply = await ask_role(model, request, "summariser", CallContext.for_session(session, None))
     text = reply.message.text.strip()
     summary = user_message(summary_message(dropped, text))
     summary_hash = file.store_message(summary)

@@ -5,10 +5,10 @@ from typing import Any
 
 from aarlab.agents import overseer
 from aarlab.agents.overseer import CallReply
-from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.call import CallContext, ask_role
 from aarlab.graph.flow.context import ESCALATION, OVERSEER, RunContext
 from aarlab.graph.flow.review_nodes import finding_details, is_full_experiment, request_decision
-from aarlab.memory.events import CallDecision, Flagged, OversightDecision, Prompted
+from aarlab.memory.events import CallDecision, Flagged, OversightDecision
 from aarlab.memory.messages import Json, ToolCall, canonical_json
 from aarlab.tools.evaluator.training_log import known_fields
 from aarlab.tools.session import AgentSession
@@ -63,8 +63,7 @@ async def _ask(
 ) -> CallReply:
     """Return the reply of one overseer. It costs the researcher no hours."""
     request = overseer.call_request(case, escalates=escalates)
-    session.record(Prompted("overseer", session.file.store_message(request.conversation.messages[0])))
-    reply = await ask(run.models[overseer_name], request, "overseer", CallContext.for_session(session, None))
+    reply = await ask_role(run.models[overseer_name], request, "overseer", CallContext.for_session(session, None))
     return overseer.parse_call_reply(reply, escalates=escalates)
 
 

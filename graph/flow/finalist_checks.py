@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aarlab.agents.replicator import parse_method_code, replication_request
-from aarlab.graph.calls.call import ask
+from aarlab.graph.calls.call import ask_role
 from aarlab.graph.flow.context import REPLICATOR, RunContext
 from aarlab.graph.flow.limits import LIMITS, limit_event
 from aarlab.graph.flow.panel_scores import score
 from aarlab.graph.flow.researcher_setup import catalogue, goal_of
 from aarlab.graph.task_choice import TaskChoice
-from aarlab.memory.events import Panel, Prompted
+from aarlab.memory.events import Panel
 from aarlab.memory.seeds import rng
 from aarlab.scenarios.method_variants import retuned
 
@@ -94,11 +94,9 @@ async def _replicate(run: RunContext, finalists: Mapping[str, str]) -> dict[str,
         assert post is not None, "a finalist is on the board"
         text = f"{post.finding.title}\n\n{post.finding.body}"
         request, stream = replication_request(text, *task), f"{REPLICATOR} {finding}"
-        prompted = Prompted("replicator", run.file.store_message(request.conversation.messages[0]))
-        run.record(prompted, round=run.rounds + 1, stream=stream)
+        context = run.call_context(stream, run.rounds + 1)
         try:
-            context = run.call_context(stream, run.rounds + 1)
-            reply = await ask(run.models[REPLICATOR], request, "replicator", context)
+            reply = await ask_role(run.models[REPLICATOR], request, "replicator", context)
         except LIMITS as limit:
             run.record(limit_event(run, limit, REPLICATOR), round=run.rounds + 1, stream=stream)
             break

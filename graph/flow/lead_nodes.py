@@ -13,14 +13,14 @@ from aarlab.agents import lead
 from aarlab.agents.models.base import ContextTooLong, Request
 from aarlab.agents.researcher import task_message
 from aarlab.graph.calls.budget import BudgetExhausted
-from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.call import CallContext, ask_role
 from aarlab.graph.flow.context import RunContext
 from aarlab.graph.flow.limits import LIMITS, limit_event
 from aarlab.graph.flow.researcher_setup import catalogue, goal_of
 from aarlab.graph.scenario import Scenario
 from aarlab.graph.structure.group_leads import LEAD
 from aarlab.memory.board import Post
-from aarlab.memory.events import Event, PlanItem, Prompted, TaskAssigned
+from aarlab.memory.events import Event, PlanItem, TaskAssigned
 from aarlab.memory.messages import Conversation, Json, Message, ToolResult, user_message
 from aarlab.scenarios.toolkit import FAMILIES
 from aarlab.tools.board_tools import listing_entry, senior_first
@@ -76,9 +76,8 @@ async def _request_plan(
     prompt: Message = user_message(lead.plan_message(kind, count))
     for critique in range(critiques + 1):
         conversation = conversation.then(prompt)
-        run.record(Prompted("lead", run.file.store_message(prompt)), round=run.setup_round, stream=LEAD)
         request = Request(conversation, (lead.TOOLS[kind],))
-        reply = await ask(run.models[LEAD], request, "lead", run.call_context(LEAD, run.setup_round))
+        reply = await ask_role(run.models[LEAD], request, "lead", run.call_context(LEAD, run.setup_round))
         planned_texts = lead.parse_plan(reply, kind)
         conversation = conversation.then(reply.message)
         if critique < critiques:
@@ -125,9 +124,8 @@ async def _assign_in_group(
     board = _board(run, working, visible, round - 1)
     names = [session.agent for session in working]
     prompt = user_message(lead.tasks_message(board, names, round=round, rounds=run.rounds))
-    context.record(Prompted("lead", run.file.store_message(prompt)))
     request = Request(Conversation.begin(lead_system_prompt(run.scenario, agent)).then(prompt), (lead.ASSIGN,))
-    tasks = lead.parse_tasks(await ask(run.models[agent], request, "lead", context))
+    tasks = lead.parse_tasks(await ask_role(run.models[agent], request, "lead", context))
     for session in working:
         if (task := tasks.get(session.agent)) is not None:
             session.round = round

@@ -8,11 +8,10 @@ from itertools import islice
 
 from aarlab.agents import librarian
 from aarlab.agents.team_goal import TeamGoal
-from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.call import CallContext, ask_role
 from aarlab.graph.calls.model_pool import AgentModel
 from aarlab.memory.board import Board
 from aarlab.memory.board_view import Post
-from aarlab.memory.events import Prompted
 from aarlab.tools.board_tools import listing_entry, senior_first
 from aarlab.tools.session import AgentSession
 
@@ -29,9 +28,9 @@ def make_librarian(
         posts = senior_first(posts_for_question(session.board, session.agent, question))
         findings = [{**listing_entry(post), "body": post.finding.body} for post in posts]
         request = librarian.question_request(question, findings, goal)
-        session.record(Prompted("librarian", session.file.store_message(request.conversation.messages[0])))
         # The tool charges the researcher's hours; the call itself costs no research hours.
-        return librarian.parse_answer(await ask(model, request, "librarian", CallContext.for_session(session, None)))
+        context = CallContext.for_session(session, None)
+        return librarian.parse_answer(await ask_role(model, request, "librarian", context))
 
     return answer
 

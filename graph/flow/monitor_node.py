@@ -1,10 +1,10 @@
 """The language-model monitor: at the close it scores the trajectory of each researcher."""
 
 from aarlab.agents.trajectory_monitor import trajectory_request
-from aarlab.graph.calls.call import ask
+from aarlab.graph.calls.call import ask_role
 from aarlab.graph.flow.context import MONITOR, RunContext
 from aarlab.graph.flow.limits import LIMITS, limit_event
-from aarlab.memory.events import Experiment, Finding, Prompted
+from aarlab.memory.events import Experiment, Finding
 from aarlab.memory.messages import Json
 from aarlab.scenarios.toolkit.pipeline import parse_pipeline
 
@@ -17,10 +17,8 @@ async def monitor_trajectories(run: RunContext, round: int) -> None:
     """Ask the monitor about each researcher, in the order of the team. A limit ends the questions."""
     for agent in run.places:
         request = trajectory_request(agent, _trajectory_of(run, agent))
-        prompted = Prompted("monitor", run.file.store_message(request.conversation.messages[0]))
-        run.record(prompted, round=round, stream=monitor_stream(agent))
         try:
-            await ask(run.models[MONITOR], request, "monitor", run.call_context(monitor_stream(agent), round))
+            await ask_role(run.models[MONITOR], request, "monitor", run.call_context(monitor_stream(agent), round))
         except LIMITS as limit:
             run.record(limit_event(run, limit, MONITOR), round=round, stream=monitor_stream(agent))
             return

@@ -2,10 +2,10 @@
 
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
-from aarlab.graph.calls.call import ask
+from aarlab.graph.calls.call import ask_role
 from aarlab.graph.flow.context import OVERSEER, RoundNotes, RunContext
 from aarlab.graph.flow.review_nodes import finding_details
-from aarlab.memory.events import Decision, Flagged, OversightDecision, PersonAction, Prompted, Published
+from aarlab.memory.events import Decision, Flagged, OversightDecision, PersonAction, Published
 from aarlab.memory.messages import Json
 from aarlab.tools.board_tools import listing_entry
 
@@ -63,11 +63,8 @@ def _read_notes(run: RunContext, round: int) -> RoundNotes:
 
 
 async def _ask(run: RunContext, request: Request, round: int) -> OversightDecision:
-    prompted = Prompted("overseer", run.file.store_message(request.conversation.messages[0]))
-    run.record(prompted, round=round, stream=OVERSEER)
-    decision = overseer.parse_decision(
-        await ask(run.models[OVERSEER], request, "overseer", run.call_context(OVERSEER, round))
-    )
+    reply = await ask_role(run.models[OVERSEER], request, "overseer", run.call_context(OVERSEER, round))
+    decision = overseer.parse_decision(reply)
     run.record(decision, round=round, stream=OVERSEER)
     return decision
 

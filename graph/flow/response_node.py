@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from aarlab.agents import overseer
 from aarlab.agents.models.base import Request
 from aarlab.agents.overseer import FlagDecision
-from aarlab.graph.calls.call import ask
+from aarlab.graph.calls.call import ask_role
 from aarlab.graph.flow.context import ESCALATION, OVERSEER, RunContext
 from aarlab.graph.flow.limits import LIMITS, limit_event
 from aarlab.graph.flow.review_nodes import finding_details
 from aarlab.graph.structure.response import OUTCOMES
-from aarlab.memory.events import Flagged, FlagOutcome, OversightDecision, Prompted
+from aarlab.memory.events import Flagged, FlagOutcome, OversightDecision
 from aarlab.memory.messages import Json
 
 
@@ -54,10 +54,8 @@ async def _decision(run: RunContext, stream: str, request: Request, round: int) 
 
     Without a decision, because a limit is reached, the result does not count: a team could spend the budget to keep it.
     """
-    prompted = Prompted("overseer", run.file.store_message(request.conversation.messages[0]))
-    run.record(prompted, round=round, stream=stream)
     try:
-        reply = await ask(run.models[stream], request, "overseer", run.call_context(stream, round))
+        reply = await ask_role(run.models[stream], request, "overseer", run.call_context(stream, round))
     except LIMITS as limit:
         run.record(limit_event(run, limit, stream), round=round, stream=stream)
         return FlagDecision("disqualified", f"nobody could decide: {limit}")

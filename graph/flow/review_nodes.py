@@ -3,12 +3,12 @@
 from typing import Any
 
 from aarlab.agents import reviewer
-from aarlab.graph.calls.call import CallContext, ask
+from aarlab.graph.calls.call import CallContext, ask_role
 from aarlab.graph.flow.context import REVIEWER, RunContext
 from aarlab.graph.flow.researcher_setup import goal_of
 from aarlab.memory.board import Post
 from aarlab.memory.board_view import leaderboard_order
-from aarlab.memory.events import Edge, Prompted, ReviewDecision
+from aarlab.memory.events import Edge, ReviewDecision
 from aarlab.memory.messages import Json, ToolCall
 from aarlab.tools.board_tools import experiment_log, listing_entry
 from aarlab.tools.evaluator.training_log import known_fields
@@ -23,9 +23,7 @@ async def review(state: dict[str, Any], run: RunContext) -> None:
         request = reviewer.finding_review_request(
             post.finding.author, finding_details(run, post), goal_of(run.scenario)
         )
-        prompted = Prompted("reviewer", run.file.store_message(request.conversation.messages[0]))
-        run.record(prompted, round=round, stream=REVIEWER)
-        reply = await ask(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, round))
+        reply = await ask_role(run.models[REVIEWER], request, "reviewer", run.call_context(REVIEWER, round))
         comment = reviewer.parse_critique(reply)
         if comment is not None:
             run.record(Edge("critiques", REVIEWER, post.finding.id, comment), round=round, stream=REVIEWER)
@@ -50,9 +48,8 @@ async def request_decision(run: RunContext, session: AgentSession, path: str) ->
     case = _review_case(session, code)
     goal = goal_of(run.scenario)
     request = reviewer.run_review_request(session.agent, case, full_hours=session.costs["full"], goal=goal)
-    session.record(Prompted("reviewer", session.file.store_message(request.conversation.messages[0])))
     context = CallContext.for_session(session, "review")
-    reply = reviewer.parse_run_decision(await ask(run.models[REVIEWER], request, "reviewer", context))
+    reply = reviewer.parse_run_decision(await ask_role(run.models[REVIEWER], request, "reviewer", context))
     code_hash = session.file.store_text(code)
     decision = ReviewDecision(code_hash, reply.approved, reply.comment, session.costs["review"])
     session.record(decision)
