@@ -36,6 +36,9 @@ def parse_overrides(settings: Sequence[str]) -> list[Override]:
     Raises:
         ConfigError: An override cannot be parsed, or two contradict each other.
     """
+    if isinstance(settings, str):  # in Python, a text is a sequence of its letters
+        expected = f"a list of texts: settings=[{settings!r}]"
+        raise ConfigError([Fault(f"settings={settings!r}", None, "it is one text", expected)])
     overrides: list[Override] = []
     faults: list[Fault] = []
     for setting in sorted(set(settings)):

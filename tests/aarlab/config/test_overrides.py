@@ -86,3 +86,8 @@ def test_override_changes_only_its_field() -> None:
 def test_quickstart_has_the_default_values() -> None:
     scenario = load_scenario("quickstart")
     assert (scenario.name, scenario.team.researchers, scenario.task.name) == ("quickstart", 9, "chat")
+
+
+def test_one_text_in_place_of_a_list_is_refused_as_such() -> None:
+    with pytest.raises(ConfigError, match=r"it is one text\n  expected  a list of texts: settings=\['seed=3'\]"):
+        load_scenario(None, "seed=3")
