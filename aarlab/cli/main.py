@@ -70,6 +70,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.STYLE_COMMANDS_TABLE_COLUMN_WIDTH_RATIO = (1, 4)
+# A column of values would leave 22 of 80 characters for the explanation, and cut long names of options.
+click.rich_click.OPTIONS_TABLE_COLUMN_TYPES = ["required", "opt_short", "opt_long", "help"]
+click.rich_click.OPTIONS_TABLE_HELP_SECTIONS = ["help", "deprecated", "envvar", "default", "required", "metavar"]
+click.rich_click.APPEND_METAVARS_HELP_STRING = "value: {}"
 
 
 class LazyGroup(click.RichGroup):

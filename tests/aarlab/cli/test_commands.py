@@ -175,6 +175,15 @@ def test_help_line_is_the_first_line_of_the_command(name: str) -> None:
     assert (command.name, command.help.splitlines()[0]) == (name, help_line)
 
 
+@pytest.mark.parametrize("name", ["run", "fork", "ablate"])
+def test_help_cuts_no_option_in_80_columns(aarlab: Aarlab, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = aarlab(name, "--help").stdout
+    options = [option for parameter in resolve_name(COMMANDS[name][0]).params for option in parameter.opts]
+    assert [option for option in options if option.startswith("--") and option not in page] == []
+    assert "value: PATH=VALUE" in page
+
+
 def test_unknown_command_is_bad_input(aarlab: Aarlab) -> None:
     done = aarlab("rnu")
     assert done.exit_code == 2
