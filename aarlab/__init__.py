@@ -3,7 +3,8 @@
 The functions below do the same as the commands with these names:
 
 >>> import aarlab
->>> small = ["budget.hours=4", "budget.round_hours=2", "team.researchers=2", "scoring.heldout_worlds=2"]
+>>> small = ["team.researchers=2", "budget.hours=4", "budget.round_hours=2"]
+>>> small += ["scoring.full_worlds=2", "scoring.final_worlds=2", "scoring.heldout_worlds=2", "scoring.shifted_worlds=2"]
 >>> summary = aarlab.run("small", settings=small)
 >>> summary["rounds"], summary["hours"] > 0
 (2, True)

@@ -13,6 +13,8 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "ablation_in_python.py"
 @pytest.mark.long
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
+    # One worker process is enough for four short runs.
+    monkeypatch.setattr("aarlab.ablation.execution.available_cores", lambda: 1)
     names: dict[str, object] = {"__name__": "__main__"}
     exec(compile(EXAMPLE.read_text(), str(EXAMPLE), "exec"), names)
     output = capsys.readouterr().out

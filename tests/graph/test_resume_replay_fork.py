@@ -91,25 +91,21 @@ def test_resume_works_at_any_event_of_every_structure(
     assert resume_run(tmp_path / "run.db")["digest"] == digest
 
 
+# test_run_status.py kills a run with embedded models.
 @pytest.mark.long
-@pytest.mark.parametrize(("models", "kills"), [("embedded", 1), ("served", 2)])
 def test_repeatedly_killed_run_has_the_same_log(
-    run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: str, kills: int
+    run_of: Callable[[Dials], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", ModelServer.key)
-    mode, draw = run_of(FAST_STRUCTURES[0]).summary["sandbox"], random.Random(11)
-    scenario_data: dict[str, Any] = {**TINY, "structure": dict(FAST_STRUCTURES[0])}
+    mode = run_of(FAST_STRUCTURES[0]).summary["sandbox"]
     with ModelServer(SimulatedTeam(TINY["seed"])) as server:
-        if models == "embedded":
-            finished = kill_and_resume.read_log(run_of(FAST_STRUCTURES[0]).file.path)
-        else:
-            scenario_data = kill_and_resume.served_by(server, scenario_data)
-            whole = run(Scenario.model_validate(scenario_data), tmp_path / "whole.db", sandbox=mode)
-            whole.file.close()
-            finished = kill_and_resume.read_log(whole.file.path)
-        at = kill_and_resume.instants(len(finished.log), kills, draw)
+        scenario_data = kill_and_resume.served_by(server, {**TINY, "structure": dict(FAST_STRUCTURES[0])})
+        whole = run(Scenario.model_validate(scenario_data), tmp_path / "whole.db", sandbox=mode)
+        whole.file.close()
+        finished = kill_and_resume.read_log(whole.file.path)
+        at = kill_and_resume.instants(len(finished.log), 2, random.Random(11))
         killed = kill_and_resume.run_with_kills(scenario_data, tmp_path / "run.db", mode, at=at)
-    assert killed.kills == kills
+    assert killed.kills == 2
     assert killed.log == finished.log
     assert killed.kinds == finished.kinds
     assert list(tmp_path.glob("*.lock")) == []

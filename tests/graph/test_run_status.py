@@ -5,16 +5,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from team_runs import TINY, run, scenario
+from kill_and_resume import read_log
+from team_runs import FAST_STRUCTURES, TINY, Dials, Run, run, scenario
 
 from aarlab.agents.models import registry
 from aarlab.agents.models.base import Model, ModelError, Reply, Request
 from aarlab.agents.models.simulated.simulated_researcher import SimulatedResearcher
 from aarlab.graph.run.execute import run_scenario
+from aarlab.graph.run.resume import resume_run
 from aarlab.memory.events import LogEntry, ModelCall
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema_sql import MAX_EVENTS_PER_ROW
@@ -28,7 +31,8 @@ from aarlab.graph.scenario import Scenario
 def print_id(entry):
     print(entry.id, flush=True)
 
-run_scenario(Scenario.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2]), listeners=[print_id])
+scenario = Scenario.model_validate(json.loads(sys.argv[1]))
+run_scenario(scenario, Path(sys.argv[2]), sandbox=sys.argv[3], threads=1, listeners=[print_id])
 """
 
 
@@ -92,12 +96,13 @@ def test_listeners_receive_all_events_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_killed_run_leaves_a_readable_run_file(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    command = [sys.executable, "-c", RUN, json.dumps(TINY), str(path)]
+def test_killed_run_is_readable_and_resumed_to_the_same_log(run_of: Callable[[Dials], Run], tmp_path: Path) -> None:
+    whole, path = run_of(FAST_STRUCTURES[0]), tmp_path / "run.db"
+    mode, scenario_data = whole.summary["sandbox"], {**TINY, "structure": dict(FAST_STRUCTURES[0])}
+    command = [sys.executable, "-c", RUN, json.dumps(scenario_data), str(path), mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        printed = [int(process.stdout.readline()) for _ in range(60)]
+        printed = [int(process.stdout.readline()) for _ in range(120)]
         process.kill()
         printed += [int(line) for line in process.stdout]
     assert process.returncode == -signal.SIGKILL
@@ -109,3 +114,7 @@ def test_killed_run_leaves_a_readable_run_file(tmp_path: Path) -> None:
     assert -MAX_EVENTS_PER_ROW <= len(kept) - len(printed) <= 1, "all but the last step is in the file"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    resume_run(path, sandbox=mode)
+    resumed, uninterrupted = read_log(path), read_log(whole.file.path)
+    assert (resumed.log, resumed.kinds) == (uninterrupted.log, uninterrupted.kinds)
+    assert list(tmp_path.glob("*.lock")) == []

@@ -1,6 +1,7 @@
 """`aarlab ablate --executor ray`: results are the same as without Ray, even if workers and nodes fail."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,12 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from altered_run import alter
 from click.testing import Result
-from small_ablations import SMALL, arguments, digests
+from small_ablations import arguments, digests
 from test_ablate import started, until
 
 from aarlab.ablation.ablation_file import load_ablation
 from aarlab.ablation.ablation_folder import AblationFolder
+from aarlab.ablation.ablation_plan import AblationPlan, PlannedRun
 from aarlab.ablation.local_workers import LocalWorkerPool
 from aarlab.ablation.ray_workers import RayWorkerPool, _node_worker, _store_received
 from aarlab.ablation.records import open_ablation
@@ -79,11 +82,15 @@ def test_gpus_that_no_run_can_have_are_refused(
 
 @with_ray
 @pytest.mark.long
-def test_each_run_on_ray_sees_only_its_own_gpus(file: Path, tmp_path: Path) -> None:
+def test_a_run_is_resumed_on_ray_and_sees_only_its_own_gpus(
+    complete: tuple[Path, "subprocess.CompletedProcess[str]"], plan: AblationPlan, tmp_path: Path
+) -> None:
     ray = pytest.importorskip("ray")
-    plan = load_ablation(file, SMALL)
-    folder, run = AblationFolder(tmp_path / "out"), plan.runs[0]
+    folder, (run, other) = AblationFolder(tmp_path / "out"), plan.runs
     folder.prepare(plan)
+    shutil.copy(complete[0] / "runs" / f"{run.stem}.db", folder.draft(run))
+    cut = "DELETE FROM events WHERE id > (SELECT count(*) / 2 FROM events)"
+    alter(folder.draft(run), cut, "UPDATE runs SET status = 'running', summary = NULL")
     before = signal.getsignal(signal.SIGTERM)
     # Ray does not check that the machine has these GPUs.
     ray.init(address="local", num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
@@ -92,8 +99,18 @@ def test_each_run_on_ray_sees_only_its_own_gpus(file: Path, tmp_path: Path) -> N
             RayWorkerPool(None, 4)
         assert [RayWorkerPool(None, gpus).count for gpus in (0, 0.4, 1, 2)] == [4, 4, 3, 1]
         pool = RayWorkerPool(None, 2)
-        scenario = run.scenario.model_dump(mode="json")
-        pool.submit(RunTask(run.stem, scenario, str(folder.draft(run)), str(folder.finished_path(run)), "strict"))
+
+        def submit(run: PlannedRun) -> None:
+            scenario = run.scenario.model_dump(mode="json")
+            pool.submit(RunTask(run.stem, scenario, str(folder.draft(run)), str(folder.finished_path(run)), "strict"))
+
+        submit(run)
+        ended: list[RunProgress] = []
+        while not ended:
+            ended = [message for message in pool.poll(0.2) if message.kind != "progress"]
+        assert [(message.kind, message.error) for message in ended] == [("done", None)]
+        assert digests(folder.root)[run.stem] == digests(complete[0])[run.stem]
+        submit(other)
         while not (workers := worker_processes()):
             assert all(message.kind == "progress" for message in pool.poll(0.2))
         assert [len((visible_gpus(worker) or b"").split(b",")) for worker in workers] == [2]
@@ -179,27 +196,17 @@ def agents_set_up(draft: Path) -> int:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_results_on_ray_are_the_same_after_failures(
-    complete: tuple[Path, "subprocess.CompletedProcess[str]"], file: Path, tmp_path: Path
+    aarlab: Callable[..., Result],
+    complete: tuple[Path, "subprocess.CompletedProcess[str]"],
+    file: Path,
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "ray"
-    on_ray = ("--executor", "ray", "--jobs", "1")
 
     def sent_back() -> bool:
         return any(agents_set_up(draft) for draft in out.glob("unfinished/*.db"))
 
-    with started(file, out, *on_ray) as running:
-        until(sent_back, running)
-        (worker,) = descendants_with(running, b"ablation.worker_process")
-        left = [worker, *descendants_with(running, b"raylet")]
-        running.send_signal(signal.SIGTERM)
-        stdout, stderr = running.communicate(timeout=240)
-    assert running.returncode == 3, stderr
-    assert f"aarlab ablate {file} " in stdout
-    assert "--executor ray" in stdout
-    assert not any(Path(f"/proc/{process}").exists() for process in left)
-    assert sorted(record.status for record in open_ablation(out).records) == ["missing", "stopped"]
-
-    with started(file, out, *on_ray) as running:
+    with started(file, out, "--executor", "ray", "--jobs", "1") as running:
         until(lambda: bool(descendants_with(running, b"ablation.worker_process")), running)
         (first,) = descendants_with(running, b"ablation.worker_process")
         os.kill(first, signal.SIGKILL)
@@ -207,9 +214,23 @@ def test_results_on_ray_are_the_same_after_failures(
         (second,) = {*descendants_with(running, b"ablation.worker_process")} - {first}
         # Its parent, the Ray task.
         os.kill(int(Path(f"/proc/{second}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
-        _, stderr_text = running.communicate(timeout=600)
-    assert running.returncode == 0, stderr_text
-    assert "failed and will be retried: its process ended early (signal 9)" in stderr_text
-    assert "failed and will be retried: its task on the cluster ended early: The worker died" in stderr_text
+        until(sent_back, running)
+        left = [
+            *descendants_with(running, b"ablation.worker_process"),
+            *descendants_with(running, b"raylet"),
+        ]
+        running.send_signal(signal.SIGTERM)
+        stdout, stderr = running.communicate(timeout=240)
+    assert running.returncode == 3, stderr
+    assert "failed and will be retried: its process ended early (signal 9)" in stderr
+    assert "failed and will be retried: its task on the cluster ended early: The worker died" in stderr
+    assert f"aarlab ablate {file} " in stdout
+    assert "--executor ray" in stdout
+    assert not any(Path(f"/proc/{process}").exists() for process in left)
+    assert sorted(record.status for record in open_ablation(out).records) == ["missing", "stopped"]
+
+    # The run that was sent back is resumed without Ray, too.
+    done = aarlab(*arguments(file, out, "--jobs", "1"))
+    assert done.exit_code == 0, done.output
     assert digests(out) == digests(complete[0])
     assert list((out / "unfinished").iterdir()) == []
