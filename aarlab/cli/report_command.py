@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from aarlab.report.effect_signs import EffectSigns
 from aarlab.report.explanations import sensitivity_sentences
 from aarlab.report.html_page import page
 from aarlab.report.markdown import run_markdown
+from aarlab.report.parts import Table
 from aarlab.report.run_report import RunReport, run_report
 from aarlab.report.sentences import caveats, context_sentences, result_sentence, title_line
 from aarlab.view.single_page import single_page
@@ -75,10 +77,11 @@ def report(sources: tuple[str, ...], form: str | None, out: Path | None, as_json
         analysis = None if single else _analysis(results)
     try:
         if analysis is None:
-            run = run_report(results.records[0])
-            written = _write_run(results.records[0].path, run, form, target)
+            run, path = run_report(results.records[0]), results.records[0].path
+            as_page = partial(single_page, path, conversations=False)
+            written = _write(form, target, run.tables, partial(run_markdown, run), as_page)
         else:
-            written = _write(analysis, form, target)
+            written = _write(form, target, tables(analysis), partial(markdown, analysis), partial(page, analysis))
     except KeyboardInterrupt:
         click.echo("Stopped. The report is missing or old.", err=True)
         sys.exit(Status.STOPPED)
@@ -139,31 +142,19 @@ def _analysis(results: Results) -> Analysis:
         return analyse(results, progress_bar)
 
 
-def _write(analysis: Analysis, form: str, target: Path) -> list[Path]:
-    """Write the report and return its files, the report itself first."""
+def _write(
+    form: str, target: Path, tables: Iterable[Table], as_markdown: Callable[[], str], as_page: Callable[[], str]
+) -> list[Path]:
+    """Write a report and return its files, the report itself first."""
     if form == "md":
-        _replace_file(target, markdown(analysis))
+        _replace_file(target, as_markdown())
         return [target]
     folder = target if form == "csv" else target.with_name(f"{target.stem}-tables")
     folder.mkdir(exist_ok=True)
-    written = [write_csv(table, folder) for table in tables(analysis)]
+    written = [write_csv(table, folder) for table in tables]
     if form == "csv":
         return written
-    _replace_file(target, page(analysis))
-    return [target, *written]
-
-
-def _write_run(path: Path, report: RunReport, form: str, target: Path) -> list[Path]:
-    """Write the report of a single run and return its files, the report itself first."""
-    if form == "md":
-        _replace_file(target, run_markdown(report))
-        return [target]
-    folder = target if form == "csv" else target.with_name(f"{target.stem}-tables")
-    folder.mkdir(exist_ok=True)
-    written = [write_csv(table, folder) for table in report.tables]
-    if form == "csv":
-        return written
-    _replace_file(target, single_page(path, conversations=False))
+    _replace_file(target, as_page())
     return [target, *written]
 
 

@@ -3,11 +3,8 @@
 from dataclasses import replace
 from typing import Annotated
 
-import numpy as np
-from scipy.special import expit
-
 from aarlab.scenarios.toolkit.operators import fine_tuned_predictions, operator
-from aarlab.scenarios.toolkit.relations import log_odds
+from aarlab.scenarios.toolkit.selftraining import own_targets
 from aarlab.scenarios.toolkit.settings import Flag, Float, Int
 from aarlab.scenarios.toolkit.trainingset import TrainingSet
 
@@ -47,10 +44,5 @@ def second_round(
     Lee 2013 (pseudo-labels). `blend` is the share of the student in the new targets, `hard` uses its classes instead of
     its probabilities, `centre` shifts its log odds to median zero so that both classes stay equally large.
     """
-    predicted = fine_tuned_predictions(data, "unlabelled")
-    if centre:
-        odds = log_odds(predicted)
-        predicted = expit(odds - np.median(odds))
-    if hard:
-        predicted = (predicted > 0.5).astype(np.float64)
-    return data.relabelled(blend * predicted + (1 - blend) * data.targets)
+    own = own_targets(fine_tuned_predictions(data, "unlabelled"), hard=hard, centre=centre)
+    return data.relabelled(blend * own + (1 - blend) * data.targets)

@@ -30,13 +30,8 @@ def self_train(
     of its probabilities, `centre` shifts its log odds to median zero so that both classes stay equally large.
     """
     for _ in range(rounds):
-        predicted = data.fit(l2=l2).predict(data.features)
-        if centre:
-            odds = log_odds(predicted)
-            predicted = expit(odds - np.median(odds))
-        if hard:
-            predicted = (predicted > 0.5).astype(np.float64)
-        data = data.relabelled(blend * predicted + (1 - blend) * data.targets)
+        own = own_targets(data.fit(l2=l2).predict(data.features), hard=hard, centre=centre)
+        data = data.relabelled(blend * own + (1 - blend) * data.targets)
     return data
 
 
@@ -83,6 +78,14 @@ def auxiliary_confidence(
         student = fit(data.features, mixed, data.weights, l2=l2, start=student)
         own = harden(student.predict(data.features))
     return data.with_targets((1 - alpha) * data.targets + alpha * own)
+
+
+def own_targets(predicted: FloatArray, *, hard: bool, centre: bool) -> FloatArray:
+    """Return a student's (n,) predictions as targets: `centre` shifts their log odds to median zero, `hard` hardens."""
+    if centre:
+        odds = log_odds(predicted)
+        predicted = np.asarray(expit(odds - np.median(odds)), dtype=np.float64)
+    return above_half(predicted) if hard else predicted
 
 
 def above_half(probabilities: FloatArray) -> FloatArray:
