@@ -17,6 +17,11 @@ _DEFAULTS: dict[str, dict[str, float | int | str | bool | None]] = {
     entry["name"]: {name: setting["default"] for name, setting in entry["settings"].items()}
     for entry in (*catalogue(), *catalogue(fine_tuned=True))
 }
+_MAX_STATEMENTS = 64
+"""Longer functions stay as they are, because the time grows with the square of their length."""
+_NESTED_SCOPES = (
+    ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Global, ast.Nonlocal,
+)  # fmt: skip
 
 
 def known_method(code: str) -> str | None:
@@ -73,13 +78,6 @@ def _inlined(body: list[ast.stmt]) -> list[ast.stmt]:
             case _:
                 kept.append(statement)
     return kept
-
-
-_MAX_STATEMENTS = 64
-"""Longer functions stay as they are, because the time grows with the square of their length."""
-_NESTED_SCOPES = (
-    ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Global, ast.Nonlocal,
-)  # fmt: skip
 
 
 def _reads(name: str, statements: list[ast.stmt]) -> int:

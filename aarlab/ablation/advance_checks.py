@@ -7,6 +7,9 @@ from aarlab.config.errors import Fault
 from aarlab.graph.run.inert_settings import inert_settings, inert_text
 from aarlab.graph.scenario import Scenario
 
+SIMULATED = "simulated/"
+"""Provider of the simulated base models."""
+
 
 def missing_requirements(runs: Iterable[PlannedRun]) -> list[Fault]:
     """Return a fault for each base model that lacks a key or a package on this machine, with the arms that use it."""
@@ -38,10 +41,6 @@ def _models(runs: Iterable[PlannedRun]) -> Iterator[tuple[str, str, Scenario]]:
             if key not in seen:
                 seen.add(key)
                 yield name, f"{run.arm} with {run.setting}" if run.setting else run.arm, run.scenario
-
-
-SIMULATED = "simulated/"
-"""Provider of the simulated base models."""
 
 
 def evidence_note(plan: AblationPlan) -> str | None:

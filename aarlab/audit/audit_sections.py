@@ -14,6 +14,11 @@ from aarlab.report.formatted_tables import estimate_text, number, score_text
 from aarlab.report.parts import BulletList, CodeBlock, Figure, Note, Part, Section, Table
 from aarlab.statistics import Estimate
 
+_VERDICTS: Mapping[Verdict, str] = {
+    "earns": "these earn the score", "needed": "without these it fails", "costs": "these cost score",
+    "no effect": "no measurable effect", "unknown": "too few worlds for a claim",
+}  # fmt: skip
+
 
 def result_sentence(audit: RunAudit) -> str:
     """Return the result of an audit: the best method and what earns its score."""
@@ -37,12 +42,6 @@ def component_sentence(parts: ComponentAudit, score_name: str, kind: str = "fres
     whole = f"{score_name} {number(parts.whole.value, 2)} on {counted(parts.worlds, kind)}"
     nothing = "" if parts.nothing is None else f", {number(parts.nothing.value, 2)} without any component"
     return f"Of its {counted(len(parts.values), 'component')} ({whole}{nothing}), {said}."
-
-
-_VERDICTS: Mapping[Verdict, str] = {
-    "earns": "these earn the score", "needed": "without these it fails", "costs": "these cost score",
-    "no effect": "no measurable effect", "unknown": "too few worlds for a claim",
-}  # fmt: skip
 
 
 def named_values(parts: ComponentAudit) -> list[tuple[str, ComponentValue]]:

@@ -19,6 +19,9 @@ from aarlab.cli.output_streams import output_closed, output_encoding_is_utf8
 from aarlab.config import ConfigError, Fault
 from aarlab.memory.run_file_errors import SchemaError
 
+_COMMAND = re.compile(r"\b(aarlab|apt-get|docker|export|pip|podman|python3?|sysctl|wandb) \S")
+"""A command to copy, which must stay on one line."""
+
 
 class Status(IntEnum):
     """Exit statuses."""
@@ -59,10 +62,6 @@ def print_chunked(console: Console, parts: Iterable[RenderableType]) -> None:
     iterator = iter(parts)
     while not output_closed() and (chunk := list(islice(iterator, 50))):
         console.print(Group(*chunk), crop=False)
-
-
-_COMMAND = re.compile(r"\b(aarlab|apt-get|docker|export|pip|podman|python3?|sysctl|wandb) \S")
-"""A command to copy, which must stay on one line."""
 
 
 def refuse(faults: Sequence[Fault], *, as_json: bool) -> NoReturn:

@@ -33,6 +33,11 @@ MAX_MAJORITY = 0.8
 """Share of the larger class above which the preparation warns."""
 EXAMPLES = 5
 """Places of repeated items that a message names."""
+_MISSING: Mapping[Pool, str] = {
+    "teacher": "add it: items with labels for the weak teacher",
+    "student": "add it: items for the student, with labels for the strong student",
+    "test": "add it: items of the same distribution, with labels, for the scores",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +168,6 @@ def _files(folder: Path) -> dict[Pool, Path]:
     if faults:
         raise ConfigError(faults)
     return found
-
-
-_MISSING: Mapping[Pool, str] = {
-    "teacher": "add it: items with labels for the weak teacher",
-    "student": "add it: items for the student, with labels for the strong student",
-    "test": "add it: items of the same distribution, with labels, for the scores",
-}
 
 
 def _content(path: Path) -> tuple[Path, bytes]:

@@ -28,6 +28,8 @@ from aarlab.tools.session import AgentSession
 
 IDEAS_PER_RESEARCHER = 4
 """Number of ideas in the pool per researcher if the scenario does not set `pool_ideas`."""
+MAX_LISTED = 40
+"""Maximum number of findings that the lead reads: those of the last round, then the best of the others."""
 
 
 async def plan(state: object, run: RunContext) -> None:
@@ -87,10 +89,6 @@ async def _request_plan(
             revision = user_message(lead.plan_message(kind, count, revision=True))
             prompt = Message("user", (*acknowledged, *revision.blocks))
     return planned_texts
-
-
-MAX_LISTED = 40
-"""Maximum number of findings that the lead reads: those of the last round, then the best of the others."""
 
 
 async def assign_tasks(state: dict[str, Any], run: RunContext) -> dict[str, str]:

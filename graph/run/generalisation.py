@@ -13,6 +13,8 @@ from aarlab.memory.measures import WorldDifference, difference_by_world, differe
 
 _PANELS = ("heldout", "shifted", "transfer")
 _WORDS = {"heldout": "held-out"}
+COLUMNS = ("score", "fixed", "drop (95 %)", "retuned", "over published (95 %)")
+"""Columns of `side_by_side`. The drop is from development, the last column against the best published method."""
 
 
 def generalisation(run: MeasuredRun) -> list[dict[str, Any]]:
@@ -86,10 +88,6 @@ def _interval(difference: WorldDifference | None) -> dict[str, float] | None:
     if difference is None:
         return None
     return {name: round(getattr(difference, name), 4) for name in ("mean", "low", "high")}
-
-
-COLUMNS = ("score", "fixed", "drop (95 %)", "retuned", "over published (95 %)")
-"""Columns of `side_by_side`. The drop is from development, the last column against the best published method."""
 
 
 def side_by_side(rows: Sequence[Mapping[str, Any]], finding: str, development: float | None) -> list[tuple[str, ...]]:

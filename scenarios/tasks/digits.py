@@ -39,6 +39,9 @@ SHIFTED_SHADING = 0.5
 MIN_WIDTH = 24
 """A narrower student may give all images the same representation."""
 EPOCHS, BATCH, RATE = 14, 128, 3e-3
+IMAGES = 1797
+"""Number of images in scikit-learn's digits, known without loading them."""
+MIN_TEST_IMAGES = 100
 
 
 class Digits(SeededTask):
@@ -164,11 +167,6 @@ class Digits(SeededTask):
 def _n_distinct(total: int) -> int:
     """Return the number of distinct images among `total` unlabelled items: three in four."""
     return total - total // 4
-
-
-IMAGES = 1797
-"""Number of images in scikit-learn's digits, known without loading them."""
-MIN_TEST_IMAGES = 100
 
 
 @functools.cache

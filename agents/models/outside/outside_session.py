@@ -26,6 +26,7 @@ _MAX_WAITING = 64
 _MAX_HISTORY = 60_000
 """Maximum number of characters of the earlier conversation in a brief; its end is kept."""
 _USED = re.compile(r"You have used ([\d.]+) of ([\d.]+) research hours\. This round ends at hour (\d+(?:\.\d+)?)")
+_SPEAKERS = {"user": "to you", "assistant": "you"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +204,6 @@ def _brief(request: Request) -> str:
         history=f"## What happened before\n\n{history}\n" if history else "",
         message="\n\n".join(message_text(message, names) for message in new),
     )
-
-
-_SPEAKERS = {"user": "to you", "assistant": "you"}
 
 
 def _error(text: str) -> ToolAnswer:
