@@ -130,15 +130,13 @@ def resolved_scenario(
     if faults := conflicts(overrides):
         raise ConfigError(faults)
     document = with_task_files(apply(overrides, base))
-    scenarios: list[Scenario] = []
-    # All seeds are validated: a topology that is drawn from the seed can be invalid for a single one.
-    for seed in seeds:
-        data = {**document.data, "name": slug(f"{name}-{_task_name(document)}" if of_task else name), "seed": seed}
+    scenario = _validated(name, document, seeds[0], of_task=of_task)
+    for seed in seeds[1:]:
         try:
-            scenarios.append(Scenario.model_validate(data, strict=True))
-        except ValidationError as error:
-            raise ConfigError(explain(error, replace(document, data=data))) from None
-    scenario = scenarios[0]
+            # Only a topology is drawn from the seed, so only this part can be invalid for another one.
+            scenario.structure.neighbours_by_round(scenario.team.names, seed)
+        except ValueError:
+            _validated(name, document, seed, of_task=of_task)
     if fork_from is not None:
         try:
             check_fork(fork_from.scenario, scenario)
@@ -148,6 +146,15 @@ def resolved_scenario(
             ) from None
         scenario = with_pinned_temperament(scenario, fork_from.scenario.seed)
     return scenario
+
+
+def _validated(name: str, document: Document, seed: int, *, of_task: bool) -> Scenario:
+    """Return the scenario of an arm under a seed. Raises ConfigError if it is invalid."""
+    data = {**document.data, "name": slug(f"{name}-{_task_name(document)}" if of_task else name), "seed": seed}
+    try:
+        return Scenario.model_validate(data, strict=True)
+    except ValidationError as error:
+        raise ConfigError(explain(error, replace(document, data=data))) from None
 
 
 def _task_name(document: Document) -> str:

@@ -364,6 +364,14 @@ def test_faults_have_a_location_and_an_arm(fault_text: Callable[..., str], text:
     assert fault_text(text) == dedent(expected).strip("\n")
 
 
+def test_a_topology_that_is_invalid_under_one_seed_is_refused(plan: Callable[..., AblationPlan]) -> None:
+    drawn = "{topology: networkx, topology_parameters: {generator: random_lobster_graph, p1: 0.2, p2: 0.2}}"
+    settings = (f"arms.free.structure={drawn}", "team.researchers=2")
+    assert len(plan(TWO, *settings, "seeds=[11]").runs) == 3
+    with pytest.raises(ConfigError, match=r"topology networkx has \d nodes and team\.researchers is 2"):
+        plan(TWO, *settings, "seeds=[11, 1]")
+
+
 def test_a_faulty_override_is_named(fault_text: Callable[..., str]) -> None:
     expected = fault_text(TWO, "arms.free.structure.review=gat", "measures=[heldout.prg]").split("\n\n")
     assert expected[0].startswith("--set measures=[heldout.prg]: measures\n  problem   unknown measure 'heldout.prg'\n")
