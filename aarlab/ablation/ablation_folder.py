@@ -20,6 +20,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from aarlab.ablation.ablation_file import load_ablation
@@ -245,8 +246,8 @@ def copy(run: Path, target: Path) -> None:
 
 def set_aside(draft: Path) -> None:
     """Rename a draft that cannot be resumed. Its spending still counts, and the file can still be read."""
-    earlier = len(list(draft.parent.glob(f"{draft.stem}*.db")))
-    damaged = draft.with_name(f"{draft.stem}.attempt{earlier}.db")
+    names = (draft.with_name(f"{draft.stem}.attempt{number}.db") for number in count(1))
+    damaged = next(path for path in names if not path.exists())
     try:
         publish(draft, damaged)
     except (sqlite3.DatabaseError, SchemaError):

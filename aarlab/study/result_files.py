@@ -7,6 +7,7 @@ which are ignored.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from aarlab.study.json_input import MAX_NAME_LENGTH, accuracy, input_error, number, parse_json, read_text, string
@@ -45,13 +46,21 @@ def read_result_files(folder: Path) -> list[ResultFile]:
     """Return the results below a folder, ordered by task, method, configuration and seed.
 
     Raises:
-        ConfigError: A file is not a JSON object, a field that is used has an invalid value, or a file links out of the
-            folder.
+        ConfigError: A file is not a JSON object, a field that is used has an invalid value, a file links out of the
+            folder, or two files are of one seed.
     """
     root = folder.resolve()
-    paths = [path for path in folder.glob("*/*/seed_*.json") if _SEED_FILE.fullmatch(path.name)]
-    results = [_read(path, root) for path in paths]
-    return sorted(results, key=lambda result: (result.task, result.method, result.configuration, result.seed))
+    paths = [path for path in sorted(folder.glob("*/*/seed_*.json")) if _SEED_FILE.fullmatch(path.name)]
+    results = sorted((_read(path, root) for path in paths), key=_identity)
+    for first, second in pairwise(results):
+        if _identity(first) == _identity(second):
+            problem = f"the same seed as {first.path.name}, in one folder"
+            raise input_error(second.path, None, problem, "one file for each seed")
+    return results
+
+
+def _identity(result: ResultFile) -> tuple[str, str, str, int]:
+    return result.task, result.method, result.configuration, result.seed
 
 
 def _read(path: Path, root: Path) -> ResultFile:

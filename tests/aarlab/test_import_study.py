@@ -146,6 +146,11 @@ def test_files_that_are_not_results_are_refused(aarlab: AarlabCommand, study: Pa
         make()
         done = aarlab("import-study", str(study))
         assert (done.exit_code, problem in done.stderr) == (2, True), done.output
+    link.unlink()
+    twice = link.with_name("seed_042.json")
+    twice.write_bytes(twice.with_name("seed_42.json").read_bytes())
+    done = aarlab("import-study", str(study))
+    assert (done.exit_code, "the same seed as seed_042.json" in done.stderr) == (2, True), done.output
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no results and no findings" in aarlab("import-study", str(empty)).stderr

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from model_servers import ModelServer
 
+from aarlab.ablation.ablation_folder import set_aside
 from aarlab.ablation.run_task import RunProgress, RunTask, execute_task
 from aarlab.agents.models.base import ModelError, Reply, Request
 from aarlab.graph.run.execute import run_scenario
@@ -80,6 +81,17 @@ def test_an_ablation_sends_nothing_to_the_server_of_a_draft(
     assert messages[-1].kind == "done"
     assert evil.requests == []
     assert [path.name for path in tmp_path.glob("run*.db")] == ["run.attempt1.db"], "the planted file can be read"
+
+
+def test_setting_a_draft_aside_keeps_all_earlier_attempts(draft: Path) -> None:
+    earlier = draft.with_name("run.attempt2.db")
+    earlier.write_text("attempt 2, whose first attempt was deleted")
+    for name in ("run.attempt1.db", "run.attempt3.db"):
+        planted = draft.read_bytes()
+        set_aside(draft)
+        assert draft.with_name(name).exists()
+        draft.write_bytes(planted)
+    assert earlier.read_text() == "attempt 2, whose first attempt was deleted"
 
 
 def test_a_resume_calls_no_server_of_rounds_before_a_fork(draft: Path, scenario: Scenario, evil: ModelServer) -> None:
