@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -155,22 +155,21 @@ def execute(
     task.prepare(progress)
     sandbox = shared_sandbox(mode)
     with open_file(mode) as file:
-        evaluators: list[Evaluator] = []
         try:
             for listener in options.get("listeners", ()):
                 file.on_event(listener)
-            evaluators += (make_evaluator(segment.scenario, task, sandbox, options) for segment in segments)
-            tape_evaluators = [TapeEvaluator(file, evaluator) for evaluator in evaluators]
-            asyncio.run(execute_segments(segments, file, tape_evaluators, options))
+            with ExitStack() as stack:
+                evaluators = [
+                    TapeEvaluator(file, stack.enter_context(make_evaluator(segment.scenario, task, sandbox, options)))
+                    for segment in segments
+                ]
+                asyncio.run(execute_segments(segments, file, evaluators, options))
         except BaseException as error:
             stopped = isinstance(error, _STOPPING_ERRORS) or is_disk_full(error)
             # On a full disk the status stays `running`; the run can be resumed all the same.
             with suppress(sqlite3.OperationalError):
                 file.finish("waiting" if isinstance(error, WaitingForAnswer) else "stopped" if stopped else "failed")
             raise
-        finally:
-            for evaluator in evaluators:
-                evaluator.close()
         limits = [*limits_reached(file), *_stops_by_people(file)]
         status: Literal["done", "stopped"] = "stopped" if limits else "done"
         waited_s = sum(entry.event.waited_s for entry in file.entries(PersonAction))
