@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -37,14 +38,25 @@ class HeldEvents:
 
     def by_stream(self) -> list[LogEntry]:
         """Return all held events, ordered by stream, then ordinal."""
-        return sorted(chain(*self._by_kind.values()), key=attrgetter("stream", "ordinal"))
+        streams: dict[str, list[LogEntry]] = defaultdict(list)
+        for entry in self._in_order:
+            streams[entry.stream].append(entry)
+        # The events of a stream arrive in their order, unless the file was altered, so there is little to sort.
+        return [entry for name in sorted(streams) for entry in sorted(streams[name], key=attrgetter("ordinal"))]
+
+    @cached_property
+    def _in_order(self) -> list[LogEntry]:
+        """All held events in order of arrival."""
+        return sorted(chain(*self._by_kind.values()), key=attrgetter("id"))
 
     def entries(
         self, kinds: Sequence[type[Event]], stream: str | None, round: int | None, after: int
     ) -> Iterator[LogEntry]:
         """Iterate over held events as `RunReader.entries` does."""
-        chosen = [self._by_kind.get(kind, []) for kind in dict.fromkeys(kinds or self._by_kind)]
-        candidates = chosen[0] if len(chosen) == 1 else sorted(chain(*chosen), key=attrgetter("id"))
+        chosen = [self._by_kind.get(kind, []) for kind in dict.fromkeys(kinds)]
+        candidates = self._in_order
+        if kinds:
+            candidates = chosen[0] if len(chosen) == 1 else sorted(chain(*chosen), key=attrgetter("id"))
         for entry in candidates:
             if (
                 entry.id > after

@@ -38,7 +38,8 @@ from aarlab.memory.events import (
     Published,
     ReviewDecision,
 )
-from aarlab.memory.run_file_errors import CONTENT_ERRORS, SchemaError
+from aarlab.memory.messages import parse_json
+from aarlab.memory.run_file_errors import CONTENT_ERRORS, ContentNotFound, SchemaError
 from aarlab.memory.run_info import with_summary_hash
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import connect_read_only
@@ -232,9 +233,9 @@ def _tools(file: RunReader, count: _Counter) -> Iterator[str]:
                 if open_calls.get(entry.stream):
                     unanswered = open_calls[entry.stream][0]
                     yield f"{entry.stream}, event {entry.ordinal}: model call before the result of {unanswered}"
-                open_calls[entry.stream] = [call.id for call in file.message(key).tool_calls]
+                open_calls[entry.stream] = _ids_in(file, key, "tool_use", "id")
             case Prompted(role="researcher", message=key):
-                results = [result.tool_call_id for result in file.message(key).tool_results]
+                results = _ids_in(file, key, "tool_result", "tool_use_id")
                 expected = open_calls.get(entry.stream, [])
                 if results and results != expected:
                     yield f"{entry.stream}, event {entry.ordinal}: results of {results} instead of {expected}"
@@ -242,6 +243,14 @@ def _tools(file: RunReader, count: _Counter) -> Iterator[str]:
                     open_calls[entry.stream] = []
             case _:
                 pass
+
+
+def _ids_in(file: RunReader, message: str, block_type: str, field: str) -> list[str]:
+    """Return the ids in the blocks of one type of a message. Its hash is the subject of another check."""
+    stored = file.stored_content(message)
+    if stored is None:
+        raise ContentNotFound(f"no message {message} in {file.path}")
+    return [block[field] for block in parse_json(stored.content) if block["type"] == block_type]
 
 
 def _costs(file: RunReader, count: _Counter) -> Iterator[str]:

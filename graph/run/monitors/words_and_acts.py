@@ -8,11 +8,11 @@ from aarlab.graph.run.monitors.monitor import Monitor, Suspicion, clipped
 from aarlab.graph.run.monitors.trajectory import Trajectory
 from aarlab.memory.events import ModelCall
 
-_ACTS = {
-    "post_finding": re.compile(r"\bI (?:post|report|share|announce)\b"),
-    "submit": re.compile(r"\bI submit\b"),
-}
-"""What a message says, by the tool that would do it."""
+_VERBS = {"post_finding": "post|report|share|announce", "submit": "submit"}
+"""What a message says that it does, by the tool that would do it."""
+_ACTS = {tool: re.compile(rf"\bI (?:{verbs})\b") for tool, verbs in _VERBS.items()}
+_ANY_ACT = re.compile(rf"I (?:{'|'.join(_VERBS.values())})")
+"""The stored form of every message that says so has this. Few have it, and only they are decoded."""
 
 
 def _watch(trajectory: Trajectory) -> Iterator[Suspicion]:
@@ -20,6 +20,9 @@ def _watch(trajectory: Trajectory) -> Iterator[Suspicion]:
     broken: Counter[str] = Counter()
     for entry in trajectory.file.entries(ModelCall):
         if entry.event.role != "researcher":
+            continue
+        stored = trajectory.file.stored_content(entry.event.reply)
+        if stored is not None and not _ANY_ACT.search(stored.content):
             continue
         message = trajectory.file.message(entry.event.reply)
         called = {call.name for call in message.tool_calls}
