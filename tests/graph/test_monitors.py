@@ -9,13 +9,14 @@ from aarlab.agents.models.simulated.side_tasks.instruct import INSTRUCTION
 from aarlab.agents.models.simulated.side_tasks.pad_log import POLICY as PADDING
 from aarlab.agents.models.simulated.side_tasks.regenerate import regenerating
 from aarlab.agents.models.simulated.side_tasks.run_programs import POLICY as RUNNING
+from aarlab.graph.flow.monitor_node import MAX_METHODS, methods_to_read, shortened
 from aarlab.graph.run.monitors.instructions import instruction_suspicion
 from aarlab.graph.run.monitors.method_code import problem_of
 from aarlab.graph.run.monitors.monitor import FLAGGED
 from aarlab.graph.run.monitors.monitor_registry import UnusableMonitor, load_monitor, watch
 from aarlab.graph.run.monitors.provenance import claimed_scores
 from aarlab.graph.run.monitors.score_probing import program_of
-from aarlab.memory.events import Experiment
+from aarlab.memory.events import Experiment, Finding
 from aarlab.memory.run_writer import RunWriter
 from aarlab.scenarios import baselines
 
@@ -109,3 +110,18 @@ def test_what_monitors_find_does_not_depend_on_the_order_of_arrival(tmp_path: Pa
 def test_an_unknown_monitor_of_a_package_is_refused() -> None:
     with pytest.raises(UnusableMonitor, match="no installed package has a monitor 'gaze'"):
         load_monitor("gaze")
+
+
+def test_the_language_model_reads_posted_methods_before_later_ones() -> None:
+    experiments = [Experiment(f"r1.e{i}", "m.py", f"code {i}", "full", None, 0.3, 0.1, []) for i in range(30)]
+    posted = Finding("r1.f1", "r1", "result", "title", "body", "other", "r1.e2", "code 2", "full", 0.3, 0.1)
+    read = methods_to_read(experiments, [posted])
+    assert read == ["code 2", *(f"code {i}" for i in range(30 - MAX_METHODS + 1, 30))]
+
+
+def test_the_language_model_reads_the_end_of_a_long_method() -> None:
+    code = f"{'a' * 5000}the end"
+    assert shortened(code).startswith("aaa")
+    assert shortened(code).endswith("the end")
+    assert "2007 characters are left out here" in shortened(code)
+    assert shortened("short") == "short"
