@@ -71,7 +71,8 @@ class RetryingModel:
         except TransientError as error:
             failed.append(self._failed_attempt(error, waited_s=0.0))
             minutes, text = self._policy.max_total_s / 60, redacted(str(error))
-            explanation = f"{self._name} has not answered for {minutes:g} minutes ({text}); try again later"
+            unit = "minute" if minutes == 1 else "minutes"
+            explanation = f"{self._name} has not answered for {minutes:g} {unit} ({text}); try again later"
             if (wait_s := error.retry_after_s) is not None and wait_s > self._policy.max_total_s:
                 explanation = (
                     f"{self._name} asks to wait {wait_s / 60:,.0f} minutes, more than live.max_retry_minutes "
