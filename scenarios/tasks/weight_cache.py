@@ -22,7 +22,6 @@ from aarlab.scenarios.cache_folder import cache_folder
 Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays by name."""
 
-_TASKS = os.path.dirname(__file__)
 _memory: dict[str, Arrays] = {}
 _lock = threading.Lock()
 
@@ -57,14 +56,16 @@ def cached(name: str, parameters: Mapping[str, float | int | str], make: Callabl
 def _code_version(make: Callable[[], Arrays]) -> str:
     """Return a hash of the sources and library versions on which arrays depend."""
     code = getattr(make, "__code__", None)
-    own = "" if code is None or os.path.dirname(code.co_filename) == _TASKS else _source(code.co_filename)
-    return hashlib.sha256(f"{_shipped_version()} {own}".encode()).hexdigest()
+    if code is None or os.path.dirname(code.co_filename) == os.path.dirname(__file__):
+        return _shipped_version()
+    return hashlib.sha256(f"{_shipped_version()} {_source(code.co_filename)}".encode()).hexdigest()
 
 
 @cache
 def _shipped_version() -> str:
-    versions = [importlib.metadata.version(library) for library in ("numpy", "scipy", "scikit-learn")]
-    return " ".join([*versions, *(_source(str(file)) for file in sorted(Path(_TASKS).glob("*.py")))])
+    parts = [importlib.metadata.version(library) for library in ("numpy", "scipy", "scikit-learn")]
+    parts += [_source(str(file)) for file in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _source(file: str) -> str:

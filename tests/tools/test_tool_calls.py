@@ -64,7 +64,9 @@ def test_every_call_is_recorded_with_result_and_cost(team: TeamDriver) -> None:
     r1.refused("read_file", path="nowhere.py")
     assert r1.events(ToolExecution) == [
         ToolExecution("t1", "write_notebook", True, "one line for people", 0.1),
-        ToolExecution("t1", "read_file", False, "there is no file 'nowhere.py' in your workspace; there are:", 0.0),
+        ToolExecution(
+            "t1", "read_file", False, "there is no file 'nowhere.py' in your workspace; there are: none", 0.0
+        ),
     ]
 
 
