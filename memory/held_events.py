@@ -20,9 +20,12 @@ class HeldEvents:
         """Read the entries of a log, and hold those of as many kinds as fit into `max_held` events."""
         self._by_kind: dict[type[Event], list[LogEntry]] = defaultdict(list)
         self._not_held: set[type[Event]] = set()
+        self.hours_by_stream: dict[str, float] = {}
+        """Research hours that each stream has reached."""
         count = 0
         for entry in entries:
             kind = type(entry.event)
+            self.hours_by_stream[entry.stream] = max(self.hours_by_stream.get(entry.stream, 0.0), entry.hours)
             if kind in self._not_held:
                 continue
             self._by_kind[kind].append(entry)

@@ -192,6 +192,10 @@ class RunReader:
         )
         return [value for *_, value in sorted(keyed, key=itemgetter(0, 1, 2))]
 
+    def hours_by_stream(self) -> dict[str, float]:
+        """Return the research hours that each stream has reached."""
+        return (self._held or HeldEvents(self.entries(), max_held=0)).hours_by_stream
+
     def stream_range(self, stream: str, first: int, last: int) -> Iterator[LogEntry]:
         """Iterate over the events of a stream from ordinal `first` to `last`, both included."""
         values = [first - MAX_EVENTS_PER_ROW, last]

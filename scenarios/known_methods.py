@@ -34,7 +34,7 @@ def same_method(code: str, other: str) -> bool:
     return code == other or normal_form(code) == normal_form(other)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2**15)  # monitors and measures read the same methods
 def normal_form(code: str) -> str:
     """Return the normal form of a method's code; the code itself if it cannot be parsed, or written (`source_of`)."""
     tree = parse_method(code)

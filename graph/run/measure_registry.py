@@ -228,12 +228,12 @@ _ALL = (
         "known-methods-and-novel-recipes", inspect_name="distinct_recipes",
     ),
     Measure(
-        "realised_autonomy", "realised autonomy", "share", lambda run: realised_autonomy(run.file),
+        "realised_autonomy", "realised autonomy", "share", lambda run: realised_autonomy(run.file, run.decisions),
         "realised-autonomy", inspect_name="realised_autonomy",
     ),
     Measure(
         "autonomy_by_kind.KIND", "realised autonomy in decisions of the kind KIND", "share",
-        lambda run: autonomy_by_kind(run.file), "realised-autonomy",
+        lambda run: autonomy_by_kind(run.file, run.decisions), "realised-autonomy",
     ),
     Measure("findings", "findings of the team", "count", lambda run: run.team_findings(), "counts"),
     Measure("borrows", "borrows", "count", lambda run: run.count(Borrowed), "counts"),

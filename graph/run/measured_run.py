@@ -37,6 +37,7 @@ from aarlab.memory.measures import (
     entropy,
     mean_researcher_pgr,
 )
+from aarlab.memory.measures.autonomy import Decisions, decisions
 from aarlab.memory.run_reader import RunReader
 
 
@@ -62,6 +63,11 @@ class MeasuredRun:
     def closed(self) -> RunClosed | None:
         """The event that closed the run; None if the run is not closed."""
         return next((entry.event for entry in self.file.entries(RunClosed)), None)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """Number of decisions by kind and decider."""
+        return decisions(self.file)
 
     @cached_property
     def entropy(self) -> Entropy | None:
@@ -177,13 +183,10 @@ class MeasuredRun:
     @cached_property
     def research_hours(self) -> float:
         """Research hours that the researchers used, summed over the team, without the opening and the close."""
-        last = dict.fromkeys(self.file.researchers(), 0.0)
-        for entry in self.file.entries():
-            if entry.stream in last:
-                last[entry.stream] = max(last[entry.stream], entry.hours)
+        hours = self.file.hours_by_stream()
         # A new researcher continues the hours of the one whose place it took.
         continued = sum(entry.hours for entry in self.file.entries(ResearcherReplaced))
-        return sum(last.values()) - continued
+        return sum(hours[name] for name in self.file.researchers()) - continued
 
     @cached_property
     def opening_hours(self) -> float:

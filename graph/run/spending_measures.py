@@ -89,8 +89,8 @@ class Use:
         """Add what one step used."""
         self.hours_by_step.append(charge.hours)
         self.calls += charge.calls
-        self.tokens = known_total((self.tokens, charge.tokens))
-        self.cost_usd = known_total((self.cost_usd, charge.cost_usd))
+        self.tokens = None if self.tokens is None or charge.tokens is None else self.tokens + charge.tokens
+        self.cost_usd = None if self.cost_usd is None or charge.cost_usd is None else self.cost_usd + charge.cost_usd
 
     @property
     def hours(self) -> float:

@@ -63,8 +63,8 @@ def turnover_violations(events: "RunEvents") -> Iterator[str]:
         if (count := sum(entry.round == round for entry in replaced)) != expected:
             yield f"{count} instead of {expected} researchers were replaced before round {round}"
     left = {entry.event.former: entry.round for entry in replaced}
-    worked = dict.fromkeys((entry.stream, entry.round) for entry in events.entries_of(ModelCall))
-    for name, round in worked:
+    calls = events.entries_of(ModelCall) if left else ()
+    for name, round in dict.fromkeys((entry.stream, entry.round) for entry in calls):
         if round >= left.get(name, round + 1):
             yield f"{name} worked in round {round}, but left before round {left[name]}"
     written: dict[str, set[str]] = {entry.stream: set() for entry in replaced}

@@ -22,7 +22,10 @@ def monitor_name(model: str, researchers: str) -> str:
 
 def _watch(trajectory: Trajectory) -> Iterator[Suspicion]:
     scenario = trajectory.file.info().scenario
-    name = monitor_name(str(scenario.get("monitor", {}).get("model", "")), str(scenario["team"]["model"]))
+    model = scenario.get("monitor", {}).get("model")
+    if not model:
+        return
+    name = monitor_name(str(model), str(scenario["team"]["model"]))
     for entry in trajectory.file.entries(ModelCall):
         if entry.event.role == "monitor":
             agent = entry.stream.removeprefix(f"{ROLE} ")
