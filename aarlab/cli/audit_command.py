@@ -18,6 +18,7 @@ from aarlab.cli.options import allow_base_url_option, env_file_option, json_opti
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
+    output_faults,
     print_chunked,
     print_json,
     print_note,
@@ -26,7 +27,6 @@ from aarlab.cli.output import (
 )
 from aarlab.cli.progress_bar import DelayedProgressBar
 from aarlab.cli.recorded_run import open_for_reading, warn_if_altered
-from aarlab.cli.report_command import output_faults
 from aarlab.cli.run_execution import confirm_addresses, load_recorded_run, require_tasks, task_file_option
 from aarlab.config import ConfigError, Fault
 from aarlab.config.scenario_files import load_scenario

@@ -1,7 +1,6 @@
 """`aarlab baselines`: score every shipped baseline on a task."""
 
 import csv
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from aarlab.cli.options import json_option, sandbox_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
+    output_faults,
     print_json,
     stderr_console,
     stdout_console,
@@ -68,7 +68,7 @@ _SORT_KEYS: Mapping[str, Callable[[Row], Any]] = {
 @click.option(
     "--sort", type=click.Choice(list(_SORT_KEYS)), default="pgr", show_default=True, help="Order of the table."
 )
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write the table to this .csv file.")
 @json_option
 def baselines(
     task: str,
@@ -108,7 +108,8 @@ def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | No
         faults.append(Fault("TASK", None, problem, "a task of weak-to-strong supervision"))
     if worlds < 2:
         faults.append(Fault(f"--worlds {worlds}", None, "fewer than 2 worlds give no standard error", "2 or more"))
-    faults += _csv_faults(out)
+    if out is not None:
+        faults += output_faults(out, ".csv")
     faults += [
         Fault(
             override.given,
@@ -123,21 +124,6 @@ def _task_choice(task: str, settings: Sequence[str], worlds: int, out: Path | No
         raise ConfigError(faults)
     shown = [f"task.{'path' if is_file else 'name'}={task}", *settings, "scoring.shifted_worlds=0"]
     return load_scenario(None, shown).task
-
-
-def _csv_faults(out: Path | None) -> list[Fault]:
-    """Return a fault if the table cannot be written to `out`. Called before anything is measured."""
-    if out is None:
-        return []
-    if out.is_dir():
-        problem = "it is a folder"
-    elif not out.parent.is_dir():
-        problem = f"{out.parent} is not a folder"
-    elif not os.access(out if out.exists() else out.parent, os.W_OK):
-        problem = "it is not writable"
-    else:
-        return []
-    return [Fault(f"--out {out}", None, problem, "a writable file")]
 
 
 def _result(choice: TaskChoice, worlds: int, sandbox: SandboxMode, sort: str, *, as_json: bool) -> dict[str, Any]:

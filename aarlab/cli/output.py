@@ -1,12 +1,14 @@
 """Printing of results and errors, and exit statuses."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import islice
+from pathlib import Path
 from textwrap import fill
 from typing import Any, NoReturn
 
@@ -83,6 +85,25 @@ def _wrapped(text: str) -> str:
         else fill(line, console.width, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)
         for line in text.splitlines()
     )
+
+
+def output_faults(out: Path, suffix: str) -> list[Fault]:
+    """Return a fault if a result cannot be written to `out`, the value of the option `--out`.
+
+    Called before anything is computed. `suffix` is that of a file; empty for a folder.
+    """
+    expected = f"a file that ends in {suffix}" if suffix else "a folder"
+    if suffix and (out.is_dir() or out.suffix != suffix):
+        problem = "it is a folder" if out.is_dir() else "it has another suffix"
+    elif not suffix and out.exists() and not out.is_dir():
+        problem = "it is a file"
+    elif not out.parent.is_dir():
+        problem = f"{out.parent} is not a folder"
+    elif not os.access(out if out.exists() else out.parent, os.W_OK):
+        problem, expected = "it is not writable", "a writable path"
+    else:
+        return []
+    return [Fault(f"--out {out}", None, problem, expected)]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`aarlab report`: report the results of an ablation or of any runs."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from aarlab.cli.options import json_option
 from aarlab.cli.output import (
     Status,
     exit_on_bad_input,
+    output_faults,
     print_json,
     print_note,
     stderr_console,
@@ -118,22 +118,6 @@ def _checked_output_path(out: Path | None, form: str, sources: Sequence[str]) ->
     if faults:
         raise ConfigError(faults)
     return out
-
-
-def output_faults(out: Path, suffix: str) -> list[Fault]:
-    """Return a fault if a report cannot be written to `out`; `suffix` is that of a file, empty for a folder."""
-    expected = f"a file that ends in {suffix}" if suffix else "a folder"
-    if suffix and (out.is_dir() or out.suffix != suffix):
-        problem = "it is a folder" if out.is_dir() else "it has another suffix"
-    elif not suffix and out.exists() and not out.is_dir():
-        problem = "it is a file"
-    elif not out.parent.is_dir():
-        problem = f"{out.parent} is not a folder"
-    elif not os.access(out if out.exists() else out.parent, os.W_OK):
-        problem, expected = "it is not writable", "a writable path"
-    else:
-        return []
-    return [Fault(f"--out {out}", None, problem, expected)]
 
 
 def _analysis(results: Results) -> Analysis:

@@ -99,6 +99,9 @@ def test_bad_input_leaves_an_existing_table_unchanged(aarlab: Aarlab, tmp_path: 
     (tmp_path / "table.csv").write_text("precious")
     assert aarlab("baselines", "chat", "--worlds", "1", "--out", "table.csv").exit_code == 2
     assert (tmp_path / "table.csv").read_text() == "precious"
+    (tmp_path / "method.py").write_text("precious")
+    assert aarlab("baselines", "chat", "--worlds", "2", "--out", "method.py").exit_code == 2
+    assert (tmp_path / "method.py").read_text() == "precious"
 
 
 def test_failed_baseline_is_shown_with_its_error(capsys: pytest.CaptureFixture[str], output: dict[str, Any]) -> None:
