@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from aarlab.ablation.ablation_plan import CONTROL, AblationPlan, PlannedRun
+from aarlab.agents.models.registry import is_simulated
 from aarlab.config.errors import Fault
 from aarlab.graph.run.inert_settings import inert_settings, inert_text
 from aarlab.graph.scenario import Scenario
-
-SIMULATED = "simulated/"
-"""Provider of the simulated base models."""
 
 
 def missing_requirements(runs: Iterable[PlannedRun]) -> list[Fault]:
@@ -46,7 +44,7 @@ def _models(runs: Iterable[PlannedRun]) -> Iterator[tuple[str, str, Scenario]]:
 def evidence_note(plan: AblationPlan) -> str | None:
     """Return a sentence if a published design runs with simulated agents only; None otherwise."""
     models = {name for arm in plan.arms for name in arm.scenario.models_used}
-    if not plan.ablation.source or not all(name.startswith(SIMULATED) for name in models):
+    if not plan.ablation.source or not all(map(is_simulated, models)):
         return None
     return (
         "Simulated policies are no evidence about language models: this checks the design and its costs. Run it with "

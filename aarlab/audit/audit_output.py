@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Column
 from rich.text import Text
 
+from aarlab.agents.models.registry import is_simulated
 from aarlab.audit.audit_sections import audit_sections, result_sentence
 from aarlab.audit.run_audit import RunAudit
 from aarlab.cli.formatting import counted, printable
@@ -27,8 +28,7 @@ _INTERVAL = re.compile(r"\S+ \(\S+ to \S+\)|\S+ ± \S+")
 
 def title_line(audit: RunAudit) -> str:
     """Return the name of the run and what its researchers are."""
-    simulated = audit.model.startswith("simulated/")
-    kind = "simulated researchers, not a language model" if simulated else "base model"
+    kind = "simulated researchers, not a language model" if is_simulated(audit.model) else "base model"
     return f"{audit.run_id}: audit of {counted(len(audit.methods), 'method')}; {kind} ({audit.model})"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aarlab.agents import librarian, overseer, replicator, researcher, reviewer, trajectory_monitor
 from aarlab.agents.models.base import Reply, Request
+from aarlab.agents.models.registry import is_simulated
 from aarlab.config.scenario_files import load_scenario
 from aarlab.graph.flow.researcher_setup import catalogue, system_prompt_for, tools_for
 from aarlab.memory.messages import INVALID_INPUT, Conversation, Json, ToolSpec, user_message
@@ -31,7 +32,7 @@ class ProbeResult:
 
 def probe_request(name: str) -> Request:
     """Return a small request for a base model; for a simulated model, a first request in its role."""
-    if not name.startswith("simulated/"):
+    if not is_simulated(name):
         return Request(Conversation.begin("This is a test.").then(user_message(_QUESTION)), (_ADD,))
     match name.removeprefix("simulated/").partition("-")[0]:
         case "reviewer":

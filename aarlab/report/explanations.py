@@ -1,5 +1,6 @@
 """Tables and sentences for readers that explain a result: by task, mechanism, matched spend, sensitivity, signs."""
 
+from aarlab.agents.models.registry import is_simulated
 from aarlab.cli.formatting import counted, percent_text
 from aarlab.graph.run.spending_measures import HOUR_KINDS
 from aarlab.report.analysis import Analysis
@@ -125,7 +126,7 @@ def temperaments_sentence(analysis: Analysis) -> str | None:
     """Return that other temperaments were not tested; None if they were, or without simulated researchers."""
     models = [model for arm in analysis.arms for model in arm.models]
     tested = any(_TEMPERAMENT in setting.values for setting in analysis.results.settings)
-    if tested or not any(model.startswith("simulated/") for model in models):
+    if tested or not any(map(is_simulated, models)):
         return None
     names = sorted({str(arm.scenario.get("team", {}).get("temperament")) for arm in analysis.arms if arm.scenario})
     return (

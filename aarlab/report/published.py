@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from aarlab.ablation.ablation_plan import PublishedResult
+from aarlab.agents.models.registry import is_simulated
 from aarlab.report.analysis import Analysis
 from aarlab.report.formatted_tables import estimate_text
 from aarlab.report.parts import BulletList, Cell, Part, Section, Table, ends
 from aarlab.report.planned_comparisons import PlannedComparison
-from aarlab.report.sentences import SIMULATED
 
 Agreement = Literal["agrees", "contradicts", "undecided"]
 
@@ -31,7 +31,7 @@ def published_sections(analysis: Analysis) -> Iterator[Section]:
     if not ablation.source:
         return
     parts: list[Part] = [f"The ablation repeats a published design: {ablation.source}."]
-    if all(model.startswith(SIMULATED) for arm in analysis.arms for model in arm.models):
+    if all(is_simulated(model) for arm in analysis.arms for model in arm.models):
         parts.append(
             "Simulated policies are no evidence about language models: the signs below say nothing about whether the "
             "published result holds."

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aarlab.ablation.records import RunRecord
+from aarlab.agents.models.registry import is_simulated
 from aarlab.cli.run_summary import plain_result
 from aarlab.graph.run.generalisation import COLUMNS, failures, side_by_side
 from aarlab.recording import Recording
 from aarlab.report.parts import BulletList, CodeBlock, Note, Part, Section, Table
-
-_SIMULATED = "simulated/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def run_report(record: RunRecord) -> RunReport:
     with Recording.open(record.path) as file:
         scenario, summary = file.info().scenario, {**record.summary, "file": str(record.path.resolve())}
         model = str(scenario["team"]["model"])
-        kind = "simulated researchers, not a language model" if model.startswith(_SIMULATED) else "base model"
+        kind = "simulated researchers, not a language model" if is_simulated(model) else "base model"
         kind += ", some with side tasks" if record.summary.get("hostile") else ""
         text = plain_result(summary, file)
         return RunReport(

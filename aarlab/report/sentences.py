@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Literal
 
 from aarlab.ablation.ablation_plan import seeds_of
+from aarlab.agents.models.registry import is_simulated
 from aarlab.cli.formatting import counted
 from aarlab.graph.run.measure_registry import value_at
 from aarlab.report.analysis import Analysis
@@ -15,7 +16,6 @@ from aarlab.report.planned_comparisons import DEFAULT_MARGIN, MeasureResult, Pla
 from aarlab.report.references import ReferenceLine
 from aarlab.statistics import ALPHA, MIN_PAIRS, MIN_RUNS, Estimate, Look, Slope, equivalence
 
-SIMULATED = "simulated/"
 _MAX_NAMED = 3
 """Maximum number of differences that a sentence names besides the largest."""
 
@@ -23,7 +23,7 @@ _MAX_NAMED = 3
 def title_line(analysis: Analysis) -> str:
     """Return the name of the ablation and its base models. Simulated policies are identified as such."""
     models = _models(analysis)
-    simulated = [model for model in models if model.startswith(SIMULATED)]
+    simulated = [model for model in models if is_simulated(model)]
     name = analysis.results.ablation.name
     if not models:
         return f"{name}: unknown base models"
@@ -147,7 +147,7 @@ def _look_sentence(look: Look | None) -> list[str]:
 
 def _population(analysis: Analysis) -> str:
     models = _models(analysis)
-    return "among simulated researchers " if models and all(m.startswith(SIMULATED) for m in models) else ""
+    return "among simulated researchers " if models and all(map(is_simulated, models)) else ""
 
 
 def _models(analysis: Analysis) -> list[str]:

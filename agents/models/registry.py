@@ -109,6 +109,11 @@ def _reviewer(name: str, *, precision: float, recall: float) -> ModelInfo:
     return ModelInfo(name, about, "nothing", opener, FREE, roles=("reviewer",), live=False)
 
 
+def is_simulated(model: str) -> bool:
+    """Return whether a name is that of a simulated model, which is no evidence about language models."""
+    return model.startswith("simulated/")
+
+
 HOSTILE = "simulated/hostile-"
 """Start of the names of hostile researchers, which the name of a side task follows."""
 
