@@ -36,7 +36,7 @@ def _check(events: "RunEvents") -> Iterator[str]:
 
 DIAL = Dial(
     name="oversight",
-    claim="the effect of a person in the loop on a team has not been measured",
+    claim="a person who approves findings raises PGR by stopping bad work (no published measurement)",
     values={
         "none": "no person is asked",
         "checkpoint": "a person is asked every structure.checkpoint_rounds rounds whether the work continues",

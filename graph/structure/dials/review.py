@@ -40,7 +40,7 @@ def _check(events: "RunEvents") -> Iterator[str]:
 
 DIAL = Dial(
     name="review",
-    claim="the effect of review on a team has not been measured",
+    claim="a good reviewer raises PGR and a bad one lowers it (no published measurement)",
     values={
         "none": "no reviewer",
         "advisory": "a reviewer comments on findings between rounds",
