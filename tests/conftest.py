@@ -59,6 +59,15 @@ def pytest_collection() -> Iterator[None]:
     gc.enable()
 
 
+LONGEST = ("test_recipes.py", "test_ray_workers.py", "test_sandbox_unprivileged.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: while one is the last, only one process is busy."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 def pytest_unconfigure() -> None:
     """Remove the temporary files."""
     if _MADE_HERE:

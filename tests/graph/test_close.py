@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from team_runs import TINY, Run, structures
+from team_runs import FAST_STRUCTURES, TINY, Run, structures
 
 from aarlab.graph.flow.close import finalists
 from aarlab.graph.run.build import build_run
@@ -135,7 +135,7 @@ def test_final_scoring_costs_hours_like_full_experiments(run: Run) -> None:
 # -- the summary ----------------------------------------------------------------------------------------------------
 
 
-@structures()
+@structures(FAST_STRUCTURES)
 def test_summary_is_the_same_if_events_do_not_fit_into_memory(run: Run) -> None:
     with run.file.hold_events(max_held=0):
         summary = summarise(run.file)

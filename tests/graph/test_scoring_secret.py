@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from team_runs import ON_ONE_CORE
 
 from aarlab.config.scenario_files import load_scenario, shipped_scenarios
 from aarlab.graph.run.execute import run_scenario
@@ -54,11 +55,11 @@ def test_every_shipped_scenario_names_the_empty_secret() -> None:
 
 def test_laboratories_have_other_worlds_and_say_if_open(tmp_path: Path, laboratory: Callable[[str], None]) -> None:
     laboratory("one")
-    first = run_scenario(scenario(), tmp_path / "1.db")
+    first = run_scenario(scenario(), tmp_path / "1.db", **ON_ONE_CORE)
     laboratory("two")
-    other = run_scenario(scenario(), tmp_path / "2.db")
-    named = run_scenario(scenario(secret="one"), tmp_path / "3.db")
-    public = run_scenario(scenario(secret=""), tmp_path / "4.db")
+    other = run_scenario(scenario(), tmp_path / "2.db", **ON_ONE_CORE)
+    named = run_scenario(scenario(secret="one"), tmp_path / "3.db", **ON_ONE_CORE)
+    public = run_scenario(scenario(secret=""), tmp_path / "4.db", **ON_ONE_CORE)
     assert first["heldout"]["pgr"] != other["heldout"]["pgr"]
     assert first["digest"] == named["digest"]
     assert [s["open_to_regeneration"] for s in (first, other, named, public)] == [False, False, False, True]
@@ -66,9 +67,9 @@ def test_laboratories_have_other_worlds_and_say_if_open(tmp_path: Path, laborato
 
 def test_a_run_needs_its_secret_wherever_it_is_continued(tmp_path: Path, laboratory: Callable[[str], None]) -> None:
     laboratory(SECRET)
-    whole = run_scenario(scenario(), tmp_path / "whole.db")
+    whole = run_scenario(scenario(), tmp_path / "whole.db", **ON_ONE_CORE)
     with pytest.raises(_Stopped):
-        run_scenario(scenario(), tmp_path / "part.db", listeners=[_stop_in_round_2])
+        run_scenario(scenario(), tmp_path / "part.db", **ON_ONE_CORE, listeners=[_stop_in_round_2])
     with RunReader.open(tmp_path / "part.db") as file:
         recorded = Scenario.from_record(file.info().scenario)
     laboratory("another")

@@ -213,6 +213,7 @@ def test_negative_pgr_adds_nothing_to_mean_progress(file: RunWriter) -> None:
     assert (progress.quarter, progress.half, progress.whole, progress.mean) == (None, -0.5, -0.5, 0.0)
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(1, 32), st.integers(-20, 100)), max_size=12),
     st.integers(1, 32),

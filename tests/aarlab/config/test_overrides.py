@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarlab.config import ConfigError
@@ -29,22 +29,24 @@ SETTINGS = """
 """.strip().splitlines()
 
 
-def outcome(settings: list[str]) -> Any:
+def outcome(overrides: list[str]) -> Any:
     """Return the quickstart scenario with these settings, or the faults."""
     try:
-        return load_scenario(None, settings)
+        return load_scenario(None, overrides)
     except ConfigError as error:
         return error.faults
 
 
-@given(settings=st.lists(st.sampled_from(SETTINGS), max_size=6), data=st.data())
-def test_order_of_overrides_does_not_matter(settings: list[str], data: st.DataObject) -> None:
-    assert outcome(settings) == outcome(data.draw(st.permutations(settings)))
+@settings(max_examples=40)
+@given(overrides=st.lists(st.sampled_from(SETTINGS), max_size=6), data=st.data())
+def test_order_of_overrides_does_not_matter(overrides: list[str], data: st.DataObject) -> None:
+    assert outcome(overrides) == outcome(data.draw(st.permutations(overrides)))
 
 
-@given(settings=st.lists(st.sampled_from(SETTINGS), max_size=4))
-def test_repeated_override_has_no_effect(settings: list[str]) -> None:
-    assert outcome(settings + settings) == outcome(settings)
+@settings(max_examples=40)
+@given(overrides=st.lists(st.sampled_from(SETTINGS), max_size=4))
+def test_repeated_override_has_no_effect(overrides: list[str]) -> None:
+    assert outcome(overrides + overrides) == outcome(overrides)
 
 
 def test_preset_and_dial_can_be_combined() -> None:
