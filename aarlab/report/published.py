@@ -31,7 +31,8 @@ def published_sections(analysis: Analysis) -> Iterator[Section]:
     if not ablation.source:
         return
     parts: list[Part] = [f"The ablation repeats a published design: {ablation.source}."]
-    if all(is_simulated(model) for arm in analysis.arms for model in arm.models):
+    models = [model for arm in analysis.arms for model in arm.models]
+    if models and all(is_simulated(model) for model in models):
         parts.append(
             "Simulated policies are no evidence about language models: the signs below say nothing about whether the "
             "published result holds."

@@ -116,13 +116,17 @@ def _arm_names(scenarios: Mapping[tuple[str, int], Mapping[str, Any]]) -> dict[t
     varying = [path for path in paths if len({repr(group.get(path)) for group in fields.values()}) > 1]
     only_structure = all(path.startswith("structure.") for path in varying)
     presets = {fields[key].get("structure.preset") for key in scenarios}
+    # The dials say what a preset means, unless two presets have the same dials.
+    settings = [path for path in varying if path != "structure.preset"]
+    if len({repr([fields[key].get(path) for path in settings]) for key in scenarios}) < len(configurations):
+        settings = varying
     names = {}
     for key in scenarios:
         group = fields[key]
         if only_structure and len(presets) == len(configurations) and "structure.preset" in group:
             name = str(group["structure.preset"])
         else:
-            parts = [f"{path.rpartition('.')[2]}={group.get(path)}" for path in varying if path != "structure.preset"]
+            parts = [f"{path.rpartition('.')[2]}={group.get(path)}" for path in settings]
             name = ", ".join(parts) or str(scenarios[key].get("name", "runs"))
         name = name if len(name) <= _MAX_NAME_CHARS else f"{name[: _MAX_NAME_CHARS - 9]}… {content_hash(key[0])[:6]}"
         names[key] = name if key[1] == 1 else f"{name} (repetition {key[1]})"

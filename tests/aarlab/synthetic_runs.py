@@ -89,7 +89,7 @@ def run_file(
     path: Path,
     *,
     seed: int,
-    structure: str,
+    structure: str | dict[str, Any],
     pgr: float,
     agent_decisions: int,
     status: Literal["done", "stopped"] = "done",

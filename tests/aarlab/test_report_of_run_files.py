@@ -116,6 +116,22 @@ def test_run_files_are_grouped_by_configuration(small_runs: list[Path], tmp_path
     assert "have the same configuration" in " ".join(caveats(analyse(results)))
 
 
+def test_presets_with_the_same_dials_are_arms_with_their_own_names(small_runs: list[Path], tmp_path: Path) -> None:
+    from aarlab.report import results_from
+
+    structures: list[dict[str, Any]] = [
+        {"preset": "autonomous", "workflow": "staged"},
+        {"preset": "autonomous", "workflow": "staged", "review": "advisory"},
+    ]
+    others = [
+        run_file(tmp_path / f"{number}.db", seed=1, structure=structure, pgr=0.5, agent_decisions=2)
+        for number, structure in enumerate(structures)
+    ]
+    names = [one.arm for one in results_from([small_runs[2], *others]).records]
+    assert len(set(names)) == 3
+    assert not any("repetition" in name for name in names)
+
+
 def test_unchanged_files_are_opened_once(
     small_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The evaluator of a run: draws worlds, runs methods on them and returns mean and standard error."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
@@ -78,10 +79,11 @@ class Evaluator:
 
     def close(self) -> None:
         """Cancel waiting worlds, end trainings, stop the worker threads and close the cache."""
-        with self._task.interrupted():
+        with ExitStack() as closed_last_first:
+            if self._cache is not None:
+                closed_last_first.callback(self._cache.close)
+            closed_last_first.enter_context(self._task.interrupted())
             self._pool.close()
-        if self._cache is not None:
-            self._cache.close()
 
     async def run_experiment(self, code: str, fidelity: Fidelity, *, name: str) -> EvaluationResult:
         """Run a method on fresh development worlds or, in open mode, on the fixed world of the run.
