@@ -11,6 +11,10 @@ class SchemaError(ValueError):
     """Not a run file, damaged, or written by another version of aarlab. The message gives the reason."""
 
 
+class NotARunFile(SchemaError):
+    """The file belongs to another program: it is no SQLite file, or has no tables of a run."""
+
+
 CONTENT_ERRORS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 """Errors that reading content of an unexpected form causes."""
 ALTERED = "was altered after the run was scored: do not trust what it says (aarlab check)"

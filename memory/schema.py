@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import NotARunFile, SchemaError
 from aarlab.memory.schema_sql import SCHEMA_VERSION, TABLES_SQL, is_event_view, view_definitions
 
 MIGRATION_SET = "aarlab run file"
@@ -214,12 +214,13 @@ def require_schema(path: Path, connection: sqlite3.Connection) -> int:
     try:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not ({"runs", "log"} <= tables or {"runs", "events"} <= tables):
-            raise SchemaError(f"{path} is not a run file (it has no tables 'runs' and 'log')")
+            raise NotARunFile(f"{path} is not a run file (it has no tables 'runs' and 'log')")
         is_version_one = "events" in tables
         version = _schema_version(connection) if _MIGRATIONS_TABLE in tables else 0
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The error quotes the damaged schema, which may not be valid UTF-8.
-        raise SchemaError(f"{path} is not a run file ({error})") from None
+        is_sqlite = getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB
+        raise (SchemaError if is_sqlite else NotARunFile)(f"{path} is not a run file ({error})") from None
     if version != (1 if is_version_one else SCHEMA_VERSION):
         raise SchemaError(
             f"{path} has schema version {version}, written by {_writing_version(connection)}; this aarlab reads schema "

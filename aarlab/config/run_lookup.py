@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aarlab.config.errors import ConfigError, Fault, did_you_mean
 from aarlab.config.run_file_cache import kept_value
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import NotARunFile, SchemaError
 from aarlab.memory.run_reader import RunReader
 from aarlab.memory.schema import run_started_at
 
@@ -24,7 +24,7 @@ class FoundRun:
 
     path: Path
     created_at: str
-    """Time in ISO 8601, UTC."""
+    """When the run started, or, if it cannot be read, when the file was last changed; ISO 8601, UTC."""
 
 
 def new_run_path(folder: Path, scenario: str, seed: int) -> Path:
@@ -74,14 +74,16 @@ def find_interrupted_run() -> Path:
 
 
 def runs_in(folder: Path) -> list[FoundRun]:
-    """Return the run files directly in a folder, oldest first."""
+    """Return the run files directly in a folder, oldest first, with those that are damaged or of another version."""
     runs = [FoundRun(path, created) for path in sorted(folder.glob(f"*{SUFFIX}")) if (created := _created_at(path))]
     return sorted(runs, key=lambda run: (run.created_at, run.path.name))
 
 
 def _created_at(path: Path) -> str | None:
-    """Return when the run started; None for a file that is not a run file."""
+    """Return `FoundRun.created_at`; None for a file of another program, and for one that is gone."""
     try:
         return str(kept_value(path, "started at", lambda: run_started_at(path)))
-    except (SchemaError, OSError):
+    except (NotARunFile, OSError):
         return None
+    except SchemaError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")

@@ -13,7 +13,7 @@ from typing import Any
 from aarlab.config.run_lookup import ABLATION_FILE, SUFFIX
 from aarlab.graph.structure.structure import structure_text
 from aarlab.memory.file_lock import LOCK_SUFFIX
-from aarlab.memory.run_file_errors import SchemaError
+from aarlab.memory.run_file_errors import NotARunFile, SchemaError
 from aarlab.memory.run_info import RunInfo
 from aarlab.memory.run_reader import RunReader
 
@@ -23,7 +23,6 @@ LOCKED_WAIT_S = 0.2
 """Seconds to wait for a file that another process has locked: a page says so instead of waiting."""
 FLAG_FIELDS = ("suspicions", "structure_violations", "limits_reached")
 """Lists of a summary whose entries are flags."""
-_NOT_A_RUN_FILE = "is not a run file"
 Row = dict[str, Any]
 
 
@@ -149,9 +148,9 @@ class ViewedFolder:
             path = self.run_path(name)
             with RunReader.open(path, wait_s=LOCKED_WAIT_S) as file:
                 return _run_row(file.info(), path, name, folder)
+        except NotARunFile:
+            return None
         except (SchemaError, sqlite3.Error, OSError, NotInFolder) as error:
-            if _NOT_A_RUN_FILE in str(error) and "tables" in str(error):
-                return None
             return RunRow(name, path.stem, folder, "unreadable", problem=reason(error, path))
 
     def _ablation(self, folder: Path) -> Row:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ def test_list_shows_runs_and_ablations_newest_first(aarlab: Aarlab, runs: Path, 
     page = aarlab("list").stdout
     assert page.index("second") < page.index("first") < page.index("ablations/pair")
     assert max(map(len, page.splitlines())) <= 100
+
+
+def test_a_run_file_that_cannot_be_read_is_named(aarlab: Aarlab, runs: Path) -> None:
+    with closing(sqlite3.connect(runs / "second.db")) as connection, connection:
+        connection.execute("CREATE TABLE other (x)")
+    with closing(sqlite3.connect(runs / "other_program.db")) as connection, connection:
+        connection.execute("CREATE TABLE other (x)")
+    output = json.loads(aarlab("list", "--json").stdout)
+    assert [(run["id"], run["status"]) for run in output["runs"]] == [("second", "damaged"), ("first", "done")]
+    report = aarlab("report", "runs")
+    assert report.exit_code == 2
+    assert "second.db was altered: its table 'other'" in " ".join(report.stderr.split())
 
 
 def test_list_of_an_empty_or_missing_folder_says_so(aarlab: Aarlab) -> None:
