@@ -124,21 +124,23 @@ def test_work_is_done_once_at_a_time_and_never_starves(page: Any) -> None:
     script = """async () => {
         const { oneAtATime } = await import("/static/timing.js");
         const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-        let [now, most, all] = [0, 0, 0];
-        const work = oneAtATime(async () => {
-            [now, all] = [now + 1, all + 1];
-            most = Math.max(most, now);
-            await pause(30);
-            now -= 1;
-        }, 20);
-        for (let i = 0; i < 60; i++) [work(), await pause(5)];
-        const during = all;
-        await pause(150);
-        const after = all;
-        await pause(100);
-        return [most, during > 2, after > during, all === after];
+        let [started, end] = [0, null];
+        const ask = oneAtATime(() => { started += 1; return new Promise((done) => { end = done; }); }, 20);
+        const until = async (number, each = () => {}) => {
+            for (let i = 0; i < 2000 && started < number; i++) [each(), await pause(2)];
+            return started;
+        };
+        const asked_all_the_time = await until(1, ask);
+        for (let i = 0; i < 5; i++) ask();
+        await pause(60);
+        const while_it_goes_on = started;
+        end();
+        const one_more = await until(2);
+        end();
+        await pause(60);
+        return [asked_all_the_time, while_it_goes_on, one_more, started];
     }"""
-    assert page.evaluate(script) == [1, True, True, True]
+    assert page.evaluate(script) == [1, 1, 2, 2]
 
 
 def test_unfolded_method_stays_while_the_moment_changes(page: Any) -> None:
