@@ -10,7 +10,7 @@ from aarlab.ablation.arm_configuration import arm_configuration, flattened
 from aarlab.ablation.records import Results, RunRecord
 from aarlab.graph.calls.budget import LIMIT_FIELDS
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import known_total
+from aarlab.graph.run.spending_measures import known_total, used_hours
 from aarlab.statistics import Estimate, mean_estimate
 
 SECRET_FIELD = "scoring.secret"
@@ -97,7 +97,7 @@ class ArmUsage:
     budget_hours: float | None
     """Budget of each team in research hours."""
     hours: Estimate
-    """Research hours that each team used, including the close."""
+    """Research hours of all steps of the researchers of each team, which its budget limits."""
     experiments: Estimate
     evaluations: Estimate
     cost_usd: float | None
@@ -154,12 +154,18 @@ def usage(arm: ArmRuns) -> ArmUsage | None:
         arm=arm.name,
         runs=len(summaries),
         budget_hours=arm.budget_hours,
-        hours=_mean(summaries, "hours"),
+        hours=mean_estimate([hours_of_steps(summary) or 0.0 for summary in summaries]),
         experiments=_mean(summaries, "experiments"),
         evaluations=_mean(summaries, "evaluations"),
         cost_usd=known_total(costs),
         wall_hours=sum(value_at(summary, "wall_clock_s") or 0.0 for summary in summaries) / 3600,
     )
+
+
+def hours_of_steps(summary: Mapping[str, Any]) -> float | None:
+    """Return the research hours of all steps of the researchers of a run; None if they were not recorded."""
+    by_kind = summary.get("hours_by_kind")
+    return used_hours(by_kind) if by_kind else None
 
 
 def compute_sentence(arms: Iterable[ArmRuns]) -> str:

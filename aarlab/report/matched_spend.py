@@ -7,8 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from aarlab.graph.run.measure_registry import value_at
-from aarlab.graph.run.spending_measures import used_hours
-from aarlab.report.arm_runs import ArmRuns
+from aarlab.report.arm_runs import ArmRuns, hours_of_steps
 from aarlab.report.task_effects import task_effects
 from aarlab.statistics import TaskEffects
 
@@ -103,13 +102,8 @@ def _pgr_within(kind: str, limits: Mapping[str, float], task: str, summary: Summ
     return _pgr_at(summary, kind, limits.get(task))
 
 
-def _used_hours(summary: Summary) -> float | None:
-    hours = summary.get("hours_by_kind")
-    return used_hours(hours) if hours else None
-
-
 _TOTALS: Mapping[str, Callable[[Summary], float | None]] = {
-    "hours": _used_hours,
+    "hours": hours_of_steps,
     "tokens": lambda summary: value_at(summary, "tokens"),
     "cost_usd": lambda summary: value_at(summary, "cost_usd"),
 }

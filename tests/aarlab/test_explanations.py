@@ -72,6 +72,12 @@ def table(analysis: Analysis, name: str) -> list[dict[str, Any]]:
     return next(one.records() for one in tables(analysis) if one.name == name)
 
 
+def test_hours_used_are_those_that_the_budget_limits() -> None:
+    analysis = analysis_of({"": -0.1}, staged={"hours_by_kind": {**HOURS, "pilot": 10.0, "idle": 10.0}})
+    assert "Mean hours used: from 90.0 in staged to 95.0 in free." in markdown(analysis)
+    assert [row["hours"] for row in table(analysis, "usage")] == [95.0, 90.0]
+
+
 def test_effects_are_given_by_task_and_over_tasks() -> None:
     analysis = analysis_of({"chat": -0.3, "math": 0.1})
     by_task = {row["task"]: row["difference"] for row in table(analysis, "effects_by_task")}
