@@ -32,6 +32,18 @@ def lineage(board: Board) -> "nx.MultiDiGraph[str]":
     return graph
 
 
+def parents(file: RunReader) -> dict[str, list[str]]:
+    """Return the findings that each finding inherits from, by id, in order of arrival.
+
+    Without networkx, whose graphs need a kilobyte for each finding.
+    """
+    earlier: dict[str, list[str]] = {}
+    for edge in (entry.event for entry in file.entries(Edge)):
+        if edge.relation in INHERITING_RELATIONS:
+            earlier.setdefault(edge.source, []).append(edge.target)
+    return earlier
+
+
 def original(board: Board, finding: str) -> str:
     """Return the finding that a finding replicates, directly or through others; itself if it replicates none."""
 

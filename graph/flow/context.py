@@ -33,7 +33,7 @@ Scheduler = Literal["auto", "direct", "langgraph"]
 
 @dataclass(frozen=True, slots=True)
 class RoundNotes:
-    """What researchers are told at the start of a round besides what is on the board."""
+    """Notes of overseers and people, and flags, that researchers receive at the start of a round."""
 
     round: int
     to: dict[str | None, list[tuple[int, str]]]

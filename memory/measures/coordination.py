@@ -17,7 +17,7 @@ from aarlab.memory.events import (
     RunClosed,
     TaskAssigned,
 )
-from aarlab.memory.lineage import INHERITING_RELATIONS
+from aarlab.memory.lineage import parents
 from aarlab.memory.measures.progress import frontier
 from aarlab.memory.run_reader import RunReader
 
@@ -74,13 +74,9 @@ def merged_share(file: RunReader) -> float | None:
     best = next((entry.event.best for entry in file.entries(RunClosed)), None)
     if best is None:
         return None
-    parents: dict[str, list[str]] = {}
-    for edge in (entry.event for entry in file.entries(Edge)):
-        if edge.relation in INHERITING_RELATIONS:
-            parents.setdefault(edge.source, []).append(edge.target)
-    used, unread = {best}, [best]
+    earlier, used, unread = parents(file), {best}, [best]
     while unread:
-        new = set(parents.get(unread.pop(), ())) - used
+        new = set(earlier.get(unread.pop(), ())) - used
         used |= new
         unread += new
     findings = (entry.event for entry in file.entries(Finding))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from aarlab.memory.events import AgentSetup, Edge, Experiment, Finding, LogEntry, Published, RunClosed
-from aarlab.memory.lineage import INHERITING_RELATIONS
+from aarlab.memory.lineage import parents
 from aarlab.memory.run_reader import RunReader
 
 
@@ -74,11 +74,8 @@ def borrow_depths(file: RunReader) -> dict[str, int]:
     without declaring it adds nothing. The lab's posts are not findings of the team: building on one adds nothing.
     """
     authors = dict(file.values_by_research_hours(Finding, lambda entry: (entry.event.id, entry.event.author)))
-    # Without networkx, whose graphs need a kilobyte for each finding.
-    earlier_findings: dict[str, list[str]] = {name: [] for name in authors}
-    for edge in (entry.event for entry in file.entries(Edge)):
-        if edge.relation in INHERITING_RELATIONS and edge.target in authors:
-            earlier_findings[edge.source].append(edge.target)
+    of_all = parents(file)
+    earlier_findings = {name: [earlier for earlier in of_all.get(name, ()) if earlier in authors] for name in authors}
     depth: dict[str, int] = {}
     for later in TopologicalSorter(earlier_findings).static_order():
         steps = (depth[earlier] + (authors[earlier] != authors[later]) for earlier in earlier_findings[later])

@@ -53,8 +53,9 @@ class SettingSpec:
         """Return whether the operator accepts a value. Others may come from the code of a language model."""
         if self.options:
             return value in self.options
-        number = isinstance(value, int if self.is_integer else int | float) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high  # type: ignore[operator]  # mypy does not follow `number`
+        if isinstance(value, bool) or not isinstance(value, int if self.is_integer else int | float):
+            return False
+        return self.low <= value <= self.high
 
     def unit(self, value: Value) -> float:
         """Return the position of a value in the setting's range, in [0, 1]; for options, in the list of options."""
